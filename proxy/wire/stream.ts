@@ -1,0 +1,112 @@
+import type { Field } from './field.ts';
+
+/**
+ * The contract between the codecs (HTTP/1 and HTTP/2, server and client side) and the stacks that join two of them.
+ *
+ * A message is: head, data*, then an end, which is either `end = true` on the last head or data, or trailers.
+ * A codec strips what belongs to its own hop (`connection`, `keep-alive`, `proxy-connection`, `transfer-encoding`,
+ * `upgrade`, `host`, `content-length`, `te` other than `trailers`) into the head's properties and writes it anew for
+ * the next hop. What is left is in `fields`, in the order of arrival.
+ */
+export interface RequestHead {
+  method: string;
+  /** `http` or `https`. */
+  scheme: string;
+  /** Host and optional port: `:authority`, the absolute-form target's authority, or `Host`. Empty if there was none. */
+  authority: string;
+  /** Origin-form path and query, `*` for OPTIONS *, empty for CONNECT. */
+  path: string;
+  /** Body length in bytes, or -1 when not declared. */
+  contentLength: number;
+  /** Protocol of an `Upgrade` (HTTP/1) or of an extended CONNECT (`:protocol`, RFC 8441); undefined when none. */
+  upgrade: string | undefined;
+  /** True when an HTTP/1 target was in absolute-form (a client that was told to use a proxy). */
+  absoluteForm: boolean;
+  fields: Field[];
+}
+
+export interface ResponseHead {
+  status: number;
+  contentLength: number;
+  /** The protocol switched to by a 101. */
+  upgrade: string | undefined;
+  fields: Field[];
+}
+
+/** Error codes of RFC 9113 section 7, used as the neutral reason of a reset in HTTP/1 too. */
+export const ErrorCode = {
+  noError: 0,
+  protocolError: 1,
+  internalError: 2,
+  flowControlError: 3,
+  settingsTimeout: 4,
+  streamClosed: 5,
+  frameSizeError: 6,
+  refusedStream: 7,
+  cancel: 8,
+  compressionError: 9,
+  connectError: 10,
+  enhanceYourCalm: 11,
+  inadequateSecurity: 12,
+  http11Required: 13,
+} as const;
+export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
+
+/** What a stack may send on a stream. Calls after the end or after a reset are ignored. */
+export interface Stream {
+  /**
+   * Sends body bytes. `chunk` is only valid during the call: it is copied into the connection's output, or, when the
+   * flow-control window is shut or the connection is backed up, into the stream's own queue. The queue is bounded by
+   * the credit that the other side was given, so `onSent` must drive `credit` of the stream that the bytes came from.
+   */
+  sendData(chunk: Uint8Array, end: boolean): void;
+  /** Sends trailers and ends this direction. */
+  sendTrailers(fields: Field[]): void;
+  /** Ends both directions at once: RST_STREAM in HTTP/2; in HTTP/1 the connection is closed. No handler call follows. */
+  reset(code: ErrorCode, reason: string): void;
+  /** Gives back `bytes` of receive credit: that many received body bytes were passed on and left this process. */
+  credit(bytes: number): void;
+}
+
+/** A request on the accepting side. */
+export interface ServerStream extends Stream {
+  /** A 1xx response, other than the 101 that accepts an upgrade. */
+  sendInformational(head: ResponseHead): void;
+  /** After a 101, or a 2xx to CONNECT, data is a raw byte stream both ways until each side has ended. */
+  sendResponse(head: ResponseHead, end: boolean): void;
+}
+
+/** What a stack is told about a stream. Chunks are only valid during the call. */
+export interface StreamHandler {
+  onData(chunk: Uint8Array, end: boolean): void;
+  onTrailers(fields: Field[]): void;
+  /** `bytes` given to sendData have left for the socket: the source may have its credit back. */
+  onSent(bytes: number): void;
+  /** The stream died (peer's reset, connection lost, protocol error). Both directions are over. */
+  onReset(code: ErrorCode, reason: string): void;
+}
+
+export interface ResponseHandler extends StreamHandler {
+  onInformational(head: ResponseHead): void;
+  onResponse(head: ResponseHead, end: boolean): void;
+}
+
+/** Called once a request's head is complete. The returned handler gets the rest of the request. */
+export type RequestListener = (stream: ServerStream, head: RequestHead, end: boolean) => StreamHandler;
+
+/** Client side of one connection, HTTP/1 or HTTP/2. */
+export interface ClientConnection {
+  /**
+   * Starts a request; `handler` gets the response. Returns undefined when this connection takes no request now
+   * (busy HTTP/1, no stream left, draining, closed): the caller then picks or opens another one.
+   */
+  request(head: RequestHead, end: boolean, handler: ResponseHandler): Stream | undefined;
+  /** Requests in flight. */
+  readonly activeStreams: number;
+  /** True while `request` would start one. */
+  readonly available: boolean;
+  /** Takes no new request, lets those in flight finish, then closes. */
+  drain(): void;
+  /** Closes at once; streams in flight are reset. */
+  close(): void;
+}

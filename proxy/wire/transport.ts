@@ -1,0 +1,48 @@
+/**
+ * A connection as the codecs see it: bytes out, and flow control of the bytes in. `net/` implements it on a runtime's
+ * sockets (plain or TLS); tests implement it on two arrays.
+ */
+export interface Transport {
+  /**
+   * Takes all of `bytes` (copying what the kernel did not), so the caller may reuse its buffer at once.
+   * Returns false when bytes are waiting in this process: stop producing until `onDrain`.
+   */
+  write(bytes: Uint8Array): boolean;
+  /** True while bytes are waiting for the socket to become writable. */
+  readonly blocked: boolean;
+  /** Sends FIN once everything written has left. Reading goes on. */
+  end(): void;
+  /** Closes both directions after what was written has left, and forgets the peer. */
+  close(): void;
+  /** RST at once. */
+  abort(): void;
+  /** Stops and restarts `onBytes`. A chunk or two may still arrive after `pause`. */
+  pause(): void;
+  resume(): void;
+}
+
+/** What a transport tells its owner. Exactly one `onClose` comes last. */
+export interface TransportHandler {
+  /** `chunk` is only valid during the call. */
+  onBytes(chunk: Uint8Array): void;
+  /** Everything written has left: `blocked` is false again. */
+  onDrain(): void;
+  /** The peer sent FIN; writing is still possible. */
+  onEnd(): void;
+  /** The connection is gone; `error` names why if it was not a clean close. */
+  onClose(error: Error | undefined): void;
+}
+
+/** Something with collected output, written once at the end of the event-loop turn. */
+export interface Flushable {
+  flush(): void;
+}
+
+/**
+ * Collects connections that have output, and flushes each once per event-loop turn: one write per connection and turn
+ * is where the data path's speed comes from. `net/turn.ts` drives it with the runtime's `setImmediate`; tests by hand.
+ */
+export interface Turn {
+  /** `connection.flush()` will be called once, after this turn's reads. Calling again before that does nothing more. */
+  schedule(connection: Flushable): void;
+}

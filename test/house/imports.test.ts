@@ -1,0 +1,88 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../..');
+
+/** Which rooms a room may import, besides itself and packages (design: "The house"). */
+const allowed: Record<string, readonly string[]> = {
+  api: [],
+  lib: [],
+  proxy: ['api'],
+  'control-plane': ['api', 'lib/inject'],
+  synth: ['lib'],
+  cli: ['lib', 'api', 'control-plane/sources', 'synth', 'local'],
+  local: ['lib/inject', 'control-plane/sources'],
+  examples: ['lib'],
+};
+
+/** Packages that the published constructs may import: nothing that opens a socket. */
+const libPackages = /^(cdk8s(-plus-\d+)?|constructs|yaml|node:path|node:fs|node:crypto|node:module)$/;
+
+function sources(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    if (name === 'node_modules' || name === 'gen' || name === 'imports') return [];
+    if (statSync(path).isDirectory()) return sources(path);
+    return name.endsWith('.ts') && !name.endsWith('.d.ts') ? [path] : [];
+  });
+}
+
+const specifiers = (text: string): string[] =>
+  [...text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s*['"]([^'"]+)['"]/g)].map(
+    (match) => (match[1] ?? match[2] ?? match[3]) as string,
+  );
+
+describe('the rooms of the house', () => {
+  for (const [room, mayImport] of Object.entries(allowed)) {
+    it(`${room}/ imports only ${['itself', ...mayImport].join(', ')}`, () => {
+      const offences: string[] = [];
+      for (const file of sources(join(root, room))) {
+        if (file.endsWith('.test.ts')) continue; // a test may bring any part to stand against its subject
+        for (const specifier of specifiers(readFileSync(file, 'utf8'))) {
+          if (!specifier.startsWith('.')) {
+            if (room === 'lib' && !libPackages.test(specifier)) offences.push(`${relative(root, file)} imports ${specifier}`);
+            continue;
+          }
+          const target = relative(root, resolve(dirname(file), specifier));
+          const isAllowed = [room, ...mayImport].some((place) => target === place || target.startsWith(`${place}/`));
+          if (!isAllowed) offences.push(`${relative(root, file)} imports ${target}`);
+        }
+      }
+      expect(offences).toEqual([]);
+    });
+  }
+
+  it('only proxy/net imports the Bun runtime', () => {
+    const offences = sources(join(root, 'proxy'))
+      .filter((file) => !relative(root, file).startsWith('proxy/net/') && !file.endsWith('.test.ts'))
+      .filter((file) => /\bBun\.|from ['"]bun(:\w+)?['"]/.test(readFileSync(file, 'utf8')))
+      .map((file) => relative(root, file));
+    expect(offences).toEqual([]);
+  });
+
+  it('has no circular imports', () => {
+    const graph = new Map<string, string[]>();
+    for (const room of Object.keys(allowed)) {
+      for (const file of sources(join(root, room))) {
+        const text = readFileSync(file, 'utf8').replace(/import type [^;]+;/g, '');
+        graph.set(file, specifiers(text).filter((s) => s.startsWith('.')).map((s) => resolve(dirname(file), s)));
+      }
+    }
+    const done = new Set<string>();
+    const path: string[] = [];
+    const visit = (file: string): string | undefined => {
+      if (path.includes(file)) return [...path.slice(path.indexOf(file)), file].map((f) => relative(root, f)).join(' -> ');
+      if (done.has(file)) return undefined;
+      path.push(file);
+      for (const next of graph.get(file) ?? []) {
+        const cycle = visit(next);
+        if (cycle) return cycle;
+      }
+      path.pop();
+      done.add(file);
+      return undefined;
+    };
+    for (const file of graph.keys()) expect(visit(file)).toBeUndefined();
+  });
+});

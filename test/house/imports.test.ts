@@ -29,9 +29,11 @@ function sources(folder: string): string[] {
 }
 
 const specifiers = (text: string): string[] =>
-  [...text.matchAll(/(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s*['"]([^'"]+)['"]/g)].map(
-    (match) => (match[1] ?? match[2] ?? match[3]) as string,
-  );
+  [
+    ...text.matchAll(
+      /(?:^|\n)\s*(?:import|export)\s[^'"`;]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s*['"]([^'"]+)['"]/g,
+    ),
+  ].map((match) => (match[1] ?? match[2] ?? match[3]) as string);
 
 describe('the rooms of the house', () => {
   for (const [room, mayImport] of Object.entries(allowed)) {
@@ -41,7 +43,8 @@ describe('the rooms of the house', () => {
         if (file.endsWith('.test.ts')) continue; // a test may bring any part to stand against its subject
         for (const specifier of specifiers(readFileSync(file, 'utf8'))) {
           if (!specifier.startsWith('.')) {
-            if (room === 'lib' && !libPackages.test(specifier)) offences.push(`${relative(root, file)} imports ${specifier}`);
+            if (room === 'lib' && !libPackages.test(specifier))
+              offences.push(`${relative(root, file)} imports ${specifier}`);
             continue;
           }
           const target = relative(root, resolve(dirname(file), specifier));
@@ -66,13 +69,19 @@ describe('the rooms of the house', () => {
     for (const room of Object.keys(allowed)) {
       for (const file of sources(join(root, room))) {
         const text = readFileSync(file, 'utf8').replace(/import type [^;]+;/g, '');
-        graph.set(file, specifiers(text).filter((s) => s.startsWith('.')).map((s) => resolve(dirname(file), s)));
+        graph.set(
+          file,
+          specifiers(text)
+            .filter((s) => s.startsWith('.'))
+            .map((s) => resolve(dirname(file), s)),
+        );
       }
     }
     const done = new Set<string>();
     const path: string[] = [];
     const visit = (file: string): string | undefined => {
-      if (path.includes(file)) return [...path.slice(path.indexOf(file)), file].map((f) => relative(root, f)).join(' -> ');
+      if (path.includes(file))
+        return [...path.slice(path.indexOf(file)), file].map((f) => relative(root, f)).join(' -> ');
       if (done.has(file)) return undefined;
       path.push(file);
       for (const next of graph.get(file) ?? []) {

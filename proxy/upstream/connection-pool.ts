@@ -35,6 +35,9 @@ export interface PoolOptions {
 export class ConnectionPool implements Dialled {
   private readonly options: PoolOptions;
   private readonly available: ClientConnection[] = [];
+  private readonly listed = new Set<ClientConnection>();
+  /** Fewest connections that were available since the last sweep: that many at the bottom were not used. */
+  private lowWater = 0;
   private readonly all = new Set<ClientConnection>();
   private waiters: Waiter[] = [];
   private opening = 0;
@@ -57,8 +60,11 @@ export class ConnectionPool implements Dialled {
   acquire(): ClientConnection | undefined {
     while (this.available.length > 0) {
       const connection = this.available[this.available.length - 1];
-      if (connection.available) return connection;
-      this.available.pop();
+      if (connection.available) {
+        if (this.options.requestsPerConnection === 1) this.unlistLast();
+        return connection;
+      }
+      this.unlistLast();
     }
     return undefined;
   }
@@ -88,14 +94,19 @@ export class ConnectionPool implements Dialled {
       connection.drain();
       return;
     }
-    if (!this.available.includes(connection)) this.available.push(connection);
+    if (!this.listed.has(connection)) {
+      this.listed.add(connection);
+      this.available.push(connection);
+    }
     while (this.waiters.length > 0 && connection.available) this.waiters.shift()!.onConnection(connection);
   }
 
   onClosed(connection: ClientConnection): void {
     this.all.delete(connection);
-    const index = this.available.indexOf(connection);
-    if (index >= 0) this.available.splice(index, 1);
+    if (this.listed.delete(connection)) {
+      this.available.splice(this.available.indexOf(connection), 1);
+      this.lowWater = Math.min(this.lowWater, this.available.length);
+    }
     this.openAsNeeded();
   }
 
@@ -113,11 +124,28 @@ export class ConnectionPool implements Dialled {
     for (const waiter of this.waiters.splice(0, count)) waiter.onPoolFailure(reason);
   }
 
+  /**
+   * Closes the connections that no request used since the last call. Reuse is last-in-first-out, so these are the
+   * bottom ones of the stack, and no time need be kept for each connection.
+   */
+  sweep(): void {
+    for (const connection of this.available.splice(0, this.lowWater)) {
+      this.listed.delete(connection);
+      connection.drain();
+    }
+    this.lowWater = this.available.length;
+  }
+
   /** Lets requests in flight finish and takes no more. */
   drain(): void {
     this.closed = true;
     for (const waiter of this.waiters.splice(0)) waiter.onPoolFailure('closed');
     for (const connection of this.all) connection.drain();
+  }
+
+  private unlistLast(): void {
+    this.listed.delete(this.available.pop()!);
+    if (this.available.length < this.lowWater) this.lowWater = this.available.length;
   }
 
   private openAsNeeded(): void {

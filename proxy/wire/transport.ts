@@ -46,3 +46,24 @@ export interface Turn {
   /** `connection.flush()` will be called once, after this turn's reads. Calling again before that does nothing more. */
   schedule(connection: Flushable): void;
 }
+
+/** Who is at the other end of a TLS connection, known once the handshake is done. */
+export interface TlsPeer {
+  /** DNS SAN of the peer's verified certificate; undefined when it showed none. */
+  readonly identity: string | undefined;
+  /** Negotiated ALPN protocol. */
+  readonly alpn: string | undefined;
+}
+
+/** A transport over a real connection: its handler may be changed as the connection changes hands. */
+export interface Connection extends Transport {
+  handler: TransportHandler;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Undefined on a plain connection. */
+  readonly tls: TlsPeer | undefined;
+}

@@ -1,0 +1,85 @@
+import type { Connection, TransportHandler } from '../wire/transport.ts';
+
+/** Timers, passed in so that tests own the time. */
+export interface Timers {
+  after(delayMs: number, callback: () => void): TimerHandle;
+  cancel(timer: TimerHandle): void;
+}
+export type TimerHandle = unknown;
+
+/**
+ * Looks at the first bytes. Returns true when it has decided and taken the connection over: it has set the next
+ * handler and fed it `bytes`. With `final` no more will come (peer's FIN, timeout, limit): it must decide.
+ */
+export type Decide = (bytes: Uint8Array, final: boolean) => boolean;
+
+/**
+ * Holds a connection's first bytes until they tell what it speaks, for at most `timeoutMs` and `limitBytes`.
+ * `onGone` is told of a connection that closed before.
+ */
+export function peek(
+  connection: Connection,
+  limits: { timeoutMs: number; limitBytes: number },
+  timers: Timers,
+  decide: Decide,
+  onGone: (error: Error | undefined) => void,
+): void {
+  connection.handler = new Peek(connection, limits, timers, decide, onGone);
+}
+
+class Peek implements TransportHandler {
+  private readonly connection: Connection;
+  private readonly limitBytes: number;
+  private readonly timers: Timers;
+  private readonly decide: Decide;
+  private readonly onGone: (error: Error | undefined) => void;
+  private readonly timer: TimerHandle;
+  private held: Uint8Array = new Uint8Array(0);
+
+  constructor(
+    connection: Connection,
+    limits: { timeoutMs: number; limitBytes: number },
+    timers: Timers,
+    decide: Decide,
+    onGone: (error: Error | undefined) => void,
+  ) {
+    this.connection = connection;
+    this.limitBytes = limits.limitBytes;
+    this.timers = timers;
+    this.decide = decide;
+    this.onGone = onGone;
+    this.timer = timers.after(limits.timeoutMs, () => this.settle(true));
+  }
+
+  onBytes(chunk: Uint8Array): void {
+    if (this.held.length === 0) this.held = chunk;
+    else {
+      const joined = new Uint8Array(this.held.length + chunk.length);
+      joined.set(this.held);
+      joined.set(chunk, this.held.length);
+      this.held = joined;
+    }
+    this.settle(this.held.length >= this.limitBytes);
+    // What is held on to must outlive the call that brought it.
+    if (this.connection.handler === this && this.held === chunk) this.held = chunk.slice();
+  }
+
+  onDrain(): void {}
+
+  onEnd(): void {
+    this.settle(true);
+    // The new owner learns of the FIN that came before it.
+    if (this.connection.handler !== this) this.connection.handler.onEnd();
+  }
+
+  onClose(error: Error | undefined): void {
+    this.timers.cancel(this.timer);
+    this.onGone(error);
+  }
+
+  private settle(final: boolean): void {
+    if (this.connection.handler !== this) return;
+    const held = this.held;
+    if (this.decide(held, final)) this.timers.cancel(this.timer);
+  }
+}

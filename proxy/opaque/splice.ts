@@ -1,0 +1,64 @@
+import type { Connection, TransportHandler } from '../wire/transport.ts';
+
+/** Called once, when both connections are gone; `error` is what ended them, if it was not their ends' own FINs. */
+export type SpliceEnd = (error: Error | undefined) => void;
+
+/**
+ * Passes bytes both ways between two connections until each side has ended: half-close is passed on as half-close, a
+ * broken connection as RST, and a slow reader stops the fast writer.
+ */
+export function splice(a: Connection, b: Connection, onEnd: SpliceEnd): void {
+  const joint = new Splice(onEnd);
+  const left = new Half(joint, a, b);
+  const right = new Half(joint, b, a);
+  a.handler = left;
+  b.handler = right;
+  a.resume();
+  b.resume();
+}
+
+class Splice {
+  open = 2;
+  error: Error | undefined = undefined;
+  readonly onEnd: SpliceEnd;
+
+  constructor(onEnd: SpliceEnd) {
+    this.onEnd = onEnd;
+  }
+}
+
+class Half implements TransportHandler {
+  private readonly joint: Splice;
+  private readonly self: Connection;
+  private readonly peer: Connection;
+  private ended = false;
+
+  constructor(joint: Splice, self: Connection, peer: Connection) {
+    this.joint = joint;
+    this.self = self;
+    this.peer = peer;
+  }
+
+  onBytes(chunk: Uint8Array): void {
+    if (!this.peer.write(chunk)) this.self.pause();
+  }
+
+  onDrain(): void {
+    this.peer.resume();
+  }
+
+  onEnd(): void {
+    this.ended = true;
+    this.peer.end();
+  }
+
+  onClose(error: Error | undefined): void {
+    this.joint.error ??= error;
+    if (this.joint.open-- === 2) {
+      if (error !== undefined) this.peer.abort();
+      else if (this.ended) this.peer.end();
+      else this.peer.close();
+    }
+    if (this.joint.open === 0) this.joint.onEnd(this.joint.error);
+  }
+}

@@ -1,0 +1,78 @@
+import { ConnectionPool, type Dialled, type PoolFailure } from './connection-pool.ts';
+import type { Connection } from '../wire/transport.ts';
+
+/** One address that answers for a service, as discovery or interception names it. */
+export interface EndpointInfo {
+  readonly address: string;
+  readonly port: number;
+  /** Relative share of traffic; 10,000 is normal. */
+  readonly weight: number;
+  /** Metric labels of the endpoint (`pod`, `deployment`, ...), without the `dst_` prefix. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Set for a meshed endpoint: the DNS name its certificate must carry, and the SNI to ask for. */
+  readonly identity: { readonly name: string; readonly serverName: string } | undefined;
+  /** The peer is a proxy that takes HTTP/1 carried over HTTP/2. */
+  readonly http2: boolean;
+  /** Port of the peer's proxy that takes a transport header naming the application's port. */
+  readonly opaqueTransportPort: number | undefined;
+}
+
+export type HttpVersion = 'http1' | 'http2';
+
+/** Opens connections to endpoints: TCP, TLS where the endpoint has an identity, transport header where it asks for one. */
+export interface Dialer {
+  dialHttp(endpoint: Endpoint, version: HttpVersion, dialled: Dialled): void;
+  dialTcp(endpoint: Endpoint, onConnected: (connection: Connection) => void, onFailed: (reason: PoolFailure) => void): void;
+}
+
+export interface EndpointLimits {
+  maxHttp1Connections: number;
+  maxHttp2Connections: number;
+  maxWaiters: number;
+}
+
+/** An endpoint with its connections and its load. */
+export class Endpoint {
+  readonly info: EndpointInfo;
+  private readonly dialer: Dialer;
+  private readonly limits: EndpointLimits;
+  private http1: ConnectionPool | undefined = undefined;
+  private http2: ConnectionPool | undefined = undefined;
+  /** Metrics handle of the requests that go here; set by the stack that owns the endpoint. */
+  metrics: unknown = undefined;
+
+  constructor(info: EndpointInfo, dialer: Dialer, limits: EndpointLimits) {
+    this.info = info;
+    this.dialer = dialer;
+    this.limits = limits;
+  }
+
+  pool(version: HttpVersion): ConnectionPool {
+    if (version === 'http1') {
+      this.http1 ??= new ConnectionPool({
+        dial: (dialled) => this.dialer.dialHttp(this, 'http1', dialled),
+        maxConnections: this.limits.maxHttp1Connections,
+        maxWaiters: this.limits.maxWaiters,
+        requestsPerConnection: 1,
+      });
+      return this.http1;
+    }
+    this.http2 ??= new ConnectionPool({
+      dial: (dialled) => this.dialer.dialHttp(this, 'http2', dialled),
+      maxConnections: this.limits.maxHttp2Connections,
+      maxWaiters: this.limits.maxWaiters,
+      requestsPerConnection: 100,
+    });
+    return this.http2;
+  }
+
+  /** Closes HTTP/1 connections that were not used since the last call. */
+  sweep(): void {
+    this.http1?.sweep();
+  }
+
+  drain(): void {
+    this.http1?.drain();
+    this.http2?.drain();
+  }
+}

@@ -1,5 +1,5 @@
-import { ConnectionPool, type Dialled, type PoolFailure } from './connection-pool.ts';
 import type { Connection } from '../wire/transport.ts';
+import { ConnectionPool, type Dialled, type PoolFailure } from './connection-pool.ts';
 
 /** One address that answers for a service, as discovery or interception names it. */
 export interface EndpointInfo {
@@ -22,7 +22,11 @@ export type HttpVersion = 'http1' | 'http2';
 /** Opens connections to endpoints: TCP, TLS where the endpoint has an identity, transport header where it asks for one. */
 export interface Dialer {
   dialHttp(endpoint: Endpoint, version: HttpVersion, dialled: Dialled): void;
-  dialTcp(endpoint: Endpoint, onConnected: (connection: Connection) => void, onFailed: (reason: PoolFailure) => void): void;
+  dialTcp(
+    endpoint: Endpoint,
+    onConnected: (connection: Connection) => void,
+    onFailed: (reason: PoolFailure) => void,
+  ): void;
 }
 
 export interface EndpointLimits {

@@ -27,7 +27,9 @@ export class FieldTable {
   private readonly seed: number;
   private readonly slots: (Entry | undefined)[] = new Array(slotCount).fill(undefined);
   private readonly seen = new Int32Array(slotCount);
-  private readonly names: ({ bytes: Uint8Array; text: string } | undefined)[] = new Array(nameSlotCount).fill(undefined);
+  private readonly names: ({ bytes: Uint8Array; text: string } | undefined)[] = new Array(nameSlotCount).fill(
+    undefined,
+  );
 
   /** `seed` is a random 32-bit integer, new for each process. */
   constructor(seed: number) {

@@ -1,0 +1,68 @@
+/** Character classes of RFC 9110 section 5.6 and RFC 9112, as tables: one look-up a byte. */
+
+const table = (accepts: (byte: number) => boolean): Uint8Array =>
+  Uint8Array.from({ length: 256 }, (_, byte) => (accepts(byte) ? 1 : 0));
+
+const isAlphaNumeric = (byte: number): boolean =>
+  (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
+
+/** `tchar`: what methods and field names are made of. */
+export const tokenByte = table((byte) => isAlphaNumeric(byte) || "!#$%&'*+-.^_`|~".includes(String.fromCharCode(byte)));
+
+/** Field values: visible characters, space, tab and obs-text; no control character. */
+export const valueByte = table((byte) => byte === 0x09 || (byte >= 0x20 && byte !== 0x7f));
+
+/** Request targets: visible ASCII only. */
+export const targetByte = table((byte) => byte > 0x20 && byte < 0x7f);
+
+/** Host and port: what an authority may hold, without user information. */
+export const authorityByte = table(
+  (byte) => isAlphaNumeric(byte) || "-._~%!$&'()*+,;=:[]".includes(String.fromCharCode(byte)),
+);
+
+export const CR = 0x0d;
+export const LF = 0x0a;
+export const SP = 0x20;
+export const TAB = 0x09;
+export const COLON = 0x3a;
+
+/** A message that breaks the syntax. `status` is the response to a request that does; `reason` names the rule. */
+export class Http1Error extends Error {
+  readonly status: number;
+
+  constructor(status: number, reason: string) {
+    super(reason);
+    this.name = 'Http1Error';
+    this.status = status;
+  }
+}
+
+export interface HeadLimits {
+  /** Start line and fields together. */
+  headBytes: number;
+  targetBytes: number;
+  fields: number;
+}
+
+export const defaultHeadLimits: HeadLimits = { headBytes: 64 * 1024, targetBytes: 16 * 1024, fields: 256 };
+
+/**
+ * Finds the end of a head: the index behind its empty line, or -1 when it is not complete. `from` is where to go on,
+ * the start of a line. Throws on a line feed without its carriage return, so that no bare LF can wait for more.
+ */
+export function headEnd(bytes: Uint8Array, from: number, length: number): number {
+  let lineStart = from;
+  for (;;) {
+    const lf = bytes.indexOf(LF, lineStart);
+    if (lf < 0 || lf >= length) return -1;
+    if (lf === lineStart || bytes[lf - 1] !== CR) throw new Http1Error(400, 'line feed without carriage return');
+    if (lf - 1 === lineStart) return lf + 1;
+    lineStart = lf + 1;
+  }
+}
+
+/** Start of the last line that begins within `bytes[from, length)`: where `headEnd` goes on when more has come. */
+export function lastLineStart(bytes: Uint8Array, from: number, length: number): number {
+  const lf = bytes.subarray(0, length).lastIndexOf(LF);
+  return lf < from ? from : lf + 1;
+}

@@ -193,7 +193,10 @@ function parseFields(
 
     const field = table.get(bytes, nameStart, nameEnd, valueStart, valueEnd);
     if (!takeHopField(field, hop)) fields.push(field);
-    else if (field.name === 'connection') (connection ??= []).push(...listOf(field.value));
+    else if (field.name === 'connection') {
+      connection ??= [];
+      connection.push(...listOf(field.value));
+    }
   }
   if (at + 2 !== end) throw new Http1Error(400, 'bytes behind the head');
   if (connection !== undefined) applyConnection(connection, hop, fields);

@@ -1,0 +1,334 @@
+import type { Field } from '../field.ts';
+import type { FieldTable } from '../field-table.ts';
+import { OutputBuffer } from '../output-buffer.ts';
+import { type ClientConnection, ErrorCode, type RequestHead, type ResponseHandler, type Stream } from '../stream.ts';
+import type { Flushable, Transport, TransportHandler, Turn } from '../transport.ts';
+import { BodyReader, type BodySink } from './body-reader.ts';
+import { parseResponseHead } from './head-parser.ts';
+import { writeChunk, writeLastChunk, writeRequestHead } from './head-writer.ts';
+import { defaultHeadLimits, type HeadLimits, Http1Error, headEnd, lastLineStart } from './syntax.ts';
+
+export interface Http1ClientOptions {
+  transport: Transport;
+  turn: Turn;
+  fields: FieldTable;
+  limits?: HeadLimits;
+  /** Write targets in absolute-form: the peer is a forward proxy. Default false. */
+  toProxy?: boolean;
+  /** The connection takes a request again. */
+  onAvailable: (connection: Http1Client) => void;
+  onClosed: (connection: Http1Client, error: Error | undefined) => void;
+}
+
+const receiveWindowBytes = 64 * 1024;
+const nothing = new Uint8Array(0);
+
+/** `idle`; `head`: request sent, waiting for the response's head; `body`: reading it; `raw`: tunnel; `closed`. */
+type State = 'idle' | 'head' | 'body' | 'raw' | 'closed';
+
+/** The connecting side of one HTTP/1 connection: one request at a time, never pipelined. */
+export class Http1Client implements ClientConnection, TransportHandler, Flushable, BodySink {
+  private readonly options: Http1ClientOptions;
+  private readonly transport: Transport;
+  private readonly limits: HeadLimits;
+  private readonly out = new OutputBuffer();
+  private readonly body: BodyReader;
+  private state: State = 'idle';
+  private stream: Http1ClientStream | undefined = undefined;
+  private held: Uint8Array = nothing;
+  private scanFrom = 0;
+  private keepAlive = true;
+  private draining = false;
+  private outstanding = 0;
+  private paused = false;
+  private unsent = 0;
+  private endAfterFlush = false;
+
+  constructor(options: Http1ClientOptions) {
+    this.options = options;
+    this.transport = options.transport;
+    this.limits = options.limits ?? defaultHeadLimits;
+    this.body = new BodyReader(options.fields, this.limits);
+  }
+
+  get activeStreams(): number {
+    return this.stream === undefined ? 0 : 1;
+  }
+
+  get available(): boolean {
+    return this.state === 'idle' && !this.draining;
+  }
+
+  request(head: RequestHead, end: boolean, handler: ResponseHandler): Stream | undefined {
+    if (!this.available) return undefined;
+    const tunnel = head.method === 'CONNECT' || head.upgrade !== undefined;
+    const hasBody = !tunnel && !end;
+    const chunked = hasBody && head.contentLength < 0;
+    const stream = new Http1ClientStream(this, head.method, handler, chunked, end);
+    this.stream = stream;
+    this.state = 'head';
+    this.keepAlive = true;
+    // A body of no bytes is told to methods that would otherwise have the server wait or guess.
+    const contentLength = hasBody || head.contentLength >= 0 ? head.contentLength : -1;
+    writeRequestHead(
+      this.out,
+      head,
+      { contentLength: tunnel ? -1 : contentLength, chunked, close: false, keepAlive: false, upgrade: head.upgrade },
+      this.options.toProxy ?? false,
+    );
+    this.options.turn.schedule(this);
+    return stream;
+  }
+
+  drain(): void {
+    this.draining = true;
+    if (this.state === 'idle') this.transport.close();
+  }
+
+  close(): void {
+    this.transport.close();
+  }
+
+  onBytes(chunk: Uint8Array): void {
+    if (this.state === 'idle') {
+      // Nothing was asked: whatever this answers, it must not answer the next request.
+      this.transport.abort();
+      return;
+    }
+    if (this.state === 'closed') return;
+    let bytes = chunk;
+    if (this.held.length > 0) {
+      bytes = new Uint8Array(this.held.length + chunk.length);
+      bytes.set(this.held);
+      bytes.set(chunk, this.held.length);
+      this.held = nothing;
+    }
+    try {
+      this.process(bytes, bytes === chunk);
+    } catch (error) {
+      if (!(error instanceof Http1Error)) throw error;
+      this.break(ErrorCode.protocolError, `malformed response: ${error.message}`);
+    }
+  }
+
+  onDrain(): void {
+    this.reportSent();
+    if (this.endAfterFlush) this.transport.end();
+  }
+
+  onEnd(): void {
+    if ((this.state === 'body' || this.state === 'raw') && this.body.close(this)) return;
+    if (this.state === 'head' || this.state === 'body')
+      this.break(ErrorCode.internalError, 'connection ended inside the response');
+    else if (this.state === 'idle') this.transport.close();
+  }
+
+  onClose(error: Error | undefined): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    const stream = this.stream;
+    this.stream = undefined;
+    stream?.handler.onReset(ErrorCode.internalError, 'connection closed inside the response');
+    this.options.onClosed(this, error);
+  }
+
+  flush(): void {
+    if (this.state === 'closed') return;
+    if (this.out.length > 0 && !this.transport.write(this.out.take())) return;
+    this.reportSent();
+    if (this.endAfterFlush) this.transport.end();
+  }
+
+  onBody(chunk: Uint8Array, end: boolean): void {
+    const stream = this.stream;
+    if (stream === undefined) return;
+    if (end && this.state === 'body') this.responseEnded(stream);
+    else {
+      this.outstanding += chunk.length;
+      if (this.outstanding > receiveWindowBytes && !this.paused) {
+        this.paused = true;
+        this.transport.pause();
+      }
+    }
+    stream.handler.onData(chunk, end);
+    if (end) this.recycle();
+  }
+
+  onBodyTrailers(fields: Field[]): void {
+    const stream = this.stream;
+    if (stream === undefined) return;
+    this.responseEnded(stream);
+    stream.handler.onTrailers(fields);
+    this.recycle();
+  }
+
+  /** @internal called by the stream */
+  credit(stream: Http1ClientStream, bytes: number): void {
+    if (this.stream !== stream) return;
+    this.outstanding = Math.max(0, this.outstanding - bytes);
+    if (!this.paused || this.outstanding > receiveWindowBytes / 2) return;
+    this.paused = false;
+    this.transport.resume();
+  }
+
+  /** @internal called by the stream */
+  write(stream: Http1ClientStream, chunk: Uint8Array, end: boolean): void {
+    if (this.stream !== stream) return;
+    if (chunk.length > 0) {
+      if (stream.chunked) writeChunk(this.out, chunk);
+      else this.out.append(chunk);
+    }
+    this.unsent += chunk.length;
+    if (end) this.requestEnded(stream, undefined);
+    this.options.turn.schedule(this);
+  }
+
+  /** @internal called by the stream */
+  requestEnded(stream: Http1ClientStream, trailers: Field[] | undefined): void {
+    if (this.stream !== stream) return;
+    if (stream.chunked) writeLastChunk(this.out, trailers);
+    if (this.state === 'raw') this.endAfterFlush = true;
+    this.options.turn.schedule(this);
+  }
+
+  /** @internal called by the stream */
+  abandon(stream: Http1ClientStream): void {
+    if (this.stream !== stream) return;
+    this.stream = undefined;
+    this.draining = true;
+    this.transport.abort();
+  }
+
+  private process(bytes: Uint8Array, borrowed: boolean): void {
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.state === 'head') {
+        const end = headEnd(bytes, at + this.scanFrom, bytes.length);
+        const headBytes = (end < 0 ? bytes.length : end) - at;
+        if (headBytes > this.limits.headBytes) throw new Http1Error(502, 'head too large');
+        if (end < 0) {
+          this.scanFrom = lastLineStart(bytes, at + this.scanFrom, bytes.length) - at;
+          this.held = borrowed ? bytes.slice(at) : bytes.subarray(at);
+          return;
+        }
+        this.scanFrom = 0;
+        this.begin(bytes, at, end);
+        at = end;
+      } else if (this.state === 'body' || this.state === 'raw') {
+        at = this.body.read(bytes, at, bytes.length, this);
+      } else {
+        if (this.state === 'idle') this.transport.abort();
+        return;
+      }
+    }
+  }
+
+  private begin(bytes: Uint8Array, start: number, end: number): void {
+    const stream = this.stream as Http1ClientStream;
+    const { head, hop } = parseResponseHead(bytes, start, end, this.options.fields, this.limits);
+    const { status } = head;
+    if (status >= 100 && status < 200 && status !== 101) {
+      stream.handler.onInformational(head);
+      return;
+    }
+    if (hop.close) this.keepAlive = false;
+    const raw = status === 101 || (stream.method === 'CONNECT' && status >= 200 && status < 300);
+    if (raw) {
+      if (hop.chunked || hop.contentLength > 0) throw new Http1Error(502, 'switching protocols with a body');
+      this.state = 'raw';
+      this.keepAlive = false;
+      this.body.startRaw();
+      stream.handler.onResponse(head, false);
+      return;
+    }
+    head.upgrade = undefined;
+    this.state = 'body';
+    const bodiless = stream.method === 'HEAD' || status === 204 || status === 304;
+    if (bodiless) this.body.startSized(0);
+    else if (hop.chunked) this.body.startChunked();
+    else if (hop.contentLength >= 0) this.body.startSized(hop.contentLength);
+    else {
+      this.keepAlive = false;
+      this.body.startUntilClose();
+    }
+    const ended = this.body.done;
+    if (ended) this.responseEnded(stream);
+    stream.handler.onResponse(head, ended);
+    if (ended) this.recycle();
+  }
+
+  private responseEnded(stream: Http1ClientStream): void {
+    // A request whose body is still on its way would run into the next one.
+    if (!stream.requestOver) this.keepAlive = false;
+    stream.requestOver = true;
+    this.stream = undefined;
+    this.state = 'idle';
+  }
+
+  private recycle(): void {
+    if (this.state !== 'idle') return;
+    this.outstanding = 0;
+    this.unsent = 0;
+    if (!this.keepAlive || this.draining) {
+      this.draining = true;
+      this.transport.close();
+      return;
+    }
+    if (this.paused) {
+      this.paused = false;
+      this.transport.resume();
+    }
+    this.options.onAvailable(this);
+  }
+
+  private break(code: ErrorCode, reason: string): void {
+    const stream = this.stream;
+    this.stream = undefined;
+    this.draining = true;
+    this.transport.abort();
+    stream?.handler.onReset(code, reason);
+  }
+
+  private reportSent(): void {
+    const unsent = this.unsent;
+    this.unsent = 0;
+    if (unsent > 0) this.stream?.handler.onSent(unsent);
+  }
+}
+
+class Http1ClientStream implements Stream {
+  private readonly client: Http1Client;
+  readonly method: string;
+  readonly handler: ResponseHandler;
+  readonly chunked: boolean;
+  requestOver: boolean;
+
+  constructor(client: Http1Client, method: string, handler: ResponseHandler, chunked: boolean, end: boolean) {
+    this.client = client;
+    this.method = method;
+    this.handler = handler;
+    this.chunked = chunked;
+    this.requestOver = end;
+  }
+
+  sendData(chunk: Uint8Array, end: boolean): void {
+    if (this.requestOver) return;
+    if (end) this.requestOver = true;
+    this.client.write(this, chunk, end);
+  }
+
+  sendTrailers(fields: Field[]): void {
+    if (this.requestOver) return;
+    this.requestOver = true;
+    this.client.requestEnded(this, fields);
+  }
+
+  reset(_code: ErrorCode, _reason: string): void {
+    this.requestOver = true;
+    this.client.abandon(this);
+  }
+
+  credit(bytes: number): void {
+    this.client.credit(this, bytes);
+  }
+}

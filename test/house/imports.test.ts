@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -20,6 +20,7 @@ const allowed: Record<string, readonly string[]> = {
 const libPackages = /^(cdk8s(-plus-\d+)?|constructs|yaml|node:path|node:fs|node:crypto|node:module)$/;
 
 function sources(folder: string): string[] {
+  if (!existsSync(folder)) return [];
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name);
     if (name === 'node_modules' || name === 'gen' || name === 'imports') return [];

@@ -1,0 +1,96 @@
+import type { Field } from '../field.ts';
+import { type ClientConnection, ErrorCode, type RequestHead, type ResponseHandler, type Stream } from '../stream.ts';
+import { ConnectionError, preface, Setting } from './frame.ts';
+import type { Http2Stream } from './http2-stream.ts';
+import { MalformedMessage, responseHead } from './message.ts';
+import { Http2Session, type Http2SessionOptions } from './session.ts';
+
+export interface Http2ClientOptions extends Http2SessionOptions {
+  /** A connection that had no stream left has one again. */
+  onAvailable: (connection: Http2Client) => void;
+  onClosed: (connection: Http2Client, error: Error | undefined) => void;
+}
+
+const lastClientStreamId = 0x7fffffff;
+
+/** The connecting side of an HTTP/2 connection. */
+export class Http2Client extends Http2Session implements ClientConnection {
+  private readonly options: Http2ClientOptions;
+  private nextId = 1;
+
+  constructor(options: Http2ClientOptions) {
+    super(options, [[Setting.enablePush, 0]]);
+    this.options = options;
+    const settings = this.out.take().slice();
+    this.out.append(preface);
+    this.out.append(settings);
+  }
+
+  get available(): boolean {
+    return (
+      !this.closed &&
+      !this.goAwayReceived &&
+      !this.goAwaySent &&
+      this.streams.size < this.peerMaxStreams &&
+      this.nextId <= lastClientStreamId
+    );
+  }
+
+  request(head: RequestHead, end: boolean, handler: ResponseHandler): Stream | undefined {
+    if (!this.available) return undefined;
+    const stream = this.openStream(this.nextId);
+    this.nextId += 2;
+    stream.handler = handler;
+    stream.headRequest = head.method === 'HEAD';
+    this.writeRequest(stream, head, end);
+    return stream;
+  }
+
+  protected override onHeaders(id: number, fields: Field[] | undefined, end: boolean): void {
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      if (this.isIdle(id)) throw new ConnectionError(ErrorCode.protocolError, 'HEADERS on an idle stream');
+      return;
+    }
+    if (stream.remoteEnded) {
+      this.refuse(id, ErrorCode.streamClosed, 'HEADERS behind the end');
+      return;
+    }
+    if (fields === undefined) throw new MalformedMessage('header list too large');
+    if (stream.responded) {
+      this.onTrailers(stream, fields, end);
+      return;
+    }
+    const handler = stream.handler as ResponseHandler;
+    const head = responseHead(fields);
+    if (head.status < 200) {
+      if (end || head.status === 101) throw new MalformedMessage('informational response that ends the stream');
+      handler.onInformational(head);
+      return;
+    }
+    stream.responded = true;
+    const bodiless = stream.headRequest || head.status === 204 || head.status === 304;
+    if (!bodiless) {
+      if (end && head.contentLength > 0) throw new MalformedMessage('body shorter than its content-length');
+      stream.expectedBytes = head.contentLength;
+    }
+    if (end) this.endRemote(stream);
+    handler.onResponse(head, end);
+  }
+
+  protected override onStreamClosed(_stream: Http2Stream): void {
+    if (this.streams.size === this.peerMaxStreams - 1 && this.available) this.options.onAvailable(this);
+  }
+
+  protected override onConnectionClosed(error: Error | undefined): void {
+    this.options.onClosed(this, error);
+  }
+
+  protected override isIdle(id: number): boolean {
+    return (id & 1) === 0 || id >= this.nextId;
+  }
+
+  protected override isPeerStream(id: number): boolean {
+    return (id & 1) === 0;
+  }
+}

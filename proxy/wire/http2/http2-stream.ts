@@ -1,0 +1,76 @@
+import type { Field } from '../field.ts';
+import type { ErrorCode, ResponseHandler, ResponseHead, ServerStream, StreamHandler } from '../stream.ts';
+import type { Http2Session } from './session.ts';
+
+/**
+ * One stream of an HTTP/2 connection, on either side. Its state (RFC 9113 section 5.1) is what is left to come in each
+ * direction: open while neither has ended, half-closed when one has, closed when both have or it was reset.
+ */
+export class Http2Stream implements ServerStream {
+  readonly id: number;
+  private readonly session: Http2Session;
+  handler: StreamHandler | ResponseHandler | undefined = undefined;
+
+  remoteEnded = false;
+  localEnded = false;
+  reset_ = false;
+  /** A final response has been received (client) or sent (server). */
+  responded = false;
+  /** HEAD: the response has a length but no body. */
+  headRequest = false;
+
+  sendWindow: number;
+  receiveWindow: number;
+  /** Credit that was given back but not yet told the peer. */
+  uncredited = 0;
+  /** Bytes that the peer declared and has yet to send; -1 when it declared nothing. */
+  expectedBytes = -1;
+
+  /** What waits for a window or for the socket. */
+  queue: Uint8Array[] | undefined = undefined;
+  queueEnd = false;
+  queueTrailers: Field[] | undefined = undefined;
+  /** Bytes written since the handler was last told. */
+  unsent = 0;
+
+  constructor(session: Http2Session, id: number, sendWindow: number, receiveWindow: number) {
+    this.session = session;
+    this.id = id;
+    this.sendWindow = sendWindow;
+    this.receiveWindow = receiveWindow;
+  }
+
+  get closed(): boolean {
+    return this.reset_ || (this.remoteEnded && this.localEnded);
+  }
+
+  sendInformational(head: ResponseHead): void {
+    if (!this.localEnded && !this.reset_ && !this.responded) this.session.writeResponse(this, head, false);
+  }
+
+  sendResponse(head: ResponseHead, end: boolean): void {
+    if (this.localEnded || this.reset_ || this.responded) return;
+    this.responded = true;
+    this.session.writeResponse(this, head, end);
+  }
+
+  sendData(chunk: Uint8Array, end: boolean): void {
+    if (!this.localEnded && !this.reset_ && !this.queueEnd) this.session.sendData(this, chunk, end);
+  }
+
+  sendTrailers(fields: Field[]): void {
+    if (this.localEnded || this.reset_ || this.queueEnd) return;
+    if (this.queue !== undefined) {
+      this.queueTrailers = fields;
+      this.queueEnd = true;
+    } else this.session.writeTrailers(this, fields);
+  }
+
+  reset(code: ErrorCode, _reason: string): void {
+    if (!this.closed) this.session.resetStream(this, code);
+  }
+
+  credit(bytes: number): void {
+    if (!this.remoteEnded && !this.reset_) this.session.creditStream(this, bytes);
+  }
+}

@@ -1,0 +1,182 @@
+import { Field } from '../field.ts';
+import type { OutputBuffer } from '../output-buffer.ts';
+import type { RequestHead, ResponseHead } from '../stream.ts';
+import type { HpackEncoder } from './hpack/encoder.ts';
+
+/** A message that breaks RFC 9113 section 8: its stream is reset, the connection lives on. */
+export class MalformedMessage extends Error {}
+
+const connectionFields = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
+
+/** Turns a request's fields into a head (sections 8.2 and 8.3). Throws MalformedMessage. */
+export function requestHead(fields: Field[]): RequestHead {
+  const head: RequestHead = {
+    method: '',
+    scheme: '',
+    authority: '',
+    path: '',
+    contentLength: -1,
+    upgrade: undefined,
+    absoluteForm: false,
+    fields: [],
+  };
+  let seen = 0;
+  let at = 0;
+  for (; at < fields.length && fields[at].name.charCodeAt(0) === 0x3a; at++) {
+    const { name, value } = fields[at];
+    let bit: number;
+    if (name === ':method') {
+      bit = 1;
+      head.method = value;
+    } else if (name === ':scheme') {
+      bit = 2;
+      head.scheme = value;
+    } else if (name === ':path') {
+      bit = 4;
+      head.path = value;
+    } else if (name === ':authority') {
+      bit = 8;
+      head.authority = value;
+    } else if (name === ':protocol') {
+      bit = 16;
+      head.upgrade = value;
+    } else throw new MalformedMessage('unknown pseudo-header field');
+    if ((seen & bit) !== 0) throw new MalformedMessage('repeated pseudo-header field');
+    seen |= bit;
+  }
+  const plainConnect = head.method === 'CONNECT' && head.upgrade === undefined;
+  if (plainConnect ? seen !== 9 : (seen & 7) !== 7)
+    throw new MalformedMessage('pseudo-header fields missing or out of place');
+  if (!plainConnect) {
+    if (head.path === '' || (head.path.charCodeAt(0) !== 0x2f && head.path !== '*'))
+      throw new MalformedMessage('invalid :path');
+    if (head.upgrade !== undefined && head.method !== 'CONNECT')
+      throw new MalformedMessage(':protocol without CONNECT');
+  }
+  if (!isToken(head.method) || hasSpaceOrControl(head.path) || hasSpaceOrControl(head.authority)) {
+    throw new MalformedMessage('invalid pseudo-header field');
+  }
+  let host: string | undefined;
+  for (; at < fields.length; at++) {
+    const field = fields[at];
+    checkField(field);
+    if (field.name === 'content-length') head.contentLength = contentLength(field.value, head.contentLength);
+    else if (field.name === 'host') {
+      if (host !== undefined) throw new MalformedMessage('repeated host');
+      host = field.value;
+    } else if (field.name === 'te' && field.value !== 'trailers') throw new MalformedMessage('te other than trailers');
+    else head.fields.push(field);
+  }
+  if (host !== undefined) {
+    if (head.authority === '') head.authority = host;
+    else if (host !== head.authority) throw new MalformedMessage('host differs from :authority');
+  }
+  return head;
+}
+
+/** Turns a response's fields into a head. Throws MalformedMessage. */
+export function responseHead(fields: Field[]): ResponseHead {
+  if (fields.length === 0 || fields[0].name !== ':status' || !/^[1-9]\d\d$/.test(fields[0].value)) {
+    throw new MalformedMessage('no valid :status');
+  }
+  const head: ResponseHead = { status: Number(fields[0].value), contentLength: -1, upgrade: undefined, fields: [] };
+  for (let at = 1; at < fields.length; at++) {
+    const field = fields[at];
+    checkField(field);
+    if (field.name === 'content-length') head.contentLength = contentLength(field.value, head.contentLength);
+    else head.fields.push(field);
+  }
+  return head;
+}
+
+/** Checks trailers, which have no pseudo-header fields. */
+export function checkTrailers(fields: Field[]): void {
+  for (const field of fields) checkField(field);
+}
+
+export function encodeRequest(out: OutputBuffer, encoder: HpackEncoder, pseudo: PseudoFields, head: RequestHead): void {
+  encoder.begin(out);
+  encoder.field(out, pseudo.get(':method', head.method));
+  if (head.method !== 'CONNECT' || head.upgrade !== undefined) {
+    if (head.upgrade !== undefined) encoder.field(out, pseudo.get(':protocol', head.upgrade));
+    encoder.field(out, pseudo.get(':scheme', head.scheme));
+    encoder.field(out, pseudo.get(':path', head.path));
+  }
+  if (head.authority !== '') encoder.field(out, pseudo.get(':authority', head.authority));
+  encodeFields(out, encoder, head.fields);
+  if (head.contentLength >= 0) encoder.field(out, pseudo.get('content-length', String(head.contentLength)));
+}
+
+export function encodeResponse(
+  out: OutputBuffer,
+  encoder: HpackEncoder,
+  pseudo: PseudoFields,
+  head: ResponseHead,
+): void {
+  encoder.begin(out);
+  // HTTP/2 has no 101: an extended CONNECT is accepted with 200 (RFC 8441 section 5).
+  encoder.field(out, pseudo.get(':status', String(head.status === 101 ? 200 : head.status)));
+  encodeFields(out, encoder, head.fields);
+  if (head.contentLength >= 0) encoder.field(out, pseudo.get('content-length', String(head.contentLength)));
+}
+
+export function encodeFields(out: OutputBuffer, encoder: HpackEncoder, fields: readonly Field[]): void {
+  for (let i = 0; i < fields.length; i++) encoder.field(out, fields[i]);
+}
+
+const pseudoLimit = 512;
+
+/** Fields for what a head keeps as strings. A pair is marked as interned, and so indexed, when it comes a second time. */
+export class PseudoFields {
+  private readonly byName = new Map<string, Map<string, Field>>();
+
+  get(name: string, value: string): Field {
+    let fields = this.byName.get(name);
+    if (fields === undefined) {
+      fields = new Map();
+      this.byName.set(name, fields);
+    }
+    const known = fields.get(value);
+    if (known !== undefined) {
+      known.interned = true;
+      return known;
+    }
+    if (fields.size >= pseudoLimit) fields.clear();
+    const field = new Field(name, value);
+    fields.set(value, field);
+    return field;
+  }
+}
+
+/** Interned fields are checked once: their check is kept by identity. */
+const checked = new WeakSet<Field>();
+
+function checkField(field: Field): void {
+  if (field.interned && checked.has(field)) return;
+  const { name, value } = field;
+  if (!isLowerToken(name)) throw new MalformedMessage('invalid field name');
+  if (connectionFields.has(name)) throw new MalformedMessage('connection-specific field');
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code === 0 || code === 0x0a || code === 0x0d) throw new MalformedMessage('control character in a field value');
+  }
+  if (value.length > 0 && (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1)))) {
+    throw new MalformedMessage('white space around a field value');
+  }
+  if (field.interned) checked.add(field);
+}
+
+const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;
+const isToken = (text: string): boolean => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
+const isLowerToken = (text: string): boolean => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(text);
+
+function hasSpaceOrControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) <= 0x20 || text.charCodeAt(i) === 0x7f) return true;
+  return false;
+}
+
+function contentLength(value: string, known: number): number {
+  if (!/^\d{1,15}$/.test(value) || (known >= 0 && known !== Number(value)))
+    throw new MalformedMessage('invalid content-length');
+  return Number(value);
+}

@@ -1,0 +1,87 @@
+import type { Field } from '../field.ts';
+import { ErrorCode, type RequestListener } from '../stream.ts';
+import { ConnectionError, preface, Setting } from './frame.ts';
+import type { Http2Stream } from './http2-stream.ts';
+import { MalformedMessage, requestHead } from './message.ts';
+import { defaultHttp2Settings, Http2Session, type Http2SessionOptions } from './session.ts';
+
+export interface Http2ServerOptions extends Http2SessionOptions {
+  onRequest: RequestListener;
+  /** The connection is gone. */
+  onClosed?: (error: Error | undefined) => void;
+}
+
+/** The accepting side of an HTTP/2 connection. */
+export class Http2Server extends Http2Session {
+  private readonly options: Http2ServerOptions;
+  private prefaceSeen = false;
+
+  constructor(options: Http2ServerOptions) {
+    super(options, [
+      [
+        Setting.maxConcurrentStreams,
+        options.settings?.maxConcurrentStreams ?? defaultHttp2Settings.maxConcurrentStreams,
+      ],
+      [Setting.enableConnectProtocol, 1],
+    ]);
+    this.options = options;
+  }
+
+  protected override takePreface(bytes: Uint8Array): number {
+    if (this.prefaceSeen) return 0;
+    const length = Math.min(bytes.length, preface.length);
+    for (let i = 0; i < length; i++) {
+      if (bytes[i] !== preface[i]) throw new ConnectionError(ErrorCode.protocolError, 'invalid connection preface');
+    }
+    if (length < preface.length) return -1;
+    this.prefaceSeen = true;
+    return preface.length;
+  }
+
+  protected override onHeaders(id: number, fields: Field[] | undefined, end: boolean): void {
+    const known = this.streams.get(id);
+    if (known !== undefined) {
+      if (known.remoteEnded) {
+        this.refuse(id, ErrorCode.streamClosed, 'HEADERS behind the end');
+        return;
+      }
+      if (fields === undefined) throw new MalformedMessage('trailers too large');
+      this.onTrailers(known, fields, end);
+      return;
+    }
+    if ((id & 1) === 0) throw new ConnectionError(ErrorCode.protocolError, 'client stream with an even id');
+    if (id <= this.lastPeerStreamId) throw new ConnectionError(ErrorCode.streamClosed, 'HEADERS on a closed stream');
+    this.lastPeerStreamId = id;
+    if (this.streams.size >= this.settings.maxConcurrentStreams) {
+      this.refuse(id, ErrorCode.refusedStream, 'too many streams');
+      return;
+    }
+    if (fields === undefined) {
+      const stream = this.openStream(id);
+      stream.remoteEnded = end;
+      stream.sendResponse({ status: 431, contentLength: 0, upgrade: undefined, fields: [] }, true);
+      if (!end) stream.reset(ErrorCode.noError, 'header list too large');
+      return;
+    }
+    const head = requestHead(fields);
+    if (end && head.contentLength > 0) throw new MalformedMessage('body shorter than its content-length');
+    const stream = this.openStream(id);
+    stream.expectedBytes = head.contentLength;
+    stream.remoteEnded = end;
+    stream.handler = this.options.onRequest(stream, head, end);
+  }
+
+  protected override onStreamClosed(_stream: Http2Stream): void {}
+
+  protected override onConnectionClosed(error: Error | undefined): void {
+    this.options.onClosed?.(error);
+  }
+
+  protected override isIdle(id: number): boolean {
+    return (id & 1) === 0 || id > this.lastPeerStreamId;
+  }
+
+  protected override isPeerStream(id: number): boolean {
+    return (id & 1) === 1;
+  }
+}

@@ -1,0 +1,29 @@
+import { SocketConnection, socketHandlers } from './socket-connection.ts';
+import { raiseBacklog } from './system-calls.ts';
+
+export interface Listener {
+  readonly port: number;
+  /** Accepts nothing more; connections that are open stay. */
+  stop(): void;
+}
+
+/** Accepts connections on `host:port`. `onAccept` must set the connection's handler before it returns. */
+export function listen(host: string, port: number, onAccept: (connection: SocketConnection) => void): Listener {
+  const listener = Bun.listen<SocketConnection>({
+    hostname: host,
+    port,
+    allowHalfOpen: true,
+    data: new SocketConnection(),
+    socket: {
+      ...socketHandlers,
+      open(socket) {
+        const connection = new SocketConnection();
+        connection.attach(socket);
+        onAccept(connection);
+      },
+    },
+  });
+  // Bun listens with a backlog of 512, whatever it is asked for.
+  raiseBacklog((listener as unknown as { fd: number }).fd, 4096);
+  return { port: listener.port, stop: () => listener.stop(false) };
+}

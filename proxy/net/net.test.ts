@@ -1,0 +1,117 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const bun = resolve(import.meta.dirname, '../../node_modules/.bin/bun');
+const script = join(import.meta.dirname, 'testing/sockets.ts');
+const folder = mkdtempSync(join(tmpdir(), 'tulle-net-'));
+
+async function run(scenario: string): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(bun, [script, scenario, folder], {
+    timeout: 15_000,
+    env: { PATH: process.env.PATH, DO_NOT_TRACK: '1' },
+  });
+  return JSON.parse(stdout);
+}
+
+function certificate(name: string, authority: string, dnsName: string): void {
+  const at = (file: string) => join(folder, file);
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
+  openssl(
+    'req',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    at(`${name}.key`),
+    '-out',
+    at(`${name}.csr`),
+    '-subj',
+    `/CN=${name}`,
+  );
+  writeFileSync(at(`${name}.ext`), `subjectAltName=DNS:${dnsName}\nextendedKeyUsage=serverAuth,clientAuth\n`);
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    at(`${name}.csr`),
+    '-CA',
+    at(`${authority}.crt`),
+    '-CAkey',
+    at(`${authority}.key`),
+    '-CAcreateserial',
+    '-days',
+    '1',
+    '-extfile',
+    at(`${name}.ext`),
+    '-out',
+    at(`${name}.crt`),
+  );
+}
+
+function authority(name: string): void {
+  const args = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '1',
+    '-subj',
+    `/CN=${name}`,
+  ];
+  execFileSync('openssl', [...args, '-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.crt`)], {
+    stdio: 'pipe',
+  });
+}
+
+beforeAll(() => {
+  authority('ca');
+  authority('other-ca');
+  certificate('web', 'ca', 'web.shop.serviceaccount.identity.tulle.cluster.local');
+  certificate('client', 'ca', 'bot.shop.serviceaccount.identity.tulle.cluster.local');
+  certificate('foreign', 'other-ca', 'bot.shop.serviceaccount.identity.tulle.cluster.local');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('sockets on Bun', () => {
+  it('pass a half-close on and still carry the other direction', async () => {
+    expect(await run('half-close')).toEqual([
+      'server got question',
+      'server saw FIN',
+      'client got late answer',
+      'client saw FIN',
+    ]);
+  });
+
+  it('hold a fast writer back to a slow reader in bounded memory', async () => {
+    const result = (await run('backpressure')) as { complete: boolean; blockedOnce: boolean; grewMb: number };
+    expect(result).toMatchObject({ complete: true, blockedOnce: true });
+    expect(result.grewMb).toBeLessThan(50);
+  });
+
+  it('show a reset as an error', async () => {
+    expect(await run('reset')).toEqual(['error']);
+  });
+
+  it('tell a refused connection', async () => {
+    expect(await run('refused')).toBe('connect');
+  });
+
+  it('accept a client of the same trust anchors, refuse a foreign one, and check the name on the other side', async () => {
+    const result = (await run('tls')) as { good: string; wrongName: string; foreign: string; seen: string[] };
+    expect(result.good).toBe('hello');
+    expect(result.wrongName).toBe('tls');
+    expect(['tls', 'closed']).toContain(result.foreign);
+    expect(result.seen[0]).toBe('bot.shop.serviceaccount.identity.tulle.cluster.local transport.l5d.io/v1');
+    expect(result.seen.at(-1)).toBe('refused');
+  });
+});

@@ -1,0 +1,177 @@
+import type { Socket, SocketHandler } from 'bun';
+import type { Connection, TlsPeer, TransportHandler } from '../wire/transport.ts';
+
+/** A handler for a connection that nobody owns yet, or any more. */
+export const nobody: TransportHandler = {
+  onBytes() {},
+  onDrain() {},
+  onEnd() {},
+  onClose() {},
+};
+
+/** What a runtime's socket carries: the connection it belongs to. */
+export type BunSocket = Socket<SocketConnection>;
+
+/**
+ * A connection over a native socket, plain or TLS. Bun specifics that it hides: `write` takes part of its bytes;
+ * `end` would close both directions, so FIN is sent by `shutdown`, once everything has left; after our FIN the peer's
+ * comes as a close without `end`.
+ */
+export class SocketConnection implements Connection {
+  handler: TransportHandler = nobody;
+  tls: TlsPeer | undefined = undefined;
+  remoteAddress = '';
+  remotePort = 0;
+  localAddress = '';
+  localPort = 0;
+  bytesRead = 0;
+  bytesWritten = 0;
+  blocked = false;
+  /** Called once when TLS is established or refused; unset on plain connections. */
+  onHandshake: ((socket: BunSocket, verified: boolean, error: Error | null) => void) | undefined = undefined;
+  /** Called once when the socket is connected; unset on accepted ones. */
+  onOpen: ((socket: BunSocket) => void) | undefined = undefined;
+  private socket: BunSocket | undefined = undefined;
+  private queue: Uint8Array[] = [];
+  private finAfterQueue = false;
+  private closeAfterQueue = false;
+  private finSent = false;
+  private gotEnd = false;
+  private closed = false;
+
+  /** Takes the socket whose events this connection is to be told. */
+  attach(socket: BunSocket): void {
+    this.socket = socket;
+    socket.data = this;
+    this.remoteAddress = plainAddress(socket.remoteAddress);
+    this.remotePort = socket.remotePort;
+    this.localAddress = plainAddress(socket.localAddress);
+    this.localPort = socket.localPort;
+  }
+
+  /** Lets go of the socket: events of it no longer reach this connection. */
+  detach(): BunSocket | undefined {
+    const socket = this.socket;
+    this.socket = undefined;
+    this.closed = true;
+    if (socket !== undefined) socket.data = new SocketConnection();
+    return socket;
+  }
+
+  get native(): BunSocket | undefined {
+    return this.socket;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const socket = this.socket;
+    if (socket === undefined || this.closed) return true;
+    this.bytesWritten += bytes.length;
+    if (this.queue.length === 0) {
+      const taken = Math.max(0, socket.write(bytes));
+      if (taken === bytes.length) return true;
+      this.queue.push(bytes.slice(taken));
+    } else this.queue.push(bytes.slice());
+    this.blocked = true;
+    return false;
+  }
+
+  end(): void {
+    if (this.queue.length > 0) {
+      this.finAfterQueue = true;
+      return;
+    }
+    if (this.closed || this.finSent) return;
+    this.finSent = true;
+    this.socket?.shutdown();
+  }
+
+  close(): void {
+    if (this.queue.length > 0) {
+      this.closeAfterQueue = true;
+      return;
+    }
+    if (!this.closed) this.socket?.end();
+  }
+
+  abort(): void {
+    if (!this.closed) this.socket?.terminate();
+  }
+
+  pause(): void {
+    if (!this.closed) this.socket?.pause();
+  }
+
+  resume(): void {
+    if (!this.closed) this.socket?.resume();
+  }
+
+  received(chunk: Uint8Array): void {
+    this.bytesRead += chunk.length;
+    this.handler.onBytes(chunk);
+  }
+
+  drained(): void {
+    const socket = this.socket;
+    if (socket === undefined || !this.blocked) return;
+    while (this.queue.length > 0) {
+      const bytes = this.queue[0];
+      const taken = Math.max(0, socket.write(bytes));
+      if (taken < bytes.length) {
+        if (taken > 0) this.queue[0] = bytes.subarray(taken);
+        return;
+      }
+      this.queue.shift();
+    }
+    this.blocked = false;
+    if (this.closeAfterQueue) this.close();
+    else if (this.finAfterQueue) this.end();
+    else this.handler.onDrain();
+  }
+
+  peerEnded(): void {
+    if (this.gotEnd || this.closed) return;
+    this.gotEnd = true;
+    this.handler.onEnd();
+  }
+
+  gone(error: Error | undefined): void {
+    if (this.closed) return;
+    if (error === undefined) this.peerEnded();
+    this.closed = true;
+    this.queue = [];
+    this.handler.onClose(error);
+  }
+}
+
+/** IPv4 addresses that a dual-stack listener shows as IPv6 (`::ffff:10.0.0.1`) are shown as IPv4. */
+function plainAddress(address: string): string {
+  return address?.startsWith('::ffff:') ? address.slice(7) : (address ?? '');
+}
+
+/** One set of handlers for all sockets: what belongs to a connection is in `socket.data`. */
+export const socketHandlers: SocketHandler<SocketConnection> = {
+  open(socket) {
+    socket.data.onOpen?.(socket);
+  },
+  handshake(socket, success, error) {
+    const { data } = socket;
+    const { onHandshake } = data;
+    data.onHandshake = undefined;
+    onHandshake?.(socket, success && socket.authorized, error);
+  },
+  data(socket, chunk) {
+    socket.data.received(chunk);
+  },
+  drain(socket) {
+    socket.data.drained();
+  },
+  end(socket) {
+    socket.data.peerEnded();
+  },
+  close(socket, error) {
+    socket.data.gone(error);
+  },
+  error(socket, error) {
+    socket.data.gone(error);
+  },
+};

@@ -1,0 +1,196 @@
+/**
+ * Exercises the sockets under Bun; run by net.test.ts, which reads one line of JSON from each scenario.
+ * Usage: bun sockets.ts SCENARIO [CERTIFICATE-FOLDER]
+ */
+import { readFileSync } from 'node:fs';
+import type { TransportHandler } from '../../wire/transport.ts';
+import { connect } from '../connect.ts';
+import { listen } from '../listen.ts';
+import type { SocketConnection } from '../socket-connection.ts';
+import { acceptTls, makeTlsContext } from '../tls.ts';
+
+const [, , scenario, folder] = process.argv;
+const identity = 'web.shop.serviceaccount.identity.tulle.cluster.local';
+
+const handler = (changes: Partial<TransportHandler>): TransportHandler => ({
+  onBytes() {},
+  onDrain() {},
+  onEnd() {},
+  onClose() {},
+  ...changes,
+});
+
+const open = (port: number, tls?: Parameters<typeof connect>[0]['tls']): Promise<SocketConnection> =>
+  new Promise((resolve, reject) => {
+    connect(
+      { host: '127.0.0.1', port, timeoutMs: 2000, tls },
+      (connection) => {
+        connection.handler = handler({});
+        resolve(connection);
+      },
+      (failure, detail) => reject(new Error(`${failure}: ${detail}`)),
+    );
+  });
+
+const context = (name: string) =>
+  makeTlsContext({
+    key: readFileSync(`${folder}/${name}.key`, 'utf8'),
+    certificateChain: readFileSync(`${folder}/${name}.crt`, 'utf8'),
+    trustAnchors: readFileSync(`${folder}/ca.crt`, 'utf8'),
+  });
+
+/** A TLS server that says who it sees, fed its hello in pieces of `pieceBytes`. */
+function tlsServer(): { port: number; seen: string[] } {
+  const seen: string[] = [];
+  const server = context('web');
+  const listener = listen('127.0.0.1', 0, (accepted) => {
+    accepted.handler = handler({
+      onBytes: (hello) => {
+        acceptTls(
+          accepted,
+          hello.slice(),
+          server,
+          ['transport.l5d.io/v1'],
+          (secure) => {
+            seen.push(`${secure.tls?.identity ?? 'anonymous'} ${secure.tls?.alpn ?? '-'}`);
+            secure.handler = handler({ onBytes: (chunk) => secure.write(chunk) });
+          },
+          () => seen.push('refused'),
+        );
+      },
+    });
+  });
+  return { port: listener.port, seen };
+}
+
+const scenarios: Record<string, () => Promise<unknown>> = {
+  async 'half-close'() {
+    const events: string[] = [];
+    const listener = listen('127.0.0.1', 0, (accepted) => {
+      accepted.handler = handler({
+        onBytes: (chunk) => events.push(`server got ${Buffer.from(chunk)}`),
+        onEnd: () => {
+          events.push('server saw FIN');
+          accepted.write(Buffer.from('late answer'));
+          accepted.end();
+        },
+      });
+    });
+    const client = await open(listener.port);
+    await new Promise<void>((resolve) => {
+      client.handler = handler({
+        onBytes: (chunk) => events.push(`client got ${Buffer.from(chunk)}`),
+        onEnd: () => events.push('client saw FIN'),
+        onClose: () => resolve(),
+      });
+      client.write(Buffer.from('question'));
+      client.end();
+    });
+    return events;
+  },
+
+  async backpressure() {
+    const total = 100 * 1024 * 1024;
+    let received = 0;
+    let done: () => void = () => {};
+    const finished = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    const listener = listen('127.0.0.1', 0, (accepted) => {
+      accepted.handler = handler({
+        onBytes: (chunk) => {
+          received += chunk.length;
+          accepted.pause();
+          setTimeout(() => accepted.resume(), 1);
+        },
+        onEnd: () => done(),
+      });
+    });
+    const client = await open(listener.port);
+    const chunk = new Uint8Array(64 * 1024);
+    let sent = 0;
+    let blockedOnce = false;
+    const send = (): void => {
+      while (sent < total && !client.blocked) {
+        client.write(chunk);
+        sent += chunk.length;
+      }
+      blockedOnce ||= client.blocked;
+      if (sent === total) client.end();
+    };
+    const before = process.memoryUsage().rss;
+    client.handler = handler({ onDrain: send });
+    send();
+    await finished;
+    return {
+      complete: received === total,
+      blockedOnce,
+      grewMb: Math.round((process.memoryUsage().rss - before) / 1e6),
+    };
+  },
+
+  async reset() {
+    const closes: string[] = [];
+    let accepted: SocketConnection | undefined;
+    let done: () => void = () => {};
+    const finished = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    const listener = listen('127.0.0.1', 0, (connection) => {
+      accepted = connection;
+      connection.handler = handler({
+        onClose: (error) => {
+          closes.push(error === undefined ? 'clean' : 'error');
+          done();
+        },
+      });
+    });
+    const client = await open(listener.port);
+    while (accepted === undefined) await new Promise((resolve) => setImmediate(resolve));
+    client.abort();
+    await finished;
+    return closes;
+  },
+
+  async refused() {
+    const listener = listen('127.0.0.1', 0, () => {});
+    listener.stop();
+    return open(listener.port).then(
+      () => 'connected',
+      (error: Error) => error.message.split(':')[0],
+    );
+  },
+
+  async tls() {
+    const { port, seen } = tlsServer();
+    const talk = async (name: string, expected: string): Promise<string> => {
+      try {
+        const client = await open(port, {
+          context: context(name),
+          serverName: identity,
+          identity: expected,
+          alpn: ['transport.l5d.io/v1'],
+        });
+        return await new Promise((resolve) => {
+          client.handler = handler({
+            onBytes: (chunk) => resolve(Buffer.from(chunk).toString()),
+            onClose: () => resolve('closed'),
+          });
+          client.write(Buffer.from('hello'));
+        });
+      } catch (error) {
+        return (error as Error).message.split(':')[0];
+      }
+    };
+    const results = {
+      good: await talk('client', identity),
+      wrongName: await talk('client', 'other.shop.serviceaccount.identity.tulle.cluster.local'),
+      foreign: await talk('foreign', identity),
+    };
+    return { ...results, seen };
+  },
+};
+
+const result = await scenarios[scenario]();
+console.log(JSON.stringify(result));
+process.exit(0);

@@ -1,0 +1,43 @@
+/**
+ * Load of an endpoint: a peak-sensitive, exponentially weighted moving average of its round trips, times the requests
+ * that are waiting for it. A slower response raises the average at once, faster ones lower it with time, so an endpoint
+ * that stumbles is left alone quickly and trusted again slowly (Linkerd's linkerd/ewma; Finagle's Peak EWMA).
+ *
+ * Times are monotonic milliseconds, passed in.
+ */
+export class PeakEwma {
+  private readonly decayMs: number;
+  private averageMs: number;
+  private updatedMs: number;
+  /** Requests under way. */
+  inFlight = 0;
+
+  /** `defaultRttMs` stands for the round trip of an endpoint that has not answered yet. */
+  constructor(nowMs: number, defaultRttMs = 30, decayMs = 10_000) {
+    this.decayMs = decayMs;
+    this.averageMs = defaultRttMs;
+    this.updatedMs = nowMs;
+  }
+
+  begin(): void {
+    this.inFlight++;
+  }
+
+  /** A request is over; `rttMs` is its round trip, or undefined when it says nothing of the endpoint (cancelled). */
+  end(nowMs: number, rttMs: number | undefined): void {
+    this.inFlight--;
+    if (rttMs === undefined) return;
+    if (rttMs > this.averageMs) this.averageMs = rttMs;
+    else {
+      const keep = Math.exp(-Math.max(0, nowMs - this.updatedMs) / this.decayMs);
+      this.averageMs = this.averageMs * keep + rttMs * (1 - keep);
+    }
+    this.updatedMs = nowMs;
+  }
+
+  /** Higher is busier. An endpoint that nobody asks is forgotten down to nothing, and so tried again. */
+  cost(nowMs: number): number {
+    const keep = Math.exp(-Math.max(0, nowMs - this.updatedMs) / this.decayMs);
+    return this.averageMs * keep * (this.inFlight + 1);
+  }
+}

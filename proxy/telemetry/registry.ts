@@ -1,0 +1,155 @@
+import { formatLabels, type Labels } from './labels.ts';
+import { RequestMetrics } from './request-metrics.ts';
+
+/** Label sets that are kept of each family: beyond it, one overflow series takes what comes. */
+const maxLabelSets = 10_000;
+
+/** The tcp_* metrics of one label set. */
+export class TransportMetrics {
+  readonly labels: string;
+  opened = 0;
+  open = 0;
+  readBytes = 0;
+  writeBytes = 0;
+  readonly closes = new Map<string, number>();
+
+  constructor(labels: Labels) {
+    this.labels = formatLabels(labels);
+  }
+
+  connectionOpened(): void {
+    this.opened++;
+    this.open++;
+  }
+
+  /** `errno` is empty for a clean close. Bytes are those of the whole connection that were not counted yet. */
+  connectionClosed(errno: string, readBytes: number, writeBytes: number): void {
+    this.open--;
+    this.readBytes += readBytes;
+    this.writeBytes += writeBytes;
+    this.closes.set(errno, (this.closes.get(errno) ?? 0) + 1);
+  }
+}
+
+/** A counter with labels that is not on the hot path. */
+export class CounterFamily {
+  readonly name: string;
+  readonly help: string;
+  private readonly series = new Map<string, number>();
+
+  constructor(name: string, help: string) {
+    this.name = name;
+    this.help = help;
+  }
+
+  add(labels: Labels, count = 1): void {
+    let key = formatLabels(labels);
+    if (!this.series.has(key) && this.series.size >= maxLabelSets) key = 'overflow="true"';
+    this.series.set(key, (this.series.get(key) ?? 0) + count);
+  }
+
+  write(into: string[]): void {
+    if (this.series.size === 0) return;
+    into.push(`# HELP ${this.name} ${this.help}\n# TYPE ${this.name} counter\n`);
+    for (const [labels, count] of this.series) into.push(`${this.name}{${labels}} ${count}\n`);
+  }
+}
+
+/** Something that adds its own families to a scrape. */
+export type Collector = (into: string[]) => void;
+
+/**
+ * All metrics of this proxy, under the names and labels of Linkerd's proxy. Hot-path metrics are handles that a stack
+ * asks for once and keeps; `text` writes them in the Prometheus exposition format.
+ */
+export class MetricsRegistry {
+  private readonly nowMs: () => number;
+  private readonly retainIdleMs: number;
+  private readonly requests = new Map<string, RequestMetrics>();
+  private readonly transports = new Map<string, TransportMetrics>();
+  private readonly counters: CounterFamily[] = [];
+  private readonly collectors: Collector[] = [];
+
+  /** `retainIdleMs`: how long request metrics that nobody holds stay. Default 10 minutes. */
+  constructor(nowMs: () => number, retainIdleMs = 600_000) {
+    this.nowMs = nowMs;
+    this.retainIdleMs = retainIdleMs;
+  }
+
+  /** The caller holds the handle until it calls `release` on it. */
+  requestMetrics(labels: Labels): RequestMetrics {
+    const metrics = this.handle(this.requests, labels, (kept) => new RequestMetrics(kept, this.nowMs()));
+    metrics.holders++;
+    return metrics;
+  }
+
+  transportMetrics(labels: Labels): TransportMetrics {
+    return this.handle(this.transports, labels, (kept) => new TransportMetrics(kept));
+  }
+
+  counter(name: string, help: string): CounterFamily {
+    const family = new CounterFamily(name, help);
+    this.counters.push(family);
+    return family;
+  }
+
+  collect(collector: Collector): void {
+    this.collectors.push(collector);
+  }
+
+  text(): string {
+    this.dropIdle();
+    const into: string[] = [];
+    const family = (name: string, type: string, help: string, write: () => void): void => {
+      into.push(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`);
+      write();
+    };
+    const requests = [...this.requests.values()];
+    family('request_total', 'counter', 'Total count of HTTP requests.', () => {
+      for (const metrics of requests) metrics.writeRequests(into);
+    });
+    family('response_total', 'counter', 'Total count of HTTP responses.', () => {
+      for (const metrics of requests) metrics.writeResponses(into);
+    });
+    family('response_latency_ms', 'histogram', "Milliseconds from a request's head to its response's end.", () => {
+      for (const metrics of requests) metrics.writeLatencies(into);
+    });
+    const transports = [...this.transports.values()];
+    const tcp = (name: string, type: string, help: string, value: (metrics: TransportMetrics) => number): void =>
+      family(name, type, help, () => {
+        for (const metrics of transports) into.push(`${name}{${metrics.labels}} ${value(metrics)}\n`);
+      });
+    tcp('tcp_open_total', 'counter', 'Total count of opened connections.', (metrics) => metrics.opened);
+    tcp('tcp_open_connections', 'gauge', 'Connections that are open now.', (metrics) => metrics.open);
+    tcp('tcp_read_bytes_total', 'counter', 'Bytes read from the peer.', (metrics) => metrics.readBytes);
+    tcp('tcp_write_bytes_total', 'counter', 'Bytes written to the peer.', (metrics) => metrics.writeBytes);
+    family('tcp_close_total', 'counter', 'Total count of closed connections.', () => {
+      for (const metrics of transports) {
+        for (const [errno, count] of metrics.closes) {
+          into.push(`tcp_close_total{${metrics.labels}${errno === '' ? '' : `,errno="${errno}"`}} ${count}\n`);
+        }
+      }
+    });
+    for (const counter of this.counters) counter.write(into);
+    for (const collector of this.collectors) collector(into);
+    return into.join('');
+  }
+
+  private handle<T>(handles: Map<string, T>, labels: Labels, make: (labels: Labels) => T): T {
+    const key = formatLabels(labels);
+    let handle = handles.get(key);
+    if (handle !== undefined) return handle;
+    if (handles.size >= maxLabelSets)
+      return this.handle(handles, { direction: labels.direction, overflow: 'true' }, make);
+    handle = make(labels);
+    handles.set(key, handle);
+    return handle;
+  }
+
+  private dropIdle(): void {
+    const oldest = this.nowMs() - this.retainIdleMs;
+    for (const [key, metrics] of this.requests) {
+      if (metrics.holders === 0 && metrics.usedMs < oldest) this.requests.delete(key);
+    }
+  }
+}

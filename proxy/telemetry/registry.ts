@@ -139,7 +139,7 @@ export class MetricsRegistry {
     const key = formatLabels(labels);
     let handle = handles.get(key);
     if (handle !== undefined) return handle;
-    if (handles.size >= maxLabelSets)
+    if (handles.size >= maxLabelSets && labels.overflow === undefined)
       return this.handle(handles, { direction: labels.direction, overflow: 'true' }, make);
     handle = make(labels);
     handles.set(key, handle);

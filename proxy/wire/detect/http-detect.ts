@@ -1,0 +1,38 @@
+import { tokenByte } from '../http1/syntax.ts';
+
+export type Detected = 'http1' | 'http2' | 'opaque' | 'more';
+
+/** The part of HTTP/2's preface that no HTTP/1 request begins with (RFC 9113 section 3.4). */
+const prefaceStart = Buffer.from('PRI * HTTP/2.0', 'latin1');
+const longestMethod = 32;
+
+/**
+ * Tells HTTP from other protocols by the first bytes the client sends. `final` forces a verdict: no more will come
+ * soon. As in Linkerd (linkerd/http/detect), HTTP/1 is what reads like the start of a request line.
+ */
+export function detectHttp(bytes: Uint8Array, final: boolean): Detected {
+  const length = Math.min(bytes.length, prefaceStart.length);
+  let i = 0;
+  while (i < length && bytes[i] === prefaceStart[i]) i++;
+  if (i === prefaceStart.length) return 'http2';
+  if (i === length) return final ? 'opaque' : 'more';
+
+  let at = 0;
+  while (at < bytes.length && tokenByte[bytes[at]] === 1) at++;
+  if (at > longestMethod || at === 0) return 'opaque';
+  if (at === bytes.length) return final ? 'opaque' : 'more';
+  if (bytes[at] !== 0x20) return 'opaque';
+  // A target: path, absolute URI, authority or asterisk; a second token of any other kind is another protocol's.
+  const lineEnd = bytes.indexOf(0x0a, at);
+  const target = at + 1;
+  if (target >= bytes.length) return final ? 'opaque' : 'more';
+  if (bytes[target] <= 0x20 || bytes[target] >= 0x7f) return 'opaque';
+  if (lineEnd < 0) return bytes.length < 4096 && !final ? 'more' : bytes[target] === 0x2f ? 'http1' : 'opaque';
+  return isHttpVersion(bytes, lineEnd) ? 'http1' : 'opaque';
+}
+
+/** Whether the request line that ends before `lineFeed` ends in ` HTTP/x`. */
+function isHttpVersion(bytes: Uint8Array, lineFeed: number): boolean {
+  const line = Buffer.from(bytes.buffer, bytes.byteOffset, lineFeed).toString('latin1');
+  return / HTTP\/\d\.\d\r?$/i.test(line);
+}

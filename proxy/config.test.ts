@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { ConfigError, readConfig } from './config.ts';
+
+const anchors = '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n';
+const minimal = {
+  LINKERD2_PROXY_DESTINATION_SVC_ADDR: 'localhost.:8086',
+  LINKERD2_PROXY_IDENTITY_SVC_ADDR: 'tulle-identity-headless.tulle.svc.cluster.local.:8080',
+  LINKERD2_PROXY_IDENTITY_SVC_NAME: 'tulle-identity.tulle.serviceaccount.identity.tulle.cluster.local',
+  LINKERD2_PROXY_IDENTITY_LOCAL_NAME: 'web.shop.serviceaccount.identity.tulle.cluster.local',
+  LINKERD2_PROXY_IDENTITY_TOKEN_FILE: '/var/run/secrets/tokens/linkerd-identity-token',
+  LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS: anchors,
+};
+
+test('a minimal environment gives the defaults', () => {
+  const config = readConfig(minimal);
+  expect(config.explicit).toBe(false);
+  expect(config.inbound.listen).toEqual([{ host: '0.0.0.0', port: 4143 }]);
+  expect(config.outbound.listen).toEqual([{ host: '127.0.0.1', port: 4140 }]);
+  expect(config.admin.listen).toEqual([{ host: '127.0.0.1', port: 4191 }]);
+  expect(config.outbound.failfastMs).toBe(3000);
+  expect(config.inbound.defaultPolicy).toBe('all-unauthenticated');
+  expect(config.shutdownGraceMs).toBe(120_000);
+  expect(config.destination.serviceSuffix).toBe('svc.cluster.local');
+});
+
+test('values are read in their units', () => {
+  const config = readConfig({
+    ...minimal,
+    LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS: '127.0.0.1:4140,[::1]:4140',
+    LINKERD2_PROXY_OUTBOUND_CONNECT_TIMEOUT: '250ms',
+    LINKERD2_PROXY_SHUTDOWN_GRACE_PERIOD: '2m',
+    LINKERD2_PROXY_INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION: '25,9200-9202',
+    LINKERD2_PROXY_DESTINATION_CONTEXT: '{"ns":"shop","nodeName":"n1","pod":"web-1"}',
+    LINKERD2_PROXY_EXPLICIT_MODE: 'true',
+    LINKERD2_PROXY_INBOUND_PORTS: '8080,9090',
+  });
+  expect(config.outbound.listen.map(({ host }) => host)).toEqual(['127.0.0.1', '::1']);
+  expect(config.outbound.connectTimeoutMs).toBe(250);
+  expect(config.shutdownGraceMs).toBe(120_000);
+  expect([...config.inbound.opaquePorts]).toEqual([25, 9200, 9201, 9202]);
+  expect(config.destination.namespace).toBe('shop');
+  expect(config.inbound.ports).toEqual([8080, 9090]);
+});
+
+test('every bad variable is named, with its value and what it must be', () => {
+  const read = () =>
+    readConfig({
+      ...minimal,
+      LINKERD2_PROXY_IDENTITY_SVC_NAME: undefined,
+      LINKERD2_PROXY_INBOUND_LISTEN_ADDR: 'here',
+      LINKERD2_PROXY_OUTBOUND_CONNECT_TIMEOUT: '1 minute',
+      LINKERD2_PROXY_INBOUND_DEFAULT_POLICY: 'allow',
+      LINKERD2_PROXY_DESTINATION_CONTEXT: 'shop',
+      LINKERD2_PROXY_LOG: 'loud',
+      LINKERD2_PROXY_INBOUND_PORTS: '80,http',
+    });
+  expect(read).toThrow(ConfigError);
+  try {
+    read();
+  } catch (error) {
+    expect((error as ConfigError).problems).toMatchInlineSnapshot(`
+      [
+        "LINKERD2_PROXY_INBOUND_LISTEN_ADDR (here) must be an IP address and port such as 127.0.0.1:4140",
+        "LINKERD2_PROXY_INBOUND_PORTS (http) must be a port",
+        "LINKERD2_PROXY_INBOUND_DEFAULT_POLICY (allow) must be one of all-unauthenticated, all-authenticated, cluster-unauthenticated, cluster-authenticated, all-tls-unauthenticated, cluster-tls-unauthenticated, audit, deny",
+        "LINKERD2_PROXY_OUTBOUND_CONNECT_TIMEOUT (1 minute) must be a duration such as 100ms, 3s, 2m, 1h or 1d",
+        "LINKERD2_PROXY_DESTINATION_CONTEXT (shop) must be JSON such as {"ns":"shop","nodeName":"node-1","pod":"web-1"}",
+        "LINKERD2_PROXY_IDENTITY_SVC_NAME must be set: tulle-identity-headless.tulle.svc.cluster.local. is not this host, so it has to prove its identity",
+        "LINKERD2_PROXY_LOG (loud) must be directives such as warn,linkerd=info, with levels trace, debug, info, warn, error, off",
+      ]
+    `);
+  }
+});
+
+test('identity can be switched off, and then needs no token', () => {
+  const config = readConfig({
+    LINKERD2_PROXY_DESTINATION_SVC_ADDR: '127.0.0.1:8086',
+    LINKERD2_PROXY_IDENTITY_DISABLED: '1',
+  });
+  expect(config.identity).toBeUndefined();
+});

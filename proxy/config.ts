@@ -1,0 +1,295 @@
+import { EnvParser } from './env-parser.ts';
+import { logLevels } from './telemetry/log.ts';
+import { IpNetwork, parseIp } from './wire/ip-network.ts';
+
+export interface SocketAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A component of the control plane: where it is, and the identity it must prove; plaintext when that is undefined. */
+export interface ControlAddress extends SocketAddress {
+  readonly serverName: string | undefined;
+}
+
+export const defaultPolicies = [
+  'all-unauthenticated',
+  'all-authenticated',
+  'cluster-unauthenticated',
+  'cluster-authenticated',
+  'all-tls-unauthenticated',
+  'cluster-tls-unauthenticated',
+  'audit',
+  'deny',
+] as const;
+export type DefaultPolicy = (typeof defaultPolicies)[number];
+
+export interface SideConfig {
+  readonly detectTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly failfastMs: number;
+  readonly http1IdleMs: number;
+  readonly connectUserTimeoutMs: number | undefined;
+  readonly maxInFlight: number;
+  readonly queueCapacity: number;
+}
+
+export interface IdentityConfig {
+  readonly address: ControlAddress;
+  readonly localName: string;
+  readonly tokenFile: string;
+  /** PEM, one or more. */
+  readonly trustAnchors: string;
+  readonly minRefreshMs: number;
+  readonly maxRefreshMs: number;
+}
+
+/** All that the proxy is told at start. Nothing else reads the environment. */
+export interface ProxyConfig {
+  /** No interception: targets come from requests and transport headers, not from SO_ORIGINAL_DST. */
+  readonly explicit: boolean;
+  readonly inbound: SideConfig & {
+    readonly listen: readonly SocketAddress[];
+    /** The workload's own ports, watched from the start. */
+    readonly ports: readonly number[];
+    /** Target addresses that are taken; all, when there is none. */
+    readonly ips: ReadonlySet<string>;
+    readonly opaquePorts: ReadonlySet<number>;
+    readonly requireIdentityPorts: ReadonlySet<number>;
+    readonly defaultPolicy: DefaultPolicy;
+    readonly maxIdlePerEndpoint: number;
+  };
+  readonly outbound: SideConfig & {
+    readonly listen: readonly SocketAddress[];
+    readonly discoveryIdleMs: number;
+    /** Whether meshed clients are told in `l5d-proxy-error` why a request failed. */
+    readonly informationalHeaders: boolean;
+  };
+  readonly admin: { readonly listen: readonly SocketAddress[]; readonly shutdownEnabled: boolean };
+  readonly destination: {
+    readonly address: ControlAddress;
+    readonly context: string;
+    /** Namespace of this workload, from the context; completes short names in explicit mode. */
+    readonly namespace: string;
+    /** `svc.cluster.local` */
+    readonly serviceSuffix: string;
+    readonly networks: readonly IpNetwork[];
+    readonly profileTimeoutMs: number;
+  };
+  readonly policy: {
+    readonly address: ControlAddress | undefined;
+    readonly workload: string;
+    readonly clusterNetworks: readonly IpNetwork[];
+  };
+  readonly identity: IdentityConfig | undefined;
+  readonly log: { readonly filter: string; readonly format: 'plain' | 'json' };
+  readonly metricsRetainIdleMs: number;
+  readonly shutdownGraceMs: number;
+}
+
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the configuration is not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+const prefix = 'LINKERD2_PROXY_';
+
+/**
+ * Reads the configuration from `LINKERD2_PROXY_*` (names and defaults of linkerd/app/src/env.rs). Throws a ConfigError
+ * that names every bad variable.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): ProxyConfig {
+  const env = new EnvParser(environment, prefix);
+  const explicit = env.flag('EXPLICIT_MODE');
+  const disabled = environment[`${prefix}IDENTITY_DISABLED`] !== undefined;
+  const context = env.text('DESTINATION_CONTEXT') ?? '{}';
+  const config: ProxyConfig = {
+    explicit,
+    inbound: {
+      ...side(env, 'INBOUND', { connectMs: 300, failfastMs: 1000 }),
+      listen: listenAddresses(env, 'INBOUND', '0.0.0.0:4143'),
+      ports: env.list('INBOUND_PORTS', readPort, 'a port'),
+      ips: new Set(env.list('INBOUND_IPS', (ip) => (parseIp(ip) ? ip : undefined), 'an IP address')),
+      opaquePorts: portSet(env, 'INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION'),
+      requireIdentityPorts: portSet(env, 'INBOUND_PORTS_REQUIRE_IDENTITY'),
+      defaultPolicy: env.choice('INBOUND_DEFAULT_POLICY', defaultPolicies, 'all-unauthenticated'),
+      maxIdlePerEndpoint: env.integer('INBOUND_MAX_IDLE_CONNS_PER_ENDPOINT', 10_000, 1, 1_000_000),
+    },
+    outbound: {
+      ...side(env, 'OUTBOUND', { connectMs: 1000, failfastMs: 3000 }),
+      listen: listenAddresses(env, 'OUTBOUND', '127.0.0.1:4140'),
+      discoveryIdleMs: env.durationMs('OUTBOUND_DISCOVERY_IDLE_TIMEOUT', 5000),
+      informationalHeaders: !env.flag('OUTBOUND_DISABLE_INFORMATIONAL_HEADERS'),
+    },
+    admin: {
+      listen: listenAddresses(env, 'ADMIN', '127.0.0.1:4191'),
+      shutdownEnabled: env.flag('SHUTDOWN_ENDPOINT_ENABLED'),
+    },
+    destination: {
+      address: controlAddress(env, 'DESTINATION', 'where services are looked up') ?? {
+        host: '',
+        port: 0,
+        serverName: undefined,
+      },
+      context,
+      namespace: namespaceOf(env, context),
+      serviceSuffix: (env.text('DESTINATION_PROFILE_SUFFIXES') ?? 'svc.cluster.local.')
+        .split(',')[0]
+        .replace(/\.$/, ''),
+      networks: networks(env, 'DESTINATION_PROFILE_NETWORKS', '0.0.0.0/0,::/0'),
+      profileTimeoutMs: env.durationMs('DESTINATION_PROFILE_INITIAL_TIMEOUT', 500),
+    },
+    policy: {
+      address: env.text('POLICY_SVC_ADDR') ? controlAddress(env, 'POLICY', 'where policy is watched') : undefined,
+      workload: env.text('POLICY_WORKLOAD') ?? '',
+      clusterNetworks: networks(
+        env,
+        'POLICY_CLUSTER_NETWORKS',
+        '10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16',
+      ),
+    },
+    identity: disabled ? undefined : identity(env),
+    log: { filter: logFilter(env), format: env.choice('LOG_FORMAT', ['plain', 'json'], 'plain') },
+    metricsRetainIdleMs: env.durationMs('METRICS_RETAIN_IDLE', 600_000),
+    shutdownGraceMs: env.durationMs('SHUTDOWN_GRACE_PERIOD', 120_000),
+  };
+  if (explicit && config.inbound.ports.length === 0) {
+    env.bad(
+      'INBOUND_PORTS',
+      undefined,
+      'must name at least one port: in explicit mode it is where plain connections go',
+    );
+  }
+  if (env.problems.length > 0) throw new ConfigError(env.problems);
+  return config;
+}
+
+function side(
+  env: EnvParser,
+  name: 'INBOUND' | 'OUTBOUND',
+  defaults: { connectMs: number; failfastMs: number },
+): SideConfig {
+  const userTimeoutMs = env.durationMs(`${name}_CONNECT_USER_TIMEOUT`, 0);
+  return {
+    detectTimeoutMs: env.durationMs(`${name}_DETECT_TIMEOUT`, 10_000),
+    connectTimeoutMs: env.durationMs(`${name}_CONNECT_TIMEOUT`, defaults.connectMs),
+    failfastMs: env.durationMs(`${name}_HTTP_FAILFAST_TIMEOUT`, defaults.failfastMs),
+    http1IdleMs: env.durationMs(`${name}_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT`, 3000),
+    connectUserTimeoutMs: userTimeoutMs > 0 ? userTimeoutMs : undefined,
+    maxInFlight: env.integer(`${name}_MAX_IN_FLIGHT`, 100_000, 1, 10_000_000),
+    queueCapacity: env.integer(`${name}_HTTP_QUEUE_CAPACITY`, 10_000, 1, 10_000_000),
+  };
+}
+
+function identity(env: EnvParser): IdentityConfig {
+  const trustAnchors = env.required('IDENTITY_TRUST_ANCHORS', 'the PEM certificates that peers are checked against');
+  if (trustAnchors !== '' && !trustAnchors.includes('-----BEGIN CERTIFICATE-----')) {
+    env.bad('IDENTITY_TRUST_ANCHORS', undefined, 'must be PEM certificates');
+  }
+  return {
+    address: controlAddress(env, 'IDENTITY', 'where certificates are issued') ?? {
+      host: '',
+      port: 0,
+      serverName: undefined,
+    },
+    localName:
+      env.text('IDENTITY_LOCAL_NAME') ??
+      env.required('IDENTITY_SERVER_NAME', "this workload's identity (or IDENTITY_LOCAL_NAME)"),
+    tokenFile: env.required('IDENTITY_TOKEN_FILE', "the file with the workload's service account token"),
+    trustAnchors,
+    minRefreshMs: env.durationMs('IDENTITY_MIN_REFRESH', 10_000),
+    maxRefreshMs: env.durationMs('IDENTITY_MAX_REFRESH', 86_400_000),
+  };
+}
+
+function listenAddresses(env: EnvParser, name: string, fallback: string): SocketAddress[] {
+  const variable = env.text(`${name}_LISTEN_ADDRS`) !== undefined ? `${name}_LISTEN_ADDRS` : `${name}_LISTEN_ADDR`;
+  const addresses = env.list(variable, readIpAndPort, 'an IP address and port such as 127.0.0.1:4140');
+  return addresses.length > 0 ? addresses : [readIpAndPort(fallback)!];
+}
+
+function controlAddress(env: EnvParser, name: string, purpose: string): ControlAddress | undefined {
+  const text = env.required(`${name}_SVC_ADDR`, purpose);
+  if (text === '') return undefined;
+  const address = splitHostPort(text);
+  if (address === undefined) {
+    env.bad(
+      `${name}_SVC_ADDR`,
+      text,
+      'must be a host and port such as tulle-dst-headless.tulle.svc.cluster.local.:8086',
+    );
+    return undefined;
+  }
+  const serverName = env.text(`${name}_SVC_NAME`);
+  const local = /^(localhost\.?|127\.\d+\.\d+\.\d+|::1)$/.test(address.host);
+  if (serverName === undefined && !local) {
+    env.bad(
+      `${name}_SVC_NAME`,
+      undefined,
+      `must be set: ${address.host} is not this host, so it has to prove its identity`,
+    );
+  }
+  return { ...address, serverName };
+}
+
+function namespaceOf(env: EnvParser, context: string): string {
+  try {
+    const value: unknown = JSON.parse(context);
+    if (typeof value === 'object' && value !== null) {
+      const { ns } = value as { ns?: unknown };
+      return typeof ns === 'string' ? ns : '';
+    }
+  } catch {
+    // Told below, like any other form that is not the one expected.
+  }
+  if (context.startsWith('ns:')) return context.slice(3);
+  env.bad('DESTINATION_CONTEXT', context, 'must be JSON such as {"ns":"shop","nodeName":"node-1","pod":"web-1"}');
+  return '';
+}
+
+function logFilter(env: EnvParser): string {
+  const filter = env.text('LOG') ?? 'warn,linkerd=info';
+  const known = filter
+    .split(',')
+    .every((directive) => (logLevels as readonly string[]).includes(directive.split('=').at(-1)!.trim()));
+  if (!known)
+    env.bad('LOG', filter, `must be directives such as warn,linkerd=info, with levels ${logLevels.join(', ')}`);
+  return known ? filter : 'info';
+}
+
+const networks = (env: EnvParser, name: string, fallback: string): IpNetwork[] =>
+  env.text(name) === undefined
+    ? fallback.split(',').map((network) => IpNetwork.parse(network)!)
+    : env.list(name, (text) => IpNetwork.parse(text), 'a network such as 10.0.0.0/8');
+
+function portSet(env: EnvParser, name: string): Set<number> {
+  const ranges = env.list(name, readPortRange, 'a port or a range such as 3306 or 9200-9300');
+  return new Set(ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, i) => from + i)));
+}
+
+function readPortRange(text: string): [number, number] | undefined {
+  const [from, to = from] = text.split('-').map(readPort);
+  return from === undefined || to === undefined || to < from ? undefined : [from, to];
+}
+
+function readPort(text: string): number | undefined {
+  const port = Number(text);
+  return /^\d{1,5}$/.test(text) && port > 0 && port <= 65_535 ? port : undefined;
+}
+
+function readIpAndPort(text: string): SocketAddress | undefined {
+  const address = splitHostPort(text);
+  return address !== undefined && parseIp(address.host) !== undefined ? address : undefined;
+}
+
+/** Splits `host:port` and `[ipv6]:port`. Undefined when there is no valid port. */
+export function splitHostPort(text: string): SocketAddress | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  if (!match) return undefined;
+  const port = Number(match[3]);
+  return port <= 65_535 ? { host: match[1] ?? match[2], port } : undefined;
+}

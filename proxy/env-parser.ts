@@ -1,0 +1,74 @@
+/** Reads typed values from environment variables and remembers every one that is bad. */
+export class EnvParser {
+  readonly problems: string[] = [];
+  private readonly env: Readonly<Record<string, string | undefined>>;
+  private readonly prefix: string;
+
+  constructor(env: Readonly<Record<string, string | undefined>>, prefix: string) {
+    this.env = env;
+    this.prefix = prefix;
+  }
+
+  /** Undefined when unset or empty. */
+  text(name: string): string | undefined {
+    const value = this.env[this.prefix + name];
+    return value === undefined || value === '' ? undefined : value;
+  }
+
+  required(name: string, purpose: string): string {
+    const value = this.text(name);
+    if (value === undefined) this.bad(name, undefined, `must be set: ${purpose}`);
+    return value ?? '';
+  }
+
+  flag(name: string): boolean {
+    const value = this.text(name);
+    if (value === undefined || value === 'false' || value === '0') return false;
+    if (value !== 'true' && value !== '1') this.bad(name, value, 'must be true or false');
+    return value === 'true' || value === '1';
+  }
+
+  integer(name: string, fallback: number, min: number, max: number): number {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    const number = Number(value);
+    if (/^\d+$/.test(value) && number >= min && number <= max) return number;
+    this.bad(name, value, `must be an integer from ${min} to ${max}`);
+    return fallback;
+  }
+
+  /** `100ms`, `3s`, `2m`, `1h`, `1d` in milliseconds. */
+  durationMs(name: string, fallbackMs: number): number {
+    const value = this.text(name);
+    if (value === undefined) return fallbackMs;
+    const match = /^(\d+)(ms|s|m|h|d)$/.exec(value);
+    if (match) return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2]]!;
+    this.bad(name, value, 'must be a duration such as 100ms, 3s, 2m, 1h or 1d');
+    return fallbackMs;
+  }
+
+  choice<T extends string>(name: string, choices: readonly T[], fallback: T): T {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    if ((choices as readonly string[]).includes(value)) return value as T;
+    this.bad(name, value, `must be one of ${choices.join(', ')}`);
+    return fallback;
+  }
+
+  /** Every value of a comma-separated list that `read` takes; it returns undefined for one that it does not. */
+  list<T>(name: string, read: (item: string) => T | undefined, expected: string): T[] {
+    const items: T[] = [];
+    for (const raw of (this.text(name) ?? '').split(',')) {
+      const item = raw.trim();
+      if (item === '') continue;
+      const value = read(item);
+      if (value === undefined) this.bad(name, item, `must be ${expected}`);
+      else items.push(value);
+    }
+    return items;
+  }
+
+  bad(name: string, value: string | undefined, rule: string): void {
+    this.problems.push(`${this.prefix}${name}${value === undefined ? '' : ` (${value})`} ${rule}`);
+  }
+}

@@ -1,0 +1,74 @@
+import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
+import { type ServiceError, status } from '@grpc/grpc-js';
+import type { GrpcClient } from '../../api/grpc.ts';
+import type { TimerHandle, Timers } from '../accept/peek.ts';
+import { BackOff } from './back-off.ts';
+
+export interface WatchOptions<Input extends DescMessage, Output extends DescMessage> {
+  client: () => GrpcClient;
+  method: DescMethod & { methodKind: 'server_streaming'; input: Input; output: Output };
+  request: MessageShape<Input>;
+  timers: Timers;
+  random: () => number;
+  onMessage(message: MessageShape<Output>): void;
+  /** The control plane does not know the target; what is known of it is void. The watch goes on, and asks seldom. */
+  onRefused(code: number, detail: string): void;
+  /** The stream broke; what is known stays valid until the next message. */
+  onLost?(code: number, detail: string): void;
+}
+
+/** Answers that will not change by asking again soon. */
+const refusals = new Set<number>([status.NOT_FOUND, status.INVALID_ARGUMENT, status.UNIMPLEMENTED]);
+
+/** A server stream that is opened again whenever it ends, until it is closed. */
+export class Watch<Input extends DescMessage, Output extends DescMessage> {
+  private readonly options: WatchOptions<Input, Output>;
+  private readonly backOff: BackOff;
+  private readonly refusedBackOff: BackOff;
+  private timer: TimerHandle | undefined = undefined;
+  private cancel: (() => void) | undefined = undefined;
+  private closed = false;
+
+  constructor(options: WatchOptions<Input, Output>) {
+    this.options = options;
+    this.backOff = new BackOff(100, 5000, 1, options.random);
+    this.refusedBackOff = new BackOff(5000, 30_000, 0.5, options.random);
+    this.open();
+  }
+
+  close(): void {
+    this.closed = true;
+    if (this.timer !== undefined) this.options.timers.cancel(this.timer);
+    this.cancel?.();
+  }
+
+  private open(): void {
+    this.timer = undefined;
+    const { client, method, request } = this.options;
+    const call = client().stream(method, request);
+    this.cancel = () => call.cancel();
+    let over = false;
+    const ended = (code: number, detail: string): void => {
+      if (over) return;
+      over = true;
+      if (!this.closed) this.reopen(code, detail);
+    };
+    call.on('data', (message: MessageShape<Output>) => {
+      if (this.closed) return;
+      this.backOff.reset();
+      this.refusedBackOff.reset();
+      this.options.onMessage(message);
+    });
+    call.on('error', (error: ServiceError) => ended(error.code, error.details));
+    call.on('end', () => ended(status.OK, 'the stream ended'));
+  }
+
+  private reopen(code: number, detail: string): void {
+    const refused = refusals.has(code);
+    if (refused) this.options.onRefused(code, detail);
+    else this.options.onLost?.(code, detail);
+    if (this.closed) return;
+    const delayMs = (refused ? this.refusedBackOff : this.backOff).delayMs();
+    this.timer = this.options.timers.after(delayMs, () => this.open());
+  }
+}

@@ -1,0 +1,181 @@
+import type { EnvVar } from './kubernetes.ts';
+import { type PortEntry, parsePorts } from './ports.ts';
+
+/** What an unauthorized, unconfigured port lets in (facts of Linkerd's policy controller: default inbound policies). */
+export const inboundPolicies = [
+  'all-unauthenticated',
+  'all-authenticated',
+  'cluster-unauthenticated',
+  'cluster-authenticated',
+  'all-tls-unauthenticated',
+  'cluster-tls-unauthenticated',
+  'audit',
+  'deny',
+] as const;
+export type InboundPolicyName = (typeof inboundPolicies)[number];
+
+/** Everything of a sidecar that an annotation can change. Mesh-wide values stand in `InjectConfig.defaults`. */
+export interface ProxySettings {
+  /** Without the tag. */
+  readonly image: string;
+  readonly version: string;
+  readonly imagePullPolicy: ImagePullPolicy;
+  readonly controlPort: number;
+  readonly inboundPort: number;
+  readonly outboundPort: number;
+  readonly adminPort: number;
+  readonly skipInboundPorts: readonly PortEntry[];
+  readonly skipOutboundPorts: readonly PortEntry[];
+  readonly skipSubnets: readonly string[];
+  readonly opaquePorts: readonly PortEntry[];
+  readonly requireIdentityPorts: readonly PortEntry[];
+  /** Kubernetes quantities, such as `100m` and `96Mi`. */
+  readonly cpuRequest?: string;
+  readonly cpuLimit?: string;
+  readonly memoryRequest?: string;
+  readonly memoryLimit?: string;
+  readonly ephemeralStorageRequest?: string;
+  readonly ephemeralStorageLimit?: string;
+  /** Share of the node's cores that the proxy may use, between 0 and 1. */
+  readonly cpuRatioLimit?: number;
+  readonly uid: number;
+  /** Not set when negative. */
+  readonly gid: number;
+  readonly logLevel: string;
+  readonly logFormat: 'plain' | 'json';
+  readonly logHttpHeaders: 'off' | 'insecure';
+  readonly accessLog: 'off' | 'apache' | 'json';
+  readonly externalProfiles: boolean;
+  readonly metricsHostnameLabels: boolean;
+  readonly gateway: boolean;
+  readonly inboundConnectTimeoutMs: number;
+  readonly outboundConnectTimeoutMs: number;
+  readonly inboundDiscoveryIdleMs: number;
+  readonly outboundDiscoveryIdleMs: number;
+  readonly inboundDetectTimeout: boolean;
+  readonly outboundDetectTimeout: boolean;
+  readonly closeWaitTimeoutSeconds: number;
+  readonly nativeSidecar: boolean;
+  /** Holds the application's start until the proxy is ready; of meaning only without native sidecars. */
+  readonly await: boolean;
+  readonly adminShutdown: boolean;
+  readonly inboundPolicy: InboundPolicyName;
+  readonly shutdownGraceMs?: number;
+  readonly waitBeforeExitSeconds: number;
+  /** Added to the proxy's environment last; an entry wins over the mesh's of the same name. */
+  readonly additionalEnv: readonly EnvVar[];
+  /** A container with network tools beside the proxy. There is no default image: `debugImage` says which. */
+  readonly debug: boolean;
+  readonly debugImage?: string;
+  readonly debugImageVersion?: string;
+  readonly debugImagePullPolicy?: ImagePullPolicy;
+}
+
+export const imagePullPolicies = ['Always', 'IfNotPresent', 'Never'] as const;
+export type ImagePullPolicy = (typeof imagePullPolicies)[number];
+
+/** What injection needs to know of the mesh. Two callers with equal configs make equal pods. */
+export interface InjectConfig {
+  readonly meshNamespace: string;
+  readonly trustDomain: string;
+  readonly clusterDomain: string;
+  /** Networks that destinations are looked up for, as CIDRs. */
+  readonly clusterNetworks: readonly string[];
+  /** With `linkerd`, the annotation `linkerd.io/inject` is obeyed too. */
+  readonly compat: 'none' | 'linkerd';
+  /** Where proxies find the control plane; a control-plane pod reaches its own component over localhost. */
+  readonly controlPlane: ControlPlaneAddresses;
+  readonly defaults: ProxySettings;
+}
+
+export interface ControlPlaneAddresses {
+  /** `host:port`; the host ends with a dot so that search domains are not tried. */
+  readonly identity: string;
+  readonly destination: string;
+  readonly policy: string;
+}
+
+export interface InjectConfigOptions extends Partial<Omit<InjectConfig, 'defaults' | 'controlPlane'>> {
+  readonly controlPlane?: Partial<ControlPlaneAddresses>;
+  readonly defaults?: Partial<ProxySettings>;
+}
+
+export const defaultOpaquePorts = '25,587,3306,4444,5432,6379,9300,11211';
+export const defaultClusterNetworks = [
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  'fd00::/8',
+] as const;
+
+/** Version of the images that this package installs; equal to the version of the package. */
+export const meshVersion = '0.1.0';
+
+export const defaultProxySettings: ProxySettings = {
+  image: 'tulle-proxy',
+  version: meshVersion,
+  imagePullPolicy: 'IfNotPresent',
+  controlPort: 4190,
+  inboundPort: 4143,
+  outboundPort: 4140,
+  adminPort: 4191,
+  skipInboundPorts: ports('4567,4568'),
+  skipOutboundPorts: ports('4567,4568'),
+  skipSubnets: [],
+  opaquePorts: ports(defaultOpaquePorts),
+  requireIdentityPorts: [],
+  uid: 2102,
+  gid: -1,
+  logLevel: 'warn,linkerd=info,hickory=error',
+  logFormat: 'plain',
+  logHttpHeaders: 'off',
+  accessLog: 'off',
+  externalProfiles: false,
+  metricsHostnameLabels: false,
+  gateway: false,
+  inboundConnectTimeoutMs: 100,
+  outboundConnectTimeoutMs: 1000,
+  inboundDiscoveryIdleMs: 90_000,
+  outboundDiscoveryIdleMs: 5000,
+  inboundDetectTimeout: true,
+  outboundDetectTimeout: true,
+  closeWaitTimeoutSeconds: 0,
+  nativeSidecar: true,
+  await: true,
+  adminShutdown: false,
+  inboundPolicy: 'all-unauthenticated',
+  waitBeforeExitSeconds: 0,
+  additionalEnv: [],
+  debug: false,
+};
+
+/** The configuration of a mesh installed with its defaults, with what differs in yours. */
+export function injectConfig(options: InjectConfigOptions = {}): InjectConfig {
+  const { defaults, controlPlane, ...mesh } = options;
+  const meshNamespace = mesh.meshNamespace ?? 'tulle';
+  const clusterDomain = mesh.clusterDomain ?? 'cluster.local';
+  const service = (name: string, port: number) => `${name}.${meshNamespace}.svc.${clusterDomain}.:${port}`;
+  return {
+    trustDomain: 'cluster.local',
+    clusterNetworks: defaultClusterNetworks,
+    compat: 'none',
+    ...mesh,
+    meshNamespace,
+    clusterDomain,
+    controlPlane: {
+      // The headless names: proxies balance over the replicas themselves.
+      identity: service('tulle-identity-headless', 8080),
+      destination: service('tulle-dst-headless', 8086),
+      policy: service('tulle-policy', 8090),
+      ...controlPlane,
+    },
+    defaults: { ...defaultProxySettings, ...defaults },
+  };
+}
+
+function ports(text: string): PortEntry[] {
+  const entries = parsePorts(text, 'numbers');
+  if (!entries) throw new Error(`'${text}' must be a list of ports such as 25,4000-4100`);
+  return entries;
+}

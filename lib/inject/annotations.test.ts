@@ -65,7 +65,9 @@ describe('annotations', () => {
 
   it.each([
     ['opaque-ports', '1,70000', 'ports, ranges and names of container ports such as 25,4000-4100,mysql'],
-    ['proxy-cpu-limit', 'much', 'a Kubernetes quantity such as 100m or 96Mi'],
+    ['proxy-cpu-limit', '1Gi', 'a CPU quantity such as 100m or 1.5'],
+    ['proxy-cpu-request', '0', 'a CPU quantity such as 100m or 1.5'],
+    ['proxy-memory-limit', 'much', 'a Kubernetes quantity such as 96Mi or 1.5Gi'],
     ['proxy-cpu-ratio-limit', '1', 'a number between 0 and 1 such as 0.25'],
     ['skip-subnets', '10.0.0.0/33', 'networks such as 10.0.0.0/8,fd00::/8'],
     ['proxy-uid', '0', 'a user id of 1 or more: the proxy does not run as root'],

@@ -2,6 +2,7 @@
 
 export const proxyContainerName = 'tulle-proxy';
 export const initContainerName = 'tulle-init';
+export const debugContainerName = 'tulle-debug';
 
 /** Containers and init containers that mean "this pod has a sidecar of a mesh already". */
 export const foreignSidecars: ReadonlySet<string> = new Set([

@@ -39,7 +39,7 @@ describe('lists of ports', () => {
   });
 });
 
-it('inbound ports are TCP container ports and the ports of HTTP probes, each once', () => {
+it('inbound ports are TCP container ports and the ports of HTTP probes, each once, as declared', () => {
   expect(
     inboundPorts([
       {
@@ -52,5 +52,5 @@ it('inbound ports are TCP container ports and the ports of HTTP probes, each onc
         readinessProbe: { httpGet: { port: 900 } },
       },
     ]),
-  ).toEqual([900, 8080]);
+  ).toEqual([8080, 900]);
 });

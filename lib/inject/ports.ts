@@ -59,7 +59,10 @@ export function containsPort(entries: readonly PortEntry[], port: number): boole
   return entries.some((entry) => !('name' in entry) && entry.from <= port && port <= entry.to);
 }
 
-/** The TCP ports of the application: its container ports and the ports of its HTTP probes, rising, each once. */
+/**
+ * The TCP ports of the application: its container ports and the ports of its HTTP probes, each once, in the order in
+ * which they are declared, for in explicit mode the first is where plain connections go.
+ */
 export function inboundPorts(containers: readonly Container[]): number[] {
   const ports = new Set<number>();
   for (const container of containers) {
@@ -75,5 +78,5 @@ export function inboundPorts(containers: readonly Container[]): number[] {
       if (number !== undefined && Number.isInteger(number) && number > 0) ports.add(number);
     }
   }
-  return [...ports].sort((a, b) => a - b);
+  return [...ports];
 }

@@ -32,10 +32,16 @@ export const subnetList: ValueForm<string[]> = {
   expected: 'networks such as 10.0.0.0/8,fd00::/8',
 };
 
-/** `0.5`, `100m`, `96Mi`, `1e3` (apimachinery's resource.Quantity, without signs). */
+/** `96Mi`, `1.5Gi`, `1e9` (apimachinery's resource.Quantity, without signs). */
 export const quantity: ValueForm<string> = {
   read: (value) => (/^(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE]\d+)?$/.test(value) ? value : undefined),
-  expected: 'a Kubernetes quantity such as 100m or 96Mi',
+  expected: 'a Kubernetes quantity such as 96Mi or 1.5Gi',
+};
+
+/** Cores: `2`, `0.5` or thousandths, `500m`. */
+export const cpu: ValueForm<string> = {
+  read: (value) => (/^(\d+(\.\d{1,3})?|\d+m)$/.test(value) && !/^[0.]+m?$/.test(value) ? value : undefined),
+  expected: 'a CPU quantity such as 100m or 1.5',
 };
 
 export const ratio: ValueForm<number> = {

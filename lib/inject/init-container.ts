@@ -1,0 +1,47 @@
+import type { ProxySettings } from './config.ts';
+import type { Container, Volume } from './kubernetes.ts';
+import { initContainerName, xtablesVolumeName } from './names.ts';
+import { formatPorts, type PortEntry } from './ports.ts';
+
+/** Redirects the pod's TCP connections to the proxy by iptables (linkerd2-proxy-init; same flags). */
+export function initContainer(settings: ProxySettings): Container {
+  const { skipInboundPorts, skipOutboundPorts, skipSubnets, closeWaitTimeoutSeconds } = settings;
+  const proxyPorts: PortEntry[] = [settings.controlPort, settings.adminPort].map((port) => ({ from: port, to: port }));
+  const privileged = closeWaitTimeoutSeconds > 0; // it writes a sysctl of the pod's network namespace
+  return {
+    name: initContainerName,
+    image: `${settings.image}:${settings.version}`,
+    imagePullPolicy: settings.imagePullPolicy,
+    args: [
+      'init',
+      ...flag('firewall-bin-path', 'iptables-nft'),
+      ...flag('firewall-save-bin-path', 'iptables-nft-save'),
+      '--ipv6=false',
+      ...flag('incoming-proxy-port', `${settings.inboundPort}`),
+      ...flag('outgoing-proxy-port', `${settings.outboundPort}`),
+      ...flag('proxy-uid', `${settings.uid}`),
+      ...(settings.gid >= 0 ? flag('proxy-gid', `${settings.gid}`) : []),
+      ...flag('inbound-ports-to-ignore', formatPorts([...proxyPorts, ...skipInboundPorts])),
+      ...(skipOutboundPorts.length > 0 ? flag('outbound-ports-to-ignore', formatPorts(skipOutboundPorts)) : []),
+      ...(skipSubnets.length > 0 ? flag('subnets-to-ignore', skipSubnets.join(',')) : []),
+      ...(privileged ? flag('timeout-close-wait-secs', `${closeWaitTimeoutSeconds}`) : []),
+    ],
+    securityContext: {
+      allowPrivilegeEscalation: privileged,
+      capabilities: { add: ['NET_ADMIN', 'NET_RAW'] },
+      privileged,
+      readOnlyRootFilesystem: true,
+      runAsGroup: privileged ? 0 : 65_534,
+      runAsNonRoot: !privileged,
+      runAsUser: privileged ? 0 : 65_534,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+    volumeMounts: [{ name: xtablesVolumeName, mountPath: '/run' }],
+  };
+}
+
+/** iptables takes its lock in /run, and the root file system is read-only. */
+export const xtablesVolume = (): Volume => ({ name: xtablesVolumeName, emptyDir: {} });
+
+const flag = (name: string, value: string): string[] => [`--${name}`, value];

@@ -1,0 +1,117 @@
+import type { ProxySettings } from './config.ts';
+import type { Container, EnvVar, Volume } from './kubernetes.ts';
+import {
+  debugContainerName,
+  identityAudience,
+  identityVolumeName,
+  proxyContainerName,
+  tokenVolumeName,
+} from './names.ts';
+import { identityDir, tokenDir, tokenFileName } from './proxy-env.ts';
+
+/** The program that the proxy image starts; its sub-commands are `proxy`, `init`, `validate` and `await`. */
+const proxyProgram = '/usr/bin/tulle-proxy';
+
+/** The sidecar (linkerd2 charts/partials/templates/_proxy.tpl). */
+export function proxyContainer(settings: ProxySettings, env: EnvVar[]): Container {
+  const lifecycle = lifecycleOf(settings);
+  const resources = resourcesOf(settings);
+  return {
+    name: proxyContainerName,
+    image: `${settings.image}:${settings.version}`,
+    imagePullPolicy: settings.imagePullPolicy,
+    args: ['proxy'],
+    ...(settings.nativeSidecar ? { restartPolicy: 'Always' } : {}),
+    env,
+    ports: [
+      { name: 'tulle-proxy', containerPort: settings.inboundPort },
+      { name: 'tulle-admin', containerPort: settings.adminPort },
+    ],
+    livenessProbe: { httpGet: { path: '/live', port: settings.adminPort }, initialDelaySeconds: 10, timeoutSeconds: 1 },
+    readinessProbe: {
+      httpGet: { path: '/ready', port: settings.adminPort },
+      initialDelaySeconds: 2,
+      timeoutSeconds: 1,
+    },
+    // Containers after a native sidecar start once this holds: they find a proxy that has its certificate.
+    ...(settings.nativeSidecar
+      ? {
+          startupProbe: {
+            httpGet: { path: '/ready', port: settings.adminPort },
+            periodSeconds: 1,
+            failureThreshold: 120,
+          },
+        }
+      : {}),
+    ...(lifecycle ? { lifecycle } : {}),
+    ...(resources ? { resources } : {}),
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      // Linkerd copies the capabilities of the first container; the proxy needs none, so it asks for none.
+      capabilities: { drop: ['ALL'] },
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: true,
+      runAsUser: settings.uid,
+      ...(settings.gid >= 0 ? { runAsGroup: settings.gid } : {}),
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+    volumeMounts: [
+      { name: identityVolumeName, mountPath: identityDir },
+      { name: tokenVolumeName, mountPath: tokenDir },
+    ],
+  };
+}
+
+/** Keys in memory, and the token that proves the workload to the identity component. */
+export function proxyVolumes(): Volume[] {
+  return [
+    { name: identityVolumeName, emptyDir: { medium: 'Memory' } },
+    {
+      name: tokenVolumeName,
+      projected: {
+        sources: [
+          { serviceAccountToken: { audience: identityAudience, expirationSeconds: 86_400, path: tokenFileName } },
+        ],
+      },
+    },
+  ];
+}
+
+/** Network tools beside the proxy (`enable-debug-sidecar`); its probes cannot fail, so it never hurts the pod. */
+export function debugContainer(settings: ProxySettings & { readonly debugImage: string }): Container {
+  const probe = { exec: { command: ['true'] } };
+  return {
+    name: debugContainerName,
+    image: settings.debugImageVersion ? `${settings.debugImage}:${settings.debugImageVersion}` : settings.debugImage,
+    imagePullPolicy: settings.debugImagePullPolicy ?? settings.imagePullPolicy,
+    livenessProbe: probe,
+    readinessProbe: probe,
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+/** A native sidecar needs neither: the kubelet starts it before the application and stops it after. */
+function lifecycleOf(settings: ProxySettings): Record<string, unknown> | undefined {
+  if (settings.nativeSidecar) return undefined;
+  const postStart = settings.await && {
+    postStart: { exec: { command: [proxyProgram, 'await', '--timeout=2m', `--port=${settings.adminPort}`] } },
+  };
+  const preStop = settings.waitBeforeExitSeconds > 0 && {
+    preStop: { exec: { command: ['/bin/sleep', `${settings.waitBeforeExitSeconds}`] } },
+  };
+  return postStart || preStop ? { ...postStart, ...preStop } : undefined;
+}
+
+function resourcesOf(settings: ProxySettings): Record<string, Record<string, string>> | undefined {
+  const limits = quantities(settings.cpuLimit, settings.memoryLimit, settings.ephemeralStorageLimit);
+  const requests = quantities(settings.cpuRequest, settings.memoryRequest, settings.ephemeralStorageRequest);
+  return limits || requests ? { ...(limits && { limits }), ...(requests && { requests }) } : undefined;
+}
+
+function quantities(cpu?: string, memory?: string, storage?: string): Record<string, string> | undefined {
+  const set = Object.entries({ cpu, memory, 'ephemeral-storage': storage }).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return set.length > 0 ? Object.fromEntries(set) : undefined;
+}

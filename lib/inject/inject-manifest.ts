@@ -1,0 +1,131 @@
+import type { InjectConfig } from './config.ts';
+import { hasSidecar, type InjectMode } from './decision.ts';
+import { injectPod } from './inject-pod.ts';
+import { injectService } from './inject-service.ts';
+import type { Manifest, Metadata, PodTemplate } from './kubernetes.ts';
+import { injectAnnotation, linkerdInjectAnnotation } from './names.ts';
+import type { InjectReport } from './report.ts';
+import { isList, manifestName, templateAt, templatePath, withTemplate } from './workload.ts';
+
+export interface ManifestContext {
+  /** Metadata of namespaces by name, as far as they are known: their annotations are inherited. */
+  readonly namespaces?: ReadonlyMap<string, Metadata>;
+  /** Injects this way what does not say otherwise, as `tulle inject --manual` and the constructs do. */
+  readonly request?: InjectMode;
+  /** Settings for the pods, by annotation key; they win over those of the object. */
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+export interface ManifestResult {
+  readonly object: Manifest;
+  /** One for each object that was looked at; the items of a List each have theirs. */
+  readonly reports: readonly InjectReport[];
+}
+
+/**
+ * Injects whatever makes pods: Pod, Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob,
+ * ReplicationController, and Lists of these. Services get the opaque ports of the mesh. Anything else is passed on.
+ */
+export function injectManifest(object: Manifest, config: InjectConfig, context: ManifestContext = {}): ManifestResult {
+  if (isList(object)) return overItems(object, (item) => injectManifest(item, config, context));
+  const namespace = namespaceOf(object, context);
+  if (object.apiVersion === 'v1' && object.kind === 'Service') {
+    const { service, report } = injectService(object, config, namespace);
+    return { object: service, reports: [report] };
+  }
+  return overTemplate(object, (template, path) => {
+    const isPod = path.length === 0;
+    const given = requested(template, config, context);
+    const known = given.metadata?.namespace ?? object.metadata?.namespace;
+    const { pod, report } = injectPod(given, config, {
+      namespace: namespace ?? (known === undefined ? undefined : { name: known }),
+      path: path.join('.'),
+      owner: isPod ? undefined : { kind: object.kind ?? '', name: object.metadata?.name ?? '' },
+    });
+    // A skipped object leaves as it came, without the word that was only asked for.
+    return { template: report.outcome === 'injected' ? pod : template, report };
+  });
+}
+
+/**
+ * Only annotates, for the webhook to inject on admission: the pod templates of workloads, and Namespaces themselves.
+ * Pods that are disabled or have a sidecar stay as they are.
+ */
+export function annotateManifest(
+  object: Manifest,
+  config: InjectConfig,
+  context: ManifestContext = {},
+): ManifestResult {
+  if (isList(object)) return overItems(object, (item) => annotateManifest(item, config, context));
+  const annotated = (reason?: string): InjectReport => ({
+    object: manifestName(object),
+    outcome: reason === undefined ? 'annotated' : 'skipped',
+    reasons: reason === undefined ? [] : [reason],
+    problems: [],
+  });
+  if (object.apiVersion === 'v1' && object.kind === 'Namespace') {
+    const { metadata } = requested(object, config, { request: 'enabled', ...context });
+    return { object: { ...object, metadata }, reports: [annotated()] };
+  }
+  return overTemplate(object, (template) => {
+    if (hasSidecar(template)) return { template, report: annotated('pod has a sidecar injected already') };
+    if (template.spec?.hostNetwork === true) return { template, report: annotated('hostNetwork is enabled') };
+    const given = requested(template, config, { request: 'enabled', ...context });
+    const disabled = injectKeys(config).find((key) => given.metadata?.annotations?.[key] === 'disabled');
+    if (disabled) return { template, report: annotated(`pod has the annotation "${disabled}:disabled"`) };
+    return { template: given, report: annotated() };
+  });
+}
+
+const injectKeys = (config: InjectConfig): string[] =>
+  config.compat === 'linkerd' ? [injectAnnotation, linkerdInjectAnnotation] : [injectAnnotation];
+
+/** The pod as if it said itself what was asked for. A word of its own about injection stands. */
+function requested<T extends PodTemplate | Manifest>(
+  pod: T,
+  config: InjectConfig,
+  { request, annotations }: ManifestContext,
+): T {
+  const own = pod.metadata?.annotations;
+  const silent = !injectKeys(config).some((key) => own?.[key] !== undefined);
+  const added = { ...(request && silent ? { [injectAnnotation]: request } : {}), ...annotations };
+  if (Object.keys(added).length === 0) return pod;
+  return { ...pod, metadata: { ...pod.metadata, annotations: { ...own, ...added } } };
+}
+
+export function overItems(
+  list: Manifest & { items: Manifest[] },
+  edit: (item: Manifest) => ManifestResult,
+): ManifestResult {
+  const results = list.items.map(edit);
+  return {
+    object: { ...list, items: results.map(({ object }) => object) },
+    reports: results.flatMap(({ reports }) => reports),
+  };
+}
+
+export function overTemplate(
+  object: Manifest,
+  edit: (template: PodTemplate, path: readonly string[]) => { template: PodTemplate; report: InjectReport },
+): ManifestResult {
+  const path = templatePath(object);
+  const name = manifestName(object);
+  if (!path) {
+    return { object, reports: [{ object: name, outcome: 'skipped', reasons: [], problems: [] }] };
+  }
+  const template = templateAt(object, path);
+  if (!template) {
+    const field = [...path, 'spec'].join('.');
+    const problems = [
+      { object: name, field, message: 'must be the specification of a pod; the object is left as it is' },
+    ];
+    return { object, reports: [{ object: name, outcome: 'skipped', reasons: ['it has no pod'], problems }] };
+  }
+  const { template: edited, report } = edit(template, path);
+  return { object: edited === template ? object : withTemplate(object, path, edited), reports: [report] };
+}
+
+function namespaceOf(object: Manifest, { namespaces }: ManifestContext): Metadata | undefined {
+  const name = object.metadata?.namespace;
+  return name === undefined ? undefined : namespaces?.get(name);
+}

@@ -1,0 +1,38 @@
+import { findSetting } from './annotations.ts';
+import type { InjectConfig } from './config.ts';
+import { isRecord, type Manifest, type Metadata } from './kubernetes.ts';
+import { settingPrefixes } from './names.ts';
+import { containsPort } from './ports.ts';
+import type { InjectReport } from './report.ts';
+
+/**
+ * Writes on a Service which of its ports are opaque, so that clients of it know before they have met a pod: the
+ * namespace's list when it has one, else those of the mesh's list that the Service leads to. Its own word stands.
+ */
+export function injectService(
+  service: Manifest,
+  config: InjectConfig,
+  namespace?: Metadata,
+): { readonly service: Manifest; readonly report: InjectReport } {
+  const report = (outcome: InjectReport['outcome']): InjectReport => ({
+    object: `service/${service.metadata?.name ?? ''}`,
+    outcome,
+    reasons: [],
+    problems: [],
+  });
+  if (findSetting(service.metadata, 'opaque-ports')) return { service, report: report('skipped') };
+  const value = findSetting(namespace, 'opaque-ports')?.value ?? opaqueOf(service, config).join(',');
+  if (value === '') return { service, report: report('skipped') };
+  const annotations = { ...service.metadata?.annotations, [`${settingPrefixes[0]}opaque-ports`]: value };
+  return { service: { ...service, metadata: { ...service.metadata, annotations } }, report: report('annotated') };
+}
+
+/** The Service's port numbers whose targets are opaque by default; a named target is taken for the port itself. */
+function opaqueOf(service: Manifest, config: InjectConfig): number[] {
+  const ports = Array.isArray(service.spec?.ports) ? service.spec.ports.filter(isRecord) : [];
+  return ports
+    .filter(({ port, targetPort }) =>
+      containsPort(config.defaults.opaquePorts, typeof targetPort === 'number' ? targetPort : Number(port)),
+    )
+    .map(({ port }) => Number(port));
+}

@@ -78,6 +78,7 @@ describe('annotations', () => {
     const { result, problems } = read({ [`config.tulle.dev/${name}`]: value, 'config.tulle.dev/admin-port': '5' });
     expect(problems).toEqual([
       {
+        severity: 'error',
         object: 'deployment/web',
         field: `metadata.annotations["config.tulle.dev/${name}"]`,
         message: `'${value}' must be ${expected}; the value is ignored`,

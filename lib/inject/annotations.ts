@@ -127,6 +127,7 @@ export function applyAnnotations(
       result = { ...result, ...merged(result, value) };
     } else {
       problems.push({
+        severity: 'error',
         object: place.object,
         field: `${place.field}["${found.key}"]`,
         message: `'${found.value}' must be ${expected}; the value is ignored`,
@@ -137,6 +138,7 @@ export function applyAnnotations(
     const prefix = settingPrefixes.find((candidate) => key.startsWith(candidate));
     if (prefix !== 'config.tulle.dev/' || known.has(key) || otherNames.has(key.slice(prefix.length))) continue;
     problems.push({
+      severity: 'error',
       object: place.object,
       field: `${place.field}["${key}"]`,
       message: 'is not a setting of the sidecar; the annotation is ignored',

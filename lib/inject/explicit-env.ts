@@ -42,6 +42,7 @@ export function withExplicitEnv(
   for (const name of ['http_proxy', 'https_proxy', 'grpc_proxy']) {
     if (!names.has(name)) continue;
     problems.push({
+      severity: 'warning',
       object: place.object,
       field: `${place.field}.env[${name}]`,
       message: 'is set by the container and stays: its calls do not go through the proxy. Remove it to mesh them',

@@ -117,7 +117,12 @@ export function overTemplate(
   if (!template) {
     const field = [...path, 'spec'].join('.');
     const problems = [
-      { object: name, field, message: 'must be the specification of a pod; the object is left as it is' },
+      {
+        severity: 'error' as const,
+        object: name,
+        field,
+        message: 'must be the specification of a pod; the object is left as it is',
+      },
     ];
     return { object, reports: [{ object: name, outcome: 'skipped', reasons: ['it has no pod'], problems }] };
   }

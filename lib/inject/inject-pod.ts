@@ -127,8 +127,8 @@ function specOf(
   place: { readonly object: string; readonly path?: string },
   problems: InjectProblem[],
 ): PodSpec {
-  const tell = (field: string, message: string) =>
-    problems.push({ object: place.object, field: fieldPath(place.path, field), message });
+  const tell = (field: string, message: string, severity: InjectProblem['severity'] = 'error') =>
+    problems.push({ severity, object: place.object, field: fieldPath(place.path, field), message });
   const app = spec.containers ?? [];
   const opaque = resolvePorts(settings.opaquePorts, app);
   const requireIdentity = resolvePorts(settings.requireIdentityPorts, app);
@@ -136,7 +136,7 @@ function specOf(
     tell('spec.containers', `no container has a TCP port named '${name}', which an annotation names; it is ignored`);
   }
   if (app.some(({ ports }) => ports?.some(({ protocol }) => protocol === 'UDP'))) {
-    tell('spec.containers', 'UDP port(s) configured on pod spec; the proxy carries TCP only');
+    tell('spec.containers', 'UDP port(s) configured on pod spec; the proxy carries TCP only', 'warning');
   }
   const ports = inboundPorts(app);
   if (mode === 'explicit' && ports.length === 0) {
@@ -197,6 +197,7 @@ function containersOf(
     containers.push(debugContainer({ ...settings, debugImage }));
   } else if (debug) {
     problems.push({
+      severity: 'error',
       object: place.object,
       field: fieldPath(place.path, 'metadata.annotations["config.tulle.dev/enable-debug-sidecar"]'),
       message: 'needs an image with network tools in config.tulle.dev/debug-image; no debug container is added',

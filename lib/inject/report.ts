@@ -1,5 +1,7 @@
 /** Something that is wrong with an object, told to whoever wrote it; injection went on without it. */
 export interface InjectProblem {
+  /** An `error` is a mistake that the constructs fail on; a `warning` may be meant so. */
+  readonly severity: 'error' | 'warning';
   /** `deployment/web` */
   readonly object: string;
   /** `spec.template.metadata.annotations["config.tulle.dev/opaque-ports"]` */

@@ -74,7 +74,6 @@ export interface ProxyConfig {
     /** `svc.cluster.local` */
     readonly serviceSuffix: string;
     readonly networks: readonly IpNetwork[];
-    readonly profileTimeoutMs: number;
   };
   readonly policy: {
     readonly address: ControlAddress | undefined;
@@ -141,7 +140,6 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
         .split(',')[0]
         .replace(/\.$/, ''),
       networks: networks(env, 'DESTINATION_PROFILE_NETWORKS', '0.0.0.0/0,::/0'),
-      profileTimeoutMs: env.durationMs('DESTINATION_PROFILE_INITIAL_TIMEOUT', 500),
     },
     policy: {
       address: env.text('POLICY_SVC_ADDR') ? controlAddress(env, 'POLICY', 'where policy is watched') : undefined,

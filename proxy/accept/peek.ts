@@ -1,11 +1,5 @@
+import type { TimerHandle, Timers } from '../clock.ts';
 import type { Connection, TransportHandler } from '../wire/transport.ts';
-
-/** Timers, passed in so that tests own the time. */
-export interface Timers {
-  after(delayMs: number, callback: () => void): TimerHandle;
-  cancel(timer: TimerHandle): void;
-}
-export type TimerHandle = unknown;
 
 /**
  * Looks at the first bytes. Returns true when it has decided and taken the connection over: it has set the next

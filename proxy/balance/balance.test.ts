@@ -25,7 +25,7 @@ describe('PeakEwma', () => {
   it('learns nothing from a cancelled request', () => {
     const load = new PeakEwma(0);
     load.begin();
-    load.end(0, undefined);
+    load.abandon();
     expect(load.cost(0)).toBe(30);
   });
 

@@ -23,10 +23,14 @@ export class PeakEwma {
     this.inFlight++;
   }
 
-  /** A request is over; `rttMs` is its round trip, or undefined when it says nothing of the endpoint (cancelled). */
-  end(nowMs: number, rttMs: number | undefined): void {
+  /** A request is over that says nothing of the endpoint: cancelled, or never sent. */
+  abandon(): void {
     this.inFlight--;
-    if (rttMs === undefined) return;
+  }
+
+  /** A request is over; `rttMs` is its round trip. */
+  end(nowMs: number, rttMs: number): void {
+    this.inFlight--;
     if (rttMs > this.averageMs) this.averageMs = rttMs;
     else {
       const keep = Math.exp(-Math.max(0, nowMs - this.updatedMs) / this.decayMs);

@@ -1,7 +1,7 @@
 import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
 import { type ServiceError, status } from '@grpc/grpc-js';
 import type { GrpcClient } from '../../api/grpc.ts';
-import type { TimerHandle, Timers } from '../accept/peek.ts';
+import type { TimerHandle, Timers } from '../clock.ts';
 import { BackOff } from './back-off.ts';
 
 export interface WatchOptions<Input extends DescMessage, Output extends DescMessage> {

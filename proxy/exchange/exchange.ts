@@ -11,6 +11,8 @@ import {
 } from '../wire/stream.ts';
 import { failures, isGrpc, type ProxyFailure, respondFailure } from './proxy-failure.ts';
 
+export type HttpVersion = 'http1' | 'http2';
+
 /** What is told of an exchange as it goes by; each call is on the hot path and must not allocate. */
 export interface ExchangeObserver {
   /** The response's head is about to be passed on; `fields` may be changed. */
@@ -36,6 +38,8 @@ export class Exchange implements ResponseHandler {
   readonly head: RequestHead;
   readonly requestSide: RequestSide;
   readonly startMs: number;
+  /** What the request came by. */
+  readonly version: HttpVersion;
   status = 0;
   grpc: boolean;
   /** Whatever the stack wants to find again in the observer: the endpoint, the metrics handle. */
@@ -52,12 +56,14 @@ export class Exchange implements ResponseHandler {
     end: boolean,
     observer: ExchangeObserver,
     startMs: number,
+    version: HttpVersion,
     informational: boolean,
   ) {
     this.downstream = downstream;
     this.head = head;
     this.observer = observer;
     this.startMs = startMs;
+    this.version = version;
     this.informational = informational;
     this.grpc = isGrpc(head);
     this.requestSide = new RequestSide(this, end);

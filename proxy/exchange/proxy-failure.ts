@@ -28,6 +28,7 @@ export const failures = {
     'the endpoint could not prove the identity that was required',
   ),
   noEndpoints: failure('failfast', 503, 14, 'the service has no ready endpoint'),
+  noRoute: failure('no route', 404, 5, 'no route of the server fits the request'),
   notFound: failure('not found', 404, 5, 'the request names no known target'),
   unauthorized: failure('unauthorized', 403, 7, 'the client is not authorized'),
   notReady: failure('not ready', 503, 14, 'the proxy has no certificate yet'),

@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Metadata } from '@grpc/grpc-js';
 import { CertifyRequestSchema, type CertifyResponse, Identity } from '../../api/gen/identity_pb.js';
-import type { TimerHandle, Timers } from '../accept/peek.ts';
+import type { TimerHandle, Timers } from '../clock.ts';
 import type { IdentityConfig } from '../config.ts';
 import { BackOff } from '../control/back-off.ts';
 import type { ControlClient } from '../control/control-client.ts';

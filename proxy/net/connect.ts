@@ -1,4 +1,5 @@
-import { nobody, SocketConnection, socketHandlers } from './socket-connection.ts';
+import { nobody } from '../wire/nobody.ts';
+import { SocketConnection, socketHandlers } from './socket-connection.ts';
 import { setUserTimeout } from './system-calls.ts';
 import { alpnWire, peerIdentity, type TlsContext } from './tls.ts';
 
@@ -91,7 +92,7 @@ export function connect(
             secureContext: tls.context.client,
             serverName: tls.serverName,
             rejectUnauthorized: true,
-            ALPNProtocols: alpnWire(tls.alpn),
+            ...(tls.alpn.length > 0 ? { ALPNProtocols: alpnWire(tls.alpn) } : {}),
           },
         }),
   } as unknown as Parameters<typeof Bun.connect<SocketConnection>>[0]).catch((error: Error) =>

@@ -1,13 +1,6 @@
 import type { Socket, SocketHandler } from 'bun';
+import { nobody } from '../wire/nobody.ts';
 import type { Connection, TlsPeer, TransportHandler } from '../wire/transport.ts';
-
-/** A handler for a connection that nobody owns yet, or any more. */
-export const nobody: TransportHandler = {
-  onBytes() {},
-  onDrain() {},
-  onEnd() {},
-  onClose() {},
-};
 
 /** What a runtime's socket carries: the connection it belongs to. */
 export type BunSocket = Socket<SocketConnection>;

@@ -1,5 +1,6 @@
 import { createSecureContext } from 'node:tls';
-import { type BunSocket, nobody, SocketConnection, socketHandlers } from './socket-connection.ts';
+import { nobody } from '../wire/nobody.ts';
+import { type BunSocket, SocketConnection, socketHandlers } from './socket-connection.ts';
 
 /** What a TLS context is made of, all PEM. */
 export interface TlsMaterial {

@@ -4,38 +4,65 @@ import { RequestMetrics } from './request-metrics.ts';
 /** Label sets that are kept of each family: beyond it, one overflow series takes what comes. */
 const maxLabelSets = 10_000;
 
+/** What a connection has carried so far. */
+export interface CountedConnection {
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+}
+
 /** The tcp_* metrics of one label set. */
 export class TransportMetrics {
   readonly labels: string;
   opened = 0;
-  open = 0;
-  readBytes = 0;
-  writeBytes = 0;
   readonly closes = new Map<string, number>();
+  private readonly live = new Set<CountedConnection>();
+  private closedReadBytes = 0;
+  private closedWriteBytes = 0;
 
   constructor(labels: Labels) {
     this.labels = formatLabels(labels);
   }
 
-  connectionOpened(): void {
-    this.opened++;
-    this.open++;
+  get open(): number {
+    return this.live.size;
   }
 
-  /** `errno` is empty for a clean close. Bytes are those of the whole connection that were not counted yet. */
-  connectionClosed(errno: string, readBytes: number, writeBytes: number): void {
-    this.open--;
-    this.readBytes += readBytes;
-    this.writeBytes += writeBytes;
+  get readBytes(): number {
+    let bytes = this.closedReadBytes;
+    for (const connection of this.live) bytes += connection.bytesRead;
+    return bytes;
+  }
+
+  get writeBytes(): number {
+    let bytes = this.closedWriteBytes;
+    for (const connection of this.live) bytes += connection.bytesWritten;
+    return bytes;
+  }
+
+  connectionOpened(connection: CountedConnection): void {
+    this.opened++;
+    this.live.add(connection);
+  }
+
+  /** `errno` is empty for a clean close. */
+  connectionClosed(connection: CountedConnection, errno: string): void {
+    if (!this.live.delete(connection)) return;
+    this.closedReadBytes += connection.bytesRead;
+    this.closedWriteBytes += connection.bytesWritten;
     this.closes.set(errno, (this.closes.get(errno) ?? 0) + 1);
   }
 }
 
-/** A counter with labels that is not on the hot path. */
+/** One series of a counter, kept by who counts on the hot path. */
+export interface Count {
+  value: number;
+}
+
+/** A counter with labels. */
 export class CounterFamily {
   readonly name: string;
   readonly help: string;
-  private readonly series = new Map<string, number>();
+  private readonly series = new Map<string, Count>();
 
   constructor(name: string, help: string) {
     this.name = name;
@@ -43,15 +70,25 @@ export class CounterFamily {
   }
 
   add(labels: Labels, count = 1): void {
+    this.count(labels).value += count;
+  }
+
+  /** The series of these labels, to be counted up by whoever keeps it. */
+  count(labels: Labels): Count {
     let key = formatLabels(labels);
     if (!this.series.has(key) && this.series.size >= maxLabelSets) key = 'overflow="true"';
-    this.series.set(key, (this.series.get(key) ?? 0) + count);
+    let count = this.series.get(key);
+    if (count === undefined) {
+      count = { value: 0 };
+      this.series.set(key, count);
+    }
+    return count;
   }
 
   write(into: string[]): void {
     if (this.series.size === 0) return;
     into.push(`# HELP ${this.name} ${this.help}\n# TYPE ${this.name} counter\n`);
-    for (const [labels, count] of this.series) into.push(`${this.name}{${labels}} ${count}\n`);
+    for (const [labels, { value }] of this.series) into.push(`${this.name}{${labels}} ${value}\n`);
   }
 }
 

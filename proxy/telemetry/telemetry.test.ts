@@ -49,9 +49,10 @@ describe('metrics registry', () => {
     metrics.response(0, 200, 'failure', 13, undefined, 30);
     metrics.response(0, 504, 'failure', -1, 'failfast', 3000);
     const tcp = registry.transportMetrics({ direction: 'inbound', peer: 'src' });
-    tcp.connectionOpened();
-    tcp.connectionOpened();
-    tcp.connectionClosed('', 10, 20);
+    const closed = { bytesRead: 10, bytesWritten: 20 };
+    tcp.connectionOpened(closed);
+    tcp.connectionOpened({ bytesRead: 5, bytesWritten: 0 });
+    tcp.connectionClosed(closed, '');
     const text = registry.text();
     const base = 'direction="outbound",authority="a\\"b\\\\c",tls="true"';
     for (const line of [
@@ -65,7 +66,7 @@ describe('metrics registry', () => {
       `response_latency_ms_sum{${base},status_code="200"} 36`,
       'tcp_open_total{direction="inbound",peer="src"} 2',
       'tcp_open_connections{direction="inbound",peer="src"} 1',
-      'tcp_read_bytes_total{direction="inbound",peer="src"} 10',
+      'tcp_read_bytes_total{direction="inbound",peer="src"} 15',
       'tcp_close_total{direction="inbound",peer="src"} 1',
     ]) {
       expect(text).toContain(`${line}\n`);

@@ -9,10 +9,12 @@ export interface Waiter {
   onPoolFailure(reason: PoolFailure): void;
 }
 
-/** Where a dial reports to. */
+/** Where a dial reports to, and then the connection that came of it. */
 export interface Dialled {
   onConnected(connection: ClientConnection): void;
   onDialFailed(reason: PoolFailure): void;
+  onAvailable(connection: ClientConnection): void;
+  onClosed(connection: ClientConnection): void;
 }
 
 export interface PoolOptions {

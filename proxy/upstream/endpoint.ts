@@ -1,3 +1,4 @@
+import type { HttpVersion } from '../exchange/exchange.ts';
 import type { Connection } from '../wire/transport.ts';
 import { ConnectionPool, type Dialled, type PoolFailure } from './connection-pool.ts';
 
@@ -16,8 +17,6 @@ export interface EndpointInfo {
   /** Port of the peer's proxy that takes a transport header naming the application's port. */
   readonly opaqueTransportPort: number | undefined;
 }
-
-export type HttpVersion = 'http1' | 'http2';
 
 /** Opens connections to endpoints: TCP, TLS where the endpoint has an identity, transport header where it asks for one. */
 export interface Dialer {
@@ -42,8 +41,6 @@ export class Endpoint {
   private readonly limits: EndpointLimits;
   private http1: ConnectionPool | undefined = undefined;
   private http2: ConnectionPool | undefined = undefined;
-  /** Metrics handle of the requests that go here; set by the stack that owns the endpoint. */
-  metrics: unknown = undefined;
 
   constructor(info: EndpointInfo, dialer: Dialer, limits: EndpointLimits) {
     this.info = info;

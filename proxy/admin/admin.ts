@@ -1,0 +1,133 @@
+import { gzipSync } from 'node:zlib';
+import type { Log } from '../telemetry/log.ts';
+import { Field, fieldValue } from '../wire/field.ts';
+import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
+
+export interface AdminOptions {
+  log: Log;
+  /** True once the proxy may take traffic. */
+  ready: () => boolean;
+  metricsText: () => string;
+  /** What may be shown of the environment. */
+  environment: Readonly<Record<string, string | undefined>>;
+  shutdownEnabled: boolean;
+  shutdown: () => void;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly contentType?: string;
+}
+
+const maxBodyBytes = 4096;
+const secret = /TOKEN|KEY|SECRET|PASSWORD/;
+
+/**
+ * The admin server's answers (PX/linkerd/app/admin/src/server.rs): health, metrics, log level, shutdown, environment.
+ * What changes something, or shows more than health and metrics, is for callers on this host only.
+ */
+export class Admin {
+  private readonly options: AdminOptions;
+
+  constructor(options: AdminOptions) {
+    this.options = options;
+  }
+
+  onRequest(stream: ServerStream, head: RequestHead, end: boolean, fromThisHost: boolean): StreamHandler {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    const finish = (): void => {
+      const body = Buffer.concat(chunks).toString('utf8');
+      const answer: Answer =
+        length > maxBodyBytes ? { status: 413, body: 'body too large\n' } : this.answer(head, body, fromThisHost);
+      send(stream, head, answer);
+    };
+    if (end) finish();
+    return {
+      onData: (chunk, last) => {
+        length += chunk.length;
+        if (length <= maxBodyBytes) chunks.push(chunk.slice());
+        stream.credit(chunk.length);
+        if (last) finish();
+      },
+      onTrailers: finish,
+      onSent: () => {},
+      onReset: () => {},
+    };
+  }
+
+  private answer(head: RequestHead, body: string, fromThisHost: boolean): Answer {
+    const { method } = head;
+    const reading = method === 'GET' || method === 'HEAD';
+    const [path, query = ''] = head.path.split('?', 2);
+    switch (path) {
+      case '/live':
+        return reading ? { status: 200, body: 'live\n' } : notAllowed;
+      case '/ready':
+        if (!reading) return notAllowed;
+        return this.options.ready() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'not ready\n' };
+      case '/metrics':
+        if (!reading) return notAllowed;
+        return {
+          status: 200,
+          body: this.options.metricsText(),
+          contentType: 'text/plain; version=0.0.4; charset=utf-8',
+        };
+      case '/proxy-log-level':
+        return fromThisHost ? this.logLevel(method, body) : forbidden;
+      case '/env.json':
+        if (!reading) return notAllowed;
+        return fromThisHost ? this.environment(query) : forbidden;
+      case '/shutdown':
+        if (!this.options.shutdownEnabled) return notFound;
+        if (!fromThisHost) return forbidden;
+        if (method !== 'POST') return notAllowed;
+        this.options.shutdown();
+        return { status: 200, body: 'shutdown\n' };
+      default:
+        return notFound;
+    }
+  }
+
+  private logLevel(method: string, body: string): Answer {
+    const { log } = this.options;
+    if (method === 'GET') return { status: 200, body: `${log.filter}\n` };
+    if (method !== 'PUT') return notAllowed;
+    try {
+      log.filter = body.trim();
+      return { status: 204, body: '' };
+    } catch (error) {
+      return { status: 400, body: `${(error as Error).message}\n` };
+    }
+  }
+
+  /** All variables of the proxy, or those that the query names. */
+  private environment(query: string): Answer {
+    const named = query === '' ? undefined : query.split('&').map(decodeURIComponent);
+    const { environment } = this.options;
+    const names = named ?? Object.keys(environment).filter((name) => name.startsWith('LINKERD2_PROXY_'));
+    const shown = names.filter((name) => name.startsWith('LINKERD2_PROXY_') && !secret.test(name));
+    const values = Object.fromEntries(shown.map((name) => [name, environment[name] ?? null]));
+    return { status: 200, body: `${JSON.stringify(values, null, 2)}\n`, contentType: 'application/json' };
+  }
+}
+
+const notAllowed: Answer = { status: 405, body: 'method not allowed\n' };
+const notFound: Answer = { status: 404, body: 'not found\n' };
+const forbidden: Answer = { status: 403, body: 'only from this host\n' };
+
+function send(stream: ServerStream, head: RequestHead, answer: Answer): void {
+  const fields = [new Field('content-type', answer.contentType ?? 'text/plain; charset=utf-8')];
+  let body: Uint8Array = Buffer.from(answer.body, 'utf8');
+  if (body.length > 1024 && /\bgzip\b/.test(fieldValue(head.fields, 'accept-encoding') ?? '')) {
+    body = gzipSync(body);
+    fields.push(new Field('content-encoding', 'gzip'));
+  }
+  const empty = body.length === 0 || head.method === 'HEAD';
+  stream.sendResponse(
+    { status: answer.status, contentLength: answer.status === 204 ? -1 : body.length, upgrade: undefined, fields },
+    empty,
+  );
+  if (!empty) stream.sendData(body, true);
+}

@@ -1,0 +1,111 @@
+import { create } from '@bufbuild/protobuf';
+import { Destination, type DestinationProfile, GetDestinationSchema } from '../../api/gen/destination_pb.js';
+import type { GrpcClient } from '../../api/grpc.ts';
+import type { Clock } from '../clock.ts';
+import { Watch } from '../control/watch.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { EndpointInfo } from '../upstream/endpoint.ts';
+import { formatHostPort } from '../wire/ip-network.ts';
+import type { TargetName } from './addresses.ts';
+import { EndpointSet, endpointInfo } from './endpoint-set.ts';
+
+export interface LookupOptions {
+  clock: Clock;
+  client: () => GrpcClient;
+  /** The context token: where this proxy stands. */
+  context: string;
+  log: Log;
+}
+
+/** What a lookup finds, each time that it changes. */
+export interface Resolution {
+  /** Whether connections are opaque TCP. */
+  onOpaque(opaque: boolean): void;
+  /** All endpoints of `authority`, the canonical `host:port`. */
+  onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void;
+  /** Discovery knows no such target. */
+  onUnknown(): void;
+}
+
+/** Watches what the destination component says of one target: its profile, and the endpoints of its service. */
+export class Lookup {
+  private readonly name: TargetName;
+  private readonly options: LookupOptions;
+  private readonly resolution: Resolution;
+  private readonly profile: { close(): void };
+  private endpoints: { close(): void } | undefined = undefined;
+  private authority: string;
+
+  constructor(name: TargetName, options: LookupOptions, resolution: Resolution) {
+    this.name = name;
+    this.options = options;
+    this.resolution = resolution;
+    this.authority = formatHostPort(name.host, name.port);
+    this.profile = new Watch({
+      ...this.common(this.authority),
+      method: Destination.method.getProfile,
+      onMessage: (profile) => this.onProfile(profile),
+      onRefused: (_code, detail) => {
+        this.refused(detail);
+        resolution.onOpaque(false);
+        if (name.kind === 'ip') resolution.onUnknown();
+      },
+    });
+    if (name.kind === 'service') this.watchEndpoints();
+  }
+
+  close(): void {
+    this.profile.close();
+    this.endpoints?.close();
+  }
+
+  private onProfile(profile: DestinationProfile): void {
+    this.resolution.onOpaque(profile.opaqueProtocol);
+    if (this.name.kind !== 'ip') return;
+    const endpoint = profile.endpoint === undefined ? undefined : endpointInfo(profile.endpoint, {});
+    if (endpoint !== undefined) this.resolution.onEndpoints(this.authority, [endpoint]);
+    else if (profile.fullyQualifiedName === '') this.resolution.onUnknown();
+    else {
+      const authority = formatHostPort(profile.fullyQualifiedName, this.name.port);
+      if (this.endpoints !== undefined && authority === this.authority) return;
+      this.authority = authority;
+      this.watchEndpoints();
+    }
+  }
+
+  private watchEndpoints(): void {
+    this.endpoints?.close();
+    const { authority, resolution } = this;
+    const set = new EndpointSet();
+    // A stream that is opened again lists everything anew.
+    let fresh = true;
+    this.endpoints = new Watch({
+      ...this.common(authority),
+      method: Destination.method.get,
+      onMessage: (update) => {
+        set.apply(update, fresh);
+        fresh = false;
+        if (set.exists) resolution.onEndpoints(authority, [...set.endpoints]);
+        else resolution.onUnknown();
+      },
+      onRefused: (_code, detail) => {
+        this.refused(detail);
+        fresh = true;
+        resolution.onUnknown();
+      },
+      onLost: () => {
+        fresh = true;
+      },
+    });
+  }
+
+  private common(path: string) {
+    const { client, clock, context } = this.options;
+    const request = create(GetDestinationSchema, { path, contextToken: context });
+    return { client, timers: clock, random: clock.random, request };
+  }
+
+  private refused(detail: string): void {
+    this.options.log.debug('discovery knows no such target', { target: this.authority, detail });
+  }
+}

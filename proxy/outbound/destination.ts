@@ -1,0 +1,263 @@
+import { P2c } from '../balance/p2c.ts';
+import { PeakEwma } from '../balance/peak-ewma.ts';
+import type { TimerHandle } from '../clock.ts';
+import { BackOff } from '../control/back-off.ts';
+import type { TargetName } from '../discovery/addresses.ts';
+import { sameEndpoint } from '../discovery/endpoint-set.ts';
+import { Lookup, type LookupOptions, type Resolution } from '../discovery/lookup.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import { failures } from '../exchange/proxy-failure.ts';
+import type { PoolFailure } from '../upstream/connection-pool.ts';
+import { type Dialer, Endpoint, type EndpointInfo } from '../upstream/endpoint.ts';
+import { formatHostPort } from '../wire/ip-network.ts';
+import type { Connection } from '../wire/transport.ts';
+import { BalancedEndpoint, type Dispatcher } from './balanced-endpoint.ts';
+import type { OutboundMetrics } from './outbound-metrics.ts';
+
+export interface DestinationOptions extends LookupOptions {
+  dialer: Dialer;
+  metrics: OutboundMetrics;
+  failfastMs: number;
+  queueCapacity: number;
+  /** Whether an address is one that discovery may know of. */
+  discoverable: (address: string) => boolean;
+}
+
+/** A connection that waits for an endpoint. */
+export interface TcpWaiter {
+  onConnected(connection: Connection): void;
+  onFailed(reason: PoolFailure | 'failfast'): void;
+}
+
+type Waiting = { readonly exchange: Exchange } | { readonly tcp: TcpWaiter };
+
+/** Connections are few: HTTP/2 carries many requests, HTTP/1 as many as there are clients waiting at a time. */
+const limits = { maxHttp1Connections: 10_000, maxHttp2Connections: 16, maxWaiters: 10_000 };
+
+/**
+ * Where the requests for one name go: what discovery says of it, its endpoints and their balancing.
+ *
+ *     looking up --profile, endpoints--> endpoints known <--> none ready: requests wait
+ *                                                             none ready for `failfastMs`: requests fail at once
+ *                                                             until an endpoint is connected again
+ */
+export class Destination implements Dispatcher, Resolution {
+  readonly name: TargetName;
+  /** Connections are opaque TCP; undefined until discovery has answered. */
+  opaque: boolean | undefined = undefined;
+  private readonly options: DestinationOptions;
+  private readonly balancer: P2c<BalancedEndpoint>;
+  private readonly byAddress = new Map<string, BalancedEndpoint>();
+  private authority: string;
+  private readonly lookup: Lookup | undefined;
+  private queue: Waiting[] = [];
+  private opaqueWaiters: (() => void)[] = [];
+  private failfastTimer: TimerHandle | undefined = undefined;
+  private failfast = false;
+  private readonly retryTimers = new Set<TimerHandle>();
+  private tunnels = 0;
+  private lastUsedMs: number;
+  private closed = false;
+
+  constructor(name: TargetName, options: DestinationOptions) {
+    this.name = name;
+    this.options = options;
+    this.balancer = new P2c(options.clock.random);
+    this.authority = formatHostPort(name.host, name.port);
+    this.lastUsedMs = options.clock.nowMs();
+    const direct = name.kind === 'other' || (name.kind === 'ip' && !options.discoverable(name.host));
+    this.lookup = direct ? undefined : new Lookup(name, options, this);
+    if (direct) this.onUnknown();
+  }
+
+  /** Sends a request to one of the endpoints, at once or when one is ready. */
+  send(exchange: Exchange): void {
+    const nowMs = exchange.startMs;
+    this.lastUsedMs = nowMs;
+    const endpoint = this.balancer.pick(nowMs);
+    if (endpoint !== undefined) endpoint.forward(exchange);
+    else this.enqueue({ exchange });
+  }
+
+  /** Connects to one of the endpoints for opaque bytes. `release` must be called when the connection has closed. */
+  connect(waiter: TcpWaiter): void {
+    this.lastUsedMs = this.options.clock.nowMs();
+    const endpoint = this.balancer.pick(this.lastUsedMs);
+    if (endpoint === undefined) {
+      this.enqueue({ tcp: waiter });
+      return;
+    }
+    endpoint.ewma.begin();
+    const startMs = this.lastUsedMs;
+    this.options.dialer.dialTcp(
+      endpoint.endpoint,
+      (connection) => {
+        endpoint.ewma.end(this.options.clock.nowMs(), this.options.clock.nowMs() - startMs);
+        this.tunnels++;
+        this.onReady(endpoint);
+        waiter.onConnected(connection);
+      },
+      () => {
+        endpoint.ewma.abandon();
+        this.setUnready(endpoint);
+        this.connect(waiter);
+      },
+    );
+  }
+
+  release(): void {
+    this.tunnels--;
+    this.lastUsedMs = this.options.clock.nowMs();
+  }
+
+  /** Calls back once `opaque` is known, or has been waited for long enough. */
+  whenDiscovered(callback: () => void): void {
+    if (this.opaque !== undefined) callback();
+    else this.opaqueWaiters.push(callback);
+  }
+
+  /** True when nothing has used it for `idleMs` and nothing does now. */
+  isIdle(nowMs: number, idleMs: number): boolean {
+    if (this.queue.length > 0 || this.tunnels > 0 || nowMs - this.lastUsedMs < idleMs) return false;
+    for (const { ewma } of this.byAddress.values()) if (ewma.inFlight > 0) return false;
+    return true;
+  }
+
+  /** Closes connections that were not used since the last call. */
+  sweep(): void {
+    for (const { endpoint } of this.byAddress.values()) endpoint.sweep();
+  }
+
+  /** Lets what is under way finish and takes nothing more. */
+  close(): void {
+    this.closed = true;
+    this.lookup?.close();
+    for (const timer of this.retryTimers) this.options.clock.cancel(timer);
+    for (const endpoint of this.byAddress.values()) this.remove(endpoint);
+    this.failQueue();
+  }
+
+  onOpaque(opaque: boolean): void {
+    this.opaque = opaque;
+    for (const callback of this.opaqueWaiters.splice(0)) callback();
+  }
+
+  onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void {
+    this.authority = authority;
+    this.replaceEndpoints(endpoints);
+  }
+
+  /** The address itself, in plaintext, or whatever the resolver makes of the name. */
+  onUnknown(): void {
+    if (this.opaque === undefined) this.onOpaque(false);
+    const { host, port } = this.name;
+    const none = { labels: {}, identity: undefined, http2: false, opaqueTransportPort: undefined };
+    this.replaceEndpoints([{ address: host, port, weight: 10_000, ...none }]);
+  }
+
+  onReady(endpoint: BalancedEndpoint): void {
+    endpoint.backOff.reset();
+    this.failfast = false;
+  }
+
+  onConnectFailed(endpoint: BalancedEndpoint, exchange: Exchange, reason: PoolFailure): void {
+    if (reason === 'overflow') {
+      exchange.fail(failures.loadShed);
+      return;
+    }
+    this.setUnready(endpoint);
+    // Nothing of the request has been sent: another endpoint may have it.
+    const other = this.balancer.pick(this.options.clock.nowMs());
+    if (other !== undefined) other.forward(exchange);
+    else this.enqueue({ exchange });
+  }
+
+  private setUnready(endpoint: BalancedEndpoint): void {
+    if (!endpoint.ready || endpoint.removed) return;
+    endpoint.ready = false;
+    this.rebalance();
+    const { clock } = this.options;
+    const timer = clock.after(endpoint.backOff.delayMs(), () => {
+      this.retryTimers.delete(timer);
+      if (endpoint.removed) return;
+      endpoint.ready = true;
+      this.rebalance();
+    });
+    this.retryTimers.add(timer);
+  }
+
+  private enqueue(waiting: Waiting): void {
+    if (this.failfast || this.closed) fail(waiting, 'failfast');
+    else if (this.queue.length >= this.options.queueCapacity) fail(waiting, 'overflow');
+    else {
+      this.queue.push(waiting);
+      this.failfastTimer ??= this.options.clock.after(this.options.failfastMs, () => this.enterFailfast());
+    }
+  }
+
+  private enterFailfast(): void {
+    this.failfastTimer = undefined;
+    if (this.queue.length === 0) return;
+    this.failfast = true;
+    const { host, port } = this.name;
+    this.options.log.warn('no endpoint became ready', {
+      target: formatHostPort(host, port),
+      endpoints: this.byAddress.size,
+    });
+    this.failQueue();
+    for (const callback of this.opaqueWaiters.splice(0)) callback();
+  }
+
+  private failQueue(): void {
+    for (const waiting of this.queue.splice(0)) fail(waiting, 'failfast');
+  }
+
+  private rebalance(): void {
+    this.balancer.replace([...this.byAddress.values()].filter(({ ready }) => ready));
+    if (this.balancer.size === 0 || this.queue.length === 0) return;
+    if (this.failfastTimer !== undefined) {
+      this.options.clock.cancel(this.failfastTimer);
+      this.failfastTimer = undefined;
+    }
+    for (const waiting of this.queue.splice(0)) {
+      if ('tcp' in waiting) this.connect(waiting.tcp);
+      else if (!waiting.exchange.finished) this.balancer.pick(this.options.clock.nowMs())?.forward(waiting.exchange);
+    }
+  }
+
+  private replaceEndpoints(infos: readonly EndpointInfo[]): void {
+    const { clock, metrics, dialer } = this.options;
+    const keep = new Set<string>();
+    for (const info of infos) {
+      const key = formatHostPort(info.address, info.port);
+      keep.add(key);
+      const existing = this.byAddress.get(key);
+      if (existing !== undefined && sameEndpoint(existing.endpoint.info, info)) continue;
+      if (existing !== undefined) this.remove(existing);
+      const endpoint = new Endpoint(info, dialer, limits);
+      const ewma = new PeakEwma(clock.nowMs());
+      const backOff = new BackOff(100, 5000, 1, clock.random);
+      this.byAddress.set(
+        key,
+        new BalancedEndpoint(endpoint, ewma, metrics.requests(this.authority, info), backOff, this),
+      );
+    }
+    for (const [key, endpoint] of this.byAddress) {
+      if (keep.has(key)) continue;
+      this.byAddress.delete(key);
+      this.remove(endpoint);
+    }
+    this.rebalance();
+  }
+
+  private remove(endpoint: BalancedEndpoint): void {
+    endpoint.removed = true;
+    endpoint.endpoint.drain();
+    endpoint.metrics.release(this.options.clock.nowMs());
+  }
+}
+
+function fail(waiting: Waiting, reason: 'failfast' | 'overflow'): void {
+  if ('tcp' in waiting) waiting.tcp.onFailed(reason);
+  else waiting.exchange.fail(reason === 'overflow' ? failures.loadShed : failures.failfast);
+}

@@ -1,0 +1,44 @@
+import type { DefaultPolicy } from '../config.ts';
+import { IpNetwork } from '../wire/ip-network.ts';
+import type { Authentication, Authorization, PolicyLabels, ServerPolicy } from './server-policy.ts';
+
+export interface DefaultPolicyOptions {
+  readonly clusterNetworks: readonly IpNetwork[];
+  readonly detectTimeoutMs: number;
+  readonly opaque: boolean;
+  /** The port takes no client without an identity, whatever the policy says. */
+  readonly requireIdentity: boolean;
+}
+
+const everywhere = [IpNetwork.parse('0.0.0.0/0')!, IpNetwork.parse('::/0')!];
+const anyIdentity: Authentication = { kind: 'identities', names: new Set(), suffixes: [''] };
+
+/** The labels of something that is no object: `{group: "", kind: "default", name}`. */
+export function defaultLabels(name: string): PolicyLabels {
+  return { group: '', kind: 'default', name };
+}
+
+/** What a port accepts as long as the control plane has not spoken (linkerd app/inbound/src/policy/defaults.rs). */
+export function defaultServerPolicy(policy: DefaultPolicy, options: DefaultPolicyOptions): ServerPolicy {
+  return {
+    protocol: options.opaque ? 'opaque' : 'detect',
+    detectTimeoutMs: options.detectTimeoutMs,
+    labels: defaultLabels(policy),
+    authorizations: policy === 'deny' ? [] : [authorization(policy, options)],
+    routes: [],
+  };
+}
+
+function authorization(policy: Exclude<DefaultPolicy, 'deny'>, options: DefaultPolicyOptions): Authorization {
+  const networks = (policy.startsWith('cluster-') ? options.clusterNetworks : everywhere).map((network) => ({
+    network,
+    except: [],
+  }));
+  return { networks, authentication: authenticationOf(policy, options.requireIdentity), labels: defaultLabels(policy) };
+}
+
+function authenticationOf(policy: DefaultPolicy, requireIdentity: boolean): Authentication {
+  if (requireIdentity || policy.endsWith('-authenticated')) return anyIdentity;
+  if (policy.endsWith('-tls-unauthenticated')) return { kind: 'tls' };
+  return { kind: 'unauthenticated' };
+}

@@ -1,0 +1,247 @@
+import { readFile } from 'node:fs/promises';
+import { OpenConnections } from './accept/open-connections.ts';
+import { serveHttp } from './accept/serve-http.ts';
+import { Admin } from './admin/admin.ts';
+import type { Clock } from './clock.ts';
+import type { ProxyConfig, SocketAddress } from './config.ts';
+import { ControlClient, type ControlTls } from './control/control-client.ts';
+import { IdentityClient } from './identity/identity-client.ts';
+import { Inbound, type TerminateTls } from './inbound/inbound.ts';
+import { InboundMetrics } from './inbound/inbound-metrics.ts';
+import { type Listener, listen } from './net/listen.ts';
+import type { SocketConnection } from './net/socket-connection.ts';
+import { originalDestination } from './net/system-calls.ts';
+import { acceptTls, makeTlsContext, type TlsContext } from './net/tls.ts';
+import { EventLoopTurn } from './net/turn.ts';
+import { Destinations } from './outbound/destinations.ts';
+import { Outbound } from './outbound/outbound.ts';
+import { OutboundMetrics } from './outbound/outbound-metrics.ts';
+import { PolicyStore } from './policy/policy-store.ts';
+import type { Log } from './telemetry/log.ts';
+import { processMetrics } from './telemetry/process-metrics.ts';
+import { MetricsRegistry } from './telemetry/registry.ts';
+import { SocketDialer } from './upstream/dialer.ts';
+import { FieldTable } from './wire/field-table.ts';
+import { parseIp } from './wire/ip-network.ts';
+import type { Connection } from './wire/transport.ts';
+
+export interface SidecarOptions {
+  config: ProxyConfig;
+  clock: Clock;
+  wallClockMs: () => number;
+  log: Log;
+  version: string;
+  environment: Readonly<Record<string, string | undefined>>;
+  /** The admin server was asked to shut the proxy down. */
+  onShutdownRequested: () => void;
+}
+
+/** The proxy of one workload: its parts, joined. */
+export class Sidecar {
+  private readonly options: SidecarOptions;
+  private readonly turn = new EventLoopTurn();
+  private readonly fields: FieldTable;
+  private readonly open = new OpenConnections();
+  private readonly registry: MetricsRegistry;
+  private readonly identity: IdentityClient | undefined;
+  private readonly identityControl: ControlClient | undefined;
+  private readonly destinationControl: ControlClient;
+  private readonly policyControl: ControlClient | undefined;
+  private readonly policies: PolicyStore;
+  private readonly destinations: Destinations;
+  private readonly inbound: Inbound;
+  private readonly outbound: Outbound;
+  private readonly admin: Admin;
+  private tls: TlsContext | undefined = undefined;
+  private trafficListeners: Listener[] = [];
+  private adminListeners: Listener[] = [];
+
+  constructor(options: SidecarOptions) {
+    this.options = options;
+    const { config, clock, wallClockMs, log } = options;
+    this.fields = new FieldTable(Math.floor(clock.random() * 2 ** 32));
+    this.registry = new MetricsRegistry(clock.nowMs, config.metricsRetainIdleMs);
+
+    const material = (): ControlTls => ({
+      trustAnchors: config.identity?.trustAnchors ?? '',
+      key: this.identity?.current?.key,
+      certificateChain: this.identity?.current?.chain,
+    });
+    this.destinationControl = new ControlClient(config.destination.address, material);
+    this.policyControl = config.policy.address && new ControlClient(config.policy.address, material);
+    if (config.identity !== undefined) {
+      const { identity } = config;
+      const anchorsOnly = { trustAnchors: identity.trustAnchors, key: undefined, certificateChain: undefined };
+      this.identityControl = new ControlClient(identity.address, () => anchorsOnly);
+      this.identity = new IdentityClient({
+        config: identity,
+        control: this.identityControl,
+        timers: clock,
+        nowMs: wallClockMs,
+        random: clock.random,
+        log,
+        readToken: () => readFile(identity.tokenFile),
+        onCertificate: ({ key, chain }) => {
+          this.tls = makeTlsContext({ key, certificateChain: chain, trustAnchors: identity.trustAnchors });
+        },
+      });
+    }
+
+    const { policyControl } = this;
+    this.policies = new PolicyStore({
+      clock,
+      log,
+      client: policyControl && (() => policyControl.client()),
+      workload: config.policy.workload,
+      defaultPolicy: config.inbound.defaultPolicy,
+      clusterNetworks: config.policy.clusterNetworks,
+      detectTimeoutMs: config.inbound.detectTimeoutMs,
+      opaquePorts: config.inbound.opaquePorts,
+      requireIdentityPorts: config.inbound.requireIdentityPorts,
+    });
+    const outboundMetrics = new OutboundMetrics(this.registry, clock.nowMs);
+    const inboundMetrics = new InboundMetrics(this.registry, clock.nowMs);
+    this.destinations = new Destinations({
+      clock,
+      log,
+      client: () => this.destinationControl.client(),
+      context: config.destination.context,
+      namespace: config.destination.namespace,
+      serviceSuffix: config.destination.serviceSuffix,
+      discoverable: (address) => {
+        const ip = parseIp(address);
+        return ip !== undefined && config.destination.networks.some((network) => network.contains(ip));
+      },
+      dialer: this.dialer(config.outbound, (endpoint) => outboundMetrics.connections(endpoint)),
+      metrics: outboundMetrics,
+      failfastMs: config.outbound.failfastMs,
+      queueCapacity: config.outbound.queueCapacity,
+      idleMs: config.outbound.discoveryIdleMs,
+      http1IdleMs: config.outbound.http1IdleMs,
+    });
+    const shared = { clock, turn: this.turn, fields: this.fields, log, open: this.open, explicit: config.explicit };
+    this.outbound = new Outbound({
+      ...shared,
+      destinations: this.destinations,
+      metrics: outboundMetrics,
+      detectTimeoutMs: config.outbound.detectTimeoutMs,
+      maxInFlight: config.outbound.maxInFlight,
+      informationalHeaders: config.outbound.informationalHeaders,
+      originalDestination: originalDestinationOf,
+      isOwnListener: (address, port) => isListedAddress(config.outbound.listen, address, port),
+    });
+    this.inbound = new Inbound({
+      ...shared,
+      metrics: inboundMetrics,
+      policies: this.policies,
+      dialer: this.dialer(config.inbound, (endpoint) => inboundMetrics.forwarded(endpoint)),
+      listenPort: config.inbound.listen[0].port,
+      defaultPort: config.inbound.ports[0],
+      localName: config.identity?.localName,
+      terminateTls: () => this.terminateTls(),
+      targetAddresses: config.inbound.ips,
+      originalDestination: originalDestinationOf,
+      detectTimeoutMs: config.inbound.detectTimeoutMs,
+      maxInFlight: config.inbound.maxInFlight,
+      maxConnectionsPerEndpoint: config.inbound.maxIdlePerEndpoint,
+      http1IdleMs: config.inbound.http1IdleMs,
+    });
+    this.registry.collect(
+      processMetrics(options.version, wallClockMs(), () => ({
+        expiresMs: this.identity?.current?.notAfterMs,
+        refreshedMs: this.identity?.refreshedMs ?? 0,
+        refreshes: this.identity?.refreshes ?? 0,
+      })),
+    );
+    this.admin = new Admin({
+      log,
+      ready: () => this.ready,
+      metricsText: () => this.registry.text(),
+      environment: options.environment,
+      shutdownEnabled: config.admin.shutdownEnabled,
+      shutdown: options.onShutdownRequested,
+    });
+  }
+
+  /** True once the proxy can prove who it is. */
+  get ready(): boolean {
+    return this.identity === undefined || this.tls !== undefined;
+  }
+
+  /** Listens and asks for a certificate. Throws when an address cannot be listened on. */
+  start(): void {
+    const { inbound, outbound, admin } = this.options.config;
+    this.adminListeners = admin.listen.map(({ host, port }) =>
+      listen(host, port, (connection) => this.serveAdmin(connection)),
+    );
+    this.trafficListeners = [
+      ...inbound.listen.map(({ host, port }) => listen(host, port, (connection) => this.inbound.accept(connection))),
+      ...outbound.listen.map(({ host, port }) => listen(host, port, (connection) => this.outbound.accept(connection))),
+    ];
+    this.identity?.start();
+    for (const port of inbound.ports) this.policies.port(port);
+  }
+
+  /** Takes nothing new, lets what is under way finish, and calls `done` when it has. */
+  shutdown(done: () => void): void {
+    for (const listener of this.trafficListeners) listener.stop();
+    this.open.drain(() => {
+      for (const listener of this.adminListeners) listener.stop();
+      this.identity?.close();
+      this.policies.close();
+      this.destinations.close();
+      this.inbound.drain();
+      this.identityControl?.close();
+      this.destinationControl.close();
+      this.policyControl?.close();
+      done();
+    });
+  }
+
+  private dialer(
+    side: { connectTimeoutMs: number; connectUserTimeoutMs: number | undefined },
+    metrics: ConstructorParameters<typeof SocketDialer>[0]['metrics'],
+  ): SocketDialer {
+    const { log } = this.options;
+    return new SocketDialer({
+      turn: this.turn,
+      fields: this.fields,
+      connectTimeoutMs: side.connectTimeoutMs,
+      userTimeoutMs: side.connectUserTimeoutMs,
+      tls: () => this.tls,
+      metrics,
+      onFailure: ({ info }, failure, detail) =>
+        log.debug('connecting failed', { address: info.address, port: info.port, failure, detail }),
+    });
+  }
+
+  private terminateTls(): TerminateTls | undefined {
+    const { tls } = this;
+    if (tls === undefined) return undefined;
+    return (connection, hello, alpn, onSecure, onFailed) => {
+      acceptTls(connection as SocketConnection, hello, tls, alpn, onSecure, onFailed);
+    };
+  }
+
+  private serveAdmin(connection: Connection): void {
+    const fromThisHost = connection.remoteAddress.startsWith('127.') || connection.remoteAddress === '::1';
+    serveHttp(connection, 'http1', new Uint8Array(0), {
+      turn: this.turn,
+      fields: this.fields,
+      // A scrape must not hold a shutdown up.
+      open: new OpenConnections(),
+      onRequest: (stream, head, end) => this.admin.onRequest(stream, head, end, fromThisHost),
+      onRefused: () => {},
+      onClosed: () => {},
+    });
+  }
+}
+
+function originalDestinationOf(connection: Connection): { address: string; port: number } | undefined {
+  const fd = ((connection as SocketConnection).native as unknown as { fd: number } | undefined)?.fd;
+  return fd === undefined ? undefined : originalDestination(fd);
+}
+
+function isListedAddress(addresses: readonly SocketAddress[], host: string, port: number): boolean {
+  return addresses.some((address) => address.port === port && (address.host === host || host === 'localhost'));
+}

@@ -1,0 +1,22 @@
+import type { EndpointInfo } from '../upstream/endpoint.ts';
+import { formatHostPort } from '../wire/ip-network.ts';
+import type { Labels } from './labels.ts';
+
+/** Where a connection or request goes: `target_addr`, `target_ip`, `target_port`. */
+export function targetLabels(address: string, port: number): Labels {
+  return { target_addr: formatHostPort(address, port), target_ip: address, target_port: String(port) };
+}
+
+/** What outbound metrics say of an endpoint: target, TLS and its own labels as `dst_*`. */
+export function endpointLabels(info: EndpointInfo): Labels {
+  const labels: Record<string, string> = { ...targetLabels(info.address, info.port) };
+  if (info.identity === undefined) {
+    labels.tls = 'no_identity';
+    labels.no_tls_reason = 'not_provided_by_service_discovery';
+  } else {
+    labels.tls = 'true';
+    labels.server_id = info.identity.name;
+  }
+  for (const [name, value] of Object.entries(info.labels)) labels[`dst_${name}`] = value;
+  return labels;
+}

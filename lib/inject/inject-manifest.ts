@@ -11,7 +11,7 @@ export interface ManifestContext {
   /** Metadata of namespaces by name, as far as they are known: their annotations are inherited. */
   readonly namespaces?: ReadonlyMap<string, Metadata>;
   /** Injects this way what does not say otherwise, as `tulle inject --manual` and the constructs do. */
-  readonly request?: InjectMode;
+  readonly request?: InjectMode | 'disabled';
   /** Settings for the pods, by annotation key; they win over those of the object. */
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -70,10 +70,9 @@ export function annotateManifest(
   return overTemplate(object, (template) => {
     if (hasSidecar(template)) return { template, report: annotated('pod has a sidecar injected already') };
     if (template.spec?.hostNetwork === true) return { template, report: annotated('hostNetwork is enabled') };
-    const given = requested(template, config, { request: 'enabled', ...context });
-    const disabled = injectKeys(config).find((key) => given.metadata?.annotations?.[key] === 'disabled');
+    const disabled = injectKeys(config).find((key) => template.metadata?.annotations?.[key] === 'disabled');
     if (disabled) return { template, report: annotated(`pod has the annotation "${disabled}:disabled"`) };
-    return { template: given, report: annotated() };
+    return { template: requested(template, config, { request: 'enabled', ...context }), report: annotated() };
   });
 }
 

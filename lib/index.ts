@@ -1,0 +1,6 @@
+export { InboundPolicy } from './workload/inbound-policy.ts';
+export { Injection } from './workload/injection.ts';
+export { MeshInjection } from './workload/mesh-injection.ts';
+export type { MeshOptions, ProxyOptions } from './workload/mesh-options.ts';
+export { MeshedDeployment, type MeshedDeploymentProps } from './workload/meshed-deployment.ts';
+export { WorkloadMesh } from './workload/workload-mesh.ts';

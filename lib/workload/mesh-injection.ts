@@ -1,0 +1,30 @@
+import type { IConstruct, IMixin } from 'constructs';
+import type { MeshOptions } from './mesh-options.ts';
+import { isMeshable, meshApiObject } from './meshing.ts';
+
+/**
+ * A mixin that meshes every workload of a tree as it stands: raw ApiObjects, the workloads of any version of
+ * cdk8s-plus, and what `Include` and `Helm` bring in.
+ *
+ * ```ts
+ * chart.with(new MeshInjection());
+ * ```
+ *
+ * Workloads that say themselves how they are injected, MeshedDeployments among them, keep their word. Constructs that
+ * are added after `with` are not reached: apply it last.
+ */
+export class MeshInjection implements IMixin {
+  private readonly options: MeshOptions;
+
+  constructor(options: MeshOptions = {}) {
+    this.options = options;
+  }
+
+  supports(construct: IConstruct): boolean {
+    return isMeshable(construct);
+  }
+
+  applyTo(construct: IConstruct): void {
+    if (isMeshable(construct)) meshApiObject(construct, this.options);
+  }
+}

@@ -1,0 +1,39 @@
+import { Deployment, type DeploymentExposeViaServiceOptions, type DeploymentProps, type Service } from 'cdk8s-plus-27';
+import type { Construct } from 'constructs';
+import type { MeshOptions } from './mesh-options.ts';
+import { WorkloadMesh } from './workload-mesh.ts';
+
+export interface MeshedDeploymentProps extends DeploymentProps {
+  /**
+   * What the mesh does for the workload.
+   *
+   * @default - the admission webhook adds the sidecar, with the settings of the mesh
+   */
+  readonly mesh?: MeshOptions;
+}
+
+/**
+ * A Deployment whose pods carry a sidecar. The manifest is that of a cdk8s-plus Deployment with annotations on the pod
+ * template (or, with `Injection.static()` and `Injection.explicit()`, with the sidecar itself).
+ */
+export class MeshedDeployment extends Deployment {
+  /** What the mesh knows of the workload. */
+  readonly mesh: WorkloadMesh;
+
+  constructor(scope: Construct, id: string, props: MeshedDeploymentProps = {}) {
+    const { mesh, ...deployment } = props;
+    super(scope, id, deployment);
+    this.mesh = new WorkloadMesh(this.apiObject, props.serviceAccount?.name ?? 'default', mesh);
+  }
+
+  /** As for a Deployment; the Service tells clients which ports are opaque. */
+  override exposeViaService(options: DeploymentExposeViaServiceOptions = {}): Service {
+    const service = super.exposeViaService(options);
+    const { opaquePorts } = this.mesh;
+    if (opaquePorts) {
+      const ports = service.ports.filter(({ port, targetPort }) => opaquePorts.includes(targetPort ?? port));
+      service.metadata.addAnnotation('config.tulle.dev/opaque-ports', ports.map(({ port }) => port).join(','));
+    }
+    return service;
+  }
+}

@@ -1,0 +1,36 @@
+import { ApiObject } from 'cdk8s';
+import type { IConstruct } from 'constructs';
+import type { InjectConfig } from '../inject/config.ts';
+import { annotateManifest, injectManifest } from '../inject/inject-manifest.ts';
+import type { Manifest } from '../inject/kubernetes.ts';
+import { templatePath } from '../inject/workload.ts';
+import { installationOf } from '../mesh/installation.ts';
+import { Injection } from './injection.ts';
+import { annotationsOf, type MeshOptions } from './mesh-options.ts';
+
+/** Whether a construct is an object that makes pods, of whatever library. */
+export function isMeshable(construct: IConstruct): construct is ApiObject {
+  return ApiObject.isApiObject(construct) && templatePath(construct as ApiObject & Manifest) !== undefined;
+}
+
+/**
+ * Meshes one object as it is rendered. The instance's `toJson` is wrapped, for what cdk8s-plus-27 generates drops
+ * fields that it does not know, a native sidecar's `restartPolicy` among them, after patches have been applied.
+ * Mistakes in annotations fail the synth, also where the sidecar is only asked for and the webhook would find them.
+ */
+export function meshApiObject(object: ApiObject, options: MeshOptions): void {
+  const injection = options.injection ?? Injection.webhook();
+  const context = { request: injection._mode, annotations: annotationsOf(options) };
+  const edit = injection._by === 'static' ? injectManifest : annotateManifest;
+  const render: () => Manifest = object.toJson.bind(object);
+  const config = (): InjectConfig => installationOf(object);
+
+  object.toJson = () => edit(render(), config(), context).object;
+  object.node.addValidation({
+    validate: () =>
+      injectManifest(render(), config(), context)
+        .reports.flatMap(({ problems }) => problems)
+        .filter(({ severity }) => severity === 'error')
+        .map(({ field, message }) => `${field}: ${message}`),
+  });
+}

@@ -1,0 +1,107 @@
+import type { Crd } from './definition.ts';
+import { condition, integer, kubernetesName, list, object, oneOf, portNumber, type Schema, text } from './schema.ts';
+
+const headerName = text({ minLength: 1, maxLength: 256, pattern: "^[A-Za-z0-9!#$%&'*+\\-.^_`|~]+$" });
+const header = object({ 'name*': headerName, 'value*': text({ minLength: 1, maxLength: 4096 }) });
+const headerModifier = object({ add: list(header), set: list(header), remove: list(text()) });
+const duration = text({ pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$', description: 'Such as 500ms or 1m30s.' });
+
+const pathRewrite = object({
+  'type*': oneOf('ReplaceFullPath', 'ReplacePrefixMatch'),
+  replaceFullPath: text({ maxLength: 1024 }),
+  replacePrefixMatch: text({ maxLength: 1024 }),
+});
+
+const filters = list(
+  object({
+    'type*': oneOf('RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect'),
+    requestHeaderModifier: headerModifier,
+    responseHeaderModifier: headerModifier,
+    requestRedirect: object({
+      scheme: oneOf('http', 'https'),
+      hostname: kubernetesName,
+      path: pathRewrite,
+      port: portNumber,
+      statusCode: integer(300, 399),
+    }),
+  }),
+  { maxItems: 16 },
+);
+
+const matchOf = (...types: string[]) => ({
+  type: { ...oneOf(...types), default: 'Exact' },
+  'name*': headerName,
+  'value*': text({ minLength: 1, maxLength: 4096 }),
+});
+
+const match = object({
+  path: object({
+    type: { ...oneOf('Exact', 'PathPrefix', 'RegularExpression'), default: 'PathPrefix' },
+    value: text({ maxLength: 1024, default: '/' }),
+  }),
+  headers: list(object(matchOf('Exact', 'RegularExpression')), { maxItems: 16 }),
+  queryParams: list(
+    object({ ...matchOf('Exact', 'RegularExpression'), 'name*': text({ minLength: 1, maxLength: 256 }) }),
+    {
+      maxItems: 16,
+    },
+  ),
+  method: oneOf('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'),
+});
+
+const parentReference = object({
+  group: text({ maxLength: 253, default: 'policy.linkerd.io' }),
+  kind: text({ minLength: 1, maxLength: 63, default: 'Server' }),
+  namespace: kubernetesName,
+  'name*': kubernetesName,
+  sectionName: kubernetesName,
+  port: portNumber,
+});
+
+const backend = object({
+  group: text({ maxLength: 253, default: '' }),
+  kind: text({ minLength: 1, maxLength: 63, default: 'Service' }),
+  namespace: kubernetesName,
+  'name*': kubernetesName,
+  port: portNumber,
+  weight: integer(0, 1_000_000, { default: 1 }),
+  filters,
+});
+
+/** Each later version allows what the one before did, and backends, then timeouts. */
+function route(extra: Readonly<Record<string, Schema>>): Schema {
+  return object({
+    'spec*': object({
+      parentRefs: list(parentReference, { maxItems: 32 }),
+      hostnames: list(kubernetesName, { maxItems: 16 }),
+      rules: list(object({ matches: list(match, { maxItems: 8 }), filters, ...extra }), { maxItems: 16 }),
+    }),
+    status: object({
+      'parents*': list(
+        object({
+          'parentRef*': parentReference,
+          'controllerName*': text({ minLength: 1, maxLength: 253 }),
+          conditions: list(condition, { maxItems: 8 }),
+        }),
+        { maxItems: 32 },
+      ),
+    }),
+  });
+}
+
+const backendRefs = list(backend, { maxItems: 16 });
+const timeouts = object({ request: duration, backendRequest: duration });
+const status = true;
+
+/** Requests by path, header and method: where they go, and who may send them. */
+export const httpRoute: Crd = {
+  group: 'policy.linkerd.io',
+  kind: 'HTTPRoute',
+  plural: 'httproutes',
+  versions: [
+    { name: 'v1beta3', schema: route({ backendRefs, timeouts }), status },
+    { name: 'v1beta2', schema: route({ backendRefs }), status },
+    { name: 'v1beta1', schema: route({}), status },
+    { name: 'v1alpha1', schema: route({}), status, deprecated: true },
+  ],
+};

@@ -1,0 +1,177 @@
+import { ApiObject } from 'cdk8s';
+import type { Construct } from 'constructs';
+import type { InjectConfig, ProxySettings } from '../inject/config.ts';
+import { injectPod } from '../inject/inject-pod.ts';
+import type { PodTemplate, Volume } from '../inject/kubernetes.ts';
+import { controlPlaneNamespaceLabel } from '../inject/names.ts';
+import type { MeshInstall } from './mesh-props.ts';
+
+export const componentLabel = 'linkerd.io/control-plane-component';
+
+/** One program of the control plane, as a Deployment runs it. */
+export interface Component {
+  /** `identity`: also the sub-command of the image; Deployment and ServiceAccount are `tulle-identity`. */
+  readonly name: string;
+  /** Flags after the sub-command. */
+  readonly args: readonly string[];
+  readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly adminPort: number;
+  readonly volumes?: readonly (Volume & { readonly mountPath: string })[];
+  /** Whether the component talks to the API server, and so needs the token of its account. */
+  readonly kubeApi: boolean;
+  /** Where its own sidecar differs from the others. */
+  readonly proxy?: Partial<ProxySettings>;
+  readonly controlPlane?: Partial<InjectConfig['controlPlane']>;
+}
+
+export const componentName = (name: string): string => `tulle-${name}`;
+
+export function componentLabels(component: string, install: MeshInstall): Record<string, string> {
+  return { [componentLabel]: component, [controlPlaneNamespaceLabel]: install.config.meshNamespace };
+}
+
+export function serviceAccount(scope: Construct, component: string, install: MeshInstall): ApiObject {
+  return new ApiObject(scope, 'service-account', {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: {
+      name: componentName(component),
+      namespace: install.config.meshNamespace,
+      labels: componentLabels(component, install),
+    },
+  });
+}
+
+/** The Deployment of a component, meshed like any workload, and its disruption budget where there are several. */
+export function deployment(scope: Construct, component: Component, install: MeshInstall): void {
+  const name = componentName(component.name);
+  const { meshNamespace: namespace } = install.config;
+  const labels = componentLabels(component.name, install);
+  new ApiObject(scope, 'deployment', {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace, labels },
+    spec: {
+      replicas: install.replicas,
+      revisionHistoryLimit: 10,
+      selector: { matchLabels: labels },
+      // With anti-affinity a new pod finds no free node until an old one has gone.
+      ...(install.highAvailability ? { strategy: { rollingUpdate: { maxUnavailable: 1 } } } : {}),
+      template: meshedTemplate(component, install, podTemplate(component, install)),
+    },
+  });
+  if (install.highAvailability) {
+    new ApiObject(scope, 'disruption-budget', {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name, namespace, labels },
+      spec: { maxUnavailable: 1, selector: { matchLabels: labels } },
+    });
+  }
+}
+
+function meshedTemplate(component: Component, install: MeshInstall, template: PodTemplate): PodTemplate {
+  const { config } = install;
+  const { pod, report } = injectPod(
+    template,
+    {
+      ...config,
+      controlPlane: { ...config.controlPlane, ...component.controlPlane },
+      defaults: {
+        ...config.defaults,
+        // The mesh's default may be to let nobody in, and proxies have to reach the control plane before they know more.
+        inboundPolicy: 'all-unauthenticated',
+        // The API server: its connections would fail while the proxy that carries them waits for the control plane.
+        skipOutboundPorts: [
+          { from: 443, to: 443 },
+          { from: 6443, to: 6443 },
+        ],
+        ...component.proxy,
+      },
+    },
+    { owner: { kind: 'Deployment', name: componentName(component.name) } },
+  );
+  if (report.outcome !== 'injected' || report.problems.length > 0) {
+    throw new Error(`${report.object} cannot be meshed: ${JSON.stringify(report)}`);
+  }
+  return pod;
+}
+
+function podTemplate(component: Component, install: MeshInstall): PodTemplate {
+  const labels = componentLabels(component.name, install);
+  const volumes = [...(component.volumes ?? []), ...(component.kubeApi ? [kubeApiAccess] : [])];
+  return {
+    metadata: {
+      namespace: install.config.meshNamespace,
+      labels,
+      annotations: { 'tulle.dev/inject': 'enabled' },
+    },
+    spec: {
+      serviceAccountName: componentName(component.name),
+      automountServiceAccountToken: false,
+      nodeSelector: { 'kubernetes.io/os': 'linux', ...install.nodeSelector },
+      ...(install.priorityClassName ? { priorityClassName: install.priorityClassName } : {}),
+      ...(install.imagePullSecrets.length > 0
+        ? { imagePullSecrets: install.imagePullSecrets.map((name) => ({ name })) }
+        : {}),
+      ...(install.highAvailability ? { affinity: antiAffinity(labels) } : {}),
+      securityContext: { fsGroup: 2103, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          name: component.name,
+          image: install.controllerImage,
+          imagePullPolicy: install.config.defaults.imagePullPolicy,
+          args: [component.name, ...component.args],
+          ports: [...component.ports, { name: 'admin', containerPort: component.adminPort }],
+          livenessProbe: { httpGet: { path: '/live', port: component.adminPort }, initialDelaySeconds: 10 },
+          readinessProbe: { httpGet: { path: '/ready', port: component.adminPort }, failureThreshold: 7 },
+          ...(install.highAvailability
+            ? { resources: { requests: { cpu: '100m', memory: '96Mi' }, limits: { memory: '512Mi' } } }
+            : {}),
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            capabilities: { drop: ['ALL'] },
+            readOnlyRootFilesystem: true,
+            runAsNonRoot: true,
+            runAsUser: 2103,
+            seccompProfile: { type: 'RuntimeDefault' },
+          },
+          terminationMessagePolicy: 'FallbackToLogsOnError',
+          volumeMounts: volumes.map(({ name, mountPath }) => ({ name, mountPath, readOnly: true })),
+        },
+      ],
+      volumes: volumes.map(({ mountPath: _, ...volume }) => volume),
+    },
+  };
+}
+
+/** What `automountServiceAccountToken` would mount, but in this container alone: the proxy has no use for it. */
+const kubeApiAccess = {
+  name: 'kube-api-access',
+  mountPath: '/var/run/secrets/kubernetes.io/serviceaccount',
+  projected: {
+    defaultMode: 420,
+    sources: [
+      { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },
+      { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+      {
+        downwardAPI: {
+          items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+        },
+      },
+    ],
+  },
+};
+
+/** Never two on a node, and spread over zones where that can be had. */
+function antiAffinity(labels: Record<string, string>) {
+  const podAffinityTerm = (topologyKey: string) => ({ labelSelector: { matchLabels: labels }, topologyKey });
+  return {
+    podAntiAffinity: {
+      preferredDuringSchedulingIgnoredDuringExecution: [
+        { weight: 100, podAffinityTerm: podAffinityTerm('topology.kubernetes.io/zone') },
+      ],
+      requiredDuringSchedulingIgnoredDuringExecution: [podAffinityTerm('kubernetes.io/hostname')],
+    },
+  };
+}

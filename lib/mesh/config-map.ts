@@ -1,0 +1,23 @@
+import { ApiObject } from 'cdk8s';
+import { Construct } from 'constructs';
+import { controlPlaneNamespaceLabel } from '../inject/names.ts';
+import type { MeshInstall } from './mesh-props.ts';
+
+export const configMapName = 'tulle-config';
+
+/**
+ * The values of the install, for the injector and the command line: key `values` is the InjectConfig as JSON, so that
+ * whoever injects makes the same pods as the constructs do.
+ */
+export class ConfigComponent extends Construct {
+  constructor(scope: Construct, id: string, install: MeshInstall) {
+    super(scope, id);
+    const { meshNamespace: namespace } = install.config;
+    new ApiObject(this, 'values', {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: configMapName, namespace, labels: { [controlPlaneNamespaceLabel]: namespace } },
+      data: { values: `${JSON.stringify(install.config, null, 2)}\n` },
+    });
+  }
+}

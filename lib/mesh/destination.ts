@@ -1,0 +1,115 @@
+import { Construct } from 'constructs';
+import { formatPorts } from '../inject/ports.ts';
+import { deployment, serviceAccount } from './component.ts';
+import type { MeshInstall } from './mesh-props.ts';
+import { permissions, watch } from './rbac.ts';
+import { service } from './service.ts';
+import { validatingWebhooks, webhookConfigurationName } from './webhooks.ts';
+
+const tlsSecrets = ['tulle-sp-validator-k8s-tls', 'tulle-policy-validator-k8s-tls'];
+
+/** Tells proxies where Services are and what policy says, and checks what is written about both. */
+export class DestinationComponent extends Construct {
+  constructor(scope: Construct, id: string, install: MeshInstall) {
+    super(scope, id);
+    const name = 'destination';
+    const { config } = install;
+    serviceAccount(this, name, install);
+    permissions(
+      this,
+      name,
+      {
+        cluster: [
+          { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'services'], verbs: watch },
+          { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: watch },
+          { apiGroups: ['apps'], resources: ['replicasets'], verbs: watch },
+          { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get'] },
+          { apiGroups: ['batch'], resources: ['jobs'], verbs: watch },
+          { apiGroups: ['linkerd.io'], resources: ['serviceprofiles'], verbs: watch },
+          { apiGroups: ['workload.linkerd.io'], resources: ['externalworkloads'], verbs: watch },
+          {
+            apiGroups: ['policy.linkerd.io'],
+            resources: [
+              'authorizationpolicies',
+              'egressnetworks',
+              'httplocalratelimitpolicies',
+              'httproutes',
+              'meshtlsauthentications',
+              'networkauthentications',
+              'serverauthorizations',
+              'servers',
+            ],
+            verbs: watch,
+          },
+          {
+            apiGroups: ['policy.linkerd.io'],
+            resources: ['egressnetworks/status', 'httplocalratelimitpolicies/status', 'httproutes/status'],
+            verbs: ['patch'],
+          },
+          {
+            apiGroups: ['gateway.networking.k8s.io'],
+            resources: ['grpcroutes', 'httproutes', 'tcproutes', 'tlsroutes'],
+            verbs: watch,
+          },
+          {
+            apiGroups: ['gateway.networking.k8s.io'],
+            resources: ['grpcroutes/status', 'httproutes/status', 'tcproutes/status', 'tlsroutes/status'],
+            verbs: ['patch'],
+          },
+          {
+            apiGroups: ['admissionregistration.k8s.io'],
+            resources: ['validatingwebhookconfigurations'],
+            resourceNames: ['sp-validator', 'policy-validator'].map((webhook) =>
+              webhookConfigurationName(webhook, install),
+            ),
+            verbs: ['get', 'patch'],
+          },
+        ],
+        namespace: [
+          { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update', 'patch'] },
+          { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+          { apiGroups: [''], resources: ['secrets'], resourceNames: tlsSecrets, verbs: ['get', 'update', 'patch'] },
+        ],
+      },
+      install,
+    );
+    const ports = [{ name: 'grpc', port: 8086 }];
+    service(this, name, { name: 'tulle-dst', ports }, install);
+    service(this, name, { name: 'tulle-dst-headless', headless: true, ports }, install);
+    service(this, name, { name: 'tulle-policy', headless: true, ports: [{ name: 'grpc', port: 8090 }] }, install);
+    const webhook = (targetPort: number) => [{ name: 'https', port: 443, targetPort }];
+    service(this, name, { name: 'tulle-sp-validator', ports: webhook(8443) }, install);
+    service(this, name, { name: 'tulle-policy-validator', ports: webhook(9443) }, install);
+    deployment(
+      this,
+      {
+        name,
+        args: [
+          '--addr=0.0.0.0:8086',
+          '--policy-addr=0.0.0.0:8090',
+          '--admin-addr=0.0.0.0:9996',
+          '--source=kubernetes',
+          `--trust-domain=${config.trustDomain}`,
+          `--cluster-domain=${config.clusterDomain}`,
+          `--mesh-namespace=${config.meshNamespace}`,
+          `--default-opaque-ports=${formatPorts(config.defaults.opaquePorts)}`,
+          `--default-inbound-policy=${config.defaults.inboundPolicy}`,
+          `--cluster-networks=${config.clusterNetworks.join(',')}`,
+        ],
+        ports: [
+          { name: 'grpc', containerPort: 8086 },
+          { name: 'grpc-policy', containerPort: 8090 },
+          { name: 'sp-validator', containerPort: 8443 },
+          { name: 'policy-https', containerPort: 9443 },
+        ],
+        adminPort: 9996,
+        kubeApi: true,
+        controlPlane: { destination: 'localhost.:8086', policy: 'localhost.:8090' },
+        // Its proxy learns of its pod from the component beside it, so that one may not wait for the proxy.
+        proxy: { nativeSidecar: false, await: false },
+      },
+      install,
+    );
+    validatingWebhooks(this, install);
+  }
+}

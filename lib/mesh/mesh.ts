@@ -1,0 +1,71 @@
+import { ApiObject } from 'cdk8s';
+import { Construct } from 'constructs';
+import { crdManifest, crds } from '../crds/index.ts';
+import { controlPlaneNamespaceLabel } from '../inject/names.ts';
+import { ConfigComponent } from './config-map.ts';
+import { DestinationComponent } from './destination.ts';
+import { IdentityComponent } from './identity.ts';
+import { registerInstallation } from './installation.ts';
+import { type MeshInstall, type MeshProps, meshInstall } from './mesh-props.ts';
+import { ProxyInjectorComponent } from './proxy-injector.ts';
+
+/**
+ * The whole install of the mesh: its namespace, the kinds it brings, and the control plane with all that it needs.
+ *
+ * ```ts
+ * new Mesh(new Chart(app, 'tulle'), 'mesh', { highAvailability: true });
+ * ```
+ *
+ * No certificate or key is made here: the identity component makes them when it first starts, or takes yours from the
+ * Secret `tulle-identity-issuer` and the ConfigMap `tulle-identity-trust-roots`. So the manifests can go to git.
+ */
+export class Mesh extends Construct {
+  /** Namespace of the control plane. */
+  readonly namespace: string;
+  /** Domain that identities end with. */
+  readonly trustDomain: string;
+
+  constructor(scope: Construct, id: string, props: MeshProps = {}) {
+    super(scope, id);
+    const install = meshInstall(props);
+    this.namespace = install.config.meshNamespace;
+    this.trustDomain = install.config.trustDomain;
+    registerInstallation(this, install.config);
+
+    this.addNamespace();
+    if (install.crds) this.addCrds();
+    this.addControlPlane(install);
+  }
+
+  private addNamespace(): void {
+    new ApiObject(this, 'namespace', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: {
+        name: this.namespace,
+        annotations: { 'tulle.dev/inject': 'disabled' },
+        labels: {
+          'linkerd.io/is-control-plane': 'true',
+          'config.tulle.dev/admission-webhooks': 'disabled',
+          'config.linkerd.io/admission-webhooks': 'disabled',
+          [controlPlaneNamespaceLabel]: this.namespace,
+          // The init containers of the control plane's own sidecars set up iptables.
+          'pod-security.kubernetes.io/enforce': 'privileged',
+        },
+      },
+    });
+  }
+
+  private addCrds(): void {
+    for (const crd of crds) {
+      new ApiObject(this, `crd-${crd.plural}`, crdManifest(crd, { [controlPlaneNamespaceLabel]: this.namespace }));
+    }
+  }
+
+  private addControlPlane(install: MeshInstall): void {
+    new ConfigComponent(this, 'config', install);
+    new IdentityComponent(this, 'identity', install);
+    new DestinationComponent(this, 'destination', install);
+    if (install.proxyInjector) new ProxyInjectorComponent(this, 'proxy-injector', install);
+  }
+}

@@ -1,0 +1,73 @@
+import { Construct } from 'constructs';
+import { deployment, serviceAccount } from './component.ts';
+import { configMapName } from './config-map.ts';
+import type { MeshInstall } from './mesh-props.ts';
+import { permissions, watch } from './rbac.ts';
+import { service } from './service.ts';
+import { mutatingWebhook, webhookConfigurationName } from './webhooks.ts';
+
+/** The admission webhook that adds sidecars, and what it may look up for that. */
+export class ProxyInjectorComponent extends Construct {
+  constructor(scope: Construct, id: string, install: MeshInstall) {
+    super(scope, id);
+    const name = 'proxy-injector';
+    serviceAccount(this, name, install);
+    permissions(
+      this,
+      name,
+      {
+        cluster: [
+          { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+          { apiGroups: [''], resources: ['namespaces', 'replicationcontrollers'], verbs: watch },
+          { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+          {
+            apiGroups: ['apps'],
+            resources: ['deployments', 'replicasets', 'daemonsets', 'statefulsets'],
+            verbs: watch,
+          },
+          { apiGroups: ['batch'], resources: ['jobs', 'cronjobs'], verbs: watch },
+          {
+            apiGroups: ['admissionregistration.k8s.io'],
+            resources: ['mutatingwebhookconfigurations'],
+            resourceNames: [webhookConfigurationName(name, install)],
+            verbs: ['get', 'patch'],
+          },
+        ],
+        namespace: [
+          { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+          {
+            apiGroups: [''],
+            resources: ['secrets'],
+            resourceNames: ['tulle-proxy-injector-k8s-tls'],
+            verbs: ['get', 'update', 'patch'],
+          },
+        ],
+      },
+      install,
+    );
+    service(
+      this,
+      name,
+      {
+        name: 'tulle-proxy-injector',
+        ports: [{ name: 'https', port: 443, targetPort: 8443 }],
+        annotations: { 'config.tulle.dev/opaque-ports': '443' },
+      },
+      install,
+    );
+    deployment(
+      this,
+      {
+        name,
+        args: ['--addr=0.0.0.0:8443', '--admin-addr=0.0.0.0:9995', '--config-file=/var/run/tulle/config/values'],
+        ports: [{ name: 'https', containerPort: 8443 }],
+        adminPort: 9995,
+        kubeApi: true,
+        volumes: [{ name: 'config', mountPath: '/var/run/tulle/config', configMap: { name: configMapName } }],
+        proxy: { opaquePorts: [{ from: 8443, to: 8443 }] },
+      },
+      install,
+    );
+    mutatingWebhook(this, install);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Builds the published constructs: `node build/lib.ts [outdir]` compiles lib/ to CommonJS and declarations in dist/lib.
+ * CommonJS, because the projects that `cdk8s init` makes are: ts-node and jest there cannot load anything else.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '..');
+const outdir = resolve(process.argv[2] ?? join(root, 'dist/lib'));
+
+rmSync(outdir, { recursive: true, force: true });
+compile();
+for (const file of filesUnder(outdir)) rewriteSpecifiers(file);
+makeOptionalPeerLazy(join(outdir, 'index.js'));
+writeFileSync(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
+
+function compile(): void {
+  mkdirSync(outdir, { recursive: true });
+  const project = join(outdir, 'tsconfig.json');
+  const options = {
+    extends: join(root, 'tsconfig.json'),
+    compilerOptions: {
+      rootDir: join(root, 'lib'),
+      outDir: outdir,
+      noEmit: false,
+      declaration: true,
+      stripInternal: true,
+      target: 'es2022', // the oldest Node that synths need not be the one that the mesh runs on
+      module: 'commonjs',
+      moduleResolution: 'bundler',
+      verbatimModuleSyntax: false,
+      rewriteRelativeImportExtensions: true,
+      typeRoots: [join(root, 'node_modules/@types')],
+      types: ['node'],
+    },
+    files: [join(root, 'lib/index.ts'), join(root, 'lib/inject/index.ts')],
+    exclude: [],
+  };
+  writeFileSync(project, JSON.stringify(options));
+  const tsc = join(root, 'node_modules/.bin/tsc');
+  const { status } = spawnSync(tsc, ['--project', project], { cwd: root, stdio: 'inherit' });
+  rmSync(project);
+  if (status !== 0) throw new Error('lib/ does not compile: see above');
+}
+
+/** Declarations keep the `.ts` of the sources, which nobody can resolve who has only the declarations. */
+function rewriteSpecifiers(file: string): void {
+  if (!file.endsWith('.d.ts')) return;
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replace(/((?:from|import\()\s*['"]\.{1,2}\/[^'"]+)\.ts(['"])/g, '$1.js$2'));
+}
+
+/** cdk8s-plus-27 is loaded when MeshedDeployment is first used: everything else works without it. */
+function makeOptionalPeerLazy(index: string): void {
+  const text = readFileSync(index, 'utf8');
+  const required = /^(?:var|const) (\w+) = require\("(\.\/workload\/meshed-deployment\.js)"\);\n/m.exec(text);
+  if (!required) throw new Error(`${index} does not require ./workload/meshed-deployment.js: has it moved?`);
+  const [line, name, path] = required;
+  const lazy = text.replace(line, '').replaceAll(`${name}.`, `require("${path}").`);
+  writeFileSync(index, lazy);
+}
+
+function filesUnder(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}

@@ -13,6 +13,7 @@ rmSync(outdir, { recursive: true, force: true });
 compile();
 for (const file of filesUnder(outdir)) rewriteSpecifiers(file);
 makeOptionalPeerLazy(join(outdir, 'index.js'));
+makeOptionalPeerUntyped(join(outdir, 'workload/meshed-deployment.d.ts'));
 writeFileSync(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
 
 function compile(): void {
@@ -59,6 +60,14 @@ function makeOptionalPeerLazy(index: string): void {
   const [line, name, path] = required;
   const lazy = text.replace(line, '').replaceAll(`${name}.`, `require("${path}").`);
   writeFileSync(index, lazy);
+}
+
+/** Without cdk8s-plus-27 its types are missing too, and projects that check declarations would fail over them. */
+function makeOptionalPeerUntyped(declaration: string): void {
+  const text = readFileSync(declaration, 'utf8');
+  const untyped = text.replace(/^import .* from 'cdk8s-plus-27';$/m, '// @ts-ignore - cdk8s-plus-27 is optional\n$&');
+  if (untyped === text) throw new Error(`${declaration} does not import cdk8s-plus-27: has it moved?`);
+  writeFileSync(declaration, untyped);
 }
 
 function filesUnder(folder: string): string[] {

@@ -1,0 +1,90 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { FileSource } from './file-source.ts';
+import type { ManifestProblem } from './parse-manifests.ts';
+
+let folder: string;
+let source: FileSource | undefined;
+let problems: ManifestProblem[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tulle-file-source-'));
+  problems = [];
+});
+afterEach(() => {
+  source?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+const service = (name: string, port = 80): string =>
+  `apiVersion: v1\nkind: Service\nmetadata: { name: ${name}, namespace: shop }\nspec: { ports: [{ port: ${port} }] }\n`;
+
+async function open(): Promise<string[]> {
+  source = new FileSource({ folders: [folder], onProblem: (problem) => problems.push(problem), rescanMs: 50 });
+  const events: string[] = [];
+  source.watch('Service', ({ type, object }) =>
+    events.push(`${type} ${object.metadata.namespace}/${object.metadata.name} ${object.spec?.ports?.[0]?.port}`),
+  );
+  await source.synced;
+  return events;
+}
+
+test('documents, Lists and JSON are read, and what has no namespace is in default', async () => {
+  write('a.yaml', `${service('web')}---\n${service('api')}`);
+  write(
+    'b.json',
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'List',
+      items: [{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'x' } }],
+    }),
+  );
+  expect((await open()).sort()).toEqual(['added default/x undefined', 'added shop/api 80', 'added shop/web 80']);
+  expect(problems).toEqual([]);
+});
+
+test('an edited, an added and a deleted file take effect within a second', async () => {
+  write('a.yaml', service('web'));
+  const events = await open();
+  write('a.yaml', service('web', 8080));
+  await vi.waitFor(() => expect(events.at(-1)).toBe('modified shop/web 8080'), 1000);
+  write('new.yaml', service('api'));
+  renameSync(join(folder, 'new.yaml'), join(folder, 'b.yaml'));
+  await vi.waitFor(() => expect(events).toContain('added shop/api 80'), 1000);
+  rmSync(join(folder, 'a.yaml'));
+  await vi.waitFor(() => expect(events).toContain('deleted shop/web 8080'), 1000);
+});
+
+test('a file that is no YAML any more keeps its objects and is reported with its line', async () => {
+  write('a.yaml', service('web'));
+  const events = await open();
+  write('a.yaml', `${service('web', 8080)}---\nkind: [`);
+  await vi.waitFor(() => expect(problems).toHaveLength(1), 1000);
+  expect(problems[0]).toMatchObject({ file: join(folder, 'a.yaml'), where: 'document 2' });
+  expect(problems[0].line).toBeGreaterThan(4);
+  expect(events).toEqual(['added shop/web 80']);
+});
+
+test('a bad object is reported with file, object and field, and the others go on', async () => {
+  write(
+    'a.yaml',
+    `${service('web')}---\napiVersion: v1\nkind: Service\nmetadata: { name: bad, labels: { on: true } }\n---\nkind: Pod\n---\n`,
+  );
+  expect(await open()).toEqual(['added shop/web 80']);
+  expect(problems.map(({ where, message }) => `${where}: ${message}`)).toEqual([
+    "document 2, Service bad: metadata.labels['on'] (true) must be a string: put it in quotes",
+    'document 3, Pod: apiVersion must be a string such as v1 or apps/v1',
+  ]);
+});
+
+test('an object in two files is that of the first, and is reported once', async () => {
+  write('a.yaml', service('web', 1));
+  write('b.yaml', service('web', 2));
+  expect(await open()).toEqual(['added shop/web 1']);
+  write('c.yaml', service('api'));
+  await vi.waitFor(() => expect(problems.length).toBeGreaterThan(0), 1000);
+  expect(problems.map(({ where }) => where)).toEqual(['Service shop/web']);
+});

@@ -1,0 +1,162 @@
+import { type FSWatcher, watch as watchFolder } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Kind, type KubernetesObject, objectKey } from './kubernetes-object.ts';
+import type { ObjectEvent, ObjectSource } from './object-source.ts';
+import { ObjectStore } from './object-store.ts';
+import { type ManifestProblem, parseManifests } from './parse-manifests.ts';
+
+export interface FileSourceOptions {
+  /** Folders with *.yaml, *.yml and *.json manifests, read with their sub-folders. */
+  folders: readonly string[];
+  /** Told of each problem once, when it appears. */
+  onProblem: (problem: ManifestProblem) => void;
+  /** How often the folders are looked at besides the system's own notices. Default 500 ms. */
+  rescanMs?: number;
+}
+
+interface KnownFile {
+  /** Size and times: when it is the same, so is the content. */
+  stamp: string;
+  objects: readonly KubernetesObject[];
+}
+
+const maxFileBytes = 16 * 1024 * 1024;
+
+/**
+ * A folder of manifests as a source: the same synthesized YAML that goes to a cluster. An edit takes effect within a
+ * second; a file that is not YAML any more keeps the objects that it had; one object named twice is that of the first
+ * file.
+ */
+export class FileSource implements ObjectSource {
+  readonly synced: Promise<void>;
+  private readonly options: FileSourceOptions;
+  private readonly store = new ObjectStore();
+  private readonly files = new Map<string, KnownFile>();
+  private readonly watchers: FSWatcher[] = [];
+  private readonly timer: NodeJS.Timeout;
+  private current = new Map<string, KubernetesObject>();
+  private duplicates = new Set<string>();
+  private missing = new Set<string>();
+  private scanning: Promise<void> | undefined = undefined;
+  private again = false;
+  private closed = false;
+
+  constructor(options: FileSourceOptions) {
+    this.options = options;
+    this.synced = this.rescan();
+    this.timer = setInterval(() => void this.rescan(), options.rescanMs ?? 500);
+    this.timer.unref();
+    for (const folder of options.folders) {
+      try {
+        const watcher = watchFolder(folder, () => void this.rescan());
+        // The rescan sees what a broken watch does not.
+        watcher.on('error', () => watcher.close());
+        this.watchers.push(watcher);
+      } catch {
+        // The folder may come later; the rescan will see it.
+      }
+    }
+  }
+
+  watch<K extends Kind>(kind: K, handler: (event: ObjectEvent<K>) => void): () => void {
+    return this.store.watch(kind, handler);
+  }
+
+  close(): void {
+    this.closed = true;
+    clearInterval(this.timer);
+    for (const watcher of this.watchers) watcher.close();
+  }
+
+  /** Reads what has changed. Calls while one is under way are joined into one more. */
+  private rescan(): Promise<void> {
+    if (this.scanning !== undefined) {
+      this.again = true;
+      return this.scanning;
+    }
+    this.scanning = this.scan().finally(() => {
+      this.scanning = undefined;
+      if (!this.again || this.closed) return;
+      this.again = false;
+      void this.rescan();
+    });
+    return this.scanning;
+  }
+
+  private async scan(): Promise<void> {
+    const paths = (await Promise.all(this.options.folders.map((folder) => this.list(folder)))).flat();
+    const present = new Set(paths);
+    let changed = false;
+    for (const path of this.files.keys()) {
+      if (!present.has(path)) changed = this.files.delete(path);
+    }
+    for (const path of paths) changed = (await this.read(path)) || changed;
+    if (changed && !this.closed) this.publish();
+  }
+
+  private async list(folder: string): Promise<string[]> {
+    try {
+      const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+      this.missing.delete(folder);
+      return entries
+        .filter((entry) => !entry.isDirectory() && /\.(ya?ml|json)$/.test(entry.name) && !entry.name.startsWith('.'))
+        .map((entry) => join(entry.parentPath, entry.name))
+        .sort();
+    } catch (error) {
+      if (!this.missing.has(folder)) {
+        this.missing.add(folder);
+        this.options.onProblem({ file: folder, line: 0, where: 'folder', message: (error as Error).message });
+      }
+      // What cannot be listed now is not gone.
+      return [...this.files.keys()].filter((path) => path.startsWith(folder));
+    }
+  }
+
+  private async read(path: string): Promise<boolean> {
+    const known = this.files.get(path);
+    let stamp: string;
+    try {
+      const { mtimeMs, ctimeMs, size, ino } = await stat(path);
+      stamp = `${mtimeMs} ${ctimeMs} ${size} ${ino}`;
+      if (known?.stamp === stamp) return false;
+      if (size > maxFileBytes) throw new Error(`is larger than ${maxFileBytes} bytes`);
+      const { objects, problems, readable } = parseManifests(path, await readFile(path, 'utf8'));
+      for (const problem of problems) this.options.onProblem(problem);
+      this.files.set(path, { stamp, objects: readable ? objects : (known?.objects ?? objects) });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return this.files.delete(path);
+      if (known === undefined)
+        this.options.onProblem({ file: path, line: 0, where: 'file', message: (error as Error).message });
+      this.files.set(path, { stamp: '', objects: known?.objects ?? [] });
+      return false;
+    }
+  }
+
+  private publish(): void {
+    const next = new Map<string, KubernetesObject>();
+    const duplicates = new Set<string>();
+    for (const [file, { objects }] of [...this.files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      for (const object of objects) {
+        const key = `${object.kind} ${objectKey(object)}`;
+        if (!next.has(key)) next.set(key, object);
+        else {
+          duplicates.add(`${file} ${key}`);
+          if (this.duplicates.has(`${file} ${key}`)) continue;
+          this.options.onProblem({
+            file,
+            line: 0,
+            where: key,
+            message: 'is defined in another file already, which is the one used',
+          });
+        }
+      }
+    }
+    const before = this.current;
+    this.current = next;
+    this.duplicates = duplicates;
+    for (const [key, object] of before) if (!next.has(key)) this.store.delete(object);
+    for (const object of next.values()) this.store.put(object);
+  }
+}

@@ -1,0 +1,114 @@
+import { LineCounter, parseAllDocuments } from 'yaml';
+import type { KubernetesObject } from './kubernetes-object.ts';
+
+/** Something in a file that is no object. */
+export interface ManifestProblem {
+  readonly file: string;
+  readonly line: number;
+  /** Which object or field, as far as it can be told. */
+  readonly where: string;
+  readonly message: string;
+}
+
+export interface ParsedManifests {
+  readonly objects: readonly KubernetesObject[];
+  readonly problems: readonly ManifestProblem[];
+  /** False when the file is not YAML: what it was to say is not known. */
+  readonly readable: boolean;
+}
+
+const clusterKinds = new Set([
+  'Namespace',
+  'Node',
+  'PersistentVolume',
+  'StorageClass',
+  'CustomResourceDefinition',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'MutatingWebhookConfiguration',
+  'ValidatingWebhookConfiguration',
+  'APIService',
+  'PriorityClass',
+]);
+
+/** Reads the objects of a manifest file: YAML or JSON, several documents, Lists. Objects without a namespace are in `default`. */
+export function parseManifests(file: string, text: string): ParsedManifests {
+  const objects: KubernetesObject[] = [];
+  const problems: ManifestProblem[] = [];
+  const lines = new LineCounter();
+  let readable = true;
+  const documents = parseAllDocuments(text, { lineCounter: lines });
+  for (const [index, document] of (Array.isArray(documents) ? documents : []).entries()) {
+    const line = lines.linePos(document.contents?.range?.[0] ?? document.range?.[0] ?? 0).line;
+    const where = `document ${index + 1}`;
+    if (document.errors.length > 0) {
+      readable = false;
+      const [error] = document.errors;
+      const at = error.linePos?.[0].line ?? line;
+      problems.push({ file, line: at, where, message: error.message.split('\n')[0] });
+      continue;
+    }
+    let value: unknown;
+    try {
+      value = document.toJS({ maxAliasCount: 100 });
+    } catch (error) {
+      problems.push({ file, line, where, message: (error as Error).message });
+      continue;
+    }
+    if (value === null || value === undefined) continue;
+    collect(value, { file, line, where }, objects, problems);
+  }
+  return { objects, problems, readable };
+}
+
+function collect(
+  value: unknown,
+  at: { file: string; line: number; where: string },
+  objects: KubernetesObject[],
+  problems: ManifestProblem[],
+): void {
+  if (!isRecord(value)) {
+    problems.push({ ...at, message: 'is no object: a manifest has apiVersion, kind and metadata' });
+    return;
+  }
+  const { apiVersion, kind, metadata, items } = value;
+  if (typeof kind === 'string' && kind.endsWith('List') && Array.isArray(items)) {
+    for (const [index, item] of items.entries())
+      collect(item, { ...at, where: `${at.where}, items[${index}]` }, objects, problems);
+    return;
+  }
+  const problem =
+    typeof apiVersion !== 'string'
+      ? 'apiVersion must be a string such as v1 or apps/v1'
+      : typeof kind !== 'string'
+        ? 'kind must be a string such as Service'
+        : !isRecord(metadata) || typeof metadata['name'] !== 'string' || metadata['name'] === ''
+          ? 'metadata.name must be a string'
+          : wrongMaps(metadata);
+  if (problem !== undefined) {
+    const name = isRecord(metadata) && typeof metadata['name'] === 'string' ? ` ${metadata['name']}` : '';
+    const where = typeof kind === 'string' ? `${at.where}, ${kind}${name}` : at.where;
+    problems.push({ ...at, where, message: problem });
+    return;
+  }
+  const object = value as unknown as KubernetesObject;
+  const namespace = object.metadata.namespace ?? (clusterKinds.has(object.kind) ? undefined : 'default');
+  objects.push(namespace === undefined ? object : { ...object, metadata: { ...object.metadata, namespace } });
+}
+
+/** Labels and annotations are read everywhere: they must be maps of strings. */
+function wrongMaps(metadata: Record<string, unknown>): string | undefined {
+  for (const field of ['labels', 'annotations']) {
+    const map = metadata[field];
+    if (map === undefined || map === null) continue;
+    if (!isRecord(map)) return `metadata.${field} must be a map`;
+    for (const [name, value] of Object.entries(map)) {
+      if (typeof value !== 'string')
+        return `metadata.${field}['${name}'] (${JSON.stringify(value)}) must be a string: put it in quotes`;
+    }
+  }
+  return undefined;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

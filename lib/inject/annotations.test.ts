@@ -81,16 +81,15 @@ describe('annotations', () => {
         severity: 'error',
         object: 'deployment/web',
         field: `metadata.annotations["config.tulle.dev/${name}"]`,
-        message: `'${value}' must be ${expected}; the value is ignored`,
+        message: `'${value}' must be ${expected}`,
+        consequence: 'the value is ignored',
       },
     ]);
     expect(result).toEqual({ ...defaultProxySettings, adminPort: 5 });
   });
 
   it('tells of a name that is no setting', () => {
-    expect(read({ 'config.tulle.dev/opaque-port': '1' }).problems[0].message).toBe(
-      'is not a setting of the sidecar; the annotation is ignored',
-    );
+    expect(read({ 'config.tulle.dev/opaque-port': '1' }).problems[0].message).toBe('is not a setting of the sidecar');
   });
 
   it('inherits from the namespace what Linkerd inherits, and no more', () => {

@@ -10,7 +10,8 @@ interface Setting {
   readonly expected: string;
   /** Whether a namespace's value reaches its workloads (linkerd2 pkg/inject, ProxyAnnotations). */
   readonly inherited: boolean;
-  readonly alpha: boolean;
+  /** The annotations that it is read from; the first that is there holds. */
+  readonly keys: readonly string[];
   /** Undefined when the text is not of the expected form. */
   readonly read: (text: string) => Partial<ProxySettings> | undefined;
 }
@@ -25,7 +26,7 @@ function setting<K extends keyof ProxySettings>(
     name,
     expected: value.expected,
     inherited: options.inherited ?? true,
-    alpha: options.alpha ?? false,
+    keys: [...settingPrefixes, ...(options.alpha ? [alphaSettingPrefix] : [])].map((prefix) => prefix + name),
     read: (text) => {
       const read = value.read(text.trim());
       return read === undefined ? undefined : ({ [key]: read } as Partial<ProxySettings>);
@@ -91,19 +92,21 @@ const otherNames: ReadonlySet<string> = new Set([
   'pod-inbound-ports', // computed from the containers; Linkerd overwrites a given value too
 ]);
 
-/** The value of a setting on one object, and the key that it stands under. */
-export function findSetting(
+const knownKeys: ReadonlySet<string> = new Set(settings.flatMap(({ keys }) => keys));
+
+/** The value of the first of some annotations that an object has, and the key that it stands under. */
+export function findAnnotation(
   metadata: Metadata | undefined,
-  name: string,
-  options: { readonly alpha?: boolean } = {},
+  keys: readonly string[],
 ): { readonly key: string; readonly value: string } | undefined {
-  const prefixes = options.alpha ? [...settingPrefixes, alphaSettingPrefix] : settingPrefixes;
-  for (const prefix of prefixes) {
-    const value = metadata?.annotations?.[prefix + name];
-    if (value !== undefined) return { key: prefix + name, value: String(value) };
+  for (const key of keys) {
+    const value = metadata?.annotations?.[key];
+    if (value !== undefined) return { key, value: String(value) };
   }
   return undefined;
 }
+
+export const opaquePortsKeys = settingPrefixes.map((prefix) => `${prefix}opaque-ports`);
 
 /**
  * Lays the annotations of one object over settings. A value that cannot be read is told with its place and the
@@ -116,11 +119,11 @@ export function applyAnnotations(
   problems: InjectProblem[],
 ): ProxySettings {
   let result = base;
-  const known = new Set<string>();
-  for (const { name, read, expected, inherited, alpha } of settings) {
-    for (const prefix of [...settingPrefixes, alphaSettingPrefix]) known.add(prefix + name);
+  const annotationKeys = Object.keys(metadata?.annotations ?? {});
+  if (!annotationKeys.some((key) => key.startsWith('config.'))) return base;
+  for (const { read, expected, inherited, keys } of settings) {
     if (place.level === 'namespace' && !inherited) continue;
-    const found = findSetting(metadata, name, { alpha });
+    const found = findAnnotation(metadata, keys);
     if (!found) continue;
     const value = read(found.value);
     if (value !== undefined) {
@@ -130,18 +133,21 @@ export function applyAnnotations(
         severity: 'error',
         object: place.object,
         field: `${place.field}["${found.key}"]`,
-        message: `'${found.value}' must be ${expected}; the value is ignored`,
+        message: `'${found.value}' must be ${expected}`,
+        consequence: 'the value is ignored',
       });
     }
   }
-  for (const key of Object.keys(metadata?.annotations ?? {})) {
-    const prefix = settingPrefixes.find((candidate) => key.startsWith(candidate));
-    if (prefix !== 'config.tulle.dev/' || known.has(key) || otherNames.has(key.slice(prefix.length))) continue;
+  for (const key of annotationKeys) {
+    // Linkerd's prefix may hold settings that are of no meaning here; under ours it is a spelling mistake.
+    const [prefix] = settingPrefixes;
+    if (!key.startsWith(prefix) || knownKeys.has(key) || otherNames.has(key.slice(prefix.length))) continue;
     problems.push({
       severity: 'error',
       object: place.object,
       field: `${place.field}["${key}"]`,
-      message: 'is not a setting of the sidecar; the annotation is ignored',
+      message: 'is not a setting of the sidecar',
+      consequence: 'the annotation is ignored',
     });
   }
   return result;

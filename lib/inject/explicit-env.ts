@@ -45,7 +45,8 @@ export function withExplicitEnv(
       severity: 'warning',
       object: place.object,
       field: `${place.field}.env[${name}]`,
-      message: 'is set by the container and stays: its calls do not go through the proxy. Remove it to mesh them',
+      message: 'is set by the container: its calls do not go through the proxy. Remove it to mesh them',
+      consequence: 'it stays',
     });
   }
   // First, because own entries may use ours, and $(name) expands only below its definition.

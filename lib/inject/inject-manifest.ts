@@ -120,7 +120,8 @@ export function overTemplate(
         severity: 'error' as const,
         object: name,
         field,
-        message: 'must be the specification of a pod; the object is left as it is',
+        message: 'must be the specification of a pod',
+        consequence: 'the object is left as it is',
       },
     ];
     return { object, reports: [{ object: name, outcome: 'skipped', reasons: ['it has no pod'], problems }] };

@@ -1,16 +1,14 @@
-import { applyAnnotations, findSetting, settings as knownSettings } from './annotations.ts';
+import { applyAnnotations, findAnnotation, settings as knownSettings, opaquePortsKeys } from './annotations.ts';
 import { type InjectConfig, meshVersion, type ProxySettings } from './config.ts';
 import { decide, type InjectMode } from './decision.ts';
 import { withExplicitEnv } from './explicit-env.ts';
 import { initContainer, xtablesVolume } from './init-container.ts';
 import type { Container, Metadata, PodSpec, PodTemplate } from './kubernetes.ts';
 import {
-  alphaSettingPrefix,
   controlPlaneNamespaceLabel,
   createdByAnnotation,
   ownerLabelPrefix,
   proxyVersionAnnotation,
-  settingPrefixes,
   workloadNamespaceLabel,
 } from './names.ts';
 import { containsPort, inboundPorts, resolvePorts } from './ports.ts';
@@ -88,10 +86,10 @@ function metadataOf(
 ): Metadata {
   const workloadNamespace = pod.metadata?.namespace ?? namespace?.name;
   const annotations: Record<string, string> = { ...inheritedAnnotations(pod, namespace), ...pod.metadata?.annotations };
-  if (!findSetting({ annotations }, 'opaque-ports')) {
+  if (!findAnnotation({ annotations }, opaquePortsKeys)) {
     // The control plane tells clients of the pod; both then agree also after the mesh's default changes.
     const own = inboundPorts(pod.spec?.containers ?? []).filter((port) => containsPort(settings.opaquePorts, port));
-    if (own.length > 0) annotations[`${settingPrefixes[0]}opaque-ports`] = own.join(',');
+    if (own.length > 0) annotations[opaquePortsKeys[0]] = own.join(',');
   }
   annotations[createdByAnnotation] = `tulle/injector ${meshVersion}`;
   annotations[proxyVersionAnnotation] = settings.version;
@@ -110,11 +108,10 @@ function metadataOf(
 /** The control plane reads settings such as the inbound policy from the pod, so the namespace's are written there. */
 function inheritedAnnotations(pod: PodTemplate, namespace: Metadata | undefined): Record<string, string> {
   const result: Record<string, string> = {};
-  for (const { name, inherited, alpha } of knownSettings) {
-    const found = inherited ? findSetting(namespace, name, { alpha }) : undefined;
-    if (found && !findSetting(pod.metadata, name, { alpha })) {
-      result[found.key.startsWith(alphaSettingPrefix) ? found.key : settingPrefixes[0] + name] = found.value;
-    }
+  if (!namespace?.annotations) return result;
+  for (const { inherited, keys } of knownSettings) {
+    const found = inherited ? findAnnotation(namespace, keys) : undefined;
+    if (found && !findAnnotation(pod.metadata, keys)) result[keys[0]] = found.value;
   }
   return result;
 }
@@ -127,23 +124,27 @@ function specOf(
   place: { readonly object: string; readonly path?: string },
   problems: InjectProblem[],
 ): PodSpec {
-  const tell = (field: string, message: string, severity: InjectProblem['severity'] = 'error') =>
-    problems.push({ severity, object: place.object, field: fieldPath(place.path, field), message });
+  const tell = (severity: InjectProblem['severity'], message: string, consequence: string) =>
+    problems.push({
+      severity,
+      object: place.object,
+      field: fieldPath(place.path, 'spec.containers'),
+      message,
+      consequence,
+    });
   const app = spec.containers ?? [];
   const opaque = resolvePorts(settings.opaquePorts, app);
   const requireIdentity = resolvePorts(settings.requireIdentityPorts, app);
   for (const name of new Set([...opaque.unknown, ...requireIdentity.unknown])) {
-    tell('spec.containers', `no container has a TCP port named '${name}', which an annotation names; it is ignored`);
+    tell('error', `no container has a TCP port named '${name}', which an annotation names`, 'the name is ignored');
   }
   if (app.some(({ ports }) => ports?.some(({ protocol }) => protocol === 'UDP'))) {
-    tell('spec.containers', 'UDP port(s) configured on pod spec; the proxy carries TCP only', 'warning');
+    tell('warning', 'UDP port(s) configured on pod spec', 'the proxy carries TCP only');
   }
   const ports = inboundPorts(app);
   if (mode === 'explicit' && ports.length === 0) {
-    tell(
-      'spec.containers',
-      'must declare the TCP ports it serves (containerPort): in explicit mode they cannot be seen',
-    );
+    // Nothing is intercepted that would show where the application listens.
+    tell('warning', 'no container declares a TCP port (containerPort)', 'the proxy takes no calls for the application');
   }
   const sidecar = proxyContainer(
     settings,
@@ -200,7 +201,8 @@ function containersOf(
       severity: 'error',
       object: place.object,
       field: fieldPath(place.path, 'metadata.annotations["config.tulle.dev/enable-debug-sidecar"]'),
-      message: 'needs an image with network tools in config.tulle.dev/debug-image; no debug container is added',
+      message: 'needs an image with network tools in config.tulle.dev/debug-image',
+      consequence: 'no debug container is added',
     });
   }
   return containers;

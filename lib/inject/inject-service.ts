@@ -1,7 +1,6 @@
-import { findSetting } from './annotations.ts';
+import { findAnnotation, opaquePortsKeys } from './annotations.ts';
 import type { InjectConfig } from './config.ts';
 import { isRecord, type Manifest, type Metadata } from './kubernetes.ts';
-import { settingPrefixes } from './names.ts';
 import { containsPort } from './ports.ts';
 import type { InjectReport } from './report.ts';
 
@@ -20,10 +19,10 @@ export function injectService(
     reasons: [],
     problems: [],
   });
-  if (findSetting(service.metadata, 'opaque-ports')) return { service, report: report('skipped') };
-  const value = findSetting(namespace, 'opaque-ports')?.value ?? opaqueOf(service, config).join(',');
+  if (findAnnotation(service.metadata, opaquePortsKeys)) return { service, report: report('skipped') };
+  const value = findAnnotation(namespace, opaquePortsKeys)?.value ?? opaqueOf(service, config).join(',');
   if (value === '') return { service, report: report('skipped') };
-  const annotations = { ...service.metadata?.annotations, [`${settingPrefixes[0]}opaque-ports`]: value };
+  const annotations = { ...service.metadata?.annotations, [opaquePortsKeys[0]]: value };
   return { service: { ...service, metadata: { ...service.metadata, annotations } }, report: report('annotated') };
 }
 

@@ -6,8 +6,10 @@ export interface InjectProblem {
   readonly object: string;
   /** `spec.template.metadata.annotations["config.tulle.dev/opaque-ports"]` */
   readonly field: string;
-  /** What it must be, and what happens instead. */
+  /** What it must be. */
   readonly message: string;
+  /** How injection went on without it. */
+  readonly consequence: string;
 }
 
 export type InjectOutcome = 'injected' | 'annotated' | 'skipped' | 'uninjected' | 'unchanged';
@@ -26,7 +28,9 @@ export interface InjectReport {
 export function formatReport(report: InjectReport): string {
   const [kind, name] = splitObject(report.object);
   const reasons = report.reasons.length > 0 ? `: ${report.reasons.join(', ')}` : '';
-  const lines = report.problems.map(({ object, field, message }) => `  ! ${object}: ${field}: ${message}`);
+  const lines = report.problems.map(
+    ({ object, field, message, consequence }) => `  ! ${object}: ${field}: ${message}; ${consequence}`,
+  );
   return [`${kind} "${name}" ${report.outcome}${reasons}`, ...lines].join('\n');
 }
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ApiObject, Include, Testing } from 'cdk8s';
+import { ApiObject, App, Chart, Include, Testing } from 'cdk8s';
 import * as plus27 from 'cdk8s-plus-27';
 import * as plus33 from 'cdk8s-plus-33';
 import { expect, it } from 'vitest';
@@ -71,4 +71,20 @@ it('meshes once, however often it is applied', () => {
   const once = Testing.synth(chart);
   chart.with(new MeshInjection({ injection: Injection.static() }), new MeshInjection());
   expect(Testing.synth(chart)).toEqual(once);
+});
+
+it('renders each workload once in a synth, however many charts there are', () => {
+  const app = new App();
+  let rendered = 0;
+  for (const id of ['a', 'b', 'c', 'd']) {
+    const workload = new ApiObject(new Chart(app, id), 'web', raw('web'));
+    const render = workload.toJson.bind(workload);
+    workload.toJson = () => {
+      rendered += 1;
+      return render();
+    };
+    workload.with(new MeshInjection());
+  }
+  app.synthYaml();
+  expect(rendered).toBe(4);
 });

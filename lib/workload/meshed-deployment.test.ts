@@ -100,9 +100,9 @@ it('fails the synth of an app for an annotation that cannot be read', () => {
   });
   expect(() => app.synth()).toThrow(
     new Error(
-      'Validation failed with the following errors:\n' +
+      'The workload cannot be meshed as its annotations say:\n' +
         '  [shop/web/Resource] spec.template.metadata.annotations["config.tulle.dev/access-log"]: ' +
-        "'yes' must be one of off, apache, json; the value is ignored",
+        "'yes' must be one of off, apache, json",
     ),
   );
 });

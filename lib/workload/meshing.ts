@@ -1,8 +1,8 @@
 import { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
-import type { InjectConfig } from '../inject/config.ts';
 import { annotateManifest, injectManifest } from '../inject/inject-manifest.ts';
 import type { Manifest } from '../inject/kubernetes.ts';
+import type { InjectReport } from '../inject/report.ts';
 import { templatePath } from '../inject/workload.ts';
 import { installationOf } from '../mesh/installation.ts';
 import { Injection } from './injection.ts';
@@ -16,21 +16,27 @@ export function isMeshable(construct: IConstruct): construct is ApiObject {
 /**
  * Meshes one object as it is rendered. The instance's `toJson` is wrapped, for what cdk8s-plus-27 generates drops
  * fields that it does not know, a native sidecar's `restartPolicy` among them, after patches have been applied.
+ *
  * Mistakes in annotations fail the synth, also where the sidecar is only asked for and the webhook would find them.
+ * They are told here and not by a validation, because cdk8s runs every validation once for each chart of the app.
  */
 export function meshApiObject(object: ApiObject, options: MeshOptions): void {
   const injection = options.injection ?? Injection.webhook();
   const context = { request: injection._mode, annotations: annotationsOf(options) };
-  const edit = injection._by === 'static' ? injectManifest : annotateManifest;
   const render: () => Manifest = object.toJson.bind(object);
-  const config = (): InjectConfig => installationOf(object);
 
-  object.toJson = () => edit(render(), config(), context).object;
-  object.node.addValidation({
-    validate: () =>
-      injectManifest(render(), config(), context)
-        .reports.flatMap(({ problems }) => problems)
-        .filter(({ severity }) => severity === 'error')
-        .map(({ field, message }) => `${field}: ${message}`),
-  });
+  object.toJson = () => {
+    const manifest = render();
+    const config = installationOf(object);
+    const injected = injectManifest(manifest, config, context);
+    failOnMistakes(object, injected.reports);
+    return injection._by === 'static' ? injected.object : annotateManifest(manifest, config, context).object;
+  };
+}
+
+function failOnMistakes(object: ApiObject, reports: readonly InjectReport[]): void {
+  const mistakes = reports.flatMap(({ problems }) => problems).filter(({ severity }) => severity === 'error');
+  if (mistakes.length === 0) return;
+  const lines = mistakes.map(({ field, message }) => `  [${object.node.path}] ${field}: ${message}`);
+  throw new Error(`The workload cannot be meshed as its annotations say:\n${lines.join('\n')}`);
 }

@@ -1,0 +1,94 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { settings } from './annotations.ts';
+import { injectConfig, injectPod, type PodTemplate, uninjectPod } from './index.ts';
+import { wholeCores } from './proxy-env.ts';
+
+const config = injectConfig();
+const freeze = <T>(value: T): T => {
+  if (typeof value === 'object' && value !== null) {
+    Object.freeze(value);
+    for (const child of Object.values(value)) freeze(child);
+  }
+  return value;
+};
+
+const annotation = fc.tuple(
+  fc.constantFrom(...settings.flatMap(({ keys }) => keys)),
+  fc.oneof(fc.string(), fc.constantFrom('true', 'false', '8080', '100m', '5s', 'json', 'enabled', '3000-3010')),
+);
+const container = fc.record(
+  {
+    name: fc.constantFrom('web', 'cache', 'log'),
+    image: fc.constant('shop/web:1'),
+    ports: fc.array(
+      fc.record({ containerPort: fc.integer({ min: 1, max: 65_535 }), protocol: fc.constantFrom('TCP', 'UDP') }),
+    ),
+    env: fc.array(fc.record({ name: fc.constantFrom('A', 'http_proxy', 'POD_IP'), value: fc.string() })),
+  },
+  { requiredKeys: ['name'] },
+);
+const anyPod: fc.Arbitrary<PodTemplate> = fc
+  .record({
+    mode: fc.constantFrom('enabled', 'ingress', 'explicit'),
+    annotations: fc.array(annotation, { maxLength: 8 }),
+    containers: fc.array(container, { minLength: 1, maxLength: 3 }),
+    initContainers: fc.option(fc.array(container, { minLength: 1, maxLength: 2 }), { nil: undefined }),
+  })
+  .map(({ mode, annotations, ...spec }) => ({
+    metadata: { annotations: { ...Object.fromEntries(annotations), 'tulle.dev/inject': mode } },
+    spec: spec.initContainers ? spec : { containers: spec.containers },
+  }));
+
+const withoutMetadata = ({ spec }: PodTemplate) => JSON.parse(JSON.stringify(spec));
+
+describe('injectPod, whatever the annotations say', () => {
+  it('adds exactly one proxy, changes nothing of what it was given, and is done after one time', () => {
+    fc.assert(
+      fc.property(anyPod, (pod) => {
+        const { pod: injected, report } = injectPod(freeze(pod), config);
+        expect(report.outcome).toBe('injected');
+        const all = [...(injected.spec?.containers ?? []), ...(injected.spec?.initContainers ?? [])];
+        expect(all.filter(({ name }) => name === 'tulle-proxy')).toHaveLength(1);
+        expect(injectPod(injected, config).pod).toBe(injected);
+      }),
+    );
+  });
+
+  it('is taken out again without a trace in the specification', () => {
+    fc.assert(
+      fc.property(anyPod, (pod) => {
+        const before = withoutMetadata(uninjectPod(pod));
+        const after = withoutMetadata(uninjectPod(injectPod(pod, config).pod));
+        expect(dropEmptyEnv(after)).toEqual(dropEmptyEnv(before));
+      }),
+    );
+  });
+});
+
+/** A container with an empty list of variables is one with none. */
+function dropEmptyEnv(spec: { containers: { env?: unknown[] }[] }) {
+  return {
+    ...spec,
+    containers: spec.containers.map(({ env, ...rest }) => (env && env.length > 0 ? { ...rest, env } : rest)),
+  };
+}
+
+it('takes pods whose optional parts are null, as YAML files have them', () => {
+  const pod = {
+    metadata: { labels: null, annotations: { 'tulle.dev/inject': 'enabled' } },
+    spec: { containers: [{ name: 'web', ports: null, env: null }], volumes: null },
+  };
+  expect(injectPod(pod as never, config).report).toMatchObject({ outcome: 'injected', problems: [] });
+});
+
+it.each([
+  ['1m', 1],
+  ['999m', 1],
+  ['1001m', 2],
+  ['1', 1],
+  ['1.5', 2],
+  ['2', 2],
+])('a CPU quantity of %s is %i cores', (quantity, cores) => {
+  expect(wholeCores(quantity)).toBe(cores);
+});

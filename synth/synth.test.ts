@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
@@ -18,7 +18,9 @@ function runApp() {
   });
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  return { files: readdirSync(outdir), text: readFileSync(join(outdir, 'tulle.k8s.yaml'), 'utf8') };
+  const result = { files: readdirSync(outdir), text: readFileSync(join(outdir, 'tulle.k8s.yaml'), 'utf8') };
+  rmSync(outdir, { recursive: true });
+  return result;
 }
 
 it('cdk8s synth writes one file, the same bytes in every run', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiObject, App, Chart, Include, Testing } from 'cdk8s';
@@ -21,9 +21,11 @@ function chartOfEverything() {
   new plus33.Deployment(chart, 'plus-33', { containers });
 
   new ApiObject(chart, 'raw', raw('raw'));
-  const file = join(mkdtempSync(join(tmpdir(), 'tulle-include-')), 'chart.yaml');
+  const folder = mkdtempSync(join(tmpdir(), 'tulle-include-'));
+  const file = join(folder, 'chart.yaml');
   writeFileSync(file, JSON.stringify(raw('included')));
   new Include(chart, 'include', { url: file });
+  rmSync(folder, { recursive: true });
   new ApiObject(chart, 'settings', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' } });
   return chart;
 }

@@ -76,7 +76,7 @@ it('synthesizes the mesh and a meshed chart, the same bytes each time', () => {
 }, 240_000);
 
 it('keeps its snapshot in jest', () => {
-  run(project, 'npx', 'jest', 'main.test.ts');
+  run(project, 'npx', 'jest', '--ci=false', 'main.test.ts'); // writes the snapshot, which jest would not do in CI
   run(project, 'npx', 'jest', '--ci', 'main.test.ts');
 }, 240_000);
 
@@ -84,5 +84,5 @@ it('has MeshedDeployment once cdk8s-plus-27 is installed', () => {
   run(project, 'npm', 'install', '--no-audit', '--no-fund', '--omit=optional', 'cdk8s-plus-27@^2.9.5');
   copyFileSync(join(import.meta.dirname, 'project/meshed.test.ts'), join(project, 'meshed.test.ts'));
   run(project, 'npx', 'tsc', '--noEmit');
-  run(project, 'npx', 'jest', 'meshed.test.ts');
+  run(project, 'npx', 'jest', '--ci=false', 'meshed.test.ts');
 }, 240_000);

@@ -1,0 +1,93 @@
+import { identityName } from '../../lib/inject/index.ts';
+import type { Container, KubernetesObject, Pod } from '../sources/kubernetes-object.ts';
+import { type ClusterConfig, type PortSet, parsePortSet } from './cluster-config.ts';
+
+const controlPlaneNamespaceLabel = 'linkerd.io/control-plane-ns';
+const proxyContainer = 'tulle-proxy';
+const defaultInboundPort = 4143;
+
+/** A setting of an object, by its own annotation or Linkerd's. */
+export function setting(object: KubernetesObject | undefined, name: string): string | undefined {
+  const annotations = object?.metadata.annotations;
+  return annotations?.[`config.tulle.dev/${name}`] ?? annotations?.[`config.linkerd.io/${name}`];
+}
+
+/** Ports that an annotation of an object lists; undefined when there is none, or it cannot be read. */
+export function portsSetting(object: KubernetesObject | undefined, name: string): PortSet | undefined {
+  const text = setting(object, name);
+  return text === undefined ? undefined : parsePortSet(text);
+}
+
+/** True for a pod whose sidecar belongs to this mesh. */
+export function isMeshed(pod: Pod, config: ClusterConfig): boolean {
+  return pod.metadata.labels?.[controlPlaneNamespaceLabel] === config.meshNamespace && sidecarOf(pod) !== undefined;
+}
+
+export function podIdentity(pod: Pod, config: ClusterConfig): string {
+  return identityName(pod.spec?.serviceAccountName ?? 'default', pod.metadata.namespace ?? 'default', config);
+}
+
+/** True when nothing redirects connections to the sidecar: clients must address it. */
+export function isExplicit(pod: Pod): boolean {
+  return sidecarEnv(pod, 'LINKERD2_PROXY_EXPLICIT_MODE') === 'true';
+}
+
+/** Where the sidecar takes connections that carry a transport header. */
+export function inboundPort(pod: Pod): number {
+  const port = Number(sidecarEnv(pod, 'LINKERD2_PROXY_INBOUND_LISTEN_ADDR')?.split(':').at(-1));
+  return Number.isInteger(port) && port > 0 ? port : defaultInboundPort;
+}
+
+/** True when a port's connections pass by the sidecar. */
+export function skipsInbound(pod: Pod, port: number): boolean {
+  return portsSetting(pod, 'skip-inbound-ports')?.has(port) ?? false;
+}
+
+/** Kind (lower case) and name of what the pod belongs to: `deployment`, `web`. */
+export function podOwner(pod: Pod): { kind: string; name: string } | undefined {
+  const { labels = {}, ownerReferences = [] } = pod.metadata;
+  for (const kind of ownerKinds) {
+    const name = labels[`linkerd.io/proxy-${kind}`];
+    if (name !== undefined) return { kind, name };
+  }
+  const owner = ownerReferences.find(({ controller }) => controller) ?? ownerReferences[0];
+  if (owner === undefined) return undefined;
+  const hash = labels['pod-template-hash'];
+  if (owner.kind === 'ReplicaSet' && hash !== undefined && owner.name.endsWith(`-${hash}`)) {
+    return { kind: 'deployment', name: owner.name.slice(0, -hash.length - 1) };
+  }
+  return { kind: owner.kind.toLowerCase(), name: owner.name };
+}
+
+const ownerKinds = ['deployment', 'statefulset', 'daemonset', 'cronjob', 'job', 'replicaset', 'replicationcontroller'];
+
+/** What metrics say of a pod. */
+export function podLabels(pod: Pod): Record<string, string> {
+  const owner = podOwner(pod);
+  const { labels = {} } = pod.metadata;
+  const found: Record<string, string | undefined> = {
+    pod: pod.metadata.name,
+    ...(owner === undefined ? {} : { [owner.kind]: owner.name }),
+    serviceaccount: pod.spec?.serviceAccountName ?? 'default',
+    control_plane_ns: labels[controlPlaneNamespaceLabel],
+    pod_template_hash: labels['pod-template-hash'],
+  };
+  return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** Name of a port among the containers of a pod. */
+export function portName(pod: Pod, port: number): string | undefined {
+  for (const container of pod.spec?.containers ?? []) {
+    for (const { containerPort, name } of container.ports ?? []) if (containerPort === port) return name;
+  }
+  return undefined;
+}
+
+function sidecarOf(pod: Pod): Container | undefined {
+  const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
+  return containers.find(({ name }) => name === proxyContainer);
+}
+
+function sidecarEnv(pod: Pod, name: string): string | undefined {
+  return sidecarOf(pod)?.env?.find((variable) => variable.name === name)?.value;
+}

@@ -1,0 +1,84 @@
+import type { Server as HttpServer } from 'node:http';
+import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { adminServer } from './admin.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ComponentOptions {
+  log: Logger;
+  registry: Registry;
+  admin: Address;
+  /** Where gRPC is served, in plaintext: the sidecar beside the component adds TLS. */
+  grpc: readonly Address[];
+  services: readonly { readonly definition: ServiceDefinition; readonly handlers: unknown }[];
+  ready: () => boolean;
+  close: () => void;
+}
+
+/** A running component; `stop` lets calls under way finish for a moment. */
+export interface Component {
+  /** The ports that were bound, in the order of `grpc`. */
+  readonly ports: readonly number[];
+  readonly adminPort: number;
+  stop(): Promise<void>;
+}
+
+const stopGraceMs = 2000;
+
+/** Serves a component's gRPC services and its admin server. Rejects when an address cannot be listened on. */
+export async function startComponent(options: ComponentOptions): Promise<Component> {
+  const server = new Server({
+    'grpc.max_receive_message_length': 1024 * 1024,
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+  });
+  for (const { definition, handlers } of options.services) {
+    server.addService(definition, handlers as UntypedServiceImplementation);
+  }
+  const admin = adminServer(options.ready, options.registry);
+  const adminPort = await listen(admin, options.admin);
+  const ports: number[] = [];
+  for (const address of options.grpc) ports.push(await bind(server, address));
+  options.log.info({ ports, adminPort }, 'started');
+  return {
+    ports,
+    adminPort,
+    async stop() {
+      options.close();
+      admin.close();
+      admin.closeAllConnections();
+      await new Promise<void>((resolve) => {
+        // Streams of discovery never end by themselves.
+        const timer = setTimeout(() => server.forceShutdown(), stopGraceMs);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    },
+  };
+}
+
+function bind(server: Server, { host, port }: Address): Promise<number> {
+  const target = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
+  });
+}
+
+function listen(server: HttpServer, { host, port }: Address): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}

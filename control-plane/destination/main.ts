@@ -1,0 +1,91 @@
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { Destination } from '../../api/gen/destination_pb.js';
+import { InboundServerPolicies } from '../../api/gen/inbound_pb.js';
+import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
+import { grpcService } from '../../api/grpc.ts';
+import { defaultClusterNetworks, defaultOpaquePorts } from '../../lib/inject/index.ts';
+import { type ClusterConfig, parsePortSet } from '../cluster/cluster-config.ts';
+import { ClusterIndex } from '../cluster/cluster-index.ts';
+import { defaultInboundPolicies, isDefaultInboundPolicy } from '../cluster/inbound-policies.ts';
+import { type Component, startComponent } from '../component.ts';
+import { FlagError, type Flags } from '../flags.ts';
+import { policyServices } from '../policy/policy-services.ts';
+import { FileSource } from '../sources/file-source.ts';
+import type { ObjectSource } from '../sources/object-source.ts';
+import { destinationService } from './destination-service.ts';
+
+export const destinationFlags = {
+  addr: { type: 'string' },
+  'policy-addr': { type: 'string' },
+  'admin-addr': { type: 'string' },
+  source: { type: 'string' },
+  'trust-domain': { type: 'string' },
+  'cluster-domain': { type: 'string' },
+  'mesh-namespace': { type: 'string' },
+  'default-opaque-ports': { type: 'string' },
+  'default-inbound-policy': { type: 'string' },
+  'cluster-networks': { type: 'string' },
+} as const;
+
+/** Starts the destination component: discovery and policy, both on either address. */
+export async function startDestination(flags: Flags, log: Logger): Promise<Component> {
+  const registry = new Registry();
+  const config = clusterConfig(flags);
+  const source = openSource(flags.list('source', ''), log);
+  const index = new ClusterIndex(source);
+  let synced = false;
+  void source.synced.then(() => {
+    synced = true;
+    log.info({ services: index.services.size, pods: index.pods.size }, 'objects read');
+  });
+  await source.synced;
+  const policy = policyServices(index, config, registry);
+  return startComponent({
+    log,
+    registry,
+    admin: flags.address('admin-addr', '0.0.0.0:9996'),
+    grpc: [flags.address('addr', '0.0.0.0:8086'), flags.address('policy-addr', '0.0.0.0:8090')],
+    services: [
+      { definition: grpcService(Destination), handlers: destinationService(index, config, log, registry) },
+      { definition: grpcService(InboundServerPolicies), handlers: policy.inbound },
+      { definition: grpcService(OutboundPolicies), handlers: policy.outbound },
+    ],
+    ready: () => synced,
+    close: () => {
+      index.close();
+      source.close();
+    },
+  });
+}
+
+function clusterConfig(flags: Flags): ClusterConfig {
+  const inboundPolicy = flags.text('default-inbound-policy', 'all-unauthenticated');
+  if (!isDefaultInboundPolicy(inboundPolicy)) {
+    throw new FlagError(
+      `--default-inbound-policy (${inboundPolicy}) must be one of ${defaultInboundPolicies.join(', ')}`,
+    );
+  }
+  const opaque = flags.list('default-opaque-ports', defaultOpaquePorts).join(',');
+  const opaquePorts = parsePortSet(opaque);
+  if (opaquePorts === undefined)
+    throw new FlagError(`--default-opaque-ports (${opaque}) must be ports and ranges such as 25,9200-9300`);
+  return {
+    meshNamespace: flags.text('mesh-namespace', 'tulle'),
+    trustDomain: flags.text('trust-domain', 'cluster.local'),
+    clusterDomain: flags.text('cluster-domain', 'cluster.local'),
+    opaquePorts,
+    inboundPolicy,
+    clusterNetworks: flags.list('cluster-networks', defaultClusterNetworks.join(',')),
+  };
+}
+
+/** Opens `file:FOLDER` sources; several folders make one. */
+function openSource(names: readonly string[], log: Logger): ObjectSource {
+  const folders = names.map((name) => {
+    if (!name.startsWith('file:')) throw new FlagError(`--source (${name}) must be file:FOLDER`);
+    return name.slice('file:'.length);
+  });
+  if (folders.length === 0) throw new FlagError('--source must name at least one source, such as file:dist');
+  return new FileSource({ folders, onProblem: (problem) => log.warn(problem, 'manifest not read') });
+}

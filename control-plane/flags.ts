@@ -1,0 +1,41 @@
+/** A flag that is missing or wrong: the message names flag, value and rule. */
+export class FlagError extends Error {}
+
+/** Values of the command line, checked one by one. */
+export class Flags {
+  private readonly values: Readonly<Record<string, string | boolean | undefined>>;
+
+  constructor(values: Readonly<Record<string, string | boolean | undefined>>) {
+    this.values = values;
+  }
+
+  text(name: string, fallback?: string): string {
+    const value = this.values[name] ?? fallback;
+    if (typeof value !== 'string' || value === '') throw new FlagError(`--${name} must be set`);
+    return value;
+  }
+
+  /** `HOST:PORT`. */
+  address(name: string, fallback: string): { host: string; port: number } {
+    const text = this.text(name, fallback);
+    const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
+    if (!match || Number(match[3]) > 65_535) throw new FlagError(`--${name} (${text}) must be HOST:PORT`);
+    return { host: match[1] ?? (match[2] || '0.0.0.0'), port: Number(match[3]) };
+  }
+
+  /** `20s`, `24h` in milliseconds. */
+  durationMs(name: string, fallback: string): number {
+    const text = this.text(name, fallback);
+    const match = /^(\d+)(ms|s|m|h|d)(?:0m)?(?:0s)?$/.exec(text);
+    if (!match) throw new FlagError(`--${name} (${text}) must be a duration such as 20s or 24h`);
+    return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'ms']!;
+  }
+
+  list(name: string, fallback: string): string[] {
+    const value = this.values[name] ?? fallback;
+    return String(value)
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+  }
+}

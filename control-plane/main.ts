@@ -1,0 +1,48 @@
+/** The control plane's process: `main.ts <component> [flags]`. */
+import { parseArgs } from 'node:util';
+import pino, { type Logger } from 'pino';
+import type { Component } from './component.ts';
+import { FlagError, Flags } from './flags.ts';
+
+const components: Record<string, (args: string[], log: Logger) => Promise<Component>> = {
+  async identity(args, log) {
+    const { identityFlags, startIdentity } = await import('./identity/main.ts');
+    return startIdentity(new Flags(parseArgs({ args, options: identityFlags }).values), log, Date.now);
+  },
+  async destination(args, log) {
+    const { destinationFlags, startDestination } = await import('./destination/main.ts');
+    return startDestination(new Flags(parseArgs({ args, options: destinationFlags }).values), log);
+  },
+};
+
+const [name = '', ...args] = process.argv.slice(2);
+const log = pino({ name: `tulle-${name}`, base: undefined, level: process.env['TULLE_LOG'] ?? 'info' });
+const start = components[name];
+if (start === undefined) {
+  process.stderr.write(`usage: main.ts <${Object.keys(components).join('|')}> [flags]\n`);
+  process.exit(64);
+}
+
+try {
+  const component = await start(args, log);
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    component.stop().then(
+      () => process.exit(0),
+      (error: Error) => {
+        log.error({ error: error.message }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+} catch (error) {
+  const { message } = error as Error;
+  log.fatal({ error: message }, 'not started');
+  const usage = error instanceof FlagError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+  process.exit(usage ? 64 : 1);
+}

@@ -1,0 +1,47 @@
+import { type ServerWritableStream, status } from '@grpc/grpc-js';
+
+/** Messages that may wait for a client before its stream is ended: it asks again, and gets all anew. */
+const maxQueued = 100;
+
+/**
+ * Sends messages on a server stream as they come. A client that does not read is cut off, so that it costs no more than
+ * its queue; `onOverflow` counts it.
+ */
+export class BoundedStream<Message> {
+  private readonly call: ServerWritableStream<never, Message>;
+  private readonly onOverflow: () => void;
+  private ended = false;
+
+  /** `onClosed` is called once, when the client has gone or was cut off. */
+  constructor(call: ServerWritableStream<never, Message>, onOverflow: () => void, onClosed: () => void) {
+    this.call = call;
+    this.onOverflow = onOverflow;
+    let told = false;
+    const closed = (): void => {
+      this.ended = true;
+      if (told) return;
+      told = true;
+      onClosed();
+    };
+    call.on('cancelled', closed);
+    call.on('close', closed);
+    call.on('error', closed);
+  }
+
+  send(message: Message): void {
+    if (this.ended) return;
+    if (this.call.writableLength >= maxQueued) {
+      this.ended = true;
+      this.onOverflow();
+      this.call.destroy(Object.assign(new Error('the client reads too slowly'), { code: status.ABORTED }));
+      return;
+    }
+    this.call.write(message);
+  }
+
+  fail(code: number, details: string): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.call.emit('error', { code, details });
+  }
+}

@@ -49,7 +49,9 @@ describe('the rooms of the house', () => {
             continue;
           }
           const target = relative(root, resolve(dirname(file), specifier));
-          const isAllowed = [room, ...mayImport, 'package.json'].some((place) => target === place || target.startsWith(`${place}/`));
+          const isAllowed = [room, ...mayImport, 'package.json'].some(
+            (place) => target === place || target.startsWith(`${place}/`),
+          );
           if (!isAllowed) offences.push(`${relative(root, file)} imports ${target}`);
         }
       }

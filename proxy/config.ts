@@ -50,7 +50,7 @@ export interface ProxyConfig {
   readonly explicit: boolean;
   readonly inbound: SideConfig & {
     readonly listen: readonly SocketAddress[];
-    /** The workload's own ports, watched from the start. */
+    /** The workload's own ports, watched from the start. In explicit mode plain connections go to the first, or nowhere. */
     readonly ports: readonly number[];
     /** Target addresses that are taken; all, when there is none. */
     readonly ips: ReadonlySet<string>;
@@ -155,13 +155,6 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     metricsRetainIdleMs: env.durationMs('METRICS_RETAIN_IDLE', 600_000),
     shutdownGraceMs: env.durationMs('SHUTDOWN_GRACE_PERIOD', 120_000),
   };
-  if (explicit && config.inbound.ports.length === 0) {
-    env.bad(
-      'INBOUND_PORTS',
-      undefined,
-      'must name at least one port: in explicit mode it is where plain connections go',
-    );
-  }
   if (env.problems.length > 0) throw new ConfigError(env.problems);
   return config;
 }

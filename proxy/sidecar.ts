@@ -22,7 +22,7 @@ import { processMetrics } from './telemetry/process-metrics.ts';
 import { MetricsRegistry } from './telemetry/registry.ts';
 import { SocketDialer } from './upstream/dialer.ts';
 import { FieldTable } from './wire/field-table.ts';
-import { parseIp } from './wire/ip-network.ts';
+import { isLoopback, parseIp } from './wire/ip-network.ts';
 import type { Connection } from './wire/transport.ts';
 
 export interface SidecarOptions {
@@ -224,7 +224,7 @@ export class Sidecar {
   }
 
   private serveAdmin(connection: Connection): void {
-    const fromThisHost = connection.remoteAddress.startsWith('127.') || connection.remoteAddress === '::1';
+    const fromThisHost = isLoopback(connection.remoteAddress);
     serveHttp(connection, 'http1', new Uint8Array(0), {
       turn: this.turn,
       fields: this.fields,

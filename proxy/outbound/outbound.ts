@@ -15,6 +15,7 @@ import { errnoOf } from '../upstream/dialer.ts';
 import { detectHttp } from '../wire/detect/http-detect.ts';
 import type { Field } from '../wire/field.ts';
 import type { FieldTable } from '../wire/field-table.ts';
+import { isLoopback } from '../wire/ip-network.ts';
 import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
 import type { Connection, Turn } from '../wire/transport.ts';
 import type { Destination } from './destination.ts';
@@ -59,7 +60,7 @@ export class Outbound {
   accept(connection: Connection): void {
     const { explicit, destinations, log } = this.options;
     if (explicit) {
-      this.detect(connection, undefined, this.counted(connection, {}));
+      this.acceptExplicit(connection);
       return;
     }
     const target = this.options.originalDestination(connection);
@@ -77,6 +78,21 @@ export class Outbound {
       return;
     }
     this.carry(connection, destination, closed);
+  }
+
+  /**
+   * Only the pod itself may use its identity: the listener is on the pod's address, where the application can name it,
+   * and would otherwise relay for the whole network.
+   */
+  private acceptExplicit(connection: Connection): void {
+    const { remoteAddress, localAddress } = connection;
+    if (remoteAddress !== localAddress && !isLoopback(remoteAddress)) {
+      this.options.log.warn('connection of another host to the outbound listener refused', { client: remoteAddress });
+      this.options.metrics.tcpError('not local');
+      connection.abort();
+      return;
+    }
+    this.detect(connection, undefined, this.counted(connection, {}));
   }
 
   /** Proxies a connection whose destination is known: as opaque bytes or as HTTP, once that is known too. */

@@ -52,6 +52,11 @@ export function formatIp(address: IpAddress): string {
   return `${before}:${after === '' ? ':' : after}`.replace(/^:(?!:)/, '::');
 }
 
+/** True for the addresses of this host alone, in text form: 127.0.0.0/8 and ::1. */
+export function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
+}
+
 /** `host:port`, with an IPv6 host in brackets. */
 export function formatHostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -16,7 +16,7 @@ export { decide } from './decision.ts';
 export { annotateManifest, injectManifest, type ManifestContext, type ManifestResult } from './inject-manifest.ts';
 export { injectPod, type PodContext } from './inject-pod.ts';
 export { injectService } from './inject-service.ts';
-export type { Container, EnvVar, Manifest, Metadata, PodSpec, PodTemplate, Volume } from './kubernetes.ts';
+export type { Container, EnvVar, Manifest, Metadata, PodSpec, PodTemplate, Probe, Volume } from './kubernetes.ts';
 export * from './names.ts';
 export { formatReport, type InjectOutcome, type InjectProblem, type InjectReport } from './report.ts';
 export { uninjectManifest, uninjectPod } from './uninject.ts';

@@ -5,26 +5,19 @@ import type { LocalProblem } from './problem.ts';
 /** Where the install keeps what injection needs to know (lib/mesh). */
 const configMapName = 'tulle-config';
 
-/**
- * The injection's configuration for a local mesh: that of the install among the manifests, or the defaults, with the
- * addresses of this machine.
- */
-export function localConfig(
-  objects: readonly Manifest[],
-  local: Pick<InjectConfig, 'clusterNetworks' | 'controlPlane'>,
-  problems: LocalProblem[],
-): InjectConfig {
+/** The injection's configuration as the install among the manifests has it; without an install, the defaults. */
+export function installedConfig(objects: readonly Manifest[], problems: LocalProblem[]): InjectConfig {
   const install = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === configMapName);
-  const values = (install?.data as Record<string, string> | undefined)?.values;
-  if (install === undefined) return injectConfig(local);
+  if (install === undefined) return injectConfig();
+  const values = (install.data as Record<string, string> | undefined)?.values;
   try {
-    return { ...injectConfig(JSON.parse(values ?? '') as InjectConfig), ...local };
+    return injectConfig(JSON.parse(values ?? '') as InjectConfig);
   } catch (error) {
     problems.push({
       object: objectName(install),
       field: 'data.values',
       message: `must be the JSON that the install writes there: ${(error as Error).message}. The mesh's defaults are used`,
     });
-    return injectConfig(local);
+    return injectConfig();
   }
 }

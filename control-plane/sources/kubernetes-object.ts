@@ -91,7 +91,9 @@ export interface Kinds {
 }
 export type Kind = keyof Kinds;
 
-/** `namespace/name`, or the name alone for objects of the whole cluster. */
-export function objectKey({ metadata }: KubernetesObject): string {
-  return metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+/** `namespace/name`, or the name alone for objects of the whole cluster; generators write namespaces on those too. */
+export function objectKey({ kind, metadata }: KubernetesObject): string {
+  return metadata.namespace === undefined || kind === 'Namespace'
+    ? metadata.name
+    : `${metadata.namespace}/${metadata.name}`;
 }

@@ -18,5 +18,7 @@ export { injectPod, type PodContext } from './inject-pod.ts';
 export { injectService } from './inject-service.ts';
 export type { Container, EnvVar, Manifest, Metadata, PodSpec, PodTemplate, Probe, Volume } from './kubernetes.ts';
 export * from './names.ts';
+export { formatPorts } from './ports.ts';
+export { trustRootsConfigMap } from './proxy-env.ts';
 export { formatReport, type InjectOutcome, type InjectProblem, type InjectReport } from './report.ts';
 export { uninjectManifest, uninjectPod } from './uninject.ts';

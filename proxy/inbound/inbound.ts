@@ -65,6 +65,8 @@ interface Incoming {
   readonly client: Client;
 }
 
+/** gRPC clients other than a sidecar offer `h2` and go no further when nothing of what they offer is chosen. */
+const alpnProtocols = [transportAlpn, 'h2', 'http/1.1'];
 const nothing = new Uint8Array(0);
 const detectLimitBytes = 8 * 1024;
 const plain: Labels = { tls: 'no_identity', no_tls_reason: 'no_tls_from_remote' };
@@ -155,7 +157,7 @@ export class Inbound {
     terminate(
       connection,
       hello,
-      [transportAlpn],
+      alpnProtocols,
       (secure) => {
         if (secure.tls?.alpn === transportAlpn) this.readTransportHeader(secure, address);
         else if (port === undefined) {

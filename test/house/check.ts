@@ -10,7 +10,7 @@ const root = resolve(import.meta.dirname, '../..');
 const checks: readonly { name: string; command: string[] }[] = [
   { name: 'types', command: ['tsc', '--noEmit'] },
   { name: 'lint and format', command: ['biome', 'check', '.'] },
-  { name: 'generated files', command: ['node', 'api/generate.ts', '--check'] },
+  { name: 'generated files', command: ['node', 'build/generate.ts', '--check'] },
   { name: 'import rules', command: ['vitest', 'run', 'test/house'] },
 ];
 

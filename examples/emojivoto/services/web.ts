@@ -1,0 +1,72 @@
+/** The page and its JSON: asks emoji and voting over gRPC. */
+import { createServer, type ServerResponse } from 'node:http';
+import { create } from '@bufbuild/protobuf';
+import { type ServiceError, status } from '@grpc/grpc-js';
+import { EmojiService, FindByShortcodeRequestSchema, ListAllEmojiRequestSchema } from '../gen/emojivoto/v1/emoji_pb.js';
+import { ResultsRequestSchema, VoteRequestSchema, VotingService } from '../gen/emojivoto/v1/voting_pb.js';
+import { host, onStop, required } from './environment.ts';
+import { page } from './page.ts';
+import { UnaryClient } from './service-definition.ts';
+
+const port = 8080;
+const emoji = new UnaryClient(EmojiService, required('EMOJI_SVC'));
+const voting = new UnaryClient(VotingService, required('VOTING_SVC'));
+
+const list = async () =>
+  (await emoji.call(EmojiService.method.listAll, create(ListAllEmojiRequestSchema))).list.map(
+    ({ shortcode, unicode }) => ({ shortcode, unicode }),
+  );
+
+async function leaderboard() {
+  const [all, { results }] = await Promise.all([
+    list(),
+    voting.call(VotingService.method.results, create(ResultsRequestSchema)),
+  ]);
+  const unicodes = new Map(all.map(({ shortcode, unicode }) => [shortcode, unicode]));
+  return results.map(({ shortcode, votes }) => ({ shortcode, unicode: unicodes.get(shortcode), votes }));
+}
+
+async function vote(shortcode: string) {
+  await emoji.call(EmojiService.method.findByShortcode, create(FindByShortcodeRequestSchema, { shortcode }));
+  await voting.call(VotingService.method.vote, create(VoteRequestSchema, { shortcode }));
+  return { shortcode };
+}
+
+const server = createServer(async (request, response) => {
+  const url = new URL(request.url ?? '/', 'http://web');
+  request.resume();
+  try {
+    switch (`${request.method} ${url.pathname}`) {
+      case 'GET /':
+        response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page);
+        break;
+      case 'GET /health':
+        response.writeHead(204).end();
+        break;
+      case 'GET /api/list':
+        json(response, 200, await list());
+        break;
+      case 'GET /api/leaderboard':
+        json(response, 200, await leaderboard());
+        break;
+      case 'POST /api/vote':
+        json(response, 200, await vote(url.searchParams.get('choice') ?? ''));
+        break;
+      default:
+        json(response, 404, { error: `there is no ${request.method} ${url.pathname}` });
+    }
+  } catch (error) {
+    const { code, details } = error as ServiceError;
+    json(response, code === status.NOT_FOUND ? 404 : 500, { error: details ?? (error as Error).message });
+  }
+});
+
+function json(response: ServerResponse, code: number, body: unknown): void {
+  response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+server.listen(port, host, () => console.log(`web listens on ${host}:${port}`));
+onStop(() => {
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+});

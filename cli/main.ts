@@ -1,0 +1,35 @@
+/** `tulle`, the command line. */
+import { text } from 'node:stream/consumers';
+import { CommanderError } from 'commander';
+import { CommandError } from './terminal.ts';
+import { tulle } from './tulle.ts';
+
+const program = tulle({
+  input: () => text(process.stdin),
+  out: (line) => process.stdout.write(line),
+  err: (line) => process.stderr.write(line),
+  cwd: process.cwd(),
+  environment: process.env,
+  onStop: (callback) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, callback);
+  },
+});
+
+// `tulle install | head` closes the pipe early: that is not a failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode;
+  else if (error instanceof CommandError) {
+    process.stderr.write(`error: ${error.message}\n`);
+    process.exitCode = error.exitCode;
+  } else {
+    process.stderr.write(`error: ${(error as Error).stack ?? error}\n`);
+    process.exitCode = 70;
+  }
+}

@@ -1,0 +1,23 @@
+/** What a command reads and writes: the process's own, or a test's. */
+export interface Terminal {
+  /** All of standard input. */
+  readonly input: () => Promise<string>;
+  /** Standard output, for what programs read. */
+  readonly out: (text: string) => void;
+  /** Standard error, for what people read. */
+  readonly err: (text: string) => void;
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Calls back when the user asks to stop (Ctrl-C, SIGTERM, SIGHUP). */
+  readonly onStop: (callback: () => void) => void;
+}
+
+/** A failure that is told in one line, without a stack. */
+export class CommandError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

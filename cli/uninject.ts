@@ -1,0 +1,12 @@
+import { Command } from 'commander';
+import { uninjectManifest } from '../lib/inject/index.ts';
+import { editDocuments, readDocuments } from './manifest-stream.ts';
+import type { Terminal } from './terminal.ts';
+
+/** `tulle uninject`: takes sidecars and settings out of manifests again. */
+export function uninjectCommand(terminal: Terminal): Command {
+  return new Command('uninject')
+    .description('take the mesh out of manifests: prints them, and on standard error what was done')
+    .argument('<file>', 'file of manifests, or - for standard input')
+    .action(async (file: string) => editDocuments(await readDocuments(file, terminal), uninjectManifest, terminal));
+}

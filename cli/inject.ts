@@ -19,7 +19,7 @@ interface InjectOptions {
   ingress?: boolean;
   disable?: boolean;
   mesh?: string;
-  set: Record<string, string>;
+  set?: Record<string, string>;
 }
 
 /** `tulle inject`: meshes the workloads of manifests. */
@@ -37,7 +37,7 @@ export function injectCommand(terminal: Terminal): Command {
     .addOption(new Option('--ingress', 'the proxy routes by the Host of requests').conflicts('disable'))
     .option('--disable', 'ask for no sidecar, even when the namespace does')
     .option('--mesh <path>', 'manifests of your install (file or folder), when it has other settings than the defaults')
-    .option('--set <name=value>', 'a setting for the pods, as in config.tulle.dev/<name>; may be repeated', setting, {})
+    .option('--set <name=value>', 'a setting for the pods, as in config.tulle.dev/<name>; may be repeated', setting)
     .action(async (file: string, options: InjectOptions) => {
       const documents = await readDocuments(file, terminal);
       const config = await meshConfig(options.mesh, terminal);
@@ -58,7 +58,7 @@ function requestOf({ explicit, ingress, disable }: InjectOptions): InjectMode | 
   return disable ? 'disabled' : 'enabled';
 }
 
-function setting(text: string, before: Record<string, string>): Record<string, string> {
+function setting(text: string, before?: Record<string, string>): Record<string, string> {
   const [name, ...value] = text.split('=');
   if (!/^[a-z0-9-]+$/.test(name) || value.length === 0) {
     throw new CommandError(`--set (${text}) must be a setting and its value, such as opaque-ports=5432`);

@@ -60,11 +60,12 @@ export function editDocuments(
   edit: (object: Manifest) => ManifestResult,
   { out, err }: Terminal,
 ): void {
-  const mistakes: string[] = [];
+  const unreadable: string[] = [];
+  let mistaken = 0;
   const texts: string[] = [];
   for (const document of documents) {
     if ('problem' in document) {
-      mistakes.push(document.problem);
+      unreadable.push(document.problem);
       texts.push(`${document.text.replace(/^---\s*/, '')}\n`);
       continue;
     }
@@ -75,15 +76,12 @@ export function editDocuments(
       if (report.outcome !== 'skipped' || report.reasons.length > 0 || report.problems.length > 0) {
         err(`${formatReport(report)}\n`);
       }
-      mistakes.push(
-        ...report.problems
-          .filter(({ severity }) => severity === 'error')
-          .map(({ object: name, field, message }) => `${name}: ${field}: ${message}`),
-      );
+      mistaken += report.problems.filter(({ severity }) => severity === 'error').length;
     }
   }
   out(texts.join('---\n'));
-  if (mistakes.length > 0) throw new CommandError(mistakes.join('\nerror: '));
+  if (mistaken > 0) unreadable.push(`mistakes in the objects: ${mistaken}, told above; the rest was done`);
+  if (unreadable.length > 0) throw new CommandError(unreadable.join('\nerror: '));
 }
 
 /** Objects of a file or folder of manifests, for what is only looked at. Rejects with a CommandError. */

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
+import { run } from '../../cli/testing/run.ts';
 import { formatReport, injectConfig, injectManifest, type Manifest, uninjectManifest } from '../../lib/inject/index.ts';
 
 const update = process.env.UPDATE_GOLDENS !== undefined;
@@ -40,6 +41,13 @@ describe.each(cases)('%s', (name) => {
     expectGolden(`${name}.golden.yaml`, yaml.join('---\n'));
     const report = results.flatMap(({ reports }) => reports.map(formatReport)).join('\n');
     expectGolden(`${name}.report`, `${report}\n`);
+  });
+
+  it('comes out of the command line as the same objects', async () => {
+    const { out } = await run(['inject', '--manual', join(folder, `${name}.input.yaml`)]).catch((failed) => failed);
+    const context = { namespaces: namespacesOf(read(name)), request: 'enabled' as const };
+    const objects = read(name).map((manifest) => injectManifest(manifest, injectConfig(), context).object);
+    expect(parseAllDocuments(out).map((document) => document.toJS())).toEqual(objects);
   });
 
   it('is not injected twice, and its input is left as it was', () => {

@@ -2,8 +2,9 @@ import { Testing, Yaml } from 'cdk8s';
 import { Deployment } from 'cdk8s-plus-27';
 import { expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { run } from '../../cli/testing/run.ts';
 import { Injection, MeshedDeployment } from '../../lib/index.ts';
-import { injectConfig, injectManifest, injectPod, type Manifest, type PodTemplate } from '../../lib/inject/index.ts';
+import { injectConfig, injectPod, type Manifest, type PodTemplate } from '../../lib/inject/index.ts';
 
 const containers = [{ image: 'shop/web:2.0', portNumber: 8080 }];
 const podMetadata = { annotations: { 'config.tulle.dev/opaque-ports': '8080' } };
@@ -18,13 +19,14 @@ function plain(): Manifest {
 
 it.each(['enabled', 'explicit'] as const)(
   'constructs, command line and webhook make the same pod, byte for byte: %s',
-  (mode) => {
+  async (mode) => {
     const chart = Testing.chart();
     const injection = mode === 'enabled' ? Injection.static() : Injection.explicit();
     new MeshedDeployment(chart, 'web', { containers, podMetadata, mesh: { injection } });
     const [byConstruct] = Testing.synth(chart);
 
-    const byCommand = injectManifest(plain(), injectConfig(), { request: mode }).object;
+    const flag = mode === 'enabled' ? '--manual' : '--explicit';
+    const byCommand = parse((await run(['inject', flag, '-'], { input: stringify(plain()) })).out) as Manifest;
 
     // On admission the pod carries the annotation, and the webhook has looked up the workload that owns it.
     const deployment = plain();

@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { CommandError } from './terminal.ts';
+import { run } from './testing/run.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tulle-inject-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const deployment = (name: string, annotations: Record<string, string> = {}): string =>
+  JSON.stringify({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
+    spec: {
+      template: {
+        metadata: { annotations },
+        spec: { containers: [{ name, image: 'shop/web', ports: [{ containerPort: 8080 }] }] },
+      },
+    },
+  });
+const documents = (text: string) => parseAllDocuments(text).map((document) => document.toJS());
+const annotationsOf = (object: { spec: { template: { metadata: { annotations: object } } } }) =>
+  object.spec.template.metadata.annotations;
+const sidecarOf = (object: { spec: { template: { spec: { initContainers?: { name: string }[] } } } }) =>
+  object.spec.template.spec.initContainers?.find(({ name }) => name === 'tulle-proxy');
+
+it('annotates by default, and says on standard error what it did', async () => {
+  const { out, err } = await run(['inject', '-'], { input: deployment('web') });
+  const [object] = documents(out);
+  expect(annotationsOf(object)).toEqual({ 'tulle.dev/inject': 'enabled' });
+  expect(sidecarOf(object)).toBeUndefined();
+  expect(err).toBe('deployment "web" annotated\n');
+});
+
+it('--manual writes the sidecar, --explicit one without an init container', async () => {
+  const manual = documents((await run(['inject', '--manual', '-'], { input: deployment('web') })).out)[0];
+  expect(sidecarOf(manual)).toBeDefined();
+  expect(JSON.stringify(manual)).toContain('tulle-init');
+  const explicit = documents((await run(['inject', '--explicit', '-'], { input: deployment('web') })).out)[0];
+  expect(sidecarOf(explicit)).toBeDefined();
+  expect(JSON.stringify(explicit)).not.toContain('tulle-init');
+  expect(JSON.stringify(explicit)).toContain('http_proxy');
+});
+
+it('--set gives settings to the pods', async () => {
+  const { out } = await run(['inject', '--set', 'opaque-ports=5432', '--set', 'proxy-log-level=debug', '-'], {
+    input: deployment('web'),
+  });
+  expect(annotationsOf(documents(out)[0])).toMatchObject({
+    'config.tulle.dev/opaque-ports': '5432',
+    'config.tulle.dev/proxy-log-level': 'debug',
+  });
+});
+
+it('--mesh takes the settings of an install', async () => {
+  const install = join(folder, 'install.yaml');
+  writeFileSync(install, (await run(['install', '--trust-domain', 'mesh.shop'])).out);
+  const { out } = await run(['inject', '--manual', '--mesh', install, '-'], { input: deployment('web') });
+  expect(out).toContain('value: mesh.shop');
+});
+
+it('a mistake in one object is told with its field, fails the command, and leaves the others their work', async () => {
+  const input = `${deployment('bad', { 'config.tulle.dev/opaque-ports': '99999' })}\n---\n${deployment('good')}`;
+  const result = await run(['inject', '--manual', '-'], { input }).catch((failure) => failure);
+  expect(result.error).toBeInstanceOf(CommandError);
+  expect(result.err).toContain('spec.template.metadata.annotations["config.tulle.dev/opaque-ports"]');
+  expect(documents(result.out).map(sidecarOf)).toEqual([expect.anything(), expect.anything()]);
+});
+
+it('what is no YAML is passed on as it came, told with its line, and fails the command', async () => {
+  const input = `${deployment('web')}\n---\nfoo: [bar\n---\n${deployment('api')}`;
+  const result = await run(['inject', '-'], { input }).catch((failure) => failure);
+  expect(result.error.message).toContain('standard input:');
+  expect(result.error.message).toContain('document 2');
+  expect(result.out).toContain('foo: [bar');
+  expect(result.err).toBe('deployment "web" annotated\ndeployment "api" annotated\n');
+});
+
+it('uninject takes out what inject wrote', async () => {
+  const plain = (await run(['uninject', '-'], { input: deployment('web', { team: 'shop' }) })).out;
+  for (const flags of [[], ['--manual'], ['--explicit']]) {
+    const injected = (await run(['inject', ...flags, '-'], { input: plain })).out;
+    expect(documents((await run(['uninject', '-'], { input: injected })).out)).toEqual(documents(plain));
+  }
+});
+
+it('a file that is not there is named', async () => {
+  const { error } = await run(['inject', 'nowhere.yaml']).catch((failure) => failure);
+  expect(error.message).toContain('nowhere.yaml cannot be read');
+});

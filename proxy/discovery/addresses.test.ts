@@ -15,7 +15,7 @@ test.each([
   ['localhost', 'other', 'localhost'],
   ['api.example.com', 'other', 'api.example.com'],
 ])('a request for %s looks up the %s %s', (host, kind, name) =>
-  expect(targetName(host, 80, 'shop', 'svc.cluster.local')).toEqual({ kind, host: name, port: 80 }),
+  expect(targetName(host, 80, 'shop', 'svc.cluster.local')).toEqual({ kind, host: name, given: host, port: 80 }),
 );
 
 test('addresses of the API are read in both versions', () => {

@@ -54,6 +54,8 @@ export class Destination implements Dispatcher, Resolution {
   private opaqueWaiters: (() => void)[] = [];
   private failfastTimer: TimerHandle | undefined = undefined;
   private failfast = false;
+  /** Connecting has failed since it last succeeded. */
+  private failing = false;
   private readonly retryTimers = new Set<TimerHandle>();
   private tunnels = 0;
   private lastUsedMs: number;
@@ -150,7 +152,7 @@ export class Destination implements Dispatcher, Resolution {
   /** The address itself, in plaintext, or whatever the resolver makes of the name. */
   onUnknown(): void {
     if (this.opaque === undefined) this.onOpaque(false);
-    const { host, port } = this.name;
+    const { given: host, port } = this.name;
     const none = { labels: {}, identity: undefined, http2: false, opaqueTransportPort: undefined };
     this.replaceEndpoints([{ address: host, port, weight: 10_000, ...none }]);
   }
@@ -158,6 +160,11 @@ export class Destination implements Dispatcher, Resolution {
   onReady(endpoint: BalancedEndpoint): void {
     endpoint.backOff.reset();
     this.failfast = false;
+    this.failing = false;
+    // Only a connection ends the wait: tries alone must not make it longer.
+    if (this.failfastTimer === undefined) return;
+    this.options.clock.cancel(this.failfastTimer);
+    this.failfastTimer = undefined;
   }
 
   onConnectFailed(endpoint: BalancedEndpoint, exchange: Exchange, reason: PoolFailure): void {
@@ -175,6 +182,7 @@ export class Destination implements Dispatcher, Resolution {
   private setUnready(endpoint: BalancedEndpoint): void {
     if (!endpoint.ready || endpoint.removed) return;
     endpoint.ready = false;
+    this.failing = true;
     this.rebalance();
     const { clock } = this.options;
     const timer = clock.after(endpoint.backOff.delayMs(), () => {
@@ -197,7 +205,7 @@ export class Destination implements Dispatcher, Resolution {
 
   private enterFailfast(): void {
     this.failfastTimer = undefined;
-    if (this.queue.length === 0) return;
+    if (this.queue.length === 0 && !this.failing) return;
     this.failfast = true;
     const { host, port } = this.name;
     this.options.log.warn('no endpoint became ready', {
@@ -215,10 +223,6 @@ export class Destination implements Dispatcher, Resolution {
   private rebalance(): void {
     this.balancer.replace([...this.byAddress.values()].filter(({ ready }) => ready));
     if (this.balancer.size === 0 || this.queue.length === 0) return;
-    if (this.failfastTimer !== undefined) {
-      this.options.clock.cancel(this.failfastTimer);
-      this.failfastTimer = undefined;
-    }
     for (const waiting of this.queue.splice(0)) {
       if ('tcp' in waiting) this.connect(waiting.tcp);
       else if (!waiting.exchange.finished) this.balancer.pick(this.options.clock.nowMs())?.forward(waiting.exchange);

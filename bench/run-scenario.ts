@@ -70,9 +70,12 @@ async function measurePeer(
     };
   }
   const load = scenario.load === 'varied' ? varied : saturated;
-  // A first short run opens connections, warms the code up, and tells how many requests fill the time.
-  const warm = await load(target, scenario, Math.max(scenario.connections * scenario.streams * 20, 2000), options);
-  const requests = Math.max(Math.ceil((warm.requests / warm.seconds) * options.seconds), warm.requests);
+  const filling = ({ requests, seconds }: LoadResult): number =>
+    Math.max(Math.ceil((requests / seconds) * options.seconds), requests);
+  // The first run tells how many requests fill the time; what is measured is the proxy that has been at work a while.
+  const first = await load(target, scenario, Math.max(scenario.connections * scenario.streams * 20, 2000), options);
+  const warm = await load(target, scenario, filling(first), options);
+  const requests = filling(warm);
   const before = cpuMicros(pids);
   const result = await load(target, scenario, requests, options);
   return {

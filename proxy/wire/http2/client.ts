@@ -82,6 +82,11 @@ export class Http2Client extends Http2Session implements ClientConnection {
     if (this.streams.size === this.peerMaxStreams - 1 && this.available) this.options.onAvailable(this);
   }
 
+  /** A limit that was raised leaves room where none will come of a stream that closes. */
+  protected override onPeerSettings(): void {
+    if (this.available) this.options.onAvailable(this);
+  }
+
   protected override onConnectionClosed(error: Error | undefined): void {
     this.options.onClosed(this, error);
   }

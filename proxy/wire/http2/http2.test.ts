@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import * as http2 from 'node:http2';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Field, fieldValue } from '../field.ts';
 import { FieldTable } from '../field-table.ts';
 import type {
@@ -54,15 +54,17 @@ async function nodeClient(onRequest: RequestListener, refused: string[] = []): P
 /** A client of ours connected to Node's server. */
 async function ourClient(
   onStream: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void,
+  settings: http2.Settings = {},
+  onAvailable: () => void = () => {},
 ): Promise<Http2Client> {
-  const server = http2.createServer();
+  const server = http2.createServer({ settings });
   server.on('stream', onStream);
   const port = await listen(server);
   const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
   await once(socket, 'connect');
   cleanups.push(() => socket.destroy());
   const transport = new NodeTransport(socket);
-  const client = new Http2Client({ transport, turn, fields, onAvailable: () => {}, onClosed: () => {} });
+  const client = new Http2Client({ transport, turn, fields, onAvailable, onClosed: () => {} });
   transport.handler = client;
   return client;
 }
@@ -286,6 +288,20 @@ describe("HTTP/2 client side against Node's server", () => {
     await got.done;
     expect(got.body.equals(body)).toBe(true);
     expect(got.sent).toBe(body.length);
+  });
+
+  it('is available again when the peer allows more streams than are open', async () => {
+    let available = 0;
+    const client = await ourClient(
+      () => {},
+      { maxConcurrentStreams: 300 },
+      () => available++,
+    );
+    // The peer's settings are not here yet: until then 100 streams are taken for allowed.
+    while (client.available) client.request(request(), true, new Gather());
+    expect([client.activeStreams, available]).toEqual([100, 0]);
+    await vi.waitFor(() => expect(available).toBe(1));
+    expect(client.available).toBe(true);
   });
 
   it('is told of resets with their code, and of a lost connection', async () => {

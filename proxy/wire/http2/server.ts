@@ -73,6 +73,8 @@ export class Http2Server extends Http2Session {
 
   protected override onStreamClosed(_stream: Http2Stream): void {}
 
+  protected override onPeerSettings(): void {}
+
   protected override onConnectionClosed(error: Error | undefined): void {
     this.options.onClosed?.(error);
   }

@@ -122,6 +122,8 @@ export abstract class Http2Session implements TransportHandler, Flushable {
   /** The whole of a message's head, or a client's trailers, has come for `id`. */
   protected abstract onHeaders(id: number, fields: Field[] | undefined, end: boolean): void;
   protected abstract onStreamClosed(stream: Http2Stream): void;
+  /** The peer has (other) settings: `peerMaxStreams` may have changed. */
+  protected abstract onPeerSettings(): void;
   protected abstract onConnectionClosed(error: Error | undefined): void;
   /** True if the peer may not have used `id` yet. */
   protected abstract isIdle(id: number): boolean;
@@ -494,6 +496,7 @@ export abstract class Http2Session implements TransportHandler, Flushable {
     writeFrame(this.out, FrameType.settings, Flag.ack, 0, 0);
     this.turn.schedule(this);
     this.pump();
+    this.onPeerSettings();
   }
 
   private applySetting(id: number, value: number): void {

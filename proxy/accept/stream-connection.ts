@@ -40,11 +40,11 @@ export class StreamConnection implements Connection, StreamHandler {
     return this.waiting;
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(bytes: Uint8Array, length = bytes.length): boolean {
     if (this.closed || this.ended) return true;
-    this.bytesWritten += bytes.length;
-    this.unsent += bytes.length;
-    this.stream.sendData(bytes, false);
+    this.bytesWritten += length;
+    this.unsent += length;
+    this.stream.sendData(length === bytes.length ? bytes : bytes.subarray(0, length), false);
     if (this.unsent > highWaterBytes) this.waiting = true;
     return !this.waiting;
   }

@@ -55,15 +55,15 @@ export class SocketConnection implements Connection {
     return this.socket;
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(bytes: Uint8Array, length = bytes.length): boolean {
     const socket = this.socket;
     if (socket === undefined || this.closed) return true;
-    this.bytesWritten += bytes.length;
+    this.bytesWritten += length;
     if (this.queue.length === 0) {
-      const taken = Math.max(0, socket.write(bytes));
-      if (taken === bytes.length) return true;
-      this.queue.push(bytes.slice(taken));
-    } else this.queue.push(bytes.slice());
+      const taken = Math.max(0, socket.write(bytes, 0, length));
+      if (taken === length) return true;
+      this.queue.push(bytes.slice(taken, length));
+    } else this.queue.push(bytes.slice(0, length));
     this.blocked = true;
     return false;
   }

@@ -7,12 +7,11 @@ import type { Flushable, Turn } from '../wire/transport.ts';
 export class EventLoopTurn implements Turn {
   private scheduled: Flushable[] = [];
   private flushing: Flushable[] = [];
-  private readonly marks = new Set<Flushable>();
   private readonly run = (): void => this.flushAll();
 
   schedule(connection: Flushable): void {
-    if (this.marks.has(connection)) return;
-    this.marks.add(connection);
+    if (connection.scheduled) return;
+    connection.scheduled = true;
     if (this.scheduled.push(connection) === 1) setImmediate(this.run);
   }
 
@@ -20,8 +19,18 @@ export class EventLoopTurn implements Turn {
     const batch = this.scheduled;
     this.scheduled = this.flushing;
     this.flushing = batch;
-    this.marks.clear();
-    for (let i = 0; i < batch.length; i++) batch[i].flush();
+    for (let i = 0; i < batch.length; i++) {
+      const connection = batch[i];
+      connection.scheduled = false;
+      try {
+        connection.flush();
+      } catch (error) {
+        // The others of this turn must not wait for ever because of one.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
     batch.length = 0;
   }
 }

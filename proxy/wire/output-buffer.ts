@@ -1,4 +1,5 @@
 import { writeLatin1 } from './latin1.ts';
+import type { Transport } from './transport.ts';
 
 const initialBytes = 4 * 1024;
 /** A buffer that grew beyond this for one large turn is given back after it. */
@@ -33,11 +34,18 @@ export class OutputBuffer {
     this.length = writeLatin1(this.bytes, at, text);
   }
 
-  /** What was collected; valid until the next append. Empties the buffer. */
-  take(): Uint8Array {
-    const taken = this.bytes.subarray(0, this.length);
+  /** Writes what was collected, and empties the buffer. Returns what the transport's `write` does. */
+  writeTo(transport: Transport): boolean {
+    const { bytes, length } = this;
     this.length = 0;
-    if (this.bytes.length > keptBytes) this.bytes = new Uint8Array(0);
+    if (bytes.length > keptBytes) this.bytes = new Uint8Array(0);
+    return transport.write(bytes, length);
+  }
+
+  /** What was collected, in bytes of its own. Empties the buffer. */
+  take(): Uint8Array {
+    const taken = this.bytes.slice(0, this.length);
+    this.length = 0;
     return taken;
   }
 }

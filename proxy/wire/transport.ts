@@ -4,10 +4,10 @@
  */
 export interface Transport {
   /**
-   * Takes all of `bytes` (copying what the kernel did not), so the caller may reuse its buffer at once.
-   * Returns false when bytes are waiting in this process: stop producing until `onDrain`.
+   * Takes the first `length` of `bytes`, or all (copying what the kernel did not), so the caller may reuse its buffer at
+   * once. Returns false when bytes are waiting in this process: stop producing until `onDrain`.
    */
-  write(bytes: Uint8Array): boolean;
+  write(bytes: Uint8Array, length?: number): boolean;
   /** True while bytes are waiting for the socket to become writable. */
   readonly blocked: boolean;
   /** Sends FIN once everything written has left. Reading goes on. */
@@ -35,6 +35,8 @@ export interface TransportHandler {
 
 /** Something with collected output, written once at the end of the event-loop turn. */
 export interface Flushable {
+  /** Kept by the turn: true from `schedule` to `flush`. */
+  scheduled: boolean;
   flush(): void;
 }
 

@@ -31,6 +31,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   private readonly options: Http1ClientOptions;
   private readonly transport: Transport;
   private readonly limits: HeadLimits;
+  scheduled = false;
   private readonly out = new OutputBuffer();
   private readonly body: BodyReader;
   private state: State = 'idle';
@@ -134,7 +135,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
 
   flush(): void {
     if (this.state === 'closed') return;
-    if (this.out.length > 0 && !this.transport.write(this.out.take())) return;
+    if (this.out.length > 0 && !this.out.writeTo(this.transport)) return;
     this.reportSent();
     if (this.endAfterFlush) this.transport.end();
   }

@@ -46,6 +46,7 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
   private readonly options: Http1ServerOptions;
   private readonly transport: Transport;
   private readonly limits: HeadLimits;
+  scheduled = false;
   private readonly out = new OutputBuffer();
   private readonly body: BodyReader;
   private state: State = 'head';
@@ -118,7 +119,7 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
 
   flush(): void {
     if (this.state === 'closed') return;
-    if (this.out.length > 0 && !this.transport.write(this.out.take())) return;
+    if (this.out.length > 0 && !this.out.writeTo(this.transport)) return;
     this.reportSent();
     if (this.finAfterFlush) this.transport.end();
   }

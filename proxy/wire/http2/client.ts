@@ -21,7 +21,7 @@ export class Http2Client extends Http2Session implements ClientConnection {
   constructor(options: Http2ClientOptions) {
     super(options, [[Setting.enablePush, 0]]);
     this.options = options;
-    const settings = this.out.take().slice();
+    const settings = this.out.take();
     this.out.append(preface);
     this.out.append(settings);
   }

@@ -148,11 +148,9 @@ export class PseudoFields {
   }
 }
 
-/** Interned fields are checked once: their check is kept by identity. */
-const checked = new WeakSet<Field>();
-
+/** Interned fields are checked once. */
 function checkField(field: Field): void {
-  if (field.interned && checked.has(field)) return;
+  if (field.validHttp2) return;
   const { name, value } = field;
   if (!isLowerToken(name)) throw new MalformedMessage('invalid field name');
   if (connectionFields.has(name)) throw new MalformedMessage('connection-specific field');
@@ -163,7 +161,7 @@ function checkField(field: Field): void {
   if (value.length > 0 && (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1)))) {
     throw new MalformedMessage('white space around a field value');
   }
-  if (field.interned) checked.add(field);
+  if (field.interned) field.validHttp2 = true;
 }
 
 const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;

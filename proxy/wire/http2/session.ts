@@ -71,6 +71,7 @@ const nothing = new Uint8Array(0);
  * passed on: so a stalled stream holds up to its own window in memory, but never the connection.
  */
 export abstract class Http2Session implements TransportHandler, Flushable {
+  scheduled = false;
   protected readonly transport: Transport;
   protected readonly out = new OutputBuffer();
   protected readonly streams = new Map<number, Http2Stream>();
@@ -196,7 +197,7 @@ export abstract class Http2Session implements TransportHandler, Flushable {
         this.transport.abort();
         return;
       }
-      if (!this.transport.write(this.out.take())) return;
+      if (!this.out.writeTo(this.transport)) return;
     }
     this.reportSent();
     if (this.finishing) this.transport.close();

@@ -30,8 +30,8 @@ export class MemoryTransport implements Transport {
   closed = false;
   aborted = false;
 
-  write(bytes: Uint8Array): boolean {
-    this.written.push(bytes.slice());
+  write(bytes: Uint8Array, length = bytes.length): boolean {
+    this.written.push(bytes.slice(0, length));
     return !this.blocked;
   }
 

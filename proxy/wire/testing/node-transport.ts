@@ -43,8 +43,8 @@ export class NodeTransport implements Transport {
     return this.waiting;
   }
 
-  write(bytes: Uint8Array): boolean {
-    if (!this.socket.write(bytes.slice())) this.waiting = true;
+  write(bytes: Uint8Array, length = bytes.length): boolean {
+    if (!this.socket.write(bytes.slice(0, length))) this.waiting = true;
     return !this.waiting;
   }
 

@@ -9,7 +9,7 @@ import { endpointSlices, type SelectingService } from './endpoint-slices.ts';
 import { LocalPod } from './local-pod.ts';
 import { readManifestFolder } from './manifest-folder.ts';
 import { installedConfig } from './mesh-config.ts';
-import { freeLoopbackNetwork } from './network.ts';
+import { claimLoopbackNetwork, type LoopbackNetwork } from './network.ts';
 import { bunProgram } from './package-root.ts';
 import { type PodPlan, planPods } from './pod-plan.ts';
 import { formatProblem, type LocalProblem } from './problem.ts';
@@ -29,6 +29,8 @@ export interface LocalMeshOptions {
 }
 
 const refreshMs = 500;
+/** That of the sidecars' admin servers, which every pod of the network listens on. */
+const claimPort = 4191;
 
 /** Runs the workloads of a folder of manifests as a mesh of processes on this machine, on loopback addresses. */
 export class LocalMesh {
@@ -36,6 +38,7 @@ export class LocalMesh {
   private readonly options: LocalMeshOptions;
   private readonly state: StateFolder;
   private readonly credentials: LocalCredentials;
+  private readonly network: LoopbackNetwork;
   private readonly source: FileSource;
   private readonly services = new Map<string, SelectingService>();
   private readonly tokenTimer: NodeJS.Timeout;
@@ -54,7 +57,7 @@ export class LocalMesh {
     const state = new StateFolder(options.stateFolder);
     const bun = bunProgram(options.environment.PATH ?? '');
     await state.claim();
-    const network = await freeLoopbackNetwork(4191);
+    const network = await claimLoopbackNetwork(claimPort);
     const [identityIp, destinationIp] = [network.take(), network.take()];
     const installed = installedConfig(objects, problems);
     const controlPlane = controlPlaneAddresses(identityIp, destinationIp, installed.defaults);
@@ -65,6 +68,7 @@ export class LocalMesh {
     const components = controlPlanePods({ config, credentials, identityIp, destinationIp, sources });
     const workloads = planPods(objects, config, () => network.take(), problems);
     if (workloads.length === 0) {
+      network.release();
       await state.release();
       throw new Error(
         `${options.manifests} has no workload to run: ${objects.length} objects were read, ${problems.length} problems found`,
@@ -73,7 +77,7 @@ export class LocalMesh {
 
     const environment = baseEnvironment(options.environment);
     const facts = objectFacts(objects, [...components, ...workloads], credentials.trustAnchors);
-    const mesh = new LocalMesh(options, state, credentials, (onEnd) =>
+    const mesh = new LocalMesh(options, state, credentials, network, (onEnd) =>
       [...components, ...workloads].map(
         (plan) =>
           new LocalPod({
@@ -103,11 +107,13 @@ export class LocalMesh {
     options: LocalMeshOptions,
     state: StateFolder,
     credentials: LocalCredentials,
+    network: LoopbackNetwork,
     makePods: (onEnd: (end: ProcessEnd) => void) => LocalPod[],
   ) {
     this.options = options;
     this.state = state;
     this.credentials = credentials;
+    this.network = network;
     this.pods = makePods((end) => this.onEnd(end));
     // The same problems have been told when the workloads were read.
     this.source = new FileSource({ folders: [options.manifests], onProblem: () => {} });
@@ -147,6 +153,7 @@ export class LocalMesh {
     const [identity, destination, ...workloads] = this.pods;
     await Promise.all(workloads.map((pod) => pod.stop()));
     await Promise.all([identity, destination].map((pod) => pod.stop()));
+    this.network.release();
     await this.state.release();
   }
 

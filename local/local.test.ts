@@ -1,13 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Issuer } from '../control-plane/identity/issuer.ts';
 import { KeySet } from '../control-plane/identity/key-set.ts';
 import { makeCredentials, tokenLifetimeMs } from './credentials.ts';
-import { freeLoopbackNetwork, LoopbackNetwork } from './network.ts';
+import { claimLoopbackNetwork } from './network.ts';
 import { RestartDelay } from './restart-delay.ts';
 import { StateFolder } from './state-folder.ts';
 
@@ -23,22 +22,24 @@ it('restarts wait twice as long each time up to the limit, and a sound run begin
 });
 
 describe('loopback networks', () => {
-  it('one that somebody listens in is passed over', async () => {
-    const first = await freeLoopbackNetwork(4191);
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(4191, first.take(), resolve));
-    try {
-      expect((await freeLoopbackNetwork(4191)).cidr).not.toBe(first.cidr);
-    } finally {
-      server.close();
-    }
+  it('are each claimed by one mesh, until it releases its own', async () => {
+    const networks = await Promise.all([4999, 4999, 4999].map(claimLoopbackNetwork));
+    const cidrs = networks.map(({ cidr }) => cidr);
+    expect(new Set(cidrs).size).toBe(3);
+    for (const network of networks) network.release();
+    await vi.waitFor(async () => {
+      const again = await claimLoopbackNetwork(4999);
+      again.release();
+      expect(cidrs).toContain(again.cidr);
+    });
   });
 
-  it('give 254 addresses, then say that there is none left', () => {
-    const network = new LoopbackNetwork('127.77.9');
-    const taken = Array.from({ length: 254 }, () => network.take());
-    expect([taken[0], taken[253]]).toEqual(['127.77.9.1', '127.77.9.254']);
-    expect(() => network.take()).toThrow('127.77.9.0/24 has no address left');
+  it('give 253 addresses, then say that there is none left', async () => {
+    const network = await claimLoopbackNetwork(4998);
+    network.release();
+    const taken = Array.from({ length: 253 }, () => network.take());
+    expect(new Set(taken).size).toBe(253);
+    expect(() => network.take()).toThrow(`${network.cidr} has no address left`);
   });
 });
 

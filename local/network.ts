@@ -1,15 +1,27 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
+
+/** In the last address of a network: who listens there has the network. */
+const claimedAddress = 254;
 
 /**
- * A /24 of loopback addresses that nobody else uses at the moment: `127.77.<n>.0`. Several local meshes run side by
- * side, each in one of their own. Rejects when all are taken, or this machine has no such addresses.
+ * A /24 of loopback addresses for one mesh: `127.77.<n>.0`. It is claimed by listening in it on `claimPort`, so several
+ * local meshes run side by side, each in one of their own. Rejects when all are taken, or this machine has no such
+ * addresses.
  */
-export async function freeLoopbackNetwork(probePort: number): Promise<LoopbackNetwork> {
+export async function claimLoopbackNetwork(claimPort: number): Promise<LoopbackNetwork> {
   let last: Error | undefined;
   for (let n = 0; n < 256; n++) {
+    const prefix = `127.77.${n}`;
     try {
-      await probe(`127.77.${n}.1`, probePort);
-      return new LoopbackNetwork(`127.77.${n}`);
+      const claim = await listen(`${prefix}.${claimedAddress}`, claimPort);
+      try {
+        // Whoever runs on in it without a claim, after its mesh was killed, keeps it too.
+        (await listen(`${prefix}.1`, claimPort)).close();
+        return new LoopbackNetwork(prefix, claim);
+      } catch (error) {
+        claim.close();
+        throw error;
+      }
     } catch (error) {
       last = error as Error;
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') break;
@@ -23,10 +35,12 @@ export async function freeLoopbackNetwork(probePort: number): Promise<LoopbackNe
 
 export class LoopbackNetwork {
   private readonly prefix: string;
+  private readonly claim: Server;
   private last = 0;
 
-  constructor(prefix: string) {
+  constructor(prefix: string, claim: Server) {
     this.prefix = prefix;
+    this.claim = claim;
   }
 
   get cidr(): string {
@@ -35,16 +49,22 @@ export class LoopbackNetwork {
 
   /** The next address. Throws when there is none left. */
   take(): string {
-    if (this.last === 254) throw new Error(`${this.cidr} has no address left: at most 254 pods run in one local mesh`);
+    if (this.last === claimedAddress - 1) {
+      throw new Error(`${this.cidr} has no address left: at most ${this.last} pods run in one local mesh`);
+    }
     this.last++;
     return `${this.prefix}.${this.last}`;
   }
+
+  release(): void {
+    this.claim.close();
+  }
 }
 
-function probe(host: string, port: number): Promise<void> {
+function listen(host: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer();
+    const server = createServer((socket) => socket.destroy());
     server.once('error', reject);
-    server.listen(port, host, () => server.close(() => resolve()));
+    server.listen(port, host, () => resolve(server));
   });
 }

@@ -1,0 +1,161 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LocalMesh } from '../../local/local-mesh.ts';
+import type { LocalPod } from '../../local/local-pod.ts';
+
+export interface Workload {
+  readonly name: string;
+  /** Ports of the Service of the same name, and of the pod. */
+  readonly ports?: readonly number[];
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A mesh of real sidecars and a real control plane whose applications are the test's own servers: pods run `sleep`, and
+ * the test listens on their addresses.
+ */
+export class TestMesh {
+  private readonly mesh: LocalMesh;
+  private readonly folder: string;
+  private readonly servers: Server[] = [];
+  readonly lines: string[];
+
+  static async start(workloads: readonly Workload[]): Promise<TestMesh> {
+    const folder = mkdtempSync(join(tmpdir(), 'tulle-proxy-'));
+    const manifests = join(folder, 'dist');
+    mkdirSync(manifests);
+    writeFileSync(
+      join(manifests, 'objects.json'),
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: workloads.flatMap(objectsOf) }),
+    );
+    const lines: string[] = [];
+    const mesh = await LocalMesh.start({
+      manifests,
+      stateFolder: join(folder, 'state'),
+      cwd: folder,
+      environment: process.env,
+      report: (line) => lines.push(line),
+    });
+    return new TestMesh(mesh, folder, lines);
+  }
+
+  private constructor(mesh: LocalMesh, folder: string, lines: string[]) {
+    this.mesh = mesh;
+    this.folder = folder;
+    this.lines = lines;
+  }
+
+  /** Throws when the pods, whose servers must listen by now, are not ready in time. */
+  async ready(): Promise<void> {
+    if (await this.mesh.ready(40_000)) return;
+    throw new Error(`not ready: ${this.lines.join('; ')}`);
+  }
+
+  ip(workload: string): string {
+    return this.pod(workload).plan.ip;
+  }
+
+  pid(workload: string, container: string): number {
+    const found = this.pod(workload).processes.find((process) => process.container === container);
+    if (found === undefined) throw new Error(`${workload} has no process ${container}`);
+    return found.pid;
+  }
+
+  /** Serves a workload's port. */
+  serve(workload: string, port: number, server: Server): Promise<void> {
+    this.servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, this.ip(workload), resolve);
+    });
+  }
+
+  serveTcp(workload: string, port: number, onSocket: (socket: Socket) => void): Promise<void> {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => {});
+      onSocket(socket);
+    });
+    return this.serve(workload, port, server);
+  }
+
+  /** A page of the workload's sidecar's admin server, with its status. */
+  admin(workload: string, path: string): Promise<{ status: number | undefined; body: string }> {
+    return new Promise((resolve, reject) => {
+      get({ host: this.ip(workload), port: 4191, path, agent: false }, (response) => {
+        let body = '';
+        response.on('data', (chunk) => {
+          body += chunk;
+        });
+        response.on('end', () => resolve({ status: response.statusCode, body }));
+      }).on('error', reject);
+    });
+  }
+
+  /** The sum of the samples called `name` whose labels hold all of `labels`, such as `tls="true"`. */
+  async metric(workload: string, name: string, ...labels: string[]): Promise<number> {
+    const { body } = await this.admin(workload, '/metrics');
+    return body
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .filter((line) => labels.every((label) => line.includes(label)))
+      .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  async stop(): Promise<void> {
+    await this.mesh.stop();
+    for (const server of this.servers) {
+      server.close();
+      (server as Server & { closeAllConnections?: () => void }).closeAllConnections?.();
+    }
+    rmSync(this.folder, { recursive: true });
+  }
+
+  private pod(workload: string): LocalPod {
+    const found = this.mesh.pods.find(({ plan }) => plan.owner.name === workload);
+    if (found === undefined) throw new Error(`there is no workload ${workload}`);
+    return found;
+  }
+}
+
+/** A port that nothing listens on now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function objectsOf({ name, ports = [], annotations = {} }: Workload): object[] {
+  const metadata = { name, namespace: 'test' };
+  const container = { name, command: ['sleep', 'infinity'], ports: ports.map((containerPort) => ({ containerPort })) };
+  return [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata,
+      spec: {
+        template: {
+          metadata: { labels: { app: name }, annotations: { 'tulle.dev/inject': 'enabled', ...annotations } },
+          spec: { serviceAccountName: name, containers: [container] },
+        },
+      },
+    },
+    ...(ports.length === 0
+      ? []
+      : [
+          {
+            apiVersion: 'v1',
+            kind: 'Service',
+            // Clients are told of opaque ports by the Service, servers by the pod.
+            metadata: { ...metadata, annotations },
+            spec: { selector: { app: name }, ports: ports.map((port) => ({ name: `p${port}`, port })) },
+          },
+        ]),
+  ];
+}

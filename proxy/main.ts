@@ -58,7 +58,17 @@ process.on('uncaughtException', (error) => {
   log.error('unexpected error', { error: error.stack ?? error.message });
 });
 
-sidecar.start();
+try {
+  sidecar.start();
+} catch (error) {
+  log.error('cannot start: is another process on one of the addresses?', {
+    error: (error as Error).message,
+    addresses: [...config.inbound.listen, ...config.outbound.listen, ...config.admin.listen]
+      .map(({ host, port }) => `${host}:${port}`)
+      .join(','),
+  });
+  process.exit(1);
+}
 log.info('started', {
   version: packageJson.version,
   inbound: config.inbound.listen.map(({ host, port }) => `${host}:${port}`).join(','),

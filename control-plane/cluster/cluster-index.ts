@@ -1,6 +1,7 @@
 import type { EndpointSlice, Namespace, Pod, Service } from '../sources/kubernetes-object.ts';
 import { objectKey } from '../sources/kubernetes-object.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
+import { canonicalIp } from './canonical-ip.ts';
 
 const serviceNameLabel = 'kubernetes.io/service-name';
 
@@ -141,7 +142,7 @@ export class ClusterIndex {
 
 function clusterIps(service: Service | undefined): string[] {
   const { clusterIP, clusterIPs = [] } = service?.spec ?? {};
-  return [...new Set([...(clusterIP === undefined ? [] : [clusterIP]), ...clusterIPs])].filter(
+  return [...new Set([...(clusterIP === undefined ? [] : [clusterIP]), ...clusterIPs].map(canonicalIp))].filter(
     (ip) => ip !== '' && ip !== 'None',
   );
 }
@@ -151,5 +152,5 @@ function podIps(pod: Pod | undefined): string[] {
   if (pod === undefined || pod.spec?.hostNetwork || ['Succeeded', 'Failed'].includes(pod.status?.phase ?? ''))
     return [];
   const { podIP, podIPs = [] } = pod.status ?? {};
-  return [...new Set([...(podIP === undefined ? [] : [podIP]), ...podIPs.map(({ ip }) => ip)])];
+  return [...new Set([...(podIP === undefined ? [] : [podIP]), ...podIPs.map(({ ip }) => ip)].map(canonicalIp))];
 }

@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type IPAddress, IPAddressSchema, type TcpAddress, TcpAddressSchema } from '../../api/gen/net_pb.js';
+import { canonicalIp } from '../cluster/canonical-ip.ts';
 
 /** An address in text as the API writes it; undefined when it is none. */
 export function ipToApi(text: string): IPAddress | undefined {
@@ -41,6 +42,5 @@ export function addressFromApi(address: TcpAddress): { ip: string; port: number 
   const groups = [ip.value.first, ip.value.last].flatMap((half) =>
     [48n, 32n, 16n, 0n].map((shift) => ((half >> shift) & 0xffffn).toString(16)),
   );
-  // The URL parser writes addresses as RFC 5952 asks.
-  return { ip: new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1), port: address.port };
+  return { ip: canonicalIp(groups.join(':')), port: address.port };
 }

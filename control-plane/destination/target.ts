@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { canonicalIp } from '../cluster/canonical-ip.ts';
 
 /** What a path of Destination.Get or GetProfile names. */
 export type Target =
@@ -17,7 +18,7 @@ export class InvalidTarget extends Error {}
 /** Reads `<service>.<namespace>.svc.<cluster domain>[:port]`, `<hostname>.<service>...` or `<ip>[:port]`. Throws InvalidTarget. */
 export function parseTarget(path: string, clusterDomain: string): Target {
   const { host, port } = splitPort(path);
-  if (isIP(host) !== 0) return { kind: 'ip', ip: host, port };
+  if (isIP(host) !== 0) return { kind: 'ip', ip: canonicalIp(host), port };
   const suffix = `.svc.${clusterDomain}`;
   const name = host.toLowerCase().replace(/\.$/, '');
   const labels = name.endsWith(suffix) ? name.slice(0, -suffix.length).split('.') : [];

@@ -1,4 +1,5 @@
 import { dlopen, FFIType, ptr } from 'bun:ffi';
+import { formatIp } from '../wire/ip-network.ts';
 
 const { symbols: libc } = dlopen('libc.so.6', {
   getsockopt: { args: [FFIType.i32, FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
@@ -35,8 +36,8 @@ export function originalDestination(fd: number): { address: string; port: number
   }
   length.writeUInt32LE(28, 0);
   if (libc.getsockopt(fd, solIpv6, originalDestinationOption, ptr(address), ptr(length)) === 0) {
-    const groups = Array.from({ length: 8 }, (_, i) => address.readUInt16BE(8 + 2 * i).toString(16));
-    return { address: groups.join(':'), port: address.readUInt16BE(2) };
+    const bits = (address.readBigUInt64BE(8) << 64n) | address.readBigUInt64BE(16);
+    return { address: formatIp({ bits, version: 6 }), port: address.readUInt16BE(2) };
   }
   return undefined;
 }

@@ -182,12 +182,13 @@ describe('alone', () => {
     }
   });
 
-  it('without a certificate it is alive but not ready, and lets nothing meshed through', async () => {
+  /** The environment of a sidecar whose control plane is nowhere. */
+  async function unserved() {
     const { trustAnchors } = await makeCredentials(folder, 'cluster.local', 'tulle', Date.now());
     const token = join(folder, 'token');
     writeFileSync(token, generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }));
     const [admin, inbound, outbound, nobody] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
-    const { output } = start({
+    const env = {
       LINKERD2_PROXY_EXPLICIT_MODE: 'true',
       LINKERD2_PROXY_ADMIN_LISTEN_ADDR: `127.0.0.1:${admin}`,
       LINKERD2_PROXY_INBOUND_LISTEN_ADDR: `127.0.0.1:${inbound}`,
@@ -199,7 +200,23 @@ describe('alone', () => {
       LINKERD2_PROXY_IDENTITY_LOCAL_NAME: 'web.test.serviceaccount.identity.tulle.cluster.local',
       LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS: trustAnchors,
       LINKERD2_PROXY_IDENTITY_TOKEN_FILE: token,
-    });
+    };
+    return { env, admin, inbound, trustAnchors };
+  }
+
+  it('where an address is taken it says so, and ends', async () => {
+    const { env, inbound } = await unserved();
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(inbound, '127.0.0.1', resolve));
+    const { output, exit } = start(env);
+    expect(await exit).toBe(1);
+    expect(output()).toContain(`127.0.0.1:${inbound}`);
+    taken.close();
+  });
+
+  it('without a certificate it is alive but not ready, and lets nothing meshed through', async () => {
+    const { env, admin, inbound, trustAnchors } = await unserved();
+    const { output } = start(env);
     await vi.waitFor(() => expect(output()).toContain('certification failed'), 10_000);
     expect(await answer(admin, '/live')).toBe(200);
     expect(await answer(admin, '/ready')).toBe(503);

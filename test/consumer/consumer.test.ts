@@ -21,15 +21,9 @@ function run(cwd: string, command: string, ...args: string[]): string {
   return stdout;
 }
 
-/** The tarball that would be published: the built constructs with the fields of package.json that matter to users. */
+/** The tarball that would be published. */
 function pack(): string {
-  const staging = join(work, 'package');
-  mkdirSync(staging);
-  run(root, process.execPath, 'build/lib.ts', join(staging, 'dist/lib'));
-  const { scripts: _, devDependencies: __, ...fields } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const published = { main: './dist/lib/index.js', types: './dist/lib/index.d.ts', files: ['dist/lib'], ...fields };
-  writeFileSync(join(staging, 'package.json'), JSON.stringify(published));
-  return join(staging, run(staging, 'npm', 'pack', '--silent').trim());
+  return join(work, run(root, 'npm', 'pack', '--silent', '--pack-destination', work).trim());
 }
 
 /** A project as `cdk8s init typescript-app` makes it, from the template that the command uses. */

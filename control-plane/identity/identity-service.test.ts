@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { generateKeyPairSync, webcrypto, X509Certificate } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { credentials, Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
 import pino from 'pino';
@@ -24,6 +26,7 @@ let root: TestAuthority;
 let intermediate: TestAuthority;
 let client: GrpcClient;
 let server: Server;
+let port: number;
 
 beforeAll(async () => {
   root = await testAuthority('root.tulle.cluster.local');
@@ -43,7 +46,7 @@ beforeAll(async () => {
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   server = new Server();
   server.addService(grpcService(Identity), identityService(options, log, registry));
-  const port = await new Promise<number>((resolve, reject) =>
+  port = await new Promise<number>((resolve, reject) =>
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
     ),
@@ -229,4 +232,14 @@ test('no leaf outlives its issuer', async () => {
   const keys = await testAuthority('key');
   const { notAfter: end } = await loaded.sign(web, keys.certificate.publicKey, Date.now(), 86_400_000, 20_000);
   expect(end).toEqual(notAfter);
+});
+
+test('any gRPC client is served, not only the one of the proxies', async () => {
+  const other = createClient(Identity, createGrpcTransport({ baseUrl: `http://127.0.0.1:${port}` }));
+  const { leafCertificate } = await other.certify({
+    identity: web,
+    token: Buffer.from(tokens.issue('shop:web')),
+    certificateSigningRequest: request(web),
+  });
+  expect(new X509Certificate(leafCertificate).subjectAltName).toBe(`DNS:${web}`);
 });

@@ -79,7 +79,12 @@ describe('quantile', () => {
   it('rises with q', () => {
     const histogram = fc.array(fc.nat(100), { minLength: 1, maxLength: 8 }).map((counts) => {
       let sum = 0;
-      return new Map(counts.map((count, index) => [2 ** index, (sum += count)]));
+      return new Map(
+        counts.map((count, index) => {
+          sum += count;
+          return [2 ** index, sum];
+        }),
+      );
     });
     const share = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(

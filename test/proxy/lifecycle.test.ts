@@ -74,7 +74,7 @@ describe('in a mesh', () => {
     socket.on('data', (chunk) => {
       read += chunk;
     });
-    await vi.waitFor(() => expect(read).toMatch(/^HTTP\/1\.1 200 [^]*220 ready\r\n$/), 5000);
+    await vi.waitFor(() => expect(read).toMatch(/^HTTP\/1\.1 200 [\s\S]*220 ready\r\n$/), 5000);
     socket.write('HELO\r\n');
     await vi.waitFor(() => expect(read).toContain('250 HELO\r\n'));
     socket.end();

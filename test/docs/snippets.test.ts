@@ -23,7 +23,7 @@ afterAll(() => rmSync(work, { recursive: true }));
 function snippets(language: string): [place: string, code: string][] {
   return pages.flatMap((page) => {
     const text = readFileSync(page, 'utf8');
-    return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([sS]*?)^\`\`\`$`, 'gm'))].map(
+    return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
       (match): [string, string] => {
         const line = text.slice(0, match.index).split('\n').length + 1;
         return [`${relative(root, page)}:${line}`, match[1]];

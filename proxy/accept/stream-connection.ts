@@ -1,4 +1,5 @@
 import { nobody } from '../wire/nobody.ts';
+import { smallChunkBytes } from '../wire/small-chunk.ts';
 import { ErrorCode, type ServerStream, type StreamHandler } from '../wire/stream.ts';
 import type { Connection, TlsPeer, TransportHandler } from '../wire/transport.ts';
 
@@ -90,7 +91,8 @@ export class StreamConnection implements Connection, StreamHandler {
     }
     if (chunk.length > 0) {
       this.bytesRead += chunk.length;
-      this.handler.onBytes(chunk);
+      // What is spoken inside is read by codecs too: their chunks may lie where this one does.
+      this.handler.onBytes(chunk.length <= smallChunkBytes ? chunk.slice() : chunk);
       if (this.paused) this.owedCredit += chunk.length;
       else this.stream.credit(chunk.length);
     }

@@ -11,6 +11,8 @@ export class Field {
   readonly sensitive: boolean;
   /** True for a field that a FieldTable owns: only then may a codec keep derived bytes on it. */
   interned = false;
+  /** Index in HPACK's static table, 0 for none, -1 when it has not been looked up: kept by the encoder on interned fields. */
+  hpackStatic = -1;
   /** It keeps the rules of RFC 9113 section 8.2.1: kept by the HTTP/2 reader on interned fields. */
   validHttp2 = false;
   /** `name: value\r\n` in bytes, kept by the HTTP/1 writer on interned fields. */

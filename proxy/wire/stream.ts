@@ -76,7 +76,10 @@ export interface ServerStream extends Stream {
   sendResponse(head: ResponseHead, end: boolean): void;
 }
 
-/** What a stack is told about a stream. Chunks are only valid during the call. */
+/**
+ * What a stack is told about a stream. Chunks are only valid during the call, and only until the stack has passed them
+ * on: what it starts by that may bring the next one.
+ */
 export interface StreamHandler {
   onData(chunk: Uint8Array, end: boolean): void;
   onTrailers(fields: Field[]): void;

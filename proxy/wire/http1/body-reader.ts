@@ -1,9 +1,10 @@
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
+import { chunkOf } from '../small-chunk.ts';
 import { parseTrailers } from './head-parser.ts';
 import { CR, type HeadLimits, Http1Error, headEnd, LF } from './syntax.ts';
 
-/** What a body reader finds. Chunks are views into what was read. */
+/** What a body reader finds. Chunks are only valid during the call. */
 export interface BodySink {
   onBody(chunk: Uint8Array, end: boolean): void;
   onBodyTrailers(fields: Field[]): void;
@@ -91,7 +92,7 @@ export class BodyReader {
           this.remaining -= end - at;
           const last = this.remaining === 0;
           if (last) this.state = 'done';
-          sink.onBody(bytes.subarray(at, end), last);
+          sink.onBody(chunkOf(bytes, at, end), last);
           at = end;
           break;
         }
@@ -99,7 +100,7 @@ export class BodyReader {
           const end = Math.min(length, at + this.remaining);
           this.remaining -= end - at;
           if (this.remaining === 0) this.state = 'chunk-cr';
-          sink.onBody(bytes.subarray(at, end), false);
+          sink.onBody(chunkOf(bytes, at, end), false);
           at = end;
           break;
         }

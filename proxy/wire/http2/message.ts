@@ -23,7 +23,13 @@ export function requestHead(fields: Field[]): RequestHead {
   let seen = 0;
   let at = 0;
   for (; at < fields.length && fields[at].name.charCodeAt(0) === 0x3a; at++) {
-    const { name, value } = fields[at];
+    const field = fields[at];
+    const { name, value } = field;
+    if (!field.validHttp2) {
+      const valid = name === ':method' ? isToken(value) : !hasSpaceOrControl(value);
+      if (!valid) throw new MalformedMessage('invalid pseudo-header field');
+      if (field.interned) field.validHttp2 = true;
+    }
     let bit: number;
     if (name === ':method') {
       bit = 1;
@@ -53,9 +59,6 @@ export function requestHead(fields: Field[]): RequestHead {
     if (head.upgrade !== undefined && head.method !== 'CONNECT')
       throw new MalformedMessage(':protocol without CONNECT');
   }
-  if (!isToken(head.method) || hasSpaceOrControl(head.path) || hasSpaceOrControl(head.authority)) {
-    throw new MalformedMessage('invalid pseudo-header field');
-  }
   let host: string | undefined;
   for (; at < fields.length; at++) {
     const field = fields[at];
@@ -76,10 +79,9 @@ export function requestHead(fields: Field[]): RequestHead {
 
 /** Turns a response's fields into a head. Throws MalformedMessage. */
 export function responseHead(fields: Field[]): ResponseHead {
-  if (fields.length === 0 || fields[0].name !== ':status' || !/^[1-9]\d\d$/.test(fields[0].value)) {
-    throw new MalformedMessage('no valid :status');
-  }
-  const head: ResponseHead = { status: Number(fields[0].value), contentLength: -1, upgrade: undefined, fields: [] };
+  const status = fields.length > 0 && fields[0].name === ':status' ? statusOf(fields[0].value) : 0;
+  if (status < 100) throw new MalformedMessage('no valid :status');
+  const head: ResponseHead = { status, contentLength: -1, upgrade: undefined, fields: [] };
   for (let at = 1; at < fields.length; at++) {
     const field = fields[at];
     checkField(field);
@@ -96,15 +98,15 @@ export function checkTrailers(fields: Field[]): void {
 
 export function encodeRequest(out: OutputBuffer, encoder: HpackEncoder, pseudo: PseudoFields, head: RequestHead): void {
   encoder.begin(out);
-  encoder.field(out, pseudo.get(':method', head.method));
+  encoder.field(out, pseudo.method.get(head.method));
   if (head.method !== 'CONNECT' || head.upgrade !== undefined) {
-    if (head.upgrade !== undefined) encoder.field(out, pseudo.get(':protocol', head.upgrade));
-    encoder.field(out, pseudo.get(':scheme', head.scheme));
-    encoder.field(out, pseudo.get(':path', head.path));
+    if (head.upgrade !== undefined) encoder.field(out, pseudo.protocol.get(head.upgrade));
+    encoder.field(out, pseudo.scheme.get(head.scheme));
+    encoder.field(out, pseudo.path.get(head.path));
   }
-  if (head.authority !== '') encoder.field(out, pseudo.get(':authority', head.authority));
+  if (head.authority !== '') encoder.field(out, pseudo.authority.get(head.authority));
   encodeFields(out, encoder, head.fields);
-  if (head.contentLength >= 0) encoder.field(out, pseudo.get('content-length', String(head.contentLength)));
+  if (head.contentLength >= 0) encoder.field(out, pseudo.contentLength.get(String(head.contentLength)));
 }
 
 export function encodeResponse(
@@ -115,37 +117,56 @@ export function encodeResponse(
 ): void {
   encoder.begin(out);
   // HTTP/2 has no 101: an extended CONNECT is accepted with 200 (RFC 8441 section 5).
-  encoder.field(out, pseudo.get(':status', String(head.status === 101 ? 200 : head.status)));
+  encoder.field(out, pseudo.status.get(String(head.status === 101 ? 200 : head.status)));
   encodeFields(out, encoder, head.fields);
-  if (head.contentLength >= 0) encoder.field(out, pseudo.get('content-length', String(head.contentLength)));
+  if (head.contentLength >= 0) encoder.field(out, pseudo.contentLength.get(String(head.contentLength)));
 }
 
 export function encodeFields(out: OutputBuffer, encoder: HpackEncoder, fields: readonly Field[]): void {
   for (let i = 0; i < fields.length; i++) encoder.field(out, fields[i]);
 }
 
-const pseudoLimit = 512;
+const fieldsPerName = 512;
 
-/** Fields for what a head keeps as strings. A pair is marked as interned, and so indexed, when it comes a second time. */
-export class PseudoFields {
-  private readonly byName = new Map<string, Map<string, Field>>();
+/** Fields of one name for what a head keeps as strings. One is marked as interned, and so indexed, when it comes a second time. */
+class FieldsOf {
+  private readonly name: string;
+  private fields: Map<string, Field> | undefined = undefined;
+  private last: Field;
 
-  get(name: string, value: string): Field {
-    let fields = this.byName.get(name);
-    if (fields === undefined) {
-      fields = new Map();
-      this.byName.set(name, fields);
+  constructor(name: string) {
+    this.name = name;
+    this.last = new Field(name, '');
+  }
+
+  get(value: string): Field {
+    // Messages of one connection are much alike.
+    if (this.last.value === value) {
+      this.last.interned = true;
+      return this.last;
     }
-    const known = fields.get(value);
-    if (known !== undefined) {
-      known.interned = true;
-      return known;
+    this.fields ??= new Map();
+    let field = this.fields.get(value);
+    if (field !== undefined) field.interned = true;
+    else {
+      if (this.fields.size >= fieldsPerName) this.fields.clear();
+      field = new Field(this.name, value);
+      this.fields.set(value, field);
     }
-    if (fields.size >= pseudoLimit) fields.clear();
-    const field = new Field(name, value);
-    fields.set(value, field);
+    this.last = field;
     return field;
   }
+}
+
+/** What a connection's heads keep as strings, as fields. */
+export class PseudoFields {
+  readonly method = new FieldsOf(':method');
+  readonly scheme = new FieldsOf(':scheme');
+  readonly path = new FieldsOf(':path');
+  readonly authority = new FieldsOf(':authority');
+  readonly protocol = new FieldsOf(':protocol');
+  readonly status = new FieldsOf(':status');
+  readonly contentLength = new FieldsOf('content-length');
 }
 
 /** Interned fields are checked once. */
@@ -162,6 +183,17 @@ function checkField(field: Field): void {
     throw new MalformedMessage('white space around a field value');
   }
   if (field.interned) field.validHttp2 = true;
+}
+
+/** The number of a three-digit status, 0 when it is none. */
+function statusOf(text: string): number {
+  let status = 0;
+  for (let i = 0; i < 3; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (!(digit >= 0 && digit <= 9)) return 0;
+    status = status * 10 + digit;
+  }
+  return text.length === 3 ? status : 0;
 }
 
 const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;

@@ -1,6 +1,7 @@
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import { OutputBuffer } from '../output-buffer.ts';
+import { chunkOf } from '../small-chunk.ts';
 import { ErrorCode, type RequestHead, type ResponseHead } from '../stream.ts';
 import type { Flushable, Transport, TransportHandler, Turn } from '../transport.ts';
 import { AbuseBudget } from './abuse-budget.ts';
@@ -404,7 +405,7 @@ export abstract class Http2Session implements TransportHandler, Flushable {
     }
     if (bodyBytes < length) this.creditStream(stream, length - bodyBytes);
     if (ends) this.endRemote(stream);
-    stream.handler?.onData(bytes.subarray(from, to), ends);
+    stream.handler?.onData(chunkOf(bytes, from, to), ends);
   }
 
   private onHeadersFrame(bytes: Uint8Array, flags: number, id: number, start: number, end: number): void {

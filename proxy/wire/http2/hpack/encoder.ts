@@ -47,14 +47,14 @@ export class HpackEncoder {
     if (field.sensitive) this.literal(out, 0x10, 4, field);
     else if (!field.interned) this.literal(out, 0x00, 4, field);
     else {
+      if (field.hpackStatic < 0) field.hpackStatic = staticIndex(field.name, field.value);
+      if (field.hpackStatic > 0) {
+        writeInteger(out, 0x80, 7, field.hpackStatic);
+        return;
+      }
       const number = this.numbers.get(field);
       if (number !== undefined) {
         writeInteger(out, 0x80, 7, staticCount + this.inserted - number);
-        return;
-      }
-      const fixed = staticIndex(field.name, field.value);
-      if (fixed > 0) {
-        writeInteger(out, 0x80, 7, fixed);
         return;
       }
       const size = field.name.length + field.value.length + entryOverheadBytes;

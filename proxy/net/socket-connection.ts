@@ -143,6 +143,8 @@ function plainAddress(address: string): string {
 
 /** One set of handlers for all sockets: what belongs to a connection is in `socket.data`. */
 export const socketHandlers: SocketHandler<SocketConnection> = {
+  // A Buffer's `slice` would be a view of it, not the copy that it is everywhere else.
+  binaryType: 'uint8array',
   open(socket) {
     socket.data.onOpen?.(socket);
   },

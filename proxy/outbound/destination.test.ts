@@ -1,0 +1,140 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Exchange } from '../exchange/exchange.ts';
+import { Log } from '../telemetry/log.ts';
+import { MetricsRegistry } from '../telemetry/registry.ts';
+import { FakeClock } from '../testing/fake-clock.ts';
+import type { Dialled } from '../upstream/connection-pool.ts';
+import type { Dialer, Endpoint, EndpointInfo } from '../upstream/endpoint.ts';
+import type { ClientConnection, ResponseHead, ServerStream } from '../wire/stream.ts';
+import { Destination } from './destination.ts';
+import { OutboundMetrics } from './outbound-metrics.ts';
+
+let clock: FakeClock;
+let dials: { endpoint: Endpoint; dialled: Dialled }[];
+let destination: Destination;
+let metrics: OutboundMetrics;
+
+/** A name that nothing is looked up for: its one endpoint is the name itself. */
+beforeEach(() => {
+  clock = new FakeClock();
+  dials = [];
+  const dialer: Dialer = {
+    dialHttp: (endpoint, _version, dialled) => dials.push({ endpoint, dialled }),
+    dialTcp: () => {},
+  };
+  metrics = new OutboundMetrics(new MetricsRegistry(() => clock.nowMs(), 600_000), () => clock.nowMs());
+  destination = new Destination(
+    { kind: 'other', host: 'api.example.com', given: 'api.example.com', port: 80 },
+    {
+      clock,
+      client: () => {
+        throw new Error('nothing is to be looked up');
+      },
+      context: '',
+      log: new Log(
+        'off',
+        'plain',
+        () => {},
+        () => new Date(0),
+      ),
+      dialer,
+      metrics,
+      failfastMs: 3000,
+      queueCapacity: 2,
+      discoverable: () => false,
+    },
+  );
+});
+
+function send(): { status: number | undefined } {
+  const answered: { status: number | undefined } = { status: undefined };
+  const stream: ServerStream = {
+    sendInformational: () => {},
+    sendResponse: (head: ResponseHead) => {
+      answered.status = head.status;
+    },
+    sendData: () => {},
+    sendTrailers: () => {},
+    reset: () => {},
+    credit: () => {},
+  };
+  const head = {
+    ...{ method: 'GET', scheme: 'http', authority: 'api.example.com', path: '/' },
+    ...{ contentLength: -1, upgrade: undefined, absoluteForm: false, fields: [] },
+  };
+  destination.send(new Exchange(stream, head, true, metrics, clock.nowMs(), 'http1', false));
+  return answered;
+}
+const failLast = (): void => dials.at(-1)!.dialled.onDialFailed('connect');
+const endpoint = (address: string): EndpointInfo => ({
+  ...{ address, port: 80, weight: 10_000, labels: {} },
+  ...{ identity: undefined, http2: false, opaqueTransportPort: undefined },
+});
+
+describe('an endpoint that cannot be connected to', () => {
+  it('is tried again with growing delays; the request fails when its time is over, not later', () => {
+    const answered = send();
+    const tries: number[] = [];
+    while (answered.status === undefined && clock.nowMs() < 10_000) {
+      if (dials.length > tries.length) {
+        tries.push(clock.nowMs());
+        failLast();
+      }
+      clock.advance(50);
+    }
+    expect(answered.status).toBe(504);
+    expect(clock.nowMs()).toBeLessThanOrEqual(3050);
+    const delays = tries.slice(1).map((atMs, index) => atMs - tries[index]);
+    expect(delays.length).toBeGreaterThan(2);
+    expect([...delays].sort((x, y) => x - y)).toEqual(delays);
+  });
+
+  it('fails further requests at once, until a connection is made', () => {
+    send();
+    for (let i = 0; i < 100; i++) {
+      if (dials.length > 0) dials.pop()!.dialled.onDialFailed('connect');
+      clock.advance(50);
+    }
+    const refused = send();
+    if (dials.length > 0) failLast();
+    expect(refused.status).toBe(504);
+
+    clock.advance(20_000);
+    const accepted = send();
+    const connection: ClientConnection = {
+      request: () => ({ sendData: () => {}, sendTrailers: () => {}, reset: () => {}, credit: () => {} }),
+      ...{ activeStreams: 0, available: true, drain: () => {}, close: () => {} },
+    };
+    dials.at(-1)!.dialled.onConnected(connection);
+    expect(accepted.status).toBeUndefined();
+  });
+});
+
+it('another endpoint gets the request of one that cannot be connected to', () => {
+  destination.onEndpoints('api', [endpoint('10.0.0.1'), endpoint('10.0.0.2')]);
+  const answered = send();
+  const [first] = dials;
+  first.dialled.onDialFailed('connect');
+  expect(dials).toHaveLength(2);
+  expect(dials[1].endpoint.info.address).not.toBe(first.endpoint.info.address);
+  expect(answered.status).toBeUndefined();
+});
+
+it('without endpoints, requests wait for some, as many as there is room for', () => {
+  destination.onEndpoints('api', []);
+  const waiting = [send(), send()];
+  const beyond = send();
+  expect(beyond.status).toBe(503);
+  destination.onEndpoints('api', [endpoint('10.0.0.1')]);
+  expect(dials).not.toHaveLength(0);
+  expect(waiting.map(({ status }) => status)).toEqual([undefined, undefined]);
+});
+
+it('is idle when nothing has used it for a while, and no request is under way', () => {
+  expect(destination.isIdle(clock.nowMs(), 5000)).toBe(false);
+  clock.advance(5000);
+  expect(destination.isIdle(clock.nowMs(), 5000)).toBe(true);
+  send();
+  clock.advance(5000);
+  expect(destination.isIdle(clock.nowMs(), 5000)).toBe(false);
+});

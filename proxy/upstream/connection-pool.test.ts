@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import type { ClientConnection } from '../wire/stream.ts';
+import { ConnectionPool, type Dialled, type PoolFailure } from './connection-pool.ts';
+
+/** A connection that takes `capacity` requests at a time. */
+class FakeConnection implements ClientConnection {
+  activeStreams = 0;
+  drained = false;
+  readonly capacity: number;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  get available(): boolean {
+    return !this.drained && this.activeStreams < this.capacity;
+  }
+  request(): undefined {
+    return undefined;
+  }
+  drain(): void {
+    this.drained = true;
+  }
+  close(): void {}
+}
+
+function poolOf(capacity: number, limits: { maxConnections?: number; maxWaiters?: number } = {}) {
+  const dials: Dialled[] = [];
+  const pool = new ConnectionPool({
+    dial: (dialled) => dials.push(dialled),
+    maxConnections: limits.maxConnections ?? 10,
+    maxWaiters: limits.maxWaiters ?? 10,
+    requestsPerConnection: capacity,
+  });
+  const given: FakeConnection[] = [];
+  const failures: PoolFailure[] = [];
+  const ask = (): void => {
+    const connection = pool.acquire() as FakeConnection | undefined;
+    const take = (taken: ClientConnection): void => {
+      (taken as FakeConnection).activeStreams++;
+      given.push(taken as FakeConnection);
+    };
+    if (connection !== undefined) take(connection);
+    else pool.wait({ onConnection: take, onPoolFailure: (reason) => failures.push(reason) });
+  };
+  const free = (connection: FakeConnection): void => {
+    connection.activeStreams--;
+    pool.onAvailable(connection);
+  };
+  return { pool, dials, given, failures, ask, free };
+}
+
+describe('a pool of HTTP/1 connections', () => {
+  it('opens one for each request that waits, and reuses the one that was used last', () => {
+    const { pool, dials, given, ask, free } = poolOf(1);
+    ask();
+    ask();
+    expect(dials).toHaveLength(2);
+    const [a, b] = [new FakeConnection(1), new FakeConnection(1)];
+    pool.onConnected(a);
+    pool.onConnected(b);
+    expect(given).toEqual([a, b]);
+    free(a);
+    free(b);
+    ask();
+    expect([given.at(-1), dials.length]).toEqual([b, 2]);
+  });
+
+  it('a sweep closes what was not used since the last, and leaves the rest', () => {
+    const { pool, ask, free } = poolOf(1);
+    const [a, b] = [new FakeConnection(1), new FakeConnection(1)];
+    ask();
+    ask();
+    pool.onConnected(a);
+    pool.onConnected(b);
+    free(a);
+    free(b);
+    pool.sweep();
+    expect([a.drained, b.drained]).toEqual([false, false]);
+    ask();
+    free(b);
+    pool.sweep();
+    expect([a.drained, b.drained]).toEqual([true, false]);
+  });
+
+  it('has no more than its limit; requests wait, and those beyond their limit are told', () => {
+    const { pool, dials, failures, given, ask, free } = poolOf(1, { maxConnections: 1, maxWaiters: 2 });
+    for (let i = 0; i < 3; i++) ask();
+    expect([dials.length, failures]).toEqual([1, ['overflow']]);
+    const only = new FakeConnection(1);
+    pool.onConnected(only);
+    free(only);
+    expect(given).toEqual([only, only]);
+  });
+
+  it('a connection that closes makes room for another', () => {
+    const { pool, dials, ask } = poolOf(1, { maxConnections: 1 });
+    ask();
+    const first = new FakeConnection(1);
+    pool.onConnected(first);
+    ask();
+    expect(dials).toHaveLength(1);
+    pool.onClosed(first);
+    expect([dials.length, pool.size]).toEqual([2, 0]);
+  });
+});
+
+describe('a pool of HTTP/2 connections', () => {
+  it('carries many requests on one connection, and opens another when its streams have run out', () => {
+    const { pool, dials, given, ask } = poolOf(3);
+    for (let i = 0; i < 3; i++) ask();
+    expect(dials).toHaveLength(1);
+    const first = new FakeConnection(3);
+    pool.onConnected(first);
+    expect(given).toEqual([first, first, first]);
+    ask();
+    expect(dials).toHaveLength(2);
+  });
+
+  it('goes back to a connection that has streams again', () => {
+    const { pool, given, ask, free } = poolOf(1, { maxConnections: 1 });
+    ask();
+    const only = new FakeConnection(1);
+    pool.onConnected(only);
+    ask();
+    expect(given).toHaveLength(1);
+    free(only);
+    expect(given).toHaveLength(2);
+  });
+});
+
+it('a failed dial fails the requests that it was made for', () => {
+  const { pool, failures, ask } = poolOf(1);
+  ask();
+  ask();
+  pool.onDialFailed('connect');
+  expect(failures).toEqual(['connect']);
+  pool.onDialFailed('connect timeout');
+  expect(failures).toEqual(['connect', 'connect timeout']);
+});
+
+it('draining tells those that wait, closes what is idle when it is told of, and takes nothing more', () => {
+  const { pool, failures, ask } = poolOf(1);
+  ask();
+  pool.drain();
+  const late = new FakeConnection(1);
+  pool.onConnected(late);
+  ask();
+  expect([failures, late.drained]).toEqual([['closed', 'closed'], true]);
+});

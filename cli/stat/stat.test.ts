@@ -66,6 +66,7 @@ describe('quantile', () => {
   ]);
 
   it('interpolates within its bucket', () => {
+    expect(quantile(buckets, 0)).toBe(1);
     expect(quantile(buckets, 0.25)).toBe(1.5);
     expect(quantile(buckets, 0.5)).toBe(2);
     expect(quantile(buckets, 0.75)).toBe(3);

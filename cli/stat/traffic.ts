@@ -61,7 +61,8 @@ export function quantile(buckets: ReadonlyMap<number, number>, q: number): numbe
   let lower = 0;
   let below = 0;
   for (const [bound, count] of sorted) {
-    if (count >= rank) {
+    // A bucket without observations of its own holds no quantile.
+    if (count >= rank && count > below) {
       if (bound === Number.POSITIVE_INFINITY) return lower;
       return lower + ((bound - lower) * (rank - below)) / (count - below);
     }

@@ -71,14 +71,32 @@ export function scenarioTable(scenario: Scenario, rounds: Rounds): string {
   return `### ${scenario.title}\n\n${markdown(header, rows)}`;
 }
 
-/** Memory of the outbound proxy: idle, and after the load of all scenarios. */
+/** Memory of the outbound proxy, idle and after the load of all scenarios; the ratios are those after the load. */
 export function memoryTable(idle: ReadonlyMap<string, Memory>, loaded: ReadonlyMap<string, Memory>): string {
-  const cell = (memory: Memory | undefined): string =>
+  const figures = ({ rss, pss, private: own }: Memory): number[] => [rss, pss, own];
+  const join = (values: readonly number[], digits: number): string =>
+    values.map((value) => value.toFixed(digits)).join(' / ');
+  const megabytes = (memory: Memory | undefined): string =>
     memory === undefined
       ? '-'
-      : [memory.rss, memory.pss, memory.private].map((bytes) => (bytes / 1e6).toFixed(0)).join(' / ');
-  const rows = [...idle.keys()].map((name) => [name, cell(idle.get(name)), cell(loaded.get(name))]);
-  return `### Memory of the outbound proxy\n\n${markdown(['RSS / PSS / private MB', 'idle', 'after the load'], rows)}`;
+      : join(
+          figures(memory).map((bytes) => bytes / 1e6),
+          0,
+        );
+  const own = loaded.get(subject);
+  const rows = [...idle.keys()].map((name) => {
+    const after = loaded.get(name);
+    const times =
+      name === subject || own === undefined || after === undefined
+        ? ''
+        : join(
+            figures(own).map((bytes, index) => bytes / figures(after)[index]),
+            2,
+          );
+    return [name, megabytes(idle.get(name)), megabytes(after), times];
+  });
+  const header = ['RSS / PSS / private MB', 'idle', 'after the load', 'Tulle ÷ it'];
+  return `### Memory of the outbound proxy\n\n${markdown(header, rows)}`;
 }
 
 function markdown(header: readonly string[], rows: readonly (readonly string[])[]): string {

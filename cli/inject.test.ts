@@ -35,6 +35,18 @@ it('annotates by default, and says on standard error what it did', async () => {
   expect(err).toBe('deployment "web" annotated\n');
 });
 
+it('what says itself whether it is injected keeps its word, and is told as unchanged', async () => {
+  const namespace = {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'shop', annotations: { 'tulle.dev/inject': 'disabled' } },
+  };
+  const input = `${JSON.stringify(namespace)}\n---\n${deployment('web', { 'tulle.dev/inject': 'ingress' })}`;
+  const { out, err } = await run(['inject', '-'], { input });
+  expect(err).toBe('namespace "shop" unchanged\ndeployment "web" unchanged\n');
+  expect(documents(out)).toEqual(documents(input));
+});
+
 it('--manual writes the sidecar, --explicit one without an init container', async () => {
   const manual = documents((await run(['inject', '--manual', '-'], { input: deployment('web') })).out)[0];
   expect(sidecarOf(manual)).toBeDefined();

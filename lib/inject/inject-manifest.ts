@@ -57,22 +57,24 @@ export function annotateManifest(
   context: ManifestContext = {},
 ): ManifestResult {
   if (isList(object)) return overItems(object, (item) => annotateManifest(item, config, context));
-  const annotated = (reason?: string): InjectReport => ({
+  const told = (outcome: InjectReport['outcome'], ...reasons: string[]): InjectReport => ({
     object: manifestName(object),
-    outcome: reason === undefined ? 'annotated' : 'skipped',
-    reasons: reason === undefined ? [] : [reason],
+    outcome,
+    reasons,
     problems: [],
   });
+  const skipped = (reason: string): InjectReport => told('skipped', reason);
   if (object.apiVersion === 'v1' && object.kind === 'Namespace') {
-    const { metadata } = requested(object, config, { request: 'enabled', ...context });
-    return { object: { ...object, metadata }, reports: [annotated()] };
+    const annotated = requested(object, config, { request: 'enabled', ...context });
+    return { object: annotated, reports: [told(annotated === object ? 'unchanged' : 'annotated')] };
   }
   return overTemplate(object, (template) => {
-    if (hasSidecar(template)) return { template, report: annotated('pod has a sidecar injected already') };
-    if (template.spec?.hostNetwork === true) return { template, report: annotated('hostNetwork is enabled') };
+    if (hasSidecar(template)) return { template, report: skipped('pod has a sidecar injected already') };
+    if (template.spec?.hostNetwork === true) return { template, report: skipped('hostNetwork is enabled') };
     const disabled = injectKeys(config).find((key) => template.metadata?.annotations?.[key] === 'disabled');
-    if (disabled) return { template, report: annotated(`pod has the annotation "${disabled}:disabled"`) };
-    return { template: requested(template, config, { request: 'enabled', ...context }), report: annotated() };
+    if (disabled) return { template, report: skipped(`pod has the annotation "${disabled}:disabled"`) };
+    const annotated = requested(template, config, { request: 'enabled', ...context });
+    return { template: annotated, report: told(annotated === template ? 'unchanged' : 'annotated') };
   });
 }
 

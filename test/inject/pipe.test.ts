@@ -1,11 +1,21 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 
 const tulle = join(import.meta.dirname, '../../bin/tulle');
-const input = readFileSync(join(import.meta.dirname, 'native.input.yaml'), 'utf8');
+/** As `kubectl get deploy -o yaml` prints it. */
+const input = `apiVersion: v1
+kind: List
+items:
+  - apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: web, namespace: shop}
+    spec:
+      template:
+        spec:
+          containers: [{name: web, image: shop/web}]
+`;
 
 it('bin/tulle inject - is a pipe: manifests in, manifests out, the report beside it', () => {
   const { stdout, stderr, status } = spawnSync(tulle, ['inject', '-'], { input, encoding: 'utf8' });

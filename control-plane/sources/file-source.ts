@@ -1,7 +1,8 @@
 import { type FSWatcher, watch as watchFolder } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Kind, type KubernetesObject, objectKey } from './kubernetes-object.ts';
+import type { Kind } from './kinds.ts';
+import { type KubernetesObject, objectKey } from './kubernetes-object.ts';
 import type { ObjectEvent, ObjectSource } from './object-source.ts';
 import { ObjectStore } from './object-store.ts';
 import { type ManifestProblem, parseManifests } from './parse-manifests.ts';
@@ -139,7 +140,8 @@ export class FileSource implements ObjectSource {
     const duplicates = new Set<string>();
     for (const [file, { objects }] of [...this.files].sort(([a], [b]) => (a < b ? -1 : 1))) {
       for (const object of objects) {
-        const key = `${object.kind} ${objectKey(object)}`;
+        const group = object.apiVersion.includes('/') ? `${object.apiVersion.split('/')[0]}/` : '';
+        const key = `${group}${object.kind} ${objectKey(object)}`;
         if (!next.has(key)) next.set(key, object);
         else {
           duplicates.add(`${file} ${key}`);

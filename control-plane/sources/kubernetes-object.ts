@@ -82,18 +82,15 @@ export interface Pod extends KubernetesObject {
   };
 }
 
-/** The kinds that the control plane reads, by name. */
-export interface Kinds {
-  readonly Namespace: Namespace;
-  readonly Service: Service;
-  readonly EndpointSlice: EndpointSlice;
-  readonly Pod: Pod;
+export interface Node extends KubernetesObject {
+  readonly kind: 'Node';
+  readonly spec?: { readonly podCIDRs?: readonly string[] };
+  readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
 }
-export type Kind = keyof Kinds;
 
 /** `namespace/name`, or the name alone for objects of the whole cluster; generators write namespaces on those too. */
 export function objectKey({ kind, metadata }: KubernetesObject): string {
-  return metadata.namespace === undefined || kind === 'Namespace'
+  return metadata.namespace === undefined || kind === 'Namespace' || kind === 'Node'
     ? metadata.name
     : `${metadata.namespace}/${metadata.name}`;
 }

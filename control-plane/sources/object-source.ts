@@ -1,4 +1,4 @@
-import type { Kind, Kinds } from './kubernetes-object.ts';
+import type { Kind, Kinds } from './kinds.ts';
 
 export type ObjectEvent<K extends Kind> =
   | { readonly type: 'added' | 'modified'; readonly object: Kinds[K] }

@@ -11,7 +11,7 @@ const allowed: Record<string, readonly string[]> = {
   proxy: ['api'],
   'control-plane': ['api', 'lib/inject'],
   synth: ['lib'],
-  cli: ['lib', 'api', 'control-plane/sources', 'synth', 'local'],
+  cli: ['lib', 'api', 'control-plane/kubernetes', 'control-plane/sources', 'synth', 'local'],
   local: ['lib/inject', 'control-plane/sources'],
   examples: ['lib'],
 };

@@ -1,0 +1,36 @@
+/** How a patch is read (Kubernetes API conventions, "Patch operations"). */
+export type PatchType = 'merge' | 'json' | 'strategic';
+
+/** One-shot calls to the API server. Every call has a deadline and is tried once; what to do about an error is the caller's. */
+export interface KubernetesApi {
+  /** `path` is that of the resource: `/api/v1/namespaces/tulle/secrets/x`. Rejects with an ApiError. */
+  get<T>(path: string, query?: Readonly<Record<string, string>>): Promise<T>;
+  /** POST of a new object to its collection. */
+  create<T>(path: string, object: unknown): Promise<T>;
+  /** PUT of the whole object; with its `resourceVersion` it fails with 409 when somebody else was faster. */
+  replace<T>(path: string, object: unknown): Promise<T>;
+  patch<T>(path: string, patch: unknown, type: PatchType): Promise<T>;
+  delete(path: string, options?: unknown): Promise<void>;
+}
+
+/** What the API server, or the way to it, answered instead of an object. */
+export class ApiError extends Error {
+  /** HTTP status; 0 when there was no answer. */
+  readonly status: number;
+  /** `reason` of the Status object, such as `NotFound`, `AlreadyExists`, `Conflict`; empty when there is none. */
+  readonly reason: string;
+  /** How long the server asked to wait before the next try. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    status: number,
+    reason: string,
+    message: string,
+    options: { retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.status = status;
+    this.reason = reason;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

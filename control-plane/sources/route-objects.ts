@@ -1,0 +1,83 @@
+import type { KubernetesObject } from './kubernetes-object.ts';
+import type { ObjectRef } from './policy-objects.ts';
+
+/** Routes: of policy.linkerd.io, and of the Gateway API with Services or Servers as parents. */
+
+export interface ParentRef extends ObjectRef {
+  readonly port?: number;
+  readonly sectionName?: string;
+}
+
+export interface BackendRef extends ObjectRef {
+  readonly port?: number;
+  readonly weight?: number;
+  readonly filters?: readonly RouteFilter[];
+}
+
+export interface NamedMatch {
+  readonly type?: 'Exact' | 'RegularExpression';
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface HttpRouteMatch {
+  readonly path?: { readonly type?: 'Exact' | 'PathPrefix' | 'RegularExpression'; readonly value?: string };
+  readonly headers?: readonly NamedMatch[];
+  readonly queryParams?: readonly NamedMatch[];
+  readonly method?: string;
+}
+
+export interface GrpcRouteMatch {
+  readonly method?: {
+    readonly type?: 'Exact' | 'RegularExpression';
+    readonly service?: string;
+    readonly method?: string;
+  };
+  readonly headers?: readonly NamedMatch[];
+}
+
+export interface HeaderModifier {
+  readonly set?: readonly { readonly name: string; readonly value: string }[];
+  readonly add?: readonly { readonly name: string; readonly value: string }[];
+  readonly remove?: readonly string[];
+}
+
+export interface RouteFilter {
+  readonly type: string;
+  readonly requestHeaderModifier?: HeaderModifier;
+  readonly responseHeaderModifier?: HeaderModifier;
+  readonly requestRedirect?: {
+    readonly scheme?: string;
+    readonly hostname?: string;
+    readonly path?: { readonly type: string; readonly replaceFullPath?: string; readonly replacePrefixMatch?: string };
+    readonly port?: number;
+    readonly statusCode?: number;
+  };
+}
+
+export interface RouteRule<Match> {
+  readonly matches?: readonly Match[];
+  readonly filters?: readonly RouteFilter[];
+  readonly backendRefs?: readonly BackendRef[];
+  readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
+}
+
+interface Route<Match> extends KubernetesObject {
+  readonly spec: {
+    readonly parentRefs?: readonly ParentRef[];
+    readonly hostnames?: readonly string[];
+    readonly rules?: readonly RouteRule<Match>[];
+  };
+  readonly status?: {
+    readonly parents?: readonly {
+      readonly parentRef: ParentRef;
+      readonly controllerName: string;
+      readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string }[];
+    }[];
+  };
+}
+
+export type HttpRoute = Route<HttpRouteMatch>;
+export type GrpcRoute = Route<GrpcRouteMatch>;
+/** The same fields in policy.linkerd.io, where the route came from. */
+export type PolicyHttpRoute = Route<HttpRouteMatch>;

@@ -1,6 +1,7 @@
 import { EnvParser } from './env-parser.ts';
 import { logLevels } from './telemetry/log.ts';
 import { IpNetwork, parseIp } from './wire/ip-network.ts';
+import type { CoreLimits } from './workers/cores.ts';
 
 export interface SocketAddress {
   readonly host: string;
@@ -82,6 +83,7 @@ export interface ProxyConfig {
   };
   readonly identity: IdentityConfig | undefined;
   readonly log: { readonly filter: string; readonly format: 'plain' | 'json' };
+  readonly cores: CoreLimits;
   readonly metricsRetainIdleMs: number;
   readonly shutdownGraceMs: number;
 }
@@ -152,6 +154,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     },
     identity: disabled ? undefined : identity(env),
     log: { filter: logFilter(env), format: env.choice('LOG_FORMAT', ['plain', 'json'], 'plain') },
+    cores: cores(env),
     metricsRetainIdleMs: env.durationMs('METRICS_RETAIN_IDLE', 600_000),
     shutdownGraceMs: env.durationMs('SHUTDOWN_GRACE_PERIOD', 120_000),
   };
@@ -173,6 +176,20 @@ function side(
     connectUserTimeoutMs: userTimeoutMs > 0 ? userTimeoutMs : undefined,
     maxInFlight: env.integer(`${name}_MAX_IN_FLIGHT`, 100_000, 1, 10_000_000),
     queueCapacity: env.integer(`${name}_HTTP_QUEUE_CAPACITY`, 10_000, 1, 10_000_000),
+  };
+}
+
+function cores(env: EnvParser): CoreLimits {
+  const maxName = env.text('CORES_MAX') !== undefined ? 'CORES_MAX' : 'CORES';
+  const ratio = env.text('CORES_MAX_RATIO');
+  const maxRatio = ratio === undefined ? undefined : Number(ratio);
+  if (maxRatio !== undefined && !(maxRatio > 0 && maxRatio <= 1)) {
+    env.bad('CORES_MAX_RATIO', ratio, 'must be above 0 and at most 1');
+  }
+  return {
+    max: env.text(maxName) === undefined ? undefined : env.integer(maxName, 1, 1, 1024),
+    min: env.integer('CORES_MIN', 1, 1, 1024),
+    maxRatio,
   };
 }
 

@@ -32,8 +32,21 @@ export interface SidecarOptions {
   log: Log;
   version: string;
   environment: Readonly<Record<string, string | undefined>>;
+  /** Other processes listen on the same addresses. */
+  sharedListeners: boolean;
+  /** Called when `ready` may have changed. */
+  onReadyChanged: () => void;
+  /** What the admin server tells and does beyond this process: that of all workers. */
+  others: OtherWorkers | undefined;
   /** The admin server was asked to shut the proxy down. */
   onShutdownRequested: () => void;
+}
+
+/** The proxy's other processes, as far as the admin server speaks for them. */
+export interface OtherWorkers {
+  readonly ready: boolean;
+  scrape(own: string): Promise<string>;
+  setLogFilter(filter: string): void;
 }
 
 /** The proxy of one workload: its parts, joined. */
@@ -83,6 +96,7 @@ export class Sidecar {
         readToken: () => readFile(identity.tokenFile),
         onCertificate: ({ key, chain }) => {
           this.tls = makeTlsContext({ key, certificateChain: chain, trustAnchors: identity.trustAnchors });
+          options.onReadyChanged();
         },
       });
     }
@@ -155,8 +169,9 @@ export class Sidecar {
     );
     this.admin = new Admin({
       log,
-      ready: () => this.ready,
-      metricsText: () => this.registry.text(),
+      ready: () => this.ready && (options.others?.ready ?? true),
+      metricsText: async () => options.others?.scrape(this.metricsText()) ?? this.metricsText(),
+      setLogFilter: (filter) => options.others?.setLogFilter(filter),
       environment: options.environment,
       shutdownEnabled: config.admin.shutdownEnabled,
       shutdown: options.onShutdownRequested,
@@ -168,17 +183,23 @@ export class Sidecar {
     return this.identity === undefined || this.tls !== undefined;
   }
 
+  metricsText(): string {
+    return this.registry.text();
+  }
+
   /** Listens and asks for a certificate. Throws when an address cannot be listened on. */
   start(): void {
     const { inbound, outbound, admin } = this.options.config;
+    const { sharedListeners } = this.options;
     this.adminListeners = admin.listen.map(({ host, port }) =>
       listen(host, port, (connection) => this.serveAdmin(connection)),
     );
     this.trafficListeners = [
-      ...inbound.listen.map(({ host, port }) => listen(host, port, (connection) => this.inbound.accept(connection))),
-      ...outbound.listen.map(({ host, port }) => listen(host, port, (connection) => this.outbound.accept(connection))),
+      ...inbound.listen.map(({ host, port }) => listen(host, port, (c) => this.inbound.accept(c), sharedListeners)),
+      ...outbound.listen.map(({ host, port }) => listen(host, port, (c) => this.outbound.accept(c), sharedListeners)),
     ];
     this.identity?.start();
+    this.options.onReadyChanged();
     for (const port of inbound.ports) this.policies.port(port);
   }
 

@@ -7,7 +7,9 @@ export interface AdminOptions {
   log: Log;
   /** True once the proxy may take traffic. */
   ready: () => boolean;
-  metricsText: () => string;
+  metricsText: () => Promise<string>;
+  /** The log's filter has changed. */
+  setLogFilter: (filter: string) => void;
   /** What may be shown of the environment. */
   environment: Readonly<Record<string, string | undefined>>;
   shutdownEnabled: boolean;
@@ -39,9 +41,8 @@ export class Admin {
     let length = 0;
     const finish = (): void => {
       const body = Buffer.concat(chunks).toString('utf8');
-      const answer: Answer =
-        length > maxBodyBytes ? { status: 413, body: 'body too large\n' } : this.answer(head, body, fromThisHost);
-      send(stream, head, answer);
+      if (length > maxBodyBytes) send(stream, head, { status: 413, body: 'body too large\n' });
+      else this.answer(head, body, fromThisHost, (answer) => send(stream, head, answer));
     };
     if (end) finish();
     return {
@@ -57,9 +58,18 @@ export class Admin {
     };
   }
 
-  private answer(head: RequestHead, body: string, fromThisHost: boolean): Answer {
+  private answer(head: RequestHead, body: string, fromThisHost: boolean, reply: (answer: Answer) => void): void {
+    if (head.path.split('?', 1)[0] === '/metrics' && isReading(head.method)) {
+      this.options.metricsText().then(
+        (text) => reply({ status: 200, body: text, contentType: 'text/plain; version=0.0.4; charset=utf-8' }),
+        (error: Error) => reply({ status: 500, body: `${error.message}\n` }),
+      );
+    } else reply(this.answerNow(head, body, fromThisHost));
+  }
+
+  private answerNow(head: RequestHead, body: string, fromThisHost: boolean): Answer {
     const { method } = head;
-    const reading = method === 'GET' || method === 'HEAD';
+    const reading = isReading(method);
     const [path, query = ''] = head.path.split('?', 2);
     switch (path) {
       case '/live':
@@ -68,12 +78,7 @@ export class Admin {
         if (!reading) return notAllowed;
         return this.options.ready() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'not ready\n' };
       case '/metrics':
-        if (!reading) return notAllowed;
-        return {
-          status: 200,
-          body: this.options.metricsText(),
-          contentType: 'text/plain; version=0.0.4; charset=utf-8',
-        };
+        return notAllowed;
       case '/proxy-log-level':
         return fromThisHost ? this.logLevel(method, body) : forbidden;
       case '/env.json':
@@ -96,6 +101,7 @@ export class Admin {
     if (method !== 'PUT') return notAllowed;
     try {
       log.filter = body.trim();
+      this.options.setLogFilter(log.filter);
       return { status: 204, body: '' };
     } catch (error) {
       return { status: 400, body: `${(error as Error).message}\n` };
@@ -112,6 +118,8 @@ export class Admin {
     return { status: 200, body: `${JSON.stringify(values, null, 2)}\n`, contentType: 'application/json' };
   }
 }
+
+const isReading = (method: string): boolean => method === 'GET' || method === 'HEAD';
 
 const notAllowed: Answer = { status: 405, body: 'method not allowed\n' };
 const notFound: Answer = { status: 404, body: 'not found\n' };

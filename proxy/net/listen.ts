@@ -1,3 +1,4 @@
+import type { TCPSocketListenOptions } from 'bun';
 import { SocketConnection, socketHandlers } from './socket-connection.ts';
 import { raiseBacklog } from './system-calls.ts';
 
@@ -7,12 +8,22 @@ export interface Listener {
   stop(): void;
 }
 
-/** Accepts connections on `host:port`. `onAccept` must set the connection's handler before it returns. */
-export function listen(host: string, port: number, onAccept: (connection: SocketConnection) => void): Listener {
-  const listener = Bun.listen<SocketConnection>({
+/**
+ * Accepts connections on `host:port`. `onAccept` must set the connection's handler before it returns. With `shared`,
+ * several processes may listen there, and each connection goes to one of them.
+ */
+export function listen(
+  host: string,
+  port: number,
+  onAccept: (connection: SocketConnection) => void,
+  shared = false,
+): Listener {
+  const options: TCPSocketListenOptions<SocketConnection> & { reusePort: boolean } = {
     hostname: host,
     port,
     allowHalfOpen: true,
+    // SO_REUSEPORT; the types do not know it.
+    reusePort: shared,
     data: new SocketConnection(),
     socket: {
       ...socketHandlers,
@@ -22,7 +33,8 @@ export function listen(host: string, port: number, onAccept: (connection: Socket
         onAccept(connection);
       },
     },
-  });
+  };
+  const listener = Bun.listen<SocketConnection>(options);
   // Bun listens with a backlog of 512, whatever it is asked for.
   raiseBacklog((listener as unknown as { fd: number }).fd, 4096);
   return { port: listener.port, stop: () => listener.stop(false) };

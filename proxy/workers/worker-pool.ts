@@ -1,0 +1,144 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Timers } from '../clock.ts';
+import { BackOff } from '../control/back-off.ts';
+import type { Log } from '../telemetry/log.ts';
+import { mergeMetrics } from './merge-metrics.ts';
+import { type FromWorker, type ToWorker, workerArgument } from './messages.ts';
+
+export interface WorkerPoolOptions {
+  /** Workers besides the process that owns the pool. */
+  readonly count: number;
+  /** Program and arguments of this process; `worker` is added. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+interface Worker {
+  readonly index: number;
+  readonly backOff: BackOff;
+  process: ChildProcess | undefined;
+  ready: boolean;
+  /** Who waits for its metrics, by the id of the question. */
+  readonly scrapes: Map<number, (text: string | undefined) => void>;
+}
+
+/** A worker that says nothing in this time is left out of a scrape. */
+const scrapeTimeoutMs = 2000;
+
+/**
+ * The proxy's other processes, one for each further core. All listen on the same addresses, and the kernel spreads
+ * connections over them (SO_REUSEPORT); one that ends is started again.
+ */
+export class WorkerPool {
+  private readonly options: WorkerPoolOptions;
+  private readonly workers: Worker[];
+  private nextScrape = 1;
+  private stopping = false;
+
+  constructor(options: WorkerPoolOptions) {
+    this.options = options;
+    this.workers = Array.from({ length: options.count }, (_, index) => ({
+      index: index + 1,
+      backOff: new BackOff(100, 10_000, 0.5, options.random),
+      process: undefined,
+      ready: false,
+      scrapes: new Map(),
+    }));
+  }
+
+  get ready(): boolean {
+    return this.workers.every(({ ready }) => ready);
+  }
+
+  start(): void {
+    for (const worker of this.workers) this.launch(worker);
+  }
+
+  /** The metrics of all processes as those of one proxy. */
+  async scrape(own: string): Promise<string> {
+    const texts = await Promise.all(this.workers.map((worker) => this.scrapeOne(worker)));
+    return mergeMetrics([own, ...texts.filter((text) => text !== undefined)]);
+  }
+
+  setLogFilter(filter: string): void {
+    for (const worker of this.workers) this.tell(worker, { kind: 'log filter', filter });
+  }
+
+  /** Has all of them finish what is under way, and resolves when they have ended. */
+  async shutdown(): Promise<void> {
+    this.stopping = true;
+    await Promise.all(
+      this.workers.map(
+        ({ process }) =>
+          new Promise<void>((resolve) => {
+            if (process === undefined || process.exitCode !== null || process.signalCode !== null) resolve();
+            else {
+              process.once('exit', () => resolve());
+              process.kill('SIGTERM');
+            }
+          }),
+      ),
+    );
+  }
+
+  private launch(worker: Worker): void {
+    const { command, environment, log } = this.options;
+    const [program, ...args] = command;
+    const child = spawn(program, [...args, workerArgument], {
+      env: environment,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    worker.process = child;
+    const ended = (reason: string): void => {
+      if (worker.process !== child) return;
+      worker.process = undefined;
+      worker.ready = false;
+      for (const answer of worker.scrapes.values()) answer(undefined);
+      worker.scrapes.clear();
+      if (this.stopping) return;
+      const delayMs = worker.backOff.delayMs();
+      log.error('worker ended; it is started again', { worker: worker.index, reason, delayMs: Math.round(delayMs) });
+      this.options.timers.after(delayMs, () => {
+        if (!this.stopping) this.launch(worker);
+      });
+    };
+    child.on('error', (error) => ended(error.message));
+    child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
+    child.on('message', (message: FromWorker) => this.onMessage(worker, message));
+  }
+
+  private onMessage(worker: Worker, message: FromWorker): void {
+    if (message.kind === 'ready') {
+      worker.ready = message.ready;
+      if (message.ready) worker.backOff.reset();
+    } else {
+      worker.scrapes.get(message.id)?.(message.text);
+      worker.scrapes.delete(message.id);
+    }
+  }
+
+  private scrapeOne(worker: Worker): Promise<string | undefined> {
+    if (worker.process === undefined) return Promise.resolve(undefined);
+    const id = this.nextScrape++;
+    const { timers, log } = this.options;
+    return new Promise((resolve) => {
+      const timer = timers.after(scrapeTimeoutMs, () => {
+        worker.scrapes.delete(id);
+        log.warn('a worker did not answer a scrape', { worker: worker.index });
+        resolve(undefined);
+      });
+      worker.scrapes.set(id, (text) => {
+        timers.cancel(timer);
+        resolve(text);
+      });
+      this.tell(worker, { kind: 'scrape', id });
+    });
+  }
+
+  private tell(worker: Worker, message: ToWorker): void {
+    if (worker.process?.connected) worker.process.send(message);
+  }
+}

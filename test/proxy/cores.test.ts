@@ -1,0 +1,95 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { Agent, createServer, get } from 'node:http';
+import { availableParallelism } from 'node:os';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { TestMesh } from './test-mesh.ts';
+
+const cores = [{ name: 'LINKERD2_PROXY_CORES', value: '2' }];
+
+/** Processes that a process has started. */
+function children(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+}
+
+function sockets(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false; // closed since it was listed
+    }
+  }).length;
+}
+
+// A proxy never runs more workers than the host has cores.
+describe.skipIf(availableParallelism() < 2)('a proxy that may use two cores (skipped on a host of one)', () => {
+  let mesh: TestMesh;
+  const agent = new Agent({ keepAlive: true, maxSockets: 60 });
+
+  beforeAll(async () => {
+    mesh = await TestMesh.start([
+      { name: 'client' },
+      {
+        name: 'server',
+        ports: [8080],
+        annotations: { 'config.tulle.dev/proxy-additional-env': JSON.stringify(cores) },
+      },
+    ]);
+    await mesh.serve(
+      'server',
+      8080,
+      createServer((_incoming, response) => response.end('answered')),
+    );
+    await mesh.ready();
+  }, 60_000);
+  afterAll(async () => {
+    agent.destroy();
+    await mesh.stop();
+  });
+
+  /** Straight to the server's sidecar, unmeshed, on a connection of the pool. */
+  const call = () =>
+    new Promise<number | undefined>((resolve, reject) => {
+      get({ host: mesh.ip('server'), port: 4143, agent, headers: { host: 'server' } }, (response) => {
+        response.resume();
+        response.on('end', () => resolve(response.statusCode));
+      }).on('error', reject);
+    });
+  const requests = () => mesh.metric('server', 'request_total', 'direction="inbound"');
+
+  it('spreads connections over two processes and tells the sum of their metrics', async () => {
+    const first = mesh.pid('server', 'tulle-proxy');
+    const [second, ...more] = children(first);
+    expect(more).toEqual([]);
+    const before = [sockets(first), sockets(second)];
+    for (let round = 0; round < 3; round++) {
+      const statuses = await Promise.all(Array.from({ length: 60 }, call));
+      expect(new Set(statuses)).toEqual(new Set([200]));
+    }
+    expect(sockets(first) - before[0]).toBeGreaterThan(10);
+    expect(sockets(second) - before[1]).toBeGreaterThan(10);
+    expect(await requests()).toBe(180);
+    expect(await mesh.metric('server', 'identity_cert_refreshes_total')).toBe(2);
+  });
+
+  it('is not ready while a worker is missing, starts it again, and serves on meanwhile', async () => {
+    const first = mesh.pid('server', 'tulle-proxy');
+    const [second] = children(first);
+    process.kill(second, 'SIGKILL');
+    await vi.waitFor(async () => expect((await mesh.admin('server', '/ready')).status).toBe(503), 3000);
+    agent.destroy();
+    expect(await call()).toBe(200);
+    await vi.waitFor(async () => expect((await mesh.admin('server', '/ready')).status).toBe(200), 10_000);
+    const [next] = children(first);
+    expect(next).not.toBe(second);
+  });
+
+  it('ends with its workers, which finish what is under way', async () => {
+    const first = mesh.pid('server', 'tulle-proxy');
+    const [second] = children(first);
+    process.kill(first, 'SIGTERM');
+    await vi.waitFor(() => expect(existsSync(`/proc/${second}`)).toBe(false), 5000);
+  });
+});

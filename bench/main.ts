@@ -1,7 +1,7 @@
 /**
  * Measures the sidecar side by side with HAProxy, nginx and Envoy on this machine.
  *
- * Usage: npm run bench -- [--rounds 3] [--seconds 4] [--only ID,ID] [--check]
+ * Usage: npm run bench -- [--rounds 3] [--seconds 4] [--only ID,ID|memory] [--check]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Memory, memoryOf } from './measure/processes.ts';
+import { idleVerdicts, measureHeld } from './memory.ts';
 import { startEnvoy } from './peers/envoy.ts';
 import { startHaproxy } from './peers/haproxy.ts';
 import { startNginx } from './peers/nginx.ts';
@@ -52,13 +53,16 @@ const { values } = parseArgs({
 });
 const chosen = scenarios.filter(({ id }) => values.only === undefined || values.only.split(',').includes(id));
 
+const withMemory = values.only === undefined || values.only.split(',').includes('memory');
+
 function versionOf(command: readonly string[], pattern: RegExp): string | undefined {
   const { stdout, stderr, error } = spawnSync(command[0], command.slice(1), { encoding: 'utf8' });
   return error === undefined ? pattern.exec(stdout + stderr)?.[1] : undefined;
 }
 
 function requireTools(): void {
-  if (chosen.length === 0) throw new Error(`--only must name some of ${scenarios.map(({ id }) => id).join(', ')}`);
+  if (chosen.length === 0 && !withMemory)
+    throw new Error(`--only must name some of ${[...scenarios.map(({ id }) => id), 'memory'].join(', ')}`);
   for (const [tool, from] of [
     ['h2load', 'nghttp2-client'],
     ['taskset', 'util-linux'],
@@ -111,9 +115,15 @@ async function measure(peers: readonly Peer[], options: RunOptions): Promise<boo
     `Proxies on core ${proxyCore}, load and upstreams on core ${otherCore}; medians of ${values.rounds} interleaved rounds\n`,
   );
   const memory = (): Map<string, Memory> =>
-    new Map(peers.map((peer) => [peer.name, memoryOf(peer.route('http1-hop').pids)]));
+    new Map(peers.map((peer) => [peer.name, memoryOf(peer.route('http1-hop')?.pids ?? [])]));
   const idle = memory();
   const found: Verdict[] = [];
+  if (withMemory) {
+    found.push(...idleVerdicts(idle.get('Tulle')!));
+    const held = await measureHeld(peers, otherCore);
+    console.log(held.table);
+    found.push(...held.found);
+  }
   for (const scenario of chosen) {
     const rounds: Map<string, Sample>[] = [];
     for (let round = 0; round < Number(values.rounds); round++) rounds.push(await runRound(scenario, peers, options));

@@ -6,11 +6,10 @@ import type { Limit, Scenario } from './scenarios.ts';
 /** All samples of one scenario: one map for each round. */
 export type Rounds = readonly ReadonlyMap<string, Sample>[];
 
+/** Whether a number of the design holds, and what to say of it. */
 export interface Verdict {
-  readonly scenario: string;
-  readonly limit: Limit;
-  readonly ratio: number;
   readonly holds: boolean;
+  readonly text: string;
 }
 
 const subject = 'Tulle';
@@ -25,45 +24,46 @@ export function ratio(rounds: Rounds, peer: string, measure: Limit['measure']): 
 }
 
 const figure = (sample: Sample, measure: Limit['measure']): number | undefined =>
-  measure === 'cpu' ? sample.cpuUs : sample.addedP50Us;
+  measure === 'cpu' ? sample.cpu : sample.addedP50Us;
 
 /** Which limits of a scenario hold; those against peers that were not measured are left out. */
 export function verdicts(scenario: Scenario, rounds: Rounds): Verdict[] {
   return scenario.limits.flatMap((limit) => {
     const found = ratio(rounds, limit.peer, limit.measure);
-    return found === undefined ? [] : [{ scenario: scenario.id, limit, ratio: found, holds: found <= limit.ratio }];
+    if (found === undefined) return [];
+    const { peer, measure, ratio: most } = limit;
+    const text = `${scenario.id}: ${measure} ${found.toFixed(2)} × ${peer}'s (at most ${most})`;
+    return [{ holds: found <= most, text }];
   });
 }
 
-export function formatVerdict({ scenario, limit, ratio: found, holds }: Verdict): string {
-  const { peer, measure, ratio: most } = limit;
-  return `${holds ? 'ok  ' : 'FAIL'} ${scenario}: ${measure} ${found.toFixed(2)} × ${peer}'s (at most ${most})`;
-}
+export const formatVerdict = ({ holds, text }: Verdict): string => `${holds ? 'ok  ' : 'FAIL'} ${text}`;
 
 /** A Markdown table of a scenario: medians, the spread over rounds, and Tulle's ratio to each peer. */
 export function scenarioTable(scenario: Scenario, rounds: Rounds): string {
   const names = [...new Set(rounds.flatMap((samples) => [...samples.keys()]))];
   const rate = scenario.load === 'rate';
+  const flood = scenario.load === 'flood';
+  // A microsecond for each request, a second for each gigabyte: both are figures of one or two digits.
+  const digits = flood ? 2 : 1;
   const header = [
     '',
-    'CPU µs/request',
+    flood ? 'CPU s/GB' : 'CPU µs/request',
     'min-max',
-    rate ? 'added p50 µs' : 'requests/s',
+    rate ? 'added p50 µs' : flood ? 'MB/s' : 'requests/s',
     ...(rate ? ['added p99 µs'] : []),
     'Tulle ÷ it',
   ];
   const rows = names.map((name) => {
     const samples = rounds.flatMap((round) => round.get(name) ?? []);
     const of = (pick: (sample: Sample) => number): number => median(samples.map(pick));
-    const cpus = samples.map(({ cpuUs }) => cpuUs);
+    const cpus = samples.map(({ cpu }) => cpu);
     const times = ratio(rounds, name, 'cpu');
     return [
       name,
-      of(({ cpuUs }) => cpuUs).toFixed(1),
-      `${Math.min(...cpus).toFixed(1)}-${Math.max(...cpus).toFixed(1)}`,
-      rate
-        ? of(({ addedP50Us = 0 }) => addedP50Us).toFixed(0)
-        : of(({ requestsPerSecond }) => requestsPerSecond).toFixed(0),
+      of(({ cpu }) => cpu).toFixed(digits),
+      `${Math.min(...cpus).toFixed(digits)}-${Math.max(...cpus).toFixed(digits)}`,
+      rate ? of(({ addedP50Us = 0 }) => addedP50Us).toFixed(0) : of(({ throughput }) => throughput).toFixed(0),
       ...(rate ? [of(({ addedP99Us = 0 }) => addedP99Us).toFixed(0)] : []),
       name === subject || times === undefined ? '' : times.toFixed(2),
     ];
@@ -99,7 +99,7 @@ export function memoryTable(idle: ReadonlyMap<string, Memory>, loaded: ReadonlyM
   return `### Memory of the outbound proxy\n\n${markdown(header, rows)}`;
 }
 
-function markdown(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function markdown(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const rule = `|---|${header
     .slice(1)

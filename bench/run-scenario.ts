@@ -3,14 +3,15 @@ import { bunProgram, packageRoot } from '../local/package-root.ts';
 import { h2load, type LoadResult } from './load/h2load.ts';
 import { runProgram } from './load/run-program.ts';
 import { cpuMicros } from './measure/processes.ts';
-import { type Peer, upstreamPorts } from './peers/peer.ts';
+import { type Peer, type Route, upstreamPorts } from './peers/peer.ts';
 import { requestsPerSecond, type Scenario } from './scenarios.ts';
 
 /** One measurement of one proxy. */
 export interface Sample {
-  /** CPU time of the proxies for each request. */
-  readonly cpuUs: number;
-  readonly requestsPerSecond: number;
+  /** CPU time of the proxies: microseconds for each request, or of a flood seconds for each gigabyte. */
+  readonly cpu: number;
+  /** Requests in a second, or of a flood megabytes. */
+  readonly throughput: number;
   /** Beyond what the same requests take without a proxy; for constant rates. */
   readonly addedP50Us?: number;
   readonly addedP99Us?: number;
@@ -42,8 +43,10 @@ export async function runRound(
       ? await constantRate(`${options.upstream}:${upstreamPorts.http1}`, scenario, options)
       : undefined;
   for (const peer of peers) {
+    const route = peer.route(scenario.path);
+    if (route === undefined) continue;
     try {
-      samples.set(peer.name, await measurePeer(peer, scenario, direct, options));
+      samples.set(peer.name, await measureRoute(peer, route, scenario, direct, options));
     } catch (error) {
       throw new Error(`${peer.name}, ${scenario.id}: ${(error as Error).message}`);
     }
@@ -51,23 +54,31 @@ export async function runRound(
   return samples;
 }
 
-async function measurePeer(
+async function measureRoute(
   peer: Peer,
+  { target, pids }: Route,
   scenario: Scenario,
   direct: Latency | undefined,
   options: RunOptions,
 ): Promise<Sample> {
-  const { target, pids } = peer.route(scenario.path);
   if (direct !== undefined) {
     const before = cpuMicros(pids);
     const startMs = performance.now();
     const { requests, p50Us, p99Us } = await constantRate(target, scenario, options);
     return {
-      cpuUs: (cpuMicros(pids) - before) / requests,
-      requestsPerSecond: requests / ((performance.now() - startMs) / 1000),
+      cpu: (cpuMicros(pids) - before) / requests,
+      throughput: requests / ((performance.now() - startMs) / 1000),
       addedP50Us: p50Us - direct.p50Us,
       addedP99Us: p99Us - direct.p99Us,
     };
+  }
+  if (scenario.load === 'flood') {
+    // Peers are told by the port where the bytes go; Tulle by CONNECT.
+    const authority = peer.explicit ? authorityOf(scenario) : undefined;
+    await flood(target, authority, options);
+    const before = cpuMicros(pids);
+    const { bytes, seconds } = await flood(target, authority, options);
+    return { cpu: (cpuMicros(pids) - before) / (bytes / 1000), throughput: bytes / 1e6 / seconds };
   }
   const load = scenario.load === 'varied' ? varied : saturated;
   const filling = ({ requests, seconds }: LoadResult): number =>
@@ -79,21 +90,23 @@ async function measurePeer(
   const before = cpuMicros(pids);
   const result = await load(target, scenario, requests, options);
   return {
-    cpuUs: (cpuMicros(pids) - before) / result.requests,
-    requestsPerSecond: result.requests / result.seconds,
+    cpu: (cpuMicros(pids) - before) / result.requests,
+    throughput: result.requests / result.seconds,
   };
 }
 
 /** By which name Tulle finds the upstream; the peers do not look at it. */
-function authority({ path }: Scenario): string {
-  return `${path.endsWith('hop') ? 'upstream' : 'behind'}.bench:${path.startsWith('http1') ? 80 : 90}`;
+export function authorityOf({ path }: Pick<Scenario, 'path'>): string {
+  const port = { http1: 80, grpc: 90, tcp: 70 }[path.split('-')[0] as 'http1' | 'grpc' | 'tcp'];
+  return `${path.endsWith('hop') ? 'upstream' : 'behind'}.bench:${port}`;
 }
 
 function saturated(target: string, scenario: Scenario, requests: number, options: RunOptions): Promise<LoadResult> {
   const grpc = scenario.path.startsWith('grpc');
+  const { bodyBytes } = scenario;
   return h2load({
     target,
-    url: `http://${authority(scenario)}${grpc ? '/bench.Echo/Say' : '/hello'}`,
+    url: `http://${authorityOf(scenario)}${grpc ? '/bench.Echo/Say' : bodyBytes === undefined ? '/hello' : `/bytes/${bodyBytes}`}`,
     grpc,
     connections: scenario.connections,
     streams: scenario.streams,
@@ -104,16 +117,28 @@ function saturated(target: string, scenario: Scenario, requests: number, options
 }
 
 async function varied(target: string, scenario: Scenario, requests: number, { core }: RunOptions): Promise<LoadResult> {
-  const program = join(packageRoot, 'bench/programs/varied-grpc.ts');
-  const [host, port] = target.split(':');
-  const { connections, streams } = scenario;
-  const args = [host, port, authority(scenario), `${connections}`, `${streams}`, `${requests}`];
-  return JSON.parse(await runProgram([bunProgram(process.env['PATH'] ?? ''), program, ...args], core, 90_000));
+  const { connections, streams, path } = scenario;
+  const grpc = path.startsWith('grpc');
+  const args = [authorityOf(scenario), `${connections}`, ...(grpc ? [`${streams}`] : []), `${requests}`];
+  return program(grpc ? 'varied-grpc' : 'varied-http1', target, args, core);
 }
 
 async function constantRate(target: string, scenario: Scenario, { seconds, core }: RunOptions): Promise<Latency> {
-  const program = join(packageRoot, 'bench/programs/open-loop.ts');
-  const [host, port] = target.split(':');
-  const args = [host, port, authority(scenario), `${requestsPerSecond}`, `${seconds}`, `${scenario.connections}`];
-  return JSON.parse(await runProgram([bunProgram(process.env['PATH'] ?? ''), program, ...args], core, 60_000));
+  const args = [authorityOf(scenario), `${requestsPerSecond}`, `${seconds}`, `${scenario.connections}`];
+  return program('open-loop', target, args, core);
+}
+
+function flood(
+  target: string,
+  authority: string | undefined,
+  { seconds, core }: RunOptions,
+): Promise<{ bytes: number; seconds: number }> {
+  return program('flood', target, [`${seconds}`, ...(authority === undefined ? [] : [authority])], core);
+}
+
+/** Runs one of our own load programs and reads the JSON that it prints. */
+async function program<T>(name: string, target: string, args: readonly string[], core: number): Promise<T> {
+  const file = join(packageRoot, `bench/programs/${name}.ts`);
+  const command = [bunProgram(process.env['PATH'] ?? ''), file, ...target.split(':'), ...args];
+  return JSON.parse(await runProgram(command, core, 90_000));
 }

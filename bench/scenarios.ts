@@ -7,112 +7,99 @@ export interface Limit {
   readonly ratio: number;
 }
 
-/** A way of sending requests, and what it must not cost (design: "Numbers to hold"). */
+/** A way of sending, and what it must not cost (design: "Numbers to hold"). */
 export interface Scenario {
   readonly id: string;
   readonly title: string;
   readonly path: Path;
-  /** As fast as they are answered, at a constant rate, or as fast with other paths and a unique header each. */
-  readonly load: 'saturated' | 'rate' | 'varied';
+  /**
+   * `saturated`: as fast as answers come; `rate`: at a constant rate; `varied`: as fast, with other paths and a unique
+   * header each; `flood`: bytes as fast as they are taken.
+   */
+  readonly load: 'saturated' | 'rate' | 'varied' | 'flood';
   readonly connections: number;
   /** Requests at a time on one connection. */
   readonly streams: number;
+  /** Size of each response's body; the upstream's 100 bytes when not set. */
+  readonly bodyBytes?: number;
   readonly limits: readonly Limit[];
 }
 
 const cpu = (peer: Limit['peer'], ratio: number): Limit => ({ peer, measure: 'cpu', ratio });
+const perHop = { hop: 'one hop', chain: 'mTLS chain' } as const;
+type Hops = keyof typeof perHop;
 
 export const requestsPerSecond = 2000;
 
-export const scenarios: readonly Scenario[] = [
-  {
-    id: 'http1-hop',
-    title: 'HTTP/1.1, one hop, 50 connections',
-    path: 'http1-hop',
+function http1(hops: Hops, id: string, title: string, more: Partial<Scenario>): Scenario {
+  return {
+    id: `http1-${hops}${id}`,
+    title: `HTTP/1.1, ${perHop[hops]}, ${title}`,
+    path: `http1-${hops}`,
     load: 'saturated',
-    connections: 50,
-    streams: 1,
-    limits: [cpu('Envoy', 0.6), cpu('HAProxy', 1.4)],
-  },
-  {
-    id: 'http1-chain',
-    title: 'HTTP/1.1, mTLS chain, 50 connections',
-    path: 'http1-chain',
-    load: 'saturated',
-    connections: 50,
-    streams: 1,
-    limits: [cpu('Envoy', 0.35), cpu('HAProxy', 1)],
-  },
-  {
-    id: 'http1-chain-1000',
-    title: 'HTTP/1.1, mTLS chain, 1,000 connections',
-    path: 'http1-chain',
-    load: 'saturated',
-    connections: 1000,
-    streams: 1,
-    limits: [cpu('Envoy', 0.35), cpu('HAProxy', 1)],
-  },
-  {
-    id: 'grpc-hop',
-    title: 'gRPC unary, one hop, 10 connections of 10 streams',
-    path: 'grpc-hop',
-    load: 'saturated',
-    connections: 10,
-    streams: 10,
-    limits: [cpu('Envoy', 0.3)],
-  },
-  {
-    id: 'grpc-chain',
-    title: 'gRPC unary, mTLS chain, 10 connections of 10 streams',
-    path: 'grpc-chain',
-    load: 'saturated',
-    connections: 10,
-    streams: 10,
-    limits: [cpu('Envoy', 0.25)],
-  },
-  {
-    id: 'grpc-hop-varied',
-    title: 'gRPC unary, one hop, another path and a unique header in each request',
-    path: 'grpc-hop',
-    load: 'varied',
-    connections: 10,
-    streams: 10,
-    limits: [cpu('Envoy', 0.4)],
-  },
-  {
-    id: 'grpc-chain-varied',
-    title: 'gRPC unary, mTLS chain, another path and a unique header in each request',
-    path: 'grpc-chain',
-    load: 'varied',
-    connections: 10,
-    streams: 10,
-    limits: [cpu('Envoy', 0.3)],
-  },
-  {
-    id: 'http1-chain-single',
-    title: 'HTTP/1.1, mTLS chain, one request at a time',
-    path: 'http1-chain',
-    load: 'saturated',
-    connections: 1,
-    streams: 1,
-    limits: [cpu('Envoy', 0.5)],
-  },
-  {
-    id: 'http1-hop-rate',
-    title: 'HTTP/1.1, one hop, 2,000 requests/s over 50 connections',
-    path: 'http1-hop',
-    load: 'rate',
     connections: 50,
     streams: 1,
     limits: [],
-  },
-  {
-    id: 'http1-chain-rate',
-    title: 'HTTP/1.1, mTLS chain, 2,000 requests/s over 50 connections',
-    path: 'http1-chain',
-    load: 'rate',
-    connections: 50,
+    ...more,
+  };
+}
+
+function grpc(hops: Hops, id: string, title: string, more: Partial<Scenario>): Scenario {
+  return {
+    id: `grpc-${hops}${id}`,
+    title: `gRPC unary, ${perHop[hops]}, ${title}`,
+    path: `grpc-${hops}`,
+    load: 'saturated',
+    connections: 10,
+    streams: 10,
+    limits: [],
+    ...more,
+  };
+}
+
+function tcp(hops: Hops): Scenario {
+  return {
+    id: `tcp-${hops}`,
+    title: `Opaque TCP, ${perHop[hops]}, one connection at a time`,
+    path: `tcp-${hops}`,
+    load: 'flood',
+    connections: 1,
     streams: 1,
-    limits: [cpu('Envoy', 0.5), { peer: 'HAProxy', measure: 'added p50', ratio: 1 }],
-  },
+    limits: [cpu('Envoy', 1.1)],
+  };
+}
+
+const varied = { load: 'varied' } as const;
+const alone = { connections: 1, streams: 1 } as const;
+const variedTitle = 'another path and a unique header in each request';
+const addedP50: Limit = { peer: 'HAProxy', measure: 'added p50', ratio: 1 };
+
+export const scenarios: readonly Scenario[] = [
+  http1('hop', '', '50 connections', { limits: [cpu('Envoy', 0.6), cpu('HAProxy', 1.4)] }),
+  http1('hop', '-1000', '1,000 connections', { connections: 1000 }),
+  http1('chain', '', '50 connections', { limits: [cpu('Envoy', 0.35), cpu('HAProxy', 1)] }),
+  http1('chain', '-1000', '1,000 connections', {
+    connections: 1000,
+    limits: [cpu('Envoy', 0.35), cpu('HAProxy', 1)],
+  }),
+  http1('hop', '-varied', variedTitle, varied),
+  http1('chain', '-varied', variedTitle, varied),
+  http1('hop', '-10k', 'bodies of 10 KB', { bodyBytes: 10_000 }),
+  http1('chain', '-10k', 'bodies of 10 KB', { bodyBytes: 10_000 }),
+  http1('hop', '-1m', 'bodies of 1 MB', { bodyBytes: 1_000_000, connections: 10 }),
+  http1('chain', '-1m', 'bodies of 1 MB', { bodyBytes: 1_000_000, connections: 10 }),
+  grpc('hop', '', '10 connections of 10 streams', { limits: [cpu('Envoy', 0.3)] }),
+  grpc('chain', '', '10 connections of 10 streams', { limits: [cpu('Envoy', 0.25)] }),
+  grpc('hop', '-varied', variedTitle, { ...varied, limits: [cpu('Envoy', 0.4)] }),
+  grpc('chain', '-varied', variedTitle, { ...varied, limits: [cpu('Envoy', 0.3)] }),
+  grpc('chain', '-100', '100 connections of one stream', { connections: 100, streams: 1 }),
+  grpc('chain', '-single', 'one call at a time', { ...alone, limits: [cpu('Envoy', 0.5)] }),
+  http1('chain', '-single', 'one request at a time', { ...alone, limits: [cpu('Envoy', 0.5)] }),
+  http1('hop', '-rate', '2,000 requests/s over 50 connections', { load: 'rate' }),
+  http1('chain', '-rate', '2,000 requests/s over 50 connections', {
+    load: 'rate',
+    limits: [cpu('Envoy', 0.5), addedP50],
+  }),
+  tcp('hop'),
+  tcp('chain'),
 ];

@@ -65,6 +65,7 @@ export async function startTestbed({ folder, version, proxyCore, otherCore }: Te
     tulle: {
       name: 'Tulle',
       version,
+      explicit: true,
       route: (path) => ({ target: `${pod('client-0').plan.ip}:4140`, pids: path.endsWith('chain') ? chain : [out] }),
       stop: async () => {},
     },
@@ -80,6 +81,8 @@ function pin(pid: number, core: number): void {
 function objects(): object[] {
   const upstream = [bunProgram(process.env['PATH'] ?? ''), join(packageRoot, 'bench/programs/upstream.ts')];
   const podIp = { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } };
+  // Clients are told by the Service, the server's sidecar by the pod.
+  const opaque = { 'config.tulle.dev/opaque-ports': '70,8070' };
   const deployment = (name: string, replicas: number, inject: string, container: object) => ({
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -87,7 +90,7 @@ function objects(): object[] {
     spec: {
       replicas,
       template: {
-        metadata: { labels: { app: name }, annotations: { 'tulle.dev/inject': inject } },
+        metadata: { labels: { app: name }, annotations: { 'tulle.dev/inject': inject, ...opaque } },
         spec: { containers: [{ name, ...container }] },
       },
     },
@@ -95,16 +98,21 @@ function objects(): object[] {
   const service = (name: string) => ({
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { name, namespace: 'bench' },
+    metadata: { name, namespace: 'bench', annotations: opaque },
     spec: {
       selector: { app: name },
       ports: [
         { name: 'http', port: 80, targetPort: 8080 },
         { name: 'grpc', port: 90, targetPort: 8090 },
+        { name: 'tcp', port: 70, targetPort: 8070 },
       ],
     },
   });
-  const serving = { command: upstream, env: [podIp], ports: [{ containerPort: 8080 }, { containerPort: 8090 }] };
+  const serving = {
+    command: upstream,
+    env: [podIp],
+    ports: [8080, 8090, 8070].map((containerPort) => ({ containerPort })),
+  };
   return [
     deployment('upstream', 2, 'disabled', serving),
     deployment('behind', 1, 'enabled', serving),

@@ -57,35 +57,29 @@ export async function startEnvoy(version: string, setting: PeerSetting): Promise
     circuit_breakers: { thresholds: [{ max_connections: 10_000, max_pending_requests: 10_000, max_requests: 10_000 }] },
     ...more,
   });
+  const http = (name: string) => ({
+    name: 'http',
+    typed_config: {
+      ...type('extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
+      stat_prefix: name,
+      codec_type: 'AUTO',
+      route_config: {
+        virtual_hosts: [
+          { name, domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: name, timeout: '0s' } }] },
+        ],
+      },
+      http_filters: [{ name: 'router', typed_config: type('extensions.filters.http.router.v3.Router') }],
+    },
+  });
+  const tcp = (name: string) => ({
+    name: 'tcp',
+    typed_config: { ...type('extensions.filters.network.tcp_proxy.v3.TcpProxy'), stat_prefix: name, cluster: name },
+  });
   const listener = (name: string, port: number, more: object) => ({
     name,
     address: socket(host, port),
     tcp_backlog_size: 4096,
-    filter_chains: [
-      {
-        filters: [
-          {
-            name: 'http',
-            typed_config: {
-              ...type('extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
-              stat_prefix: name,
-              codec_type: 'AUTO',
-              route_config: {
-                virtual_hosts: [
-                  {
-                    name,
-                    domains: ['*'],
-                    routes: [{ match: { prefix: '/' }, route: { cluster: name, timeout: '0s' } }],
-                  },
-                ],
-              },
-              http_filters: [{ name: 'router', typed_config: type('extensions.filters.http.router.v3.Router') }],
-            },
-          },
-        ],
-        ...more,
-      },
-    ],
+    filter_chains: [{ filters: [name.startsWith('tcp') ? tcp(name) : http(name)], ...more }],
   });
   const config = (id: string, adminPort: number, listeners: object[], clusters: object[]) => ({
     admin: { address: socket(host, adminPort) },
@@ -94,6 +88,9 @@ export async function startEnvoy(version: string, setting: PeerSetting): Promise
   });
   const to = (ips: readonly string[], port: number) => ips.map((ip) => [ip, port] as const);
   const secure = { ...http2Upstream, transport_socket: clientTls };
+  // Opaque bytes are no HTTP/2: nothing is negotiated for them.
+  const opaqueTls = structuredClone(clientTls);
+  opaqueTls.typed_config.common_tls_context.alpn_protocols = [];
   const outbound = config(
     'out',
     4901,
@@ -103,6 +100,8 @@ export async function startEnvoy(version: string, setting: PeerSetting): Promise
       cluster('http1-chain', to([host], inboundPorts.http1), secure),
       cluster('grpc-hop', to(upstreams, upstreamPorts.grpc), http2Upstream),
       cluster('grpc-chain', to([host], inboundPorts.grpc), secure),
+      cluster('tcp-hop', to(upstreams, upstreamPorts.tcp), {}),
+      cluster('tcp-chain', to([host], inboundPorts.tcp), { transport_socket: opaqueTls }),
     ],
   );
   const inbound = config(
@@ -112,6 +111,7 @@ export async function startEnvoy(version: string, setting: PeerSetting): Promise
     [
       cluster('http1', to([behind], upstreamPorts.http1), {}),
       cluster('grpc', to([behind], upstreamPorts.grpc), http2Upstream),
+      cluster('tcp', to([behind], upstreamPorts.tcp), {}),
     ],
   );
   const start = async (name: string, id: number, content: object, port: number) => {

@@ -40,6 +40,14 @@ ${both(upstreamPorts.grpc, 'proto h2')}
 listen grpc-chain
   bind ${host}:${ports['grpc-chain']} proto h2
   server in ${host}:${inboundPorts.grpc} ssl alpn h2 ${client}
+listen tcp-hop
+  mode tcp
+  bind ${host}:${ports['tcp-hop']}
+${both(upstreamPorts.tcp, '')}
+listen tcp-chain
+  mode tcp
+  bind ${host}:${ports['tcp-chain']}
+  server in ${host}:${inboundPorts.tcp} ssl ${client}
 `,
   );
   await writeFile(
@@ -51,6 +59,10 @@ listen http1
 listen grpc
   bind ${host}:${inboundPorts.grpc} ${server} alpn h2
   server up ${behind}:${upstreamPorts.grpc} proto h2
+listen tcp
+  mode tcp
+  bind ${host}:${inboundPorts.tcp} ${server}
+  server up ${behind}:${upstreamPorts.tcp}
 `,
   );
   const start = (name: string, file: string, port: number) =>

@@ -5,7 +5,10 @@ import { inboundPorts, type Peer, type PeerSetting, ports, startProxy, upstreamP
 
 const host = '127.78.0.2';
 
-/** nginx, one worker each. It speaks no HTTP/2 to upstreams but gRPC: its chain carries HTTP/1 in TLS. */
+/**
+ * nginx, one worker each. It speaks no HTTP/2 to upstreams but gRPC: its chain carries HTTP/1 in TLS. Opaque TCP is a
+ * module that its package does not bring.
+ */
 export async function startNginx(version: string, setting: PeerSetting): Promise<Peer> {
   const { folder, pki, upstreams, behind } = setting;
   const write = async (side: string, http: string): Promise<string> => {
@@ -68,7 +71,10 @@ http {
   return {
     name: 'nginx',
     version,
-    route: (path) => ({ target: `${host}:${ports[path]}`, pids: path.endsWith('chain') ? workers.flat() : workers[0] }),
+    route: (path) =>
+      path.startsWith('tcp')
+        ? undefined
+        : { target: `${host}:${ports[path]}`, pids: path.endsWith('chain') ? workers.flat() : workers[0] },
     stop: async () => {
       for (const pid of workers.flatMap(([, ...rest]) => rest)) process.kill(pid, 'SIGKILL');
       await Promise.all([outbound.stop(), inbound.stop()]);

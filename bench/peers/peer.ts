@@ -12,7 +12,7 @@ export interface Route {
   readonly pids: readonly number[];
 }
 
-export const paths = ['http1-hop', 'http1-chain', 'grpc-hop', 'grpc-chain'] as const;
+export const paths = ['http1-hop', 'http1-chain', 'grpc-hop', 'grpc-chain', 'tcp-hop', 'tcp-chain'] as const;
 /** A way through a proxy, or through two with mutual TLS between them. */
 export type Path = (typeof paths)[number];
 
@@ -21,7 +21,10 @@ export interface Peer {
   readonly name: string;
   /** `2.6.12` */
   readonly version: string;
-  route(path: Path): Route;
+  /** Applications name their target in the request, or by CONNECT; else the port says it. */
+  readonly explicit?: boolean;
+  /** Undefined for a way that this peer is not set up for. */
+  route(path: Path): Route | undefined;
   stop(): Promise<void>;
 }
 
@@ -37,7 +40,7 @@ export interface PeerSetting {
   readonly core: number;
 }
 
-export const upstreamPorts = { http1: 8080, grpc: 8090 } as const;
+export const upstreamPorts = { http1: 8080, grpc: 8090, tcp: 8070 } as const;
 
 /** Where a peer listens: on an address of its own, on the same ports as all. */
 export const ports: Readonly<Record<Path, number>> = {
@@ -45,9 +48,11 @@ export const ports: Readonly<Record<Path, number>> = {
   'http1-chain': 4181,
   'grpc-hop': 4190,
   'grpc-chain': 4191,
+  'tcp-hop': 4170,
+  'tcp-chain': 4171,
 };
 /** The inbound proxy of a chain. */
-export const inboundPorts = { http1: 5080, grpc: 5090 } as const;
+export const inboundPorts = { http1: 5080, grpc: 5090, tcp: 5070 } as const;
 
 /** Starts a proxy on its core, and waits until it listens. Rejects with its log when it ends before. */
 export async function startProxy(

@@ -1,4 +1,8 @@
-/** What all proxies lead to: HTTP/1.1 on 8080, gRPC (HTTP/2 with prior knowledge) on 8090, answered at once. */
+/**
+ * What all proxies lead to, answered at once: HTTP/1.1 on 8080 (`/bytes/N` with N bytes, all else with 100), gRPC
+ * (HTTP/2 with prior knowledge) on 8090, and on 8070 a sink that takes as many bytes as the eight-byte number before
+ * them says and answers with one.
+ */
 import { OpenConnections } from '../../proxy/accept/open-connections.ts';
 import { serveHttp } from '../../proxy/accept/serve-http.ts';
 import type { HttpVersion } from '../../proxy/exchange/exchange.ts';
@@ -7,6 +11,7 @@ import { EventLoopTurn } from '../../proxy/net/turn.ts';
 import { Field } from '../../proxy/wire/field.ts';
 import { FieldTable } from '../../proxy/wire/field-table.ts';
 import type { RequestListener, ServerStream, StreamHandler } from '../../proxy/wire/stream.ts';
+import type { Connection } from '../../proxy/wire/transport.ts';
 
 const host = process.env['POD_IP'] ?? '127.0.0.1';
 const turn = new EventLoopTurn();
@@ -30,10 +35,25 @@ const grpc = {
 };
 const trailers = [new Field('grpc-status', '0')];
 
-function respond(stream: ServerStream, version: HttpVersion): void {
+const bodies = new Map<string, Uint8Array>();
+
+/** The body that a path asks for, made once. */
+function bodyOf(path: string): Uint8Array {
+  const bytes = /^\/bytes\/(\d{1,8})$/.exec(path)?.[1];
+  if (bytes === undefined) return text;
+  let body = bodies.get(bytes);
+  if (body === undefined) {
+    body = Buffer.alloc(Number(bytes), 'x');
+    bodies.set(bytes, body);
+  }
+  return body;
+}
+
+function respond(stream: ServerStream, version: HttpVersion, path: string): void {
   if (version === 'http1') {
-    stream.sendResponse(plain, false);
-    stream.sendData(text, true);
+    const body = bodyOf(path);
+    stream.sendResponse(body === text ? plain : { ...plain, contentLength: body.length }, false);
+    stream.sendData(body, true);
   } else {
     stream.sendResponse(grpc, false);
     stream.sendData(message, false);
@@ -42,19 +62,41 @@ function respond(stream: ServerStream, version: HttpVersion): void {
 }
 
 function answer(version: HttpVersion): RequestListener {
-  return (stream, _head, end): StreamHandler => {
-    if (end) respond(stream, version);
+  return (stream, { path }, end): StreamHandler => {
+    if (end) respond(stream, version, path);
     return {
       onData: (chunk, last) => {
         stream.credit(chunk.length);
-        if (last) respond(stream, version);
+        if (last) respond(stream, version, path);
       },
-      onTrailers: () => respond(stream, version),
+      onTrailers: () => respond(stream, version, path),
       onSent: () => {},
       onReset: () => {},
     };
   };
 }
+
+function sink(connection: Connection): void {
+  let head = Buffer.alloc(0);
+  let missing = -1;
+  connection.handler = {
+    onBytes(chunk) {
+      let bytes = chunk.length;
+      if (missing < 0) {
+        head = Buffer.concat([head, chunk]);
+        if (head.length < 8) return;
+        missing = Number(head.readBigUInt64LE(0));
+        bytes = head.length - 8;
+      }
+      missing -= bytes;
+      if (missing <= 0) connection.write(Buffer.from('D'));
+    },
+    onDrain() {},
+    onEnd: () => connection.close(),
+    onClose() {},
+  };
+}
+listen(host, 8070, sink);
 
 for (const [port, version] of [
   [8080, 'http1'],

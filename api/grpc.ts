@@ -83,8 +83,9 @@ export class GrpcClient extends Client {
 }
 
 function definition(method: DescMethod): MethodDefinition<unknown, unknown> {
+  // A message for many streams is encoded once by who sends it.
   const encode = (schema: DescMessage) => (message: unknown) =>
-    Buffer.from(toBinary(schema, message as MessageShape<DescMessage>));
+    Buffer.isBuffer(message) ? message : Buffer.from(toBinary(schema, message as MessageShape<DescMessage>));
   const decode = (schema: DescMessage) => (bytes: Buffer) => fromBinary(schema, bytes);
   return {
     path: `/${method.parent.typeName}/${method.name}`,

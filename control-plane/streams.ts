@@ -11,6 +11,7 @@ export class BoundedStream<Message> {
   private readonly call: ServerWritableStream<never, Message>;
   private readonly onOverflow: () => void;
   private ended = false;
+  private allowed = maxQueued;
 
   /** `onClosed` is called once, when the client has gone or was cut off. */
   constructor(call: ServerWritableStream<never, Message>, onOverflow: () => void, onClosed: () => void) {
@@ -28,9 +29,15 @@ export class BoundedStream<Message> {
     call.on('error', closed);
   }
 
+  /** Sends what the client asked for first, in as many messages as that takes; they are not held against it. */
+  begin(messages: readonly Message[]): void {
+    this.allowed = maxQueued + messages.length;
+    for (const message of messages) this.send(message);
+  }
+
   send(message: Message): void {
     if (this.ended) return;
-    if (this.call.writableLength >= maxQueued) {
+    if (this.call.writableLength >= this.allowed) {
       this.ended = true;
       this.onOverflow();
       this.call.destroy(Object.assign(new Error('the client reads too slowly'), { code: status.ABORTED }));

@@ -10,6 +10,8 @@ export interface ClusterConfig {
   readonly inboundPolicy: DefaultInboundPolicy;
   /** CIDRs of the cluster's pods, Services and nodes. */
   readonly clusterNetworks: readonly string[];
+  /** Whether sidecars intercept IPv6: pods that have both kinds of address are then called over IPv6. */
+  readonly ipv6: boolean;
 }
 
 /** Reads `25,587,4000-4100`; names (of ports) are kept. Undefined when an entry is none of these. */

@@ -1,33 +1,48 @@
-import type { EndpointSlice, Namespace, Pod, Service } from '../sources/kubernetes-object.ts';
+import type { EndpointSlice, Namespace, Node, Pod, Service } from '../sources/kubernetes-object.ts';
 import { objectKey } from '../sources/kubernetes-object.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
+import type { Server, ServiceProfile } from '../sources/policy-objects.ts';
 import { canonicalIp } from './canonical-ip.ts';
-
-const serviceNameLabel = 'kubernetes.io/service-name';
+import { Claims } from './claims.ts';
+import { SliceIndex } from './slice-index.ts';
+import { Topics } from './topics.ts';
 
 /** The objects of a source as the control plane looks them up, and who wants to know when they change. */
 export class ClusterIndex {
   readonly namespaces = new Map<string, Namespace>();
+  readonly nodes = new Map<string, Node>();
   readonly services = new Map<string, Service>();
   readonly pods = new Map<string, Pod>();
-  private readonly slicesByService = new Map<string, Map<string, EndpointSlice>>();
-  private readonly serviceByIp = new Map<string, string>();
-  private readonly podByIp = new Map<string, string>();
-  private readonly listeners = new Map<string, Set<() => void>>();
-  private readonly changed = new Set<string>();
+  readonly profiles = new Map<string, ServiceProfile>();
+  private readonly slicesOf = new SliceIndex();
+  private readonly serversByNamespace = new Map<string, readonly Server[]>();
+  private readonly serviceIps = new Claims();
+  private readonly podIps = new Claims();
+  private readonly hostPorts = new Claims();
+  private readonly topics = new Topics();
   private readonly stops: (() => void)[];
-  private notifying = false;
 
   constructor(source: ObjectSource) {
     this.stops = [
       source.watch('Namespace', ({ type, object }) => {
-        if (type === 'deleted') this.namespaces.delete(object.metadata.name);
-        else this.namespaces.set(object.metadata.name, object);
-        this.touch(`namespace ${object.metadata.name}`);
+        update(this.namespaces, type === 'deleted', object.metadata.name, object);
+        this.topics.touch(`namespace ${object.metadata.name}`);
       }),
+      source.watch('Node', ({ type, object }) => {
+        update(this.nodes, type === 'deleted', object.metadata.name, object);
+        this.topics.touch(`node ${object.metadata.name}`);
+      }),
+      source.watch('ServiceProfile', ({ type, object }) => {
+        update(this.profiles, type === 'deleted', objectKey(object), object);
+        this.topics.touch(`profile ${objectKey(object)}`);
+      }),
+      source.watch('Server', ({ type, object }) => this.onServer(type === 'deleted', object)),
       source.watch('Service', ({ type, object }) => this.onService(type === 'deleted', object)),
-      source.watch('EndpointSlice', ({ type, object }) => this.onSlice(type === 'deleted', object)),
       source.watch('Pod', ({ type, object }) => this.onPod(type === 'deleted', object)),
+      source.watch('EndpointSlice', ({ type, object }) => {
+        const changed = type === 'deleted' ? this.slicesOf.delete(object) : this.slicesOf.set(object);
+        for (const service of changed) this.topics.touch(`endpoints ${service}`);
+      }),
     ];
   }
 
@@ -36,121 +51,120 @@ export class ClusterIndex {
   }
 
   /** The slices of a Service, by `namespace/name`. */
-  slices(service: string): EndpointSlice[] {
-    return [...(this.slicesByService.get(service)?.values() ?? [])];
+  slices(service: string): Iterable<EndpointSlice> {
+    return this.slicesOf.of(service);
+  }
+
+  /** The Servers of a namespace; another array when one of them has changed. */
+  servers(namespace: string): readonly Server[] {
+    return this.serversByNamespace.get(namespace) ?? none;
   }
 
   serviceAt(clusterIp: string): Service | undefined {
-    const key = this.serviceByIp.get(clusterIp);
+    const key = this.serviceIps.owner(clusterIp);
     return key === undefined ? undefined : this.services.get(key);
   }
 
+  /** The pod that has an IP of the pod network. */
   podAt(ip: string): Pod | undefined {
-    const key = this.podByIp.get(ip);
+    const key = this.podIps.owner(ip);
     return key === undefined ? undefined : this.pods.get(key);
   }
 
+  /** The pod that takes connections to a port of a node, and the port of its container. */
+  podAtHostPort(ip: string, port: number): { pod: Pod; containerPort: number } | undefined {
+    const key = this.hostPorts.owner(hostPortKey(ip, port));
+    const pod = key === undefined ? undefined : this.pods.get(key);
+    const found = pod && hostPortsOf(pod).find(({ hostPort }) => hostPort === port);
+    return pod && found && { pod, containerPort: found.containerPort };
+  }
+
   /**
-   * Calls `listener` once after each turn in which one of `topics` changed: `namespace x`, `service ns/name` (with its
-   * slices), `pod ns/name`, `ip 10.0.0.1`. Returns what stops it.
+   * Calls `listener` once after each turn in which one of `topics` changed: `namespace x`, `node x`, `pod ns/name`,
+   * `service ns/name`, `endpoints ns/name` (the Service's slices and the pods they name), `profile ns/name`,
+   * `servers ns`, `ip 10.0.0.1` (what Service or pod has it, or takes connections to ports of it). Returns what stops it.
    */
   subscribe(topics: readonly string[], listener: () => void): () => void {
-    for (const topic of topics) {
-      let listeners = this.listeners.get(topic);
-      if (listeners === undefined) {
-        listeners = new Set();
-        this.listeners.set(topic, listeners);
-      }
-      listeners.add(listener);
-    }
-    return () => {
-      for (const topic of topics) {
-        const listeners = this.listeners.get(topic);
-        listeners?.delete(listener);
-        if (listeners?.size === 0) this.listeners.delete(topic);
-      }
-    };
+    return this.topics.subscribe(topics, listener);
+  }
+
+  private onServer(deleted: boolean, server: Server): void {
+    const { namespace = 'default', name } = server.metadata;
+    const others = this.servers(namespace).filter(({ metadata }) => metadata.name !== name);
+    const servers = deleted ? others : [...others, server];
+    if (servers.length === 0) this.serversByNamespace.delete(namespace);
+    else this.serversByNamespace.set(namespace, servers);
+    this.topics.touch(`servers ${namespace}`);
   }
 
   private onService(deleted: boolean, service: Service): void {
     const key = objectKey(service);
-    for (const ip of clusterIps(this.services.get(key))) {
-      if (this.serviceByIp.get(ip) === key) this.serviceByIp.delete(ip);
-      this.touch(`ip ${ip}`);
-    }
-    if (deleted) this.services.delete(key);
-    else {
-      this.services.set(key, service);
-      for (const ip of clusterIps(service)) {
-        this.serviceByIp.set(ip, key);
-        this.touch(`ip ${ip}`);
-      }
-    }
-    this.touch(`service ${key}`);
-  }
-
-  private onSlice(deleted: boolean, slice: EndpointSlice): void {
-    const name = slice.metadata.labels?.[serviceNameLabel];
-    const sliceKey = objectKey(slice);
-    for (const [service, slices] of this.slicesByService) {
-      if (slices.delete(sliceKey)) this.touch(`service ${service}`);
-    }
-    if (deleted || name === undefined) return;
-    const service = `${slice.metadata.namespace}/${name}`;
-    let slices = this.slicesByService.get(service);
-    if (slices === undefined) {
-      slices = new Map();
-      this.slicesByService.set(service, slices);
-    }
-    slices.set(sliceKey, slice);
-    this.touch(`service ${service}`);
+    update(this.services, deleted, key, service);
+    for (const ip of this.serviceIps.set(key, deleted ? [] : clusterIps(service))) this.topics.touch(`ip ${ip}`);
+    this.topics.touch(`service ${key}`);
   }
 
   private onPod(deleted: boolean, pod: Pod): void {
     const key = objectKey(pod);
-    const before = this.pods.get(key);
-    for (const ip of podIps(before)) {
-      if (this.podByIp.get(ip) === key) this.podByIp.delete(ip);
-      this.touch(`ip ${ip}`);
-    }
-    if (deleted) this.pods.delete(key);
-    else {
-      this.pods.set(key, pod);
-      for (const ip of podIps(pod)) {
-        this.podByIp.set(ip, key);
-        this.touch(`ip ${ip}`);
-      }
-    }
-    this.touch(`pod ${key}`);
-  }
-
-  private touch(topic: string): void {
-    if (!this.listeners.has(topic)) return;
-    this.changed.add(topic);
-    if (this.notifying) return;
-    this.notifying = true;
-    setImmediate(() => {
-      this.notifying = false;
-      const listeners = new Set<() => void>();
-      for (const changed of this.changed)
-        for (const listener of this.listeners.get(changed) ?? []) listeners.add(listener);
-      this.changed.clear();
-      for (const listener of listeners) listener();
-    });
+    update(this.pods, deleted, key, pod);
+    const hasAddress = !deleted && !hasEnded(pod);
+    for (const ip of this.podIps.set(key, hasAddress ? podIps(pod) : [])) this.topics.touch(`ip ${ip}`);
+    for (const claim of this.hostPorts.set(key, hasAddress ? hostPortKeys(pod) : []))
+      this.topics.touch(`ip ${claim.slice(0, claim.lastIndexOf(' '))}`);
+    this.topics.touch(`pod ${key}`);
+    for (const service of this.slicesOf.servicesOf(key)) this.topics.touch(`endpoints ${service}`);
   }
 }
 
-function clusterIps(service: Service | undefined): string[] {
-  const { clusterIP, clusterIPs = [] } = service?.spec ?? {};
-  return [...new Set([...(clusterIP === undefined ? [] : [clusterIP]), ...clusterIPs].map(canonicalIp))].filter(
-    (ip) => ip !== '' && ip !== 'None',
-  );
+const none: readonly Server[] = [];
+
+function update<Value>(values: Map<string, Value>, deleted: boolean, key: string, value: Value): void {
+  if (deleted) values.delete(key);
+  else values.set(key, value);
 }
 
-/** Addresses that are the pod's own: those of its node are shared. A pod that has ended has none. */
-function podIps(pod: Pod | undefined): string[] {
-  if (pod === undefined || pod.spec?.hostNetwork || ['Succeeded', 'Failed'].includes(pod.status?.phase ?? ''))
-    return [];
+function clusterIps(service: Service): string[] {
+  const { clusterIP, clusterIPs = [] } = service.spec ?? {};
+  return allIps(clusterIP, clusterIPs).filter((ip) => ip !== '' && ip !== 'None');
+}
+
+/** Addresses that are the pod's own: those of its node are shared. */
+function podIps(pod: Pod): string[] {
   const { podIP, podIPs = [] } = pod.status ?? {};
-  return [...new Set([...(podIP === undefined ? [] : [podIP]), ...podIPs.map(({ ip }) => ip)].map(canonicalIp))];
+  return pod.spec?.hostNetwork
+    ? []
+    : allIps(
+        podIP,
+        podIPs.map(({ ip }) => ip),
+      );
+}
+
+function hasEnded(pod: Pod): boolean {
+  return ['Succeeded', 'Failed'].includes(pod.status?.phase ?? '');
+}
+
+function hostPortKeys(pod: Pod): string[] {
+  const { hostIP, hostIPs = [] } = pod.status ?? {};
+  const ips = allIps(
+    hostIP,
+    hostIPs.map(({ ip }) => ip),
+  );
+  return hostPortsOf(pod).flatMap(({ hostPort }) => ips.map((ip) => hostPortKey(ip, hostPort)));
+}
+
+const hostPortKey = (ip: string, port: number): string => `${ip} ${port}`;
+
+/** On the host's network each port is the node's; the API server says so, manifests need not. */
+function hostPortsOf(pod: Pod): { hostPort: number; containerPort: number }[] {
+  return (pod.spec?.containers ?? [])
+    .flatMap(({ ports = [] }) => ports)
+    .map(({ hostPort, containerPort }) => ({
+      hostPort: hostPort || (pod.spec?.hostNetwork ? containerPort : 0),
+      containerPort,
+    }))
+    .filter(({ hostPort }) => hostPort !== 0);
+}
+
+function allIps(first: string | undefined, all: readonly string[]): string[] {
+  return [...new Set([...(first === undefined ? [] : [first]), ...all].map(canonicalIp))];
 }

@@ -34,8 +34,22 @@ export function isExplicit(pod: Pod): boolean {
 
 /** Where the sidecar takes connections that carry a transport header. */
 export function inboundPort(pod: Pod): number {
-  const port = Number(sidecarEnv(pod, 'LINKERD2_PROXY_INBOUND_LISTEN_ADDR')?.split(':').at(-1));
-  return Number.isInteger(port) && port > 0 ? port : defaultInboundPort;
+  return sidecarPort(pod, 'LINKERD2_PROXY_INBOUND_LISTEN_ADDR') ?? defaultInboundPort;
+}
+
+/** True for a port of the sidecar itself, which takes no transport header. */
+export function isSidecarPort(pod: Pod, port: number): boolean {
+  return ['LINKERD2_PROXY_ADMIN_LISTEN_ADDR', 'LINKERD2_PROXY_CONTROL_LISTEN_ADDR'].some(
+    (name) => sidecarPort(pod, name) === port,
+  );
+}
+
+/** True for a pod that runs and whose readiness probes pass. */
+export function isReady(pod: Pod): boolean {
+  return (
+    pod.status?.phase === 'Running' &&
+    (pod.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false)
+  );
 }
 
 /** True when a port's connections pass by the sidecar. */
@@ -67,7 +81,7 @@ export function podLabels(pod: Pod): Record<string, string> {
   const { labels = {} } = pod.metadata;
   const found: Record<string, string | undefined> = {
     pod: pod.metadata.name,
-    ...(owner === undefined ? {} : { [owner.kind]: owner.name }),
+    ...(owner === undefined ? {} : { [owner.kind === 'job' ? 'k8s_job' : owner.kind]: owner.name }),
     serviceaccount: pod.spec?.serviceAccountName ?? 'default',
     control_plane_ns: labels[controlPlaneNamespaceLabel],
     pod_template_hash: labels['pod-template-hash'],
@@ -77,15 +91,24 @@ export function podLabels(pod: Pod): Record<string, string> {
 
 /** Name of a port among the containers of a pod. */
 export function portName(pod: Pod, port: number): string | undefined {
-  for (const container of pod.spec?.containers ?? []) {
+  for (const container of containersOf(pod)) {
     for (const { containerPort, name } of container.ports ?? []) if (containerPort === port) return name;
   }
   return undefined;
 }
 
+/** All containers; sidecars may stand among the initializing ones. */
+function containersOf(pod: Pod): Container[] {
+  return [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
+}
+
 function sidecarOf(pod: Pod): Container | undefined {
-  const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
-  return containers.find(({ name }) => name === proxyContainer);
+  return containersOf(pod).find(({ name }) => name === proxyContainer);
+}
+
+function sidecarPort(pod: Pod, variable: string): number | undefined {
+  const port = Number(sidecarEnv(pod, variable)?.split(':').at(-1));
+  return Number.isInteger(port) && port > 0 ? port : undefined;
 }
 
 function sidecarEnv(pod: Pod, name: string): string | undefined {

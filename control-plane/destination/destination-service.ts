@@ -1,14 +1,19 @@
-import { toJsonString } from '@bufbuild/protobuf';
-import { status } from '@grpc/grpc-js';
+import { type ServerWritableStream, status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { Counter, Gauge, type Registry } from 'prom-client';
-import { Destination, DestinationProfileSchema } from '../../api/gen/destination_pb.js';
+import type { Registry } from 'prom-client';
+import { Destination } from '../../api/gen/destination_pb.js';
 import { grpcHandlers, type ServiceHandlers } from '../../api/grpc.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../cluster/cluster-index.ts';
+import type { ServiceProfile } from '../sources/policy-objects.ts';
 import { BoundedStream } from '../streams.ts';
-import { profileOf } from './profiles.ts';
+import type { Subscriber } from './audience.ts';
+import { parseContextToken } from './context-token.ts';
+import { DestinationMetrics } from './destination-metrics.ts';
+import { ProfilePublisher } from './profile-publisher.ts';
+import { type ProfileView, profileOf } from './profiles.ts';
 import { Publisher, type ServiceTarget } from './publisher.ts';
+import { profileFields } from './service-profiles.ts';
 import { InvalidTarget, parseTarget, type Target } from './target.ts';
 
 /** The gRPC service of the destination component (linkerd2 controller/api/destination). */
@@ -19,77 +24,21 @@ export function destinationService(
   registry: Registry,
 ): ServiceHandlers<typeof Destination.method> {
   const publishers = new Map<string, Publisher>();
-  const overflows = new Counter({
-    name: 'endpoint_updates_queue_overflow',
-    help: 'Streams ended because their client read too slowly.',
-    registers: [registry],
-  });
-  new Gauge({
-    name: 'endpoints_subscribers',
-    help: 'Open streams of endpoints.',
-    registers: [registry],
-    collect() {
-      this.set([...publishers.values()].reduce((sum, { subscribers }) => sum + subscribers, 0));
-    },
-  });
-  const profileSubscribers = new Gauge({
-    name: 'profile_subscribers',
-    help: 'Open streams of profiles.',
-    registers: [registry],
-  });
-
-  const publisherOf = (target: ServiceTarget): { key: string; publisher: Publisher } => {
-    const key = `${target.hostname ?? ''} ${target.namespace}/${target.name}:${target.port}`;
-    let publisher = publishers.get(key);
-    if (publisher === undefined) {
-      publisher = new Publisher(target, index, config);
-      publishers.set(key, publisher);
-    }
-    return { key, publisher };
-  };
+  const profilePublishers = new Map<string, ProfilePublisher>();
+  const metrics = new DestinationMetrics(
+    registry,
+    () => publishers.values(),
+    () => profilePublishers.values(),
+  );
+  const reported = new WeakSet<ServiceProfile>();
 
   return grpcHandlers(Destination, {
     get(call) {
-      const { path } = call.request;
+      const { path, contextToken } = call.request;
       let release = (): void => {};
       const stream = new BoundedStream(
-        call as never,
-        () => overflows.inc(),
-        () => release(),
-      );
-      const target = parse(path);
-      if (typeof target === 'string') stream.fail(status.INVALID_ARGUMENT, target);
-      else if (target.kind === 'ip') stream.fail(status.INVALID_ARGUMENT, 'IP queries not supported by Get API');
-      else {
-        const service = index.services.get(`${target.namespace}/${target.name}`);
-        if (service === undefined) {
-          stream.fail(status.NOT_FOUND, `Service ${target.name}.${target.namespace} not found`);
-          return;
-        }
-        if (service.spec?.type === 'ExternalName') {
-          stream.fail(status.INVALID_ARGUMENT, `Service ${target.name}.${target.namespace} is an ExternalName`);
-          return;
-        }
-        const { key, publisher } = publisherOf(target);
-        const listener = (update: Parameters<Parameters<Publisher['subscribe']>[0]>[0]): void =>
-          stream.send(update as never);
-        release = () => {
-          publisher.remove(listener);
-          if (publisher.subscribers > 0) return;
-          publisher.close();
-          publishers.delete(key);
-        };
-        publisher.subscribe(listener);
-        log.debug({ path, client: call.getPeer() }, 'endpoints asked for');
-      }
-    },
-
-    getProfile(call) {
-      const { path } = call.request;
-      let release = (): void => {};
-      const stream = new BoundedStream(
-        call as never,
-        () => overflows.inc(),
+        call as unknown as EncodedStream,
+        () => metrics.endpointOverflows.inc({ service: path }),
         () => release(),
       );
       const target = parse(path);
@@ -97,25 +46,113 @@ export function destinationService(
         stream.fail(status.INVALID_ARGUMENT, target);
         return;
       }
-      let sent = '';
-      let unsubscribe = (): void => {};
-      const refresh = (): void => {
-        const { profile, topics } = profileOf(target, index, config);
-        unsubscribe();
-        unsubscribe = index.subscribe(topics, refresh);
-        const text = toJsonString(DestinationProfileSchema, profile);
-        if (text === sent) return;
-        sent = text;
-        stream.send(profile as never);
+      if (target.kind === 'ip') {
+        stream.fail(status.INVALID_ARGUMENT, `IP queries not supported by Get API: host=${target.ip}`);
+        return;
+      }
+      const service = index.services.get(`${target.namespace}/${target.name}`);
+      if (service === undefined) {
+        stream.fail(status.NOT_FOUND, `Service ${target.name}.${target.namespace} not found`);
+        return;
+      }
+      if (isExternalName(target)) {
+        stream.fail(status.INVALID_ARGUMENT, `Invalid authority: ${path}`);
+        return;
+      }
+      const key = targetKey(target);
+      const publisher = publishers.get(key) ?? openPublisher(key, target);
+      let begun = false;
+      const subscriber: Subscriber = {
+        node: parseContextToken(contextToken).node,
+        send(messages) {
+          if (begun) for (const message of messages) stream.send(message);
+          else stream.begin(messages);
+          begun = true;
+        },
       };
-      profileSubscribers.inc();
       release = () => {
-        profileSubscribers.dec();
-        unsubscribe();
+        publisher.remove(subscriber);
+        if (publisher.subscribers > 0) return;
+        publisher.close();
+        publishers.delete(key);
+        metrics.endpointsClosed(publisher);
       };
-      refresh();
+      publisher.subscribe(subscriber);
+      log.debug({ path, client: call.getPeer() }, 'endpoints asked for');
+    },
+
+    getProfile(call) {
+      const { path, contextToken } = call.request;
+      const target = parse(path);
+      let release = (): void => {};
+      const stream = new BoundedStream(
+        call as unknown as EncodedStream,
+        () => metrics.profileOverflows.inc(overflowLabels(target)),
+        () => release(),
+      );
+      if (typeof target === 'string') {
+        stream.fail(status.INVALID_ARGUMENT, target);
+        return;
+      }
+      if (isExternalName(target)) {
+        stream.fail(status.INVALID_ARGUMENT, `Invalid authority: ${path}`);
+        return;
+      }
+      const { namespace } = parseContextToken(contextToken);
+      const key = `${namespace ?? ''} ${targetKey(target)}`;
+      const publisher = profilePublishers.get(key) ?? openProfilePublisher(key, target, namespace);
+      const closeIfUnused = (): void => {
+        if (publisher.listeners.size > 0) return;
+        publisher.close();
+        profilePublishers.delete(key);
+      };
+      const { missing } = publisher.view;
+      if (missing !== undefined) {
+        closeIfUnused();
+        stream.fail(status.NOT_FOUND, missing);
+        return;
+      }
+      const listener = (message: Buffer): void => stream.send(message);
+      release = () => {
+        publisher.listeners.delete(listener);
+        closeIfUnused();
+      };
+      publisher.subscribe(listener);
+      log.debug({ path, client: call.getPeer() }, 'profile asked for');
     },
   });
+
+  function openPublisher(key: string, target: ServiceTarget): Publisher {
+    const publisher: Publisher = new Publisher(target, index, config, () => metrics.endpointsUpdated(publisher));
+    publishers.set(key, publisher);
+    return publisher;
+  }
+
+  function openProfilePublisher(key: string, target: Target, namespace: string | undefined): ProfilePublisher {
+    const publisher = new ProfilePublisher(
+      index,
+      () => profileOf(target, index, config, namespace),
+      (view, told) => {
+        if (told) metrics.profileUpdated(view.profile);
+        report(view);
+      },
+    );
+    profilePublishers.set(key, publisher);
+    return publisher;
+  }
+
+  /** Says once of a ServiceProfile what of it cannot be used. */
+  function report({ source }: ProfileView): void {
+    if (source === undefined || reported.has(source)) return;
+    reported.add(source);
+    const { namespace, name } = source.metadata;
+    for (const problem of profileFields(source).problems)
+      log.warn({ serviceProfile: `${namespace}/${name}`, problem }, 'a part of the ServiceProfile is not used');
+  }
+
+  function isExternalName(target: Target): boolean {
+    return target.kind === 'service' && index.services.get(serviceKey(target))?.spec?.type === 'ExternalName';
+  }
 
   /** The target, or what is wrong with the path. */
   function parse(path: string): Target | string {
@@ -126,4 +163,22 @@ export function destinationService(
       throw error;
     }
   }
+
+  function overflowLabels(target: Target | string): { fqn: string; port: string } {
+    if (typeof target === 'string') return { fqn: '', port: '' };
+    // An address would be a series of its own for each pod.
+    const fqn = target.kind === 'ip' ? '' : `${target.name}.${target.namespace}.svc.${config.clusterDomain}`;
+    return { fqn, port: String(target.port) };
+  }
+}
+
+/** A stream whose messages were encoded already. */
+type EncodedStream = ServerWritableStream<never, Buffer>;
+
+const serviceKey = ({ namespace, name }: ServiceTarget): string => `${namespace}/${name}`;
+
+function targetKey(target: Target): string {
+  return target.kind === 'ip'
+    ? `ip ${target.ip} ${target.port}`
+    : `${target.hostname ?? ''} ${serviceKey(target)}:${target.port}`;
 }

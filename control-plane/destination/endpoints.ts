@@ -1,9 +1,13 @@
+import { isIPv6 } from 'node:net';
+import { canonicalIp } from '../cluster/canonical-ip.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../cluster/cluster-index.ts';
+import { selects } from '../cluster/label-selector.ts';
 import {
   inboundPort,
   isExplicit,
   isMeshed,
+  isSidecarPort,
   podIdentity,
   podLabels,
   portName,
@@ -25,36 +29,93 @@ export interface EndpointRecord {
   readonly transportPort: number | undefined;
 }
 
+/** An endpoint of a Service, with what decides which clients are told of it. */
+export interface ServiceEndpoint {
+  readonly record: EndpointRecord;
+  readonly zone: string | undefined;
+  readonly node: string | undefined;
+  /** Zones whose clients are to use it; empty when its slice gives no hint. */
+  readonly forZones: readonly string[];
+  /** `namespace/name` of its pod. */
+  readonly podKey: string | undefined;
+  /** What it was made from: as long as these are the same, so is the endpoint. */
+  readonly from: { readonly endpoint: SliceEndpoint; readonly pod: Pod | undefined };
+}
+
 const normalWeight = 10_000;
 
-/** The ready endpoints of a Service's port, by `ip:port`; of one pod of it, when `hostname` is given. */
+/**
+ * The ready endpoints of a Service's port, by `ip:port`; of one pod of it, when `hostname` is given. Endpoints of
+ * `reuse` whose objects are the same are not made again.
+ */
 export function serviceEndpoints(
   service: Service,
   port: number,
   hostname: string | undefined,
   index: ClusterIndex,
   config: ClusterConfig,
-): Map<string, EndpointRecord> {
-  const found = new Map<string, EndpointRecord>();
-  const named = service.spec?.ports?.find((candidate) => candidate.port === port);
+  reuse: ReadonlyMap<string, ServiceEndpoint> = new Map(),
+): Map<string, ServiceEndpoint> {
+  const found = new Map<string, ServiceEndpoint>();
+  const named = service.spec?.ports?.find(
+    (candidate) => candidate.port === port && (candidate.protocol ?? 'TCP') === 'TCP',
+  );
   // A headless Service answers on the ports of its pods, declared or not (its DNS names are theirs).
   const headless = service.spec?.clusterIP === 'None';
   if (named === undefined && !headless) return found;
-  const key = `${service.metadata.namespace}/${service.metadata.name}`;
-  for (const slice of index.slices(key)) {
+  for (const slice of index.slices(`${service.metadata.namespace}/${service.metadata.name}`)) {
     if (slice.addressType === 'FQDN') continue;
-    const target = targetPort(slice, named?.name) ?? (headless ? port : undefined);
+    const target = named === undefined ? port : targetPort(slice, named.name);
     if (target === undefined) continue;
     for (const endpoint of slice.endpoints ?? []) {
       if (endpoint.conditions?.ready === false) continue;
       if (hostname !== undefined && endpoint.hostname !== hostname) continue;
-      for (const ip of endpoint.addresses ?? []) {
-        const pod = podOf(endpoint, slice, index);
-        found.set(`${ip}:${target}`, record(ip, target, pod, endpoint.zone, index, config));
+      const podKey = podKeyOf(endpoint, slice);
+      const pod = podKey === undefined ? undefined : index.pods.get(podKey);
+      // Until its pod is known nobody can say whether an endpoint is meshed.
+      if (endpoint.targetRef !== undefined && pod === undefined) continue;
+      for (const address of endpoint.addresses ?? []) {
+        const key = `${address}:${target}`;
+        const known = reuse.get(key);
+        if (known !== undefined && known.from.endpoint === endpoint && known.from.pod === pod) found.set(key, known);
+        else found.set(key, serviceEndpoint(address, target, endpoint, pod, podKey, index, config));
       }
     }
   }
   return found;
+}
+
+function serviceEndpoint(
+  address: string,
+  port: number,
+  endpoint: SliceEndpoint,
+  pod: Pod | undefined,
+  podKey: string | undefined,
+  index: ClusterIndex,
+  config: ClusterConfig,
+): ServiceEndpoint {
+  const ip = canonicalIp(address);
+  return {
+    record: pod === undefined ? bareEndpoint(ip, port) : podEndpoint(pod, ip, port, index, config, endpoint.zone),
+    zone: pod === undefined ? undefined : endpoint.zone,
+    node: pod?.spec?.nodeName ?? endpoint.nodeName,
+    forZones: endpoint.hints?.forZones?.map(({ name }) => name) ?? [],
+    podKey,
+    from: { endpoint, pod },
+  };
+}
+
+/** An address of which nothing more is known. */
+export function bareEndpoint(ip: string, port: number): EndpointRecord {
+  return {
+    ip,
+    port,
+    weight: normalWeight,
+    labels: {},
+    identity: undefined,
+    hint: undefined,
+    transportPort: undefined,
+  };
 }
 
 /** The endpoint that a pod is at one of its ports. */
@@ -64,8 +125,34 @@ export function podEndpoint(
   port: number,
   index: ClusterIndex,
   config: ClusterConfig,
+  zone = '',
 ): EndpointRecord {
-  return record(ip, port, pod, undefined, index, config);
+  const plain = { ...bareEndpoint(ip, port), labels: { ...podLabels(pod), zone } };
+  if (!isMeshed(pod, config) || skipsInbound(pod, port)) return plain;
+  const opaque = isOpaquePort(pod, port, index, config) || isOpaqueByServer(pod, port, index);
+  const transport = (opaque || isExplicit(pod)) && !isSidecarPort(pod, port);
+  return {
+    ...plain,
+    identity: podIdentity(pod, config),
+    hint: opaque ? 'opaque' : 'h2',
+    transportPort: transport ? inboundPort(pod) : undefined,
+  };
+}
+
+/**
+ * The endpoint that a pod is at a port of its node. Only `containerPort` means something to its sidecar, which is not to
+ * be reached at its own port there: no transport header, and nothing meshed when the sidecar intercepts nothing.
+ */
+export function hostPortEndpoint(
+  pod: Pod,
+  address: { readonly ip: string; readonly port: number },
+  containerPort: number,
+  index: ClusterIndex,
+  config: ClusterConfig,
+): EndpointRecord {
+  const inside = podEndpoint(pod, address.ip, containerPort, index, config);
+  const meshed = isExplicit(pod) ? { identity: undefined, hint: undefined } : {};
+  return { ...inside, ...meshed, ...address, transportPort: undefined };
 }
 
 /** Whether a pod's port takes opaque bytes: by its own word, its namespace's, or the default. */
@@ -75,32 +162,32 @@ export function isOpaquePort(pod: Pod, port: number, index: ClusterIndex, config
   return ports.has(port, portName(pod, port));
 }
 
-function record(
-  ip: string,
-  port: number,
-  pod: Pod | undefined,
-  zone: string | undefined,
+/** Whether a Server of its namespace says that a pod's port takes opaque bytes. */
+export function isOpaqueByServer(pod: Pod, port: number, index: ClusterIndex): boolean {
+  return index.servers(pod.metadata.namespace ?? 'default').some(({ spec }) => {
+    if (spec.proxyProtocol !== 'opaque' || spec.podSelector === undefined) return false;
+    if (spec.port !== port && spec.port !== portName(pod, port)) return false;
+    return selects(spec.podSelector, pod.metadata.labels);
+  });
+}
+
+/** The pod of a Service that has a DNS name of its own in it, and its address. */
+export function podByHostname(
+  service: string,
+  hostname: string,
   index: ClusterIndex,
   config: ClusterConfig,
-): EndpointRecord {
-  const labels = { ...(pod === undefined ? {} : podLabels(pod)), ...(zone === undefined ? {} : { zone }) };
-  const plain = {
-    ip,
-    port,
-    weight: normalWeight,
-    labels,
-    identity: undefined,
-    hint: undefined,
-    transportPort: undefined,
-  };
-  if (pod === undefined || !isMeshed(pod, config) || skipsInbound(pod, port)) return plain;
-  const opaque = isOpaquePort(pod, port, index, config);
-  return {
-    ...plain,
-    identity: podIdentity(pod, config),
-    hint: opaque ? 'opaque' : 'h2',
-    transportPort: opaque || isExplicit(pod) ? inboundPort(pod) : undefined,
-  };
+): { pod: Pod; ip: string } | undefined {
+  const found: { pod: Pod; ip: string }[] = [];
+  for (const slice of index.slices(service)) {
+    for (const endpoint of slice.endpoints ?? []) {
+      if (endpoint.hostname !== hostname || endpoint.conditions?.ready === false) continue;
+      const pod = index.pods.get(podKeyOf(endpoint, slice) ?? '');
+      for (const address of pod === undefined ? [] : (endpoint.addresses ?? []))
+        found.push({ pod: pod!, ip: canonicalIp(address) });
+    }
+  }
+  return found.find(({ ip }) => isIPv6(ip) === config.ipv6) ?? found[0];
 }
 
 /** A slice names its ports as the Service does; an unnamed one is the only one. */
@@ -108,8 +195,8 @@ function targetPort(slice: EndpointSlice, name: string | undefined): number | un
   return slice.ports?.find((port) => (port.name ?? '') === (name ?? ''))?.port;
 }
 
-function podOf(endpoint: SliceEndpoint, slice: EndpointSlice, index: ClusterIndex): Pod | undefined {
-  const { targetRef } = endpoint;
-  if (targetRef?.kind !== 'Pod' || targetRef.name === undefined) return undefined;
-  return index.pods.get(`${targetRef.namespace ?? slice.metadata.namespace}/${targetRef.name}`);
+function podKeyOf({ targetRef }: SliceEndpoint, slice: EndpointSlice): string | undefined {
+  return targetRef?.kind === 'Pod' && targetRef.name !== undefined
+    ? `${targetRef.namespace ?? slice.metadata.namespace}/${targetRef.name}`
+    : undefined;
 }

@@ -26,6 +26,7 @@ export const destinationFlags = {
   'default-opaque-ports': { type: 'string' },
   'default-inbound-policy': { type: 'string' },
   'cluster-networks': { type: 'string' },
+  'enable-ipv6': { type: 'string' },
 } as const;
 
 /** Starts the destination component: discovery and policy, both on either address. */
@@ -77,6 +78,7 @@ function clusterConfig(flags: Flags): ClusterConfig {
     opaquePorts,
     inboundPolicy,
     clusterNetworks: flags.list('cluster-networks', defaultClusterNetworks.join(',')),
+    ipv6: flags.text('enable-ipv6', 'false') === 'true',
   };
 }
 

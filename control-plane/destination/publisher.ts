@@ -1,87 +1,154 @@
-import type { Update } from '../../api/gen/destination_pb.js';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../cluster/cluster-index.ts';
-import { type EndpointRecord, serviceEndpoints } from './endpoints.ts';
+import type { Namespace, Service } from '../sources/kubernetes-object.ts';
+import type { Server } from '../sources/policy-objects.ts';
+import { Audience, type Subscriber } from './audience.ts';
+import { type ServiceEndpoint, serviceEndpoints } from './endpoints.ts';
 import type { Target } from './target.ts';
-import { addUpdate, difference, noEndpoints } from './translate.ts';
+import { type Locality, reachable } from './topology.ts';
 
 export type ServiceTarget = Extract<Target, { kind: 'service' }>;
 
-/** Told of the endpoints of one target: all of them first, then changes. */
-export type UpdateListener = (update: Update) => void;
+const zoneLabel = 'topology.kubernetes.io/zone';
+
+/** What the endpoints of a Service depend on besides its slices and their pods. */
+interface Context {
+  readonly service: Service | undefined;
+  readonly namespace: Namespace | undefined;
+  readonly servers: readonly Server[];
+}
 
 /**
- * The endpoints of one Service's port, computed once for all who ask for them: a change costs one computation, and each
- * client only the sending.
+ * The endpoints of one Service's port, computed once for all who ask for them: a change costs one computation, one
+ * message for each zone, and each client only the sending.
  */
 export class Publisher {
-  private readonly target: ServiceTarget;
+  readonly target: ServiceTarget;
   private readonly index: ClusterIndex;
   private readonly config: ClusterConfig;
-  private readonly labels: Readonly<Record<string, string>>;
-  private readonly listeners = new Set<UpdateListener>();
-  private known = new Map<string, EndpointRecord>();
-  private exists = false;
-  private unsubscribe: () => void = () => {};
+  private readonly onUpdate: () => void;
+  private readonly audiences = new Map<string, Audience>();
+  private readonly stopOf = new Map<Subscriber, () => void>();
+  private readonly stop: () => void;
+  private context: Context;
+  private endpoints: ReadonlyMap<string, ServiceEndpoint>;
 
-  constructor(target: ServiceTarget, index: ClusterIndex, config: ClusterConfig) {
+  /** `onUpdate` is called for each change that clients are told. */
+  constructor(target: ServiceTarget, index: ClusterIndex, config: ClusterConfig, onUpdate: () => void = () => {}) {
     this.target = target;
     this.index = index;
     this.config = config;
-    this.labels = { namespace: target.namespace, service: target.name };
-    this.compute();
-    this.resubscribe();
+    this.onUpdate = onUpdate;
+    this.context = this.currentContext();
+    this.endpoints = this.compute();
+    const { namespace, name } = target;
+    const service = `${namespace}/${name}`;
+    this.stop = index.subscribe(
+      [`service ${service}`, `endpoints ${service}`, `namespace ${namespace}`, `servers ${namespace}`],
+      () => this.onChange(),
+    );
   }
 
   get subscribers(): number {
-    return this.listeners.size;
+    return this.stopOf.size;
   }
 
-  /** Calls `listener` at once with what is known, and then with each change. */
-  subscribe(listener: UpdateListener): void {
-    this.listeners.add(listener);
-    listener(this.known.size > 0 ? addUpdate(this.known.values(), this.labels) : noEndpoints(this.exists));
+  get size(): number {
+    return this.endpoints.size;
   }
 
-  remove(listener: UpdateListener): void {
-    this.listeners.delete(listener);
+  get exists(): boolean {
+    return this.context.service !== undefined;
+  }
+
+  /** Tells a client at once what is known, and then each change. */
+  subscribe(subscriber: Subscriber): void {
+    const { node } = subscriber;
+    const stop = node === undefined ? () => {} : this.index.subscribe([`node ${node}`], () => this.place(subscriber));
+    this.stopOf.set(subscriber, stop);
+    this.audienceFor(subscriber).join(subscriber);
+  }
+
+  remove(subscriber: Subscriber): void {
+    this.stopOf.get(subscriber)?.();
+    this.stopOf.delete(subscriber);
+    for (const [key, audience] of this.audiences) {
+      if (audience.subscribers.delete(subscriber) && audience.subscribers.size === 0) this.audiences.delete(key);
+    }
   }
 
   close(): void {
-    this.unsubscribe();
+    this.stop();
   }
 
   private onChange(): void {
-    const before = this.known;
-    const existed = this.exists;
-    this.compute();
-    this.resubscribe();
-    const updates = existed === this.exists ? difference(before, this.known, this.labels) : [this.reborn()];
-    for (const update of updates) for (const listener of [...this.listeners]) listener(update);
+    const wasLocal = this.localOnly;
+    const before = this.context;
+    this.context = this.currentContext();
+    const sameContext =
+      before.service === this.context.service &&
+      before.namespace === this.context.namespace &&
+      before.servers === this.context.servers;
+    this.endpoints = this.compute(sameContext ? this.endpoints : undefined);
+    if (wasLocal !== this.localOnly) {
+      for (const subscriber of [...this.stopOf.keys()]) this.place(subscriber);
+      this.onUpdate();
+      return;
+    }
+    let told = false;
+    for (const audience of [...this.audiences.values()])
+      told = audience.update(this.reachableFrom(audience.from), this.exists) || told;
+    if (told) this.onUpdate();
   }
 
-  private reborn(): Update {
-    return this.known.size > 0 ? addUpdate(this.known.values(), this.labels) : noEndpoints(this.exists);
+  /** Moves a client to the audience that it belongs to now. */
+  private place(subscriber: Subscriber): void {
+    const before = [...this.audiences].find(([, { subscribers }]) => subscribers.has(subscriber));
+    if (before === undefined) return;
+    const [key, audience] = before;
+    const now = this.audienceFor(subscriber);
+    if (now !== audience) now.move(subscriber, audience);
+    if (audience.subscribers.size === 0) this.audiences.delete(key);
   }
 
-  private compute(): void {
-    const { namespace, name, port, hostname } = this.target;
-    const service = this.index.services.get(`${namespace}/${name}`);
-    this.exists = service !== undefined;
-    this.known = service === undefined ? new Map() : serviceEndpoints(service, port, hostname, this.index, this.config);
-  }
-
-  /** Endpoints depend on the Service with its slices, its namespace, and the pods behind them. */
-  private resubscribe(): void {
-    this.unsubscribe();
-    const { namespace, name } = this.target;
-    const pods = this.index
-      .slices(`${namespace}/${name}`)
-      .flatMap((slice) => slice.endpoints ?? [])
-      .flatMap(({ targetRef }) =>
-        targetRef?.name === undefined ? [] : [`pod ${targetRef.namespace ?? namespace}/${targetRef.name}`],
+  private audienceFor({ node }: Subscriber): Audience {
+    const zone = node === undefined ? undefined : this.index.nodes.get(node)?.metadata.labels?.[zoneLabel];
+    // The node matters to few Services: the clients of a zone are told the same by all others.
+    const from: Locality = { zone, node: this.localOnly ? node : undefined };
+    const key = JSON.stringify([this.localOnly, zone, from.node]);
+    let audience = this.audiences.get(key);
+    if (audience === undefined) {
+      audience = new Audience(
+        from,
+        { namespace: this.target.namespace, service: this.target.name },
+        { endpoints: this.reachableFrom(from), exists: this.exists },
       );
-    const topics = [`service ${namespace}/${name}`, `namespace ${namespace}`, ...pods];
-    this.unsubscribe = this.index.subscribe(topics, () => this.onChange());
+      this.audiences.set(key, audience);
+    }
+    return audience;
+  }
+
+  private reachableFrom(from: Locality): ReadonlyMap<string, ServiceEndpoint> {
+    return reachable(this.endpoints, from, this.localOnly, this.config.ipv6);
+  }
+
+  private get localOnly(): boolean {
+    return this.context.service?.spec?.internalTrafficPolicy === 'Local';
+  }
+
+  private currentContext(): Context {
+    const { namespace, name } = this.target;
+    return {
+      service: this.index.services.get(`${namespace}/${name}`),
+      namespace: this.index.namespaces.get(namespace),
+      servers: this.index.servers(namespace),
+    };
+  }
+
+  private compute(reuse?: ReadonlyMap<string, ServiceEndpoint>): ReadonlyMap<string, ServiceEndpoint> {
+    const { service } = this.context;
+    const { port, hostname } = this.target;
+    if (service === undefined || service.spec?.type === 'ExternalName') return new Map();
+    return serviceEndpoints(service, port, hostname, this.index, this.config, reuse);
   }
 }

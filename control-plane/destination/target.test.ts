@@ -14,9 +14,15 @@ it.each([
   expect(parseTarget(path, 'cluster.local')).toEqual(target);
 });
 
-it.each(['web', 'example.com:80', 'web.shop.svc.cluster.local:99999', '.shop.svc.cluster.local', ''])(
-  '%j names nothing that can be looked up',
-  (path) => {
-    expect(() => parseTarget(path, 'cluster.local')).toThrow(InvalidTarget);
-  },
-);
+it.each([
+  'web',
+  'example.com:80',
+  'web.shop.svc.cluster.local:99999',
+  'web.shop.svc.cluster.local:0',
+  '10-0-0-1.shop.pod.cluster.local:80',
+  'a.web-0.web.shop.svc.cluster.local:80',
+  '.shop.svc.cluster.local',
+  '',
+])('%j names nothing that can be looked up', (path) => {
+  expect(() => parseTarget(path, 'cluster.local')).toThrow(InvalidTarget);
+});

@@ -33,6 +33,6 @@ function splitPort(path: string): { host: string; port: number } {
   if (isIP(path) !== 0) return { host: path, port: 80 };
   const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(path);
   const port = Number(match?.[3] ?? 80);
-  if (!match || port > 65_535) throw new InvalidTarget(`Invalid authority: ${path}`);
+  if (!match || port < 1 || port > 65_535) throw new InvalidTarget(`Invalid authority: ${path}`);
   return { host: match[1] ?? match[2], port };
 }

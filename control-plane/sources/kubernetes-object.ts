@@ -25,6 +25,7 @@ export interface Service extends KubernetesObject {
     readonly type?: string;
     readonly clusterIP?: string;
     readonly clusterIPs?: readonly string[];
+    readonly internalTrafficPolicy?: string;
     readonly ports?: readonly ServicePort[];
   };
 }
@@ -49,16 +50,25 @@ export interface SliceEndpoint {
   readonly conditions?: { readonly ready?: boolean };
   readonly hostname?: string;
   readonly zone?: string;
+  readonly nodeName?: string;
+  readonly hints?: { readonly forZones?: readonly { readonly name: string }[] };
   readonly targetRef?: { readonly kind?: string; readonly name?: string; readonly namespace?: string };
 }
 
 export interface Container {
   readonly name: string;
-  readonly ports?: readonly { readonly name?: string; readonly containerPort: number; readonly protocol?: string }[];
+  readonly ports?: readonly ContainerPort[];
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly livenessProbe?: Probe;
   readonly readinessProbe?: Probe;
   readonly startupProbe?: Probe;
+}
+
+export interface ContainerPort {
+  readonly name?: string;
+  readonly containerPort: number;
+  readonly hostPort?: number;
+  readonly protocol?: string;
 }
 
 export interface Probe {
@@ -78,6 +88,8 @@ export interface Pod extends KubernetesObject {
     readonly phase?: string;
     readonly podIP?: string;
     readonly podIPs?: readonly { readonly ip: string }[];
+    readonly hostIP?: string;
+    readonly hostIPs?: readonly { readonly ip: string }[];
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
   };
 }

@@ -1,0 +1,111 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { DestinationProfile } from '../../api/gen/destination_pb.js';
+import type { ProfilePublisher } from './profile-publisher.ts';
+import type { Publisher } from './publisher.ts';
+
+const endpointLabels = ['cluster', 'namespace', 'service', 'port', 'hostname'] as const;
+const profileLabels = ['namespace', 'profile'] as const;
+
+/** The metrics of linkerd2 controller/api/destination; a target's series end with its last client. */
+export class DestinationMetrics {
+  readonly endpointOverflows: Counter<'service'>;
+  readonly profileOverflows: Counter<'fqn' | 'port'>;
+  private readonly endpointUpdates: Counter<(typeof endpointLabels)[number]>;
+  private readonly profileUpdates: Counter<(typeof profileLabels)[number]>;
+
+  constructor(
+    registry: Registry,
+    publishers: () => Iterable<Publisher>,
+    profilePublishers: () => Iterable<ProfilePublisher>,
+  ) {
+    const registers = [registry];
+    const gauge = (name: string, help: string, value: (publisher: Publisher) => number) =>
+      new Gauge({
+        name,
+        help,
+        labelNames: endpointLabels,
+        registers,
+        collect() {
+          this.reset();
+          for (const publisher of publishers()) this.set(labelsOf(publisher), value(publisher));
+        },
+      });
+    gauge('endpoints_subscribers', 'Open streams of the endpoints of a target.', ({ subscribers }) => subscribers);
+    gauge('endpoints_pods', 'Endpoints of a target.', ({ size }) => size);
+    gauge('endpoints_exists', '1 when the Service of a target exists.', ({ exists }) => Number(exists));
+    this.endpointUpdates = new Counter({
+      name: 'endpoints_updates',
+      help: 'Changes of the endpoints of a target that were told.',
+      labelNames: endpointLabels,
+      registers,
+    });
+    new Gauge({
+      name: 'profile_subscribers',
+      help: 'Open streams of the profile of a Service; without labels, of addresses.',
+      labelNames: profileLabels,
+      registers,
+      collect() {
+        this.reset();
+        for (const publisher of profilePublishers())
+          this.inc(profileLabelsOf(publisher.view.profile), publisher.listeners.size);
+      },
+    });
+    new Gauge({
+      name: 'service_subscribers',
+      help: 'Open streams that follow a Service for its profile.',
+      labelNames: ['namespace', 'name'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { view, listeners } of profilePublishers()) {
+          const service = serviceOf(view.profile);
+          if (service !== undefined) this.inc({ namespace: service.namespace, name: service.name }, listeners.size);
+        }
+      },
+    });
+    this.profileUpdates = new Counter({
+      name: 'profile_updates',
+      help: 'Profiles of a Service that were told; without labels, of addresses.',
+      labelNames: profileLabels,
+      registers,
+    });
+    const overflowHelp = 'Streams ended because their client read too slowly.';
+    this.endpointOverflows = new Counter({
+      name: 'endpoint_updates_queue_overflow',
+      help: overflowHelp,
+      labelNames: ['service'],
+      registers,
+    });
+    this.profileOverflows = new Counter({
+      name: 'profile_updates_queue_overflow',
+      help: overflowHelp,
+      labelNames: ['fqn', 'port'],
+      registers,
+    });
+  }
+
+  endpointsUpdated(publisher: Publisher): void {
+    this.endpointUpdates.inc(labelsOf(publisher));
+  }
+
+  endpointsClosed(publisher: Publisher): void {
+    this.endpointUpdates.remove(labelsOf(publisher));
+  }
+
+  profileUpdated(profile: DestinationProfile): void {
+    this.profileUpdates.inc(profileLabelsOf(profile));
+  }
+}
+
+function serviceOf({ parentRef }: DestinationProfile): { namespace: string; name: string } | undefined {
+  return parentRef?.kind.case === 'resource' ? parentRef.kind.value : undefined;
+}
+
+function profileLabelsOf(profile: DestinationProfile): Record<(typeof profileLabels)[number], string> {
+  return { namespace: serviceOf(profile)?.namespace ?? '', profile: profile.fullyQualifiedName };
+}
+
+function labelsOf({ target }: Publisher): Record<(typeof endpointLabels)[number], string> {
+  const { namespace, name, port, hostname = '' } = target;
+  return { cluster: 'local', namespace, service: name, port: String(port), hostname };
+}

@@ -38,9 +38,9 @@ export class BoundedStream<Message> {
   send(message: Message): void {
     if (this.ended) return;
     if (this.call.writableLength >= this.allowed) {
-      this.ended = true;
       this.onOverflow();
-      this.call.destroy(Object.assign(new Error('the client reads too slowly'), { code: status.ABORTED }));
+      // Destroying the stream would tell the client nothing: it would wait for changes for ever.
+      this.fail(status.ABORTED, 'the client reads too slowly');
       return;
     }
     this.call.write(message);

@@ -22,17 +22,11 @@ export class DestinationComponent extends Construct {
         cluster: [
           { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'services'], verbs: watch },
           { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: watch },
-          { apiGroups: ['apps'], resources: ['replicasets'], verbs: watch },
-          { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get'] },
-          { apiGroups: ['batch'], resources: ['jobs'], verbs: watch },
           { apiGroups: ['linkerd.io'], resources: ['serviceprofiles'], verbs: watch },
-          { apiGroups: ['workload.linkerd.io'], resources: ['externalworkloads'], verbs: watch },
           {
             apiGroups: ['policy.linkerd.io'],
             resources: [
               'authorizationpolicies',
-              'egressnetworks',
-              'httplocalratelimitpolicies',
               'httproutes',
               'meshtlsauthentications',
               'networkauthentications',
@@ -41,19 +35,11 @@ export class DestinationComponent extends Construct {
             ],
             verbs: watch,
           },
-          {
-            apiGroups: ['policy.linkerd.io'],
-            resources: ['egressnetworks/status', 'httplocalratelimitpolicies/status', 'httproutes/status'],
-            verbs: ['patch'],
-          },
+          { apiGroups: ['policy.linkerd.io'], resources: ['httproutes/status'], verbs: ['patch'] },
+          { apiGroups: ['gateway.networking.k8s.io'], resources: ['grpcroutes', 'httproutes'], verbs: watch },
           {
             apiGroups: ['gateway.networking.k8s.io'],
-            resources: ['grpcroutes', 'httproutes', 'tcproutes', 'tlsroutes'],
-            verbs: watch,
-          },
-          {
-            apiGroups: ['gateway.networking.k8s.io'],
-            resources: ['grpcroutes/status', 'httproutes/status', 'tcproutes/status', 'tlsroutes/status'],
+            resources: ['grpcroutes/status', 'httproutes/status'],
             verbs: ['patch'],
           },
           {

@@ -10,6 +10,8 @@ const profileLabels = ['namespace', 'profile'] as const;
 export class DestinationMetrics {
   readonly endpointOverflows: Counter<'service'>;
   readonly profileOverflows: Counter<'fqn' | 'port'>;
+  /** Without labels: an address would be a series of its own for each pod. */
+  readonly endpointProfileOverflows: Counter;
   private readonly endpointUpdates: Counter<(typeof endpointLabels)[number]>;
   private readonly profileUpdates: Counter<(typeof profileLabels)[number]>;
 
@@ -80,6 +82,11 @@ export class DestinationMetrics {
       name: 'profile_updates_queue_overflow',
       help: overflowHelp,
       labelNames: ['fqn', 'port'],
+      registers,
+    });
+    this.endpointProfileOverflows = new Counter({
+      name: 'endpoint_profile_updates_queue_overflow',
+      help: overflowHelp,
       registers,
     });
   }

@@ -87,7 +87,7 @@ export function destinationService(
       let release = (): void => {};
       const stream = new BoundedStream(
         call as unknown as EncodedStream,
-        () => metrics.profileOverflows.inc(overflowLabels(target)),
+        () => countOverflow(target),
         () => release(),
       );
       if (typeof target === 'string') {
@@ -164,11 +164,13 @@ export function destinationService(
     }
   }
 
-  function overflowLabels(target: Target | string): { fqn: string; port: string } {
-    if (typeof target === 'string') return { fqn: '', port: '' };
-    // An address would be a series of its own for each pod.
-    const fqn = target.kind === 'ip' ? '' : `${target.name}.${target.namespace}.svc.${config.clusterDomain}`;
-    return { fqn, port: String(target.port) };
+  function countOverflow(target: Target | string): void {
+    if (typeof target === 'string' || target.kind === 'ip' || target.hostname !== undefined)
+      metrics.endpointProfileOverflows.inc();
+    else {
+      const fqn = `${target.name}.${target.namespace}.svc.${config.clusterDomain}`;
+      metrics.profileOverflows.inc({ fqn, port: String(target.port) });
+    }
   }
 }
 

@@ -71,6 +71,9 @@ function clusterConfig(flags: Flags): ClusterConfig {
   const opaquePorts = parsePortSet(opaque);
   if (opaquePorts === undefined)
     throw new FlagError(`--default-opaque-ports (${opaque}) must be ports and ranges such as 25,9200-9300`);
+  const enabled = flags.text('enable-ipv6', 'false');
+  if (!['true', 'false'].includes(enabled)) throw new FlagError(`--enable-ipv6 (${enabled}) must be true or false`);
+  const ipv6 = enabled === 'true';
   return {
     meshNamespace: flags.text('mesh-namespace', 'tulle'),
     trustDomain: flags.text('trust-domain', 'cluster.local'),
@@ -78,7 +81,7 @@ function clusterConfig(flags: Flags): ClusterConfig {
     opaquePorts,
     inboundPolicy,
     clusterNetworks: flags.list('cluster-networks', defaultClusterNetworks.join(',')),
-    ipv6: flags.text('enable-ipv6', 'false') === 'true',
+    ipv6,
   };
 }
 

@@ -36,34 +36,21 @@ const service = (spec: object = {}, annotations = {}) => ({
     ...spec,
   },
 });
-const pod = (ip: string, options: { meshed?: boolean; explicit?: boolean; annotations?: object } = {}) => ({
+const pod = (ip: string, options: { annotations?: object } = {}) => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: {
     name: `web-${ip.at(-1)}`,
     namespace: 'shop',
     annotations: options.annotations ?? {},
-    labels: {
-      'pod-template-hash': 'abc',
-      ...(options.meshed === false
-        ? {}
-        : { 'linkerd.io/control-plane-ns': 'tulle', 'linkerd.io/proxy-deployment': 'web' }),
-    },
+    labels: { 'linkerd.io/control-plane-ns': 'tulle', 'linkerd.io/proxy-deployment': 'web' },
   },
   spec: {
     serviceAccountName: 'web',
     containers: [
       { name: 'web', ports: [{ containerPort: 8080 }], livenessProbe: { httpGet: { path: '/live', port: 8080 } } },
     ],
-    initContainers:
-      options.meshed === false
-        ? []
-        : [
-            {
-              name: 'tulle-proxy',
-              env: options.explicit ? [{ name: 'LINKERD2_PROXY_EXPLICIT_MODE', value: 'true' }] : [],
-            },
-          ],
+    initContainers: [{ name: 'tulle-proxy' }],
   },
   status: { podIP: ip, phase: 'Running' },
 });

@@ -36,6 +36,7 @@ export interface ServiceEndpoint {
   readonly node: string | undefined;
   /** Zones whose clients are to use it; empty when its slice gives no hint. */
   readonly forZones: readonly string[];
+  readonly ipv6: boolean;
   /** `namespace/name` of its pod. */
   readonly podKey: string | undefined;
   /** What it was made from: as long as these are the same, so is the endpoint. */
@@ -100,6 +101,7 @@ function serviceEndpoint(
     zone: pod === undefined ? undefined : endpoint.zone,
     node: pod?.spec?.nodeName ?? endpoint.nodeName,
     forZones: endpoint.hints?.forZones?.map(({ name }) => name) ?? [],
+    ipv6: isIPv6(ip),
     podKey,
     from: { endpoint, pod },
   };

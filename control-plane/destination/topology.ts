@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import type { ServiceEndpoint } from './endpoints.ts';
 
 /** Where a client is, as far as that decides which endpoints it is told. */
@@ -40,18 +39,17 @@ function ofZone(endpoints: Endpoints, zone: string | undefined): Endpoints {
 }
 
 function ofFamily(endpoints: Endpoints, ipv6: boolean): Endpoints {
-  const pods = new Set<string>();
+  const reachedByIpv6 = new Set<string>();
   let unwanted = false;
-  for (const { podKey, record } of endpoints.values()) {
-    if (podKey === undefined) continue;
-    const isV6 = isIPv6(record.ip);
-    if (isV6) pods.add(podKey);
-    if (isV6 !== ipv6) unwanted = true;
+  for (const endpoint of endpoints.values()) {
+    if (endpoint.podKey === undefined) continue;
+    if (endpoint.ipv6) reachedByIpv6.add(endpoint.podKey);
+    if (endpoint.ipv6 !== ipv6) unwanted = true;
   }
   if (!unwanted) return endpoints;
-  return select(endpoints, ({ podKey, record }) => {
-    if (podKey === undefined) return true;
-    return ipv6 ? isIPv6(record.ip) || !pods.has(podKey) : !isIPv6(record.ip);
+  return select(endpoints, (endpoint) => {
+    if (endpoint.podKey === undefined) return true;
+    return ipv6 ? endpoint.ipv6 || !reachedByIpv6.has(endpoint.podKey) : !endpoint.ipv6;
   });
 }
 

@@ -3,7 +3,7 @@ import { OpenConnections } from './accept/open-connections.ts';
 import { serveHttp } from './accept/serve-http.ts';
 import { Admin } from './admin/admin.ts';
 import type { Clock } from './clock.ts';
-import type { ProxyConfig, SocketAddress } from './config.ts';
+import type { ControlAddress, ProxyConfig, SocketAddress } from './config.ts';
 import { ControlClient, type ControlTls } from './control/control-client.ts';
 import { IdentityClient } from './identity/identity-client.ts';
 import { Inbound, type TerminateTls } from './inbound/inbound.ts';
@@ -80,12 +80,21 @@ export class Sidecar {
       key: this.identity?.current?.key,
       certificateChain: this.identity?.current?.chain,
     });
-    this.destinationControl = new ControlClient(config.destination.address, material);
-    this.policyControl = config.policy.address && new ControlClient(config.policy.address, material);
+    const control = (address: ControlAddress, from = material): ControlClient =>
+      new ControlClient({
+        address,
+        material: from,
+        turn: this.turn,
+        fields: this.fields,
+        timers: clock,
+        random: clock.random,
+      });
+    this.destinationControl = control(config.destination.address);
+    this.policyControl = config.policy.address && control(config.policy.address);
     if (config.identity !== undefined) {
       const { identity } = config;
       const anchorsOnly = { trustAnchors: identity.trustAnchors, key: undefined, certificateChain: undefined };
-      this.identityControl = new ControlClient(identity.address, () => anchorsOnly);
+      this.identityControl = control(identity.address, () => anchorsOnly);
       this.identity = new IdentityClient({
         config: identity,
         control: this.identityControl,
@@ -105,7 +114,7 @@ export class Sidecar {
     this.policies = new PolicyStore({
       clock,
       log,
-      client: policyControl && (() => policyControl.client()),
+      channel: policyControl && (() => policyControl.channel()),
       workload: config.policy.workload,
       defaultPolicy: config.inbound.defaultPolicy,
       clusterNetworks: config.policy.clusterNetworks,
@@ -118,7 +127,7 @@ export class Sidecar {
     this.destinations = new Destinations({
       clock,
       log,
-      client: () => this.destinationControl.client(),
+      channel: () => this.destinationControl.channel(),
       context: config.destination.context,
       namespace: config.destination.namespace,
       serviceSuffix: config.destination.serviceSuffix,

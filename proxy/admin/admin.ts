@@ -1,4 +1,3 @@
-import { gzipSync } from 'node:zlib';
 import type { Log } from '../telemetry/log.ts';
 import { Field, fieldValue } from '../wire/field.ts';
 import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
@@ -41,8 +40,8 @@ export class Admin {
     let length = 0;
     const finish = (): void => {
       const body = Buffer.concat(chunks).toString('utf8');
-      if (length > maxBodyBytes) send(stream, head, { status: 413, body: 'body too large\n' });
-      else this.answer(head, body, fromThisHost, (answer) => send(stream, head, answer));
+      if (length > maxBodyBytes) void send(stream, head, { status: 413, body: 'body too large\n' });
+      else this.answer(head, body, fromThisHost, (answer) => void send(stream, head, answer));
     };
     if (end) finish();
     return {
@@ -125,10 +124,12 @@ const notAllowed: Answer = { status: 405, body: 'method not allowed\n' };
 const notFound: Answer = { status: 404, body: 'not found\n' };
 const forbidden: Answer = { status: 403, body: 'only from this host\n' };
 
-function send(stream: ServerStream, head: RequestHead, answer: Answer): void {
+async function send(stream: ServerStream, head: RequestHead, answer: Answer): Promise<void> {
   const fields = [new Field('content-type', answer.contentType ?? 'text/plain; charset=utf-8')];
   let body: Uint8Array = Buffer.from(answer.body, 'utf8');
   if (body.length > 1024 && /\bgzip\b/.test(fieldValue(head.fields, 'accept-encoding') ?? '')) {
+    // Loaded by the first scrape that asks for it: most sidecars are never asked, and it costs them memory.
+    const { gzipSync } = await import('node:zlib');
     body = gzipSync(body);
     fields.push(new Field('content-encoding', 'gzip'));
   }

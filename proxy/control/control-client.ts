@@ -1,7 +1,12 @@
-import { connectivityState, credentials } from '@grpc/grpc-js';
-import { GrpcClient } from '../../api/grpc.ts';
+import type { Timers } from '../clock.ts';
 import type { ControlAddress } from '../config.ts';
+import { connect } from '../net/connect.ts';
+import { resolve } from '../net/resolve.ts';
+import { makeTlsContext, type TlsContext } from '../net/tls.ts';
+import type { FieldTable } from '../wire/field-table.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
+import type { Connection, Turn } from '../wire/transport.ts';
+import { GrpcChannel } from './grpc/grpc-channel.ts';
 
 /** PEM material for the connection to a component; without a key it is TLS without a client certificate. */
 export interface ControlTls {
@@ -10,67 +15,82 @@ export interface ControlTls {
   readonly certificateChain: string | undefined;
 }
 
+export interface ControlClientOptions {
+  address: ControlAddress;
+  /** Asked for whenever a call is made. */
+  material: () => ControlTls;
+  turn: Turn;
+  fields: FieldTable;
+  timers: Timers;
+  random: () => number;
+}
+
+const connectTimeoutMs = 3000;
+const userTimeoutMs = 10_000;
+
 /**
  * The connection to one component of the control plane. A renewed certificate is used by a new connection; calls under
  * way stay on the old one, which closes when they have ended.
  */
 export class ControlClient {
-  private readonly address: ControlAddress;
-  private readonly material: () => ControlTls;
-  private current: { client: GrpcClient; key: string | undefined; chain: string | undefined } | undefined = undefined;
+  private readonly options: ControlClientOptions;
+  private current: { channel: GrpcChannel; key: string | undefined; chain: string | undefined } | undefined = undefined;
 
-  /** `material` is asked for whenever a connection is made. */
-  constructor(address: ControlAddress, material: () => ControlTls) {
-    this.address = address;
-    this.material = material;
+  constructor(options: ControlClientOptions) {
+    this.options = options;
   }
 
-  client(): GrpcClient {
-    const tls = this.material();
+  channel(): GrpcChannel {
+    const tls = this.options.material();
     const { current } = this;
     if (current !== undefined && current.key === tls.key && current.chain === tls.certificateChain)
-      return current.client;
-    current?.client.close();
-    const client = this.connect(tls);
-    this.current = { client, key: tls.key, chain: tls.certificateChain };
-    return client;
-  }
-
-  get connected(): boolean {
-    return this.current?.client.getChannel().getConnectivityState(false) === connectivityState.READY;
+      return current.channel;
+    current?.channel.drain();
+    const channel = this.open(tls);
+    this.current = { channel, key: tls.key, chain: tls.certificateChain };
+    return channel;
   }
 
   close(): void {
-    this.current?.client.close();
+    this.current?.channel.close();
     this.current = undefined;
   }
 
-  private connect(tls: ControlTls): GrpcClient {
-    const { serverName } = this.address;
-    const target = formatHostPort(this.address.host, this.address.port);
-    const options = {
-      // A frozen server is noticed within 13 s.
-      'grpc.keepalive_time_ms': 10_000,
-      'grpc.keepalive_timeout_ms': 3000,
-      'grpc.keepalive_permit_without_calls': 1,
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 5000,
-      'grpc.max_receive_message_length': 32 * 1024 * 1024,
-      // The application's http_proxy and grpc_proxy lead here: the proxy must not follow them.
-      'grpc.enable_http_proxy': 0,
-      // Each component's connection is its own: a shared one would keep an old certificate.
-      'grpc.use_local_subchannel_pool': 1,
-    };
-    if (serverName === undefined) return new GrpcClient(target, credentials.createInsecure(), options);
-    const secure = credentials.createSsl(
-      Buffer.from(tls.trustAnchors),
-      tls.key === undefined ? null : Buffer.from(tls.key),
-      tls.certificateChain === undefined ? null : Buffer.from(tls.certificateChain),
-    );
-    return new GrpcClient(target, secure, {
-      ...options,
-      'grpc.ssl_target_name_override': serverName,
-      'grpc.default_authority': serverName,
+  private open(material: ControlTls): GrpcChannel {
+    const { address, turn, fields, timers } = this.options;
+    const { serverName } = address;
+    const context = serverName === undefined ? undefined : makeTlsContext(material);
+    return new GrpcChannel({
+      authority: serverName ?? formatHostPort(address.host, address.port),
+      scheme: serverName === undefined ? 'http' : 'https',
+      turn,
+      fields,
+      timers,
+      connect: (onConnected, onFailed) => this.connect(context, onConnected, onFailed),
     });
+  }
+
+  /** Components have several replicas behind one name: each connection goes to one of them by chance. */
+  private connect(
+    context: TlsContext | undefined,
+    onConnected: (connection: Connection) => void,
+    onFailed: (detail: string) => void,
+  ): void {
+    const { host, port, serverName } = this.options.address;
+    resolve(host).then(
+      (addresses) => {
+        const address = addresses[Math.floor(this.options.random() * addresses.length)];
+        const tls =
+          context === undefined || serverName === undefined
+            ? {}
+            : { tls: { context, serverName, identity: serverName, alpn: ['h2'] } };
+        connect(
+          { host: address, port, timeoutMs: connectTimeoutMs, userTimeoutMs, ...tls },
+          onConnected,
+          (_failure, detail) => onFailed(`${formatHostPort(address, port)}: ${detail}`),
+        );
+      },
+      (error: Error) => onFailed(`${host} cannot be resolved: ${error.message}`),
+    );
   }
 }

@@ -1,11 +1,11 @@
 import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
-import { type ServiceError, status } from '@grpc/grpc-js';
-import type { GrpcClient } from '../../api/grpc.ts';
 import type { TimerHandle, Timers } from '../clock.ts';
 import { BackOff } from './back-off.ts';
+import type { GrpcChannel } from './grpc/grpc-channel.ts';
+import { Status } from './grpc/status.ts';
 
 export interface WatchOptions<Input extends DescMessage, Output extends DescMessage> {
-  client: () => GrpcClient;
+  channel: () => GrpcChannel;
   method: DescMethod & { methodKind: 'server_streaming'; input: Input; output: Output };
   request: MessageShape<Input>;
   timers: Timers;
@@ -18,7 +18,7 @@ export interface WatchOptions<Input extends DescMessage, Output extends DescMess
 }
 
 /** Answers that will not change by asking again soon. */
-const refusals = new Set<number>([status.NOT_FOUND, status.INVALID_ARGUMENT, status.UNIMPLEMENTED]);
+const refusals = new Set<number>([Status.notFound, Status.invalidArgument, Status.unimplemented]);
 
 /** A server stream that is opened again whenever it ends, until it is closed. */
 export class Watch<Input extends DescMessage, Output extends DescMessage> {
@@ -44,23 +44,18 @@ export class Watch<Input extends DescMessage, Output extends DescMessage> {
 
   private open(): void {
     this.timer = undefined;
-    const { client, method, request } = this.options;
-    const call = client().stream(method, request);
-    this.cancel = () => call.cancel();
-    let over = false;
-    const ended = (code: number, detail: string): void => {
-      if (over) return;
-      over = true;
-      if (!this.closed) this.reopen(code, detail);
-    };
-    call.on('data', (message: MessageShape<Output>) => {
-      if (this.closed) return;
-      this.backOff.reset();
-      this.refusedBackOff.reset();
-      this.options.onMessage(message);
+    const { channel, method, request } = this.options;
+    this.cancel = channel().stream(method, request, {
+      onMessage: (message) => {
+        if (this.closed) return;
+        this.backOff.reset();
+        this.refusedBackOff.reset();
+        this.options.onMessage(message);
+      },
+      onEnd: (code, detail) => {
+        if (!this.closed) this.reopen(code, detail);
+      },
     });
-    call.on('error', (error: ServiceError) => ended(error.code, error.details));
-    call.on('end', () => ended(status.OK, 'the stream ended'));
   }
 
   private reopen(code: number, detail: string): void {

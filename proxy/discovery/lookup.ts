@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { Destination, type DestinationProfile, GetDestinationSchema } from '../../api/gen/destination_pb.js';
-import type { GrpcClient } from '../../api/grpc.ts';
 import type { Clock } from '../clock.ts';
+import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { Watch } from '../control/watch.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { EndpointInfo } from '../upstream/endpoint.ts';
@@ -11,7 +11,7 @@ import { EndpointSet, endpointInfo } from './endpoint-set.ts';
 
 export interface LookupOptions {
   clock: Clock;
-  client: () => GrpcClient;
+  channel: () => GrpcChannel;
   /** The context token: where this proxy stands. */
   context: string;
   log: Log;
@@ -100,9 +100,9 @@ export class Lookup {
   }
 
   private common(path: string) {
-    const { client, clock, context } = this.options;
+    const { channel, clock, context } = this.options;
     const request = create(GetDestinationSchema, { path, contextToken: context });
-    return { client, timers: clock, random: clock.random, request };
+    return { channel, timers: clock, random: clock.random, request };
   }
 
   private refused(detail: string): void {

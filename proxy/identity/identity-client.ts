@@ -1,8 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { Metadata } from '@grpc/grpc-js';
-import { CertifyRequestSchema, type CertifyResponse, Identity } from '../../api/gen/identity_pb.js';
+import { CertifyRequestSchema, Identity } from '../../api/gen/identity_pb.js';
 import type { TimerHandle, Timers } from '../clock.ts';
 import type { IdentityConfig } from '../config.ts';
 import { BackOff } from '../control/back-off.ts';
@@ -91,16 +90,7 @@ export class IdentityClient {
       token,
       certificateSigningRequest: this.request,
     });
-    const response = await new Promise<CertifyResponse>((resolve, reject) => {
-      control
-        .client()
-        .unary(
-          Identity.method.certify,
-          request,
-          { metadata: new Metadata(), deadlineMs: nowMs() + certifyTimeoutMs },
-          (error, value) => (value === undefined ? reject(error ?? new Error('no response')) : resolve(value)),
-        );
-    });
+    const response = await control.channel().unary(Identity.method.certify, request, certifyTimeoutMs);
     const { leafCertificate, intermediateCertificates, validUntil } = response;
     checkLeaf(leafCertificate, intermediateCertificates, config.trustAnchors, config.localName, nowMs());
     if (validUntil === undefined) throw new Error('the response does not say how long the certificate is valid');

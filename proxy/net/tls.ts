@@ -4,9 +4,10 @@ import { type BunSocket, SocketConnection, socketHandlers } from './socket-conne
 
 /** What a TLS context is made of, all PEM. */
 export interface TlsMaterial {
-  key: string;
+  /** Without key and chain, the context is for a client that shows no certificate. */
+  key: string | undefined;
   /** Leaf first, then intermediates. */
-  certificateChain: string;
+  certificateChain: string | undefined;
   trustAnchors: string;
 }
 
@@ -22,8 +23,7 @@ const ciphers = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY
 /** Throws when key, certificate and anchors are not valid PEM or do not belong together. */
 export function makeTlsContext(material: TlsMaterial): TlsContext {
   const common = {
-    key: material.key,
-    cert: material.certificateChain,
+    ...(material.key === undefined ? {} : { key: material.key, cert: material.certificateChain }),
     ca: material.trustAnchors,
     minVersion: 'TLSv1.3',
     ciphers,

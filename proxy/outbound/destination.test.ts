@@ -27,7 +27,7 @@ beforeEach(() => {
     { kind: 'other', host: 'api.example.com', given: 'api.example.com', port: 80 },
     {
       clock,
-      client: () => {
+      channel: () => {
         throw new Error('nothing is to be looked up');
       },
       context: '',

@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { InboundServerPolicies, PortSpecSchema } from '../../api/gen/inbound_pb.js';
-import type { GrpcClient } from '../../api/grpc.ts';
 import type { Clock } from '../clock.ts';
 import type { DefaultPolicy } from '../config.ts';
+import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { Watch } from '../control/watch.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { IpNetwork } from '../wire/ip-network.ts';
@@ -14,7 +14,7 @@ export interface PolicyStoreOptions {
   clock: Clock;
   log: Log;
   /** Undefined when no policy component is configured: defaults only. */
-  client: (() => GrpcClient) | undefined;
+  channel: (() => GrpcChannel) | undefined;
   workload: string;
   defaultPolicy: DefaultPolicy;
   clusterNetworks: readonly IpNetwork[];
@@ -84,10 +84,10 @@ export class PolicyStore {
   }
 
   private watch(port: number, policy: PortPolicy): void {
-    const { client, clock, log, workload, detectTimeoutMs } = this.options;
-    if (client === undefined) return;
+    const { channel, clock, log, workload, detectTimeoutMs } = this.options;
+    if (channel === undefined) return;
     const watch = new Watch({
-      client,
+      channel,
       method: InboundServerPolicies.method.watchPort,
       request: create(PortSpecSchema, { workload, port }),
       timers: clock,

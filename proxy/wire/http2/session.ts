@@ -217,6 +217,14 @@ export abstract class Http2Session implements TransportHandler, Flushable {
     this.closeIfDone();
   }
 
+  /** Asks the peer for a sign of life. */
+  ping(): void {
+    if (this.closed) return;
+    writeFrame(this.out, FrameType.ping, 0, 0, 8);
+    this.out.bytes.fill(0x6b, this.out.length - 8, this.out.length);
+    this.turn.schedule(this);
+  }
+
   close(): void {
     if (!this.closed) this.transport.close();
   }

@@ -1,0 +1,109 @@
+import { type Field, fieldValue } from '../../wire/field.ts';
+import { ErrorCode, type ResponseHandler, type ResponseHead, type Stream } from '../../wire/stream.ts';
+import { FramingError, MessageReader } from './message-reader.ts';
+import { Status, statusOfHttp, statusOfReset } from './status.ts';
+
+/** What is told of a call: messages, then its end exactly once. */
+export interface CallHandler {
+  onMessage(message: Uint8Array): void;
+  /** `code` is a gRPC status; 0 when the server ended the call by itself. */
+  onEnd(code: number, detail: string): void;
+}
+
+/** Endpoints of a large service come in one message. */
+const maxMessageBytes = 32 * 1024 * 1024;
+
+/** A call as its response comes. */
+export class GrpcCall implements ResponseHandler {
+  private readonly handler: CallHandler;
+  private readonly reader: MessageReader;
+  private stream: Stream | undefined = undefined;
+  private over = false;
+
+  constructor(handler: CallHandler) {
+    this.handler = handler;
+    this.reader = new MessageReader(maxMessageBytes, (message) => {
+      if (!this.over) handler.onMessage(message);
+    });
+  }
+
+  /** The request has been sent on `stream`. */
+  started(stream: Stream): void {
+    if (this.over) stream.reset(ErrorCode.cancel, 'call cancelled');
+    else this.stream = stream;
+  }
+
+  /** Ends the call without telling its handler. */
+  cancel(): void {
+    if (this.over) return;
+    this.over = true;
+    this.stream?.reset(ErrorCode.cancel, 'call cancelled');
+  }
+
+  /** Ends the call from this side: it could not be sent, or took too long. */
+  fail(code: number, detail: string): void {
+    if (this.over) return;
+    this.over = true;
+    this.stream?.reset(ErrorCode.cancel, detail);
+    this.handler.onEnd(code, detail);
+  }
+
+  onInformational(): void {}
+
+  onResponse(head: ResponseHead, end: boolean): void {
+    const trailersOnly = fieldValue(head.fields, 'grpc-status') !== undefined;
+    if (end || trailersOnly) this.ended(head.fields, head.status);
+    else if (head.status !== 200) this.fail(statusOfHttp(head.status), `HTTP status ${head.status}`);
+    else if (!fieldValue(head.fields, 'content-type')?.startsWith('application/grpc')) {
+      this.fail(Status.unknown, 'the response is not gRPC');
+    }
+  }
+
+  onData(chunk: Uint8Array, end: boolean): void {
+    if (this.over) return;
+    try {
+      this.reader.push(chunk);
+      this.stream?.credit(chunk.length);
+    } catch (error) {
+      if (!(error instanceof FramingError)) throw error;
+      this.fail(Status.internal, error.message);
+    }
+    if (end) this.fail(Status.internal, 'the response ended without a status');
+  }
+
+  onTrailers(fields: Field[]): void {
+    this.ended(fields, 200);
+  }
+
+  onSent(): void {}
+
+  onReset(code: ErrorCode, reason: string): void {
+    if (this.over) return;
+    this.over = true;
+    const lost = reason === 'connection closed';
+    this.handler.onEnd(lost ? Status.unavailable : statusOfReset(code), reason);
+  }
+
+  private ended(fields: readonly Field[], httpStatus: number): void {
+    if (this.over) return;
+    this.over = true;
+    const text = fieldValue(fields, 'grpc-status');
+    if (text === undefined) {
+      this.handler.onEnd(statusOfHttp(httpStatus), `HTTP status ${httpStatus} without a gRPC status`);
+      return;
+    }
+    const code = /^\d{1,3}$/.test(text) ? Number(text) : Status.unknown;
+    if (code === Status.ok && !this.reader.complete) {
+      this.handler.onEnd(Status.internal, 'the response ended inside a message');
+    } else this.handler.onEnd(code, statusMessage(fieldValue(fields, 'grpc-message') ?? ''));
+  }
+}
+
+/** `grpc-message` is percent-encoded UTF-8; what is not is shown as it came. */
+function statusMessage(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,23 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+
+/** The resolver's own timeout is not kept by every runtime. */
+const timeoutMs = 5000;
+
+/** Addresses of a host, at least one. A name that ends with a dot is not completed with search domains. */
+export async function resolve(host: string): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return [host];
+  // Not every resolver of a container knows the root's form of it.
+  if (host === 'localhost.') return resolve('localhost');
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    const found = await Promise.race([lookup(host, { all: true }), tooLong]);
+    if (found.length === 0) throw new Error('there is no address');
+    return found.map(({ address }) => address);
+  } finally {
+    clearTimeout(timer);
+  }
+}

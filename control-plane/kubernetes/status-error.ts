@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http';
+import { ApiError } from './api.ts';
+
+/** The fields that are read of a `Status`, which the API server answers instead of an object. */
+export interface Status {
+  readonly kind?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly code?: number;
+  readonly details?: { readonly retryAfterSeconds?: number };
+}
+
+/** An answer that is an error. `title` says what was asked. */
+export function statusError(title: string, { statusCode = 0, headers }: IncomingMessage, body: string): ApiError {
+  let status: Status = {};
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed === 'object' && parsed !== null) status = parsed;
+  } catch {
+    // A proxy on the way, or the server before it is ready, answers in plain text.
+    status = { message: body.trim().slice(0, 500) };
+  }
+  const header = Number(headers['retry-after']);
+  return fromStatus(title, { ...status, code: statusCode }, header > 0 ? header : undefined);
+}
+
+/** A Status as an error; those of a watch come in its stream instead of an answer. */
+export function fromStatus(title: string, status: Status, retryAfterSeconds?: number): ApiError {
+  const { code = 0, reason = '', message = '' } = status;
+  const seconds = retryAfterSeconds ?? status.details?.retryAfterSeconds;
+  return new ApiError(code, reason, `${title}: ${[code, reason, message].filter(Boolean).join(' ')}`, {
+    retryAfterMs: seconds === undefined ? undefined : seconds * 1000,
+  });
+}
+
+/** Reads a body as text. Rejects when it is longer than `maxBytes` or breaks off. */
+export function readBody(response: IncomingMessage, maxBytes: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    response.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      chunks.push(chunk);
+      if (bytes > maxBytes) response.destroy(new Error(`the answer has more than ${maxBytes} bytes`));
+    });
+    response.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    response.on('error', reject);
+    response.on('close', () => reject(new Error('the connection closed in the middle of the answer')));
+  });
+}

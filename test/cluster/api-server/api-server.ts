@@ -113,7 +113,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
     ca: authority.cert,
     folder,
     client,
-    kubectl: (args, input) => run(join(bin, 'kubectl'), [`--kubeconfig=${kubeconfig}`, ...args], input),
+    kubectl: (args, input) => run(join(bin, 'kubectl'), [`--kubeconfig=${kubeconfig}`, ...args], folder, input),
     kubeconfigFor,
     async token(namespace, serviceAccount) {
       const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
@@ -276,12 +276,13 @@ async function freePorts(count: number): Promise<number[]> {
   );
 }
 
-function run(program: string, args: readonly string[], input?: string): Promise<string> {
+/** `home` is where kubectl keeps its cache. */
+function run(program: string, args: readonly string[], home: string, input?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(
       program,
       args,
-      { timeout: 60_000, maxBuffer: 64 * 1024 * 1024, env: { PATH: process.env['PATH'], NO_PROXY: '*' } },
+      { timeout: 60_000, maxBuffer: 64 * 1024 * 1024, env: { PATH: process.env['PATH'], HOME: home, NO_PROXY: '*' } },
       (error, stdout, stderr) =>
         error ? reject(new Error(`${args.join(' ')}: ${stderr || error.message}`)) : resolve(stdout),
     );

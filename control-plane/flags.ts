@@ -15,6 +15,11 @@ export class Flags {
     return value;
   }
 
+  /** Undefined when the flag is not given. */
+  optional(name: string): string | undefined {
+    return this.values[name] === undefined ? undefined : this.text(name);
+  }
+
   /** `HOST:PORT`. */
   address(name: string, fallback: string): { host: string; port: number } {
     const text = this.text(name, fallback);

@@ -11,8 +11,7 @@ import { defaultInboundPolicies, isDefaultInboundPolicy } from '../cluster/inbou
 import { type Component, startComponent } from '../component.ts';
 import { FlagError, type Flags } from '../flags.ts';
 import { policyServices } from '../policy/policy-services.ts';
-import { FileSource } from '../sources/file-source.ts';
-import type { ObjectSource } from '../sources/object-source.ts';
+import { openSource } from '../sources/open-source.ts';
 import { destinationService } from './destination-service.ts';
 
 export const destinationFlags = {
@@ -20,6 +19,7 @@ export const destinationFlags = {
   'policy-addr': { type: 'string' },
   'admin-addr': { type: 'string' },
   source: { type: 'string' },
+  kubeconfig: { type: 'string' },
   'trust-domain': { type: 'string' },
   'cluster-domain': { type: 'string' },
   'mesh-namespace': { type: 'string' },
@@ -33,7 +33,13 @@ export const destinationFlags = {
 export async function startDestination(flags: Flags, log: Logger): Promise<Component> {
   const registry = new Registry();
   const config = clusterConfig(flags);
-  const source = openSource(flags.list('source', ''), log);
+  const source = await openSource({
+    names: flags.list('source', ''),
+    kubeconfig: flags.optional('kubeconfig'),
+    log,
+    registry,
+    env: process.env,
+  });
   const index = new ClusterIndex(source);
   let synced = false;
   void source.synced.then(() => {
@@ -83,14 +89,4 @@ function clusterConfig(flags: Flags): ClusterConfig {
     clusterNetworks: flags.list('cluster-networks', defaultClusterNetworks.join(',')),
     ipv6,
   };
-}
-
-/** Opens `file:FOLDER` sources; several folders make one. */
-function openSource(names: readonly string[], log: Logger): ObjectSource {
-  const folders = names.map((name) => {
-    if (!name.startsWith('file:')) throw new FlagError(`--source (${name}) must be file:FOLDER`);
-    return name.slice('file:'.length);
-  });
-  if (folders.length === 0) throw new FlagError('--source must name at least one source, such as file:dist');
-  return new FileSource({ folders, onProblem: (problem) => log.warn(problem, 'manifest not read') });
 }

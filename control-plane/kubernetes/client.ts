@@ -82,6 +82,13 @@ export class KubernetesClient implements KubernetesApi {
     });
   }
 
+  /** Idle connections are not used again: the way to the server may have died without a word. */
+  dropIdle(): void {
+    for (const sockets of Object.values(this.agent?.freeSockets ?? {})) {
+      for (const socket of [...(sockets ?? [])]) socket.destroy();
+    }
+  }
+
   close(): void {
     this.agent?.destroy();
     this.agent = undefined;
@@ -105,7 +112,10 @@ export class KubernetesClient implements KubernetesApi {
   private async within<T>(work: (deadline: AbortSignal) => Promise<T>): Promise<T> {
     const { timeoutMs } = this.options;
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(() => {
+      deadline.abort(new Error(`no answer within ${timeoutMs} ms`));
+      this.dropIdle();
+    }, timeoutMs);
     try {
       return await work(deadline.signal);
     } finally {
@@ -172,9 +182,7 @@ export class KubernetesClient implements KubernetesApi {
     const known = this.agentCredentials;
     if (this.agent !== undefined && known?.ca === ca && known?.cert === cert && known?.key === key) return this.agent;
     // Calls under way keep the old connections until they end.
-    const old = this.agent;
-    if (old !== undefined)
-      for (const sockets of Object.values(old.freeSockets)) sockets?.forEach((s) => void s.destroy());
+    this.dropIdle();
     const pool = {
       keepAlive: true,
       timeout: idleConnectionMs,

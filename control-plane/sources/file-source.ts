@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Kind } from './kinds.ts';
 import { type KubernetesObject, objectKey } from './kubernetes-object.ts';
 import type { ObjectEvent, ObjectSource } from './object-source.ts';
-import { ObjectStore } from './object-store.ts';
+import { type HandlerFailure, ObjectStore, throwHandlerFailure } from './object-store.ts';
 import { type ManifestProblem, parseManifests } from './parse-manifests.ts';
 
 export interface FileSourceOptions {
@@ -14,6 +14,8 @@ export interface FileSourceOptions {
   onProblem: (problem: ManifestProblem) => void;
   /** How often the folders are looked at besides the system's own notices. Default 500 ms. */
   rescanMs?: number;
+  /** Told of handlers that throw. Default: the process ends with the error. */
+  onHandlerFailure?: (failure: HandlerFailure) => void;
 }
 
 interface KnownFile {
@@ -32,7 +34,7 @@ const maxFileBytes = 16 * 1024 * 1024;
 export class FileSource implements ObjectSource {
   readonly synced: Promise<void>;
   private readonly options: FileSourceOptions;
-  private readonly store = new ObjectStore();
+  private readonly store: ObjectStore;
   private readonly files = new Map<string, KnownFile>();
   private readonly watchers: FSWatcher[] = [];
   private readonly timer: NodeJS.Timeout;
@@ -45,6 +47,7 @@ export class FileSource implements ObjectSource {
 
   constructor(options: FileSourceOptions) {
     this.options = options;
+    this.store = new ObjectStore(options.onHandlerFailure ?? throwHandlerFailure);
     this.synced = this.rescan();
     this.timer = setInterval(() => void this.rescan(), options.rescanMs ?? 500);
     this.timer.unref();

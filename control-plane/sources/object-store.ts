@@ -3,19 +3,36 @@ import { type Kind, type Kinds, kindOf } from './kinds.ts';
 import { type KubernetesObject, objectKey } from './kubernetes-object.ts';
 import type { ObjectEvent } from './object-source.ts';
 
-/** Objects by kind and key, and who is told when they change. What sources are built on. */
+/** A handler that threw on a change, and on the change of what. */
+export interface HandlerFailure {
+  readonly kind: Kind;
+  /** The object's key. */
+  readonly name: string;
+  readonly error: Error;
+}
+
+/**
+ * Objects by kind and key, and who is told when they change. What sources are built on. A handler that throws keeps
+ * neither the others nor the store from going on.
+ */
 export class ObjectStore {
+  private readonly onHandlerFailure: (failure: HandlerFailure) => void;
   private readonly kinds = new Map<Kind, Map<string, KubernetesObject>>();
   private readonly handlers = new Map<Kind, Set<(event: ObjectEvent<Kind>) => void>>();
 
+  constructor(onHandlerFailure: (failure: HandlerFailure) => void) {
+    this.onHandlerFailure = onHandlerFailure;
+  }
+
   watch<K extends Kind>(kind: K, handler: (event: ObjectEvent<K>) => void): () => void {
-    for (const object of this.kinds.get(kind)?.values() ?? []) handler({ type: 'added', object: object as Kinds[K] });
+    const added = handler as (event: ObjectEvent<Kind>) => void;
+    for (const object of this.kinds.get(kind)?.values() ?? [])
+      this.tellOne(added, kind, { type: 'added', object: object as Kinds[K] });
     let handlers = this.handlers.get(kind);
     if (handlers === undefined) {
       handlers = new Set();
       this.handlers.set(kind, handlers);
     }
-    const added = handler as (event: ObjectEvent<Kind>) => void;
     handlers.add(added);
     return () => handlers.delete(added);
   }
@@ -38,14 +55,42 @@ export class ObjectStore {
 
   delete(object: KubernetesObject): void {
     const kind = kindOf(object);
-    const objects = kind && this.kinds.get(kind);
-    const known = objects?.get(objectKey(object));
-    if (kind === undefined || known === undefined) return;
-    objects?.delete(objectKey(object));
+    if (kind !== undefined) this.remove(kind, objectKey(object));
+  }
+
+  /** Deletes the objects of a kind that are not among `keys`. */
+  retain(kind: Kind, keys: ReadonlySet<string>): void {
+    for (const key of this.kinds.get(kind)?.keys() ?? []) if (!keys.has(key)) this.remove(kind, key);
+  }
+
+  size(kind: Kind): number {
+    return this.kinds.get(kind)?.size ?? 0;
+  }
+
+  private remove(kind: Kind, key: string): void {
+    const objects = this.kinds.get(kind);
+    const known = objects?.get(key);
+    if (known === undefined) return;
+    objects?.delete(key);
     this.tell(kind, { type: 'deleted', object: known as Kinds[Kind] });
   }
 
   private tell(kind: Kind, event: ObjectEvent<Kind>): void {
-    for (const handler of this.handlers.get(kind) ?? []) handler(event);
+    for (const handler of this.handlers.get(kind) ?? []) this.tellOne(handler, kind, event);
   }
+
+  private tellOne(handler: (event: ObjectEvent<Kind>) => void, kind: Kind, event: ObjectEvent<Kind>): void {
+    try {
+      handler(event);
+    } catch (error) {
+      this.onHandlerFailure({ kind, name: objectKey(event.object), error: error as Error });
+    }
+  }
+}
+
+/** For sources whose owner does not say otherwise: a failure of a handler is a bug, and ends the process. */
+export function throwHandlerFailure({ kind, name, error }: HandlerFailure): void {
+  queueMicrotask(() => {
+    throw new Error(`a handler failed on ${kind} ${name}: ${error.message}`, { cause: error });
+  });
 }

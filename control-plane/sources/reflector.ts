@@ -1,0 +1,307 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { ApiError } from '../kubernetes/api.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { fromStatus, type Status } from '../kubernetes/status-error.ts';
+import { type BackOff, backOffMs } from './back-off.ts';
+import { type Kind, type KindInfo, kindInfo } from './kinds.ts';
+import { objectKey } from './kubernetes-object.ts';
+import type { ObjectStore } from './object-store.ts';
+import { type Recovery, recoveryFrom, UnreadableEvent } from './recovery.ts';
+import type { SourceMetrics } from './source-metrics.ts';
+import { checkMetadata, MalformedObject, trim } from './trim.ts';
+import { watchLines } from './watch-stream.ts';
+
+/** How a kind is read. Times in milliseconds. */
+export interface ReadTimes {
+  /** A watch that says nothing for this long is dropped. Default 150 s: the API server sends a bookmark each minute. */
+  readonly silenceMs: number;
+  /** How long a watch is asked for, at least; at most twice that. Default 5 min. */
+  readonly watchMs: number;
+  /** Between tries that fail. Default 250 ms, doubled up to 30 s. */
+  readonly backOff: BackOff;
+  /** Between looks for a kind whose definition is not there. Default 15 s. */
+  readonly absentRetryMs: number;
+  /** Between tries of what is forbidden. Default 30 s. */
+  readonly forbiddenRetryMs: number;
+}
+
+export interface ReflectorOptions {
+  readonly kind: Kind;
+  readonly client: Pick<KubernetesClient, 'get' | 'stream' | 'dropIdle'>;
+  readonly store: ObjectStore;
+  readonly metrics: SourceMetrics;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly times: ReadTimes;
+  /** Objects of a page. Default 500. */
+  readonly pageSize?: number;
+}
+
+interface ListPage {
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly items?: readonly unknown[];
+}
+
+interface WatchEvent {
+  readonly type: string;
+  readonly object: { readonly metadata?: { readonly resourceVersion?: string; readonly managedFields?: unknown } };
+}
+
+/** Nothing is there to read: no version of the kind is served. */
+class AbsentKind extends Error {}
+
+const maxLineBytes = 16 * 1024 * 1024;
+/** A watch that ends sooner, without having said anything, counts as a failure. */
+const shortWatchMs = 5000;
+const maxToldObjects = 1000;
+
+/**
+ * Keeps the store's objects of one kind as those of the API server: lists them, watches from there, resumes where it was,
+ * and lists again when the server has forgotten that version. Objects stay while the server cannot be read.
+ */
+export class Reflector {
+  /** Settles once the kind has been listed, or was found not to be there. */
+  readonly listed: Promise<void>;
+  private readonly options: ReflectorOptions;
+  private readonly info: KindInfo;
+  private readonly log: Logger;
+  private readonly stop = new AbortController();
+  private settleListed: () => void = () => {};
+  /** The version of the API that is read; the first that is served. */
+  private version: string;
+  /** Where the watch goes on; undefined when the objects must be listed. */
+  private resourceVersion: string | undefined = undefined;
+  private failures = 0;
+  private absences = 0;
+  private wholeList = false;
+  private forbiddenTold = false;
+  private readonly told = new Set<string>();
+
+  constructor(options: ReflectorOptions) {
+    this.options = options;
+    this.info = kindInfo[options.kind];
+    this.version = this.info.versions[0];
+    this.log = options.log.child({ kind: options.kind });
+    this.listed = new Promise((resolve) => {
+      this.settleListed = resolve;
+    });
+    void this.run();
+  }
+
+  close(): void {
+    this.stop.abort();
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stop;
+    while (!signal.aborted) {
+      const waitMs = await this.round();
+      // Aborted by close, which the loop's condition sees.
+      await sleep(waitMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** Lists when needed, then watches until that ends. Returns how long to wait before the next round. */
+  private async round(): Promise<number> {
+    const { kind, metrics, now, random, times } = this.options;
+    try {
+      if (this.resourceVersion === undefined) await this.list();
+      const startedMs = now();
+      const heard = await this.watch(this.resourceVersion as unknown as string);
+      metrics.restarts.inc({ kind, reason: 'ended' });
+      if (heard || now() - startedMs >= shortWatchMs) return 0;
+      return backOffMs(times.backOff, ++this.failures, random);
+    } catch (error) {
+      if (this.stop.signal.aborted) return 0;
+      return error instanceof AbsentKind ? this.absent() : this.recover(error as Error);
+    }
+  }
+
+  private recover(error: Error): number {
+    const { client, kind, metrics, random, times } = this.options;
+    const recovery = recoveryFrom(error, ++this.failures);
+    metrics.restarts.inc({ kind, reason: recovery.reason });
+    if (recovery.reason === 'expired' && this.resourceVersion === undefined) this.wholeList = true;
+    if (recovery.relist) this.resourceVersion = undefined;
+    // Connections that idled beside a dead one are likely dead as well, and would be tried next.
+    if (recovery.reason === 'silent' || recovery.reason === 'network') client.dropIdle();
+    this.report(error, recovery);
+    if (recovery.reason === 'forbidden') return times.forbiddenRetryMs * (0.9 + 0.2 * random());
+    return backOffMs(times.backOff, this.failures, random, recovery.retryAfterMs);
+  }
+
+  /** A connection that ends now and then is usual; one that does not come back is not. */
+  private report(error: Error, { reason, relist }: Recovery): void {
+    if (reason === 'forbidden') {
+      const { group, plural } = this.info;
+      const fix = `grant get, list and watch on ${plural}${group && `.${group}`} to the service account`;
+      if (!this.forbiddenTold) this.log.error({ error: error.message, fix }, 'kind is not read: it is forbidden');
+      this.forbiddenTold = true;
+      return;
+    }
+    const details = { reason, relist, failures: this.failures, error: error.message };
+    if (reason === 'other' || reason === 'decode') this.log.error(details, 'reading failed');
+    else if (this.failures === 3 || this.failures % 20 === 0) this.log.warn(details, 'reading fails again and again');
+    else this.log.info(details, 'reading was interrupted');
+  }
+
+  private recovered(): void {
+    if (this.failures >= 3) this.log.info({ failures: this.failures }, 'reading goes on');
+    this.failures = 0;
+    this.forbiddenTold = false;
+  }
+
+  /** One look may fall into a moment in which definitions are replaced or not loaded: what is known goes at the second. */
+  private absent(): number {
+    const { kind, store, metrics, random, times } = this.options;
+    this.recovered();
+    if (++this.absences > 1 || store.size(kind) === 0) {
+      if (store.size(kind) > 0) this.log.warn('kind is gone, and its objects with it');
+      store.retain(kind, new Set());
+      metrics.objects.set({ kind }, 0);
+      this.settleListed();
+    }
+    return times.absentRetryMs * (0.9 + 0.2 * random());
+  }
+
+  private async list(): Promise<void> {
+    for (const version of this.info.versions) {
+      try {
+        await this.listVersion(version);
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 404) continue;
+        throw error;
+      }
+      if (this.absences > 0) this.log.info({ version }, 'kind is there now');
+      this.version = version;
+      this.absences = 0;
+      this.wholeList = false;
+      this.recovered();
+      this.settleListed();
+      return;
+    }
+    if (this.info.optional) throw new AbsentKind();
+    throw new ApiError(404, 'NotFound', `${this.path(this.version)}: the API server does not know this kind`);
+  }
+
+  private async listVersion(version: string): Promise<void> {
+    const { client, kind, store, metrics, pageSize = 500 } = this.options;
+    const keys = new Set<string>();
+    let page: ListPage;
+    let next: string | undefined;
+    do {
+      const query: Record<string, string> = {};
+      // A list that grew too old between its pages is read at once.
+      if (!this.wholeList) query['limit'] = String(pageSize);
+      if (next !== undefined) query['continue'] = next;
+      page = await client.get<ListPage>(this.path(version), query);
+      if (this.stop.signal.aborted) throw new Error('closed');
+      for (const item of page.items ?? []) this.take(item, version, keys);
+      next = page.metadata?.continue || undefined;
+    } while (next !== undefined);
+    const resourceVersion = page.metadata?.resourceVersion;
+    if (!resourceVersion) throw new UnreadableEvent(`${this.path(version)}: the list has no resourceVersion`);
+    store.retain(kind, keys);
+    this.resourceVersion = resourceVersion;
+    metrics.lists.inc({ kind });
+    this.heard();
+  }
+
+  /** Whether the watch said anything. Returns when the server ends it. */
+  private async watch(from: string): Promise<boolean> {
+    const { client, kind, metrics, random, times } = this.options;
+    const seconds = Math.max(1, Math.round((times.watchMs * (1 + random())) / 1000));
+    const query = { watch: '1', allowWatchBookmarks: 'true', resourceVersion: from, timeoutSeconds: String(seconds) };
+    const response = await client.stream(this.path(this.version), query, this.stop.signal);
+    metrics.watches.inc({ kind });
+    let heard = false;
+    for await (const line of watchLines(response, { silenceMs: times.silenceMs, maxLineBytes })) {
+      this.handle(this.parse(line));
+      heard = true;
+      this.recovered();
+    }
+    return heard;
+  }
+
+  private parse(line: string): WatchEvent {
+    try {
+      const event = JSON.parse(line) as WatchEvent;
+      if (typeof event?.type === 'string' && typeof event.object === 'object' && event.object !== null) return event;
+      throw new Error('it has no type and object');
+    } catch (error) {
+      this.options.metrics.decodeErrors.inc({ kind: this.options.kind });
+      const at = `the event after version ${this.resourceVersion} (${line.length} characters)`;
+      throw new UnreadableEvent(`${at} cannot be read: ${(error as Error).message}`);
+    }
+  }
+
+  private handle({ type, object }: WatchEvent): void {
+    const { kind, store, metrics, now } = this.options;
+    metrics.events.inc({ kind, type });
+    if (type === 'ERROR') throw fromStatus(`watch of ${this.path(this.version)}`, object as Status);
+    if (type === 'ADDED' || type === 'MODIFIED') {
+      const changedMs = type === 'MODIFIED' ? lastChangeMs(object.metadata?.managedFields) : undefined;
+      if (changedMs !== undefined) metrics.lag.get(kind)?.observe(Math.max(0, now() - changedMs) / 1000);
+      this.take(object, this.version);
+    } else if (type === 'DELETED') {
+      this.readably(object, () => {
+        const { metadata } = checkMetadata(kind, object);
+        store.delete({ apiVersion: this.apiVersion(this.version), kind: this.info.kind, metadata });
+      });
+    }
+    const { resourceVersion } = object.metadata ?? {};
+    if (typeof resourceVersion === 'string' && resourceVersion !== '') this.resourceVersion = resourceVersion;
+    this.heard();
+  }
+
+  /** Stores an object. One that is malformed is reported; if it was well before, it stays as it was. */
+  private take(object: unknown, version: string, keys?: Set<string>): void {
+    const { kind, store } = this.options;
+    this.readably(object, () => {
+      const identity = checkMetadata(kind, object);
+      keys?.add(objectKey({ ...identity, kind: this.info.kind }));
+      store.put(trim(kind, this.apiVersion(version), object));
+    });
+  }
+
+  private readably(object: unknown, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof MalformedObject)) throw error;
+      this.options.metrics.decodeErrors.inc({ kind: this.options.kind });
+      const { namespace, name } = (object as { metadata?: { namespace?: unknown; name?: unknown } })?.metadata ?? {};
+      const where = `${namespace ?? ''}/${name ?? ''}`;
+      // Each list would tell the same again.
+      if (this.told.has(`${where} ${error.message}`)) return;
+      if (this.told.size >= maxToldObjects) this.told.clear();
+      this.told.add(`${where} ${error.message}`);
+      this.log.error({ object: where, error: error.message }, 'object cannot be read');
+    }
+  }
+
+  private heard(): void {
+    const { kind, store, metrics, now } = this.options;
+    metrics.objects.set({ kind }, store.size(kind));
+    metrics.lastHeard.set({ kind }, now() / 1000);
+  }
+
+  private apiVersion(version: string): string {
+    return this.info.group === '' ? version : `${this.info.group}/${version}`;
+  }
+
+  private path(version: string): string {
+    const { group, plural } = this.info;
+    return group === '' ? `/api/${version}/${plural}` : `/apis/${group}/${version}/${plural}`;
+  }
+}
+
+/** When somebody last changed an object, to the second, as far as it says. */
+function lastChangeMs(managedFields: unknown): number | undefined {
+  if (!Array.isArray(managedFields)) return undefined;
+  const times = managedFields.map((entry: { time?: string }) => Date.parse(entry?.time ?? '')).filter(Number.isFinite);
+  return times.length === 0 ? undefined : Math.max(...times);
+}

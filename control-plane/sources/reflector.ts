@@ -54,7 +54,7 @@ interface WatchEvent {
 class AbsentKind extends Error {}
 
 const maxLineBytes = 16 * 1024 * 1024;
-/** A watch that ends sooner, without having said anything, counts as a failure. */
+/** A watch that ends sooner is not begun again at once; one that said nothing counts as a failure. */
 const shortWatchMs = 5000;
 const maxToldObjects = 1000;
 
@@ -112,8 +112,8 @@ export class Reflector {
       const startedMs = now();
       const heard = await this.watch(this.resourceVersion as unknown as string);
       metrics.restarts.inc({ kind, reason: 'ended' });
-      if (heard || now() - startedMs >= shortWatchMs) return 0;
-      return backOffMs(times.backOff, ++this.failures, random);
+      if (now() - startedMs >= shortWatchMs) return 0;
+      return backOffMs(times.backOff, heard ? 1 : ++this.failures, random);
     } catch (error) {
       if (this.stop.signal.aborted) return 0;
       return error instanceof AbsentKind ? this.absent() : this.recover(error as Error);

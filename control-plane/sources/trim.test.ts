@@ -1,0 +1,102 @@
+import { expect, test } from 'vitest';
+import { MalformedObject, trim } from './trim.ts';
+
+const metadata = {
+  name: 'web-1',
+  namespace: 'shop',
+  uid: 'u',
+  resourceVersion: '7',
+  creationTimestamp: '2026-01-01T00:00:00Z',
+  labels: { app: 'web' },
+  annotations: { note: 'x', 'kubectl.kubernetes.io/last-applied-configuration': '{"apiVersion":"v1"}' },
+  ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: 'o', controller: true }],
+  managedFields: [{ manager: 'kubectl' }],
+  finalizers: ['x'],
+};
+
+test('of a pod what is read stays, and nothing else', () => {
+  const pod = trim('Pod', 'v1', {
+    metadata,
+    spec: {
+      nodeName: 'n1',
+      volumes: [{ name: 'v' }],
+      containers: [
+        {
+          name: 'tulle-proxy',
+          image: 'i',
+          resources: {},
+          env: [
+            { name: 'LINKERD2_PROXY_LOG', value: 'warn' },
+            { name: 'PASSWORD', value: 'secret' },
+          ],
+          ports: [{ name: 'http', containerPort: 80, hostPort: null }],
+          readinessProbe: { httpGet: { path: '/ready', port: 80, scheme: 'HTTP' }, periodSeconds: 1 },
+        },
+      ],
+    },
+    status: {
+      phase: 'Running',
+      hostIP: '10.0.0.9',
+      podIPs: [{ ip: '10.1.1.1' }],
+      conditions: [{ type: 'Ready', status: 'True', lastProbeTime: null }],
+    },
+  });
+  expect(pod).toEqual({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'web-1',
+      namespace: 'shop',
+      uid: 'u',
+      creationTimestamp: '2026-01-01T00:00:00Z',
+      labels: { app: 'web' },
+      annotations: { note: 'x' },
+      ownerReferences: [{ kind: 'ReplicaSet', name: 'web', controller: true }],
+    },
+    spec: {
+      nodeName: 'n1',
+      containers: [
+        {
+          name: 'tulle-proxy',
+          env: [{ name: 'LINKERD2_PROXY_LOG', value: 'warn' }],
+          ports: [{ name: 'http', containerPort: 80 }],
+          readinessProbe: { httpGet: { path: '/ready', port: 80 } },
+        },
+      ],
+    },
+    status: {
+      phase: 'Running',
+      podIPs: [{ ip: '10.1.1.1' }],
+      conditions: [{ type: 'Ready', status: 'True' }],
+    },
+  });
+});
+
+test('a policy keeps its whole spec, and the kind of its group', () => {
+  const spec = { parentRefs: [{ name: 'web', kind: 'Service' }], rules: [{ matches: [] }] };
+  expect(trim('PolicyHTTPRoute', 'policy.linkerd.io/v1beta3', { metadata, spec })).toMatchObject({
+    apiVersion: 'policy.linkerd.io/v1beta3',
+    kind: 'HTTPRoute',
+    spec,
+  });
+});
+
+test.each([
+  [null, 'metadata must be an object'],
+  [{ metadata: [] }, 'metadata must be an object'],
+  [{ metadata: { namespace: 'shop' } }, 'metadata.name (absent) must be a name'],
+  [{ metadata: { name: 7, namespace: 'shop' } }, 'metadata.name (7) must be a name'],
+  [{ metadata: { name: 'web' } }, 'metadata.namespace (absent) must be a name'],
+  [{ metadata, spec: 'x' }, 'spec ("x") must be an object'],
+  [{ metadata, spec: { ports: [{ port: 1 }, 80] } }, 'spec.ports[1] (80) must be an object'],
+])('%j is refused by its field', (object, message) => {
+  expect(() => trim('Service', 'v1', object)).toThrow(new MalformedObject(message));
+});
+
+test('an object of the whole cluster needs no namespace', () => {
+  expect(trim('Node', 'v1', { metadata: { name: 'n1' } })).toEqual({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: 'n1' },
+  });
+});

@@ -140,6 +140,21 @@ test('a version that the server refuses again and again is given up for a list',
   expect(told).toEqual(['added a', 'added b', 'deleted a']);
 });
 
+test('a server that is starting is not asked for lists', async () => {
+  const starting = new ApiError(503, 'ServiceUnavailable', 'not yet');
+  start(list('5', service('a')), ...Array.from({ length: 12 }, () => ({ error: starting })), { watch: [] });
+  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(13));
+  expect(asked.slice(0, 14).filter((what) => what === 'list')).toHaveLength(1);
+});
+
+test('lists that no watch follows come more and more slowly', async () => {
+  const expired = { watch: [status(410, 'Expired')] };
+  start(...Array.from({ length: 6 }, () => [list('5', service('a')), expired]).flat());
+  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(11), 5000);
+  const waits = logged.filter(({ reason }) => reason === 'expired').map(({ failures }) => failures);
+  expect(waits).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
 test('the wait that a server asks for is kept', async () => {
   const startedMs = performance.now();
   start({ error: new ApiError(429, 'TooManyRequests', 'slow', { retryAfterMs: 200 }) }, list('5', service('a')));

@@ -7,7 +7,8 @@ import { type BackOff, backOffMs } from './back-off.ts';
 import { type Kind, type KindInfo, kindInfo } from './kinds.ts';
 import { objectKey } from './kubernetes-object.ts';
 import type { ObjectStore } from './object-store.ts';
-import { type Recovery, recoveryFrom, UnreadableEvent } from './recovery.ts';
+import { ReadingLog } from './reading-log.ts';
+import { recoveryFrom, UnreadableEvent } from './recovery.ts';
 import type { SourceMetrics } from './source-metrics.ts';
 import { checkMetadata, MalformedObject, trim } from './trim.ts';
 import { watchLines } from './watch-stream.ts';
@@ -56,7 +57,6 @@ class AbsentKind extends Error {}
 const maxLineBytes = 16 * 1024 * 1024;
 /** A watch that ends sooner is not begun again at once; one that said nothing counts as a failure. */
 const shortWatchMs = 5000;
-const maxToldObjects = 1000;
 
 /**
  * Keeps the store's objects of one kind as those of the API server: lists them, watches from there, resumes where it was,
@@ -67,24 +67,25 @@ export class Reflector {
   readonly listed: Promise<void>;
   private readonly options: ReflectorOptions;
   private readonly info: KindInfo;
-  private readonly log: Logger;
+  private readonly log: ReadingLog;
   private readonly stop = new AbortController();
   private settleListed: () => void = () => {};
   /** The version of the API that is read; the first that is served. */
   private version: string;
   /** Where the watch goes on; undefined when the objects must be listed. */
   private resourceVersion: string | undefined = undefined;
+  /** Since the server last said something on a watch. */
   private failures = 0;
+  /** Watches from this place that the server refused. */
+  private refusals = 0;
   private absences = 0;
   private wholeList = false;
-  private forbiddenTold = false;
-  private readonly told = new Set<string>();
 
   constructor(options: ReflectorOptions) {
     this.options = options;
     this.info = kindInfo[options.kind];
     this.version = this.info.versions[0];
-    this.log = options.log.child({ kind: options.kind });
+    this.log = new ReadingLog(this.info, options.log.child({ kind: options.kind }));
     this.listed = new Promise((resolve) => {
       this.settleListed = resolve;
     });
@@ -108,9 +109,9 @@ export class Reflector {
   private async round(): Promise<number> {
     const { kind, metrics, now, random, times } = this.options;
     try {
-      if (this.resourceVersion === undefined) await this.list();
+      const from = this.resourceVersion ?? (await this.list());
       const startedMs = now();
-      const heard = await this.watch(this.resourceVersion as unknown as string);
+      const heard = await this.watch(from);
       metrics.restarts.inc({ kind, reason: 'ended' });
       if (now() - startedMs >= shortWatchMs) return 0;
       return backOffMs(times.backOff, heard ? 1 : ++this.failures, random);
@@ -122,36 +123,23 @@ export class Reflector {
 
   private recover(error: Error): number {
     const { client, kind, metrics, random, times } = this.options;
-    const recovery = recoveryFrom(error, ++this.failures);
+    this.failures++;
+    const recovery = recoveryFrom(error, this.refusals);
+    if (recovery.refusal) this.refusals++;
     metrics.restarts.inc({ kind, reason: recovery.reason });
     if (recovery.reason === 'expired' && this.resourceVersion === undefined) this.wholeList = true;
     if (recovery.relist) this.resourceVersion = undefined;
     // Connections that idled beside a dead one are likely dead as well, and would be tried next.
     if (recovery.reason === 'silent' || recovery.reason === 'network') client.dropIdle();
-    this.report(error, recovery);
+    this.log.failed(error, recovery, this.failures);
     if (recovery.reason === 'forbidden') return times.forbiddenRetryMs * (0.9 + 0.2 * random());
     return backOffMs(times.backOff, this.failures, random, recovery.retryAfterMs);
   }
 
-  /** A connection that ends now and then is usual; one that does not come back is not. */
-  private report(error: Error, { reason, relist }: Recovery): void {
-    if (reason === 'forbidden') {
-      const { group, plural } = this.info;
-      const fix = `grant get, list and watch on ${plural}${group && `.${group}`} to the service account`;
-      if (!this.forbiddenTold) this.log.error({ error: error.message, fix }, 'kind is not read: it is forbidden');
-      this.forbiddenTold = true;
-      return;
-    }
-    const details = { reason, relist, failures: this.failures, error: error.message };
-    if (reason === 'other' || reason === 'decode') this.log.error(details, 'reading failed');
-    else if (this.failures === 3 || this.failures % 20 === 0) this.log.warn(details, 'reading fails again and again');
-    else this.log.info(details, 'reading was interrupted');
-  }
-
   private recovered(): void {
-    if (this.failures >= 3) this.log.info({ failures: this.failures }, 'reading goes on');
+    this.log.recovered(this.failures);
     this.failures = 0;
-    this.forbiddenTold = false;
+    this.refusals = 0;
   }
 
   /** One look may fall into a moment in which definitions are replaced or not loaded: what is known goes at the second. */
@@ -159,7 +147,7 @@ export class Reflector {
     const { kind, store, metrics, random, times } = this.options;
     this.recovered();
     if (++this.absences > 1 || store.size(kind) === 0) {
-      if (store.size(kind) > 0) this.log.warn('kind is gone, and its objects with it');
+      if (store.size(kind) > 0) this.log.vanished(store.size(kind));
       store.retain(kind, new Set());
       metrics.objects.set({ kind }, 0);
       this.settleListed();
@@ -167,27 +155,29 @@ export class Reflector {
     return times.absentRetryMs * (0.9 + 0.2 * random());
   }
 
-  private async list(): Promise<void> {
+  private async list(): Promise<string> {
     for (const version of this.info.versions) {
+      let resourceVersion: string;
       try {
-        await this.listVersion(version);
+        resourceVersion = await this.listVersion(version);
       } catch (error) {
         if (error instanceof ApiError && error.status === 404) continue;
         throw error;
       }
-      if (this.absences > 0) this.log.info({ version }, 'kind is there now');
+      if (this.absences > 0) this.log.appeared(version);
       this.version = version;
+      this.resourceVersion = resourceVersion;
+      this.refusals = 0;
       this.absences = 0;
       this.wholeList = false;
-      this.recovered();
       this.settleListed();
-      return;
+      return resourceVersion;
     }
     if (this.info.optional) throw new AbsentKind();
     throw new ApiError(404, 'NotFound', `${this.path(this.version)}: the API server does not know this kind`);
   }
 
-  private async listVersion(version: string): Promise<void> {
+  private async listVersion(version: string): Promise<string> {
     const { client, kind, store, metrics, pageSize = 500 } = this.options;
     const keys = new Set<string>();
     let page: ListPage;
@@ -205,9 +195,9 @@ export class Reflector {
     const resourceVersion = page.metadata?.resourceVersion;
     if (!resourceVersion) throw new UnreadableEvent(`${this.path(version)}: the list has no resourceVersion`);
     store.retain(kind, keys);
-    this.resourceVersion = resourceVersion;
     metrics.lists.inc({ kind });
     this.heard();
+    return resourceVersion;
   }
 
   /** Whether the watch said anything. Returns when the server ends it. */
@@ -273,13 +263,7 @@ export class Reflector {
     } catch (error) {
       if (!(error instanceof MalformedObject)) throw error;
       this.options.metrics.decodeErrors.inc({ kind: this.options.kind });
-      const { namespace, name } = (object as { metadata?: { namespace?: unknown; name?: unknown } })?.metadata ?? {};
-      const where = `${namespace ?? ''}/${name ?? ''}`;
-      // Each list would tell the same again.
-      if (this.told.has(`${where} ${error.message}`)) return;
-      if (this.told.size >= maxToldObjects) this.told.clear();
-      this.told.add(`${where} ${error.message}`);
-      this.log.error({ object: where, error: error.message }, 'object cannot be read');
+      this.log.malformed(object, error);
     }
   }
 

@@ -1,13 +1,13 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { KubernetesClient } from '../../../control-plane/kubernetes/client.ts';
 import { kubeconfigAccess } from '../../../control-plane/kubernetes/kubeconfig.ts';
 import { clusterBinaries, noClusterBinaries } from './binaries.ts';
 import { type TestCertificate, testCertificate } from './certificates.ts';
+import { ProcessGroup } from './process-group.ts';
 
 export interface ApiServerOptions {
   /** More flags of kube-apiserver; a later one wins over the ones that are given here. */
@@ -191,71 +191,6 @@ async function compact(etcdUrl: string): Promise<void> {
   };
   const { header } = await post('/v3/kv/range', { key: 'AA==' });
   await post('/v3/kv/compaction', { revision: header.revision, physical: true });
-}
-
-/** The processes of one server, and their logs. */
-class ProcessGroup {
-  private readonly children = new Map<string, ChildProcess>();
-  private readonly folder: string;
-  private readonly killAll = (): void => {
-    for (const child of this.children.values()) child.kill('SIGKILL');
-  };
-
-  constructor(folder: string) {
-    this.folder = folder;
-    process.on('exit', this.killAll);
-  }
-
-  run(program: string, args: readonly string[]): void {
-    const name = program.slice(program.lastIndexOf('/') + 1);
-    // What proxy the machine has is not for a server on loopback.
-    const env = { PATH: process.env['PATH'], NO_PROXY: '*' };
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
-    const log = createWriteStream(join(this.folder, `${name}.log`), { flags: 'a' });
-    child.stdout?.pipe(log, { end: false });
-    child.stderr?.pipe(log, { end: false });
-    this.children.set(name, child);
-  }
-
-  /** Tries until it works; rejects when the time is over or a process has ended. */
-  async until(limitMs: number, check: () => Promise<void>): Promise<void> {
-    const end = Date.now() + limitMs;
-    for (;;) {
-      try {
-        return await check();
-      } catch (error) {
-        const dead = [...this.children].find(([, child]) => child.exitCode !== null);
-        if (dead !== undefined) throw new Error(`${dead[0]} ended: ${this.logEnd(dead[0])}`);
-        if (Date.now() > end) {
-          throw new Error(
-            `no API server within ${limitMs} ms: ${(error as Error).message}: ${this.logEnd('kube-apiserver')}`,
-          );
-        }
-        await sleep(200);
-      }
-    }
-  }
-
-  async end(name: string, signal: NodeJS.Signals): Promise<void> {
-    const child = this.children.get(name);
-    this.children.delete(name);
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
-    await ended;
-    clearTimeout(timer);
-  }
-
-  async endAll(): Promise<void> {
-    // The API server first: it would wait for its etcd.
-    for (const name of [...this.children.keys()].reverse()) await this.end(name, 'SIGKILL');
-    process.off('exit', this.killAll);
-  }
-
-  private logEnd(name: string): string {
-    return readFileSync(join(this.folder, `${name}.log`), 'utf8').slice(-2000);
-  }
 }
 
 async function freePorts(count: number): Promise<number[]> {

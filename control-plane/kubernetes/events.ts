@@ -25,6 +25,8 @@ export interface EventRecorderOptions {
   /** Named as the source: `tulle-identity`. */
   readonly component: string;
   readonly registry: Registry;
+  /** Told when writing begins to fail, not of each failure after that. */
+  readonly onProblem: (message: string) => void;
   readonly now: () => number;
   readonly random: () => number;
   /** Events that may be written at once, and how many more each second. Default 25 and 2. */
@@ -62,6 +64,7 @@ export class EventRecorder {
   private readonly perSecond: number;
   private tokens: number;
   private filledMs: number;
+  private failing = false;
   private closed = false;
 
   constructor(options: EventRecorderOptions) {
@@ -133,10 +136,11 @@ export class EventRecorder {
       });
       entry.path = `${collection}/${name}`;
       this.results.inc({ result: 'written' });
-    } catch {
+      this.failing = false;
+    } catch (error) {
       // The next one of its kind is tried anew.
       entry.lastMs = Number.NEGATIVE_INFINITY;
-      this.results.inc({ result: 'failed' });
+      this.fail(error as Error);
     }
     entry.writing = false;
     if (entry.count > entry.written) this.repeatLater(entry);
@@ -159,14 +163,20 @@ export class EventRecorder {
       const lastTimestamp = new Date(lastMs).toISOString();
       await this.options.api.patch(path as string, { count, lastTimestamp }, 'merge');
       entry.written = count;
-    } catch {
+    } catch (error) {
       // The Event may be gone by now (they live for an hour): the next one is written anew.
       entry.lastMs = Number.NEGATIVE_INFINITY;
       entry.written = entry.count;
-      this.results.inc({ result: 'failed' });
+      this.fail(error as Error);
     }
     entry.writing = false;
     if (entry.count > entry.written) this.repeatLater(entry);
+  }
+
+  private fail(error: Error): void {
+    this.results.inc({ result: 'failed' });
+    if (!this.failing) this.options.onProblem(`an Event was not written: ${error.message}`);
+    this.failing = true;
   }
 
   private takeToken(nowMs: number): boolean {

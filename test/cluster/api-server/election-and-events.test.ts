@@ -41,11 +41,13 @@ describe.skipIf(apiServerMissing)(`writers${apiServerMissing ? ` (${apiServerMis
     expect(Number(lease)).toBeGreaterThanOrEqual(1);
   });
 
+  const problems: string[] = [];
   const recorder = (registry: Registry, burst?: number, api = server.client): EventRecorder =>
     new EventRecorder({
       api,
       component: 'tulle-test',
       registry,
+      onProblem: (message) => problems.push(message),
       now: Date.now,
       random: Math.random,
       burst,
@@ -96,8 +98,10 @@ describe.skipIf(apiServerMissing)(`writers${apiServerMissing ? ` (${apiServerMis
     const kubeconfig = server.kubeconfigFor({ token: await server.token('default', 'nobody') });
     const nobody = await connectToCluster({ kubeconfig, env: {}, onProblem: () => {} });
     const events = recorder(registry, 3, nobody);
-    events.record(subject, { type: 'Normal', reason: 'Injected', message: 'by nobody' });
-    await vi.waitFor(async () => expect(await counts(registry)).toEqual({ failed: 1 }), 5000);
+    for (const message of ['by nobody', 'by nobody again'])
+      events.record(subject, { type: 'Normal', reason: 'Injected', message });
+    await vi.waitFor(async () => expect(await counts(registry)).toEqual({ failed: 2 }), 5000);
+    expect(problems).toEqual([expect.stringContaining('cannot create resource "events"')]);
     events.close();
     nobody.close();
   });

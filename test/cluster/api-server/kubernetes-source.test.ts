@@ -229,8 +229,8 @@ describe.skipIf(apiServerMissing)(
             'merge',
           );
         if (number % 4 === 0) await server.client.delete(`${slices}/${churned}`);
-        if (number % 700 === 0) proxy.cut();
-        if (number % 1900 === 0) {
+        if (number % 700 === 0 && number < 4000) proxy.cut();
+        if (number === 4300) {
           proxy.freeze();
           proxy.thawForNew();
         }
@@ -248,6 +248,8 @@ describe.skipIf(apiServerMissing)(
         { timeout: 30_000, interval: 500 },
       );
       expect(await opened.count('objects', { kind: 'EndpointSlice' })).toBe(3750);
+      expect(await opened.count('restarts_total', { reason: 'network' })).toBeGreaterThan(2);
+      expect(await opened.count('restarts_total', { reason: 'silent' })).toBeGreaterThan(0);
     }, 240_000);
 
     test('a kind whose definition comes later is read then, and goes with it', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Kind } from './kinds.ts';
 import { type KubernetesObject, objectKey } from './kubernetes-object.ts';
 import type { ObjectEvent, ObjectSource } from './object-source.ts';
-import { type HandlerFailure, ObjectStore, throwHandlerFailure } from './object-store.ts';
+import { type HandlerFailure, ObjectStore } from './object-store.ts';
 import { type ManifestProblem, parseManifests } from './parse-manifests.ts';
 
 export interface FileSourceOptions {
@@ -47,7 +47,7 @@ export class FileSource implements ObjectSource {
 
   constructor(options: FileSourceOptions) {
     this.options = options;
-    this.store = new ObjectStore(options.onHandlerFailure ?? throwHandlerFailure);
+    this.store = new ObjectStore(options.onHandlerFailure);
     this.synced = this.rescan();
     this.timer = setInterval(() => void this.rescan(), options.rescanMs ?? 500);
     this.timer.unref();

@@ -20,7 +20,7 @@ export class ObjectStore {
   private readonly kinds = new Map<Kind, Map<string, KubernetesObject>>();
   private readonly handlers = new Map<Kind, Set<(event: ObjectEvent<Kind>) => void>>();
 
-  constructor(onHandlerFailure: (failure: HandlerFailure) => void) {
+  constructor(onHandlerFailure: (failure: HandlerFailure) => void = throwHandlerFailure) {
     this.onHandlerFailure = onHandlerFailure;
   }
 
@@ -88,8 +88,8 @@ export class ObjectStore {
   }
 }
 
-/** For sources whose owner does not say otherwise: a failure of a handler is a bug, and ends the process. */
-export function throwHandlerFailure({ kind, name, error }: HandlerFailure): void {
+/** When nobody is named to be told: a failure of a handler is a bug, and ends the process. */
+function throwHandlerFailure({ kind, name, error }: HandlerFailure): void {
   queueMicrotask(() => {
     throw new Error(`a handler failed on ${kind} ${name}: ${error.message}`, { cause: error });
   });

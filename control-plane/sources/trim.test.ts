@@ -36,7 +36,7 @@ test('of a pod what is read stays, and nothing else', () => {
     },
     status: {
       phase: 'Running',
-      hostIP: '10.0.0.9',
+      qosClass: 'BestEffort',
       podIPs: [{ ip: '10.1.1.1' }],
       conditions: [{ type: 'Ready', status: 'True', lastProbeTime: null }],
     },

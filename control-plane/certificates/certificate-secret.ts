@@ -1,0 +1,172 @@
+import { createPrivateKey } from 'node:crypto';
+import { ApiError, type KubernetesApi } from '../kubernetes/api.ts';
+import { beginOf, endOf, readCertificates } from './bundle.ts';
+import type { CertificateWithKey } from './create-certificate.ts';
+
+/** A certificate, and the authorities (PEM, `ca.crt`) that a peer has to know for it; empty when the Secret names none. */
+export interface KeptCertificate extends CertificateWithKey {
+  readonly authorities: string;
+}
+
+/** A certificate as it stands in its Secret. */
+export interface StoredCertificate extends KeptCertificate {
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** Whether this project made it. What somebody else put there is used as it is and never overwritten. */
+  readonly ours: boolean;
+}
+
+export interface CertificateSecretOptions {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly nowMs: () => number;
+  /**
+   * Makes the first certificate, or the one that follows `previous`. Undefined when none may be made now. To be trusted
+   * while the replicas change over, what it returns names the authorities of `previous` too (`mergeBundles`).
+   */
+  readonly create: (previous: StoredCertificate | undefined) => Promise<KeptCertificate | undefined>;
+  /** A certificate is renewed when this part of its life is over; 0.7 by default. */
+  readonly renewAt?: number;
+  /** Told when a renewal fails while the old certificate still holds. */
+  readonly onProblem: (message: string) => void;
+}
+
+/** Names the certificate that this project put there, so that another one in its place is known to be somebody else's. */
+export const madeAnnotation = 'tulle.dev/certificate-sha256';
+
+interface Secret {
+  readonly apiVersion: 'v1';
+  readonly kind: 'Secret';
+  readonly type?: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly resourceVersion?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+const maxConflicts = 5;
+
+/**
+ * A certificate that lives in a Secret which several replicas share: whoever comes first makes it, all use what stands
+ * there, and it is renewed in time. No lock is needed: creation fails when the Secret is there already, and a renewal
+ * when somebody else was faster.
+ */
+export class CertificateSecret {
+  private readonly options: CertificateSecretOptions;
+  private readonly path: string;
+
+  constructor(options: CertificateSecretOptions) {
+    this.options = options;
+    this.path = `/api/v1/namespaces/${options.namespace}/secrets`;
+  }
+
+  /**
+   * The certificate to use now, made or renewed where that is due; undefined when there is none and none may be made.
+   * Rejects when the API server cannot be asked or the Secret cannot be read, which its message then says.
+   */
+  async ensure(): Promise<StoredCertificate | undefined> {
+    for (let attempt = 0; attempt < maxConflicts; attempt++) {
+      const secret = await this.read();
+      const stored = secret && this.parse(secret);
+      if (stored !== undefined && !this.isDue(stored)) return stored;
+      try {
+        const written = await this.write(secret, stored);
+        return written ?? stored;
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 409) continue;
+        if (stored === undefined || stored.notAfterMs <= this.options.nowMs()) throw error;
+        this.options.onProblem(`${this.title} could not be renewed: ${(error as Error).message}`);
+        return stored;
+      }
+    }
+    throw new Error(`${this.title} was changed by others ${maxConflicts} times while it was to be written`);
+  }
+
+  private get title(): string {
+    return `Secret ${this.options.namespace}/${this.options.name}`;
+  }
+
+  private async read(): Promise<Secret | undefined> {
+    try {
+      return await this.options.api.get<Secret>(`${this.path}/${this.options.name}`);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  private isDue({ ours, notBeforeMs, notAfterMs }: StoredCertificate): boolean {
+    const { nowMs, renewAt = 0.7 } = this.options;
+    return ours && nowMs() >= notBeforeMs + renewAt * (notAfterMs - notBeforeMs);
+  }
+
+  /** Undefined when nothing was to be gained: no new certificate, or none that lasts longer. */
+  private async write(
+    secret: Secret | undefined,
+    previous: StoredCertificate | undefined,
+  ): Promise<StoredCertificate | undefined> {
+    const { api, namespace, name, labels } = this.options;
+    const made = await this.options.create(previous);
+    if (made === undefined) return undefined;
+    const [leaf] = readCertificates(made.certificate);
+    if (previous !== undefined && endOf(leaf) <= previous.notAfterMs) return undefined;
+    const next: Secret = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      // A Secret keeps the type that it was created with.
+      type: secret?.type ?? 'kubernetes.io/tls',
+      metadata: {
+        ...(secret?.metadata ?? { name, namespace }),
+        labels: { ...secret?.metadata.labels, ...labels },
+        annotations: { ...secret?.metadata.annotations, [madeAnnotation]: fingerprint(leaf.fingerprint256) },
+      },
+      data: {
+        'tls.crt': base64(made.certificate),
+        'tls.key': base64(made.key),
+        ...(made.authorities === '' ? {} : { 'ca.crt': base64(made.authorities) }),
+      },
+    };
+    const written =
+      secret === undefined
+        ? await api.create<Secret>(this.path, next)
+        : await api.replace<Secret>(`${this.path}/${name}`, next);
+    return this.parse(written);
+  }
+
+  private parse({ data, metadata }: Secret): StoredCertificate {
+    // Both ways that issuers of Linkerd are kept: kubernetes.io/tls, and linkerd.io/tls.
+    const text = (...keys: string[]): string => {
+      const found = keys.find((key) => data?.[key] !== undefined && data[key] !== '');
+      return found === undefined ? '' : Buffer.from(data![found], 'base64').toString('utf8');
+    };
+    const certificate = text('tls.crt', 'crt.pem');
+    const key = text('tls.key', 'key.pem');
+    try {
+      const [leaf] = readCertificates(certificate);
+      if (leaf === undefined) throw new Error('tls.crt (or crt.pem) holds no PEM certificate');
+      if (key === '') throw new Error('tls.key (or key.pem) is missing');
+      if (!leaf.checkPrivateKey(createPrivateKey(key))) throw new Error('the key does not belong to the certificate');
+      return {
+        certificate,
+        key,
+        authorities: text('ca.crt'),
+        notBeforeMs: beginOf(leaf),
+        notAfterMs: endOf(leaf),
+        ours: metadata.annotations?.[madeAnnotation] === fingerprint(leaf.fingerprint256),
+      };
+    } catch (error) {
+      throw new Error(
+        `${this.title}: ${(error as Error).message}. Correct it, or delete the Secret and a new one is made`,
+      );
+    }
+  }
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const fingerprint = (hex: string): string => hex.replaceAll(':', '').toLowerCase();

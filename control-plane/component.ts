@@ -1,4 +1,5 @@
 import type { Server as HttpServer } from 'node:http';
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -17,7 +18,8 @@ export interface ComponentOptions {
   grpc: readonly Address[];
   services: readonly { readonly definition: ServiceDefinition; readonly handlers: unknown }[];
   ready: () => boolean;
-  close: () => void;
+  /** Ends what the component does besides; waited for a moment. */
+  close: () => void | Promise<void>;
 }
 
 /** A running component; `stop` lets calls under way finish for a moment. */
@@ -49,7 +51,7 @@ export async function startComponent(options: ComponentOptions): Promise<Compone
     ports,
     adminPort,
     async stop() {
-      options.close();
+      const closed = options.close();
       admin.close();
       admin.closeAllConnections();
       await new Promise<void>((resolve) => {
@@ -60,6 +62,7 @@ export async function startComponent(options: ComponentOptions): Promise<Compone
           resolve();
         });
       });
+      await Promise.race([closed, setTimeoutPromise(stopGraceMs, undefined, { ref: false })]);
     },
   };
 }

@@ -29,6 +29,8 @@ export interface CertificateSecretOptions {
   readonly create: (previous: StoredCertificate | undefined) => Promise<KeptCertificate | undefined>;
   /** A certificate is renewed when this part of its life is over; 0.7 by default. */
   readonly renewAt?: number;
+  /** Whether one that this project made must be replaced before its time. */
+  readonly isStale?: (stored: StoredCertificate) => boolean;
   /** Told when a renewal fails while the old certificate still holds. */
   readonly onProblem: (message: string) => void;
 }
@@ -101,9 +103,14 @@ export class CertificateSecret {
     }
   }
 
-  private isDue({ ours, notBeforeMs, notAfterMs }: StoredCertificate): boolean {
+  private isDue(stored: StoredCertificate): boolean {
     const { nowMs, renewAt = 0.7 } = this.options;
-    return ours && nowMs() >= notBeforeMs + renewAt * (notAfterMs - notBeforeMs);
+    const { ours, notBeforeMs, notAfterMs } = stored;
+    return ours && (nowMs() >= notBeforeMs + renewAt * (notAfterMs - notBeforeMs) || this.isStale(stored));
+  }
+
+  private isStale(stored: StoredCertificate): boolean {
+    return this.options.isStale?.(stored) === true;
   }
 
   /** Undefined when nothing was to be gained: no new certificate, or none that lasts longer. */
@@ -115,7 +122,8 @@ export class CertificateSecret {
     const made = await this.options.create(previous);
     if (made === undefined) return undefined;
     const [leaf] = readCertificates(made.certificate);
-    if (previous !== undefined && endOf(leaf) <= previous.notAfterMs) return undefined;
+    const gained = previous === undefined || endOf(leaf) > previous.notAfterMs || this.isStale(previous);
+    if (!gained) return undefined;
     const next: Secret = {
       apiVersion: 'v1',
       kind: 'Secret',

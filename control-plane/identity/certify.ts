@@ -2,10 +2,10 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { status } from '@grpc/grpc-js';
 import { type CertifyRequest, type CertifyResponse, CertifyResponseSchema } from '../../api/gen/identity_pb.js';
-import { identityAudience, identityName } from '../../lib/inject/index.ts';
+import { identityName } from '../../lib/inject/index.ts';
 import type { Issuer } from './issuer.ts';
-import { type KeySet, TokenError } from './key-set.ts';
 import { checkSigningRequest, SigningRequestError } from './signing-request.ts';
+import { type ServiceAccount, type TokenAuthenticator, TokenError, type TokenProblem } from './token-authenticator.ts';
 
 export interface CertifyOptions {
   meshNamespace: string;
@@ -15,7 +15,9 @@ export interface CertifyOptions {
   nowMs: () => number;
   /** Undefined while there is no valid one. */
   issuer: () => Issuer | undefined;
-  keySet: () => KeySet | undefined;
+  tokens: TokenAuthenticator;
+  /** Told of each certificate that was issued. */
+  onIssued?: (account: ServiceAccount) => void;
 }
 
 /** A refused request, with its gRPC code and the reason that metrics count it by. */
@@ -36,9 +38,11 @@ export class CertifyError extends Error {
  */
 export async function certify(request: CertifyRequest, options: CertifyOptions): Promise<CertifyResponse> {
   const issuer = options.issuer();
-  const keySet = options.keySet();
-  if (issuer === undefined || keySet === undefined) {
+  if (issuer === undefined || !options.tokens.ready) {
     throw new CertifyError(status.UNAVAILABLE, 'not ready', 'the issuer or the key set is not there yet');
+  }
+  if (issuer.notAfter.getTime() <= options.nowMs()) {
+    throw new CertifyError(status.UNAVAILABLE, 'not ready', `the issuer ended at ${issuer.notAfter.toISOString()}`);
   }
   const { identity, token, certificateSigningRequest } = request;
   const malformed = (message: string): CertifyError => new CertifyError(status.INVALID_ARGUMENT, 'malformed', message);
@@ -46,13 +50,13 @@ export async function certify(request: CertifyRequest, options: CertifyOptions):
   if (token.length === 0) throw malformed('the request carries no token');
   if (certificateSigningRequest.length === 0) throw malformed('the request carries no signing request');
 
-  const nowMs = options.nowMs();
   const key = await checkSigningRequest(certificateSigningRequest, identity).catch((error: unknown) => {
     if (!(error instanceof SigningRequestError)) throw error;
     if (error.reason === 'malformed') throw malformed(error.message);
     throw new CertifyError(status.FAILED_PRECONDITION, 'signing request', error.message);
   });
-  const owner = ownerOf(Buffer.from(token).toString('utf8'), keySet, options, nowMs);
+  const account = await accountOf(Buffer.from(token).toString('utf8'), options.tokens);
+  const owner = identityName(account.name, account.namespace, options);
   if (owner !== identity) {
     throw new CertifyError(
       status.FAILED_PRECONDITION,
@@ -63,10 +67,11 @@ export async function certify(request: CertifyRequest, options: CertifyOptions):
   const { certificate, intermediates, notAfter } = await issuer.sign(
     identity,
     key,
-    nowMs,
+    options.nowMs(),
     options.issuanceLifetimeMs,
     options.clockSkewMs,
   );
+  options.onIssued?.(account);
   return create(CertifyResponseSchema, {
     leafCertificate: certificate,
     intermediateCertificates: [...intermediates],
@@ -74,13 +79,19 @@ export async function certify(request: CertifyRequest, options: CertifyOptions):
   });
 }
 
-function ownerOf(token: string, keySet: KeySet, options: CertifyOptions, nowMs: number): string {
+const tokenCodes: Record<TokenProblem, { readonly code: number; readonly reason: string }> = {
+  malformed: { code: status.INVALID_ARGUMENT, reason: 'malformed' },
+  'not authenticated': { code: status.FAILED_PRECONDITION, reason: 'token' },
+  'review failed': { code: status.INTERNAL, reason: 'review failed' },
+  overloaded: { code: status.UNAVAILABLE, reason: 'overloaded' },
+};
+
+async function accountOf(token: string, tokens: TokenAuthenticator): Promise<ServiceAccount> {
   try {
-    const { namespace, name } = keySet.authenticate(token, identityAudience, nowMs, options.clockSkewMs);
-    return identityName(name, namespace, options);
+    return await tokens.authenticate(token);
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;
-    const code = error.reason === 'malformed' ? status.INVALID_ARGUMENT : status.FAILED_PRECONDITION;
-    throw new CertifyError(code, error.reason === 'malformed' ? 'malformed' : 'token', error.message);
+    const { code, reason } = tokenCodes[error.reason];
+    throw new CertifyError(code, reason, error.message);
   }
 }

@@ -14,6 +14,7 @@ import { certificateSigningRequest } from '../../proxy/identity/csr.ts';
 import { identityService } from './identity-service.ts';
 import { Issuer } from './issuer.ts';
 import { KeySet } from './key-set.ts';
+import { KeySetAuthenticator } from './key-set-authenticator.ts';
 import { type TestAuthority, TestTokens, testAuthority } from './testing.ts';
 
 const web = 'web.shop.serviceaccount.identity.tulle.cluster.local';
@@ -41,7 +42,10 @@ beforeAll(async () => {
     clockSkewMs: 20_000,
     nowMs: Date.now,
     issuer: () => issuer,
-    keySet: () => keySet,
+    tokens: new KeySetAuthenticator(
+      { audience: 'identity.l5d.io', clockSkewMs: 20_000, nowMs: Date.now },
+      () => keySet,
+    ),
   };
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   server = new Server();

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { createPrivateKey, X509Certificate as NodeCertificate, webcrypto } from 'node:crypto';
+import { createPrivateKey, type X509Certificate as NodeCertificate, webcrypto } from 'node:crypto';
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -11,6 +11,8 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
+import { beginOf, endOf, readCertificates } from '../certificates/bundle.ts';
+import { serialNumber } from '../certificates/create-certificate.ts';
 
 export interface Leaf {
   readonly certificate: Uint8Array;
@@ -18,8 +20,6 @@ export interface Leaf {
   readonly intermediates: readonly Uint8Array[];
   readonly notAfter: Date;
 }
-
-const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** Signs leaves with the issuer's key. Made once for each issuer certificate; a renewed one makes a new Issuer. */
 export class Issuer {
@@ -46,8 +46,8 @@ export class Issuer {
    * or does not lead to one of the trust anchors.
    */
   static async load(pem: { certificate: string; key: string; trustAnchors: string }, nowMs: number): Promise<Issuer> {
-    const chain = (pem.certificate.match(pemBlock) ?? []).map((block) => new NodeCertificate(block));
-    const anchors = (pem.trustAnchors.match(pemBlock) ?? []).map((block) => new NodeCertificate(block));
+    const chain = readCertificates(pem.certificate);
+    const anchors = readCertificates(pem.trustAnchors);
     if (chain.length === 0) throw new Error('the issuer certificate must be PEM');
     if (anchors.length === 0) throw new Error('the trust anchors must be PEM certificates');
     const [issuer] = chain;
@@ -55,32 +55,22 @@ export class Issuer {
     if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw new Error("the issuer's key must be ECDSA P-256");
     if (!issuer.ca) throw new Error(`the issuer certificate (${issuer.subject}) must be a certificate authority`);
     if (!issuer.checkPrivateKey(key)) throw new Error('the issuer key does not belong to the issuer certificate');
-
-    const ends = chain.map(({ validTo }) => Date.parse(validTo));
-    const begins = chain.map(({ validFrom }) => Date.parse(validFrom));
-    if (Math.min(...ends) <= nowMs) throw new Error(`the issuer certificate ended on ${issuer.validTo}`);
-    if (Math.max(...begins) > nowMs) throw new Error(`the issuer certificate is not valid before ${issuer.validFrom}`);
-    for (let i = 0; i + 1 < chain.length; i++) {
-      if (!chain[i].verify(chain[i + 1].publicKey))
-        throw new Error(`${chain[i + 1].subject} did not sign the certificate below it`);
+    const { path, shown } = pathToAnchor(chain, anchors);
+    const lastBegin = path.reduce((last, next) => (beginOf(next) > beginOf(last) ? next : last));
+    const firstEnd = path.reduce((first, next) => (endOf(next) < endOf(first) ? next : first));
+    if (endOf(firstEnd) <= nowMs) throw new Error(`the certificate ${nameOf(firstEnd)} ended on ${firstEnd.validTo}`);
+    if (beginOf(lastBegin) > nowMs) {
+      throw new Error(`the certificate ${nameOf(lastBegin)} is not valid before ${lastBegin.validFrom}`);
     }
-    const top = chain[chain.length - 1];
-    const isAnchor = anchors.some((anchor) => anchor.fingerprint256 === top.fingerprint256);
-    const anchor = anchors.find((candidate) => top.verify(candidate.publicKey));
-    if (!isAnchor && anchor === undefined) throw new Error('the issuer certificate does not lead to a trust anchor');
-    const anchorEnd = isAnchor || anchor === undefined ? Number.POSITIVE_INFINITY : Date.parse(anchor.validTo);
 
     const pkcs8 = key.export({ type: 'pkcs8', format: 'der' });
     const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
     const cryptoKey = await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']);
-    const notAfter = new Date(Math.min(...ends, anchorEnd));
-    // A peer that has the anchor needs no copy of it.
-    const shown = isAnchor ? chain.slice(0, -1) : chain;
     return new Issuer(
       new X509Certificate(issuer.raw),
       cryptoKey,
       shown.map(({ raw }) => raw),
-      notAfter,
+      new Date(endOf(firstEnd)),
     );
   }
 
@@ -107,9 +97,30 @@ export class Issuer {
   }
 }
 
-/** 127 random bits: positive, and never used before (RFC 5280 section 4.1.2.2). */
-function serialNumber(): string {
-  const bytes = Buffer.from(webcrypto.getRandomValues(new Uint8Array(16)));
-  bytes[0] = (bytes[0] & 0x7f) | 0x40;
-  return bytes.toString('hex');
+const nameOf = ({ subject }: NodeCertificate): string => subject.replaceAll('\n', ', ') || 'without a subject';
+
+/**
+ * `path`: the certificates that decide whether the issuer is trusted, from the issuer to the anchor. `shown`: those that a
+ * leaf is sent with. It may be longer than the path: an anchor that another one signed as well is sent to peers that know
+ * the other one only.
+ */
+function pathToAnchor(chain: readonly NodeCertificate[], anchors: readonly NodeCertificate[]) {
+  const isAnchor = (one: NodeCertificate) => anchors.some((anchor) => anchor.fingerprint256 === one.fingerprint256);
+  // Of an anchor whose end was put off, both stand in the bundle with one key.
+  const byEnd = anchors.toSorted((a, b) => endOf(b) - endOf(a));
+  const anchorOf = (one: NodeCertificate) => byEnd.find((anchor) => one.verify(anchor.publicKey));
+  const isAnchored = (one: NodeCertificate) => isAnchor(one) || anchorOf(one) !== undefined;
+  for (let i = 0; i + 1 < chain.length; i++) {
+    if (!chain[i].verify(chain[i + 1].publicKey)) {
+      throw new Error(`${nameOf(chain[i + 1])} did not sign the certificate below it`);
+    }
+  }
+  const first = chain.findIndex(isAnchored);
+  if (first < 0) throw new Error('the issuer certificate does not lead to a trust anchor');
+  const anchor = isAnchor(chain[first]) ? undefined : anchorOf(chain[first]);
+  return {
+    path: [...chain.slice(0, first + 1), ...(anchor === undefined ? [] : [anchor])],
+    // A peer that has the anchor needs no copy of it.
+    shown: chain.slice(0, chain.findLastIndex(isAnchored) + 1).filter((one) => !isAnchor(one)),
+  };
 }

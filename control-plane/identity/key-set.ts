@@ -1,28 +1,11 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-
-/** Why a token is not taken. */
-export class TokenError extends Error {
-  readonly reason: 'malformed' | 'not authenticated';
-
-  constructor(reason: 'malformed' | 'not authenticated', message: string) {
-    super(message);
-    this.reason = reason;
-  }
-}
+import { type ServiceAccount, serviceAccountOf, TokenError, tokenParts } from './token-authenticator.ts';
 
 interface Key {
   readonly id: string | undefined;
   readonly algorithm: 'ES256' | 'RS256';
   readonly key: KeyObject;
 }
-
-/** Whose token it is. */
-export interface ServiceAccount {
-  readonly namespace: string;
-  readonly name: string;
-}
-
-const maxTokenBytes = 16 * 1024;
 
 /**
  * The public keys that service account tokens are signed with, as a JSON Web Key Set (RFC 7517): those that the API
@@ -55,9 +38,7 @@ export class KeySet {
    * may be apart.
    */
   authenticate(token: string, audience: string, nowMs: number, skewMs: number): ServiceAccount {
-    if (token.length > maxTokenBytes) throw new TokenError('malformed', 'the token is too long');
-    const parts = token.trim().split('.');
-    if (parts.length !== 3) throw new TokenError('malformed', 'the token is no JSON Web Token');
+    const parts = tokenParts(token);
     const header = decode(parts[0]);
     const claims = decode(parts[1]);
     this.checkSignature(header, `${parts[0]}.${parts[1]}`, Buffer.from(parts[2], 'base64url'));
@@ -71,9 +52,7 @@ export class KeySet {
     if (!(Array.isArray(aud) ? aud : [aud]).includes(audience)) {
       throw new TokenError('not authenticated', `the token is for ${JSON.stringify(aud)}, not for ${audience}`);
     }
-    const match = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(typeof sub === 'string' ? sub : '');
-    if (!match) throw new TokenError('not authenticated', 'the token is not that of a service account');
-    return { namespace: match[1], name: match[2] };
+    return serviceAccountOf(sub);
   }
 
   private checkSignature(header: Record<string, unknown>, signed: string, signature: Buffer): void {

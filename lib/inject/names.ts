@@ -15,6 +15,10 @@ export const foreignSidecars: ReadonlySet<string> = new Set([
   'istio-init',
 ]);
 
+/** Secrets of the mesh's namespace that the identity component makes when nobody has made them before. */
+export const issuerSecret = 'tulle-identity-issuer';
+export const anchorSecret = 'tulle-identity-trust-anchor';
+
 export const identityVolumeName = 'tulle-identity-end-entity';
 export const tokenVolumeName = 'tulle-identity-token';
 export const xtablesVolumeName = 'tulle-proxy-init-xtables-lock';

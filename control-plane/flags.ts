@@ -9,6 +9,12 @@ export class Flags {
     this.values = values;
   }
 
+  /** Whether a flag was given; of a flag without a value, whether it is on. */
+  isSet(name: string): boolean {
+    const value = this.values[name];
+    return value !== undefined && value !== false;
+  }
+
   text(name: string, fallback?: string): string {
     const value = this.values[name] ?? fallback;
     if (typeof value !== 'string' || value === '') throw new FlagError(`--${name} must be set`);

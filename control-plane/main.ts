@@ -7,7 +7,7 @@ import { FlagError, Flags } from './flags.ts';
 const components: Record<string, (args: string[], log: Logger) => Promise<Component>> = {
   async identity(args, log) {
     const { identityFlags, startIdentity } = await import('./identity/main.ts');
-    return startIdentity(new Flags(parseArgs({ args, options: identityFlags }).values), log, Date.now);
+    return startIdentity(new Flags(parseArgs({ args, options: identityFlags }).values), log, Date.now, process.env);
   },
   async destination(args, log) {
     const { destinationFlags, startDestination } = await import('./destination/main.ts');

@@ -1,10 +1,15 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { Identity } from '../../api/gen/identity_pb.js';
 import { grpcService } from '../../api/grpc.ts';
 import { identityAudience } from '../../lib/inject/index.ts';
 import { type Component, startComponent } from '../component.ts';
-import type { Flags } from '../flags.ts';
+import { FlagError, type Flags } from '../flags.ts';
+import { connectToCluster } from '../kubernetes/connect.ts';
+import { KubernetesSource } from '../sources/kubernetes-source.ts';
+import { type ClusterCredentialsOptions, clusterCredentials } from './cluster-credentials.ts';
 import type { Credentials } from './credentials.ts';
 import { fileCredentials } from './file-credentials.ts';
 import { identityService } from './identity-service.ts';
@@ -16,14 +21,29 @@ export const identityFlags = {
   'mesh-namespace': { type: 'string' },
   'issuance-lifetime': { type: 'string' },
   'clock-skew-allowance': { type: 'string' },
+  // From files:
   'trust-anchors-file': { type: 'string' },
   'issuer-cert-file': { type: 'string' },
   'issuer-key-file': { type: 'string' },
   'jwks-file': { type: 'string' },
+  // From a cluster:
+  kubernetes: { type: 'boolean' },
+  kubeconfig: { type: 'string' },
+  tokens: { type: 'string' },
+  'anchor-lifetime': { type: 'string' },
+  'issuer-lifetime': { type: 'string' },
 } as const;
 
-/** Starts the identity component. */
-export async function startIdentity(flags: Flags, log: Logger, nowMs: () => number): Promise<Component> {
+/**
+ * Starts the identity component: with `--kubernetes` (and, outside of a pod, `--kubeconfig FILE`) on what stands in the
+ * cluster, otherwise on files.
+ */
+export async function startIdentity(
+  flags: Flags,
+  log: Logger,
+  nowMs: () => number,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Component> {
   const registry = new Registry();
   const shared = {
     meshNamespace: flags.text('mesh-namespace', 'tulle'),
@@ -33,14 +53,16 @@ export async function startIdentity(flags: Flags, log: Logger, nowMs: () => numb
     nowMs,
   };
   const issuanceLifetimeMs = flags.durationMs('issuance-lifetime', '24h');
-  const credentials = await fileCredentials({
-    ...shared,
-    audience: identityAudience,
-    issuerCertificateFile: flags.text('issuer-cert-file'),
-    issuerKeyFile: flags.text('issuer-key-file'),
-    trustAnchorsFile: flags.text('trust-anchors-file'),
-    keySetFile: flags.text('jwks-file'),
-  });
+  const credentials = flags.isSet('kubernetes')
+    ? await fromCluster(flags, { ...shared, registry }, env)
+    : await fileCredentials({
+        ...shared,
+        audience: identityAudience,
+        issuerCertificateFile: flags.text('issuer-cert-file'),
+        issuerKeyFile: flags.text('issuer-key-file'),
+        trustAnchorsFile: flags.text('trust-anchors-file'),
+        keySetFile: flags.text('jwks-file'),
+      });
   const handlers = identityService(
     {
       ...shared,
@@ -66,4 +88,54 @@ export async function startIdentity(flags: Flags, log: Logger, nowMs: () => numb
 function canSign({ issuer, tokens }: Credentials, nowMs: number): boolean {
   const current = issuer();
   return current !== undefined && current.notAfter.getTime() > nowMs && tokens.ready;
+}
+
+type FromFlags =
+  | 'api'
+  | 'namespaces'
+  | 'tokens'
+  | 'anchorLifetimeMs'
+  | 'issuerLifetimeMs'
+  | 'replica'
+  | 'monotonicMs'
+  | 'random';
+
+async function fromCluster(
+  flags: Flags,
+  shared: Omit<ClusterCredentialsOptions, FromFlags>,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Credentials> {
+  const { log, registry } = shared;
+  const tokens = flags.text('tokens', 'review');
+  if (tokens !== 'review' && tokens !== 'published-keys') {
+    throw new FlagError(`--tokens (${tokens}) must be review or published-keys`);
+  }
+  const anchorLifetimeMs = flags.durationMs('anchor-lifetime', '3650d');
+  const issuerLifetimeMs = flags.durationMs('issuer-lifetime', '365d');
+  const api = await connectToCluster({
+    kubeconfig: flags.isSet('kubeconfig') ? flags.text('kubeconfig') : undefined,
+    env,
+    onProblem: (problem) => log.error({ problem }, 'credentials of the API server not read'),
+    userAgent: 'tulle-identity',
+  });
+  // Closes the connections to the API server too.
+  const namespaces = new KubernetesSource({ client: api, log, registry, now: shared.nowMs, random: Math.random });
+  const credentials = await clusterCredentials({
+    ...shared,
+    api,
+    namespaces,
+    tokens,
+    anchorLifetimeMs,
+    issuerLifetimeMs,
+    replica: `${hostname()}-${randomUUID()}`,
+    monotonicMs: () => performance.now(),
+    random: Math.random,
+  });
+  return {
+    ...credentials,
+    async close() {
+      await credentials.close();
+      namespaces.close();
+    },
+  };
 }

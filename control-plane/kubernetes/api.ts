@@ -1,5 +1,8 @@
-/** How a patch is read (Kubernetes API conventions, "Patch operations"). */
-export type PatchType = 'merge' | 'json' | 'strategic';
+/**
+ * How a patch is read (Kubernetes API conventions, "Patch operations"). `apply` is server-side apply: the object is made
+ * when it is not there, and the query must name the `fieldManager`.
+ */
+export type PatchType = 'merge' | 'json' | 'strategic' | 'apply';
 
 /** One-shot calls to the API server. Every call has a deadline and is tried once; what to do about an error is the caller's. */
 export interface KubernetesApi {
@@ -9,7 +12,7 @@ export interface KubernetesApi {
   create<T>(path: string, object: unknown): Promise<T>;
   /** PUT of the whole object; with its `resourceVersion` it fails with 409 when somebody else was faster. */
   replace<T>(path: string, object: unknown): Promise<T>;
-  patch<T>(path: string, patch: unknown, type: PatchType): Promise<T>;
+  patch<T>(path: string, patch: unknown, type: PatchType, query?: Readonly<Record<string, string>>): Promise<T>;
   delete(path: string, options?: unknown): Promise<void>;
 }
 

@@ -26,7 +26,12 @@ const patchTypes: Record<PatchType, string> = {
   merge: 'application/merge-patch+json',
   json: 'application/json-patch+json',
   strategic: 'application/strategic-merge-patch+json',
+  // JSON is YAML too.
+  apply: 'application/apply-patch+yaml',
 };
+
+/** The API server's own keys (`/openid/v1/jwks`) come as nothing but the second. */
+const accept = 'application/json, application/jwk-set+json';
 
 /** Idle connections are closed before the API server closes them (after 90 s), so that no call meets a closed one. */
 const idleConnectionMs = 60_000;
@@ -60,8 +65,8 @@ export class KubernetesClient implements KubernetesApi {
     return this.call<T>({ method: 'PUT', path, body: object });
   }
 
-  patch<T>(path: string, patch: unknown, type: PatchType): Promise<T> {
-    return this.call<T>({ method: 'PATCH', path, body: patch, contentType: patchTypes[type] });
+  patch<T>(path: string, patch: unknown, type: PatchType, query?: Readonly<Record<string, string>>): Promise<T> {
+    return this.call<T>({ method: 'PATCH', path, query, body: patch, contentType: patchTypes[type] });
   }
 
   async delete(path: string, options?: unknown): Promise<void> {
@@ -140,7 +145,7 @@ export class KubernetesClient implements KubernetesApi {
     const target = new URL(url.pathname.replace(/\/$/, '') + call.path, url);
     for (const [name, value] of Object.entries(call.query ?? {})) target.searchParams.set(name, value);
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);
-    const headers: http.OutgoingHttpHeaders = { accept: 'application/json', 'user-agent': this.options.userAgent };
+    const headers: http.OutgoingHttpHeaders = { accept, 'user-agent': this.options.userAgent };
     if (body !== undefined) {
       headers['content-type'] = call.contentType ?? 'application/json';
       headers['content-length'] = Buffer.byteLength(body);

@@ -1,16 +1,10 @@
 import { Construct } from 'constructs';
+import { anchorSecret, issuerSecret } from '../inject/names.ts';
 import { trustRootsConfigMap } from '../inject/proxy-env.ts';
-import { deployment, serviceAccount } from './component.ts';
+import { componentName, deployment, serviceAccount } from './component.ts';
 import type { MeshInstall } from './mesh-props.ts';
 import { permissions } from './rbac.ts';
 import { service } from './service.ts';
-
-const anchorsDir = '/var/run/tulle/trust-anchors';
-const issuerDir = '/var/run/tulle/issuer';
-
-/** Secrets that the component makes at its first start when nobody has made them before. */
-export const issuerSecret = 'tulle-identity-issuer';
-const anchorSecret = 'tulle-identity-trust-anchor';
 
 /** Issues certificates to proxies: Deployment, Services and what it may do. */
 export class IdentityComponent extends Construct {
@@ -25,21 +19,36 @@ export class IdentityComponent extends Construct {
         cluster: [
           { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
           { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+          // Every namespace is given the trust anchors, by server-side apply: that asks for `create` with a name.
+          { apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },
+          {
+            apiGroups: [''],
+            resources: ['configmaps'],
+            resourceNames: [trustRootsConfigMap],
+            verbs: ['list', 'create', 'patch'],
+          },
         ],
-        // A rule with names cannot allow `create`, since the name is not known to the API server then.
+        // A rule with names cannot allow a plain `create`, since the name is not known to the API server then.
         namespace: [
           { apiGroups: [''], resources: ['secrets', 'configmaps'], verbs: ['create'] },
           {
             apiGroups: [''],
             resources: ['secrets'],
             resourceNames: [issuerSecret, anchorSecret],
-            verbs: ['get', 'update', 'patch'],
+            verbs: ['get', 'update'],
           },
           {
             apiGroups: [''],
             resources: ['configmaps'],
             resourceNames: [trustRootsConfigMap],
-            verbs: ['get', 'update', 'patch'],
+            verbs: ['get', 'update'],
+          },
+          { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+          {
+            apiGroups: ['coordination.k8s.io'],
+            resources: ['leases'],
+            resourceNames: [componentName(name)],
+            verbs: ['get', 'update'],
           },
         ],
       },
@@ -55,9 +64,7 @@ export class IdentityComponent extends Construct {
         args: [
           '--addr=0.0.0.0:8080',
           '--admin-addr=0.0.0.0:9990',
-          `--trust-anchors-file=${anchorsDir}/ca-bundle.crt`,
-          `--issuer-cert-file=${issuerDir}/tls.crt`,
-          `--issuer-key-file=${issuerDir}/tls.key`,
+          '--kubernetes',
           `--trust-domain=${install.config.trustDomain}`,
           `--mesh-namespace=${install.config.meshNamespace}`,
           `--issuance-lifetime=${install.issuanceLifetime}`,
@@ -66,11 +73,6 @@ export class IdentityComponent extends Construct {
         ports: [{ name: 'grpc', containerPort: 8080 }],
         adminPort: 9990,
         kubeApi: true,
-        // Optional: at the first start neither is there, and this component is the one to make them.
-        volumes: [
-          { name: 'trust-anchors', mountPath: anchorsDir, configMap: { name: trustRootsConfigMap, optional: true } },
-          { name: 'issuer', mountPath: issuerDir, secret: { secretName: issuerSecret, optional: true } },
-        ],
         controlPlane: { identity: 'localhost.:8080' },
         // Its proxy can have no certificate before it runs itself, so neither may wait for the other.
         proxy: {

@@ -53,7 +53,14 @@ const firstLookMs = 5000;
 export async function clusterCredentials(options: ClusterCredentialsOptions): Promise<Credentials> {
   const { api, meshNamespace, log, registry, nowMs, random } = options;
   const labels = { [controlPlaneNamespaceLabel]: meshNamespace };
-  const events = new EventRecorder({ api, component, registry, now: nowMs, random });
+  const events = new EventRecorder({
+    api,
+    component,
+    registry,
+    now: nowMs,
+    random,
+    onProblem: (problem) => log.warn({ problem }, 'events not written'),
+  });
   const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', name: component, namespace: meshNamespace };
 
   const publisher = new TrustRootsPublisher({

@@ -1,0 +1,222 @@
+import { parseAnnotationDuration } from './duration.ts';
+
+/** What the annotations of a Service or a route say of its traffic (facts of linkerd2 policy-controller/k8s/index/src/outbound/index.rs). */
+export interface TrafficSettings {
+  readonly accrual: FailureAccrual | undefined;
+  readonly timeouts: Timeouts;
+  readonly httpRetry: Retry<StatusRange> | undefined;
+  readonly grpcRetry: Retry<GrpcRetryCondition> | undefined;
+  readonly loadBiaser: LoadBiaser | undefined;
+}
+
+export interface Backoff {
+  readonly minMs: number;
+  readonly maxMs: number;
+  readonly jitterRatio: number;
+  /** A Retry-After of the endpoint is taken for the back-off. */
+  readonly honorRetryAfter: boolean;
+}
+
+export type FailureAccrual =
+  | { readonly kind: 'consecutive'; readonly maxFailures: number; readonly backoff: Backoff }
+  | {
+      readonly kind: 'unified';
+      readonly maxFailures: number;
+      readonly backoff: Backoff;
+      readonly successRate: number;
+      readonly windowMs: number;
+      readonly minRequests: number;
+    };
+
+/** Milliseconds; undefined for no limit. */
+export interface Timeouts {
+  readonly requestMs: number | undefined;
+  readonly responseMs: number | undefined;
+  readonly idleMs: number | undefined;
+}
+
+export interface StatusRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export const grpcRetryConditions = [
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+  'resource-exhausted',
+  'unavailable',
+] as const;
+export type GrpcRetryCondition = (typeof grpcRetryConditions)[number];
+
+export interface Retry<Condition> {
+  /** Tries beyond the first. */
+  readonly limit: number;
+  readonly timeoutMs: number | undefined;
+  /** Undefined when only the limit or the timeout was given. */
+  readonly conditions: readonly Condition[] | undefined;
+}
+
+/** Endpoints that answer 429 or 503, or fail, are weighed as slower ones. */
+export interface LoadBiaser {
+  readonly penaltyMs: number;
+  readonly maxRetryAfterMs: number;
+}
+
+type Annotations = Readonly<Record<string, string>>;
+/** Told of an annotation that cannot be read: its name, its value, and what it must be. */
+type Complain = (annotation: string, value: string, rule: string) => void;
+
+/**
+ * Reads the annotations. One that is wrong leaves its group (failure accrual, timeouts, HTTP or gRPC retries) as if none
+ * of it were there, and `complain` is called for it.
+ */
+export function trafficSettings(annotations: Annotations = {}, complain: Complain = () => {}): TrafficSettings {
+  return {
+    accrual: group(annotations, complain, readAccrual),
+    timeouts: group(annotations, complain, readTimeouts) ?? none,
+    httpRetry: group(annotations, complain, (read) => readRetry(read, 'retry.linkerd.io/http', statusRanges)),
+    grpcRetry: group(annotations, complain, (read) => readRetry(read, 'retry.linkerd.io/grpc', grpcConditions)),
+    loadBiaser: group(annotations, complain, readLoadBiaser),
+  };
+}
+
+const none: Timeouts = { requestMs: undefined, responseMs: undefined, idleMs: undefined };
+
+class WrongAnnotation extends Error {
+  readonly annotation: string;
+  readonly value: string;
+  readonly rule: string;
+
+  constructor(annotation: string, value: string, rule: string) {
+    super(rule);
+    this.annotation = annotation;
+    this.value = value;
+    this.rule = rule;
+  }
+}
+
+function group<T>(annotations: Annotations, complain: Complain, read: (reader: Reader) => T): T | undefined {
+  try {
+    return read(new Reader(annotations));
+  } catch (error) {
+    if (!(error instanceof WrongAnnotation)) throw error;
+    complain(error.annotation, error.value, error.rule);
+    return undefined;
+  }
+}
+
+class Reader {
+  private readonly annotations: Annotations;
+
+  constructor(annotations: Annotations) {
+    this.annotations = annotations;
+  }
+
+  text(name: string): string | undefined {
+    return this.annotations[name];
+  }
+
+  wrong(name: string, rule: string): never {
+    throw new WrongAnnotation(name, this.annotations[name] ?? '', rule);
+  }
+
+  durationMs(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    return parseAnnotationDuration(text) ?? this.wrong(name, "must be a number followed by 'ms', 's', 'm', 'h' or 'd'");
+  }
+
+  number(name: string, min: number, max: number, integer: boolean): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max && (!integer || Number.isInteger(value))) return value;
+    return this.wrong(name, `must be ${integer ? 'an integer' : 'a number'} from ${min} to ${max}`);
+  }
+
+  flag(name: string): boolean {
+    const text = this.text(name) ?? 'false';
+    if (text !== 'true' && text !== 'false') this.wrong(name, "must be 'true' or 'false'");
+    return text === 'true';
+  }
+}
+
+const accrual = 'balancer.linkerd.io/failure-accrual';
+const alpha = 'balancer.alpha.linkerd.io';
+const maxUint32 = 0xffff_ffff;
+
+function readAccrual(read: Reader): FailureAccrual | undefined {
+  const mode = read.text(accrual);
+  if (mode === undefined) return undefined;
+  if (mode !== 'consecutive' && mode !== 'unified') read.wrong(accrual, "must be 'consecutive' or 'unified'");
+  const maxPenalty = `${accrual}-consecutive-max-penalty`;
+  const maxFailures = read.number(`${accrual}-consecutive-max-failures`, 0, maxUint32, true) ?? 7;
+  const backoff: Backoff = {
+    minMs: read.durationMs(`${accrual}-consecutive-min-penalty`) ?? 1000,
+    maxMs: read.durationMs(maxPenalty) ?? 60_000,
+    jitterRatio: read.number(`${accrual}-consecutive-jitter-ratio`, 0, 100, false) ?? 0.5,
+    honorRetryAfter: read.flag(`${alpha}/failure-accrual-honor-retry-after`),
+  };
+  if (backoff.maxMs === 0) read.wrong(maxPenalty, 'must be more than 0');
+  if (backoff.minMs > backoff.maxMs) {
+    read.wrong(`${accrual}-consecutive-min-penalty`, `must not exceed the maximum penalty (${backoff.maxMs}ms)`);
+  }
+  if (mode === 'consecutive') return { kind: mode, maxFailures, backoff };
+  const window = `${alpha}/failure-accrual-success-rate-window`;
+  const windowMs = read.durationMs(window) ?? 10_000;
+  if (windowMs < 10) read.wrong(window, 'must be at least 10ms');
+  return {
+    kind: mode,
+    maxFailures,
+    backoff,
+    successRate: read.number(`${alpha}/failure-accrual-success-rate-threshold`, 0, 1, false) ?? 0.8,
+    windowMs,
+    minRequests: read.number(`${alpha}/failure-accrual-success-rate-min-requests`, 1, 1_000_000, true) ?? 5,
+  };
+}
+
+function readTimeouts(read: Reader): Timeouts {
+  return {
+    requestMs: read.durationMs('timeout.linkerd.io/request'),
+    responseMs: read.durationMs('timeout.linkerd.io/response'),
+    idleMs: read.durationMs('timeout.linkerd.io/idle'),
+  };
+}
+
+function readRetry<Condition>(
+  read: Reader,
+  on: string,
+  parse: (item: string) => Condition | undefined,
+): Retry<Condition> | undefined {
+  const limit = read.number('retry.linkerd.io/limit', 0, 65_535, true) || undefined;
+  const timeoutMs = read.durationMs('retry.linkerd.io/timeout') || undefined;
+  const conditions = read
+    .text(on)
+    ?.split(',')
+    .map((item) => parse(item.trim()) ?? read.wrong(on, `has an unknown condition '${item.trim()}'`));
+  if (limit === undefined && timeoutMs === undefined && conditions === undefined) return undefined;
+  return { limit: limit ?? 1, timeoutMs, conditions };
+}
+
+/** `5xx`, `gateway-error`, `503` or `500-504`. */
+function statusRanges(item: string): StatusRange | undefined {
+  if (item === '5xx') return { start: 500, end: 599 };
+  if (item === 'gateway-error') return { start: 502, end: 504 };
+  const match = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(item);
+  if (!match) return undefined;
+  const range = { start: Number(match[1]), end: Number(match[2] ?? match[1]) };
+  return range.start <= range.end ? range : undefined;
+}
+
+function grpcConditions(item: string): GrpcRetryCondition | undefined {
+  return grpcRetryConditions.find((condition) => condition === item);
+}
+
+function readLoadBiaser(read: Reader): LoadBiaser | undefined {
+  if (!read.flag(`${alpha}/penalize-failures`)) return undefined;
+  return {
+    penaltyMs: read.durationMs(`${alpha}/load-biaser-penalty`) ?? 5000,
+    maxRetryAfterMs: read.durationMs(`${alpha}/load-biaser-max-retry-after`) ?? 300_000,
+  };
+}

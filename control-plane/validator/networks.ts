@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { cidrContains, parseCidr } from '../policy/cidr.ts';
+import type { Problems } from './problems.ts';
+
+export const networkShape = z.object({ cidr: z.string(), except: z.array(z.string()).nullish() });
+
+/** Each network must be one, and each exception must leave something of it. */
+export function checkNetworks(
+  networks: readonly z.output<typeof networkShape>[],
+  path: string,
+  problems: Problems,
+): void {
+  for (const [index, { cidr, except }] of networks.entries()) {
+    const at = `${path}[${index}]`;
+    const network = parseCidr(cidr);
+    if (network === undefined) problems.add(`${at}.cidr`, notCidr, cidr);
+    for (const [hole, text] of (except ?? []).entries()) {
+      const inner = parseCidr(text);
+      if (inner === undefined) problems.add(`${at}.except[${hole}]`, notCidr, text);
+      else if (network === undefined) continue;
+      else if (cidrContains(inner, network)) problems.add(`${at}.except[${hole}]`, `leaves nothing of ${cidr}`, text);
+      else if (!cidrContains(network, inner)) problems.add(`${at}.except[${hole}]`, `must lie inside ${cidr}`, text);
+    }
+  }
+}
+
+const notCidr = 'must be an address or a network such as 10.0.0.0/8';

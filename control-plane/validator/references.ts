@@ -1,0 +1,28 @@
+import { z } from 'zod';
+
+/** Any reference to another object; which fields a kind of reference has is for its definition to say. */
+export const objectRefShape = z.object({
+  group: z.string().optional(),
+  kind: z.string(),
+  name: z.string(),
+  namespace: z.string().optional(),
+});
+export type ObjectRefShape = z.output<typeof objectRefShape>;
+
+export const policyGroup = 'policy.linkerd.io';
+export const gatewayGroup = 'gateway.networking.k8s.io';
+
+/** True when the reference names a kind of `group`; no group, and `core`, are the core group. */
+export function refersTo(
+  ref: { readonly group?: string; readonly kind?: string },
+  group: string,
+  kind: string,
+): boolean {
+  const named = (ref.group ?? '').toLowerCase();
+  return (named === 'core' ? '' : named) === group && (ref.kind ?? '').toLowerCase() === kind.toLowerCase();
+}
+
+/** `Server.policy.linkerd.io`. */
+export function canonicalKind({ group, kind }: { readonly group?: string; readonly kind: string }): string {
+  return group === undefined || group === '' || group === 'core' ? kind : `${kind}.${group}`;
+}

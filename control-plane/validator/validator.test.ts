@@ -1,0 +1,393 @@
+import { describe, expect, test } from 'vitest';
+import { validateObject } from './index.ts';
+
+const object = (apiVersion: string, kind: string, spec: unknown, metadata: object = {}) => ({
+  apiVersion,
+  kind,
+  metadata: { name: 'x', namespace: 'shop', ...metadata },
+  spec,
+});
+const policy = (kind: string, spec: unknown, metadata?: object) =>
+  object(kind === 'HTTPRoute' ? 'policy.linkerd.io/v1beta3' : 'policy.linkerd.io/v1alpha1', kind, spec, metadata);
+const gateway = (kind: string, spec: unknown, metadata?: object) =>
+  object('gateway.networking.k8s.io/v1', kind, spec, metadata);
+const profile = (spec: unknown, name = 'web.shop.svc.cluster.local') =>
+  object('linkerd.io/v1alpha2', 'ServiceProfile', spec, { name });
+
+const server = { group: 'policy.linkerd.io', kind: 'Server', name: 'web' };
+const meshTls = (name: string) => ({ group: 'policy.linkerd.io', kind: 'MeshTLSAuthentication', name });
+const network = (name: string) => ({ group: 'policy.linkerd.io', kind: 'NetworkAuthentication', name });
+const account = (name: string) => ({ kind: 'ServiceAccount', name });
+const authz = (requiredAuthenticationRefs: unknown, targetRef: object = server) =>
+  policy('AuthorizationPolicy', { targetRef, requiredAuthenticationRefs });
+const service = { group: 'core', kind: 'Service', name: 'web', port: 80 };
+const route = (rule: object, annotations: object = {}) =>
+  policy('HTTPRoute', { parentRefs: [service], rules: [rule] }, { annotations });
+const path = (value: string, type = 'PathPrefix') => route({ matches: [{ path: { type, value } }] });
+const condition = { pathRegex: '/x' };
+
+describe('is admitted', () => {
+  test.each<[string, unknown]>([
+    ['a policy for a Server', authz([meshTls('a'), network('b')])],
+    ['a policy for its own namespace', authz([account('a')], { kind: 'Namespace', name: 'shop' })],
+    ['a policy that asks for nothing', authz([])],
+    [
+      'a policy for a route',
+      authz([network('b')], { group: 'gateway.networking.k8s.io', kind: 'GRPCRoute', name: 'r' }),
+    ],
+    [
+      'identities by name, suffix and SPIFFE ID',
+      policy('MeshTLSAuthentication', { identities: ['*', 'a.b.c', '*.shop.local', 'spiffe://trust.domain/a/b'] }),
+    ],
+    [
+      'identities by reference',
+      policy('MeshTLSAuthentication', {
+        identityRefs: [
+          { kind: 'ServiceAccount', name: 'a', namespace: 'b' },
+          { kind: 'Namespace', name: 'c' },
+        ],
+      }),
+    ],
+    [
+      'networks with holes',
+      policy('NetworkAuthentication', {
+        networks: [{ cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] }, { cidr: '192.0.2.1' }, { cidr: '2001:db8::/32' }],
+      }),
+    ],
+    ['a Server', policy('Server', { podSelector: {}, port: 'http', proxyProtocol: 'HTTP/2', accessPolicy: 'audit' })],
+    [
+      'a ServerAuthorization',
+      policy('ServerAuthorization', { server: { name: 'a' }, client: { meshTLS: { identities: ['*'] } } }),
+    ],
+    [
+      'a route',
+      route(
+        {
+          matches: [{ path: { value: '/a' }, headers: [{ name: 'x', value: 'y' }], method: 'GET' }],
+          timeouts: { request: '10s', backendRequest: '1s500ms' },
+        },
+        { 'retry.linkerd.io/http': '5xx,429,500-504', 'timeout.linkerd.io/request': '2s' },
+      ),
+    ],
+    [
+      'a wrong annotation on a route to a Server',
+      policy('HTTPRoute', { parentRefs: [server] }, { annotations: { 'retry.linkerd.io/http': 'x' } }),
+    ],
+    ['a Gateway route of a shape not known here', gateway('HTTPRoute', { parentRefs: 'later' })],
+    [
+      'a Gateway route to another kind of backend',
+      gateway('HTTPRoute', { rules: [{ backendRefs: [{ kind: 'Bucket', name: 'b' }] }] }),
+    ],
+    ['a TCPRoute with one rule', gateway('TCPRoute', { rules: [{}] })],
+    [
+      'a rate limit',
+      policy('HTTPLocalRateLimitPolicy', {
+        targetRef: server,
+        total: { requestsPerSecond: 10 },
+        overrides: [{ requestsPerSecond: 5, clientRefs: [account('a')] }],
+      }),
+    ],
+    ['an egress network without networks', policy('EgressNetwork', { trafficPolicy: 'Deny' })],
+    [
+      'a condition of method and path',
+      profile({ routes: [{ name: 'a', condition: { method: 'GET', pathRegex: '/a' } }] }),
+    ],
+    ['an empty profile', profile(undefined)],
+    ['a kind without rules', object('v1', 'Pod', {})],
+  ])('%s', (_name, subject) => expect(validateObject(subject)).toEqual([]));
+});
+
+describe('is refused', () => {
+  test.each<[string, unknown, string]>([
+    [
+      'two MeshTLSAuthentications',
+      authz([meshTls('a'), meshTls('b')]),
+      'spec.requiredAuthenticationRefs must name at most one MeshTLSAuthentication',
+    ],
+    [
+      'two ServiceAccounts',
+      authz([account('a'), account('b')]),
+      'spec.requiredAuthenticationRefs must name at most one ServiceAccount',
+    ],
+    [
+      'a MeshTLSAuthentication beside a ServiceAccount',
+      authz([meshTls('a'), account('b')]),
+      'must not name both a MeshTLSAuthentication and a ServiceAccount',
+    ],
+    ['two NetworkAuthentications', authz([network('a'), network('b')]), 'must name at most one NetworkAuthentication'],
+    [
+      'another namespace as target',
+      authz([], { kind: 'Namespace', name: 'other' }),
+      "spec.targetRef.name (other) must be the policy's own namespace (shop)",
+    ],
+    [
+      'an unknown target kind',
+      authz([], { kind: 'Pod', name: 'p' }),
+      'spec.targetRef.kind (Pod) must be Namespace, Server, HTTPRoute or GRPCRoute',
+    ],
+    ['a Server of the wrong group', authz([], { kind: 'Server', name: 'p' }), 'spec.targetRef.kind (Server) must be'],
+    [
+      'an unknown authentication kind',
+      authz([{ kind: 'User', name: 'u' }]),
+      'spec.requiredAuthenticationRefs[0].kind (User) must be',
+    ],
+    ['no requiredAuthenticationRefs', authz(undefined), 'spec.requiredAuthenticationRefs must be set'],
+    [
+      'neither identities nor references',
+      policy('MeshTLSAuthentication', {}),
+      'spec must have either identities or identityRefs',
+    ],
+    [
+      'both identities and references',
+      policy('MeshTLSAuthentication', { identities: ['*'], identityRefs: [account('a')] }),
+      'spec must have either identities or identityRefs',
+    ],
+    [
+      'an identity with a star inside',
+      policy('MeshTLSAuthentication', { identities: ['a.*.b'] }),
+      'spec.identities[0] (a.*.b) must be a DNS-like name',
+    ],
+    [
+      'a SPIFFE ID with a dot segment',
+      policy('MeshTLSAuthentication', { identities: ['spiffe://a/../b'] }),
+      'spec.identities[0] (spiffe://a/../b)',
+    ],
+    [
+      'a Namespace reference with a namespace',
+      policy('MeshTLSAuthentication', { identityRefs: [{ kind: 'Namespace', name: 'a', namespace: 'b' }] }),
+      'spec.identityRefs[0].namespace must not be set',
+    ],
+    [
+      'another reference',
+      policy('MeshTLSAuthentication', { identityRefs: [{ kind: 'User', name: 'a' }] }),
+      'spec.identityRefs[0].kind (User) must be ServiceAccount or Namespace',
+    ],
+    ['no networks', policy('NetworkAuthentication', { networks: [] }), 'spec.networks must name at least one network'],
+    [
+      'a wrong network',
+      policy('NetworkAuthentication', { networks: [{ cidr: '10.0.0.0/33' }] }),
+      'spec.networks[0].cidr (10.0.0.0/33) must be an address or a network',
+    ],
+    [
+      'an exception of everything',
+      policy('NetworkAuthentication', { networks: [{ cidr: '10.0.0.0/8', except: ['10.0.0.0/8'] }] }),
+      'spec.networks[0].except[0] (10.0.0.0/8) leaves nothing of 10.0.0.0/8',
+    ],
+    [
+      'an exception outside',
+      policy('NetworkAuthentication', { networks: [{ cidr: '10.0.0.0/8', except: ['11.0.0.0/16'] }] }),
+      'spec.networks[0].except[0] (11.0.0.0/16) must lie inside 10.0.0.0/8',
+    ],
+    [
+      'an exception of the other family',
+      policy('NetworkAuthentication', { networks: [{ cidr: '10.0.0.0/8', except: ['::1'] }] }),
+      'must lie inside 10.0.0.0/8',
+    ],
+    [
+      'an unknown access policy',
+      policy('Server', { podSelector: {}, port: 80, accessPolicy: 'allow' }),
+      'spec.accessPolicy (allow) must be one of all-unauthenticated',
+    ],
+    [
+      'an unknown protocol',
+      policy('Server', { podSelector: {}, port: 80, proxyProtocol: 'HTTP' }),
+      "spec.proxyProtocol must be one of 'unknown', 'HTTP/1'",
+    ],
+    [
+      'no selector',
+      policy('Server', { port: 80 }),
+      'spec must have either a podSelector or an externalWorkloadSelector',
+    ],
+    [
+      'both selectors',
+      policy('Server', { port: 80, podSelector: {}, externalWorkloadSelector: {} }),
+      'spec must have either',
+    ],
+    ['port 0', policy('Server', { podSelector: {}, port: 0 }), 'spec.port (0) must be a number from 1 to 65535'],
+    [
+      'plain clients beside meshTLS',
+      policy('ServerAuthorization', { server: { name: 'a' }, client: { unauthenticated: true, meshTLS: {} } }),
+      'spec.client.unauthenticated must be false',
+    ],
+    [
+      'identities beside unauthenticatedTLS',
+      policy('ServerAuthorization', {
+        server: {},
+        client: { meshTLS: { unauthenticatedTLS: true, serviceAccounts: [{ name: 'a' }] } },
+      }),
+      'spec.client.meshTLS.unauthenticatedTLS must be false',
+    ],
+    [
+      'an exception outside, in a ServerAuthorization',
+      policy('ServerAuthorization', {
+        server: {},
+        client: { networks: [{ cidr: '10.0.0.0/8', except: ['0.0.0.0/0'] }] },
+      }),
+      'spec.client.networks[0].except[0] (0.0.0.0/0) leaves nothing',
+    ],
+    [
+      'an egress parent without a port',
+      policy('HTTPRoute', { parentRefs: [{ group: 'policy.linkerd.io', kind: 'EgressNetwork', name: 'e' }] }),
+      'spec.parentRefs[0].port must be set',
+    ],
+    ['a relative path', path('a'), 'spec.rules[0].matches[0].path.value (a) must be an absolute path'],
+    ['a relative exact path', path('a', 'Exact'), 'must be an absolute path'],
+    [
+      'a bad pattern',
+      path('(', 'RegularExpression'),
+      'spec.rules[0].matches[0].path.value must be a regular expression',
+    ],
+    [
+      'a bad header name',
+      route({ matches: [{ headers: [{ name: 'a b', value: 'c' }] }] }),
+      'spec.rules[0].matches[0].headers[0].name (a b) must be a header name',
+    ],
+    [
+      'a relative redirect',
+      route({
+        filters: [
+          { type: 'RequestRedirect', requestRedirect: { path: { type: 'ReplaceFullPath', replaceFullPath: 'x' } } },
+        ],
+      }),
+      'spec.rules[0].filters[0].requestRedirect.path.replaceFullPath (x) must be an absolute path',
+    ],
+    [
+      'a longer try than the whole',
+      route({ timeouts: { request: '1s', backendRequest: '2s' } }),
+      'spec.rules[0].timeouts.backendRequest (2s) must not be longer than the request timeout (1s)',
+    ],
+    [
+      'a negative timeout',
+      route({ timeouts: { request: '-1s' } }),
+      'spec.rules[0].timeouts.request (-1s) must not be negative',
+    ],
+    [
+      'a timeout that is none',
+      route({ timeouts: { request: 'soon' } }),
+      'spec.rules[0].timeouts.request (soon) must be a duration',
+    ],
+    [
+      'a wrong retry annotation',
+      route({}, { 'retry.linkerd.io/http': '5xx,soon' }),
+      "metadata.annotations['retry.linkerd.io/http'] (5xx,soon) has an unknown condition 'soon'",
+    ],
+    [
+      'a wrong timeout annotation',
+      route({}, { 'timeout.linkerd.io/idle': '5' }),
+      "metadata.annotations['timeout.linkerd.io/idle'] (5) must be a number followed by",
+    ],
+    [
+      'a wrong failure accrual',
+      route({}, { 'balancer.linkerd.io/failure-accrual': 'never' }),
+      "metadata.annotations['balancer.linkerd.io/failure-accrual'] (never) must be 'consecutive' or 'unified'",
+    ],
+    [
+      'a Service backend without a port',
+      gateway('HTTPRoute', { rules: [{ backendRefs: [{ name: 'b' }] }] }),
+      'spec.rules[0].backendRefs[0].port must be set',
+    ],
+    [
+      'a GRPCRoute backend without a port',
+      gateway('GRPCRoute', { rules: [{ backendRefs: [{ name: 'b', kind: 'Service' }] }] }),
+      'spec.rules[0].backendRefs[0].port must be set',
+    ],
+    [
+      'a pattern for a gRPC method',
+      gateway('GRPCRoute', { rules: [{ matches: [{ method: { type: 'RegularExpression', service: 'a' } }] }] }),
+      'spec.rules[0].matches[0].method.type (RegularExpression) must be Exact',
+    ],
+    ['two rules of a TLSRoute', gateway('TLSRoute', { rules: [{}, {}] }), 'spec.rules (2) must have exactly one rule'],
+    [
+      'a rate limit of something else',
+      policy('HTTPLocalRateLimitPolicy', { targetRef: { kind: 'Service', name: 's' } }),
+      'spec.targetRef.kind (Service) must be Server',
+    ],
+    [
+      'a rate of 0',
+      policy('HTTPLocalRateLimitPolicy', { targetRef: server, total: { requestsPerSecond: 0 } }),
+      'spec.total.requestsPerSecond (0) must be more than 0',
+    ],
+    [
+      'more for one identity than for all',
+      policy('HTTPLocalRateLimitPolicy', {
+        targetRef: server,
+        total: { requestsPerSecond: 1 },
+        identity: { requestsPerSecond: 2 },
+      }),
+      'spec.identity.requestsPerSecond (2) must not be more than spec.total.requestsPerSecond (1)',
+    ],
+    [
+      'an override for another kind',
+      policy('HTTPLocalRateLimitPolicy', {
+        targetRef: server,
+        overrides: [{ requestsPerSecond: 1, clientRefs: [{ kind: 'User', name: 'u' }] }],
+      }),
+      'spec.overrides[0].clientRefs[0].kind (User) must be ServiceAccount',
+    ],
+    [
+      'an empty egress network',
+      policy('EgressNetwork', { trafficPolicy: 'Allow', networks: [] }),
+      'spec.networks must name at least one network',
+    ],
+    [
+      'an egress network with a wrong CIDR',
+      policy('EgressNetwork', { trafficPolicy: 'Allow', networks: [{ cidr: 'x' }] }),
+      'spec.networks[0].cidr (x)',
+    ],
+    ['a short name of a profile', profile({}, 'web'), 'metadata.name (web) must be the fully qualified name'],
+    ['a profile route without a name', profile({ routes: [{ condition }] }), 'spec.routes[0].name must be set'],
+    [
+      'a profile route without a condition',
+      profile({ routes: [{ name: 'a' }] }),
+      'spec.routes[0].condition must be set',
+    ],
+    [
+      'an empty condition',
+      profile({ routes: [{ name: 'a', condition: { all: [{}] } }] }),
+      'spec.routes[0].condition.all[0] must have one of',
+    ],
+    [
+      'a bad pattern in a profile',
+      profile({ routes: [{ name: 'a', condition: { pathRegex: '[' } }] }),
+      'spec.routes[0].condition.pathRegex must be a regular expression',
+    ],
+    [
+      'a status range upside down',
+      profile({
+        routes: [{ name: 'a', condition, responseClasses: [{ condition: { status: { min: 500, max: 400 } } }] }],
+      }),
+      'spec.routes[0].responseClasses[0].condition.status.min (500) must not be more than max (400)',
+    ],
+    [
+      'a status outside',
+      profile({
+        routes: [{ name: 'a', condition, responseClasses: [{ condition: { not: { status: { max: 600 } } } }] }],
+      }),
+      'spec.routes[0].responseClasses[0].condition.not.status.max (600) must be from 100 to 599',
+    ],
+    [
+      'a bad timeout',
+      profile({ routes: [{ name: 'a', condition, timeout: '1x' }] }),
+      'spec.routes[0].timeout (1x) must be a duration',
+    ],
+    [
+      'a bad ttl',
+      profile({ retryBudget: { retryRatio: 0.2, minRetriesPerSecond: 1, ttl: '' } }),
+      'spec.retryBudget.ttl () must be a duration',
+    ],
+    [
+      'a negative ratio',
+      profile({ retryBudget: { retryRatio: -1, minRetriesPerSecond: 1, ttl: '1s' } }),
+      'spec.retryBudget.retryRatio (-1) must not be negative',
+    ],
+    ['an unknown field in a profile', profile({ route: [] }), 'spec is not valid'],
+    ['something that is no object', 'x', 'object must be of type object'],
+  ])('%s', (_name, subject, problem) => expect(validateObject(subject).join('\n')).toContain(problem));
+});
+
+test('an object without a namespace is in that of the request', () => {
+  const { apiVersion, kind, spec } = authz([], { kind: 'Namespace', name: 'shop' });
+  const subject = { apiVersion, kind, spec, metadata: { generateName: 'x-' } };
+  expect(validateObject(subject, 'shop')).toEqual([]);
+  expect(validateObject(subject, 'other')).toHaveLength(1);
+});

@@ -17,22 +17,33 @@ export interface ComponentOptions {
   /** Where gRPC is served, in plaintext: the sidecar beside the component adds TLS. */
   grpc: readonly Address[];
   services: readonly { readonly definition: ServiceDefinition; readonly handlers: unknown }[];
+  /** Servers with TLS of their own, which the API server calls. */
+  https?: readonly HttpsService[];
   ready: () => boolean;
   /** Ends what the component does besides; waited for a moment. */
   close: () => void | Promise<void>;
+}
+
+export interface HttpsService {
+  readonly address: Address;
+  readonly server: HttpServer;
+  /** Ends it; calls under way are answered before. */
+  stop(): Promise<void>;
 }
 
 /** A running component; `stop` lets calls under way finish for a moment. */
 export interface Component {
   /** The ports that were bound, in the order of `grpc`. */
   readonly ports: readonly number[];
+  /** Those of `https`, in its order. */
+  readonly httpsPorts: readonly number[];
   readonly adminPort: number;
   stop(): Promise<void>;
 }
 
 const stopGraceMs = 2000;
 
-/** Serves a component's gRPC services and its admin server. Rejects when an address cannot be listened on. */
+/** Serves a component's gRPC services, HTTPS servers and admin server. Rejects when an address cannot be listened on. */
 export async function startComponent(options: ComponentOptions): Promise<Component> {
   const server = new Server({
     'grpc.max_receive_message_length': 1024 * 1024,
@@ -42,15 +53,22 @@ export async function startComponent(options: ComponentOptions): Promise<Compone
   for (const { definition, handlers } of options.services) {
     server.addService(definition, handlers as UntypedServiceImplementation);
   }
-  const admin = adminServer(options.ready, options.registry);
+  const https = options.https ?? [];
+  let stopping = false;
+  const admin = adminServer(() => !stopping && options.ready(), options.registry);
   const adminPort = await listen(admin, options.admin);
   const ports: number[] = [];
   for (const address of options.grpc) ports.push(await bind(server, address));
-  options.log.info({ ports, adminPort }, 'started');
+  const httpsPorts: number[] = [];
+  for (const { server: httpsServer, address } of https) httpsPorts.push(await listen(httpsServer, address));
+  options.log.info({ ports, httpsPorts, adminPort }, 'started');
   return {
     ports,
+    httpsPorts,
     adminPort,
     async stop() {
+      stopping = true;
+      await Promise.all(https.map((service) => service.stop()));
       const closed = options.close();
       admin.close();
       admin.closeAllConnections();

@@ -1,0 +1,100 @@
+import { Counter, type Registry } from 'prom-client';
+import { findAnnotation, settings } from '../../lib/inject/annotations.ts';
+import { injectAnnotation, linkerdInjectAnnotation, type Metadata } from '../../lib/inject/index.ts';
+
+export interface Admission {
+  /** `deployment`; empty when nothing owns the object. */
+  readonly ownerKind: string;
+  readonly namespace: Metadata;
+  readonly object: Metadata | undefined;
+  /** Why it has no sidecar; undefined when it was changed. */
+  readonly skipped?: readonly string[];
+}
+
+/** Whoever may create pods chooses the values of labels, so the number of their combinations is bounded. */
+const maxSeries = 2000;
+
+const configLabels = settings.map(({ name, keys }) => ({ label: name.replaceAll('-', '_'), keys }));
+
+/** The reasons of `decide`, as Linkerd names them in `skip_reason` (linkerd2 pkg/inject/report.go). */
+const skipReasons: readonly (readonly [RegExp, string])[] = [
+  [/^hostNetwork/, 'host_network_enabled'],
+  [/has a sidecar/, 'sidecar_already_exists'],
+  [/^neither/, 'injection_enable_annotation_absent'],
+  [/^pod has the annotation/, 'injection_disable_annotation_present'],
+  [/^invalid.*at workload$/, 'invalid_inject_annotation_at_workload'],
+  [/^invalid.*at namespace$/, 'invalid_inject_annotation_at_ns'],
+];
+
+/** Counts admissions with the labels of Linkerd's injector (linkerd2 controller/proxy-injector/metrics.go). */
+export class InjectorMetrics {
+  private readonly requests: Counter;
+  private readonly responses: Counter;
+  private readonly series = new Set<string>();
+
+  constructor(registry: Registry) {
+    const common = ['owner_kind', 'namespace', 'annotation_at', ...configLabels.map(({ label }) => label)];
+    const registers = [registry];
+    this.requests = new Counter({
+      name: 'proxy_inject_admission_requests_total',
+      help: 'Objects that the API server sent.',
+      labelNames: common,
+      registers,
+    });
+    this.responses = new Counter({
+      name: 'proxy_inject_admission_responses_total',
+      help: 'What became of them.',
+      labelNames: [...common, 'skip', 'skip_reason'],
+      registers,
+    });
+  }
+
+  request(admission: Admission): void {
+    this.requests.inc(this.bounded('request', labelsOf(admission)));
+  }
+
+  response(admission: Admission): void {
+    const { skipped } = admission;
+    this.responses.inc(
+      this.bounded('response', {
+        ...labelsOf(admission),
+        skip: String(skipped !== undefined),
+        skip_reason: (skipped ?? []).map(reasonCode).join(','),
+      }),
+    );
+  }
+
+  /** Beyond the bound, without what users choose. */
+  private bounded(metric: string, labels: Record<string, string>): Record<string, string> {
+    const key = `${metric} ${JSON.stringify(labels)}`;
+    if (this.series.has(key)) return labels;
+    if (this.series.size >= maxSeries) {
+      const { skip, skip_reason } = labels;
+      return { namespace: 'other', ...(skip === undefined ? {} : { skip, skip_reason }) };
+    }
+    this.series.add(key);
+    return labels;
+  }
+}
+
+function labelsOf({ ownerKind, namespace, object }: Admission): Record<string, string> {
+  const labels: Record<string, string> = {
+    owner_kind: ownerKind,
+    namespace: namespace.name ?? '',
+    annotation_at: annotationAt(namespace, object),
+  };
+  for (const { label, keys } of configLabels) {
+    const found = findAnnotation(object, keys) ?? findAnnotation(namespace, keys);
+    if (found !== undefined) labels[label] = found.value;
+  }
+  return labels;
+}
+
+function annotationAt(namespace: Metadata, object: Metadata | undefined): string {
+  const keys = [injectAnnotation, linkerdInjectAnnotation];
+  if (findAnnotation(object, keys) !== undefined) return 'workload';
+  return findAnnotation(namespace, keys) !== undefined ? 'namespace' : '';
+}
+
+const reasonCode = (reason: string): string =>
+  skipReasons.find(([pattern]) => pattern.test(reason))?.[1] ?? 'unsupported_resource';

@@ -1,0 +1,40 @@
+import type { Metadata } from '../../lib/inject/index.ts';
+import { ApiError, type KubernetesApi } from '../kubernetes/api.ts';
+import type { ObjectSource } from '../sources/object-source.ts';
+import { Unavailable } from '../webhook/webhook-server.ts';
+
+/** The metadata of namespaces, whose annotations their pods inherit. */
+export class Namespaces {
+  private readonly known = new Map<string, Metadata>();
+  private readonly api: Pick<KubernetesApi, 'get'>;
+  private readonly unwatch: () => void;
+
+  constructor(source: Pick<ObjectSource, 'watch'>, api: Pick<KubernetesApi, 'get'>) {
+    this.api = api;
+    this.unwatch = source.watch('Namespace', ({ type, object }) => {
+      const { name, labels, annotations } = object.metadata;
+      if (type === 'deleted') this.known.delete(name);
+      else this.known.set(name, { name, labels: { ...labels }, annotations: { ...annotations } });
+    });
+  }
+
+  /**
+   * From the watch; a namespace that it has not told of yet, since it is new, is asked for. Rejects with Unavailable when
+   * that cannot be done: a pod must not go without its sidecar for it.
+   */
+  async get(name: string): Promise<Metadata> {
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    try {
+      const { metadata } = await this.api.get<{ metadata: Metadata }>(`/api/v1/namespaces/${name}`);
+      return metadata;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return { name };
+      throw new Unavailable(`namespace ${name} cannot be read: ${(error as Error).message}`);
+    }
+  }
+
+  close(): void {
+    this.unwatch();
+  }
+}

@@ -47,3 +47,11 @@ export function identityName(
 ): string {
   return `${serviceAccount}.${namespace}.serviceaccount.identity.${mesh.meshNamespace}.${mesh.trustDomain}`;
 }
+
+/** Of a webhook's configuration. Cluster-scoped, so it carries the namespace: two meshes can stand side by side. */
+export const webhookConfigurationName = (webhook: string, meshNamespace: string): string =>
+  `${meshNamespace}-tulle-${webhook}-webhook-config`;
+/** The Service that the API server dials, in the mesh's namespace. */
+export const webhookServiceName = (webhook: string): string => `tulle-${webhook}`;
+/** The Secret with the certificate of its server. */
+export const webhookSecretName = (webhook: string): string => `tulle-${webhook}-k8s-tls`;

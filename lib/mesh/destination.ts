@@ -1,12 +1,13 @@
 import { Construct } from 'constructs';
+import { webhookConfigurationName, webhookSecretName, webhookServiceName } from '../inject/names.ts';
 import { formatPorts } from '../inject/ports.ts';
 import { deployment, serviceAccount } from './component.ts';
 import type { MeshInstall } from './mesh-props.ts';
 import { permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
-import { validatingWebhooks, webhookConfigurationName } from './webhooks.ts';
+import { validatingWebhooks } from './webhooks.ts';
 
-const tlsSecrets = ['tulle-sp-validator-k8s-tls', 'tulle-policy-validator-k8s-tls'];
+const validators = ['sp-validator', 'policy-validator'];
 
 /** Tells proxies where Services are and what policy says, and checks what is written about both. */
 export class DestinationComponent extends Construct {
@@ -45,16 +46,19 @@ export class DestinationComponent extends Construct {
           {
             apiGroups: ['admissionregistration.k8s.io'],
             resources: ['validatingwebhookconfigurations'],
-            resourceNames: ['sp-validator', 'policy-validator'].map((webhook) =>
-              webhookConfigurationName(webhook, install),
-            ),
+            resourceNames: validators.map((webhook) => webhookConfigurationName(webhook, config.meshNamespace)),
             verbs: ['get', 'patch'],
           },
         ],
         namespace: [
           { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update', 'patch'] },
           { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
-          { apiGroups: [''], resources: ['secrets'], resourceNames: tlsSecrets, verbs: ['get', 'update', 'patch'] },
+          {
+            apiGroups: [''],
+            resources: ['secrets'],
+            resourceNames: validators.map(webhookSecretName),
+            verbs: ['get', 'update'],
+          },
         ],
       },
       install,
@@ -64,8 +68,8 @@ export class DestinationComponent extends Construct {
     service(this, name, { name: 'tulle-dst-headless', headless: true, ports }, install);
     service(this, name, { name: 'tulle-policy', headless: true, ports: [{ name: 'grpc', port: 8090 }] }, install);
     const webhook = (targetPort: number) => [{ name: 'https', port: 443, targetPort }];
-    service(this, name, { name: 'tulle-sp-validator', ports: webhook(8443) }, install);
-    service(this, name, { name: 'tulle-policy-validator', ports: webhook(9443) }, install);
+    service(this, name, { name: webhookServiceName('sp-validator'), ports: webhook(8443) }, install);
+    service(this, name, { name: webhookServiceName('policy-validator'), ports: webhook(9443) }, install);
     deployment(
       this,
       {

@@ -1,16 +1,18 @@
 import { Construct } from 'constructs';
+import { webhookConfigurationName, webhookSecretName, webhookServiceName } from '../inject/names.ts';
 import { deployment, serviceAccount } from './component.ts';
 import { configMapName } from './config-map.ts';
 import type { MeshInstall } from './mesh-props.ts';
 import { permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
-import { mutatingWebhook, webhookConfigurationName } from './webhooks.ts';
+import { mutatingWebhook } from './webhooks.ts';
 
 /** The admission webhook that adds sidecars, and what it may look up for that. */
 export class ProxyInjectorComponent extends Construct {
   constructor(scope: Construct, id: string, install: MeshInstall) {
     super(scope, id);
     const name = 'proxy-injector';
+    const { config } = install;
     serviceAccount(this, name, install);
     permissions(
       this,
@@ -18,18 +20,14 @@ export class ProxyInjectorComponent extends Construct {
       {
         cluster: [
           { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
-          { apiGroups: [''], resources: ['namespaces', 'replicationcontrollers'], verbs: watch },
-          { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
-          {
-            apiGroups: ['apps'],
-            resources: ['deployments', 'replicasets', 'daemonsets', 'statefulsets'],
-            verbs: watch,
-          },
-          { apiGroups: ['batch'], resources: ['jobs', 'cronjobs'], verbs: watch },
+          { apiGroups: [''], resources: ['namespaces'], verbs: watch },
+          // Which Deployment a ReplicaSet is of, and which CronJob a Job.
+          { apiGroups: ['apps'], resources: ['replicasets'], verbs: ['get'] },
+          { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get'] },
           {
             apiGroups: ['admissionregistration.k8s.io'],
             resources: ['mutatingwebhookconfigurations'],
-            resourceNames: [webhookConfigurationName(name, install)],
+            resourceNames: [webhookConfigurationName(name, config.meshNamespace)],
             verbs: ['get', 'patch'],
           },
         ],
@@ -38,8 +36,8 @@ export class ProxyInjectorComponent extends Construct {
           {
             apiGroups: [''],
             resources: ['secrets'],
-            resourceNames: ['tulle-proxy-injector-k8s-tls'],
-            verbs: ['get', 'update', 'patch'],
+            resourceNames: [webhookSecretName(name)],
+            verbs: ['get', 'update'],
           },
         ],
       },
@@ -49,7 +47,7 @@ export class ProxyInjectorComponent extends Construct {
       this,
       name,
       {
-        name: 'tulle-proxy-injector',
+        name: webhookServiceName(name),
         ports: [{ name: 'https', port: 443, targetPort: 8443 }],
         annotations: { 'config.tulle.dev/opaque-ports': '443' },
       },
@@ -59,7 +57,12 @@ export class ProxyInjectorComponent extends Construct {
       this,
       {
         name,
-        args: ['--addr=0.0.0.0:8443', '--admin-addr=0.0.0.0:9995', '--config-file=/var/run/tulle/config/values'],
+        args: [
+          '--addr=0.0.0.0:8443',
+          '--admin-addr=0.0.0.0:9995',
+          '--config-file=/var/run/tulle/config/values',
+          `--mesh-namespace=${config.meshNamespace}`,
+        ],
         ports: [{ name: 'https', containerPort: 8443 }],
         adminPort: 9995,
         kubeApi: true,

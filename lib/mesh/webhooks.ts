@@ -1,5 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
+import { webhookConfigurationName, webhookServiceName } from '../inject/names.ts';
 import { componentLabel, componentLabels } from './component.ts';
 import type { MeshInstall } from './mesh-props.ts';
 
@@ -15,11 +16,6 @@ interface Webhook {
   }[];
   readonly excludedNamespaces?: readonly string[];
   readonly objectSelector?: Record<string, unknown>;
-}
-
-/** Cluster-scoped, so it carries the namespace: two meshes can stand side by side. */
-export function webhookConfigurationName(webhook: string, { config }: MeshInstall): string {
-  return `${config.meshNamespace}-tulle-${webhook}-webhook-config`;
 }
 
 /** Adds sidecars to pods, and opaque ports to Services. */
@@ -121,13 +117,13 @@ function configuration(
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: `${kind}WebhookConfiguration`,
     metadata: {
-      name: webhookConfigurationName(webhook.name, install),
+      name: webhookConfigurationName(webhook.name, namespace),
       labels: componentLabels(webhook.component, install),
     },
     webhooks: [
       {
         name: `tulle-${webhook.name}.tulle.dev`,
-        clientConfig: { service: { name: `tulle-${webhook.name}`, namespace, path: '/' } },
+        clientConfig: { service: { name: webhookServiceName(webhook.name), namespace, path: '/' } },
         rules: webhook.rules,
         namespaceSelector: { matchExpressions: [...notDisabled, ...notExcluded] },
         ...(webhook.objectSelector ? { objectSelector: webhook.objectSelector } : {}),

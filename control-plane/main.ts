@@ -13,6 +13,10 @@ const components: Record<string, (args: string[], log: Logger) => Promise<Compon
     const { destinationFlags, startDestination } = await import('./destination/main.ts');
     return startDestination(new Flags(parseArgs({ args, options: destinationFlags }).values), log);
   },
+  async 'proxy-injector'(args, log) {
+    const { injectorFlags, startInjector } = await import('./injector/main.ts');
+    return startInjector(new Flags(parseArgs({ args, options: injectorFlags }).values), log);
+  },
 };
 
 const [name = '', ...args] = process.argv.slice(2);

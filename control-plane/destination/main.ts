@@ -12,6 +12,7 @@ import { type Component, startComponent } from '../component.ts';
 import { FlagError, type Flags } from '../flags.ts';
 import { policyServices } from '../policy/policy-services.ts';
 import { openSource } from '../sources/open-source.ts';
+import { startValidators, validatorFlags } from '../webhook/validators.ts';
 import { destinationService } from './destination-service.ts';
 
 export const destinationFlags = {
@@ -27,6 +28,7 @@ export const destinationFlags = {
   'default-inbound-policy': { type: 'string' },
   'cluster-networks': { type: 'string' },
   'enable-ipv6': { type: 'string' },
+  ...validatorFlags,
 } as const;
 
 /** Starts the destination component: discovery and policy, both on either address. */
@@ -48,6 +50,7 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
   });
   await source.synced;
   const policy = policyServices(index, config, registry);
+  const validators = await startValidators(flags, log, registry);
   return startComponent({
     log,
     registry,
@@ -58,8 +61,11 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
       { definition: grpcService(InboundServerPolicies), handlers: policy.inbound },
       { definition: grpcService(OutboundPolicies), handlers: policy.outbound },
     ],
+    https: validators?.https,
+    // Not of the validators: discovery goes on without them, and the failure policy is theirs.
     ready: () => synced,
     close: () => {
+      validators?.close();
       index.close();
       source.close();
     },

@@ -8,10 +8,10 @@ import {
   createAuthority,
   createServerCertificate,
 } from '../certificates/create-certificate.ts';
-import { maxBodyBytes } from './request-body.ts';
+import { maxBodyBytes, maxBufferedBytes } from './request-body.ts';
 import { WebhookClient } from './testing/webhook-client.ts';
 import { WebhookMetrics } from './webhook-metrics.ts';
-import { type AdmissionHandler, Unavailable, WebhookServer } from './webhook-server.ts';
+import { type AdmissionHandler, Unavailable, WebhookServer, type WebhookServerOptions } from './webhook-server.ts';
 
 const lifetimeMs = 3_600_000;
 const log = pino({ level: 'silent' });
@@ -40,7 +40,7 @@ afterEach(() => {
   for (const end of close.splice(0)) end();
 });
 
-async function start(handle: AdmissionHandler, options: { handlerTimeoutMs?: number; drainMs?: number } = {}) {
+async function start(handle: AdmissionHandler, options: Partial<WebhookServerOptions> = {}) {
   const registry = new Registry();
   const webhook = new WebhookServer({
     name: 'test',
@@ -163,6 +163,45 @@ describe('a call is refused', () => {
       ({ code }: NodeJS.ErrnoException) => expect(['EPIPE', 'ECONNRESET']).toContain(code),
     );
     expect((await client.post(review({ object: { data: 'x'.repeat(maxBodyBytes - 1000) } }))).status).toBe(200);
+  });
+
+  it('while too much of other bodies is held', async () => {
+    const { client, port } = await start(allow);
+    const head = `POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${maxBodyBytes}\r\n\r\n`;
+    const heard: string[] = [];
+    const sockets = Array.from({ length: Math.ceil(maxBufferedBytes / maxBodyBytes) }, () => {
+      const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: authority.certificate });
+      socket.on('error', () => {}).on('data', (chunk: Buffer) => heard.push(String(chunk)));
+      // One byte is missing of each.
+      socket.write(head);
+      socket.write(Buffer.alloc(maxBodyBytes - 1));
+      return socket;
+    });
+    await vi.waitFor(() => expect(heard.join()).toContain('503 Service Unavailable'), { timeout: 10_000 });
+    for (const socket of sockets) socket.destroy();
+    await vi.waitFor(async () => expect((await client.post(review())).status).toBe(200));
+  });
+
+  it('when it does not arrive in time', async () => {
+    const { port } = await start(allow, { receiveTimeoutMs: 100 });
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: authority.certificate });
+      socket.write(
+        'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
+      );
+      socket.on('error', () => {}).on('data', (chunk: Buffer) => resolve(String(chunk)));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  it('on more connections than there may be', async () => {
+    const { client, port, registry } = await start(allow, { maxConnections: 1 });
+    await client.post(review());
+    const second = new WebhookClient(port, authority.certificate);
+    close.push(() => second.close());
+    await expect(second.post(review())).rejects.toThrow();
+    expect(await registry.metrics()).toContain('webhook_connections_dropped_total{webhook="test"} 1');
+    expect((await client.post(review())).status).toBe(200);
   });
 
   it('over TLS 1.2, and in plaintext', async () => {

@@ -25,15 +25,18 @@ export interface WebhookServerOptions {
   readonly metrics: WebhookMetrics;
   /** How long a handler may take before the answer is 503. Default 5 s: the API server waits for 10 s in all. */
   readonly handlerTimeoutMs?: number;
+  /** Default 512: an API server keeps a few, so this is far beyond a large cluster's. */
+  readonly maxConnections?: number;
+  /** For a handshake, for the head of a call, and for the whole of it. Default 10 s. */
+  readonly receiveTimeoutMs?: number;
   /** How long calls are still taken after a stop, until every API server has learned of it. Default 3 s. */
   readonly drainMs?: number;
 }
 
-/** An API server keeps a few connections; this is far beyond a large cluster's. */
-const maxConnections = 512;
 /** Longer than the API server keeps idle connections (90 s), so that none is closed on it while it sends a call. */
 const keepAliveMs = 120_000;
-const receiveTimeoutMs = 10_000;
+/** How long calls that are being answered may take at the end. */
+const closeTimeoutMs = 10_000;
 const jsonType = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
 /**
@@ -47,16 +50,16 @@ export class WebhookServer {
 
   constructor(options: WebhookServerOptions) {
     this.options = options;
-    const { name, metrics } = options;
+    const { name, metrics, maxConnections = 512, receiveTimeoutMs = 10_000 } = options;
     this.server = createServer({
       minVersion: 'TLSv1.3',
       handshakeTimeout: receiveTimeoutMs,
-      connectionsCheckingInterval: 1000,
+      headersTimeout: receiveTimeoutMs,
+      requestTimeout: receiveTimeoutMs,
+      connectionsCheckingInterval: Math.min(1000, receiveTimeoutMs / 2),
+      keepAliveTimeout: keepAliveMs,
     });
     this.server.maxConnections = maxConnections;
-    this.server.keepAliveTimeout = keepAliveMs;
-    this.server.headersTimeout = receiveTimeoutMs;
-    this.server.requestTimeout = receiveTimeoutMs;
     this.server.on('request', (request, response) => void this.answer(request, response));
     this.server.on('drop', () => metrics.dropped.inc({ webhook: name }));
     this.server.on('tlsClientError', (error: Error, socket) => {
@@ -75,7 +78,7 @@ export class WebhookServer {
     this.draining = true;
     await new Promise((resolve) => setTimeout(resolve, this.options.drainMs ?? 3000));
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.server.closeAllConnections(), receiveTimeoutMs);
+      const timer = setTimeout(() => this.server.closeAllConnections(), closeTimeoutMs);
       this.server.close(() => {
         clearTimeout(timer);
         resolve();

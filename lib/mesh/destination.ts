@@ -77,6 +77,8 @@ export class DestinationComponent extends Construct {
         args: [
           '--addr=0.0.0.0:8086',
           '--policy-addr=0.0.0.0:8090',
+          '--sp-validator-addr=0.0.0.0:8443',
+          '--policy-validator-addr=0.0.0.0:9443',
           '--admin-addr=0.0.0.0:9996',
           '--source=kubernetes',
           `--trust-domain=${config.trustDomain}`,

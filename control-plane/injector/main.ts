@@ -1,0 +1,107 @@
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { type Component, startComponent } from '../component.ts';
+import { FlagError, type Flags } from '../flags.ts';
+import { connectToCluster } from '../kubernetes/connect.ts';
+import { EventRecorder } from '../kubernetes/events.ts';
+import { KubernetesSource } from '../sources/kubernetes-source.ts';
+import { WatchedFiles } from '../watched-file.ts';
+import { startWebhook } from '../webhook/webhook.ts';
+import { WebhookMetrics } from '../webhook/webhook-metrics.ts';
+import { injector } from './admission.ts';
+import { parseInjectConfig } from './inject-config.ts';
+import { InjectorMetrics } from './injector-metrics.ts';
+import { Namespaces } from './namespaces.ts';
+import { Owners } from './owners.ts';
+
+/** A renewal takes looks at the Secret and waits for API servers: some 10 s in all. */
+const minLifetimeMs = 60_000;
+
+export const injectorFlags = {
+  addr: { type: 'string' },
+  'admin-addr': { type: 'string' },
+  /** The key `values` of the ConfigMap tulle-config, as a file. */
+  'config-file': { type: 'string' },
+  'mesh-namespace': { type: 'string' },
+  kubeconfig: { type: 'string' },
+  /** Names that API servers dial besides that of the Service. */
+  'webhook-names': { type: 'string' },
+  'certificate-lifetime': { type: 'string' },
+} as const;
+
+/** Starts the proxy injector: the admission webhook for pods and Services. */
+export async function startInjector(flags: Flags, log: Logger): Promise<Component> {
+  const registry = new Registry();
+  const component = 'tulle-proxy-injector';
+  const lifetimeMs = flags.durationMs('certificate-lifetime', '365d');
+  if (lifetimeMs < minLifetimeMs) {
+    throw new FlagError(`--certificate-lifetime (${flags.text('certificate-lifetime')}) must be at least 60s`);
+  }
+  const client = await connectToCluster({
+    kubeconfig: flags.optional('kubeconfig'),
+    env: process.env,
+    onProblem: (problem) => log.error({ problem }, 'credentials cannot be read'),
+    userAgent: component,
+  });
+  const config = new WatchedFiles(
+    [flags.text('config-file')],
+    ([text]) => {
+      const parsed = parseInjectConfig(text);
+      log.info({ version: parsed.defaults.version }, 'configuration in use');
+      return parsed;
+    },
+    (problem) => log.error({ problem }, 'configuration not taken'),
+  );
+  await config.refresh();
+  const now = Date.now;
+  const source = new KubernetesSource({ client, log, registry, now, random: Math.random });
+  const namespaces = new Namespaces(source, client);
+  let synced = false;
+  void source.synced.then(() => {
+    synced = true;
+  });
+  const owners = new Owners({ api: client, onProblem: (problem) => log.warn({ problem }, 'owner guessed') });
+  const events = new EventRecorder({
+    api: client,
+    component,
+    registry,
+    now,
+    random: Math.random,
+    onProblem: (problem) => log.warn({ problem }, 'event not written'),
+  });
+  const webhook = startWebhook({
+    name: 'proxy-injector',
+    kind: 'MutatingWebhookConfiguration',
+    handle: injector({
+      config: () => config.current,
+      namespace: (name) => namespaces.get(name),
+      owner: (pod, namespace) => owners.rootOf(pod, namespace),
+      record: (owner, event) => events.record(owner, event),
+      metrics: new InjectorMetrics(registry),
+    }),
+    address: flags.address('addr', '0.0.0.0:8443'),
+    api: client,
+    meshNamespace: flags.text('mesh-namespace', 'tulle'),
+    extraNames: flags.list('webhook-names', ''),
+    lifetimeMs,
+    nowMs: now,
+    log,
+    metrics: new WebhookMetrics(registry),
+  });
+  return startComponent({
+    log,
+    registry,
+    admin: flags.address('admin-addr', '0.0.0.0:9995'),
+    grpc: [],
+    services: [],
+    https: [webhook.https],
+    ready: () => webhook.ready && synced && config.current !== undefined,
+    close: () => {
+      webhook.close();
+      events.close();
+      namespaces.close();
+      source.close();
+      config.close();
+    },
+  });
+}

@@ -60,9 +60,11 @@ async function untilReady(injector: ChildProcess): Promise<number> {
   }
 }
 
+/** Without parsing it: the client shares the machine with what it measures. */
 function checkAnswer(text: string): void {
-  const { response } = JSON.parse(text) as { response: { allowed: boolean; patch?: string } };
-  if (!response.allowed || response.patch === undefined) throw new Error(`not injected: ${text.slice(0, 500)}`);
+  if (!text.includes('"allowed":true') || !text.includes('"patchType":"JSONPatch"')) {
+    throw new Error(`not injected: ${text.slice(0, 500)}`);
+  }
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'tulle-bench-webhook-'));

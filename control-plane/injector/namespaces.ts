@@ -26,7 +26,7 @@ export class Namespaces {
     const known = this.known.get(name);
     if (known !== undefined) return known;
     try {
-      const { metadata } = await this.api.get<{ metadata: Metadata }>(`/api/v1/namespaces/${name}`);
+      const { metadata } = await this.api.get<{ metadata: Metadata }>(`/api/v1/namespaces/${encodeURIComponent(name)}`);
       return metadata;
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return { name };

@@ -60,6 +60,12 @@ describe('the owner of a pod', () => {
     expect(api.calls).toEqual(['GET /apis/apps/v1/namespaces/shop/replicasets/web-7d9c']);
   });
 
+  it('is asked for by a path that names cannot lead elsewhere', async () => {
+    const { api, owners } = cluster();
+    await owners.rootOf(pod(reference('apps/v1', 'ReplicaSet', '../../x')), 'shop/secrets?a');
+    expect(api.calls).toEqual(['GET /apis/apps/v1/namespaces/shop%2Fsecrets%3Fa/replicasets/..%2F..%2Fx']);
+  });
+
   it('is forgotten when too many are known', async () => {
     const { api, owners } = cluster();
     const alone = (uid: string) => pod(reference('apps/v1', 'ReplicaSet', 'alone', uid));

@@ -19,9 +19,9 @@ export interface OwnersOptions {
 }
 
 /** Kinds that another workload makes, and where they stand in the API. */
-const intermediate: Readonly<Record<string, string>> = {
-  'apps/ReplicaSet': '/apis/apps/v1/namespaces/{namespace}/replicasets/{name}',
-  'batch/Job': '/apis/batch/v1/namespaces/{namespace}/jobs/{name}',
+const intermediate: Readonly<Record<string, { readonly api: string; readonly plural: string }>> = {
+  'apps/ReplicaSet': { api: '/apis/apps/v1', plural: 'replicasets' },
+  'batch/Job': { api: '/apis/batch/v1', plural: 'jobs' },
 };
 
 /** Beyond these, pods get the owner that can be told without the API server. */
@@ -44,11 +44,14 @@ export class Owners {
   async rootOf(pod: PodTemplate, namespace: string): Promise<Owner | undefined> {
     const direct = controllerOf(pod.metadata);
     if (direct === undefined) return undefined;
-    const path = intermediate[`${direct.apiVersion.split('/')[0]}/${direct.kind}`];
-    if (path === undefined || direct.uid === undefined) return direct;
+    const kind = intermediate[`${direct.apiVersion.split('/')[0]}/${direct.kind}`];
+    if (kind === undefined || direct.uid === undefined) return direct;
     const known = this.known.get(direct.uid);
     if (known !== undefined) return known;
-    const asked = this.asked.get(direct.uid) ?? this.ask(direct, direct.uid, path, namespace);
+    // Whoever reaches the webhook chooses these names.
+    const [inNamespace, name] = [namespace, direct.name].map(encodeURIComponent);
+    const path = `${kind.api}/namespaces/${inNamespace}/${kind.plural}/${name}`;
+    const asked = this.asked.get(direct.uid) ?? this.ask(direct, direct.uid, path);
     if (asked === undefined) return guess(direct, pod.metadata);
     return this.within(asked).catch((error: Error) => {
       this.options.onProblem(`owner of ${direct.kind} ${namespace}/${direct.name} not found: ${error.message}`);
@@ -56,10 +59,10 @@ export class Owners {
     });
   }
 
-  private ask(direct: Owner, uid: string, path: string, namespace: string): Promise<Owner> | undefined {
+  private ask(direct: Owner, uid: string, path: string): Promise<Owner> | undefined {
     if (this.asked.size >= maxLookUps) return undefined;
     const found = this.options.api
-      .get<{ metadata?: Metadata }>(path.replace('{namespace}', namespace).replace('{name}', direct.name))
+      .get<{ metadata?: Metadata }>(path)
       .then(({ metadata }) => {
         const root = controllerOf(metadata) ?? direct;
         this.remember(uid, root);

@@ -115,7 +115,8 @@ export class CaBundle {
       return false;
     });
     const bundle = mergeBundles([authorities, ...retiring.map((certificate) => certificate.toString())], now);
-    return sameCertificates(bundle, current) ? undefined : Buffer.from(bundle).toString('base64');
+    // Without an authority that still holds nothing would be gained.
+    return bundle === '' || sameCertificates(bundle, current) ? undefined : Buffer.from(bundle).toString('base64');
   }
 }
 

@@ -155,4 +155,23 @@ describe('the certificate of a webhook', () => {
     expect(await call(port, signedBy.certificate)).toBe(200);
     expect(api.calls.filter((one) => one.includes('secrets') && !one.startsWith('GET'))).toEqual([]);
   });
+
+  it('whose authority is no PEM is told, and not half used', async () => {
+    const { api } = cluster();
+    const nowMs = Date.now();
+    const signedBy = await createAuthority({ name: 'theirs', lifetimeMs: day, nowMs });
+    const base64 = (text: string) => Buffer.from(text).toString('base64');
+    const data = {
+      'tls.crt': base64(signedBy.certificate),
+      'tls.key': base64(signedBy.key),
+      'ca.crt': base64('none'),
+    };
+    api.objects.set(secretPath, { metadata: { name: 'hook-tls' }, data } as never);
+    const { serving, registry } = await replica(api, { nowMs });
+    await vi.waitFor(async () =>
+      expect(await registry.metrics()).toMatch(/webhook_certificate_errors_total\{webhook="hook"\} [1-9]/),
+    );
+    expect(serving.ready).toBe(false);
+    expect(api.calls.filter((one) => one.startsWith('PATCH'))).toEqual([]);
+  });
 });

@@ -101,6 +101,7 @@ export class ServingCertificate {
   }
 
   private async change(certificate: StoredCertificate): Promise<void> {
+    this.checkAuthorities(certificate);
     const first = this.latest === undefined;
     this.latest = certificate;
     // The first is shown at once: nobody trusts anything else of this process yet.
@@ -113,9 +114,20 @@ export class ServingCertificate {
     this.show(certificate);
   }
 
+  /** Of somebody else's Secret; with none there the bundle is left to others. */
+  private checkAuthorities({ authorities }: StoredCertificate): void {
+    if (authorities === '') return;
+    const { namespace, name } = this.options.secret;
+    try {
+      if (readCertificates(authorities).length === 0) throw new Error('holds no PEM certificate');
+    } catch (error) {
+      throw new Error(`Secret ${namespace}/${name}: ca.crt: ${(error as Error).message}`);
+    }
+  }
+
   private show(certificate: StoredCertificate): void {
     const { server, dnsNames, log, metrics, name, secret } = this.options;
-    if (this.shown === certificate) return;
+    if (this.shown?.certificate === certificate.certificate && this.shown.key === certificate.key) return;
     server.useCertificate(certificate);
     this.shown = certificate;
     metrics.certificateEnd.set({ webhook: name }, certificate.notAfterMs / 1000);

@@ -96,7 +96,7 @@ describe.skipIf(apiServerMissing)(`the injector${apiServerMissing ? ` (${apiServ
     });
   });
 
-  test('tells a Service its opaque ports, and shows wrong settings as warnings', async () => {
+  test('tells a Service its opaque ports; a wrong setting costs no pod its sidecar', async () => {
     const service = {
       apiVersion: 'v1',
       kind: 'Service',

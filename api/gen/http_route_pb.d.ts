@@ -7,6 +7,7 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Headers, HttpMethod, Scheme } from "./http_types_pb.js";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file http_route.proto.
@@ -372,4 +373,38 @@ export declare type Ratio = Message<"io.linkerd.proxy.http_route.Ratio"> & {
  * Use `create(RatioSchema)` to create a new message.
  */
 export declare const RatioSchema: GenMessage<Ratio>;
+
+/**
+ * How long a request may take; what is not set has no limit.
+ *
+ * @generated from message io.linkerd.proxy.http_route.Timeouts
+ */
+export declare type Timeouts = Message<"io.linkerd.proxy.http_route.Timeouts"> & {
+  /**
+   * From the end of the request to the end of the response.
+   *
+   * @generated from field: google.protobuf.Duration response = 1;
+   */
+  response?: Duration | undefined;
+
+  /**
+   * From the start of the request to the end of the response, with all tries.
+   *
+   * @generated from field: google.protobuf.Duration request = 2;
+   */
+  request?: Duration | undefined;
+
+  /**
+   * Without a frame in either direction.
+   *
+   * @generated from field: google.protobuf.Duration idle = 3;
+   */
+  idle?: Duration | undefined;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.http_route.Timeouts.
+ * Use `create(TimeoutsSchema)` to create a new message.
+ */
+export declare const TimeoutsSchema: GenMessage<Timeouts>;
 

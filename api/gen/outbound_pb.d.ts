@@ -9,8 +9,9 @@ import type { Message } from "@bufbuild/protobuf";
 import type { TcpAddress } from "./net_pb.js";
 import type { Metadata } from "./meta_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier } from "./http_route_pb.js";
+import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts } from "./http_route_pb.js";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.js";
+import type { Forbidden, Invalid } from "./opaque_route_pb.js";
 import type { WeightedAddr } from "./destination_pb.js";
 
 /**
@@ -286,11 +287,28 @@ export declare type HttpRoute_Rule = Message<"io.linkerd.proxy.outbound.HttpRout
   backends?: HttpRoute_Distribution | undefined;
 
   /**
-   * Until the response begins; no limit when it is not set.
+   * For proxies that do not read `timeouts`.
    *
    * @generated from field: google.protobuf.Duration requestTimeout = 4;
    */
   requestTimeout?: Duration | undefined;
+
+  /**
+   * @generated from field: io.linkerd.proxy.http_route.Timeouts timeouts = 5;
+   */
+  timeouts?: Timeouts | undefined;
+
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.HttpRoute.Retry retry = 6;
+   */
+  retry?: HttpRoute_Retry | undefined;
+
+  /**
+   * Whether `l5d-retry-*` and `l5d-timeout` of a request override retry and timeouts.
+   *
+   * @generated from field: bool allow_l5d_request_headers = 7;
+   */
+  allowL5dRequestHeaders: boolean;
 };
 
 /**
@@ -422,6 +440,87 @@ export declare type HttpRoute_Distribution_RandomAvailable = Message<"io.linkerd
 export declare const HttpRoute_Distribution_RandomAvailableSchema: GenMessage<HttpRoute_Distribution_RandomAvailable>;
 
 /**
+ * @generated from message io.linkerd.proxy.outbound.HttpRoute.Retry
+ */
+export declare type HttpRoute_Retry = Message<"io.linkerd.proxy.outbound.HttpRoute.Retry"> & {
+  /**
+   * Tries beyond the first.
+   *
+   * @generated from field: uint32 max_retries = 1;
+   */
+  maxRetries: number;
+
+  /**
+   * Requests with a longer body are not tried again.
+   *
+   * @generated from field: uint32 max_request_bytes = 2;
+   */
+  maxRequestBytes: number;
+
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.HttpRoute.Retry.Conditions conditions = 3;
+   */
+  conditions?: HttpRoute_Retry_Conditions | undefined;
+
+  /**
+   * For one try.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 4;
+   */
+  timeout?: Duration | undefined;
+
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.ExponentialBackoff backoff = 5;
+   */
+  backoff?: ExponentialBackoff | undefined;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.HttpRoute.Retry.
+ * Use `create(HttpRoute_RetrySchema)` to create a new message.
+ */
+export declare const HttpRoute_RetrySchema: GenMessage<HttpRoute_Retry>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.HttpRoute.Retry.Conditions
+ */
+export declare type HttpRoute_Retry_Conditions = Message<"io.linkerd.proxy.outbound.HttpRoute.Retry.Conditions"> & {
+  /**
+   * @generated from field: repeated io.linkerd.proxy.outbound.HttpRoute.Retry.Conditions.StatusRange status_ranges = 1;
+   */
+  statusRanges: HttpRoute_Retry_Conditions_StatusRange[];
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.HttpRoute.Retry.Conditions.
+ * Use `create(HttpRoute_Retry_ConditionsSchema)` to create a new message.
+ */
+export declare const HttpRoute_Retry_ConditionsSchema: GenMessage<HttpRoute_Retry_Conditions>;
+
+/**
+ * Both ends are in it.
+ *
+ * @generated from message io.linkerd.proxy.outbound.HttpRoute.Retry.Conditions.StatusRange
+ */
+export declare type HttpRoute_Retry_Conditions_StatusRange = Message<"io.linkerd.proxy.outbound.HttpRoute.Retry.Conditions.StatusRange"> & {
+  /**
+   * @generated from field: uint32 start = 1;
+   */
+  start: number;
+
+  /**
+   * @generated from field: uint32 end = 2;
+   */
+  end: number;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.HttpRoute.Retry.Conditions.StatusRange.
+ * Use `create(HttpRoute_Retry_Conditions_StatusRangeSchema)` to create a new message.
+ */
+export declare const HttpRoute_Retry_Conditions_StatusRangeSchema: GenMessage<HttpRoute_Retry_Conditions_StatusRange>;
+
+/**
  * @generated from message io.linkerd.proxy.outbound.HttpRoute.RouteBackend
  */
 export declare type HttpRoute_RouteBackend = Message<"io.linkerd.proxy.outbound.HttpRoute.RouteBackend"> & {
@@ -518,11 +617,28 @@ export declare type GrpcRoute_Rule = Message<"io.linkerd.proxy.outbound.GrpcRout
   backends?: GrpcRoute_Distribution | undefined;
 
   /**
-   * Until the response begins; no limit when it is not set.
+   * For proxies that do not read `timeouts`.
    *
    * @generated from field: google.protobuf.Duration requestTimeout = 4;
    */
   requestTimeout?: Duration | undefined;
+
+  /**
+   * @generated from field: io.linkerd.proxy.http_route.Timeouts timeouts = 5;
+   */
+  timeouts?: Timeouts | undefined;
+
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.GrpcRoute.Retry retry = 6;
+   */
+  retry?: GrpcRoute_Retry | undefined;
+
+  /**
+   * Whether `l5d-retry-*` and `l5d-timeout` of a request override retry and timeouts.
+   *
+   * @generated from field: bool allow_l5d_request_headers = 7;
+   */
+  allowL5dRequestHeaders: boolean;
 };
 
 /**
@@ -642,6 +758,88 @@ export declare type GrpcRoute_Distribution_RandomAvailable = Message<"io.linkerd
 export declare const GrpcRoute_Distribution_RandomAvailableSchema: GenMessage<GrpcRoute_Distribution_RandomAvailable>;
 
 /**
+ * @generated from message io.linkerd.proxy.outbound.GrpcRoute.Retry
+ */
+export declare type GrpcRoute_Retry = Message<"io.linkerd.proxy.outbound.GrpcRoute.Retry"> & {
+  /**
+   * Tries beyond the first.
+   *
+   * @generated from field: uint32 max_retries = 1;
+   */
+  maxRetries: number;
+
+  /**
+   * Requests with a longer body are not tried again.
+   *
+   * @generated from field: uint32 max_request_bytes = 2;
+   */
+  maxRequestBytes: number;
+
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.GrpcRoute.Retry.Conditions conditions = 3;
+   */
+  conditions?: GrpcRoute_Retry_Conditions | undefined;
+
+  /**
+   * For one try.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 4;
+   */
+  timeout?: Duration | undefined;
+
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.ExponentialBackoff backoff = 5;
+   */
+  backoff?: ExponentialBackoff | undefined;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.GrpcRoute.Retry.
+ * Use `create(GrpcRoute_RetrySchema)` to create a new message.
+ */
+export declare const GrpcRoute_RetrySchema: GenMessage<GrpcRoute_Retry>;
+
+/**
+ * The numbers are those of grpc-status.
+ *
+ * @generated from message io.linkerd.proxy.outbound.GrpcRoute.Retry.Conditions
+ */
+export declare type GrpcRoute_Retry_Conditions = Message<"io.linkerd.proxy.outbound.GrpcRoute.Retry.Conditions"> & {
+  /**
+   * @generated from field: bool cancelled = 1;
+   */
+  cancelled: boolean;
+
+  /**
+   * Spelled as it is on the wire's other side.
+   *
+   * @generated from field: bool deadine_exceeded = 4;
+   */
+  deadineExceeded: boolean;
+
+  /**
+   * @generated from field: bool resource_exhausted = 8;
+   */
+  resourceExhausted: boolean;
+
+  /**
+   * @generated from field: bool internal = 13;
+   */
+  internal: boolean;
+
+  /**
+   * @generated from field: bool unavailable = 14;
+   */
+  unavailable: boolean;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.GrpcRoute.Retry.Conditions.
+ * Use `create(GrpcRoute_Retry_ConditionsSchema)` to create a new message.
+ */
+export declare const GrpcRoute_Retry_ConditionsSchema: GenMessage<GrpcRoute_Retry_Conditions>;
+
+/**
  * @generated from message io.linkerd.proxy.outbound.GrpcRoute.RouteBackend
  */
 export declare type GrpcRoute_RouteBackend = Message<"io.linkerd.proxy.outbound.GrpcRoute.RouteBackend"> & {
@@ -719,6 +917,11 @@ export declare type OpaqueRoute_Rule = Message<"io.linkerd.proxy.outbound.Opaque
    * @generated from field: io.linkerd.proxy.outbound.OpaqueRoute.Distribution backends = 1;
    */
   backends?: OpaqueRoute_Distribution | undefined;
+
+  /**
+   * @generated from field: repeated io.linkerd.proxy.outbound.OpaqueRoute.Filter filters = 2;
+   */
+  filters: OpaqueRoute_Filter[];
 };
 
 /**
@@ -726,6 +929,34 @@ export declare type OpaqueRoute_Rule = Message<"io.linkerd.proxy.outbound.Opaque
  * Use `create(OpaqueRoute_RuleSchema)` to create a new message.
  */
 export declare const OpaqueRoute_RuleSchema: GenMessage<OpaqueRoute_Rule>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.OpaqueRoute.Filter
+ */
+export declare type OpaqueRoute_Filter = Message<"io.linkerd.proxy.outbound.OpaqueRoute.Filter"> & {
+  /**
+   * @generated from oneof io.linkerd.proxy.outbound.OpaqueRoute.Filter.kind
+   */
+  kind: {
+    /**
+     * @generated from field: io.linkerd.proxy.opaque_route.Invalid invalid = 1;
+     */
+    value: Invalid;
+    case: "invalid";
+  } | {
+    /**
+     * @generated from field: io.linkerd.proxy.opaque_route.Forbidden forbidden = 2;
+     */
+    value: Forbidden;
+    case: "forbidden";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.OpaqueRoute.Filter.
+ * Use `create(OpaqueRoute_FilterSchema)` to create a new message.
+ */
+export declare const OpaqueRoute_FilterSchema: GenMessage<OpaqueRoute_Filter>;
 
 /**
  * @generated from message io.linkerd.proxy.outbound.OpaqueRoute.Distribution
@@ -817,6 +1048,11 @@ export declare type OpaqueRoute_RouteBackend = Message<"io.linkerd.proxy.outboun
    * @generated from field: io.linkerd.proxy.outbound.Backend backend = 1;
    */
   backend?: Backend | undefined;
+
+  /**
+   * @generated from field: repeated io.linkerd.proxy.outbound.OpaqueRoute.Filter filters = 3;
+   */
+  filters: OpaqueRoute_Filter[];
 };
 
 /**
@@ -946,6 +1182,12 @@ export declare type Backend_BalanceP2c = Message<"io.linkerd.proxy.outbound.Back
      */
     value: Backend_BalanceP2c_PeakEwma;
     case: "peakEwma";
+  } | {
+    /**
+     * @generated from field: io.linkerd.proxy.outbound.Backend.BalanceP2c.PenaltyPeakEwma penalty_peak_ewma = 3;
+     */
+    value: Backend_BalanceP2c_PenaltyPeakEwma;
+    case: "penaltyPeakEwma";
   } | { case: undefined; value?: undefined };
 };
 
@@ -979,6 +1221,48 @@ export declare type Backend_BalanceP2c_PeakEwma = Message<"io.linkerd.proxy.outb
  * Use `create(Backend_BalanceP2c_PeakEwmaSchema)` to create a new message.
  */
 export declare const Backend_BalanceP2c_PeakEwmaSchema: GenMessage<Backend_BalanceP2c_PeakEwma>;
+
+/**
+ * Peak EWMA that weighs endpoints as slower when they answer 429, 503 or fail.
+ *
+ * @generated from message io.linkerd.proxy.outbound.Backend.BalanceP2c.PenaltyPeakEwma
+ */
+export declare type Backend_BalanceP2c_PenaltyPeakEwma = Message<"io.linkerd.proxy.outbound.Backend.BalanceP2c.PenaltyPeakEwma"> & {
+  /**
+   * @generated from field: google.protobuf.Duration default_rtt = 1;
+   */
+  defaultRtt?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration decay = 2;
+   */
+  decay?: Duration | undefined;
+
+  /**
+   * Latency that such a response counts as.
+   *
+   * @generated from field: google.protobuf.Duration penalty = 3;
+   */
+  penalty?: Duration | undefined;
+
+  /**
+   * A longer Retry-After is taken for this.
+   *
+   * @generated from field: google.protobuf.Duration max_retry_after = 4;
+   */
+  maxRetryAfter?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration penalty_decay = 5;
+   */
+  penaltyDecay?: Duration | undefined;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.Backend.BalanceP2c.PenaltyPeakEwma.
+ * Use `create(Backend_BalanceP2c_PenaltyPeakEwmaSchema)` to create a new message.
+ */
+export declare const Backend_BalanceP2c_PenaltyPeakEwmaSchema: GenMessage<Backend_BalanceP2c_PenaltyPeakEwma>;
 
 /**
  * @generated from message io.linkerd.proxy.outbound.Queue
@@ -1020,7 +1304,18 @@ export declare type FailureAccrual = Message<"io.linkerd.proxy.outbound.FailureA
      */
     value: FailureAccrual_ConsecutiveFailures;
     case: "consecutiveFailures";
+  } | {
+    /**
+     * @generated from field: io.linkerd.proxy.outbound.FailureAccrual.Unified unified = 2;
+     */
+    value: FailureAccrual_Unified;
+    case: "unified";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.EjectionConfig ejection = 3;
+   */
+  ejection?: EjectionConfig | undefined;
 };
 
 /**
@@ -1051,6 +1346,68 @@ export declare type FailureAccrual_ConsecutiveFailures = Message<"io.linkerd.pro
 export declare const FailureAccrual_ConsecutiveFailuresSchema: GenMessage<FailureAccrual_ConsecutiveFailures>;
 
 /**
+ * By success rate or by consecutive failures, whichever comes first.
+ *
+ * @generated from message io.linkerd.proxy.outbound.FailureAccrual.Unified
+ */
+export declare type FailureAccrual_Unified = Message<"io.linkerd.proxy.outbound.FailureAccrual.Unified"> & {
+  /**
+   * From 0 to 1.
+   *
+   * @generated from field: double success_rate_threshold = 1;
+   */
+  successRateThreshold: number;
+
+  /**
+   * How far back responses count.
+   *
+   * @generated from field: google.protobuf.Duration decay = 2;
+   */
+  decay?: Duration | undefined;
+
+  /**
+   * Responses needed before the rate says anything.
+   *
+   * @generated from field: uint32 min_requests = 3;
+   */
+  minRequests: number;
+
+  /**
+   * @generated from field: uint32 max_consecutive_failures = 4;
+   */
+  maxConsecutiveFailures: number;
+
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.ExponentialBackoff backoff = 5;
+   */
+  backoff?: ExponentialBackoff | undefined;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.FailureAccrual.Unified.
+ * Use `create(FailureAccrual_UnifiedSchema)` to create a new message.
+ */
+export declare const FailureAccrual_UnifiedSchema: GenMessage<FailureAccrual_Unified>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.EjectionConfig
+ */
+export declare type EjectionConfig = Message<"io.linkerd.proxy.outbound.EjectionConfig"> & {
+  /**
+   * So many endpoints stay, whatever they answer.
+   *
+   * @generated from field: uint32 min_ready_endpoints = 1;
+   */
+  minReadyEndpoints: number;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.EjectionConfig.
+ * Use `create(EjectionConfigSchema)` to create a new message.
+ */
+export declare const EjectionConfigSchema: GenMessage<EjectionConfig>;
+
+/**
  * @generated from message io.linkerd.proxy.outbound.ExponentialBackoff
  */
 export declare type ExponentialBackoff = Message<"io.linkerd.proxy.outbound.ExponentialBackoff"> & {
@@ -1070,6 +1427,13 @@ export declare type ExponentialBackoff = Message<"io.linkerd.proxy.outbound.Expo
    * @generated from field: float jitter_ratio = 3;
    */
   jitterRatio: number;
+
+  /**
+   * A Retry-After of the endpoint is taken for the back-off.
+   *
+   * @generated from field: bool respect_retry_after_hint = 4;
+   */
+  respectRetryAfterHint: boolean;
 };
 
 /**

@@ -10,6 +10,7 @@ import { ClusterIndex } from '../cluster/cluster-index.ts';
 import { defaultInboundPolicies, isDefaultInboundPolicy } from '../cluster/inbound-policies.ts';
 import { type Component, startComponent } from '../component.ts';
 import { FlagError, type Flags } from '../flags.ts';
+import { PolicyIndex } from '../policy/index/policy-index.ts';
 import { policyServices } from '../policy/policy-services.ts';
 import { openSource } from '../sources/open-source.ts';
 import { startValidators, validatorFlags } from '../webhook/validators.ts';
@@ -43,13 +44,14 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
     env: process.env,
   });
   const index = new ClusterIndex(source);
+  const policyIndex = new PolicyIndex(source, (object, problem) => log.warn({ object, problem }, 'policy not served'));
   let synced = false;
   void source.synced.then(() => {
     synced = true;
     log.info({ services: index.services.size, pods: index.pods.size }, 'objects read');
   });
   await source.synced;
-  const policy = policyServices(index, config, registry);
+  const policy = policyServices({ cluster: index, policy: policyIndex, config }, registry);
   const validators = await startValidators(flags, log, registry);
   return startComponent({
     log,
@@ -67,6 +69,7 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
     close: () => {
       validators?.close();
       index.close();
+      policyIndex.close();
       source.close();
     },
   });

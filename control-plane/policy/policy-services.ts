@@ -4,28 +4,30 @@ import { Counter, type Registry } from 'prom-client';
 import { InboundServerPolicies, ServerSchema } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies, OutboundPolicySchema, type TrafficSpec } from '../../api/gen/outbound_pb.js';
 import { grpcHandlers, type ServiceHandlers } from '../../api/grpc.ts';
-import type { ClusterConfig } from '../cluster/cluster-config.ts';
-import type { ClusterIndex } from '../cluster/cluster-index.ts';
 import { addressFromApi } from '../destination/addresses.ts';
 import { InvalidTarget, parseTarget, type Target } from '../destination/target.ts';
 import { BoundedStream } from '../streams.ts';
-import { serverPolicy } from './inbound.ts';
-import { outboundPolicy } from './outbound.ts';
+import { type InboundContext, serverPolicy } from './inbound/server-policy.ts';
+import { outboundPolicy } from './outbound/outbound-policy.ts';
 import { parseWorkload } from './workload.ts';
 
-/** A message as of now, the topics that change it, or why there is none. */
-type View<Message> = { readonly message: Message; readonly topics: readonly string[] } | Refusal;
+/** A message as of now with the topics that change it, or why there is none. */
+type View<Message> =
+  | {
+      readonly message: Message;
+      /** Of the cluster's index, and of that of policy. */
+      readonly topics: readonly string[];
+      readonly policyTopics: readonly string[];
+    }
+  | Refusal;
 interface Refusal {
   readonly code: number;
   readonly details: string;
-  /** When one of these changes, there may be a message. */
-  readonly topics: readonly string[];
 }
 
 /** The two gRPC services of policy: what workloads accept, and how they send. */
 export function policyServices(
-  index: ClusterIndex,
-  config: ClusterConfig,
+  context: InboundContext,
   registry: Registry,
 ): {
   inbound: ServiceHandlers<typeof InboundServerPolicies.method>;
@@ -37,24 +39,32 @@ export function policyServices(
     registers: [registry],
   });
 
+  const { cluster, policy, config } = context;
+
   const inboundView = (workload: string, port: number): View<MessageShape<typeof ServerSchema>> => {
     const ref = parseWorkload(workload);
     if (ref === undefined || port < 1 || port > 65_535) {
-      return { code: status.INVALID_ARGUMENT, details: `invalid workload or port: ${workload} ${port}`, topics: [] };
+      return { code: status.INVALID_ARGUMENT, details: `invalid workload or port: ${workload} ${port}` };
     }
-    const topics = [`pod ${ref.namespace}/${ref.pod}`, `namespace ${ref.namespace}`];
-    const pod = index.pods.get(`${ref.namespace}/${ref.pod}`);
-    if (pod === undefined)
-      return { code: status.NOT_FOUND, details: `unknown workload ${ref.namespace}/${ref.pod}`, topics };
-    return { message: serverPolicy(pod, port, index, config), topics };
+    const pod = cluster.pods.get(`${ref.namespace}/${ref.pod}`);
+    if (pod === undefined) {
+      return { code: status.NOT_FOUND, details: `unknown workload ${ref.namespace}/${ref.pod}` };
+    }
+    const { server, topics } = serverPolicy(pod, port, context);
+    return {
+      message: server,
+      topics: [`pod ${ref.namespace}/${ref.pod}`, `namespace ${ref.namespace}`],
+      policyTopics: topics,
+    };
   };
 
   const outboundView = (spec: TrafficSpec): View<MessageShape<typeof OutboundPolicySchema>> => {
-    const target = targetOf(spec, config);
-    if (typeof target === 'string') return { code: status.INVALID_ARGUMENT, details: target, topics: [] };
-    const { policy, topics } = outboundPolicy(target, index, config);
-    if (policy === undefined) return { code: status.NOT_FOUND, details: 'No such service', topics };
-    return { message: policy, topics };
+    const target = targetOf(spec, config.clusterDomain);
+    if (typeof target === 'string') return { code: status.INVALID_ARGUMENT, details: target };
+    const client = parseWorkload(spec.sourceWorkload);
+    const view = outboundPolicy(target, client?.namespace, context);
+    if (view.policy === undefined) return { code: status.NOT_FOUND, details: 'No such service' };
+    return { message: view.policy, topics: view.topics, policyTopics: view.policyTopics };
   };
 
   /** Sends the view whenever it changes. A target that comes to be unknown ends the stream: the client asks again. */
@@ -77,7 +87,13 @@ export function policyServices(
         stream.fail(current.code, current.details);
         return;
       }
-      unsubscribe = index.subscribe(current.topics, refresh);
+      const stops = [
+        cluster.subscribe(current.topics, refresh),
+        policy.topics.subscribe(current.policyTopics, refresh),
+      ];
+      unsubscribe = () => {
+        for (const stop of stops) stop();
+      };
       const text = toJsonString(schema, current.message);
       if (text === sent) return;
       sent = text;
@@ -113,14 +129,14 @@ export function policyServices(
 }
 
 /** The target, or what is wrong with it. */
-function targetOf(spec: TrafficSpec, config: ClusterConfig): Target | string {
+function targetOf(spec: TrafficSpec, clusterDomain: string): Target | string {
   if (spec.target.case === 'addr') {
     const address = addressFromApi(spec.target.value);
     return address === undefined ? 'the target has no address' : { kind: 'ip', ...address };
   }
   if (spec.target.case !== 'authority') return 'the request names no target';
   try {
-    return parseTarget(spec.target.value, config.clusterDomain);
+    return parseTarget(spec.target.value, clusterDomain);
   } catch (error) {
     if (error instanceof InvalidTarget) return error.message;
     throw error;

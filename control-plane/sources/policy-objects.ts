@@ -26,6 +26,7 @@ export interface NetworkMatch {
 export interface Server extends KubernetesObject {
   readonly kind: 'Server';
   readonly spec: {
+    /** Left out by a Server that selects workloads outside the cluster. */
     readonly podSelector?: LabelSelector;
     readonly port: number | string;
     readonly proxyProtocol?: 'unknown' | 'HTTP/1' | 'HTTP/2' | 'gRPC' | 'opaque' | 'TLS';

@@ -1,0 +1,71 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { HttpMethod_Registered } from '../../../api/gen/http_types_pb.js';
+import type { GrpcRouteSchema, HttpRouteSchema } from '../../../api/gen/inbound_pb.js';
+import type { Pod } from '../../sources/kubernetes-object.ts';
+import type { IndexedRoute } from '../index/route-index.ts';
+import type { FilterInit } from '../routes/filters.ts';
+import { type AuthzInit, defaultAuthorization, everywhere, permitAll } from './authorizations.ts';
+import { probePaths } from './probes.ts';
+
+export type HttpRouteInit = MessageInitShape<typeof HttpRouteSchema>;
+export type GrpcRouteInit = MessageInitShape<typeof GrpcRouteSchema>;
+
+/** Where no route is written: one for everything, and one for the kubelet's probes, which come without an identity. */
+export function defaultHttpRoutes(pod: Pod, port: number): HttpRouteInit[] {
+  const all: HttpRouteInit = {
+    metadata: { kind: { case: 'default', value: 'default' } },
+    rules: [{ matches: [{ path: { kind: { case: 'prefix', value: '/' } } }] }],
+  };
+  const paths = probePaths(pod, port);
+  if (paths.length === 0) return [all];
+  const get = { type: { case: 'registered' as const, value: HttpMethod_Registered.GET } };
+  const matches = paths.map((path) => ({ path: { kind: { case: 'exact' as const, value: path } }, method: get }));
+  const probe: HttpRouteInit = {
+    metadata: { kind: { case: 'default', value: 'probe' } },
+    authorizations: [defaultAuthorization('probe', everywhere, permitAll)],
+    rules: [{ matches }],
+  };
+  return [all, probe];
+}
+
+export const defaultGrpcRoutes: readonly GrpcRouteInit[] = [
+  { metadata: { kind: { case: 'default', value: 'default' } }, rules: [{ matches: [{}] }] },
+];
+
+/** Undefined for a route of another protocol. */
+export function httpRoute(route: IndexedRoute, authorizations: AuthzInit[]): HttpRouteInit | undefined {
+  const { rules } = route;
+  if (rules?.protocol !== 'http') return undefined;
+  return {
+    metadata: metadata(route),
+    hosts: [...rules.hosts],
+    authorizations,
+    rules: rules.rules.map(({ matches, filters }) => ({
+      matches: [...matches],
+      filters: filters.flatMap(httpFilter),
+    })),
+  };
+}
+
+export function grpcRoute(route: IndexedRoute, authorizations: AuthzInit[]): GrpcRouteInit | undefined {
+  const { rules } = route;
+  if (rules?.protocol !== 'grpc') return undefined;
+  return {
+    metadata: metadata(route),
+    hosts: [...rules.hosts],
+    authorizations,
+    rules: rules.rules.map(({ matches, filters }) => ({
+      matches: [...matches],
+      filters: filters.flatMap((filter) => (filter.case === 'requestHeaderModifier' ? [{ kind: filter }] : [])),
+    })),
+  };
+}
+
+/** The inbound side changes no responses. */
+function httpFilter(filter: FilterInit) {
+  return filter.case === 'responseHeaderModifier' ? [] : [{ kind: filter }];
+}
+
+function metadata({ group, kind, object }: IndexedRoute): HttpRouteInit['metadata'] {
+  return { kind: { case: 'resource', value: { group, kind, name: object.metadata.name } } };
+}

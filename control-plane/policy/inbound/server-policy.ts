@@ -1,0 +1,144 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { type Server as ApiServer, type ProxyProtocolSchema, ServerSchema } from '../../../api/gen/inbound_pb.js';
+import type { ClusterConfig } from '../../cluster/cluster-config.ts';
+import type { ClusterIndex } from '../../cluster/cluster-index.ts';
+import { type DefaultInboundPolicy, isDefaultInboundPolicy } from '../../cluster/inbound-policies.ts';
+import { portsSetting } from '../../cluster/pod-facts.ts';
+import { isOpaquePort } from '../../destination/endpoints.ts';
+import type { Pod } from '../../sources/kubernetes-object.ts';
+import { objectKey } from '../../sources/kubernetes-object.ts';
+import type { Server } from '../../sources/policy-objects.ts';
+import { type PolicyIndex, policyTarget, policyTopics } from '../index/policy-index.ts';
+import type { IndexedRoute } from '../index/route-index.ts';
+import { acceptance } from '../routes/acceptance.ts';
+import { type AuthzInit, fromAuthorizationPolicy, fromServerAuthorization } from './authorizations.ts';
+import { defaultAuthorizations, defaultPolicyOf } from './default-policy.ts';
+import { defaultGrpcRoutes, defaultHttpRoutes, grpcRoute, httpRoute } from './routes.ts';
+
+export interface InboundContext {
+  readonly cluster: ClusterIndex;
+  readonly policy: PolicyIndex;
+  readonly config: ClusterConfig;
+}
+
+export interface InboundView {
+  readonly server: ApiServer;
+  /** Topics of the policy index that change it, besides the pod and its namespace. */
+  readonly topics: readonly string[];
+}
+
+type ProtocolKind = NonNullable<MessageInitShape<typeof ProxyProtocolSchema>['kind']>;
+
+const detectTimeoutMs = 10_000;
+const group = 'policy.linkerd.io';
+
+/** The policy of a pod's port: that of the oldest Server that selects it, else the default one. */
+export function serverPolicy(pod: Pod, port: number, context: InboundContext): InboundView {
+  const { namespace = 'default', name } = pod.metadata;
+  const servers = context.policy.serversOfPod(namespace, name);
+  const topics = [policyTopics.serversOfPod(objectKey(pod))];
+  const server = servers.find(({ spec }) => hasPort(pod, spec.port, port));
+  if (server === undefined) return { server: defaultServer(pod, port, context), topics };
+  return selectedServer(pod, port, server, context, topics);
+}
+
+/** A port by name may be that of several containers. */
+function hasPort(pod: Pod, named: number | string, port: number): boolean {
+  if (typeof named === 'number') return named === port;
+  const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
+  return containers.some(({ ports = [] }) => ports.some((each) => each.name === named && each.containerPort === port));
+}
+
+function defaultServer(pod: Pod, port: number, { cluster, config }: InboundContext): ApiServer {
+  const policy = defaultPolicyOf(pod, cluster, config);
+  const requireIdentity = portsSetting(pod, 'proxy-require-identity-inbound-ports')?.has(port) ?? false;
+  return create(ServerSchema, {
+    protocol: { kind: isOpaquePort(pod, port, cluster, config) ? opaque : detect(defaultHttpRoutes(pod, port)) },
+    authorizations: defaultAuthorizations(policy, requireIdentity, config),
+    labels: { group: '', kind: 'default', name: policy },
+  });
+}
+
+function selectedServer(
+  pod: Pod,
+  port: number,
+  server: Server,
+  context: InboundContext,
+  podTopics: readonly string[],
+): InboundView {
+  const { policy, config } = context;
+  const { namespace = 'default', name } = server.metadata;
+  const key = `${namespace}/${name}`;
+  const topics = [...podTopics, policyTopics.server(key)];
+  const ofTargets = (...targets: (string | undefined)[]): AuthzInit[] =>
+    targets.flatMap((target) => {
+      if (target === undefined) return [];
+      topics.push(policyTopics.target(namespace, target));
+      return policy.policiesOf(namespace, target).flatMap((object) => {
+        const read = fromAuthorizationPolicy(object, policy, config);
+        topics.push(...read.topics);
+        return read.authorization ?? [];
+      });
+    });
+  const authorizations = [
+    ...policy
+      .authorizationsOfServer(namespace, name)
+      .flatMap((object) => fromServerAuthorization(object, config) ?? []),
+    ...ofTargets(policyTarget({ group, kind: 'Server', name }), policyTarget({ kind: 'Namespace', name: namespace })),
+    // Last, so that a client is counted under what was written for it.
+    ...defaultAuthorizations(accessPolicy(server), false, config),
+  ];
+  const routes = policy.routes
+    .of('Server', key)
+    .filter((route) => acceptance(route, { kind: 'Server', key, port: undefined }, policy) === 'Accepted');
+  const routeAuthorizations = (route: IndexedRoute): AuthzInit[] =>
+    ofTargets(policyTarget({ group: route.group, kind: route.kind, name: route.object.metadata.name }));
+  const http = () => {
+    const written = routes.flatMap((route) => httpRoute(route, routeAuthorizations(route)) ?? []);
+    return written.length > 0 ? written : defaultHttpRoutes(pod, port);
+  };
+  const grpc = () => {
+    const written = routes.flatMap((route) => grpcRoute(route, routeAuthorizations(route)) ?? []);
+    return written.length > 0 ? written : [...defaultGrpcRoutes];
+  };
+  const api = create(ServerSchema, {
+    protocol: { kind: protocolOf(server, http, grpc) },
+    authorizations,
+    labels: { group, kind: 'server', name },
+  });
+  return { server: api, topics };
+}
+
+/** Without one that is known, nobody is let in but by an authorization. */
+function accessPolicy({ spec }: Server): DefaultInboundPolicy {
+  const name = spec.accessPolicy ?? 'deny';
+  return isDefaultInboundPolicy(name) ? name : 'deny';
+}
+
+function protocolOf(
+  { spec }: Server,
+  http: () => ReturnType<typeof defaultHttpRoutes>,
+  grpc: () => (typeof defaultGrpcRoutes)[number][],
+): ProtocolKind {
+  switch (spec.proxyProtocol) {
+    case 'HTTP/1':
+      return { case: 'http1', value: { routes: http() } };
+    case 'HTTP/2':
+      return { case: 'http2', value: { routes: http() } };
+    case 'gRPC':
+      return { case: 'grpc', value: { routes: grpc() } };
+    case 'opaque':
+      return opaque;
+    case 'TLS':
+      return { case: 'tls', value: {} };
+    default:
+      return detect(http());
+  }
+}
+
+const opaque: ProtocolKind = { case: 'opaque', value: {} };
+
+function detect(httpRoutes: ReturnType<typeof defaultHttpRoutes>): ProtocolKind {
+  return { case: 'detect', value: { timeout: durationFromMs(detectTimeoutMs), httpRoutes } };
+}

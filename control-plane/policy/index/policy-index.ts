@@ -1,0 +1,187 @@
+import { Topics } from '../../cluster/topics.ts';
+import type { Pod, Service } from '../../sources/kubernetes-object.ts';
+import { objectKey } from '../../sources/kubernetes-object.ts';
+import type { ObjectSource } from '../../sources/object-source.ts';
+import type {
+  AuthorizationPolicy,
+  MeshTlsAuthentication,
+  NetworkAuthentication,
+  ObjectRef,
+  Server,
+  ServerAuthorization,
+} from '../../sources/policy-objects.ts';
+import { isKind } from '../routes/references.ts';
+import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
+import { RouteIndex, type RouteKind } from './route-index.ts';
+import { ServerIndex } from './server-index.ts';
+
+/** Told of what an object says that cannot take effect: `Service shop/web`, and why. */
+export type OnProblem = (object: string, problem: string) => void;
+
+/** What a view depends on. Each is touched when what it names, or the set that it names, changes. */
+export const policyTopics = {
+  serversOfPod: (key: string) => `servers of ${key}`,
+  /** The Server, its authorizations and its routes. */
+  server: (key: string) => `Server ${key}`,
+  /** A Service as an object, without its endpoints, and the routes to it. */
+  service: (key: string) => `Service ${key}`,
+  /** The AuthorizationPolicies with a target. */
+  target: (namespace: string, target: string) => `policies of ${namespace}/${target}`,
+  authentication: (kind: 'mesh TLS' | 'network', key: string) => `${kind} authentication ${key}`,
+};
+
+/** The objects of policy as they are looked up, and who wants to know when they change. */
+export class PolicyIndex {
+  readonly topics = new Topics();
+  readonly routes: RouteIndex;
+  readonly meshTls = new Map<string, MeshTlsAuthentication>();
+  readonly networks = new Map<string, NetworkAuthentication>();
+  private readonly services = new Map<string, { readonly hasClusterIp: boolean; readonly settings: TrafficSettings }>();
+  private readonly namespaces = new Map<string, ServerIndex>();
+  private readonly policies = new Map<string, AuthorizationPolicy>();
+  private readonly policiesByTarget = new Map<string, Set<string>>();
+  private readonly onProblem: OnProblem;
+  private readonly stops: (() => void)[];
+
+  constructor(source: ObjectSource, onProblem: OnProblem) {
+    this.onProblem = onProblem;
+    this.routes = new RouteIndex(onProblem);
+    const routes = (kind: RouteKind) =>
+      source.watch(kind, ({ type, object }) => {
+        for (const parent of this.routes.set(kind, object, type === 'deleted')) this.topics.touch(parent);
+      });
+    this.stops = [
+      source.watch('Pod', ({ type, object }) => this.onPod(object, type === 'deleted')),
+      source.watch('Service', ({ type, object }) => this.onService(object, type === 'deleted')),
+      source.watch('Server', ({ type, object }) => this.onServer(object, type === 'deleted')),
+      source.watch('ServerAuthorization', ({ type, object }) => this.onAuthorization(object, type === 'deleted')),
+      source.watch('AuthorizationPolicy', ({ type, object }) => this.onPolicy(object, type === 'deleted')),
+      source.watch('MeshTLSAuthentication', ({ type, object }) => {
+        put(this.meshTls, object, type === 'deleted');
+        this.topics.touch(policyTopics.authentication('mesh TLS', objectKey(object)));
+      }),
+      source.watch('NetworkAuthentication', ({ type, object }) => {
+        put(this.networks, object, type === 'deleted');
+        this.topics.touch(policyTopics.authentication('network', objectKey(object)));
+      }),
+      routes('PolicyHTTPRoute'),
+      routes('HTTPRoute'),
+      routes('GRPCRoute'),
+    ];
+  }
+
+  close(): void {
+    for (const stop of this.stops) stop();
+  }
+
+  /** The Servers that select a pod, by its `namespace/name`, the oldest first. */
+  serversOfPod(namespace: string, name: string): readonly Server[] {
+    return this.namespaces.get(namespace)?.ofPod(name) ?? [];
+  }
+
+  authorizationsOfServer(namespace: string, server: string): readonly ServerAuthorization[] {
+    return this.namespaces.get(namespace)?.authorizationsOf(server) ?? [];
+  }
+
+  /** The AuthorizationPolicies of a namespace with a target, as `policyTarget` names it, by name. */
+  policiesOf(namespace: string, target: string): AuthorizationPolicy[] {
+    const keys = [...(this.policiesByTarget.get(`${namespace}/${target}`) ?? [])].sort();
+    return keys.flatMap((key) => this.policies.get(key) ?? []);
+  }
+
+  /** What the annotations of a Service say; undefined when there is no such Service. */
+  serviceSettings(key: string): TrafficSettings | undefined {
+    return this.services.get(key)?.settings;
+  }
+
+  hasServer(key: string): boolean {
+    const [namespace, name] = key.split('/');
+    return this.namespaces.get(namespace)?.servers.has(name) ?? false;
+  }
+
+  service(key: string): { readonly hasClusterIp: boolean } | undefined {
+    return this.services.get(key);
+  }
+
+  private onPod(pod: Pod, deleted: boolean): void {
+    if (this.inNamespace(pod, (servers) => servers.setPod(pod, deleted))) {
+      this.topics.touch(policyTopics.serversOfPod(objectKey(pod)));
+    }
+  }
+
+  private onService(service: Service, deleted: boolean): void {
+    const key = objectKey(service);
+    if (deleted) this.services.delete(key);
+    else {
+      const { clusterIP } = service.spec ?? {};
+      const settings = trafficSettings(service.metadata.annotations, (annotation, value, rule) =>
+        this.onProblem(`Service ${key}`, `annotation ${annotation} (${value}) ${rule}: it is ignored`),
+      );
+      // Manifests have no ClusterIP yet; those of a headless Service say None.
+      this.services.set(key, { hasClusterIp: clusterIP !== 'None', settings });
+    }
+    this.topics.touch(policyTopics.service(key));
+  }
+
+  private onServer(server: Server, deleted: boolean): void {
+    const { namespace = 'default' } = server.metadata;
+    const pods = this.inNamespace(server, (servers) => servers.setServer(server, deleted));
+    for (const pod of pods) this.topics.touch(policyTopics.serversOfPod(`${namespace}/${pod}`));
+    this.topics.touch(policyTopics.server(objectKey(server)));
+  }
+
+  private onAuthorization(authorization: ServerAuthorization, deleted: boolean): void {
+    const { namespace = 'default' } = authorization.metadata;
+    const servers = this.inNamespace(authorization, (index) => index.setAuthorization(authorization, deleted));
+    for (const server of servers) this.topics.touch(policyTopics.server(`${namespace}/${server}`));
+  }
+
+  private onPolicy(policy: AuthorizationPolicy, deleted: boolean): void {
+    const { namespace = 'default' } = policy.metadata;
+    const key = objectKey(policy);
+    const before = this.policies.get(key);
+    put(this.policies, policy, deleted);
+    for (const [object, present] of [[before, false] as const, [policy, !deleted] as const]) {
+      const target = object && policyTarget(object.spec.targetRef);
+      if (target === undefined) continue;
+      const at = `${namespace}/${target}`;
+      const policies = this.policiesByTarget.get(at) ?? new Set();
+      if (present) policies.add(key);
+      else policies.delete(key);
+      if (policies.size === 0) this.policiesByTarget.delete(at);
+      else this.policiesByTarget.set(at, policies);
+      this.topics.touch(policyTopics.target(namespace, target));
+    }
+  }
+
+  private inNamespace<T>({ metadata }: Server | Pod | ServerAuthorization, change: (servers: ServerIndex) => T): T {
+    const { namespace = 'default' } = metadata;
+    let servers = this.namespaces.get(namespace);
+    if (servers === undefined) {
+      servers = new ServerIndex();
+      this.namespaces.set(namespace, servers);
+    }
+    const result = change(servers);
+    if (servers.isEmpty) this.namespaces.delete(namespace);
+    return result;
+  }
+}
+
+/** One name for what an AuthorizationPolicy may target; undefined for what it may not. */
+export function policyTarget(ref: Pick<ObjectRef, 'group' | 'kind' | 'name'>): string | undefined {
+  if (isKind(ref, '', 'Namespace')) return 'Namespace';
+  for (const [group, kind] of targets) if (isKind(ref, group, kind)) return `${kind}.${group}/${ref.name}`;
+  return undefined;
+}
+
+const targets = [
+  ['policy.linkerd.io', 'Server'],
+  ['policy.linkerd.io', 'HTTPRoute'],
+  ['gateway.networking.k8s.io', 'HTTPRoute'],
+  ['gateway.networking.k8s.io', 'GRPCRoute'],
+] as const;
+
+function put<T extends Parameters<typeof objectKey>[0]>(objects: Map<string, T>, object: T, deleted: boolean): void {
+  if (deleted) objects.delete(objectKey(object));
+  else objects.set(objectKey(object), object);
+}

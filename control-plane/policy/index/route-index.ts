@@ -1,0 +1,86 @@
+import { kindInfo } from '../../sources/kinds.ts';
+import { objectKey } from '../../sources/kubernetes-object.ts';
+import type { GrpcRoute, HttpRoute, PolicyHttpRoute } from '../../sources/route-objects.ts';
+import { oldestFirst } from '../order.ts';
+import { UnsupportedRoute } from '../routes/matches.ts';
+import { parentKey, type RouteParent, routeParent } from '../routes/references.ts';
+import { grpcRouteRules, httpRouteRules, type RouteRules } from '../routes/route-rules.ts';
+
+export type RouteKind = 'PolicyHTTPRoute' | 'HTTPRoute' | 'GRPCRoute';
+type RouteObject = HttpRoute | GrpcRoute | PolicyHttpRoute;
+
+export interface IndexedRoute {
+  readonly source: RouteKind;
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly object: RouteObject;
+  /** One for each reference to a Server or Service. */
+  readonly parents: readonly RouteParent[];
+  /** Undefined for a route that cannot be served. */
+  readonly rules: RouteRules | undefined;
+}
+
+/** Routes by what they hang on. */
+export class RouteIndex {
+  private readonly routes = new Map<string, IndexedRoute>();
+  private readonly byParent = new Map<string, Map<string, IndexedRoute>>();
+  private readonly onUnsupported: (route: string, reason: string) => void;
+
+  /** `onUnsupported` is told of each route that cannot be served, and why. */
+  constructor(onUnsupported: (route: string, reason: string) => void) {
+    this.onUnsupported = onUnsupported;
+  }
+
+  all(): Iterable<IndexedRoute> {
+    return this.routes.values();
+  }
+
+  /** Takes a route as it is now; undefined when it is gone. Returns the parents (`Server ns/name`) that it had or has. */
+  set(source: RouteKind, object: RouteObject, deleted: boolean): Set<string> {
+    const id = `${source} ${objectKey(object)}`;
+    const before = this.routes.get(id);
+    const changed = new Set((before?.parents ?? []).map(parentKey));
+    for (const parent of changed) {
+      const routes = this.byParent.get(parent);
+      routes?.delete(id);
+      if (routes?.size === 0) this.byParent.delete(parent);
+    }
+    if (deleted) {
+      this.routes.delete(id);
+      return changed;
+    }
+    const route = this.read(source, object);
+    this.routes.set(id, route);
+    for (const parent of new Set(route.parents.map(parentKey))) {
+      changed.add(parent);
+      const routes = this.byParent.get(parent);
+      if (routes === undefined) this.byParent.set(parent, new Map([[id, route]]));
+      else routes.set(id, route);
+    }
+    return changed;
+  }
+
+  /** The routes with a reference to the parent, whether or not it accepts them, the oldest first. */
+  of(kind: RouteParent['kind'], key: string): IndexedRoute[] {
+    const routes = this.byParent.get(`${kind} ${key}`);
+    return routes === undefined ? [] : [...routes.values()].sort((a, b) => oldestFirst(a.object, b.object));
+  }
+
+  private read(source: RouteKind, object: RouteObject): IndexedRoute {
+    const { group, kind } = kindInfo[source];
+    const namespace = object.metadata.namespace ?? 'default';
+    const parents = (object.spec.parentRefs ?? []).flatMap((ref) => routeParent(ref, namespace) ?? []);
+    let rules: RouteRules | undefined;
+    // A route of other controllers alone is none of ours.
+    if (parents.length > 0) {
+      try {
+        rules = source === 'GRPCRoute' ? grpcRouteRules(object as GrpcRoute) : httpRouteRules(object as HttpRoute);
+      } catch (error) {
+        if (!(error instanceof UnsupportedRoute)) throw error;
+        this.onUnsupported(`${kind}.${group} ${objectKey(object)}`, error.message);
+      }
+    }
+    return { source, group, kind, namespace, object, parents, rules };
+  }
+}

@@ -1,0 +1,160 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { GrpcRouteSchema, HttpRouteSchema, OpaqueRouteSchema } from '../../../api/gen/outbound_pb.js';
+import type { IndexedRoute } from '../index/route-index.ts';
+import type { FilterInit } from '../routes/filters.ts';
+import type { Rule } from '../routes/route-rules.ts';
+import type { Timeouts, TrafficSettings } from '../traffic-settings.ts';
+import {
+  type BackendInit,
+  type BackendLookup,
+  type MetadataInit,
+  type RouteBackend,
+  routeBackend,
+} from './backends.ts';
+import { duration, grpcRetryToApi, httpRetryToApi, type LoadInit, timeoutsToApi } from './settings-to-api.ts';
+
+export type HttpRouteInit = MessageInitShape<typeof HttpRouteSchema>;
+export type GrpcRouteInit = MessageInitShape<typeof GrpcRouteSchema>;
+export type OpaqueRouteInit = MessageInitShape<typeof OpaqueRouteSchema>;
+
+/** What the routes of one parent have in common. */
+export interface RouteContext {
+  /** Where a rule without backends sends. */
+  readonly parent: BackendInit;
+  readonly load: LoadInit;
+  /** Of the parent: they hold for a route that has none of its own. */
+  readonly settings: TrafficSettings;
+  readonly lookup: BackendLookup;
+}
+
+/** The status that what goes to a missing backend fails with; Linkerd gives it to gRPC as well. */
+const missingBackendStatus = 500;
+
+const named = (name: string): MetadataInit => ({ kind: { case: 'default', value: name } });
+
+/** For all requests, to the parent itself. */
+export function defaultHttpRoute(name: string, { parent, settings }: RouteContext): HttpRouteInit {
+  return {
+    metadata: named(name),
+    rules: [
+      {
+        matches: [{ path: { kind: { case: 'prefix', value: '/' } } }],
+        backends: { kind: { case: 'firstAvailable', value: { backends: [{ backend: parent }] } } },
+        requestTimeout: duration(settings.timeouts.requestMs),
+        timeouts: timeoutsToApi(settings.timeouts),
+        retry: httpRetryToApi(settings.httpRetry),
+      },
+    ],
+  };
+}
+
+export function defaultOpaqueRoute(name: string, backend: BackendInit): OpaqueRouteInit {
+  return {
+    metadata: named(name),
+    rules: [{ backends: { kind: { case: 'firstAvailable', value: { backends: [{ backend }] } } } }],
+  };
+}
+
+/** Refuses all that goes to a port that the Service does not have. */
+export const undefinedPortRoute: OpaqueRouteInit = {
+  metadata: named('undefined-port'),
+  rules: [
+    {
+      backends: { kind: { case: 'empty', value: {} } },
+      filters: [{ kind: { case: 'forbidden', value: {} } }],
+    },
+  ],
+};
+
+/** Undefined for a route of another protocol. */
+export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRouteInit | undefined {
+  const { rules } = route;
+  if (rules?.protocol !== 'http') return undefined;
+  const retry = httpRetryToApi(rules.settings.httpRetry ?? context.settings.httpRetry);
+  return {
+    metadata: metadata(route),
+    hosts: [...rules.hosts],
+    rules: rules.rules.map((rule) => {
+      const timeouts = timeoutsOf(rule, rules.settings, context);
+      return {
+        matches: [...rule.matches],
+        filters: rule.filters.map((filter) => ({ kind: filter })),
+        backends: { kind: httpBackends(rule, route.namespace, context) },
+        requestTimeout: duration(timeouts.requestMs),
+        timeouts: timeoutsToApi(timeouts),
+        retry,
+      };
+    }),
+  };
+}
+
+export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRouteInit | undefined {
+  const { rules } = route;
+  if (rules?.protocol !== 'grpc') return undefined;
+  const retry = grpcRetryToApi(rules.settings.grpcRetry ?? context.settings.grpcRetry);
+  return {
+    metadata: metadata(route),
+    hosts: [...rules.hosts],
+    rules: rules.rules.map((rule) => {
+      const timeouts = timeoutsOf(rule, rules.settings, context);
+      return {
+        matches: [...rule.matches],
+        filters: grpcFilters(rule.filters),
+        backends: { kind: grpcBackends(rule, route.namespace, context) },
+        requestTimeout: duration(timeouts.requestMs),
+        timeouts: timeoutsToApi(timeouts),
+        retry,
+      };
+    }),
+  };
+}
+
+/** Timeouts of the route's annotations, else of the parent's; those of the rule fill in for the whole request. */
+function timeoutsOf(rule: Rule<unknown>, { timeouts }: TrafficSettings, { settings }: RouteContext): Timeouts {
+  const own = { ...timeouts, requestMs: timeouts.requestMs ?? rule.requestTimeoutMs };
+  return Object.values(own).some((ms) => ms !== undefined) ? own : settings.timeouts;
+}
+
+function httpBackends(rule: Rule<unknown>, namespace: string, { parent, load, lookup }: RouteContext) {
+  const requestTimeout = duration(rule.backendTimeoutMs);
+  if (rule.backendRefs.length === 0) {
+    return { case: 'firstAvailable' as const, value: { backends: [{ backend: parent, requestTimeout }] } };
+  }
+  const backends = rule.backendRefs.map((ref) => {
+    const { weight, backend, filters, failure } = routeBackend(ref, namespace, lookup, load);
+    const kinds = filters.map((filter) => ({ kind: filter }));
+    const injector = failure === undefined ? [] : [{ kind: httpInjector(failure) }];
+    return { weight, backend: { backend, filters: [...kinds, ...injector], requestTimeout } };
+  });
+  return { case: 'randomAvailable' as const, value: { backends } };
+}
+
+function grpcBackends(rule: Rule<unknown>, namespace: string, { parent, load, lookup }: RouteContext) {
+  const requestTimeout = duration(rule.backendTimeoutMs);
+  if (rule.backendRefs.length === 0) {
+    return { case: 'firstAvailable' as const, value: { backends: [{ backend: parent, requestTimeout }] } };
+  }
+  const backends = rule.backendRefs.map((ref) => {
+    const { weight, backend, filters, failure }: RouteBackend = routeBackend(ref, namespace, lookup, load);
+    const injector = failure === undefined ? [] : [{ kind: grpcInjector(failure) }];
+    return { weight, backend: { backend, filters: [...grpcFilters(filters), ...injector], requestTimeout } };
+  });
+  return { case: 'randomAvailable' as const, value: { backends } };
+}
+
+function httpInjector(message: string) {
+  return { case: 'failureInjector' as const, value: { status: missingBackendStatus, message } };
+}
+
+function grpcInjector(message: string) {
+  return { case: 'failureInjector' as const, value: { code: missingBackendStatus, message } };
+}
+
+/** Of the filters, gRPC routes have the one that changes request headers. */
+function grpcFilters(filters: readonly FilterInit[]) {
+  return filters.flatMap((filter) => (filter.case === 'requestHeaderModifier' ? [{ kind: filter }] : []));
+}
+
+function metadata({ group, kind, namespace, object }: IndexedRoute): MetadataInit {
+  return { kind: { case: 'resource', value: { group, kind, namespace, name: object.metadata.name } } };
+}

@@ -1,0 +1,120 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import type { TimeoutsSchema } from '../../../api/gen/http_route_pb.js';
+import type {
+  Backend_BalanceP2cSchema,
+  ExponentialBackoffSchema,
+  FailureAccrualSchema,
+  GrpcRoute_RetrySchema,
+  HttpRoute_RetrySchema,
+} from '../../../api/gen/outbound_pb.js';
+import type {
+  Backoff,
+  FailureAccrual,
+  GrpcRetryCondition,
+  LoadBiaser,
+  Retry,
+  StatusRange,
+  Timeouts,
+} from '../traffic-settings.ts';
+
+export type AccrualInit = MessageInitShape<typeof FailureAccrualSchema>;
+export type LoadInit = NonNullable<MessageInitShape<typeof Backend_BalanceP2cSchema>['load']>;
+type BackoffInit = MessageInitShape<typeof ExponentialBackoffSchema>;
+
+/** Requests with a longer body are not tried again. */
+const maxRetriedBytes = 64 * 1024;
+const retryBackoff: BackoffInit = {
+  minBackoff: durationFromMs(25),
+  maxBackoff: durationFromMs(250),
+  jitterRatio: 1,
+};
+const ewma = { defaultRtt: durationFromMs(30), decay: durationFromMs(10_000) };
+
+export const plainLoad: LoadInit = { case: 'peakEwma', value: ewma };
+
+export function loadToApi(biaser: LoadBiaser | undefined): LoadInit {
+  if (biaser === undefined) return plainLoad;
+  return {
+    case: 'penaltyPeakEwma',
+    value: {
+      ...ewma,
+      penalty: durationFromMs(biaser.penaltyMs),
+      maxRetryAfter: durationFromMs(biaser.maxRetryAfterMs),
+    },
+  };
+}
+
+export function accrualToApi(accrual: FailureAccrual | undefined): AccrualInit | undefined {
+  if (accrual === undefined) return undefined;
+  const backoff = backoffToApi(accrual.backoff);
+  if (accrual.kind === 'consecutive') {
+    return { kind: { case: 'consecutiveFailures', value: { maxFailures: accrual.maxFailures, backoff } } };
+  }
+  return {
+    kind: {
+      case: 'unified',
+      value: {
+        successRateThreshold: accrual.successRate,
+        decay: durationFromMs(accrual.windowMs),
+        minRequests: accrual.minRequests,
+        maxConsecutiveFailures: accrual.maxFailures,
+        backoff,
+      },
+    },
+  };
+}
+
+function backoffToApi({ minMs, maxMs, jitterRatio, honorRetryAfter }: Backoff): BackoffInit {
+  return {
+    minBackoff: durationFromMs(minMs),
+    maxBackoff: durationFromMs(maxMs),
+    jitterRatio,
+    respectRetryAfterHint: honorRetryAfter,
+  };
+}
+
+/** Undefined when nothing is limited. */
+export function timeoutsToApi(timeouts: Timeouts): MessageInitShape<typeof TimeoutsSchema> | undefined {
+  const { requestMs, responseMs, idleMs } = timeouts;
+  if (requestMs === undefined && responseMs === undefined && idleMs === undefined) return undefined;
+  return { request: duration(requestMs), response: duration(responseMs), idle: duration(idleMs) };
+}
+
+export function httpRetryToApi(
+  retry: Retry<StatusRange> | undefined,
+): MessageInitShape<typeof HttpRoute_RetrySchema> | undefined {
+  return (
+    retry && {
+      maxRetries: retry.limit,
+      maxRequestBytes: maxRetriedBytes,
+      backoff: retryBackoff,
+      timeout: duration(retry.timeoutMs),
+      conditions: retry.conditions && { statusRanges: retry.conditions.map(({ start, end }) => ({ start, end })) },
+    }
+  );
+}
+
+export function grpcRetryToApi(
+  retry: Retry<GrpcRetryCondition> | undefined,
+): MessageInitShape<typeof GrpcRoute_RetrySchema> | undefined {
+  return (
+    retry && {
+      maxRetries: retry.limit,
+      maxRequestBytes: maxRetriedBytes,
+      backoff: retryBackoff,
+      timeout: duration(retry.timeoutMs),
+      conditions: retry.conditions && {
+        cancelled: retry.conditions.includes('cancelled'),
+        deadineExceeded: retry.conditions.includes('deadline-exceeded'),
+        internal: retry.conditions.includes('internal'),
+        resourceExhausted: retry.conditions.includes('resource-exhausted'),
+        unavailable: retry.conditions.includes('unavailable'),
+      },
+    }
+  );
+}
+
+export function duration(ms: number | undefined) {
+  return ms === undefined ? undefined : durationFromMs(ms);
+}

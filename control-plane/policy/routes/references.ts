@@ -1,0 +1,36 @@
+import type { BackendRef, ParentRef } from '../../sources/route-objects.ts';
+
+/** What a route hangs on, as far as it is known here. */
+export interface RouteParent {
+  readonly kind: 'Server' | 'Service';
+  /** `namespace/name`. */
+  readonly key: string;
+  /** Undefined for every port of a Service, and for Servers. */
+  readonly port: number | undefined;
+}
+
+/** The parent that a reference names; undefined for one of another kind, or a Server of another namespace. */
+export function routeParent(ref: ParentRef, namespace: string): RouteParent | undefined {
+  const key = `${ref.namespace ?? namespace}/${ref.name}`;
+  if (isKind(ref, 'policy.linkerd.io', 'Server')) {
+    return (ref.namespace ?? namespace) === namespace ? { kind: 'Server', key, port: undefined } : undefined;
+  }
+  return isKind(ref, '', 'Service') ? { kind: 'Service', key, port: ref.port } : undefined;
+}
+
+export function parentKey({ kind, key }: RouteParent): string {
+  return `${kind} ${key}`;
+}
+
+/** `namespace/name` of the Service that a backend is; undefined when it is something else. */
+export function backendService(ref: BackendRef, namespace: string): string | undefined {
+  return isKind({ group: ref.group, kind: ref.kind ?? 'Service' }, '', 'Service')
+    ? `${ref.namespace ?? namespace}/${ref.name}`
+    : undefined;
+}
+
+/** Groups and kinds are compared without regard to case; `core` and nothing are the core group. */
+export function isKind(ref: { readonly group?: string; readonly kind?: string }, group: string, kind: string): boolean {
+  const named = (ref.group ?? '').toLowerCase();
+  return (named === 'core' ? '' : named) === group && (ref.kind ?? '').toLowerCase() === kind.toLowerCase();
+}

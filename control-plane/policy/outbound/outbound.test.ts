@@ -1,0 +1,325 @@
+import { status } from '@grpc/grpc-js';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { PolicyWorld } from '../testing.ts';
+
+let world: PolicyWorld;
+afterEach(() => world.stop());
+
+const service = (name = 'web', annotations: object = {}, port: object = {}, namespace = 'shop') => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name, namespace, annotations },
+  spec: { clusterIP: '10.96.0.10', ports: [{ name: 'http', port: 80, ...port }] },
+});
+const route = (name: string, rule: object = {}, metadata: object = {}, spec: object = {}) => ({
+  apiVersion: 'policy.linkerd.io/v1beta3',
+  kind: 'HTTPRoute',
+  metadata: { name, namespace: 'shop', ...metadata },
+  spec: {
+    parentRefs: [{ group: 'core', kind: 'Service', name: 'web', namespace: 'shop', port: 80 }],
+    rules: [rule],
+    ...spec,
+  },
+});
+const gateway = (kind: string, name: string, rule: object = {}, metadata: object = {}) => ({
+  ...route(name, rule, metadata),
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind,
+});
+
+interface Route {
+  metadata: { default?: string; resource?: { kind: string; name: string; namespace: string } };
+  rules: Record<string, object>[];
+}
+interface Protocol {
+  routes: Route[];
+  http1: Protocol;
+  failureAccrual?: object;
+}
+interface Policy {
+  metadata: object;
+  protocol: Record<string, Protocol>;
+}
+
+async function policyOf(...objects: object[]): Promise<Policy> {
+  world = await PolicyWorld.start(objects);
+  const seen = world.watchOutbound('web.shop.svc.cluster.local:80');
+  await vi.waitFor(() => expect(seen.messages).toHaveLength(1));
+  return seen.messages[0] as Policy;
+}
+const kindOf = ({ protocol }: Policy): string => Object.keys(protocol)[0];
+const routesOf = ({ protocol }: Policy): Route[] =>
+  (protocol.detect?.http1 ?? protocol.http1 ?? protocol.http2 ?? protocol.grpc ?? protocol.opaque).routes;
+const namesOf = (policy: Policy): (string | undefined)[] =>
+  routesOf(policy).map(({ metadata }) => metadata.default ?? metadata.resource?.name);
+
+describe('the protocol of a port', () => {
+  test.each<[string, object[], string]>([
+    ['is looked for', [service()], 'detect'],
+    ['is HTTP/1 by appProtocol', [service('web', {}, { appProtocol: 'http' })], 'http1'],
+    ['is HTTP/2 by appProtocol', [service('web', {}, { appProtocol: 'kubernetes.io/h2c' })], 'http2'],
+    ['is opaque by appProtocol', [service('web', {}, { appProtocol: 'linkerd.io/opaque' })], 'opaque'],
+    [
+      'is opaque by an appProtocol that is not known',
+      [service('web', {}, { appProtocol: 'mysql' }), route('r')],
+      'opaque',
+    ],
+    ['is opaque by annotation', [service('web', { 'config.linkerd.io/opaque-ports': '80' }), route('r')], 'opaque'],
+    [
+      'is what appProtocol says before the annotation',
+      [service('web', { 'config.linkerd.io/opaque-ports': '80' }, { appProtocol: 'http' })],
+      'http1',
+    ],
+    ['is gRPC with a GRPCRoute', [service(), gateway('GRPCRoute', 'g'), route('r')], 'grpc'],
+  ])('%s', async (_name, objects, expected) => expect(kindOf(await policyOf(...objects))).toBe(expected));
+
+  test('that the Service does not have is refused', async () => {
+    world = await PolicyWorld.start([service()]);
+    const seen = world.watchOutbound('web.shop.svc.cluster.local:81');
+    await vi.waitFor(() =>
+      expect(seen.messages).toEqual([
+        {
+          metadata: { resource: { group: 'core', kind: 'Service', name: 'web', namespace: 'shop', port: 81 } },
+          protocol: {
+            opaque: {
+              routes: [
+                {
+                  metadata: { default: 'undefined-port' },
+                  rules: [{ backends: { empty: {} }, filters: [{ forbidden: {} }] }],
+                },
+              ],
+            },
+          },
+        },
+      ]),
+    );
+  });
+});
+
+describe('routes', () => {
+  const created = (day: number) => ({ creationTimestamp: `2026-01-0${day}T00:00:00Z` });
+  test.each<[string, object[], string[]]>([
+    [
+      'of both groups hold, the oldest first',
+      [route('b', {}, created(2)), gateway('HTTPRoute', 'c', {}, created(1)), route('a')],
+      ['c', 'b', 'a'],
+    ],
+    ['of the client’s namespace are not asked by others', [route('x', {}, { namespace: 'other' })], ['http']],
+    [
+      'for another port do not hold',
+      [route('x', {}, {}, { parentRefs: [{ kind: 'Service', name: 'web', port: 81 }] })],
+      ['http'],
+    ],
+    ['for every port hold', [route('x', {}, {}, { parentRefs: [{ group: '', kind: 'Service', name: 'web' }] })], ['x']],
+    [
+      'with an annotation that is wrong are left out',
+      [route('x', {}, { annotations: { 'retry.linkerd.io/http': 'y' } })],
+      ['http'],
+    ],
+    [
+      'with a filter that is not supported are left out',
+      [gateway('HTTPRoute', 'x', { filters: [{ type: 'RequestMirror' }] })],
+      ['http'],
+    ],
+    ['give way to a GRPCRoute', [gateway('HTTPRoute', 'x'), gateway('GRPCRoute', 'g')], ['g']],
+  ])('%s', async (_name, routes, expected) => expect(namesOf(await policyOf(service(), ...routes))).toEqual(expected));
+
+  test('of the client’s namespace come before those beside the Service', async () => {
+    world = await PolicyWorld.start([service(), route('producer'), route('consumer', {}, { namespace: 'client' })]);
+    const ask = (workload: string) => world.watchOutbound('web.shop.svc.cluster.local:80', workload);
+    const [own, other] = [ask('client:pod'), ask('third:pod')];
+    await vi.waitFor(() => expect([own.messages.length, other.messages.length]).toEqual([1, 1]));
+    expect(namesOf(own.messages[0] as Policy)).toEqual(['consumer']);
+    expect(namesOf(other.messages[0] as Policy)).toEqual(['producer']);
+  });
+
+  test('carry matches, filters and weighted backends; a share of a missing one fails', async () => {
+    const found = routesOf(
+      await policyOf(
+        service(),
+        service('v2', {}, {}, 'other'),
+        route('r', {
+          matches: [{ path: { type: 'Exact', value: '/a' }, method: 'GET' }],
+          filters: [
+            { type: 'ResponseHeaderModifier', responseHeaderModifier: { add: [{ name: 'X-A', value: 'b' }] } },
+            {
+              type: 'RequestRedirect',
+              requestRedirect: {
+                scheme: 'https',
+                hostname: 'h',
+                port: 1,
+                statusCode: 302,
+                path: { type: 'ReplaceFullPath', replaceFullPath: '/b' },
+              },
+            },
+          ],
+          backendRefs: [
+            {
+              name: 'v2',
+              namespace: 'other',
+              port: 80,
+              weight: 3,
+              filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { remove: ['x'] } }],
+            },
+            { name: 'gone', port: 80, weight: 2 },
+            { name: 'portless' },
+            { kind: 'Bucket', group: 'x.y', name: 'b' },
+          ],
+          timeouts: { request: '10s', backendRequest: '500ms' },
+        }),
+      ),
+    );
+    const metadata = { default: 'invalid' };
+    const failing = (message: string) => [{ failureInjector: { status: 500, message } }];
+    expect(found).toMatchObject([
+      {
+        metadata: { resource: { group: 'policy.linkerd.io', kind: 'HTTPRoute', name: 'r', namespace: 'shop' } },
+        rules: [
+          {
+            matches: [{ path: { exact: '/a' }, method: { registered: 'GET' } }],
+            filters: [
+              { responseHeaderModifier: { add: { headers: [{ name: 'x-a', value: 'Yg==' }] } } },
+              { redirect: { scheme: { registered: 'HTTPS' }, host: 'h', port: 1, status: 302, path: { full: '/b' } } },
+            ],
+            requestTimeout: '10s',
+            timeouts: { request: '10s' },
+            backends: {
+              randomAvailable: {
+                backends: [
+                  {
+                    weight: 3,
+                    backend: {
+                      requestTimeout: '0.500s',
+                      filters: [{ requestHeaderModifier: { remove: ['x'] } }],
+                      backend: {
+                        metadata: {
+                          resource: { group: 'core', kind: 'Service', name: 'v2', namespace: 'other', port: 80 },
+                        },
+                        balancer: { discovery: { dst: { path: 'v2.other.svc.cluster.local:80' } } },
+                      },
+                    },
+                  },
+                  { weight: 2, backend: { backend: { metadata }, filters: failing('Service not found gone') } },
+                  {
+                    weight: 1,
+                    backend: { backend: { metadata }, filters: failing('missing port for backend Service portless') },
+                  },
+                  {
+                    weight: 1,
+                    backend: { backend: { metadata }, filters: failing('unsupported backend type x.y Bucket') },
+                  },
+                ],
+              },
+            },
+          },
+        ],
+      },
+    ]);
+  });
+
+  test('without backends send to the parent', async () => {
+    const [found] = routesOf(await policyOf(service(), route('r')));
+    expect(found.rules[0].backends).toMatchObject({
+      firstAvailable: {
+        backends: [{ backend: { balancer: { discovery: { dst: { path: 'web.shop.svc.cluster.local:80' } } } } }],
+      },
+    });
+  });
+
+  test('of gRPC match methods, and fail for a missing backend', async () => {
+    const [found] = routesOf(
+      await policyOf(
+        service('web', { 'retry.linkerd.io/grpc': 'unavailable,deadline-exceeded' }),
+        gateway('GRPCRoute', 'g', {
+          matches: [{ method: { service: 'a.B' } }],
+          backendRefs: [{ name: 'gone', port: 80 }],
+        }),
+      ),
+    );
+    expect(found.rules[0]).toMatchObject({
+      matches: [{ rpc: { service: 'a.B' } }],
+      backends: { randomAvailable: { backends: [{ backend: { filters: [{ failureInjector: { code: 500 } }] } }] } },
+      retry: { maxRetries: 1, conditions: { unavailable: true, deadineExceeded: true } },
+    });
+  });
+});
+
+describe('annotations', () => {
+  const annotations = {
+    'balancer.linkerd.io/failure-accrual': 'consecutive',
+    'timeout.linkerd.io/request': '3s',
+    'retry.linkerd.io/http': '5xx',
+    'retry.linkerd.io/limit': '2',
+  };
+
+  test('of a Service hold for the default route', async () => {
+    const found = await policyOf(service('web', annotations));
+    expect(found.protocol.detect.http1.failureAccrual).toEqual({
+      consecutiveFailures: {
+        maxFailures: 7,
+        backoff: { minBackoff: '1s', maxBackoff: '60s', jitterRatio: 0.5 },
+      },
+    });
+    expect(routesOf(found)[0].rules[0]).toMatchObject({
+      requestTimeout: '3s',
+      timeouts: { request: '3s' },
+      retry: {
+        maxRetries: 2,
+        maxRequestBytes: 65_536,
+        backoff: { minBackoff: '0.025s', maxBackoff: '0.250s', jitterRatio: 1 },
+        conditions: { statusRanges: [{ start: 500, end: 599 }] },
+      },
+    });
+  });
+
+  test('of a route come before those of the Service', async () => {
+    const own = { annotations: { 'timeout.linkerd.io/idle': '1s', 'retry.linkerd.io/limit': '5' } };
+    const [found] = routesOf(await policyOf(service('web', annotations), route('r', {}, own)));
+    expect(found.rules[0].timeouts).toEqual({ idle: '1s' });
+    expect(found.rules[0].retry).toMatchObject({ maxRetries: 5 });
+    expect(found.rules[0].retry).not.toHaveProperty('conditions');
+  });
+
+  test('that are wrong on a Service are ignored', async () => {
+    const found = await policyOf(service('web', { ...annotations, 'timeout.linkerd.io/request': 'soon' }));
+    expect(routesOf(found)[0].rules[0]).not.toHaveProperty('timeouts');
+    expect(routesOf(found)[0].rules[0]).toHaveProperty('retry');
+  });
+
+  test('penalties change the load estimate, but not of an opaque port', async () => {
+    const penalize = { 'balancer.alpha.linkerd.io/penalize-failures': 'true' };
+    const http = await policyOf(service('web', penalize));
+    expect(JSON.stringify(http)).toContain(
+      '"penaltyPeakEwma":{"defaultRtt":"0.030s","decay":"10s","penalty":"5s","maxRetryAfter":"300s"}',
+    );
+    await world.stop();
+    const opaque = await policyOf(service('web', penalize, { appProtocol: 'linkerd.io/tcp' }));
+    expect(JSON.stringify(opaque)).toContain('"peakEwma"');
+  });
+});
+
+test('a change of route, backend or Service reaches an open stream, and no other', async () => {
+  const objects = [service(), service('other')];
+  world = await PolicyWorld.start(objects);
+  const web = world.watchOutbound('web.shop.svc.cluster.local:80');
+  const other = world.watchOutbound('other.shop.svc.cluster.local:80');
+  await vi.waitFor(() => expect([web.messages.length, other.messages.length]).toEqual([1, 1]));
+  const weighted = route('r', { backendRefs: [{ name: 'v2', port: 80 }] });
+  const steps: [object[], string][] = [
+    [[...objects, weighted], 'Service not found v2'],
+    [[...objects, weighted, service('v2')], '"path":"v2.shop.svc.cluster.local:80"'],
+    [[service('web', { 'timeout.linkerd.io/idle': '7s' }), service('other'), weighted, service('v2')], '"idle":"7s"'],
+  ];
+  for (const [now, expected] of steps) {
+    const startMs = performance.now();
+    world.write(...now);
+    await vi.waitFor(() => expect(JSON.stringify(web.messages.at(-1))).toContain(expected), {
+      timeout: 3000,
+      interval: 10,
+    });
+    expect(performance.now() - startMs).toBeLessThan(1000);
+  }
+  expect(other.messages).toHaveLength(1);
+  world.write(service('other'));
+  await vi.waitFor(() => expect(web.error?.code).toBe(status.NOT_FOUND), 2000);
+});

@@ -1,0 +1,125 @@
+import { expect, test } from 'vitest';
+import { parseAnnotationDuration, parseGoDuration } from './duration.ts';
+import { trafficSettings } from './traffic-settings.ts';
+
+const accrual = 'balancer.linkerd.io/failure-accrual';
+const alpha = 'balancer.alpha.linkerd.io';
+
+test.each([
+  ['10ms', 10],
+  ['5s', 5000],
+  ['2m', 120_000],
+  ['1h', 3_600_000],
+  ['1d', 86_400_000],
+  ['0', 0],
+  ['5', undefined],
+  ['1.5s', undefined],
+  ['1m30s', undefined],
+  ['-1s', undefined],
+  ['99999999999d', undefined],
+  ['', undefined],
+])('an annotation with the duration %j is %s ms', (text, ms) => expect(parseAnnotationDuration(text)).toBe(ms));
+
+test.each([
+  ['1h30m', 5_400_000],
+  ['1.5s', 1500],
+  ['100us', 0.1],
+  ['-1s', -1000],
+  ['0', 0],
+  ['1', undefined],
+  ['s', undefined],
+  ['1d', undefined],
+])('a field with the duration %j is %s ms', (text, ms) => expect(parseGoDuration(text)).toBe(ms));
+
+test('without annotations nothing is limited, retried or ejected', () => {
+  expect(trafficSettings()).toEqual({ timeouts: {} });
+});
+
+test('failure accrual has its defaults', () => {
+  const backoff = { minMs: 1000, maxMs: 60_000, jitterRatio: 0.5, honorRetryAfter: false };
+  expect(trafficSettings({ [accrual]: 'consecutive' }).accrual).toEqual({
+    kind: 'consecutive',
+    maxFailures: 7,
+    backoff,
+  });
+  expect(trafficSettings({ [accrual]: 'unified' }).accrual).toEqual({
+    kind: 'unified',
+    maxFailures: 7,
+    backoff,
+    successRate: 0.8,
+    windowMs: 10_000,
+    minRequests: 5,
+  });
+});
+
+test('everything can be set', () => {
+  const settings = trafficSettings({
+    [accrual]: 'unified',
+    [`${accrual}-consecutive-max-failures`]: '3',
+    [`${accrual}-consecutive-min-penalty`]: '2s',
+    [`${accrual}-consecutive-max-penalty`]: '4s',
+    [`${accrual}-consecutive-jitter-ratio`]: '1.5',
+    [`${alpha}/failure-accrual-success-rate-threshold`]: '0.5',
+    [`${alpha}/failure-accrual-success-rate-window`]: '1m',
+    [`${alpha}/failure-accrual-success-rate-min-requests`]: '9',
+    [`${alpha}/failure-accrual-honor-retry-after`]: 'true',
+    [`${alpha}/penalize-failures`]: 'true',
+    [`${alpha}/load-biaser-penalty`]: '1s',
+    'timeout.linkerd.io/request': '3s',
+    'timeout.linkerd.io/response': '2s',
+    'timeout.linkerd.io/idle': '1s',
+    'retry.linkerd.io/http': '5xx, gateway-error,429,500-503',
+    'retry.linkerd.io/grpc': 'cancelled,unavailable',
+    'retry.linkerd.io/limit': '2',
+    'retry.linkerd.io/timeout': '100ms',
+  });
+  expect(settings).toEqual({
+    accrual: {
+      kind: 'unified',
+      maxFailures: 3,
+      backoff: { minMs: 2000, maxMs: 4000, jitterRatio: 1.5, honorRetryAfter: true },
+      successRate: 0.5,
+      windowMs: 60_000,
+      minRequests: 9,
+    },
+    loadBiaser: { penaltyMs: 1000, maxRetryAfterMs: 300_000 },
+    timeouts: { requestMs: 3000, responseMs: 2000, idleMs: 1000 },
+    httpRetry: {
+      limit: 2,
+      timeoutMs: 100,
+      conditions: [
+        { start: 500, end: 599 },
+        { start: 502, end: 504 },
+        { start: 429, end: 429 },
+        { start: 500, end: 503 },
+      ],
+    },
+    grpcRetry: { limit: 2, timeoutMs: 100, conditions: ['cancelled', 'unavailable'] },
+  });
+});
+
+test.each([
+  [{ [accrual]: 'sometimes' }, accrual],
+  [{ [accrual]: 'consecutive', [`${accrual}-consecutive-jitter-ratio`]: '101' }, `${accrual}-consecutive-jitter-ratio`],
+  [
+    {
+      [accrual]: 'consecutive',
+      [`${accrual}-consecutive-min-penalty`]: '2s',
+      [`${accrual}-consecutive-max-penalty`]: '1s',
+    },
+    `${accrual}-consecutive-min-penalty`,
+  ],
+  [
+    { [accrual]: 'unified', [`${alpha}/failure-accrual-success-rate-window`]: '9ms' },
+    `${alpha}/failure-accrual-success-rate-window`,
+  ],
+  [{ 'timeout.linkerd.io/idle': 'long' }, 'timeout.linkerd.io/idle'],
+  [{ 'retry.linkerd.io/http': '600' }, 'retry.linkerd.io/http'],
+  [{ 'retry.linkerd.io/http': '504-500' }, 'retry.linkerd.io/http'],
+  [{ 'retry.linkerd.io/grpc': 'ok' }, 'retry.linkerd.io/grpc'],
+])('%j is complained of, and its group is as if it were not there', (annotations, wrong) => {
+  const complaints: string[] = [];
+  const settings = trafficSettings(annotations as Record<string, string>, (annotation) => complaints.push(annotation));
+  expect(complaints).toEqual([wrong]);
+  expect(settings).toEqual({ timeouts: {} });
+});

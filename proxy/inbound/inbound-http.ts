@@ -2,10 +2,11 @@ import type { Clock } from '../clock.ts';
 import { dropRest } from '../exchange/drop-rest.ts';
 import { Exchange, type HttpVersion } from '../exchange/exchange.ts';
 import { failures, isGrpc, type ProxyFailure, respondFailure } from '../exchange/proxy-failure.ts';
-import { authorize, type Client, matchRoute } from '../policy/authorize.ts';
+import { authorize, type Client } from '../policy/authorize.ts';
 import type { PortPolicy } from '../policy/policy-store.ts';
-import type { Authorization, RoutePolicy, ServerPolicy } from '../policy/server-policy.ts';
+import type { RoutePolicy, ServerPolicy } from '../policy/server-policy.ts';
 import type { Labels } from '../telemetry/labels.ts';
+import type { Log, LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
@@ -13,10 +14,12 @@ import { forward } from '../upstream/forward.ts';
 import { Field } from '../wire/field.ts';
 import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
 import type { InboundMetrics } from './inbound-metrics.ts';
+import { decisionFields } from './policy-log.ts';
 
 export interface InboundHttpOptions {
   clock: Clock;
   metrics: InboundMetrics;
+  log: Log;
   policy: PortPolicy;
   port: number;
   client: Client;
@@ -28,11 +31,19 @@ export interface InboundHttpOptions {
 }
 
 /** What was decided for a route under one policy: kept, since most requests of a connection are alike. */
-interface Decision {
+type Decision = {
   readonly route: RoutePolicy | undefined;
-  readonly metrics: RequestMetrics;
-  readonly allowed: Count;
-}
+  /** Requests that were let in, or refused, so. */
+  readonly count: Count;
+} & (
+  | {
+      readonly metrics: RequestMetrics;
+      /** What the log is told of each request, where policy only audits. */
+      readonly audit: LogFields | undefined;
+      readonly failure?: undefined;
+    }
+  | { readonly failure: ProxyFailure }
+);
 
 /** The HTTP requests of one inbound connection: route → authorize → forward to the application. */
 export class InboundHttp {
@@ -40,6 +51,7 @@ export class InboundHttp {
   private readonly clientId: Field | undefined;
   private decidedFor: ServerPolicy | undefined = undefined;
   private readonly decisions: Decision[] = [];
+  private notFound: Count | undefined = undefined;
 
   constructor(options: InboundHttpOptions) {
     this.options = options;
@@ -51,16 +63,19 @@ export class InboundHttp {
   /** The connection is gone: its metrics handles are given back. */
   close(): void {
     const nowMs = this.options.clock.nowMs();
-    for (const { metrics } of this.decisions.splice(0)) metrics.release(nowMs);
+    for (const decision of this.decisions.splice(0)) if (!decision.failure) decision.metrics.release(nowMs);
+    this.notFound = undefined;
   }
 
   onRequest(stream: ServerStream, head: RequestHead, end: boolean): StreamHandler {
     const { clock, metrics, policy, endpoint, maxInFlight, client } = this.options;
     const decision = this.decide(policy.current, head);
-    if ('status' in decision) return this.refuse(stream, head, decision);
+    if (decision === undefined) return this.refuse(stream, head, failures.noRoute);
+    decision.count.value++;
+    if (decision.failure !== undefined) return this.refuse(stream, head, decision.failure);
+    if (decision.audit !== undefined) this.options.log.info('request allowed', decision.audit);
     const origVersion = takeMeshFields(head.fields);
     if (this.clientId !== undefined) head.fields.push(this.clientId);
-    decision.allowed.value++;
     decision.metrics.request();
     metrics.inFlight++;
     const informational = client.identity !== undefined;
@@ -71,35 +86,39 @@ export class InboundHttp {
     return exchange.requestSide;
   }
 
-  private decide(policy: ServerPolicy, head: RequestHead): Decision | ProxyFailure {
+  /** Undefined when no route fits. */
+  private decide(policy: ServerPolicy, head: RequestHead): Decision | undefined {
     if (policy !== this.decidedFor) {
       this.close();
       this.decidedFor = policy;
     }
-    const { metrics, labels, port } = this.options;
-    const route = policy.routes.length === 0 ? undefined : matchRoute(policy, head.method, head.path);
-    if (route === undefined && policy.routes.length > 0) {
-      metrics.noRoute(labels, policy, port);
-      return failures.noRoute;
+    const route = policy.routes?.find(head);
+    if (route === undefined && policy.routes !== undefined) {
+      const { metrics, labels, port } = this.options;
+      this.notFound ??= metrics.noRoute(labels, policy, port);
+      this.notFound.value++;
+      return undefined;
     }
     for (let i = 0; i < this.decisions.length; i++) if (this.decisions[i].route === route) return this.decisions[i];
-    const authz = this.authorization(policy, route);
-    if (authz === undefined) {
-      metrics.denied(labels, policy, port, route);
-      return failures.unauthorized;
-    }
-    const decision: Decision = {
-      route,
-      metrics: metrics.requests(labels, policy, port, route, authz),
-      allowed: metrics.allowed(labels, policy, port, route, authz),
-    };
+    const decision = this.decideRoute(policy, route);
     this.decisions.push(decision);
     return decision;
   }
 
-  private authorization(policy: ServerPolicy, route: RoutePolicy | undefined): Authorization | undefined {
-    const { client } = this.options;
-    return authorize(policy.authorizations, client) ?? (route && authorize(route.authorizations, client));
+  private decideRoute(policy: ServerPolicy, route: RoutePolicy | undefined): Decision {
+    const { metrics, labels, port, client, log } = this.options;
+    const authz = authorize((route ?? policy).authorizations, client);
+    if (authz === undefined) {
+      // Once for each route of a connection: a client that is refused often asks often.
+      log.info('request denied', decisionFields(labels, policy, port, route, undefined));
+      return { route, count: metrics.denied(labels, policy, port, route), failure: failures.unauthorized };
+    }
+    return {
+      route,
+      metrics: metrics.requests(labels, policy, port, route, authz),
+      count: metrics.allowed(labels, policy, port, route, authz),
+      audit: authz.audit ? decisionFields(labels, policy, port, route, authz) : undefined,
+    };
   }
 
   private refuse(stream: ServerStream, head: RequestHead, failure: ProxyFailure): StreamHandler {

@@ -68,12 +68,13 @@ export class InboundMetrics implements ExchangeObserver {
     });
   }
 
-  denied(connection: Labels, server: ServerPolicy, port: number, route: RoutePolicy | undefined): void {
-    this.httpDenied.add({ ...connection, ...serverLabels(server.labels, port), ...prefixed('route', route?.labels) });
+  denied(connection: Labels, server: ServerPolicy, port: number, route: RoutePolicy | undefined): Count {
+    const labels = { ...connection, ...serverLabels(server.labels, port), ...prefixed('route', route?.labels) };
+    return this.httpDenied.count(labels);
   }
 
-  noRoute(connection: Labels, server: ServerPolicy, port: number): void {
-    this.routeNotFound.add({ ...connection, ...serverLabels(server.labels, port) });
+  noRoute(connection: Labels, server: ServerPolicy, port: number): Count {
+    return this.routeNotFound.count({ ...connection, ...serverLabels(server.labels, port) });
   }
 
   tcpAllow(connection: Labels, server: ServerPolicy, port: number, authz: Authorization): void {

@@ -20,6 +20,7 @@ import { parseIp } from '../wire/ip-network.ts';
 import type { Connection, Turn } from '../wire/transport.ts';
 import { InboundHttp } from './inbound-http.ts';
 import type { InboundMetrics } from './inbound-metrics.ts';
+import { decisionFields } from './policy-log.ts';
 
 /** Terminates the mesh's TLS on a connection whose ClientHello has been read. */
 export type TerminateTls = (
@@ -246,11 +247,22 @@ export class Inbound {
     bytes: Uint8Array,
     version: HttpVersion,
   ): void {
-    const { clock, turn, fields, open, metrics, maxInFlight } = this.options;
+    const { clock, turn, fields, open, metrics, log, maxInFlight } = this.options;
     const labels = { ...targetLabels(incoming.address, incoming.port), ...incoming.tls };
     const { client, port } = incoming;
     const endpoint = this.endpoint(incoming.address, port);
-    const requests = new InboundHttp({ clock, metrics, policy, port, client, labels, endpoint, version, maxInFlight });
+    const requests = new InboundHttp({
+      clock,
+      metrics,
+      log,
+      policy,
+      port,
+      client,
+      labels,
+      endpoint,
+      version,
+      maxInFlight,
+    });
     const accepted = metrics.accepted(labels);
     accepted.connectionOpened(connection);
     serveHttp(connection, version, bytes, {
@@ -267,21 +279,24 @@ export class Inbound {
   }
 
   private opaque(connection: Connection, incoming: Incoming, policy: PortPolicy, bytes: Uint8Array): void {
-    const { metrics, open, dialer } = this.options;
+    const { metrics, open, dialer, log } = this.options;
     const { port } = incoming;
     const labels = { ...targetLabels(incoming.address, port), ...incoming.tls };
     const authz = authorize(policy.current.authorizations, incoming.client);
     if (authz === undefined) {
+      log.info('connection denied', decisionFields(labels, policy.current, port, undefined, undefined));
       metrics.tcpDeny(labels, policy.current, port);
       connection.abort();
       return;
     }
     metrics.tcpAllow(labels, policy.current, port, authz);
+    if (authz.audit) log.info('connection allowed', decisionFields(labels, policy.current, port, undefined, authz));
     const accepted = metrics.accepted(labels);
     accepted.connectionOpened(connection);
     const unsubscribe = policy.subscribe(() => {
       if (authorize(policy.current.authorizations, incoming.client) !== undefined) return;
       metrics.tcpTerminate(labels, policy.current, port);
+      log.info('connection terminated', decisionFields(labels, policy.current, port, undefined, undefined));
       connection.abort();
     });
     const tunnel = { drain: () => {} };

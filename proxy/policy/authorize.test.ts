@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { IpNetwork, parseIp } from '../wire/ip-network.ts';
-import { authorize, type Client, matchRoute } from './authorize.ts';
+import { authorize, type Client, inOrder } from './authorize.ts';
 import { defaultLabels, defaultServerPolicy } from './default-policy.ts';
-import type { Authorization, RoutePolicy, ServerPolicy } from './server-policy.ts';
+import type { Authorization } from './server-policy.ts';
 
 const options = {
   clusterNetworks: [IpNetwork.parse('10.0.0.0/8')!],
@@ -44,6 +44,7 @@ test('identities match by name or by suffix, and networks have holes', () => {
     networks: [{ network: IpNetwork.parse('10.0.0.0/8')!, except: [IpNetwork.parse('10.9.0.0/16')!] }],
     authentication: { kind: 'identities', names: new Set(['a.shop.local']), suffixes: ['.trusted.local'] },
     labels: defaultLabels('test'),
+    audit: false,
   };
   const allowed = (identity: string, address = '10.1.1.1') =>
     authorize([allow], { address: parseIp(address)!, tls: true, identity }) !== undefined;
@@ -52,33 +53,16 @@ test('identities match by name or by suffix, and networks have holes', () => {
   expect(allowed('x.trusted.local')).toBe(true);
   expect(allowed('nottrusted.local')).toBe(false);
   expect(allowed('a.shop.local', '10.9.1.1')).toBe(false);
+  expect(allowed('spiffe://trust/x.trusted.local')).toBe(false);
 });
 
-const route = (name: string, ...matches: RoutePolicy['matches']): RoutePolicy => ({
-  labels: defaultLabels(name),
-  matches,
-  authorizations: [],
+test('an authorization that only audits is asked last, so that it is counted for those that nothing else lets in', () => {
+  const allow = (name: string, audit = false): Authorization => ({
+    networks: [],
+    authentication: { kind: 'unauthenticated' },
+    labels: defaultLabels(name),
+    audit,
+  });
+  const order = inOrder([allow('audit', true), allow('server')], [allow('route')]);
+  expect(order.map(({ labels }) => labels.name)).toEqual(['server', 'route', 'audit']);
 });
-const policy: ServerPolicy = {
-  ...defaultServerPolicy('deny', options),
-  routes: [
-    route('all', { path: undefined, method: undefined }),
-    route('api', { path: { kind: 'prefix', value: '/api' }, method: undefined }),
-    route('api-v1', { path: { kind: 'prefix', value: '/api/v1/' }, method: undefined }),
-    route('probe', { path: { kind: 'exact', value: '/live' }, method: 'GET' }),
-    route('numbers', { path: { kind: 'regex', value: /^\/\d+$/ }, method: undefined }),
-    route('post-api', { path: { kind: 'prefix', value: '/api' }, method: 'POST' }),
-  ],
-};
-
-test.each([
-  ['GET', '/', 'all'],
-  ['GET', '/api', 'api'],
-  ['GET', '/apis', 'all'],
-  ['GET', '/api/x?y=/api/v1/', 'api'],
-  ['GET', '/api/v1/x', 'api-v1'],
-  ['POST', '/api/x', 'post-api'],
-  ['GET', '/live?verbose', 'probe'],
-  ['POST', '/live', 'all'],
-  ['GET', '/42', 'numbers'],
-])('%s %s goes by route %s', (method, path, name) => expect(matchRoute(policy, method, path)?.labels.name).toBe(name));

@@ -1,5 +1,5 @@
 import type { IpAddress } from '../wire/ip-network.ts';
-import type { Authorization, RouteMatch, RoutePolicy, ServerPolicy } from './server-policy.ts';
+import type { Authorization } from './server-policy.ts';
 
 /** What is known of a client. */
 export interface Client {
@@ -27,39 +27,19 @@ function authenticated({ authentication }: Authorization, { tls, identity }: Cli
   if (authentication.kind === 'unauthenticated') return true;
   if (authentication.kind === 'tls') return tls;
   if (identity === undefined) return false;
-  return authentication.names.has(identity) || authentication.suffixes.some((suffix) => identity.endsWith(suffix));
+  return authentication.names.has(identity) || authentication.suffixes.some((suffix) => endsWith(identity, suffix));
+}
+
+/** Suffixes are of DNS-like names: a SPIFFE ID has none, but is an identity all the same. */
+function endsWith(identity: string, suffix: string): boolean {
+  return suffix === '' || (identity.endsWith(suffix) && !identity.startsWith('spiffe://'));
 }
 
 /**
- * The route that fits a request best: an exact path before the longest prefix before a pattern, then one that names the
- * method, then the earlier one (Gateway API, HTTPRouteRule). Undefined when none fits.
+ * The authorizations of a route in the order that they are asked: what is written for the server, then for the route,
+ * then what only audits, so that audited clients are those that nothing else lets in.
  */
-export function matchRoute(policy: ServerPolicy, method: string, path: string): RoutePolicy | undefined {
-  const query = path.indexOf('?');
-  const plain = query < 0 ? path : path.slice(0, query);
-  let best: RoutePolicy | undefined;
-  let bestRank = -1;
-  for (const route of policy.routes) {
-    for (const match of route.matches) {
-      const rank = rankOf(match, method, plain);
-      if (rank > bestRank) {
-        best = route;
-        bestRank = rank;
-      }
-    }
-  }
-  return best;
-}
-
-/** -1 when the match does not fit. */
-function rankOf(match: RouteMatch, method: string, path: string): number {
-  if (match.method !== undefined && match.method !== method) return -1;
-  const byMethod = match.method === undefined ? 0 : 1;
-  const { path: pattern } = match;
-  if (pattern === undefined) return byMethod;
-  if (pattern.kind === 'exact') return path === pattern.value ? 1_000_000 + byMethod : -1;
-  if (pattern.kind === 'regex') return pattern.value.test(path) ? 2 + byMethod : -1;
-  const prefix = pattern.value.replace(/\/$/, '');
-  const fits = path === prefix || path.startsWith(`${prefix}/`);
-  return fits ? 4 + 2 * prefix.length + byMethod : -1;
+export function inOrder(server: readonly Authorization[], route: readonly Authorization[]): Authorization[] {
+  const all = [...server, ...route];
+  return [...all.filter(({ audit }) => !audit), ...all.filter(({ audit }) => audit)];
 }

@@ -25,7 +25,7 @@ export function defaultServerPolicy(policy: DefaultPolicy, options: DefaultPolic
     detectTimeoutMs: options.detectTimeoutMs,
     labels: defaultLabels(policy),
     authorizations: policy === 'deny' ? [] : [authorization(policy, options)],
-    routes: [],
+    routes: undefined,
   };
 }
 
@@ -34,7 +34,8 @@ function authorization(policy: Exclude<DefaultPolicy, 'deny'>, options: DefaultP
     network,
     except: [],
   }));
-  return { networks, authentication: authenticationOf(policy, options.requireIdentity), labels: defaultLabels(policy) };
+  const authentication = authenticationOf(policy, options.requireIdentity);
+  return { networks, authentication, labels: defaultLabels(policy), audit: policy === 'audit' };
 }
 
 function authenticationOf(policy: DefaultPolicy, requireIdentity: boolean): Authentication {

@@ -1,31 +1,27 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { HttpRouteMatch } from '../../api/gen/http_route_pb.js';
-import { type HttpMethod, HttpMethod_Registered } from '../../api/gen/http_types_pb.js';
-import type { Authn, Authz, HttpRoute, Network, Server } from '../../api/gen/inbound_pb.js';
+import type { Authn, Authz, Network, Server } from '../../api/gen/inbound_pb.js';
 import type { Metadata } from '../../api/gen/meta_pb.js';
 import type { IPNetwork } from '../../api/gen/net_pb.js';
 import { ipFromApi } from '../discovery/addresses.ts';
 import { IpNetwork } from '../wire/ip-network.ts';
+import { inOrder } from './authorize.ts';
 import { defaultLabels } from './default-policy.ts';
-import type {
-  Authentication,
-  Authorization,
-  PolicyLabels,
-  RouteMatch,
-  RoutePolicy,
-  ServerPolicy,
-} from './server-policy.ts';
+import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi } from './matches-from-api.ts';
+import { type Route, RouteMatcher } from './route-match.ts';
+import type { Authentication, Authorization, PolicyLabels, RoutePolicy, ServerPolicy } from './server-policy.ts';
 
 /** Reads a port's policy from the API. What cannot be read restricts: an authorization that is not understood is none. */
 export function serverPolicyFromApi(server: Server, detectTimeoutMs: number): ServerPolicy {
   const kind = server.protocol?.kind;
   const timeout = kind?.case === 'detect' ? kind.value.timeout : undefined;
+  const authorizations = authorizationsFromApi(server.authorizations);
+  const routes = routesFromApi(kind, authorizations);
   return {
     protocol: protocolOf(kind?.case),
     detectTimeoutMs: timeout === undefined ? detectTimeoutMs : durationMs(timeout),
     labels: labelsFromMap(server.labels),
-    authorizations: authorizationsFromApi(server.authorizations),
-    routes: routesOf(kind).map(routeFromApi),
+    authorizations: inOrder(authorizations, []),
+    routes: routes.length === 0 ? undefined : new RouteMatcher(routes),
   };
 }
 
@@ -36,51 +32,29 @@ function protocolOf(kind: Kind['case']): ServerPolicy['protocol'] {
   return kind ?? 'detect';
 }
 
-function routesOf(kind: Kind | undefined): readonly HttpRoute[] {
-  if (kind?.case === 'detect') return kind.value.httpRoutes;
-  if (kind?.case === 'http1' || kind?.case === 'http2') return kind.value.routes;
-  return [];
-}
-
-function routeFromApi(route: HttpRoute): RoutePolicy {
-  const matches = route.rules.flatMap((rule) =>
-    rule.matches.length > 0 ? rule.matches.map(matchFromApi) : [everything],
-  );
-  return {
+function routesFromApi(kind: Kind | undefined, ofServer: readonly Authorization[]): Route<RoutePolicy>[] {
+  const policy = (route: { metadata?: Metadata; authorizations: readonly Authz[] }): RoutePolicy => ({
     labels: labelsFromMetadata(route.metadata),
-    matches: matches.filter((match) => match !== undefined),
-    authorizations: authorizationsFromApi(route.authorizations),
-  };
-}
-
-const everything: RouteMatch = { path: undefined, method: undefined };
-
-/** Undefined for a match that cannot be told here (by header, by query, by a pattern of another dialect): it must not match all. */
-function matchFromApi(match: HttpRouteMatch): RouteMatch | undefined {
-  if (match.headers.length > 0 || match.queryParams.length > 0) return undefined;
-  const kind = match.path?.kind;
-  if (kind?.case === 'regex' && compile(kind.value) === undefined) return undefined;
-  const path =
-    kind === undefined || kind.case === undefined
-      ? undefined
-      : kind.case === 'regex'
-        ? { kind: kind.case, value: compile(kind.value)! }
-        : { kind: kind.case, value: kind.value };
-  return { path, method: methodFromApi(match.method) };
-}
-
-/** Undefined for a pattern that is no regular expression here. */
-function compile(pattern: string): RegExp | undefined {
-  try {
-    return new RegExp(`^(?:${pattern})$`);
-  } catch {
-    return undefined;
+    authorizations: inOrder(ofServer, authorizationsFromApi(route.authorizations)),
+  });
+  if (kind?.case === 'grpc') {
+    return kind.value.routes.map((route) => ({
+      policy: policy(route),
+      hosts: hostsFromApi(route.hosts),
+      matches: grpcMatchesFromApi(route.rules),
+    }));
   }
-}
-
-function methodFromApi(method: HttpMethod | undefined): string | undefined {
-  if (method?.type.case === 'registered') return HttpMethod_Registered[method.type.value];
-  return method?.type.case === 'unregistered' ? method.type.value : undefined;
+  const routes =
+    kind?.case === 'detect'
+      ? kind.value.httpRoutes
+      : kind?.case === 'http1' || kind?.case === 'http2'
+        ? kind.value.routes
+        : [];
+  return routes.map((route) => ({
+    policy: policy(route),
+    hosts: hostsFromApi(route.hosts),
+    matches: httpMatchesFromApi(route.rules),
+  }));
 }
 
 function authorizationsFromApi(authorizations: readonly Authz[]): Authorization[] {
@@ -88,7 +62,8 @@ function authorizationsFromApi(authorizations: readonly Authz[]): Authorization[
     const authentication = authenticationFromApi(authz.authentication);
     if (authentication === undefined) return [];
     const labels = authz.metadata === undefined ? labelsFromMap(authz.labels) : labelsFromMetadata(authz.metadata);
-    return [{ networks: authz.networks.flatMap(networkFromApi), authentication, labels }];
+    const audit = authz.metadata?.kind.case === 'default' && authz.metadata.kind.value === 'audit';
+    return [{ networks: authz.networks.flatMap(networkFromApi), authentication, labels, audit }];
   });
 }
 

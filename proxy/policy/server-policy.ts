@@ -1,4 +1,5 @@
 import type { IpNetwork } from '../wire/ip-network.ts';
+import type { RouteMatcher } from './route-match.ts';
 
 /** How the connections of a port are read. */
 export type ServerProtocol = 'detect' | 'opaque' | 'tls' | 'http1' | 'http2';
@@ -15,6 +16,8 @@ export interface Authorization {
   readonly networks: readonly { readonly network: IpNetwork; readonly except: readonly IpNetwork[] }[];
   readonly authentication: Authentication;
   readonly labels: PolicyLabels;
+  /** It lets in those that nothing else does, and each is told in the log. */
+  readonly audit: boolean;
 }
 
 /** What metrics call a server, route or authorization. */
@@ -24,19 +27,9 @@ export interface PolicyLabels {
   readonly name: string;
 }
 
-/** A match of path and method; what is undefined matches everything. */
-export interface RouteMatch {
-  readonly path:
-    | { readonly kind: 'exact' | 'prefix'; readonly value: string }
-    | { readonly kind: 'regex'; readonly value: RegExp }
-    | undefined;
-  readonly method: string | undefined;
-}
-
 export interface RoutePolicy {
   readonly labels: PolicyLabels;
-  readonly matches: readonly RouteMatch[];
-  /** In addition to those of the server. */
+  /** All that may let a request in, those of the server among them, in the order that they are asked. */
   readonly authorizations: readonly Authorization[];
 }
 
@@ -46,5 +39,6 @@ export interface ServerPolicy {
   readonly detectTimeoutMs: number;
   readonly labels: PolicyLabels;
   readonly authorizations: readonly Authorization[];
-  readonly routes: readonly RoutePolicy[];
+  /** Undefined without routes: the authorizations of the server hold for every request. */
+  readonly routes: RouteMatcher<RoutePolicy> | undefined;
 }

@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest';
+import { Field } from '../wire/field.ts';
+import type { RequestHead } from '../wire/stream.ts';
+import { type HostMatch, type RequestMatch, RouteMatcher } from './route-match.ts';
+
+const request = (text: string, authority = 'web.shop:80', fields: Record<string, string> = {}): RequestHead => {
+  const [method, path] = text.split(' ');
+  return {
+    method,
+    path,
+    authority,
+    scheme: 'http',
+    contentLength: -1,
+    upgrade: undefined,
+    absoluteForm: false,
+    fields: Object.entries(fields).map(([name, value]) => new Field(name, value)),
+  };
+};
+const match = (some: Partial<RequestMatch>): RequestMatch => ({
+  path: undefined,
+  method: undefined,
+  headers: [],
+  queryParams: [],
+  ...some,
+});
+const route = (policy: string, matches: Partial<RequestMatch>[], ...hosts: HostMatch[]) => ({
+  policy,
+  hosts,
+  matches: matches.map(match),
+});
+const prefix = (value: string) => ({ kind: 'prefix', value }) as const;
+
+const byPath = new RouteMatcher([
+  route('all', [{ path: prefix('') }]),
+  route('api', [{ path: prefix('/api') }]),
+  route('api-v1', [{ path: prefix('/api/v1') }]),
+  route('probe', [{ path: { kind: 'exact', value: '/live' }, method: 'GET' }]),
+  route('root-probe', [{ path: { kind: 'exact', value: '/' }, method: 'GET' }]),
+  route('post-api', [{ path: prefix('/api'), method: 'POST' }]),
+  route('later', [{ path: prefix('/api') }]),
+]);
+
+test.each([
+  ['GET /', 'root-probe'],
+  ['POST /', 'all'],
+  ['OPTIONS *', 'all'],
+  ['GET /api', 'api'],
+  ['GET /apis', 'all'],
+  ['GET /api/x?y=/api/v1/', 'api'],
+  ['GET /api/v1/x', 'api-v1'],
+  ['GET /api/v1', 'api-v1'],
+  ['POST /api/x', 'post-api'],
+  ['POST /api/v1/x', 'api-v1'],
+  ['GET /live?verbose', 'probe'],
+  ['GET /live/', 'all'],
+  ['POST /live', 'all'],
+])('%s goes by route %s', (text, name) => expect(byPath.find(request(text))).toBe(name));
+
+test('a pattern must match the whole path, and comes after paths in plain', () => {
+  const matcher = new RouteMatcher([
+    route('numbers', [{ path: { kind: 'regex', value: /^\/\d+$/ } }]),
+    route('answer', [{ path: { kind: 'exact', value: '/42' } }]),
+  ]);
+  expect(['GET /41?x', 'GET /42', 'GET /4x'].map((text) => matcher.find(request(text)))).toEqual([
+    'numbers',
+    'answer',
+    undefined,
+  ]);
+});
+
+test('headers and query parameters must all fit; who names more of them comes first', () => {
+  const matcher = new RouteMatcher([
+    route('any', [{}]),
+    route('one', [{ headers: [{ name: 'x-a', value: '1' }] }]),
+    route('two', [
+      {
+        headers: [
+          { name: 'x-a', value: '1' },
+          { name: 'x-b', value: /^[a-z]+$/ },
+        ],
+      },
+    ]),
+    route('query', [{ queryParams: [{ name: 'q', value: 'a b' }] }]),
+    route('host', [{ headers: [{ name: 'host', value: 'web.test' }] }]),
+  ]);
+  const find = (fields: Record<string, string>, path = '/', authority?: string) =>
+    matcher.find(request(`GET ${path}`, authority, fields));
+  expect(find({})).toBe('any');
+  expect(find({ 'x-a': '1' })).toBe('one');
+  expect(find({ 'x-a': '1', 'x-b': 'abc' })).toBe('two');
+  expect(find({ 'x-a': '1', 'x-b': 'ABC' })).toBe('one');
+  expect(find({ 'x-a': '2', 'x-b': 'abc' })).toBe('any');
+  expect(find({}, '/?p=1&q=a+b')).toBe('query');
+  expect(find({}, '/?q=a+b&q=c')).toBe('query');
+  expect(find({}, '/?q=c')).toBe('any');
+  expect(find({}, '/', 'web.test')).toBe('host');
+});
+
+test('an exact host comes before the longest suffix, whatever the path says', () => {
+  const matcher = new RouteMatcher([
+    route('any', [{ path: { kind: 'exact', value: '/long/path' } }]),
+    route('shop', [{}], { kind: 'suffix', value: '.shop' }),
+    route('web', [{}], { kind: 'suffix', value: '.web.shop' }),
+    route('exact', [{}], { kind: 'exact', value: 'a.web.shop' }, { kind: 'exact', value: 'other' }),
+  ]);
+  const find = (authority: string) => matcher.find(request('GET /long/path', authority));
+  expect(find('A.WEB.shop:80')).toBe('exact');
+  expect(find('a.web.shop.')).toBe('exact');
+  expect(find('other')).toBe('exact');
+  expect(find('b.web.shop')).toBe('web');
+  expect(find('web.shop')).toBe('shop');
+  expect(find('shop')).toBe('any');
+  expect(find('[::1]:80')).toBe('any');
+});
+
+test('any of a route’s matches is enough; without routes nothing fits', () => {
+  const matcher = new RouteMatcher([route('r', [{ method: 'PUT' }, { method: 'POST' }])]);
+  expect(['PUT /', 'POST /', 'GET /'].map((text) => matcher.find(request(text)))).toEqual(['r', 'r', undefined]);
+  expect(new RouteMatcher([]).find(request('GET /'))).toBeUndefined();
+});

@@ -1,0 +1,148 @@
+import { fieldValue } from '../wire/field.ts';
+import type { RequestHead } from '../wire/stream.ts';
+
+export type PathMatch =
+  /** `value` of a prefix has no slash at its end; an empty one matches every path. */
+  { readonly kind: 'exact' | 'prefix'; readonly value: string } | { readonly kind: 'regex'; readonly value: RegExp };
+
+/** `name` is in lower case for a header. */
+export interface NamedMatch {
+  readonly name: string;
+  readonly value: string | RegExp;
+}
+
+/** In lower case. `suffix` begins with a dot and takes at least one label before it. */
+export type HostMatch = { readonly kind: 'exact' | 'suffix'; readonly value: string };
+
+/** All that is set must hold. */
+export interface RequestMatch {
+  readonly path: PathMatch | undefined;
+  readonly method: string | undefined;
+  readonly headers: readonly NamedMatch[];
+  readonly queryParams: readonly NamedMatch[];
+}
+
+export interface Route<Policy> {
+  readonly policy: Policy;
+  /** Any of them; every host, when there is none. */
+  readonly hosts: readonly HostMatch[];
+  /** Any of them. */
+  readonly matches: readonly RequestMatch[];
+}
+
+interface Candidate<Policy> {
+  readonly policy: Policy;
+  readonly host: HostMatch | undefined;
+  readonly match: RequestMatch;
+  readonly rank: number;
+}
+
+/**
+ * Finds the route of a request (Gateway API, HTTPRouteRule): the most specific host wins, then an exact path before the
+ * longest prefix before a pattern, then what names the method, then the most headers, then the most query parameters,
+ * then the earlier one.
+ *
+ * That order does not depend on the request, so the matches are sorted once and the first that fits is the answer. A
+ * match by host, header, query or pattern costs allocations; one by plain path and method does not.
+ */
+export class RouteMatcher<Policy> {
+  private readonly candidates: readonly Candidate<Policy>[];
+  private readonly byHost: boolean;
+
+  constructor(routes: readonly Route<Policy>[]) {
+    this.candidates = routes
+      .flatMap(({ policy, hosts, matches }) =>
+        matches.flatMap((match) =>
+          (hosts.length === 0 ? [undefined] : hosts).map((host) => ({
+            policy,
+            host,
+            match,
+            rank: rankOf(host, match),
+          })),
+        ),
+      )
+      .sort((a, b) => b.rank - a.rank);
+    this.byHost = this.candidates.some(({ host }) => host !== undefined);
+  }
+
+  /** Undefined when no route fits. */
+  find(head: RequestHead): Policy | undefined {
+    const { candidates } = this;
+    const { path } = head;
+    const query = path.indexOf('?');
+    const pathLength = query < 0 ? path.length : query;
+    const host = this.byHost ? hostOf(head.authority) : '';
+    for (let i = 0; i < candidates.length; i++) {
+      const candidate = candidates[i];
+      if (candidate.host !== undefined && !fitsHost(candidate.host, host)) continue;
+      if (fits(candidate.match, head, pathLength)) return candidate.policy;
+    }
+    return undefined;
+  }
+}
+
+const maxPathLength = 0xffff;
+const maxCount = 63;
+
+function rankOf(host: HostMatch | undefined, { path, method, headers, queryParams }: RequestMatch): number {
+  const byHost = host === undefined ? 0 : (host.kind === 'exact' ? 512 : 0) + 1 + Math.min(host.value.length, 255);
+  const byPath = path === undefined || path.kind === 'regex' ? 0 : path.kind === 'prefix' ? 1 : 2;
+  const length = path === undefined || path.kind === 'regex' ? 0 : Math.min(path.value.length, maxPathLength);
+  // A pattern says more than nothing.
+  const pattern = path?.kind === 'regex' ? 1 : 0;
+  return [
+    [byPath, 3],
+    [length, maxPathLength + 1],
+    [pattern, 2],
+    [method === undefined ? 0 : 1, 2],
+    [Math.min(headers.length, maxCount), maxCount + 1],
+    [Math.min(queryParams.length, maxCount), maxCount + 1],
+  ].reduce((rank, [value, size]) => rank * size + value, byHost);
+}
+
+function fits(match: RequestMatch, head: RequestHead, pathLength: number): boolean {
+  if (match.method !== undefined && match.method !== head.method) return false;
+  if (match.path !== undefined && !fitsPath(match.path, head.path, pathLength)) return false;
+  if (match.headers.length > 0 && !match.headers.every((header) => fitsHeader(header, head))) return false;
+  return match.queryParams.length === 0 || fitsQuery(match.queryParams, head.path.slice(pathLength + 1));
+}
+
+function fitsPath(match: PathMatch, path: string, length: number): boolean {
+  if (match.kind === 'regex') return match.value.test(length === path.length ? path : path.slice(0, length));
+  const { value } = match;
+  if (match.kind === 'exact') return length === value.length && path.startsWith(value);
+  if (value === '') return true;
+  return (
+    length >= value.length &&
+    path.startsWith(value) &&
+    (length === value.length || path.charCodeAt(value.length) === 0x2f)
+  );
+}
+
+/** One of several fields of a name is enough. */
+function fitsHeader({ name, value }: NamedMatch, { fields, authority }: RequestHead): boolean {
+  // A codec takes the field into the head.
+  if (name === 'host') return fitsValue(value, fieldValue(fields, name) ?? authority);
+  for (let i = 0; i < fields.length; i++) if (fields[i].name === name && fitsValue(value, fields[i].value)) return true;
+  return false;
+}
+
+function fitsQuery(matches: readonly NamedMatch[], query: string): boolean {
+  const params = new URLSearchParams(query);
+  return matches.every(({ name, value }) => params.getAll(name).some((each) => fitsValue(value, each)));
+}
+
+function fitsValue(expected: string | RegExp, value: string): boolean {
+  return typeof expected === 'string' ? expected === value : expected.test(value);
+}
+
+/** The name in an authority, in lower case, without port and final dot. */
+function hostOf(authority: string): string {
+  const end = authority.startsWith('[') ? authority.indexOf(']') + 1 : authority.indexOf(':');
+  const host = (end > 0 ? authority.slice(0, end) : authority).toLowerCase();
+  return host.endsWith('.') ? host.slice(0, -1) : host;
+}
+
+function fitsHost({ kind, value }: HostMatch, host: string): boolean {
+  return kind === 'exact' ? host === value : host.length > value.length && host.endsWith(value);
+}

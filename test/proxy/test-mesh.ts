@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,8 @@ export interface Workload {
   /** Ports of the Service of the same name, and of the pod. */
   readonly ports?: readonly number[];
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Path of a liveness probe of the first port. */
+  readonly probe?: string;
 }
 
 /**
@@ -94,6 +96,20 @@ export class TestMesh {
     });
   }
 
+  /** Replaces the objects besides the workloads, such as those of policy. */
+  apply(...objects: object[]): void {
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+    writeFileSync(join(this.folder, 'more'), list);
+    // At once, so that nobody reads half of it.
+    renameSync(join(this.folder, 'more'), join(this.folder, 'dist', 'more.json'));
+  }
+
+  /** What a container of the workload has written. */
+  log(workload: string, container: string): string {
+    const { namespace, name } = this.pod(workload).plan;
+    return readFileSync(join(this.folder, 'state', 'logs', `${namespace}.${name}.${container}.log`), 'utf8');
+  }
+
   /** The sum of the samples called `name` whose labels hold all of `labels`, such as `tls="true"`. */
   async metric(workload: string, name: string, ...labels: string[]): Promise<number> {
     const { body } = await this.admin(workload, '/metrics');
@@ -131,9 +147,14 @@ export function freePort(): Promise<number> {
   });
 }
 
-function objectsOf({ name, ports = [], annotations = {} }: Workload): object[] {
+function objectsOf({ name, ports = [], annotations = {}, probe }: Workload): object[] {
   const metadata = { name, namespace: 'test' };
-  const container = { name, command: ['sleep', 'infinity'], ports: ports.map((containerPort) => ({ containerPort })) };
+  const container = {
+    name,
+    command: ['sleep', 'infinity'],
+    ports: ports.map((containerPort) => ({ containerPort })),
+    ...(probe === undefined ? {} : { livenessProbe: { httpGet: { path: probe, port: ports[0] } } }),
+  };
   return [
     {
       apiVersion: 'apps/v1',

@@ -1,0 +1,98 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import type { HttpMethod_Registered } from '../../api/gen/http_types_pb.js';
+import { type AuthzSchema, type ProxyProtocolSchema, ServerSchema } from '../../api/gen/inbound_pb.js';
+import type { RequestHead } from '../wire/stream.ts';
+import { serverPolicyFromApi } from './from-api.ts';
+
+type Protocol = NonNullable<MessageInitShape<typeof ProxyProtocolSchema>['kind']>;
+const read = (kind: Protocol, authorizations: MessageInitShape<typeof AuthzSchema>[] = []) =>
+  serverPolicyFromApi(create(ServerSchema, { authorizations, protocol: { kind } }), 10_000);
+const head = (path: string, method = 'GET', authority = 'web'): RequestHead => ({
+  method,
+  path,
+  authority,
+  scheme: 'http',
+  contentLength: -1,
+  upgrade: undefined,
+  absoluteForm: false,
+  fields: [],
+});
+const named = (name: string) => ({ kind: { case: 'default' as const, value: name } });
+
+test('a gRPC route matches by service and method', () => {
+  const route = (name: string, service: string, method: string) => ({
+    metadata: named(name),
+    rules: [{ matches: [{ rpc: { service, method } }] }],
+  });
+  const routes = [
+    route('both', 'a.B', 'C'),
+    route('service', 'a.B', ''),
+    route('method', '', 'D.x'),
+    route('all', '', ''),
+  ];
+  const policy = read({ case: 'grpc', value: { routes } });
+  expect(policy.protocol).toBe('http2');
+  const find = (path: string) => policy.routes?.find(head(path, 'POST'))?.labels.name;
+  expect(['/a.B/C', '/a.B/X', '/c.D/D.x', '/c.D/Dyx', '/x'].map(find)).toEqual([
+    'both',
+    'service',
+    'method',
+    'all',
+    'all',
+  ]);
+});
+
+test('a match that cannot be read matches nothing, and so does a host', () => {
+  const policy = read({
+    case: 'http1',
+    value: {
+      routes: [
+        { metadata: named('pattern'), rules: [{ matches: [{ path: { kind: { case: 'regex', value: '(?P<x>' } } }] }] },
+        { metadata: named('header'), rules: [{ matches: [{ headers: [{ name: 'x' }] }] }] },
+        { metadata: named('path'), rules: [{ matches: [{ path: {} }] }] },
+        {
+          metadata: named('method'),
+          rules: [{ matches: [{ method: { type: { case: 'registered', value: 99 as HttpMethod_Registered } } }] }],
+        },
+        { metadata: named('host'), hosts: [{}], rules: [{ matches: [{}] }] },
+      ],
+    },
+  });
+  expect(policy.routes).toBeDefined();
+  expect(policy.routes?.find(head('/'))).toBeUndefined();
+});
+
+test('a rule without matches fits every request; hosts are compared without case and final dot', () => {
+  const hosts = [
+    { match: { case: 'exact' as const, value: 'Web.Shop.' } },
+    { match: { case: 'suffix' as const, value: { reverseLabels: ['com', 'Example'] } } },
+  ];
+  const policy = read({ case: 'http2', value: { routes: [{ metadata: named('all'), hosts, rules: [{}] }] } });
+  const find = (authority: string) => policy.routes?.find(head('/', 'GET', authority))?.labels.name;
+  expect(['web.shop', 'WEB.SHOP:80', 'a.example.com', 'example.com', 'x'].map(find)).toEqual([
+    'all',
+    'all',
+    'all',
+    undefined,
+    undefined,
+  ]);
+});
+
+test('without routes the authorizations of the server hold, those of a built-in audit last', () => {
+  const authz = (name: string) => ({
+    authentication: { permit: { case: 'unauthenticated' as const, value: {} } },
+    metadata: named(name),
+  });
+  const resource = { kind: { case: 'resource' as const, value: { group: 'g', kind: 'k', name: 'audit' } } };
+  const policy = read({ case: 'opaque', value: {} }, [
+    authz('audit'),
+    { ...authz(''), metadata: resource },
+    { metadata: named('unknown') },
+  ]);
+  expect(policy.routes).toBeUndefined();
+  expect(policy.authorizations.map(({ labels, audit }) => [labels.kind, labels.name, audit])).toEqual([
+    ['k', 'audit', false],
+    ['default', 'audit', true],
+  ]);
+});

@@ -68,13 +68,22 @@ interface Route<Match> extends KubernetesObject {
     readonly hostnames?: readonly string[];
     readonly rules?: readonly RouteRule<Match>[];
   };
-  readonly status?: {
-    readonly parents?: readonly {
-      readonly parentRef: ParentRef;
-      readonly controllerName: string;
-      readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string }[];
-    }[];
-  };
+  readonly status?: { readonly parents?: readonly RouteParentStatus[] };
+}
+
+/** What a controller says of a parent of a route. */
+export interface RouteParentStatus {
+  readonly parentRef: Omit<ParentRef, 'kind'> & { readonly kind?: string };
+  readonly controllerName: string;
+  readonly conditions?: readonly RouteCondition[];
+}
+
+export interface RouteCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastTransitionTime?: string;
 }
 
 export type HttpRoute = Route<HttpRouteMatch>;

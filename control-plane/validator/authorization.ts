@@ -5,6 +5,7 @@ import type { Problems } from './problems.ts';
 import {
   canonicalKind,
   gatewayGroup,
+  labelSelectorShape,
   type ObjectRefShape,
   objectRefShape,
   policyGroup,
@@ -101,7 +102,7 @@ export function checkNetworkAuthentication(spec: unknown, problems: Problems): v
 }
 
 const serverAuthorizationShape = z.object({
-  server: z.object({ name: z.string().nullish(), selector: z.record(z.string(), z.unknown()).nullish() }),
+  server: z.object({ name: z.string().nullish(), selector: labelSelectorShape.nullish() }),
   client: z.object({
     networks: z.array(networkShape).nullish(),
     unauthenticated: z.boolean().nullish(),

@@ -9,6 +9,19 @@ export const objectRefShape = z.object({
 });
 export type ObjectRefShape = z.output<typeof objectRefShape>;
 
+export const labelSelectorShape = z.object({
+  matchLabels: z.record(z.string(), z.string()).nullish(),
+  matchExpressions: z
+    .array(
+      z.object({
+        key: z.string(),
+        operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+        values: z.array(z.string()).nullish(),
+      }),
+    )
+    .nullish(),
+});
+
 export const policyGroup = 'policy.linkerd.io';
 export const gatewayGroup = 'gateway.networking.k8s.io';
 

@@ -2,13 +2,12 @@ import { z } from 'zod';
 import { defaultInboundPolicies, isDefaultInboundPolicy } from '../cluster/inbound-policies.ts';
 import { checkNetworks, networkShape } from './networks.ts';
 import type { Problems } from './problems.ts';
-import { objectRefShape, policyGroup, refersTo } from './references.ts';
+import { labelSelectorShape, objectRefShape, policyGroup, refersTo } from './references.ts';
 
 const protocols = ['unknown', 'HTTP/1', 'HTTP/2', 'gRPC', 'opaque', 'TLS'] as const;
-const selectorShape = z.record(z.string(), z.unknown());
 const serverShape = z.object({
-  podSelector: selectorShape.nullish(),
-  externalWorkloadSelector: selectorShape.nullish(),
+  podSelector: labelSelectorShape.nullish(),
+  externalWorkloadSelector: labelSelectorShape.nullish(),
   port: z.union([z.int(), z.string()]),
   proxyProtocol: z.enum(protocols).nullish(),
   accessPolicy: z.string().nullish(),

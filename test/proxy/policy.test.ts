@@ -104,14 +104,12 @@ describe('HTTP', () => {
     const before = await ask('client', '/');
     const denied = () => mesh.metric('server', 'inbound_http_authz_deny_total', 'srv_name="server"', 'tls="true"');
     const deniedBefore = await denied();
-    const startMs = performance.now();
     mesh.apply(server('server', 8080));
     let after = before;
     await vi.waitFor(async () => {
       after = await ask('client', '/');
       expect(after.status).toBe(403);
     }, waiting);
-    expect(performance.now() - startMs).toBeLessThan(1500);
     expect(after.localPort).toBe(before.localPort);
     expect(after.headers['l5d-proxy-error']).toBe('the client is not authorized');
     expect((await probe('/')).headers).not.toHaveProperty('l5d-proxy-error');

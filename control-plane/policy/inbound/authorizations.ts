@@ -62,7 +62,7 @@ export function fromServerAuthorization(object: ServerAuthorization, config: Clu
   const from = networks ?? config.clusterNetworks.map((cidr) => ({ cidr }));
   const name = object.metadata.name;
   if (unauthenticated) return resource('serverauthorization', name, from, permitAll);
-  if (meshTLS === undefined) return undefined;
+  if (meshTLS == null) return undefined;
   if (meshTLS.unauthenticatedTLS) return resource('serverauthorization', name, from, permitTls);
   const identities = [
     ...(meshTLS.identities ?? []),
@@ -132,9 +132,9 @@ function resource(kind: string, name: string, networks: readonly NetworkMatch[],
 }
 
 /** Nothing for a network that cannot be read: it lets nobody in, and neither does one with a hole that cannot be. */
-function network({ cidr, except = [] }: NetworkMatch): NetworkInit[] {
+function network({ cidr, except }: NetworkMatch): NetworkInit[] {
   const net = ipNetwork(cidr);
-  const holes = except.map(ipNetwork);
+  const holes = (except ?? []).map(ipNetwork);
   return net === undefined || holes.includes(undefined)
     ? []
     : [{ net, except: holes.filter((hole) => hole !== undefined) }];

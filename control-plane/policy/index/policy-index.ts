@@ -1,5 +1,5 @@
 import { Topics } from '../../cluster/topics.ts';
-import type { Pod, Service } from '../../sources/kubernetes-object.ts';
+import type { KubernetesObject, Pod, Service } from '../../sources/kubernetes-object.ts';
 import { objectKey } from '../../sources/kubernetes-object.ts';
 import type { ObjectSource } from '../../sources/object-source.ts';
 import type {
@@ -10,6 +10,7 @@ import type {
   Server,
   ServerAuthorization,
 } from '../../sources/policy-objects.ts';
+import { validateObject } from '../../validator/index.ts';
 import { isKind } from '../routes/references.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
 import { RouteIndex, type RouteKind } from './route-index.ts';
@@ -28,6 +29,8 @@ export const policyTopics = {
   /** The AuthorizationPolicies with a target. */
   target: (namespace: string, target: string) => `policies of ${namespace}/${target}`,
   authentication: (kind: 'mesh TLS' | 'network', key: string) => `${kind} authentication ${key}`,
+  /** Any route, Server or Service: what decides which route is accepted where. */
+  attachments: 'attachments',
 };
 
 /** The objects of policy as they are looked up, and who wants to know when they change. */
@@ -49,20 +52,21 @@ export class PolicyIndex {
     const routes = (kind: RouteKind) =>
       source.watch(kind, ({ type, object }) => {
         for (const parent of this.routes.set(kind, object, type === 'deleted')) this.topics.touch(parent);
+        this.topics.touch(policyTopics.attachments);
       });
     this.stops = [
       source.watch('Pod', ({ type, object }) => this.onPod(object, type === 'deleted')),
       source.watch('Service', ({ type, object }) => this.onService(object, type === 'deleted')),
-      source.watch('Server', ({ type, object }) => this.onServer(object, type === 'deleted')),
-      source.watch('ServerAuthorization', ({ type, object }) => this.onAuthorization(object, type === 'deleted')),
-      source.watch('AuthorizationPolicy', ({ type, object }) => this.onPolicy(object, type === 'deleted')),
-      source.watch('MeshTLSAuthentication', ({ type, object }) => {
-        put(this.meshTls, object, type === 'deleted');
-        this.topics.touch(policyTopics.authentication('mesh TLS', objectKey(object)));
+      source.watch('Server', (event) => this.onServer(event.object, this.isGone(event))),
+      source.watch('ServerAuthorization', (event) => this.onAuthorization(event.object, this.isGone(event))),
+      source.watch('AuthorizationPolicy', (event) => this.onPolicy(event.object, this.isGone(event))),
+      source.watch('MeshTLSAuthentication', (event) => {
+        put(this.meshTls, event.object, this.isGone(event));
+        this.topics.touch(policyTopics.authentication('mesh TLS', objectKey(event.object)));
       }),
-      source.watch('NetworkAuthentication', ({ type, object }) => {
-        put(this.networks, object, type === 'deleted');
-        this.topics.touch(policyTopics.authentication('network', objectKey(object)));
+      source.watch('NetworkAuthentication', (event) => {
+        put(this.networks, event.object, this.isGone(event));
+        this.topics.touch(policyTopics.authentication('network', objectKey(event.object)));
       }),
       routes('PolicyHTTPRoute'),
       routes('HTTPRoute'),
@@ -103,6 +107,17 @@ export class PolicyIndex {
     return this.services.get(key);
   }
 
+  /**
+   * True for an object that is as if it were not there: deleted, or wrong. What is wrong lets nobody in. A Server whose
+   * access policy alone is wrong stays, and denies: without it the port would have the default policy.
+   */
+  private isGone({ type, object }: { type: string; object: KubernetesObject }): boolean {
+    if (type === 'deleted') return true;
+    const problems = validateObject(object);
+    for (const problem of problems) this.onProblem(`${object.kind} ${objectKey(object)}`, problem);
+    return problems.some((problem) => object.kind !== 'Server' || !problem.startsWith('spec.accessPolicy '));
+  }
+
   private onPod(pod: Pod, deleted: boolean): void {
     if (this.inNamespace(pod, (servers) => servers.setPod(pod, deleted))) {
       this.topics.touch(policyTopics.serversOfPod(objectKey(pod)));
@@ -121,6 +136,7 @@ export class PolicyIndex {
       this.services.set(key, { hasClusterIp: clusterIP !== 'None', settings });
     }
     this.topics.touch(policyTopics.service(key));
+    this.topics.touch(policyTopics.attachments);
   }
 
   private onServer(server: Server, deleted: boolean): void {
@@ -128,6 +144,7 @@ export class PolicyIndex {
     const pods = this.inNamespace(server, (servers) => servers.setServer(server, deleted));
     for (const pod of pods) this.topics.touch(policyTopics.serversOfPod(`${namespace}/${pod}`));
     this.topics.touch(policyTopics.server(objectKey(server)));
+    this.topics.touch(policyTopics.attachments);
   }
 
   private onAuthorization(authorization: ServerAuthorization, deleted: boolean): void {
@@ -142,7 +159,8 @@ export class PolicyIndex {
     const before = this.policies.get(key);
     put(this.policies, policy, deleted);
     for (const [object, present] of [[before, false] as const, [policy, !deleted] as const]) {
-      const target = object && policyTarget(object.spec.targetRef);
+      // One that is wrong may have no target at all, and hangs on nothing.
+      const target = object && (object === before || present) ? policyTarget(object.spec.targetRef) : undefined;
       if (target === undefined) continue;
       const at = `${namespace}/${target}`;
       const policies = this.policiesByTarget.get(at) ?? new Set();

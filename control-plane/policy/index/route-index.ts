@@ -70,17 +70,19 @@ export class RouteIndex {
   private read(source: RouteKind, object: RouteObject): IndexedRoute {
     const { group, kind } = kindInfo[source];
     const namespace = object.metadata.namespace ?? 'default';
-    const parents = (object.spec.parentRefs ?? []).flatMap((ref) => routeParent(ref, namespace) ?? []);
-    let rules: RouteRules | undefined;
-    // A route of other controllers alone is none of ours.
-    if (parents.length > 0) {
-      try {
-        rules = source === 'GRPCRoute' ? grpcRouteRules(object as GrpcRoute) : httpRouteRules(object as HttpRoute);
-      } catch (error) {
-        if (!(error instanceof UnsupportedRoute)) throw error;
-        this.onUnsupported(`${kind}.${group} ${objectKey(object)}`, error.message);
-      }
+    const route = { source, group, kind, namespace, object };
+    let parents: RouteParent[] = [];
+    try {
+      parents = (object.spec.parentRefs ?? []).flatMap((ref) => routeParent(ref, namespace) ?? []);
+      // A route of other controllers alone is none of ours.
+      if (parents.length === 0) return { ...route, parents, rules: undefined };
+      const rules = source === 'GRPCRoute' ? grpcRouteRules(object as GrpcRoute) : httpRouteRules(object as HttpRoute);
+      return { ...route, parents, rules };
+    } catch (error) {
+      // Other controllers know shapes of routes that are not known here.
+      const reason = error instanceof UnsupportedRoute ? error.message : `cannot be read: ${(error as Error).message}`;
+      this.onUnsupported(`${kind}.${group} ${objectKey(object)}`, reason);
+      return { ...route, parents, rules: undefined };
     }
-    return { source, group, kind, namespace, object, parents, rules };
   }
 }

@@ -99,12 +99,12 @@ export class ServerIndex {
 }
 
 function selectsPod({ spec }: Server, labels: Labels): boolean {
-  return spec.podSelector !== undefined && selects(spec.podSelector, labels);
+  return spec.podSelector != null && selects(spec.podSelector, labels);
 }
 
 function selectsServer({ spec }: ServerAuthorization, { metadata }: Server): boolean {
   const { name, selector } = spec.server;
-  if (name !== undefined) return name === metadata.name;
+  if (name != null) return name === metadata.name;
   return selects(selector ?? {}, metadata.labels);
 }
 

@@ -1,0 +1,215 @@
+import pino from 'pino';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ApiError, type KubernetesApi } from '../../kubernetes/api.ts';
+import type { KubernetesObject } from '../../sources/kubernetes-object.ts';
+import type { ObjectSource } from '../../sources/object-source.ts';
+import { ObjectStore } from '../../sources/object-store.ts';
+import type { RouteParentStatus } from '../../sources/route-objects.ts';
+import { PolicyIndex } from '../index/policy-index.ts';
+import { routeStatus } from './route-status.ts';
+import { RouteStatusWriter } from './route-status-writer.ts';
+
+const group = 'policy.linkerd.io';
+const server = {
+  apiVersion: `${group}/v1beta3`,
+  kind: 'Server',
+  metadata: { name: 'web', namespace: 'shop' },
+  spec: { podSelector: {}, port: 80 },
+};
+const service = (name: string, clusterIP = '10.0.0.1') => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name, namespace: 'shop' },
+  spec: { clusterIP, ports: [{ port: 80 }] },
+});
+const toServer = { group, kind: 'Server', name: 'web' };
+const toService = { group: 'core', kind: 'Service', name: 'web', port: 80 };
+const route = (name: string, spec: object, status?: object, kind = 'HTTPRoute') => ({
+  apiVersion: kind === 'GRPCRoute' ? 'gateway.networking.k8s.io/v1' : `${group}/v1beta3`,
+  kind,
+  metadata: { name, namespace: 'shop' },
+  spec,
+  status,
+});
+const now = new Date('2026-05-05T05:05:05.555Z');
+
+let store: ObjectStore;
+let index: PolicyIndex;
+beforeEach(() => {
+  store = new ObjectStore();
+  const source: ObjectSource = {
+    watch: (kind, handler) => store.watch(kind, handler),
+    synced: Promise.resolve(),
+    close: () => {},
+  };
+  index = new PolicyIndex(source, () => {});
+});
+afterEach(() => index.close());
+
+const put = (...objects: object[]) => {
+  for (const object of objects) store.put(object as KubernetesObject);
+};
+function statusOf(name: string, at = now): RouteParentStatus[] | undefined {
+  const found = [...index.routes.all()].find(({ object }) => object.metadata.name === name);
+  return found && routeStatus(found, index, at);
+}
+const reasons = (status: RouteParentStatus[] | undefined) =>
+  status?.map(({ conditions = [] }) => conditions.map(({ type, status: is, reason }) => `${type} ${is} ${reason}`));
+
+describe('the status of a route', () => {
+  test.each<[string, object[], object, string[][]]>([
+    ['with its Server', [server], { parentRefs: [toServer] }, [['Accepted True Accepted']]],
+    ['without its Server', [], { parentRefs: [toServer] }, [['Accepted False NoMatchingParent']]],
+    [
+      'with its Service',
+      [service('web')],
+      { parentRefs: [toService] },
+      [['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'with a headless Service',
+      [service('web', 'None')],
+      { parentRefs: [toService] },
+      [['Accepted False NoMatchingParent', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'with a backend that is not there',
+      [service('web')],
+      {
+        parentRefs: [toService],
+        rules: [
+          {
+            backendRefs: [
+              { name: 'web', port: 80 },
+              { name: 'gone', port: 80 },
+            ],
+          },
+        ],
+      },
+      [['Accepted True Accepted', 'ResolvedRefs False BackendNotFound']],
+    ],
+    [
+      'with a backend of another kind',
+      [service('web')],
+      { parentRefs: [toService], rules: [{ backendRefs: [{ kind: 'Bucket', name: 'b' }] }] },
+      [['Accepted True Accepted', 'ResolvedRefs False InvalidKind']],
+    ],
+    [
+      'beside a GRPCRoute on the same parent',
+      [service('web'), route('g', { parentRefs: [toService] }, undefined, 'GRPCRoute')],
+      { parentRefs: [toService] },
+      [['Accepted False RouteReasonConflicted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'with several parents, of which one is none of ours',
+      [server, service('web')],
+      { parentRefs: [toServer, { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'g' }, toService] },
+      [['Accepted True Accepted'], ['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+  ])('%s', (_name, objects, spec, expected) => {
+    put(...objects, route('r', spec));
+    expect(reasons(statusOf('r'))).toEqual(expected);
+  });
+
+  test('names parent, controller and time, and keeps what others wrote', () => {
+    const other = { parentRef: { name: 'g' }, controllerName: 'example.com/gateway', conditions: [] };
+    put(service('web'), route('r', { parentRefs: [toService] }, { parents: [other] }));
+    const status = statusOf('r');
+    expect(status?.[0]).toEqual(other);
+    expect(status?.[1]).toMatchObject({
+      controllerName: 'linkerd.io/policy-controller',
+      parentRef: { group: 'core', kind: 'Service', namespace: 'shop', name: 'web', port: 80 },
+      conditions: [
+        { type: 'Accepted', message: '', lastTransitionTime: '2026-05-05T05:05:05Z' },
+        { type: 'ResolvedRefs' },
+      ],
+    });
+  });
+
+  test('is left alone when it is right, and keeps the time of a condition that stays', () => {
+    put(service('web'));
+    const rules = [{ backendRefs: [{ name: 'web', port: 80 }] }];
+    put(route('r', { parentRefs: [toService], rules }));
+    const first = statusOf('r');
+    put(route('r', { parentRefs: [toService], rules }, { parents: first }));
+    expect(statusOf('r')).toBeUndefined();
+    put(
+      route(
+        'r',
+        { parentRefs: [toService], rules: [{ backendRefs: [{ name: 'gone', port: 80 }] }] },
+        { parents: first },
+      ),
+    );
+    const later = statusOf('r', new Date('2026-06-06T06:06:06Z'));
+    expect(later?.[0].conditions?.map(({ lastTransitionTime }) => lastTransitionTime)).toEqual([
+      '2026-05-05T05:05:05Z',
+      '2026-06-06T06:06:06Z',
+    ]);
+    put(route('r', { parentRefs: [] }, { parents: first }));
+    expect(statusOf('r')).toEqual([]);
+  });
+});
+
+describe('the writer', () => {
+  interface Patch {
+    path: string;
+    body: { status: { parents: RouteParentStatus[] } };
+  }
+  let patches: Patch[];
+  let answer: () => Promise<unknown>;
+  let writer: RouteStatusWriter;
+  beforeEach(() => {
+    patches = [];
+    answer = () => Promise.resolve({});
+    const refuse = (): Promise<never> => Promise.reject(new Error('not asked for'));
+    const api: KubernetesApi = {
+      get: refuse,
+      create: refuse,
+      replace: refuse,
+      delete: refuse,
+      patch: <T>(path: string, body: unknown, type: string) => {
+        expect(type).toBe('merge');
+        patches.push({ path, body: body as Patch['body'] });
+        return answer() as Promise<T>;
+      },
+    };
+    writer = new RouteStatusWriter({ index, api, log: pino({ level: 'silent' }), now: () => now, retryMs: 10 });
+  });
+  afterEach(() => writer.stop());
+
+  test('writes what is there when it starts, then what changes, once', async () => {
+    put(server, route('r', { parentRefs: [toServer] }));
+    writer.start();
+    await vi.waitFor(() => expect(patches).toHaveLength(1));
+    expect(patches[0].path).toBe('/apis/policy.linkerd.io/v1beta3/namespaces/shop/httproutes/r/status');
+    expect(reasons(patches[0].body.status.parents)).toEqual([['Accepted True Accepted']]);
+    // The source has not shown it yet when something else changes.
+    put(service('other'));
+    put(route('g', { parentRefs: [toServer] }, undefined, 'GRPCRoute'));
+    await vi.waitFor(() => expect(patches).toHaveLength(3));
+    expect(patches.slice(1).map(({ path, body }) => [path.split('/').at(-2), reasons(body.status.parents)])).toEqual([
+      ['r', [['Accepted False RouteReasonConflicted']]],
+      ['g', [['Accepted True Accepted']]],
+    ]);
+  });
+
+  test('tries again after an error, but not for a route that is gone', async () => {
+    put(server, route('r', { parentRefs: [toServer] }), route('s', { parentRefs: [toServer] }));
+    const errors = [new ApiError(503, '', 'busy', { retryAfterMs: 1 }), new ApiError(404, 'NotFound', 'gone')];
+    answer = () => {
+      const error = errors.shift();
+      return error === undefined ? Promise.resolve({}) : Promise.reject(error);
+    };
+    writer.start();
+    await vi.waitFor(() => expect(patches.length).toBeGreaterThanOrEqual(3));
+    expect(patches.slice(0, 3).map(({ path }) => path.split('/').at(-2))).toEqual(['r', 's', 'r']);
+  });
+
+  test('writes nothing when it is not the leader', async () => {
+    writer.start();
+    await writer.stop();
+    put(server, route('r', { parentRefs: [toServer] }));
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    expect(patches).toEqual([]);
+  });
+});

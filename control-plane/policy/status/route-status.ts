@@ -1,0 +1,85 @@
+import type { RouteCondition, RouteParentStatus } from '../../sources/route-objects.ts';
+import type { IndexedRoute } from '../index/route-index.ts';
+import { acceptance, type ParentLookup } from '../routes/acceptance.ts';
+import { backendService, type RouteParent } from '../routes/references.ts';
+
+export const controllerName = 'linkerd.io/policy-controller';
+
+/**
+ * The `status.parents` that a route is to have, or undefined when it has them already (linkerd2
+ * policy-controller/k8s/status/src/index.rs). What other controllers wrote stays; a condition that did not change keeps
+ * its time.
+ */
+export function routeStatus(route: IndexedRoute, lookup: ParentLookup, now: Date): RouteParentStatus[] | undefined {
+  const written = route.object.status?.parents ?? [];
+  const others = written.filter((status) => status.controllerName !== controllerName);
+  const ours = written.filter((status) => status.controllerName === controllerName);
+  let changed = false;
+  const wanted = route.parents.map((parent): RouteParentStatus => {
+    const parentRef = parentRefOf(parent);
+    const before = ours.find((status) => isSameParent(status.parentRef, parentRef));
+    const conditions = conditionsOf(route, parent, lookup).map((condition): RouteCondition => {
+      const known = before?.conditions?.find((each) => isSameCondition(each, condition));
+      if (known === undefined) changed = true;
+      return { ...condition, lastTransitionTime: known?.lastTransitionTime ?? timestamp(now) };
+    });
+    if ((before?.conditions ?? []).length !== conditions.length) changed = true;
+    return { parentRef, controllerName, conditions };
+  });
+  if (!changed && wanted.length === ours.length) return undefined;
+  return [...others, ...wanted];
+}
+
+type ParentRefStatus = RouteParentStatus['parentRef'];
+type Condition = Omit<RouteCondition, 'lastTransitionTime'> & { readonly reason: string; readonly message: string };
+
+function parentRefOf({ kind, key, port }: RouteParent): ParentRefStatus {
+  const [namespace, name] = key.split('/');
+  const group = kind === 'Server' ? 'policy.linkerd.io' : 'core';
+  return { group, kind, namespace, name, ...(port === undefined ? {} : { port }) };
+}
+
+function conditionsOf(route: IndexedRoute, parent: RouteParent, lookup: ParentLookup): Condition[] {
+  const accepted = acceptedCondition(route, parent, lookup);
+  // A Server has no backends but its own pods.
+  return parent.kind === 'Server' ? [accepted] : [accepted, resolvedCondition(route, lookup)];
+}
+
+function acceptedCondition(route: IndexedRoute, parent: RouteParent, lookup: ParentLookup): Condition {
+  const accepted = acceptance(route, parent, lookup);
+  const headless = accepted === 'HeadlessParent';
+  return {
+    type: 'Accepted',
+    status: accepted === 'Accepted' ? 'True' : 'False',
+    reason: headless ? 'NoMatchingParent' : accepted,
+    message: headless ? 'parent service must have a ClusterIP' : '',
+  };
+}
+
+/** The first backend that is not there, or is of a kind that cannot be one, tells. */
+function resolvedCondition({ object, namespace }: IndexedRoute, lookup: ParentLookup): Condition {
+  const unresolved = (reason: string): Condition => ({ type: 'ResolvedRefs', status: 'False', reason, message: '' });
+  for (const { backendRefs } of object.spec.rules ?? []) {
+    for (const ref of backendRefs ?? []) {
+      const service = backendService(ref, namespace);
+      if (service === undefined) return unresolved('InvalidKind');
+      if (lookup.service(service) === undefined) return unresolved('BackendNotFound');
+    }
+  }
+  return { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message: '' };
+}
+
+function isSameParent(a: ParentRefStatus, b: ParentRefStatus): boolean {
+  return (
+    a.group === b.group && a.kind === b.kind && a.namespace === b.namespace && a.name === b.name && a.port === b.port
+  );
+}
+
+function isSameCondition(a: RouteCondition, b: Condition): boolean {
+  return a.type === b.type && a.status === b.status && a.reason === b.reason && (a.message ?? '') === b.message;
+}
+
+/** The API server knows whole seconds. */
+function timestamp(now: Date): string {
+  return now.toISOString().replace(/\.\d+Z$/, 'Z');
+}

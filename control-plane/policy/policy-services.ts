@@ -7,7 +7,8 @@ import { grpcHandlers, type ServiceHandlers } from '../../api/grpc.ts';
 import { addressFromApi } from '../destination/addresses.ts';
 import { InvalidTarget, parseTarget, type Target } from '../destination/target.ts';
 import { BoundedStream } from '../streams.ts';
-import { type InboundContext, serverPolicy } from './inbound/server-policy.ts';
+import type { PolicyContext } from './context.ts';
+import { serverPolicy } from './inbound/server-policy.ts';
 import { outboundPolicy } from './outbound/outbound-policy.ts';
 import { parseWorkload } from './workload.ts';
 
@@ -27,7 +28,7 @@ interface Refusal {
 
 /** The two gRPC services of policy: what workloads accept, and how they send. */
 export function policyServices(
-  context: InboundContext,
+  context: PolicyContext,
   registry: Registry,
 ): {
   inbound: ServiceHandlers<typeof InboundServerPolicies.method>;

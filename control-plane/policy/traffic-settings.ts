@@ -1,6 +1,6 @@
 import { parseAnnotationDuration } from './duration.ts';
 
-/** What the annotations of a Service or a route say of its traffic (facts of linkerd2 policy-controller/k8s/index/src/outbound/index.rs). */
+/** What the annotations of a Service or a route say of its traffic (linkerd2 policy-controller/k8s/index/src/outbound/index.rs). */
 export interface TrafficSettings {
   readonly accrual: FailureAccrual | undefined;
   readonly timeouts: Timeouts;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isKind } from '../policy/routes/references.ts';
 import { isIdentityName } from './identity-name.ts';
 import { checkNetworks, networkShape } from './networks.ts';
 import type { Problems } from './problems.ts';
@@ -9,7 +10,6 @@ import {
   type ObjectRefShape,
   objectRefShape,
   policyGroup,
-  refersTo,
 } from './references.ts';
 
 const authorizationPolicyShape = z.object({
@@ -21,18 +21,18 @@ export function checkAuthorizationPolicy(spec: unknown, namespace: string, probl
   const policy = problems.parse(authorizationPolicyShape, spec, 'spec');
   if (policy === undefined) return;
   const { targetRef, requiredAuthenticationRefs: refs } = policy;
-  if (refersTo(targetRef, '', 'Namespace')) {
+  if (isKind(targetRef, '', 'Namespace')) {
     if (targetRef.name !== namespace) {
       problems.add('spec.targetRef.name', `must be the policy's own namespace (${namespace})`, targetRef.name);
     }
-  } else if (!policyTargets.some(([group, kind]) => refersTo(targetRef, group, kind))) {
+  } else if (!policyTargets.some(([group, kind]) => isKind(targetRef, group, kind))) {
     problems.add(
       'spec.targetRef.kind',
       'must be Namespace, Server, HTTPRoute or GRPCRoute, with the group of that kind',
       canonicalKind(targetRef),
     );
   }
-  const ofKind = (group: string, kind: string): ObjectRefShape[] => refs.filter((ref) => refersTo(ref, group, kind));
+  const ofKind = (group: string, kind: string): ObjectRefShape[] => refs.filter((ref) => isKind(ref, group, kind));
   const meshTls = ofKind(policyGroup, 'MeshTLSAuthentication');
   const networks = ofKind(policyGroup, 'NetworkAuthentication');
   const serviceAccounts = ofKind('', 'ServiceAccount');
@@ -84,9 +84,9 @@ export function checkMeshTlsAuthentication(spec: unknown, problems: Problems): v
   }
   for (const [index, ref] of (identityRefs ?? []).entries()) {
     const path = `spec.identityRefs[${index}]`;
-    if (refersTo(ref, '', 'Namespace')) {
+    if (isKind(ref, '', 'Namespace')) {
       if (ref.namespace !== undefined) problems.add(`${path}.namespace`, 'must not be set: a Namespace is in none');
-    } else if (!refersTo(ref, '', 'ServiceAccount')) {
+    } else if (!isKind(ref, '', 'ServiceAccount')) {
       problems.add(`${path}.kind`, 'must be ServiceAccount or Namespace', canonicalKind(ref));
     }
   }

@@ -25,16 +25,6 @@ export const labelSelectorShape = z.object({
 export const policyGroup = 'policy.linkerd.io';
 export const gatewayGroup = 'gateway.networking.k8s.io';
 
-/** True when the reference names a kind of `group`; no group, and `core`, are the core group. */
-export function refersTo(
-  ref: { readonly group?: string; readonly kind?: string },
-  group: string,
-  kind: string,
-): boolean {
-  const named = (ref.group ?? '').toLowerCase();
-  return (named === 'core' ? '' : named) === group && (ref.kind ?? '').toLowerCase() === kind.toLowerCase();
-}
-
 /** `Server.policy.linkerd.io`. */
 export function canonicalKind({ group, kind }: { readonly group?: string; readonly kind: string }): string {
   return group === undefined || group === '' || group === 'core' ? kind : `${kind}.${group}`;

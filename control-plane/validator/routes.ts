@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import { parseGoDuration } from '../policy/duration.ts';
+import { isKind } from '../policy/routes/references.ts';
 import { trafficSettings } from '../policy/traffic-settings.ts';
 import type { Problems } from './problems.ts';
-import { policyGroup, refersTo } from './references.ts';
+import { policyGroup } from './references.ts';
 import {
   type BackendRefShape,
   type FilterShape,
@@ -66,7 +67,7 @@ export function checkTcpRoute(spec: unknown, problems: Problems): void {
 
 function checkParents(parents: readonly ParentRefShape[], problems: Problems): void {
   for (const [index, parent] of parents.entries()) {
-    if (!refersTo(parent, policyGroup, 'EgressNetwork') || parent.port != null) continue;
+    if (!isKind(parent, policyGroup, 'EgressNetwork') || parent.port != null) continue;
     problems.add(`spec.parentRefs[${index}].port`, 'must be set: the parent is an EgressNetwork');
   }
 }
@@ -79,7 +80,7 @@ function checkAnnotations(
   problems: Problems,
 ): void {
   const outbound = parents.some(
-    (parent) => refersTo(parent, '', 'Service') || refersTo(parent, policyGroup, 'EgressNetwork'),
+    (parent) => isKind(parent, '', 'Service') || isKind(parent, policyGroup, 'EgressNetwork'),
   );
   if (!outbound) return;
   const other = protocol === 'http' ? 'retry.linkerd.io/grpc' : 'retry.linkerd.io/http';
@@ -162,7 +163,7 @@ function checkModifier(modifier: HeaderModifierShape, path: string, problems: Pr
 
 function checkBackends(backends: readonly BackendRefShape[], path: string, problems: Problems): void {
   for (const [at, backend] of backends.entries()) {
-    const service = refersTo({ group: backend.group, kind: backend.kind ?? 'Service' }, '', 'Service');
+    const service = isKind({ group: backend.group, kind: backend.kind ?? 'Service' }, '', 'Service');
     if (service && !backend.port)
       problems.add(`${path}.backendRefs[${at}].port`, 'must be set: the backend is a Service');
   }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { defaultInboundPolicies, isDefaultInboundPolicy } from '../cluster/inbound-policies.ts';
+import { isKind } from '../policy/routes/references.ts';
 import { checkNetworks, networkShape } from './networks.ts';
 import type { Problems } from './problems.ts';
-import { labelSelectorShape, objectRefShape, policyGroup, refersTo } from './references.ts';
+import { labelSelectorShape, objectRefShape, policyGroup } from './references.ts';
 
 const protocols = ['unknown', 'HTTP/1', 'HTTP/2', 'gRPC', 'opaque', 'TLS'] as const;
 const serverShape = z.object({
@@ -39,7 +40,7 @@ const rateLimitShape = z.object({
 export function checkRateLimit(spec: unknown, problems: Problems): void {
   const policy = problems.parse(rateLimitShape, spec, 'spec');
   if (policy === undefined) return;
-  if (!refersTo(policy.targetRef, policyGroup, 'Server')) {
+  if (!isKind(policy.targetRef, policyGroup, 'Server')) {
     problems.add('spec.targetRef.kind', `must be Server of ${policyGroup}`, policy.targetRef.kind);
   }
   const total = policy.total?.requestsPerSecond;
@@ -55,7 +56,7 @@ export function checkRateLimit(spec: unknown, problems: Problems): void {
   for (const [index, override] of (policy.overrides ?? []).entries()) {
     check(override.requestsPerSecond, `spec.overrides[${index}]`);
     for (const [client, ref] of override.clientRefs.entries()) {
-      if (refersTo(ref, '', 'ServiceAccount')) continue;
+      if (isKind(ref, '', 'ServiceAccount')) continue;
       problems.add(`spec.overrides[${index}].clientRefs[${client}].kind`, 'must be ServiceAccount', ref.kind);
     }
   }

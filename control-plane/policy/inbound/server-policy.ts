@@ -1,26 +1,19 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type Server as ApiServer, type ProxyProtocolSchema, ServerSchema } from '../../../api/gen/inbound_pb.js';
-import type { ClusterConfig } from '../../cluster/cluster-config.ts';
-import type { ClusterIndex } from '../../cluster/cluster-index.ts';
 import { type DefaultInboundPolicy, isDefaultInboundPolicy } from '../../cluster/inbound-policies.ts';
 import { portsSetting } from '../../cluster/pod-facts.ts';
 import { isOpaquePort } from '../../destination/endpoints.ts';
 import type { Pod } from '../../sources/kubernetes-object.ts';
 import { objectKey } from '../../sources/kubernetes-object.ts';
 import type { Server } from '../../sources/policy-objects.ts';
-import { type PolicyIndex, policyTarget, policyTopics } from '../index/policy-index.ts';
+import type { PolicyContext } from '../context.ts';
+import { policyTarget, policyTopics } from '../index/policy-index.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
 import { type AuthzInit, fromAuthorizationPolicy, fromServerAuthorization } from './authorizations.ts';
 import { defaultAuthorizations, defaultPolicyOf } from './default-policy.ts';
 import { defaultGrpcRoutes, defaultHttpRoutes, grpcRoute, httpRoute } from './routes.ts';
-
-export interface InboundContext {
-  readonly cluster: ClusterIndex;
-  readonly policy: PolicyIndex;
-  readonly config: ClusterConfig;
-}
 
 export interface InboundView {
   readonly server: ApiServer;
@@ -34,7 +27,7 @@ const detectTimeoutMs = 10_000;
 const group = 'policy.linkerd.io';
 
 /** The policy of a pod's port: that of the oldest Server that selects it, else the default one. */
-export function serverPolicy(pod: Pod, port: number, context: InboundContext): InboundView {
+export function serverPolicy(pod: Pod, port: number, context: PolicyContext): InboundView {
   const { namespace = 'default', name } = pod.metadata;
   const servers = context.policy.serversOfPod(namespace, name);
   const topics = [policyTopics.serversOfPod(objectKey(pod))];
@@ -50,7 +43,7 @@ function hasPort(pod: Pod, named: number | string, port: number): boolean {
   return containers.some(({ ports = [] }) => ports.some((each) => each.name === named && each.containerPort === port));
 }
 
-function defaultServer(pod: Pod, port: number, { cluster, config }: InboundContext): ApiServer {
+function defaultServer(pod: Pod, port: number, { cluster, config }: PolicyContext): ApiServer {
   const policy = defaultPolicyOf(pod, cluster, config);
   const requireIdentity = portsSetting(pod, 'proxy-require-identity-inbound-ports')?.has(port) ?? false;
   return create(ServerSchema, {
@@ -64,7 +57,7 @@ function selectedServer(
   pod: Pod,
   port: number,
   server: Server,
-  context: InboundContext,
+  context: PolicyContext,
   podTopics: readonly string[],
 ): InboundView {
   const { policy, config } = context;

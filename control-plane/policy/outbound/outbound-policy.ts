@@ -4,7 +4,7 @@ import { type OutboundPolicy, OutboundPolicySchema, type ProxyProtocolSchema } f
 import { portsSetting } from '../../cluster/pod-facts.ts';
 import { profileOf } from '../../destination/profiles.ts';
 import type { Target } from '../../destination/target.ts';
-import type { InboundContext } from '../inbound/server-policy.ts';
+import type { PolicyContext } from '../context.ts';
 import { policyTopics } from '../index/policy-index.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
@@ -32,13 +32,16 @@ export interface OutboundView {
   readonly policyTopics: readonly string[];
 }
 
-type Context = InboundContext;
 type ProtocolKind = NonNullable<MessageInitShape<typeof ProxyProtocolSchema>['kind']>;
 
 const detectTimeoutMs = 10_000;
 
 /** How a proxy in `clientNamespace` treats what goes to `target` (linkerd2 policy-controller/grpc/src/outbound.rs). */
-export function outboundPolicy(target: Target, clientNamespace: string | undefined, context: Context): OutboundView {
+export function outboundPolicy(
+  target: Target,
+  clientNamespace: string | undefined,
+  context: PolicyContext,
+): OutboundView {
   if (target.kind === 'service') {
     const host = target.hostname === undefined ? target.name : `${target.hostname}.${target.name}`;
     return ofService(`${target.namespace}/${target.name}`, target.port, host, clientNamespace, context, []);
@@ -51,7 +54,7 @@ export function outboundPolicy(target: Target, clientNamespace: string | undefin
 }
 
 /** An address outside the cluster's Services goes where the workload sent it. */
-function ofAddress(ip: string, port: number, { cluster, config }: Context): OutboundView {
+function ofAddress(ip: string, port: number, { cluster, config }: PolicyContext): OutboundView {
   const { profile, topics } = profileOf({ kind: 'ip', ip, port }, cluster, config);
   const metadata: MetadataInit = { kind: { case: 'default', value: 'egress-fallback' } };
   const backend = forwardBackend(metadata, ip, port);
@@ -70,7 +73,7 @@ function ofService(
   port: number,
   host: string,
   clientNamespace: string | undefined,
-  context: Context,
+  context: PolicyContext,
   moreTopics: readonly string[],
 ): OutboundView {
   const { cluster, policy, config } = context;
@@ -118,7 +121,12 @@ function ofService(
  * The routes that hold for a client, the oldest first: those of its own namespace, if it has any, else those that stand
  * beside the Service.
  */
-function routesOf(key: string, port: number, clientNamespace: string | undefined, { policy }: Context): IndexedRoute[] {
+function routesOf(
+  key: string,
+  port: number,
+  clientNamespace: string | undefined,
+  { policy }: PolicyContext,
+): IndexedRoute[] {
   const [namespace] = key.split('/');
   const served = policy.routes
     .of('Service', key)

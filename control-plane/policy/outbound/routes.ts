@@ -79,7 +79,7 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
       return {
         matches: [...rule.matches],
         filters: rule.filters.map((filter) => ({ kind: filter })),
-        backends: { kind: httpBackends(rule, route.namespace, context) },
+        backends: { kind: distribution(rule, route.namespace, context, httpBackendFilters) },
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
         retry,
@@ -100,7 +100,7 @@ export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRoute
       return {
         matches: [...rule.matches],
         filters: grpcFilters(rule.filters),
-        backends: { kind: grpcBackends(rule, route.namespace, context) },
+        backends: { kind: distribution(rule, route.namespace, context, grpcBackendFilters) },
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
         retry,
@@ -115,39 +115,39 @@ function timeoutsOf(rule: Rule<unknown>, { timeouts }: TrafficSettings, { settin
   return Object.values(own).some((ms) => ms !== undefined) ? own : settings.timeouts;
 }
 
-function httpBackends(rule: Rule<unknown>, namespace: string, { parent, load, lookup }: RouteContext) {
+/** By weight over the backends of a rule, else all to the parent. */
+function distribution<Filter>(
+  rule: Rule<unknown>,
+  namespace: string,
+  { parent, load, lookup }: RouteContext,
+  filtersOf: (backend: RouteBackend) => Filter[],
+) {
   const requestTimeout = duration(rule.backendTimeoutMs);
   if (rule.backendRefs.length === 0) {
     return { case: 'firstAvailable' as const, value: { backends: [{ backend: parent, requestTimeout }] } };
   }
   const backends = rule.backendRefs.map((ref) => {
-    const { weight, backend, filters, failure } = routeBackend(ref, namespace, lookup, load);
-    const kinds = filters.map((filter) => ({ kind: filter }));
-    const injector = failure === undefined ? [] : [{ kind: httpInjector(failure) }];
-    return { weight, backend: { backend, filters: [...kinds, ...injector], requestTimeout } };
+    const found = routeBackend(ref, namespace, lookup, load);
+    return {
+      weight: found.weight,
+      backend: { backend: found.backend, filters: filtersOf(found), requestTimeout },
+    };
   });
   return { case: 'randomAvailable' as const, value: { backends } };
 }
 
-function grpcBackends(rule: Rule<unknown>, namespace: string, { parent, load, lookup }: RouteContext) {
-  const requestTimeout = duration(rule.backendTimeoutMs);
-  if (rule.backendRefs.length === 0) {
-    return { case: 'firstAvailable' as const, value: { backends: [{ backend: parent, requestTimeout }] } };
-  }
-  const backends = rule.backendRefs.map((ref) => {
-    const { weight, backend, filters, failure }: RouteBackend = routeBackend(ref, namespace, lookup, load);
-    const injector = failure === undefined ? [] : [{ kind: grpcInjector(failure) }];
-    return { weight, backend: { backend, filters: [...grpcFilters(filters), ...injector], requestTimeout } };
-  });
-  return { case: 'randomAvailable' as const, value: { backends } };
+function httpBackendFilters({ filters, failure }: RouteBackend) {
+  const kinds = filters.map((filter) => ({ kind: filter }));
+  if (failure === undefined) return kinds;
+  const value = { status: missingBackendStatus, message: failure };
+  return [...kinds, { kind: { case: 'failureInjector' as const, value } }];
 }
 
-function httpInjector(message: string) {
-  return { case: 'failureInjector' as const, value: { status: missingBackendStatus, message } };
-}
-
-function grpcInjector(message: string) {
-  return { case: 'failureInjector' as const, value: { code: missingBackendStatus, message } };
+function grpcBackendFilters({ filters, failure }: RouteBackend) {
+  const kinds = grpcFilters(filters);
+  if (failure === undefined) return kinds;
+  const value = { code: missingBackendStatus, message: failure };
+  return [...kinds, { kind: { case: 'failureInjector' as const, value } }];
 }
 
 /** Of the filters, gRPC routes have the one that changes request headers. */

@@ -51,6 +51,7 @@ test('a match that cannot be read matches nothing, and so does a host', () => {
         { metadata: named('pattern'), rules: [{ matches: [{ path: { kind: { case: 'regex', value: '(?P<x>' } } }] }] },
         { metadata: named('header'), rules: [{ matches: [{ headers: [{ name: 'x' }] }] }] },
         { metadata: named('path'), rules: [{ matches: [{ path: {} }] }] },
+        { metadata: named('query'), rules: [{ matches: [{ path: { kind: { case: 'exact', value: '/?' } } }] }] },
         {
           metadata: named('method'),
           rules: [{ matches: [{ method: { type: { case: 'registered', value: 99 as HttpMethod_Registered } } }] }],
@@ -61,6 +62,7 @@ test('a match that cannot be read matches nothing, and so does a host', () => {
   });
   expect(policy.routes).toBeDefined();
   expect(policy.routes?.find(head('/'))).toBeUndefined();
+  expect(policy.routes?.find(head('/?'))).toBeUndefined();
 });
 
 test('a rule without matches fits every request; hosts are compared without case and final dot', () => {

@@ -70,14 +70,20 @@ function grpcMatch({ rpc, headers }: GrpcRouteMatch): RequestMatch {
 function pathMatch(kind: NonNullable<HttpRouteMatch['path']>['kind']): PathMatch {
   switch (kind.case) {
     case 'exact':
-      return { kind: 'exact', value: kind.value };
+      return { kind: 'exact', value: withoutQuery(kind.value) };
     case 'prefix':
-      return { kind: 'prefix', value: kind.value.replace(/\/+$/, '') };
+      return { kind: 'prefix', value: withoutQuery(kind.value).replace(/\/+$/, '') };
     case 'regex':
       return { kind: 'regex', value: pattern(kind.value) };
     default:
       throw new UnknownMatch();
   }
+}
+
+/** No path has a question mark: the query begins there. */
+function withoutQuery(path: string): string {
+  if (path.includes('?')) throw new UnknownMatch();
+  return path;
 }
 
 function headerMatch({ name, value }: HeaderMatch): NamedMatch {

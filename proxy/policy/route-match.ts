@@ -2,7 +2,7 @@ import { fieldValue } from '../wire/field.ts';
 import type { RequestHead } from '../wire/stream.ts';
 
 export type PathMatch =
-  /** `value` of a prefix has no slash at its end; an empty one matches every path. */
+  /** `value` has no query; that of a prefix has no slash at its end, and an empty one matches every path. */
   { readonly kind: 'exact' | 'prefix'; readonly value: string } | { readonly kind: 'regex'; readonly value: RegExp };
 
 /** `name` is in lower case for a header. */
@@ -68,19 +68,18 @@ export class RouteMatcher<Policy> {
   /** Undefined when no route fits. */
   find(head: RequestHead): Policy | undefined {
     const { candidates } = this;
-    const { path } = head;
-    const query = path.indexOf('?');
-    const pathLength = query < 0 ? path.length : query;
     const host = this.byHost ? hostOf(head.authority) : '';
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[i];
       if (candidate.host !== undefined && !fitsHost(candidate.host, host)) continue;
-      if (fits(candidate.match, head, pathLength)) return candidate.policy;
+      if (fits(candidate.match, head)) return candidate.policy;
     }
     return undefined;
   }
 }
 
+const questionMark = 0x3f;
+const slash = 0x2f;
 const maxPathLength = 0xffff;
 const maxCount = 63;
 
@@ -100,23 +99,21 @@ function rankOf(host: HostMatch | undefined, { path, method, headers, queryParam
   ].reduce((rank, [value, size]) => rank * size + value, byHost);
 }
 
-function fits(match: RequestMatch, head: RequestHead, pathLength: number): boolean {
+function fits(match: RequestMatch, head: RequestHead): boolean {
   if (match.method !== undefined && match.method !== head.method) return false;
-  if (match.path !== undefined && !fitsPath(match.path, head.path, pathLength)) return false;
+  if (match.path !== undefined && !fitsPath(match.path, head.path)) return false;
   if (match.headers.length > 0 && !match.headers.every((header) => fitsHeader(header, head))) return false;
-  return match.queryParams.length === 0 || fitsQuery(match.queryParams, head.path.slice(pathLength + 1));
+  return match.queryParams.length === 0 || fitsQuery(match.queryParams, head.path);
 }
 
-function fitsPath(match: PathMatch, path: string, length: number): boolean {
-  if (match.kind === 'regex') return match.value.test(length === path.length ? path : path.slice(0, length));
+function fitsPath(match: PathMatch, path: string): boolean {
+  if (match.kind === 'regex') return match.value.test(path.split('?', 1)[0]);
   const { value } = match;
-  if (match.kind === 'exact') return length === value.length && path.startsWith(value);
-  if (value === '') return true;
-  return (
-    length >= value.length &&
-    path.startsWith(value) &&
-    (length === value.length || path.charCodeAt(value.length) === 0x2f)
-  );
+  if (value === '' && match.kind === 'prefix') return true;
+  if (!path.startsWith(value)) return false;
+  if (path.length === value.length) return true;
+  const next = path.charCodeAt(value.length);
+  return next === questionMark || (next === slash && match.kind === 'prefix');
 }
 
 /** One of several fields of a name is enough. */
@@ -127,8 +124,9 @@ function fitsHeader({ name, value }: NamedMatch, { fields, authority }: RequestH
   return false;
 }
 
-function fitsQuery(matches: readonly NamedMatch[], query: string): boolean {
-  const params = new URLSearchParams(query);
+function fitsQuery(matches: readonly NamedMatch[], path: string): boolean {
+  const query = path.indexOf('?');
+  const params = new URLSearchParams(query < 0 ? '' : path.slice(query));
   return matches.every(({ name, value }) => params.getAll(name).some((each) => fitsValue(value, each)));
 }
 

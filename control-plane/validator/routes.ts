@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { parseGoDuration } from '../policy/duration.ts';
+import { patternProblem } from '../policy/pattern.ts';
 import { isKind } from '../policy/routes/references.ts';
 import { trafficSettings } from '../policy/traffic-settings.ts';
 import type { Problems } from './problems.ts';
@@ -203,9 +204,6 @@ function checkHeaderValue(value: string, at: string, problems: Problems): void {
 }
 
 function checkPattern(pattern: string, at: string, problems: Problems): void {
-  try {
-    new RegExp(pattern);
-  } catch (error) {
-    problems.add(at, `must be a regular expression: ${(error as Error).message}`);
-  }
+  const problem = patternProblem(pattern);
+  if (problem !== undefined) problems.add(at, `must be a regular expression: ${problem}`);
 }

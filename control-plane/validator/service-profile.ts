@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseGoDuration } from '../policy/duration.ts';
+import { patternProblem } from '../policy/pattern.ts';
 import type { Problems } from './problems.ts';
 
 const requestShape = z.strictObject({
@@ -85,13 +86,8 @@ function checkRequest(condition: RequestShape, path: string, problems: Problems)
   if (!pathRegex && !method && all == null && any == null && not == null) {
     problems.add(path, 'must have one of pathRegex, method, all, any or not');
   }
-  if (pathRegex) {
-    try {
-      new RegExp(pathRegex);
-    } catch (error) {
-      problems.add(`${path}.pathRegex`, `must be a regular expression: ${(error as Error).message}`);
-    }
-  }
+  const problem = pathRegex ? patternProblem(pathRegex) : undefined;
+  if (problem !== undefined) problems.add(`${path}.pathRegex`, `must be a regular expression: ${problem}`);
   for (const [at, child] of (all ?? []).entries()) checkRequest(child, `${path}.all[${at}]`, problems);
   for (const [at, child] of (any ?? []).entries()) checkRequest(child, `${path}.any[${at}]`, problems);
   if (not != null) checkRequest(not, `${path}.not`, problems);

@@ -78,6 +78,7 @@ describe('is admitted', () => {
       'a Gateway route to another kind of backend',
       gateway('HTTPRoute', { rules: [{ backendRefs: [{ kind: 'Bucket', name: 'b' }] }] }),
     ],
+    ['a pattern with flags', path('(?i)/a', 'RegularExpression')],
     ['a TCPRoute with one rule', gateway('TCPRoute', { rules: [{}] })],
     [
       'a rate limit',

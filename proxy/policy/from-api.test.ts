@@ -65,6 +65,13 @@ test('a match that cannot be read matches nothing, and so does a host', () => {
   expect(policy.routes?.find(head('/?'))).toBeUndefined();
 });
 
+test('a pattern fits the whole path, and may be led by flags', () => {
+  const matches = [{ path: { kind: { case: 'regex' as const, value: '(?i)/a|/b\\d' } } }];
+  const policy = read({ case: 'http1', value: { routes: [{ metadata: named('r'), rules: [{ matches }] }] } });
+  const fits = (path: string) => policy.routes?.find(head(path)) !== undefined;
+  expect(['/A', '/B1?x', '/a1', '/x/a'].map(fits)).toEqual([true, true, false, false]);
+});
+
 test('a rule without matches fits every request; hosts are compared without case and final dot', () => {
   const hosts = [
     { match: { case: 'exact' as const, value: 'Web.Shop.' } },

@@ -98,10 +98,11 @@ function queryMatch({ name, value }: QueryParamMatch): NamedMatch {
   return { name, value: value.case === 'exact' ? value.value : pattern(value.value) };
 }
 
-/** Matches the whole of a value. */
+/** Matches the whole of a value. Flags may lead it, as Rust writes them: `(?i)abc`. */
 function pattern(text: string): RegExp {
+  const scoped = text.replace(/^\(\?([ims]+)\)(.*)$/s, '(?$1:$2)');
   try {
-    return new RegExp(`^(?:${text})$`);
+    return new RegExp(`^(?:${scoped})$`);
   } catch {
     throw new UnknownMatch();
   }

@@ -101,6 +101,7 @@ describe('the Server of a port', () => {
     ['gRPC', 'grpc'],
     ['opaque', 'opaque'],
     ['TLS', 'tls'],
+    ['no such protocol', 'detect'],
   ])('with the protocol %s makes the port %s', async (proxyProtocol, kind) => {
     const found = await policyOf(8080, pod(), server('web', { proxyProtocol }));
     expect(Object.keys(found.protocol)).toEqual([kind]);

@@ -108,14 +108,17 @@ export class PolicyIndex {
   }
 
   /**
-   * True for an object that is as if it were not there: deleted, or wrong. What is wrong lets nobody in. A Server whose
-   * access policy alone is wrong stays, and denies: without it the port would have the default policy.
+   * True for an object that is as if it were not there: deleted, or wrong, and so lets nobody in. A Server that says whom
+   * it selects stays, since the port would have the default policy without it: a wrong access policy denies, a wrong
+   * protocol is found out.
    */
   private isGone({ type, object }: { type: string; object: KubernetesObject }): boolean {
     if (type === 'deleted') return true;
     const problems = validateObject(object);
     for (const problem of problems) this.onProblem(`${object.kind} ${objectKey(object)}`, problem);
-    return problems.some((problem) => object.kind !== 'Server' || !problem.startsWith('spec.accessPolicy '));
+    return problems.some(
+      (problem) => object.kind !== 'Server' || !/^spec\.(accessPolicy|proxyProtocol) /.test(problem),
+    );
   }
 
   private onPod(pod: Pod, deleted: boolean): void {

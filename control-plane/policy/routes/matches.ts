@@ -8,6 +8,7 @@ import type {
 } from '../../../api/gen/http_route_pb.js';
 import { HttpMethod_Registered, type HttpMethodSchema } from '../../../api/gen/http_types_pb.js';
 import type { GrpcRouteMatch, HttpRouteMatch, NamedMatch } from '../../sources/route-objects.ts';
+import { patternProblem } from '../pattern.ts';
 
 export type HttpMatchInit = MessageInitShape<typeof HttpRouteMatchSchema>;
 export type GrpcMatchInit = MessageInitShape<typeof GrpcRouteMatchSchema>;
@@ -70,12 +71,9 @@ function queryParamMatch({ type, name, value }: NamedMatch): MessageInitShape<ty
 }
 
 function pattern(text: string): string {
-  try {
-    new RegExp(text);
-    return text;
-  } catch {
-    throw new UnsupportedRoute(`${text} is not a regular expression`);
-  }
+  const problem = patternProblem(text);
+  if (problem !== undefined) throw new UnsupportedRoute(`${text} is not a regular expression: ${problem}`);
+  return text;
 }
 
 function method(name: string): MessageInitShape<typeof HttpMethodSchema> {

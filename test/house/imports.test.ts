@@ -14,6 +14,7 @@ const allowed: Record<string, readonly string[]> = {
   cli: ['lib', 'api', 'control-plane/kubernetes', 'control-plane/sources', 'synth', 'local'],
   local: ['lib/inject', 'control-plane/sources'],
   examples: ['lib'],
+  images: [],
 };
 
 /** Packages that the published constructs may import: nothing that opens a socket. */

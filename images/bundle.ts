@@ -1,0 +1,22 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+
+export const root = join(import.meta.dirname, '..');
+const modules = join(root, 'node_modules');
+export const bunProgram = join(modules, 'bun/bin/bun.exe');
+export const nodeProgram = join(modules, 'node/bin/node');
+
+/** Bundles a program and all that it imports into one file for `runtime`, and returns the file's text. */
+export function bundle(entry: string, runtime: 'bun' | 'node'): string {
+  return execFileSync(bunProgram, ['build', `--target=${runtime}`, '--format=esm', entry], {
+    cwd: root, // paths in the bundle are relative to it
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+/** A bundle that the kernel starts with `interpreter`, the path of its runtime in the image. */
+export function executable(entry: string, runtime: 'bun' | 'node', interpreter: string): string {
+  return `#!${interpreter}\n${bundle(entry, runtime).replace(/^#!.*\n/, '')}`;
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests that need a Kubernetes cluster: `npm run test:cluster` (test/cluster/README.md). */
+export default defineConfig({
+  test: {
+    include: ['test/cluster/**/*.test.ts'],
+    globalSetup: ['test/cluster/global-setup.ts'],
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    // There is one cluster, and what one file stops or deletes would fail another.
+    fileParallelism: false,
+    maxWorkers: 1,
+  },
+});

@@ -39,6 +39,6 @@ const { registry, tag } = values;
 for (const name of names) {
   const image = await buildImage(imageContents(name), { builder, registry, tag, out: resolve(values.out) });
   const megabytes = (image.archiveBytes / 1e6).toFixed(1);
-  const digest = image.digest === undefined ? '' : `  ${image.digest}`;
-  process.stdout.write(`${image.name}  ${megabytes} MB  ${image.archive}  by ${builder}${digest}\n`);
+  const digest = image.digest === undefined ? `by ${builder}, not compressed` : image.digest;
+  process.stdout.write(`${image.name}  ${megabytes} MB  ${image.archive}  ${digest}\n`);
 }

@@ -16,10 +16,21 @@ export const isWorking = (tool: ContainerTool): boolean =>
 export function build(tool: ContainerTool, name: string, context: string): void {
   const file = `${context}/Containerfile`;
   const options = {
-    docker: ['build', '--file', file, '--tag', name, context],
-    podman: ['build', '--network=none', '--timestamp=0', '--file', file, '--tag', name, context],
-    // Nothing runs during the build, so it needs no isolation and works in containers too.
-    buildah: ['build', '--isolation=chroot', '--network=none', '--timestamp=0', '--file', file, '--tag', name, context],
+    docker: ['build', '--quiet', '--file', file, '--tag', name, context],
+    podman: ['build', '--quiet', '--layers', '--network=none', '--timestamp=0', '--file', file, '--tag', name, context],
+    // Nothing runs during the build, so the weakest isolation will do; it works in containers too.
+    buildah: [
+      'build',
+      '--quiet',
+      '--layers',
+      '--isolation=chroot',
+      '--timestamp=0',
+      '--file',
+      file,
+      '--tag',
+      name,
+      context,
+    ],
   }[tool];
   execFileSync(tool, options, { stdio: ['ignore', 'ignore', 'inherit'] });
 }
@@ -29,8 +40,9 @@ export function save(tool: ContainerTool, name: string, out: string): void {
   if (existsSync(out)) rmSync(out); // the tools add to an archive that is there
   const options = {
     docker: ['save', '--output', out, name],
-    podman: ['save', '--format=docker-archive', '--output', out, name],
-    buildah: ['push', name, `docker-archive:${out}:${name}`],
+    // `save` would put `localhost/` before the name, under which no cluster looks for it.
+    podman: ['push', '--quiet', name, `docker-archive:${out}:${name}`],
+    buildah: ['push', '--quiet', name, `docker-archive:${out}:${name}`],
   }[tool];
   execFileSync(tool, options, { stdio: ['ignore', 'ignore', 'inherit'] });
 }

@@ -16,7 +16,7 @@ export interface LayerBlob {
   readonly sizeBytes: number;
 }
 
-/** `docker load` and every containerd read gzip; zstd saves a seventh, but docker before 23 does not know it. */
+/** `docker load` and every containerd read gzip; zstd would save a fifth (docs/decisions/0005-images-from-scratch.md). */
 const compressionLevel = 9;
 
 /** Architectures as Go names them. */

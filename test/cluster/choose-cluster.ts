@@ -4,7 +4,7 @@ import { buildImage } from '../../images/build-image.ts';
 import { imageContents, imageNames } from '../../images/contents.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { takeLock } from './lock.ts';
-import { OwnCluster, stateFolder } from './own-cluster.ts';
+import { type LoadableImage, OwnCluster, stateFolder } from './own-cluster.ts';
 import { areBuilt, programsFolder } from './programs.ts';
 import { whyNotHere } from './requirements.ts';
 import { buildToolsImage } from './tools-image.ts';
@@ -89,20 +89,20 @@ async function usersCluster(
     );
   }
   if (loadCommand !== 'none') {
-    for (const archive of await buildImages(say)) {
+    for (const { archive } of await buildImages(say)) {
       execFileSync('sh', ['-c', `${loadCommand} "$1"`, 'sh', archive], { stdio: ['ignore', 'ignore', 'inherit'] });
     }
   }
   return { facts: { available: true, kubectl: 'kubectl', kubeconfig }, close: async () => {} };
 }
 
-async function buildImages(say: (line: string) => void): Promise<string[]> {
+async function buildImages(say: (line: string) => void): Promise<LoadableImage[]> {
   const options = { builder: 'own', registry: '', tag: packageJson.version, out: images } as const;
-  const archives = [await buildToolsImage(images)];
+  const built: LoadableImage[] = [await buildToolsImage(images)];
   for (const name of imageNames) {
     const image = await buildImage(imageContents(name), options);
     say(`${image.name}  ${(image.archiveBytes / 1e6).toFixed(1)} MB  ${image.digest}`);
-    archives.push(image.archive);
+    built.push(image);
   }
-  return archives;
+  return built;
 }

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { describeOnCluster, images } from './cluster.ts';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { describeOnCluster, describeOnOwnCluster, images } from './cluster.ts';
 import { namespace, type PodOptions, pod, restricted } from './pods.ts';
 
 interface Node {
@@ -49,9 +49,7 @@ describeOnCluster('the cluster', ({ kubectl }) => {
 
   it('forwards ports of pods', async () => {
     const command = ['sh', '-c', 'echo page >/tmp/index.html; exec httpd -f -p 8081 -h /tmp'];
-    await kubectl.apply([
-      pod('web', ns, { command, securityContext: { ...restricted, readOnlyRootFilesystem: false } }),
-    ]);
+    await kubectl.apply([pod('web', ns, { command, emptyDirs: ['/tmp'] })]);
     await kubectl.waitFor('pod/web', 'condition=Ready', ns);
     const forward = await kubectl.portForward('pod/web', ns, 8081);
     try {
@@ -91,35 +89,49 @@ describeOnCluster('the images, in a namespace with PodSecurity restricted', ({ k
     expect(text).toContain('EMOJI_SVC must be set');
   });
 
-  it('iptables works for an init container that is not root and may not become it', async () => {
+  it('gives an init container, which is not root and may not become it, iptables by way of its program', async () => {
     const initNs = `${ns}-init`;
-    const securityContext = {
-      ...restricted,
-      capabilities: { add: ['NET_ADMIN', 'NET_RAW'] },
-      runAsUser: 65_534,
-      runAsGroup: 65_534,
-    };
+    const rule = '-t nat -A OUTPUT -p tcp -m owner ! --uid-owner 2102 -j REDIRECT --to-ports 4140';
+    const script = `
+      for (const kind of ['nft', 'legacy']) {
+        const { stdout, stderr } = require('node:child_process').spawnSync('iptables-' + kind, ${JSON.stringify(rule)}.split(' '));
+        console.log(kind, String(stderr));
+        console.log(kind, String(require('node:child_process').spawnSync('iptables-' + kind + '-save', ['-t', 'nat']).stdout));
+      }`;
+    const init = pod('init', initNs, {
+      image: images.proxy,
+      command: ['/usr/bin/bun', '--eval', script],
+      securityContext: {
+        ...restricted,
+        capabilities: { add: ['NET_ADMIN', 'NET_RAW'] },
+        runAsUser: 65_534,
+        runAsGroup: 65_534,
+      },
+      emptyDirs: ['/run'], // iptables-legacy takes its lock there
+    });
     await kubectl.apply([namespace(initNs)]);
     try {
-      for (const kind of ['nft', 'legacy']) {
-        const rule = ['-t', 'nat', '-A', 'OUTPUT', '-p', 'tcp', '-m', 'owner', '!', '--uid-owner', '2102'];
-        const command = [`/usr/sbin/iptables-${kind}`, ...rule, '-j', 'REDIRECT', '--to-ports', '4140', '--verbose'];
-        const options: PodOptions = { image: images.proxy, command, securityContext };
-        const spec = pod(kind, initNs, options) as { spec: { containers: object[]; volumes?: object[] } };
-        // iptables-legacy takes its lock in /run.
-        spec.spec.volumes = [{ name: 'run', emptyDir: {} }];
-        spec.spec.containers = spec.spec.containers.map((container) => ({
-          ...container,
-          volumeMounts: [{ name: 'run', mountPath: '/run' }],
-        }));
-        await kubectl.apply([spec]);
-        await kubectl.waitFor(`pod/${kind}`, 'jsonpath={.status.phase}=Succeeded', initNs, 60);
-        expect(await kubectl.logs(kind, initNs)).toMatch(
-          /REDIRECT .*owner UID match 2102.*redir ports 4140|owner UID match/,
-        );
-      }
+      await kubectl.apply([init]);
+      await kubectl.waitFor('pod/init', 'jsonpath={.status.phase}=Succeeded', initNs, 60);
+      const text = await kubectl.logs('init', initNs);
+      const added = '-A OUTPUT -p tcp -m owner ! --uid-owner 2102 -j REDIRECT --to-ports 4140';
+      expect(text.split(added)).toHaveLength(3);
     } finally {
       await kubectl.run(['delete', 'namespace', initNs, '--wait=false']);
     }
+  });
+});
+
+describeOnOwnCluster('programs of the cluster', ({ kubectl, machines }) => {
+  it('stay away for as long as a test has stopped them', async () => {
+    await machines.stopProgram('cp', 'kube-apiserver');
+    try {
+      await expect(kubectl.run(['get', '--raw', '/readyz', '--request-timeout=2s'])).rejects.toThrow(
+        /refused|EOF|timeout/i,
+      );
+    } finally {
+      machines.startProgram('cp', 'kube-apiserver');
+    }
+    await vi.waitFor(() => kubectl.run(['get', '--raw', '/readyz']), { timeout: 60_000, interval: 500 });
   });
 });

@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     case 'down':
       return exclusively(() => OwnCluster.remove());
     case 'load':
-      return running().loadImages(args);
+      return running().loadImages(args.map((archive) => ({ archive })));
     case 'kubectl': {
       const env = { ...process.env, KUBECONFIG: running().kubeconfig };
       const { status } = spawnSync(join(programsFolder(), 'bin/kubectl'), args, { env, stdio: 'inherit' });

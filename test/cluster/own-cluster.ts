@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } 
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fullName } from '../../images/oci-archive.ts';
 import { makeCertificates } from './certificates.ts';
 import { Kubectl } from './kubectl.ts';
 import { Machines } from './machines.ts';
@@ -25,6 +26,12 @@ interface Record {
   readonly programs: string;
   readonly nodes: readonly string[];
   readonly apiPort: number;
+}
+
+export interface LoadableImage {
+  readonly archive: string;
+  readonly name?: string;
+  readonly digest?: string;
 }
 
 export interface StartOptions {
@@ -124,12 +131,18 @@ export class OwnCluster {
     rmSync(state, { recursive: true, force: true });
   }
 
-  /** Imports archives of images on every node. */
-  async loadImages(archives: readonly string[]): Promise<void> {
-    for (const archive of archives) {
-      const command = ['ctr', '-n', 'k8s.io', 'images', 'import', resolve(archive)];
-      await Promise.all(this.nodes.map((node) => this.machines.on(node, command)));
-    }
+  /** Imports archives of images on every node; those whose digest is known are left out where a node has them. */
+  async loadImages(images: readonly LoadableImage[]): Promise<void> {
+    await Promise.all(
+      this.nodes.map(async (node) => {
+        const present = (await this.machines.on(node, ['ctr', '-n', 'k8s.io', 'images', 'ls'])).split('\n');
+        for (const { archive, name, digest } of images) {
+          const isThere =
+            name && digest && present.some((line) => line.startsWith(`${fullName(name)} `) && line.includes(digest));
+          if (!isThere) await this.machines.on(node, ['ctr', '-n', 'k8s.io', 'images', 'import', resolve(archive)]);
+        }
+      }),
+    );
   }
 
   private async bringUp({ programs, nodes, apiPort }: Record): Promise<void> {

@@ -16,11 +16,14 @@ export interface PodOptions {
   readonly labels?: Readonly<Record<string, string>>;
   readonly securityContext?: object;
   readonly nodeName?: string;
+  /** Paths that the container may write to. */
+  readonly emptyDirs?: readonly string[];
 }
 
 /** A pod of one container that runs once; by default it has busybox's tools and sleeps. */
 export function pod(name: string, namespace: string, options: PodOptions = {}): object {
-  const { image = toolsImage, command, args, labels, securityContext = restricted, nodeName } = options;
+  const { image = toolsImage, command, args, labels, securityContext = restricted, nodeName, emptyDirs = [] } = options;
+  const volumes = emptyDirs.map((mountPath, index) => ({ name: `volume-${index}`, mountPath }));
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -30,7 +33,10 @@ export function pod(name: string, namespace: string, options: PodOptions = {}): 
       terminationGracePeriodSeconds: 1,
       automountServiceAccountToken: false,
       ...(nodeName && { nodeName }),
-      containers: [{ name, image, imagePullPolicy: 'IfNotPresent', command, args, securityContext }],
+      containers: [
+        { name, image, imagePullPolicy: 'IfNotPresent', command, args, securityContext, volumeMounts: volumes },
+      ],
+      volumes: volumes.map((volume) => ({ name: volume.name, emptyDir: {} })),
     },
   };
 }

@@ -7,12 +7,13 @@ import { layerCache } from '../../images/build-image.ts';
 import { base } from '../../images/contents.ts';
 import { programFile } from '../../images/layer.ts';
 import { compressLayer, writeOciArchive } from '../../images/oci-archive.ts';
+import type { LoadableImage } from './own-cluster.ts';
 
 /** busybox under all its names: sh, wget, nslookup, httpd, nc, ... */
 export const toolsImage = 'docker.io/tulle-test/tools:1';
 
-/** Writes the image that test pods run, and returns the path of its archive. */
-export async function buildToolsImage(out: string): Promise<string> {
+/** Writes the image that test pods run. */
+export async function buildToolsImage(out: string): Promise<LoadableImage> {
   mkdirSync(out, { recursive: true });
   const busybox = programFile('busybox');
   const layer = base().program('/usr/bin/busybox', busybox);
@@ -23,7 +24,7 @@ export async function buildToolsImage(out: string): Promise<string> {
   const archive = join(out, 'tools.tar');
   await pipeline(Readable.from(layer.tar()), createWriteStream(tar));
   const config = { User: '65534:65534', Env: ['PATH=/usr/bin'], Cmd: ['sleep', '2147483647'] };
-  await writeOciArchive(toolsImage, config, [await compressLayer(tar, layerCache)], archive);
+  const digest = await writeOciArchive(toolsImage, config, [await compressLayer(tar, layerCache)], archive);
   rmSync(tar);
-  return archive;
+  return { name: toolsImage, archive, digest };
 }

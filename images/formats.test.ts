@@ -68,7 +68,7 @@ describe('a Containerfile', () => {
 it.each([
   ['tulle-proxy:1', 'docker.io/library/tulle-proxy:1'],
   ['team/tulle-proxy:1', 'docker.io/team/tulle-proxy:1'],
-  ['ghcr.io/team/tulle-proxy:1', 'ghcr.io/team/tulle-proxy:1'],
+  ['registry.example/team/tulle-proxy:1', 'registry.example/team/tulle-proxy:1'],
   ['localhost:5000/tulle-proxy:1', 'localhost:5000/tulle-proxy:1'],
 ])('the kubelet looks for %s as %s', (name, full) => {
   expect(fullName(name)).toBe(full);

@@ -70,6 +70,7 @@ export class Emojivoto extends Chart {
         {
           name,
           image,
+          imagePullPolicy: kplus.ImagePullPolicy.IF_NOT_PRESENT, // `npm run images` makes it; no registry has it
           command: ['node', `examples/emojivoto/services/${name}.ts`],
           resources: {
             cpu: { request: kplus.Cpu.millis(50) },

@@ -71,7 +71,7 @@ async function ownCluster(keep: boolean, say: (line: string) => void): Promise<C
       close,
     };
   } catch (error) {
-    // The state with its logs stays: the next start removes it.
+    if (started) await OwnCluster.stop(); // the logs stay until the next start
     release();
     throw error;
   }

@@ -22,7 +22,7 @@ import { areBuilt, buildPrograms, programsFolder } from './programs.ts';
 /** Certificates, etcd's data, container storage and logs; TULLE_CLUSTER_STATE says another folder. */
 export const stateFolder = (): string => resolve(process.env['TULLE_CLUSTER_STATE'] || '/var/lib/tulle-cluster');
 
-interface Record {
+interface ClusterRecord {
   readonly programs: string;
   readonly nodes: readonly string[];
   readonly apiPort: number;
@@ -49,7 +49,7 @@ export class OwnCluster {
   readonly nodes: readonly string[];
   private readonly state: string;
 
-  private constructor(state: string, record: Record) {
+  private constructor(state: string, record: ClusterRecord) {
     this.state = state;
     this.nodes = record.nodes;
     this.machines = new Machines(state);
@@ -98,6 +98,7 @@ export class OwnCluster {
         `cluster of ${count} nodes ready in ${((Date.now() - startedMs) / 1000).toFixed(1)} s: ${cluster.kubeconfig}`,
       );
     } catch (error) {
+      await OwnCluster.stop(state);
       throw new Error(`the cluster did not come up; logs are in ${state}/log: ${(error as Error).message}`, {
         cause: error,
       });
@@ -107,6 +108,12 @@ export class OwnCluster {
 
   /** Ends whatever runs of the cluster and deletes its state; the programs stay. */
   static async remove(state = stateFolder()): Promise<void> {
+    await OwnCluster.stop(state);
+    rmSync(state, { recursive: true, force: true });
+  }
+
+  /** Ends whatever runs of the cluster; its logs stay. */
+  static async stop(state = stateFolder()): Promise<void> {
     const record = readRecord(state);
     if (record === undefined) return;
     const names = [controlPlaneMachine, ...record.nodes];
@@ -114,21 +121,7 @@ export class OwnCluster {
     for (const name of names) await machines.kill(name);
     endForward(state);
     removeNetwork(names);
-    for (const node of record.nodes) {
-      execFileSync('find', [
-        '/sys/fs/cgroup',
-        '-depth',
-        '-type',
-        'd',
-        '-path',
-        `*/tulle-${node}*`,
-        '-exec',
-        'rmdir',
-        '{}',
-        '+',
-      ]);
-    }
-    rmSync(state, { recursive: true, force: true });
+    for (const node of record.nodes) removeCgroups(`tulle-${node}`);
   }
 
   /** Imports archives of images on every node; those whose digest is known are left out where a node has them. */
@@ -145,7 +138,7 @@ export class OwnCluster {
     );
   }
 
-  private async bringUp({ programs, nodes, apiPort }: Record): Promise<void> {
+  private async bringUp({ programs, nodes, apiPort }: ClusterRecord): Promise<void> {
     await makeCertificates(this.state, nodes, apiPort);
     makeNetwork(nodes.length);
     const env = {
@@ -188,7 +181,7 @@ export class OwnCluster {
 const endIt = "'npm run cluster -- down' ends it";
 const recordFile = (state: string): string => join(state, 'cluster.json');
 
-function readRecord(state: string): Record | undefined {
+function readRecord(state: string): ClusterRecord | undefined {
   return existsSync(recordFile(state)) ? JSON.parse(readFileSync(recordFile(state), 'utf8')) : undefined;
 }
 
@@ -201,6 +194,12 @@ function endForward(state: string): void {
   if (existsSync(commandLine) && readFileSync(commandLine, 'utf8').includes(join(state, 'api.sock'))) {
     process.kill(pid, 'SIGKILL');
   }
+}
+
+/** The kubelet makes cgroups under `name` and leaves them when it is killed. */
+function removeCgroups(name: string): void {
+  const find = `/sys/fs/cgroup -depth -type d -path */${name}* -exec rmdir {} +`;
+  execFileSync('find', find.split(' '), { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 async function until(what: string, attempt: () => Promise<unknown>): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * A pod network of its own, for transparent.test.ts: a client and a server, each with its sidecar, whose connections
- * iptables redirects as in a cluster. Needs root, and must run in a new network namespace, which has no way out:
+ * Two pods for transparent.test.ts: a client and a server, each with its sidecar and with the rules that the init
+ * container of its injected pod writes. See pod-network.ts for what it needs:
  *
  *     unshare -n node transparent-world.ts FOLDER
  *
@@ -8,57 +8,46 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
-import { createServer, get, type IncomingHttpHeaders } from 'node:http';
-import { connect, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { injectConfig, injectPod, type PodTemplate } from '../../lib/inject/index.ts';
 import { resolveEnv } from '../../local/container-env.ts';
 import { makeCredentials } from '../../local/credentials.ts';
 import { answers } from '../../local/probe.ts';
+import { PodNetwork, startRouter } from './pod-network.ts';
 
 const root = join(import.meta.dirname, '../..');
+const bun = join(root, 'node_modules/.bin/bun');
 const folder = process.argv[2];
 const service = { v4: '10.96.0.10', v6: 'fd00:96::10' };
-const pods = { client: { v4: '10.1.0.1', v6: 'fd00:1::1' }, server: { v4: '10.2.0.1', v6: 'fd00:2::1' } };
 const outside = '10.3.0.1';
-const uids = { client: 2101, server: 2102 };
+const proxyUid = 2102;
+type Name = 'client' | 'server';
+const addresses = { client: { v4: '10.1.0.1', v6: 'fd00:1::1' }, server: { v4: '10.2.0.1', v6: 'fd00:2::1' } };
 const children: ChildProcess[] = [];
 
-function network(): void {
-  const run = (command: string): void =>
-    void execFileSync('sh', ['-c', command], { stdio: ['ignore', 'ignore', 'inherit'] });
-  run('ip link set lo up');
-  for (const { v4, v6 } of [service, pods.client, pods.server]) {
-    run(`ip addr add ${v4}/32 dev lo`);
-    run(`ip -6 addr add ${v6}/128 dev lo nodad`);
-  }
-  run(`ip addr add ${outside}/32 dev lo`);
-  for (const [program, version] of [
-    ['iptables', 'v4'],
-    ['ip6tables', 'v6'],
-  ] as const) {
-    const rule = `${program} -t nat -A OUTPUT -p tcp`;
-    // What the client's sidecar sends to the server's pod meets the server's sidecar, which sends on to the server.
-    run(`${rule} -m owner --uid-owner ${uids.client} -d ${pods.server[version]} -j REDIRECT --to-ports 4143`);
-    for (const uid of Object.values(uids)) run(`${rule} -m owner --uid-owner ${uid} -j RETURN`);
-    for (const ip of [service[version], pods.server[version], ...(version === 'v4' ? [outside] : [])]) {
-      run(`${rule} -d ${ip} -j REDIRECT --to-ports 4140`);
-    }
-  }
+startRouter(outside);
+const pods = {
+  client: new PodNetwork('client', addresses.client),
+  server: new PodNetwork('server', addresses.server),
+};
+
+/** As the kubelet would: with the arguments that the injector wrote, and IPv6, which clusters have off by default. */
+function runInitContainer(name: Name): void {
+  const container = injected(name).spec?.initContainers?.find((each) => each.name === 'tulle-init');
+  const args = (container?.args ?? []).map((arg) => (arg === '--ipv6=false' ? '--ipv6=true' : arg));
+  const [file, ...rest] = pods[name].inside([bun, join(root, 'proxy/main.ts'), ...args]);
+  writeFileSync(join(folder, `${name}-init.log`), execFileSync(file, rest));
 }
 
-function start(name: string, command: string[], options: { uid?: number; env?: Record<string, string> } = {}): void {
-  const log = openSync(join(folder, `${name}.log`), 'a');
-  const { uid, env } = options;
-  children.push(
-    spawn(command[0], command.slice(1), {
-      uid,
-      gid: uid,
-      env: { PATH: process.env.PATH ?? '', HOME: folder, ...env },
-      stdio: ['ignore', log, log],
-    }),
-  );
+function start(log: string, command: string[], env: Record<string, string> = {}): ChildProcess {
+  const out = openSync(join(folder, `${log}.log`), 'a');
+  const child = spawn(command[0], command.slice(1), {
+    env: { PATH: process.env.PATH ?? '', HOME: folder, ...env },
+    stdio: ['ignore', out, out],
+  });
+  children.push(child);
+  return child;
 }
 
 const injected = (name: string): PodTemplate =>
@@ -74,12 +63,12 @@ const injected = (name: string): PodTemplate =>
       },
     },
     injectConfig({
-      controlPlane: { identity: 'localhost:8080', destination: 'localhost:8086', policy: 'localhost:8090' },
+      controlPlane: { identity: 'localhost:9080', destination: 'localhost:8086', policy: 'localhost:8090' },
     }),
   ).pod;
 
 function objects(): object[] {
-  const pod = (name: 'client' | 'server') => {
+  const pod = (name: Name) => {
     const { metadata, spec } = injected(name);
     return {
       apiVersion: 'v1',
@@ -88,8 +77,8 @@ function objects(): object[] {
       spec,
       status: {
         phase: 'Running',
-        podIP: pods[name].v4,
-        podIPs: [{ ip: pods[name].v4 }, { ip: pods[name].v6 }],
+        podIP: addresses[name].v4,
+        podIPs: [{ ip: addresses[name].v4 }, { ip: addresses[name].v6 }],
         conditions: [{ type: 'Ready', status: 'True' }],
       },
     };
@@ -105,7 +94,7 @@ function objects(): object[] {
     ],
     endpoints: [
       {
-        addresses: [pods.server[version]],
+        addresses: [addresses.server[version]],
         conditions: { ready: true },
         targetRef: { kind: 'Pod', name: 'server', namespace: 'test' },
       },
@@ -137,21 +126,25 @@ async function startMesh(): Promise<void> {
   const source = join(folder, 'objects');
   mkdirSync(source);
   writeFileSync(join(source, 'objects.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects() }));
-  const component = ['node', join(root, 'control-plane/main.ts')];
-  start('identity', [
-    ...component,
-    'identity',
-    ...['--addr', '127.0.0.1:8080', '--admin-addr', '127.0.0.1:9990', '--jwks-file', credentials.keySetFile],
-    ...['--trust-anchors-file', credentials.trustAnchorsFile],
-    ...['--issuer-cert-file', credentials.issuerCertificateFile, '--issuer-key-file', credentials.issuerKeyFile],
-  ]);
-  start('destination', [
-    ...component,
-    'destination',
-    ...['--addr', '127.0.0.1:8086', '--policy-addr', '127.0.0.1:8090', '--admin-addr', '127.0.0.1:9996'],
-    ...['--source', `file:${source}`],
-  ]);
+  const component = [process.execPath, join(root, 'control-plane/main.ts')];
   for (const name of ['client', 'server'] as const) {
+    const pod = pods[name];
+    // Each pod has a control plane of its own, on loopback, where it needs no identity.
+    start(
+      'identity',
+      pod.inside([
+        ...[...component, 'identity', '--addr', '127.0.0.1:9080', '--admin-addr', '127.0.0.1:9990'],
+        ...['--jwks-file', credentials.keySetFile, '--trust-anchors-file', credentials.trustAnchorsFile],
+        ...['--issuer-cert-file', credentials.issuerCertificateFile, '--issuer-key-file', credentials.issuerKeyFile],
+      ]),
+    );
+    start(
+      'destination',
+      pod.inside([
+        ...[...component, 'destination', '--addr', '127.0.0.1:8086', '--policy-addr', '127.0.0.1:8090'],
+        ...['--admin-addr', '127.0.0.1:9996', '--source', `file:${source}`],
+      ]),
+    );
     const { metadata, spec } = injected(name);
     const sidecar = spec?.initContainers?.find((container) => container.name === 'tulle-proxy');
     const token = join(folder, `${name}.token`);
@@ -161,110 +154,46 @@ async function startMesh(): Promise<void> {
       configMaps: new Map([['test/tulle-identity-trust-roots', { 'ca-bundle.crt': credentials.trustAnchors }]]),
       secrets: new Map(),
       pod: {
-        ...{ name, namespace: 'test', uid: name, ip: pods[name].v4, nodeName: 'node', serviceAccountName: name },
+        ...{ name, namespace: 'test', uid: name, nodeName: 'node', serviceAccountName: name, ip: addresses[name].v4 },
         ...{ labels: metadata?.labels ?? {}, annotations: metadata?.annotations ?? {} },
       },
     };
     const env = resolveEnv(sidecar?.env ?? [], facts, { object: name, field: '' }, []);
-    // Both share one network here, which two pods never do: each listens where it is met, and nowhere else.
-    const listens: Record<string, string> =
-      name === 'client'
-        ? { ADMIN: '127.0.0.1:4191', INBOUND: '127.0.0.1:5143', OUTBOUND: '127.0.0.1:4140,[::1]:4140' }
-        : { ADMIN: '127.0.0.1:4192', INBOUND: '[::]:4143', OUTBOUND: '127.0.0.1:5140' };
-    for (const [side, addresses] of Object.entries(listens)) env[`LINKERD2_PROXY_${side}_LISTEN_ADDRS`] = addresses;
-    env['LINKERD2_PROXY_INBOUND_IPS'] = `${pods[name].v4},${pods[name].v6}`;
+    env['LINKERD2_PROXY_INBOUND_IPS'] = `${addresses[name].v4},${addresses[name].v6}`;
+    env['LINKERD2_PROXY_INBOUND_LISTEN_ADDRS'] = '[::]:4143';
+    env['LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS'] = '127.0.0.1:4140,[::1]:4140';
     env['LINKERD2_PROXY_IDENTITY_TOKEN_FILE'] = token;
-    start(`${name}-proxy`, [join(root, 'node_modules/.bin/bun'), join(root, 'proxy/main.ts')], {
-      uid: uids[name],
-      env,
-    });
+    start(`${name}-proxy`, pod.inside([bun, join(root, 'proxy/main.ts')], proxyUid), env);
   }
-  for (let tries = 0; tries < 150; tries++) {
-    const ready = await Promise.all([4191, 4192].map((port) => answers('127.0.0.1', port, '/ready')));
+  for (let tries = 0; tries < 200; tries++) {
+    const ready = await Promise.all([addresses.client, addresses.server].map(({ v4 }) => answers(v4, 4191, '/ready')));
     if (ready.every(Boolean)) return;
     await sleep(100);
   }
   throw new Error(`the sidecars are not ready: see ${folder}`);
 }
 
-async function serve(): Promise<void> {
-  const web = () =>
-    createServer((request, response) => response.end(JSON.stringify({ headers: request.headers, url: request.url })));
-  const mail = createTcpServer((socket) => {
-    socket.write('220 ready\r\n');
-    socket.on('error', () => {});
-  });
-  const listen = (server: ReturnType<typeof createTcpServer>, port: number, host: string): Promise<void> =>
-    new Promise((resolve) => server.listen(port, host, resolve));
-  await Promise.all([
-    listen(web(), 8080, pods.server.v4),
-    listen(web(), 8080, pods.server.v6),
-    listen(mail, 2525, pods.server.v4),
-    listen(web(), 8080, outside),
-  ]);
-}
-
-interface Seen {
-  status?: number;
-  headers?: IncomingHttpHeaders;
-  error?: string;
-}
-
-/** A call as an application makes it that knows of no proxy. */
-function call(host: string, port: number): Promise<Seen> {
-  return new Promise((resolve) => {
-    const asked = get(
-      { host, port, path: '/', agent: false, timeout: 8000, headers: { host: 'web.test' } },
-      (response) => {
-        let body = '';
-        response.on('data', (chunk) => {
-          body += chunk;
-        });
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode,
-            headers: response.statusCode === 200 ? JSON.parse(body).headers : {},
-          }),
-        );
-      },
-    );
-    asked.on('timeout', () => asked.destroy(new Error('no answer')));
-    asked.on('error', (error) => resolve({ error: error.message }));
-  });
-}
-
-function greeting(host: string, port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(port, host);
-    socket.on('data', (chunk) => {
-      resolve(chunk.toString());
-      socket.destroy();
-    });
-    socket.on('error', (error) => resolve(error.message));
-    socket.setTimeout(8000, () => socket.destroy(new Error('nothing came')));
-  });
-}
-
-async function metrics(port: number): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
-  return response.text();
-}
+const app = (...args: string[]): string[] => [
+  process.execPath,
+  join(import.meta.dirname, 'transparent-app.ts'),
+  ...args,
+];
+const metrics = async (name: Name): Promise<string> =>
+  (await fetch(`http://${addresses[name].v4}:4191/metrics`)).text();
 
 try {
-  network();
-  await serve();
+  for (const name of ['client', 'server'] as const) runInitContainer(name);
+  start('server', pods.server.inside(app('serve', '8080', '2525')));
+  start('outside', app('serve', '8080'));
   await startMesh();
-  const seen = {
-    byService: await call(service.v4, 80),
-    byServiceOverIpv6: await call(`${service.v6}`, 80),
-    byPod: await call(pods.server.v4, 8080),
-    outside: await call(outside, 8080),
-    opaque: await greeting(service.v4, 25),
-    clientMetrics: await metrics(4191),
-    serverMetrics: await metrics(4192),
-  };
-  process.stdout.write(`${JSON.stringify(seen)}\n`);
+  const [file, ...args] = pods.client.inside(
+    app('visit', JSON.stringify({ service, pod: addresses.server.v4, outside })),
+  );
+  const seen = JSON.parse(execFileSync(file, args, { encoding: 'utf8', timeout: 30_000 }));
+  const counted = { clientMetrics: await metrics('client'), serverMetrics: await metrics('server') };
+  process.stdout.write(`${JSON.stringify({ ...seen, ...counted })}\n`);
 } finally {
   for (const child of children) child.kill('SIGKILL');
+  for (const pod of Object.values(pods)) pod.stop();
 }
 process.exit(0);

@@ -11,7 +11,7 @@ const bun = join(root, 'node_modules/.bin/bun');
 function obstacle(): string | undefined {
   if (process.getuid?.() !== 0) return 'not root';
   const probe =
-    'ip link set lo up && iptables -t nat -A OUTPUT -p tcp -m owner --uid-owner 1 -j REDIRECT --to-ports 1 && ip6tables -t nat -L -n';
+    'ip link set lo up && ip link add veth-a type veth peer name veth-b && iptables -t nat -A OUTPUT -p tcp -m owner --uid-owner 1 -j REDIRECT --to-ports 1 && ip6tables -t nat -L -n';
   const { status, stderr, error } = spawnSync('unshare', ['-n', 'sh', '-c', probe], { encoding: 'utf8' });
   if (error !== undefined || status !== 0)
     return `no network namespace with iptables: ${error?.message ?? stderr.trim()}`;

@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FlagParser } from '../flag-parser.ts';
+import { connect } from '../net/connect.ts';
+import { Log } from '../telemetry/log.ts';
+import { nobody } from '../wire/nobody.ts';
+
+/** `EX_UNAVAILABLE` of sysexits.h. */
+const notReady = 69;
+const pollMs = 100;
+const askTimeoutMs = 1000;
+
+/**
+ * `tulle-proxy await`: ends once the proxy in this pod is ready, for a `postStart` hook that holds the containers after
+ * the proxy back. Returns the exit code: 0, 64 for flags that cannot be read, 69 when the proxy was not ready in time.
+ */
+export async function awaitReady(args: readonly string[], write: (line: string) => void): Promise<number> {
+  const flags = new FlagParser(args, ['port', 'timeout'], []);
+  const port = flags.integer('port', 1, 65_535) ?? 4191;
+  const timeoutMs = flags.durationMs('timeout', 120_000);
+  const log = new Log('info', 'plain', write, () => new Date());
+  for (const problem of flags.problems) log.error('invalid flag', { problem });
+  if (flags.problems.length > 0) return 64;
+
+  const deadlineMs = performance.now() + timeoutMs;
+  let last = '';
+  do {
+    last = await readiness(port);
+    if (last === 'ready') return 0;
+    await sleep(pollMs);
+  } while (performance.now() < deadlineMs);
+  log.error('the proxy is not ready: its log says why', { port, timeoutMs, last });
+  return notReady;
+}
+
+/** `ready`, or why not. */
+function readiness(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve('no answer'), askTimeoutMs);
+    const settle = (answer: string): void => {
+      clearTimeout(timer);
+      resolve(answer);
+    };
+    connect(
+      { host: '127.0.0.1', port, timeoutMs: askTimeoutMs },
+      (connection) => {
+        let read = '';
+        connection.handler = {
+          ...nobody,
+          onBytes: (bytes) => {
+            read += Buffer.from(bytes).toString('latin1');
+            const status = /^HTTP\/1\.1 (\d{3}) /.exec(read)?.[1];
+            if (status === undefined && read.length < 64) return;
+            settle(status === '200' ? 'ready' : `answered with ${status ?? 'something that is not HTTP'}`);
+            connection.abort();
+          },
+          onClose: () => settle('closed the connection'),
+        };
+        connection.write(Buffer.from(`GET /ready HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nconnection: close\r\n\r\n`));
+      },
+      (_, detail) => settle(detail),
+    );
+  });
+}

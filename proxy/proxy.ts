@@ -1,0 +1,124 @@
+import { availableParallelism } from 'node:os';
+import packageJson from '../package.json' with { type: 'json' };
+import { systemClock } from './clock.ts';
+import { ConfigError, type ProxyConfig, readConfig } from './config.ts';
+import { Sidecar } from './sidecar.ts';
+import { Log } from './telemetry/log.ts';
+import { workerCount } from './workers/cores.ts';
+import { workerArgument } from './workers/messages.ts';
+import { WorkerChannel } from './workers/worker-channel.ts';
+import { WorkerPool } from './workers/worker-pool.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Write = (line: string) => void;
+
+/**
+ * `tulle-proxy proxy`: the sidecar, configured by LINKERD2_PROXY_* alone; see config.ts. With several cores it starts
+ * itself again as `proxy worker` for each further one. Returns the exit code when it cannot start (64 for a bad
+ * configuration), undefined when it runs: it ends the process itself, on a signal.
+ */
+export function runProxy(args: readonly string[], environment: Environment, write: Write): number | undefined {
+  const isWorker = args[0] === workerArgument;
+  const configured = configuration(environment, write);
+  if (configured === undefined) return 64;
+  // Only the first process answers for the proxy.
+  const config = isWorker ? { ...configured, admin: { ...configured.admin, listen: [] } } : configured;
+  const processes = workerCount(config.cores, availableParallelism());
+  const log = new Log(config.log.filter, config.log.format, write, () => new Date());
+
+  let stopping = false;
+  const shutdown = (reason: string): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info('shutting down', { reason, graceMs: config.shutdownGraceMs });
+    setTimeout(() => {
+      log.warn('connections were still open at the end of the grace period');
+      process.exit(0);
+    }, config.shutdownGraceMs).unref();
+    const others = workers?.shutdown() ?? Promise.resolve();
+    sidecar.shutdown(() => void others.then(() => process.exit(0)));
+  };
+
+  const workers =
+    isWorker || processes === 1
+      ? undefined
+      : new WorkerPool({
+          count: processes - 1,
+          command: [...ownProgram(), 'proxy'],
+          environment,
+          timers: systemClock,
+          random: systemClock.random,
+          log,
+        });
+
+  const sidecar: Sidecar = new Sidecar({
+    config,
+    clock: systemClock,
+    wallClockMs: Date.now,
+    log,
+    version: packageJson.version,
+    environment,
+    sharedListeners: processes > 1,
+    others: workers,
+    onReadyChanged: () => channel?.ready(sidecar.ready),
+    onShutdownRequested: () => shutdown('asked by the admin server'),
+  });
+
+  const channel = isWorker
+    ? new WorkerChannel(process, {
+        metricsText: () => sidecar.metricsText(),
+        setLogFilter: (filter) => {
+          log.filter = filter;
+        },
+        onOrphaned: () => shutdown('the first process has ended'),
+      })
+    : undefined;
+
+  process.on('SIGTERM', () => shutdown('SIGTERM'));
+  process.on('SIGINT', () => shutdown('SIGINT'));
+  process.on('uncaughtException', (error) => {
+    // One connection's defect must not take the others with it.
+    log.error('unexpected error', { error: error.stack ?? error.message });
+  });
+
+  try {
+    workers?.start();
+    sidecar.start();
+  } catch (error) {
+    log.error('cannot start: is another process on one of the addresses?', {
+      error: (error as Error).message,
+      addresses: shownAddresses([...config.inbound.listen, ...config.outbound.listen, ...config.admin.listen]),
+    });
+    return 1;
+  }
+  log.info('started', {
+    version: packageJson.version,
+    inbound: shownAddresses(config.inbound.listen),
+    outbound: shownAddresses(config.outbound.listen),
+    identity: config.identity?.localName,
+    explicit: config.explicit,
+    processes: isWorker ? undefined : processes,
+  });
+  return undefined;
+}
+
+function configuration(environment: Environment, write: Write): ProxyConfig | undefined {
+  try {
+    return readConfig(environment);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const format = environment['LINKERD2_PROXY_LOG_FORMAT'] === 'json' ? 'json' : 'plain';
+    const log = new Log('info', format, write, () => new Date());
+    for (const problem of error.problems) log.error('invalid configuration', { problem });
+    return undefined;
+  }
+}
+
+/** How to start this program again: an executable that Bun compiled has its script inside. */
+function ownProgram(): string[] {
+  const [, script] = process.argv;
+  return script.startsWith('/$bunfs/') ? [process.execPath] : [process.execPath, script];
+}
+
+const shownAddresses = (addresses: ProxyConfig['inbound']['listen']): string =>
+  addresses.map(({ host, port }) => `${host}:${port}`).join(',');

@@ -7,6 +7,7 @@ import {
   injectManifest,
   type Manifest,
   type Metadata,
+  neighboursOf,
 } from '../lib/inject/index.ts';
 import { installedConfig } from '../local/mesh-config.ts';
 import { formatProblem, type LocalProblem } from '../local/problem.ts';
@@ -42,7 +43,9 @@ export function injectCommand(terminal: Terminal): Command {
       const documents = await readDocuments(file, terminal);
       const config = await meshConfig(options.mesh, terminal);
       const request = requestOf(options);
-      const context = { namespaces: namespacesOf(documents), request, annotations: options.set };
+      const alone = { namespaces: namespacesOf(documents), request, annotations: options.set };
+      const objects = documents.flatMap((document) => ('object' in document ? [document.object] : []));
+      const context = { ...alone, neighbours: neighboursOf(objects, config, alone) };
       const writes = options.manual || options.explicit;
       editDocuments(
         documents,

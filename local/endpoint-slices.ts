@@ -1,4 +1,5 @@
 import type { EndpointSlice, Pod, Service, ServicePort } from '../control-plane/sources/kubernetes-object.ts';
+import { proxyContainerName } from '../lib/inject/index.ts';
 
 /** What a Service is looked up by here; the control plane does without. */
 export interface SelectingService extends Service {
@@ -52,7 +53,9 @@ function resolvePort(port: ServicePort, pod: Pod): { name?: string; port: number
   return number === undefined ? [] : [{ ...(name === undefined ? {} : { name }), port: number, protocol }];
 }
 
+/** Of containers, then of the native sidecar. */
 function containerPort(pod: Pod, name: string): number | undefined {
-  const ports = pod.spec?.containers?.flatMap((container) => container.ports ?? []) ?? [];
+  const sidecars = pod.spec?.initContainers?.filter((container) => container.name === proxyContainerName) ?? [];
+  const ports = [...(pod.spec?.containers ?? []), ...sidecars].flatMap((container) => container.ports ?? []);
   return ports.find((port) => port.name === name)?.containerPort;
 }

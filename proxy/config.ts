@@ -53,6 +53,8 @@ export interface ProxyConfig {
     readonly listen: readonly SocketAddress[];
     /** The workload's own ports, watched from the start. In explicit mode plain connections go to the first, or nowhere. */
     readonly ports: readonly number[];
+    /** In explicit mode, the workload's port that each further listener stands for. */
+    readonly explicitPorts: ReadonlyMap<number, number>;
     /** Target addresses that are taken; all, when there is none. */
     readonly ips: ReadonlySet<string>;
     readonly opaquePorts: ReadonlySet<number>;
@@ -114,6 +116,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       ...side(env, 'INBOUND', { connectMs: 300, failfastMs: 1000 }),
       listen: listenAddresses(env, 'INBOUND', '0.0.0.0:4143'),
       ports: env.list('INBOUND_PORTS', readPort, 'a port'),
+      explicitPorts: new Map(
+        env.list('INBOUND_EXPLICIT_PORTS', readPortPair, 'a listener and its port such as 14143=8080'),
+      ),
       ips: new Set(env.list('INBOUND_IPS', (ip) => (parseIp(ip) ? ip : undefined), 'an IP address')),
       opaquePorts: portSet(env, 'INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION'),
       requireIdentityPorts: portSet(env, 'INBOUND_PORTS_REQUIRE_IDENTITY'),
@@ -282,6 +287,11 @@ function portSet(env: EnvParser, name: string): Set<number> {
 function readPortRange(text: string): [number, number] | undefined {
   const [from, to = from] = text.split('-').map(readPort);
   return from === undefined || to === undefined || to < from ? undefined : [from, to];
+}
+
+function readPortPair(text: string): [number, number] | undefined {
+  const [listener, port] = text.split('=').map(readPort);
+  return listener === undefined || port === undefined ? undefined : [listener, port];
 }
 
 function readPort(text: string): number | undefined {

@@ -160,6 +160,7 @@ export class Sidecar {
       dialer: this.dialer(config.inbound, (endpoint) => inboundMetrics.forwarded(endpoint)),
       listenPort: config.inbound.listen[0].port,
       defaultPort: config.inbound.ports[0],
+      explicitPorts: config.inbound.explicitPorts,
       localName: config.identity?.localName,
       terminateTls: () => this.terminateTls(),
       targetAddresses: config.inbound.ips,
@@ -204,7 +205,9 @@ export class Sidecar {
       listen(host, port, (connection) => this.serveAdmin(connection)),
     );
     this.trafficListeners = [
-      ...inbound.listen.map(({ host, port }) => listen(host, port, (c) => this.inbound.accept(c), sharedListeners)),
+      ...inboundAddresses(inbound).map(({ host, port }) =>
+        listen(host, port, (c) => this.inbound.accept(c), sharedListeners),
+      ),
       ...outbound.listen.map(({ host, port }) => listen(host, port, (c) => this.outbound.accept(c), sharedListeners)),
     ];
     this.identity?.start();
@@ -265,6 +268,12 @@ export class Sidecar {
       onClosed: () => {},
     });
   }
+}
+
+/** Further listeners of explicit mode are on the addresses of the first. */
+function inboundAddresses({ listen: own, explicitPorts }: ProxyConfig['inbound']): SocketAddress[] {
+  const hosts = [...new Set(own.map(({ host }) => host))];
+  return [...own, ...hosts.flatMap((host) => [...explicitPorts.keys()].map((port) => ({ host, port })))];
 }
 
 function originalDestinationOf(connection: Connection): { address: string; port: number } | undefined {

@@ -32,6 +32,13 @@ export function isExplicit(pod: Pod): boolean {
   return sidecarEnv(pod, 'LINKERD2_PROXY_EXPLICIT_MODE') === 'true';
 }
 
+/** The port of the application that a listener of a sidecar in explicit mode stands for; any other port is its own. */
+export function appPort(pod: Pod, port: number): number {
+  const pairs = sidecarEnv(pod, 'LINKERD2_PROXY_INBOUND_EXPLICIT_PORTS')?.split(',') ?? [];
+  const app = Number(pairs.find((pair) => pair.startsWith(`${port}=`))?.split('=')[1]);
+  return Number.isInteger(app) && app > 0 ? app : port;
+}
+
 /** Where the sidecar takes connections that carry a transport header. */
 export function inboundPort(pod: Pod): number {
   return sidecarPort(pod, 'LINKERD2_PROXY_INBOUND_LISTEN_ADDR') ?? defaultInboundPort;

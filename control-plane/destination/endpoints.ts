@@ -4,6 +4,7 @@ import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../cluster/cluster-index.ts';
 import { selects } from '../cluster/label-selector.ts';
 import {
+  appPort,
   inboundPort,
   isExplicit,
   isMeshed,
@@ -124,11 +125,13 @@ export function bareEndpoint(ip: string, port: number): EndpointRecord {
 export function podEndpoint(
   pod: Pod,
   ip: string,
-  port: number,
+  listed: number,
   index: ClusterIndex,
   config: ClusterConfig,
   zone = '',
 ): EndpointRecord {
+  // Services lead to a listener of the sidecar in explicit mode; clients of the mesh name the port behind it.
+  const port = appPort(pod, listed);
   const plain = { ...bareEndpoint(ip, port), labels: { ...podLabels(pod), zone } };
   if (!isMeshed(pod, config) || skipsInbound(pod, port)) return plain;
   const opaque = isOpaquePort(pod, port, index, config) || isOpaqueByServer(pod, port, index);

@@ -13,7 +13,14 @@ export {
 } from './config.ts';
 export type { InjectDecision, InjectMode } from './decision.ts';
 export { decide } from './decision.ts';
-export { annotateManifest, injectManifest, type ManifestContext, type ManifestResult } from './inject-manifest.ts';
+export { explicitAppPort, explicitPortName } from './explicit-ports.ts';
+export {
+  annotateManifest,
+  injectManifest,
+  type ManifestContext,
+  type ManifestResult,
+  neighboursOf,
+} from './inject-manifest.ts';
 export { injectPod, type PodContext } from './inject-pod.ts';
 export { injectService } from './inject-service.ts';
 export type { Container, EnvVar, Manifest, Metadata, PodSpec, PodTemplate, Probe, Volume } from './kubernetes.ts';

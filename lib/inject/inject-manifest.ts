@@ -1,10 +1,12 @@
 import type { InjectConfig } from './config.ts';
 import { hasSidecar, type InjectMode } from './decision.ts';
+import { explicitPortName } from './explicit-ports.ts';
 import { injectPod } from './inject-pod.ts';
 import { injectService } from './inject-service.ts';
 import type { Manifest, Metadata, PodTemplate } from './kubernetes.ts';
+import { leadToProxy, type Neighbours, portsWithoutService, selectablePod } from './lead-to-proxy.ts';
 import { injectAnnotation, linkerdInjectAnnotation } from './names.ts';
-import type { InjectReport } from './report.ts';
+import type { InjectProblem, InjectReport } from './report.ts';
 import { isList, manifestName, templateAt, templatePath, withTemplate } from './workload.ts';
 
 export interface ManifestContext {
@@ -14,6 +16,8 @@ export interface ManifestContext {
   readonly request?: InjectMode | 'disabled';
   /** Settings for the pods, by annotation key; they win over those of the object. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** What stands beside the object (see `neighboursOf`): Services lead to the sidecars of its pods in explicit mode. */
+  readonly neighbours?: Neighbours;
 }
 
 export interface ManifestResult {
@@ -24,16 +28,19 @@ export interface ManifestResult {
 
 /**
  * Injects whatever makes pods: Pod, Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob,
- * ReplicationController, and Lists of these. Services get the opaque ports of the mesh. Anything else is passed on.
+ * ReplicationController, and Lists of these. Services get the opaque ports of the mesh, and the target ports of pods in
+ * explicit mode. Anything else is passed on.
  */
 export function injectManifest(object: Manifest, config: InjectConfig, context: ManifestContext = {}): ManifestResult {
   if (isList(object)) return overItems(object, (item) => injectManifest(item, config, context));
   const namespace = namespaceOf(object, context);
   if (object.apiVersion === 'v1' && object.kind === 'Service') {
-    const { service, report } = injectService(object, config, namespace);
-    return { object: service, reports: [report] };
+    const { service: annotated, report } = injectService(object, config, namespace);
+    const { service, problems } = leadToProxy(annotated, context.neighbours?.pods ?? []);
+    const outcome = service === annotated ? report.outcome : 'injected';
+    return { object: service, reports: [{ ...report, outcome, problems: [...report.problems, ...problems] }] };
   }
-  return overTemplate(object, (template, path) => {
+  const result = overTemplate(object, (template, path) => {
     const isPod = path.length === 0;
     const given = requested(template, config, context);
     const known = given.metadata?.namespace ?? object.metadata?.namespace;
@@ -45,6 +52,37 @@ export function injectManifest(object: Manifest, config: InjectConfig, context: 
     // A skipped object leaves as it came, without the word that was only asked for.
     return { template: report.outcome === 'injected' ? pod : template, report };
   });
+  return withServiceProblems(result, context);
+}
+
+/** What each of the objects is to know of the others. Pure: the objects are injected for it, and not changed. */
+export function neighboursOf(
+  objects: readonly Manifest[],
+  config: InjectConfig,
+  context: ManifestContext = {},
+): Neighbours {
+  const all = objects.flatMap((object) => (isList(object) ? object.items : [object]));
+  const alone = { ...context, neighbours: undefined };
+  return {
+    pods: all.flatMap((object) => selectablePod(injectManifest(object, config, alone).object) ?? []),
+    services: all.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service'),
+  };
+}
+
+/** In explicit mode a Service of another manifest, which cannot be seen here, would lead past the sidecar. */
+function withServiceProblems(result: ManifestResult, { neighbours }: ManifestContext): ManifestResult {
+  const [report] = result.reports;
+  const pod = neighbours && report?.outcome === 'injected' ? selectablePod(result.object) : undefined;
+  const ports = pod === undefined ? [] : portsWithoutService(pod, neighbours!.services);
+  if (ports.length === 0) return result;
+  const problem: InjectProblem = {
+    severity: 'warning',
+    object: report.object,
+    field: 'metadata.labels',
+    message: `no Service here leads to port ${ports.join(', ')}: one that stands elsewhere must have targetPort ${ports.map(explicitPortName).join(', ')}`,
+    consequence: 'calls by way of another target port go past the proxy',
+  };
+  return { ...result, reports: [{ ...report, problems: [...report.problems, problem] }] };
 }
 
 /**

@@ -67,12 +67,63 @@ describe('injectPod, whatever the annotations say', () => {
 });
 
 /** A container with an empty list of variables is one with none. */
-function dropEmptyEnv(spec: { containers: { env?: unknown[] }[] }) {
-  return {
-    ...spec,
-    containers: spec.containers.map(({ env, ...rest }) => (env && env.length > 0 ? { ...rest, env } : rest)),
-  };
+function dropEmptyEnv(spec: { containers: { env?: unknown[] }[]; initContainers?: { env?: unknown[] }[] }) {
+  const drop = (containers: { env?: unknown[] }[] | undefined) =>
+    containers?.map(({ env, ...rest }) => (env && env.length > 0 ? { ...rest, env } : rest));
+  return { ...spec, containers: drop(spec.containers), initContainers: drop(spec.initContainers) };
 }
+
+describe('in explicit mode', () => {
+  const explicit = (spec: PodTemplate['spec'], annotations: Record<string, string> = {}) =>
+    injectPod({ metadata: { annotations: { 'tulle.dev/inject': 'explicit', ...annotations } }, spec }, config);
+  const web = { name: 'web', image: 'web:1', ports: [{ name: 'http', containerPort: 8080 }] };
+
+  it.each(['true', 'false'])('adds nothing that PodSecurity restricted refuses (native sidecar: %s)', (native) => {
+    const { pod, report } = explicit({ containers: [web] }, { 'config.tulle.dev/proxy-enable-native-sidecar': native });
+    const { containers = [], initContainers = [], volumes = [] } = pod.spec ?? {};
+    const added = [...containers, ...initContainers].filter(({ name }) => name !== 'web');
+    expect(added.map(({ name }) => name)).toEqual(['tulle-proxy']);
+    for (const { securityContext, ports = [] } of added) {
+      expect(securityContext).toMatchObject({
+        allowPrivilegeEscalation: false,
+        capabilities: { drop: ['ALL'] },
+        runAsNonRoot: true,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      expect(securityContext).not.toHaveProperty('privileged');
+      expect(securityContext).not.toHaveProperty('capabilities.add');
+      expect(securityContext?.runAsUser).not.toBe(0);
+      expect(ports.some((port) => 'hostPort' in port)).toBe(false);
+    }
+    const kinds = volumes.flatMap(({ name: _name, ...volume }) => Object.keys(volume));
+    expect(kinds.every((kind) => ['emptyDir', 'projected'].includes(kind))).toBe(true);
+    expect(report.problems).toEqual([]);
+  });
+
+  it('says that a debug container would be refused there', () => {
+    const annotations = { 'config.tulle.dev/enable-debug-sidecar': 'true', 'config.tulle.dev/debug-image': 'debug:1' };
+    expect(explicit({ containers: [web] }, annotations).report.problems).toMatchObject([
+      { severity: 'warning', field: 'metadata.annotations["config.tulle.dev/enable-debug-sidecar"]' },
+    ]);
+  });
+
+  it('tells init containers of the proxy too, which a native sidecar serves and another cannot', () => {
+    const initContainers = [{ name: 'migrate', image: 'migrate:1' }];
+    const told = (native: string) =>
+      explicit({ containers: [web], initContainers }, { 'config.tulle.dev/proxy-enable-native-sidecar': native })
+        .pod.spec?.initContainers?.find(({ name }) => name === 'migrate')
+        ?.env?.map(({ name }) => name);
+    expect(told('true')).toContain('http_proxy');
+    expect(told('false')).toBeUndefined();
+  });
+
+  it('leaves ports and probes of the application as they are: the kubelet calls it past the proxy', () => {
+    const probed = { ...web, readinessProbe: { httpGet: { path: '/healthy', port: 'http' } } };
+    const [container] = explicit({ containers: [probed] }).pod.spec?.containers ?? [];
+    expect(container.ports).toEqual(probed.ports);
+    expect(container.readinessProbe).toEqual(probed.readinessProbe);
+  });
+});
 
 it('takes pods whose optional parts are null, as YAML files have them', () => {
   const pod = {

@@ -2,6 +2,7 @@ import { applyAnnotations, findAnnotation, settings as knownSettings, opaquePort
 import { type InjectConfig, meshVersion, type ProxySettings } from './config.ts';
 import { decide, type InjectMode } from './decision.ts';
 import { withExplicitEnv } from './explicit-env.ts';
+import { explicitPorts } from './explicit-ports.ts';
 import { initContainer, xtablesVolume } from './init-container.ts';
 import type { Container, Metadata, PodSpec, PodTemplate } from './kubernetes.ts';
 import {
@@ -146,6 +147,7 @@ function specOf(
     // Nothing is intercepted that would show where the application listens.
     tell('warning', 'no container declares a TCP port (containerPort)', 'the proxy takes no calls for the application');
   }
+  const listeners = mode === 'explicit' ? explicitPorts(ports, settings.skipInboundPorts) : [];
   const sidecar = proxyContainer(
     settings,
     proxyEnv({
@@ -155,13 +157,22 @@ function specOf(
       inboundPorts: ports,
       opaquePorts: opaque.ports,
       requireIdentityPorts: requireIdentity.ports,
+      explicitPorts: listeners,
     }),
+    listeners,
   );
   const init = [
     ...(mode === 'explicit' ? [] : [initContainer(settings)]),
     ...(settings.nativeSidecar ? [sidecar] : []),
   ];
-  const mesh = [...init, ...(spec.initContainers ?? [])];
+  const ownInit = spec.initContainers ?? [];
+  // Only after a native sidecar has started can init containers of the application use it.
+  const mesh = [
+    ...init,
+    ...(mode === 'explicit' && settings.nativeSidecar
+      ? told(ownInit, 'spec.initContainers', settings, place, problems)
+      : ownInit),
+  ];
   return {
     ...spec,
     ...(mesh.length > 0 ? { initContainers: mesh } : {}),
@@ -178,22 +189,22 @@ function containersOf(
   place: { readonly object: string; readonly path?: string },
   problems: InjectProblem[],
 ): Container[] {
-  const containers = app.map((container, index) =>
-    mode === 'explicit'
-      ? withExplicitEnv(
-          container,
-          settings,
-          { object: place.object, field: fieldPath(place.path, `spec.containers[${index}]`) },
-          problems,
-        )
-      : container,
-  );
+  const containers = mode === 'explicit' ? told(app, 'spec.containers', settings, place, problems) : [...app];
   if (!settings.nativeSidecar) {
     // The kubelet starts containers in order and waits for a postStart hook: first, the proxy holds the others.
     if (settings.await) containers.unshift(sidecar);
     else containers.push(sidecar);
   }
   const { debug, debugImage } = settings;
+  if (debug && mode === 'explicit') {
+    problems.push({
+      severity: 'warning',
+      object: place.object,
+      field: fieldPath(place.path, 'metadata.annotations["config.tulle.dev/enable-debug-sidecar"]'),
+      message: "adds a container with the image's own user and capabilities, which PodSecurity restricted refuses",
+      consequence: 'the pod starts in namespaces of a lower level only',
+    });
+  }
   if (debug && debugImage !== undefined) {
     containers.push(debugContainer({ ...settings, debugImage }));
   } else if (debug) {
@@ -206,4 +217,18 @@ function containersOf(
     });
   }
   return containers;
+}
+
+/** The containers, told of the proxy by their environment. */
+function told(
+  containers: readonly Container[],
+  field: string,
+  settings: ProxySettings,
+  place: { readonly object: string; readonly path?: string },
+  problems: InjectProblem[],
+): Container[] {
+  return containers.map((container, index) => {
+    const at = { object: place.object, field: fieldPath(place.path, `${field}[${index}]`) };
+    return withExplicitEnv(container, settings, at, problems);
+  });
 }

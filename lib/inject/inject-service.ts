@@ -1,5 +1,6 @@
 import { findAnnotation, opaquePortsKeys } from './annotations.ts';
 import type { InjectConfig } from './config.ts';
+import { explicitAppPort } from './explicit-ports.ts';
 import { isRecord, type Manifest, type Metadata } from './kubernetes.ts';
 import { containsPort } from './ports.ts';
 import type { InjectReport } from './report.ts';
@@ -30,8 +31,9 @@ export function injectService(
 function opaqueOf(service: Manifest, config: InjectConfig): number[] {
   const ports = Array.isArray(service.spec?.ports) ? service.spec.ports.filter(isRecord) : [];
   return ports
-    .filter(({ port, targetPort }) =>
-      containsPort(config.defaults.opaquePorts, typeof targetPort === 'number' ? targetPort : Number(port)),
-    )
+    .filter(({ port, targetPort }) => {
+      const target = typeof targetPort === 'number' ? targetPort : (explicitAppPort(targetPort) ?? Number(port));
+      return containsPort(config.defaults.opaquePorts, target);
+    })
     .map(({ port }) => Number(port));
 }

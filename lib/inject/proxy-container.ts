@@ -1,4 +1,5 @@
 import type { ProxySettings } from './config.ts';
+import { type ExplicitPort, explicitPortName } from './explicit-ports.ts';
 import type { Container, EnvVar, Volume } from './kubernetes.ts';
 import {
   debugContainerName,
@@ -13,7 +14,11 @@ import { identityDir, tokenDir, tokenFileName } from './proxy-env.ts';
 const proxyProgram = '/usr/bin/tulle-proxy';
 
 /** The sidecar (linkerd2 charts/partials/templates/_proxy.tpl). */
-export function proxyContainer(settings: ProxySettings, env: EnvVar[]): Container {
+export function proxyContainer(
+  settings: ProxySettings,
+  env: EnvVar[],
+  explicitPorts: readonly ExplicitPort[],
+): Container {
   const lifecycle = lifecycleOf(settings);
   const resources = resourcesOf(settings);
   return {
@@ -26,6 +31,7 @@ export function proxyContainer(settings: ProxySettings, env: EnvVar[]): Containe
     ports: [
       { name: 'tulle-proxy', containerPort: settings.inboundPort },
       { name: 'tulle-admin', containerPort: settings.adminPort },
+      ...explicitPorts.map(({ app, listener }) => ({ name: explicitPortName(app), containerPort: listener })),
     ],
     livenessProbe: { httpGet: { path: '/live', port: settings.adminPort }, initialDelaySeconds: 10, timeoutSeconds: 1 },
     readinessProbe: {

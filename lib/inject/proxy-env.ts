@@ -1,5 +1,6 @@
 import type { InjectConfig, ProxySettings } from './config.ts';
 import type { InjectMode } from './decision.ts';
+import type { ExplicitPort } from './explicit-ports.ts';
 import type { EnvVar } from './kubernetes.ts';
 import { identityName, proxyContainerName } from './names.ts';
 import { formatPorts, type PortEntry } from './ports.ts';
@@ -13,6 +14,8 @@ export interface ProxyEnvInput {
   /** With names resolved. */
   readonly opaquePorts: readonly PortEntry[];
   readonly requireIdentityPorts: readonly PortEntry[];
+  /** Listeners of explicit mode; empty in the others. */
+  readonly explicitPorts: readonly ExplicitPort[];
 }
 
 export const identityDir = '/var/run/linkerd/identity/end-entity';
@@ -74,6 +77,14 @@ export function proxyEnv(input: ProxyEnvInput): EnvVar[] {
     proxyVar('INBOUND_LISTEN_ADDR', `${host}:${settings.inboundPort}`),
     // Without interception there is no original destination that could be anything else.
     ...(explicit ? [] : [field('LINKERD2_PROXY_INBOUND_IPS', 'status.podIPs')]),
+    ...(input.explicitPorts.length === 0
+      ? []
+      : [
+          proxyVar(
+            'INBOUND_EXPLICIT_PORTS',
+            input.explicitPorts.map((port) => `${port.listener}=${port.app}`).join(','),
+          ),
+        ]),
     proxyVar('INBOUND_PORTS', input.inboundPorts.join(',')),
     proxyVar('INBOUND_DEFAULT_POLICY', settings.inboundPolicy),
     proxyVar('INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION', formatPorts(input.opaquePorts)),

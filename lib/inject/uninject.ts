@@ -1,6 +1,7 @@
 import { withoutExplicitEnv } from './explicit-env.ts';
+import { explicitAppPort } from './explicit-ports.ts';
 import { type ManifestResult, overItems, overTemplate } from './inject-manifest.ts';
-import type { Container, Manifest, Metadata, PodTemplate } from './kubernetes.ts';
+import { type Container, isRecord, type Manifest, type Metadata, type PodTemplate } from './kubernetes.ts';
 import {
   alphaSettingPrefix,
   controlPlaneNamespaceLabel,
@@ -35,8 +36,12 @@ export function uninjectManifest(object: Manifest): ManifestResult {
   });
   if (object.apiVersion === 'v1' && (object.kind === 'Service' || object.kind === 'Namespace')) {
     const metadata = withoutMeshMetadata(object.metadata);
-    const changed = metadata !== object.metadata;
-    return { object: changed ? { ...object, metadata } : object, reports: [report(changed)] };
+    const spec = object.kind === 'Service' ? withoutExplicitTargets(object.spec) : object.spec;
+    const changed = metadata !== object.metadata || spec !== object.spec;
+    return {
+      object: changed ? { ...object, metadata, ...(spec ? { spec } : {}) } : object,
+      reports: [report(changed)],
+    };
   }
   return overTemplate(object, (template) => {
     const pod = uninjectPod(template);
@@ -55,7 +60,7 @@ export function uninjectPod(pod: PodTemplate): PodTemplate {
   const keep = <T extends { name: string }>(items: T[] | undefined, names: ReadonlySet<string>) =>
     items?.filter(({ name }) => !names.has(name)) ?? [];
   const { initContainers, volumes, ...rest } = spec;
-  const init = keep<Container>(initContainers, containerNames);
+  const init = keep<Container>(initContainers, containerNames).map(withoutExplicitEnv);
   const kept = keep(volumes, volumeNames);
   return {
     ...pod,
@@ -67,6 +72,19 @@ export function uninjectPod(pod: PodTemplate): PodTemplate {
       ...(kept.length > 0 ? { volumes: kept } : {}),
     },
   };
+}
+
+/** Target ports that lead to a sidecar lead to the application itself again, by number where it is another. */
+function withoutExplicitTargets(spec: Manifest['spec']): Manifest['spec'] {
+  const ports = Array.isArray(spec?.ports) ? spec.ports : [];
+  if (!ports.some((port) => isRecord(port) && explicitAppPort(port.targetPort) !== undefined)) return spec;
+  const own = ports.map((port) => {
+    const app = isRecord(port) ? explicitAppPort(port.targetPort) : undefined;
+    if (app === undefined) return port;
+    const { targetPort: _targetPort, ...rest } = port as Record<string, unknown>;
+    return app === rest.port ? rest : { ...rest, targetPort: app };
+  });
+  return { ...spec, ports: own };
 }
 
 function withoutMeshMetadata(metadata: Metadata | undefined): Metadata | undefined {

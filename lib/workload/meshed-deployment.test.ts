@@ -1,5 +1,5 @@
 import { App, Chart, Size, Testing } from 'cdk8s';
-import { ServiceAccount } from 'cdk8s-plus-27';
+import { Service, ServiceAccount } from 'cdk8s-plus-27';
 import { expect, it } from 'vitest';
 import { InboundPolicy, Injection, MeshedDeployment, type MeshOptions } from '../index.ts';
 
@@ -39,6 +39,26 @@ it('does without init container in explicit mode, and tells the application of t
     name: 'grpc_proxy',
     value: 'http://$(TULLE_POD_IP):4140',
   });
+});
+
+it('leads its Services to the sidecar in explicit mode, however they are made', () => {
+  const chart = Testing.chart();
+  const web = new MeshedDeployment(chart, 'web', { containers, mesh: { injection: Injection.explicit() } });
+  web.exposeViaService({ ports: [{ port: 80, targetPort: 8080 }] });
+  new Service(chart, 'other', { selector: web, ports: [{ port: 8080 }] });
+  const targets = () =>
+    Testing.synth(chart)
+      .filter(({ kind }) => kind === 'Service')
+      .map(({ spec }) => spec.ports[0].targetPort);
+  expect(targets()).toEqual(['tulle-in-8080', 'tulle-in-8080']);
+  expect(targets()).toEqual(['tulle-in-8080', 'tulle-in-8080']);
+});
+
+it('refuses a Service whose target the sidecar does not listen for', () => {
+  const chart = Testing.chart();
+  const web = new MeshedDeployment(chart, 'web', { containers, mesh: { injection: Injection.explicit() } });
+  new Service(chart, 'other', { selector: web, ports: [{ port: 80, targetPort: 8081 }] });
+  expect(() => Testing.synth(chart)).toThrow(/other.*spec\.ports\[0\]\.targetPort: \(8081\) is no port/s);
 });
 
 it.each([

@@ -2,11 +2,12 @@ import { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { annotateManifest, injectManifest } from '../inject/inject-manifest.ts';
 import type { Manifest } from '../inject/kubernetes.ts';
-import type { InjectReport } from '../inject/report.ts';
 import { templatePath } from '../inject/workload.ts';
 import { installationOf } from '../mesh/installation.ts';
+import { leadServicesOf } from './explicit-services.ts';
 import { Injection } from './injection.ts';
 import { annotationsOf, type MeshOptions } from './mesh-options.ts';
+import { failOnMistakes } from './mistakes.ts';
 
 /** Whether a construct is an object that makes pods, of whatever library. */
 export function isMeshable(construct: IConstruct): construct is ApiObject {
@@ -29,14 +30,11 @@ export function meshApiObject(object: ApiObject, options: MeshOptions): void {
     const manifest = render();
     const config = installationOf(object);
     const injected = injectManifest(manifest, config, context);
-    failOnMistakes(object, injected.reports);
+    failOnMistakes(
+      object,
+      injected.reports.flatMap(({ problems }) => problems),
+    );
     return injection._by === 'static' ? injected.object : annotateManifest(manifest, config, context).object;
   };
-}
-
-function failOnMistakes(object: ApiObject, reports: readonly InjectReport[]): void {
-  const mistakes = reports.flatMap(({ problems }) => problems).filter(({ severity }) => severity === 'error');
-  if (mistakes.length === 0) return;
-  const lines = mistakes.map(({ field, message }) => `  [${object.node.path}] ${field}: ${message}`);
-  throw new Error(`The workload cannot be meshed as its annotations say:\n${lines.join('\n')}`);
+  if (injection._by === 'static') leadServicesOf(object);
 }

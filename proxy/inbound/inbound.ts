@@ -45,6 +45,8 @@ export interface InboundOptions {
   listenPort: number;
   /** Where connections in explicit mode go that name no target. */
   defaultPort: number | undefined;
+  /** The workload's port that each further listener of explicit mode stands for. */
+  explicitPorts: ReadonlyMap<number, number>;
   /** The name that clients of the mesh ask for; undefined without identity. */
   localName: string | undefined;
   /** Undefined as long as there is no certificate. */
@@ -78,6 +80,7 @@ const plain: Labels = { tls: 'no_identity', no_tls_reason: 'no_tls_from_remote' 
  *     redirected connection  -> its original port
  *     connection to 4143     -> mutual TLS, then a transport header that names the port
  *                               (explicit mode: without a header, the workload's first port)
+ *     connection to a listener of explicit mode  -> the port that it stands for
  */
 export class Inbound {
   private readonly options: InboundOptions;
@@ -91,7 +94,8 @@ export class Inbound {
   accept(connection: Connection): void {
     const { explicit, defaultPort, listenPort } = this.options;
     if (explicit) {
-      this.acceptAt(connection, connection.localAddress, defaultPort);
+      const own = this.options.explicitPorts.get(connection.localPort);
+      this.acceptAt(connection, connection.localAddress, own ?? defaultPort, own === undefined);
       return;
     }
     const original = this.options.originalDestination(connection);
@@ -104,8 +108,13 @@ export class Inbound {
     for (const endpoint of this.endpoints.values()) endpoint.drain();
   }
 
-  /** `port` is undefined when only a transport header can tell it. */
-  private acceptAt(connection: Connection, address: string, port: number | undefined): void {
+  /** `port` is undefined when only a transport header can tell it; where one may come, the client speaks first. */
+  private acceptAt(
+    connection: Connection,
+    address: string,
+    port: number | undefined,
+    mayNameItsTarget = port === undefined,
+  ): void {
     const { targetAddresses, metrics, log } = this.options;
     if (targetAddresses.size > 0 && !targetAddresses.has(address)) {
       log.warn('connection to an address that is not of this workload refused', { target: address });
@@ -114,7 +123,7 @@ export class Inbound {
       return;
     }
     const policy = port === undefined ? undefined : this.options.policies.port(port);
-    if (policy?.current.protocol === 'opaque' && !this.options.explicit) {
+    if (policy?.current.protocol === 'opaque' && !mayNameItsTarget) {
       // A server may speak first there: waiting for a ClientHello would wait for ever.
       const incoming = this.incoming(connection, address, port!, { tls: 'no_identity', no_tls_reason: 'port_skipped' });
       this.opaque(connection, incoming, policy, nothing);
@@ -199,8 +208,9 @@ export class Inbound {
       if (connection.tls?.identity === undefined) refuse('the client showed no certificate');
       else if (header.name !== '' || header.port === this.options.listenPort) refuse('not a port of this workload');
       else {
-        const incoming = this.incoming(connection, address, header.port, tlsLabels(connection));
-        const policy = this.options.policies.port(header.port);
+        const port = this.options.explicitPorts.get(header.port) ?? header.port;
+        const incoming = this.incoming(connection, address, port, tlsLabels(connection));
+        const policy = this.options.policies.port(port);
         const rest = bytes.subarray(length);
         if (header.protocol === undefined) this.opaque(connection, incoming, policy, rest);
         else this.serve(connection, incoming, policy, rest, header.protocol);

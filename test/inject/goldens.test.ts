@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
 import { run } from '../../cli/testing/run.ts';
-import { formatReport, injectConfig, injectManifest, type Manifest, uninjectManifest } from '../../lib/inject/index.ts';
+import {
+  formatReport,
+  injectConfig,
+  injectManifest,
+  type Manifest,
+  type ManifestContext,
+  neighboursOf,
+  uninjectManifest,
+} from '../../lib/inject/index.ts';
 
 const update = process.env.UPDATE_GOLDENS !== undefined;
 const folder = import.meta.dirname;
@@ -22,8 +30,13 @@ function namespacesOf(manifests: readonly Manifest[]) {
   return new Map(all.filter(({ kind }) => kind === 'Namespace').map(({ metadata = {} }) => [metadata.name!, metadata]));
 }
 
+function contextOf(manifests: readonly Manifest[], request?: ManifestContext['request']): ManifestContext {
+  const alone = { namespaces: namespacesOf(manifests), request };
+  return { ...alone, neighbours: neighboursOf(manifests, injectConfig(), alone) };
+}
+
 function inject(manifests: readonly Manifest[]) {
-  const context = { namespaces: namespacesOf(manifests) };
+  const context = contextOf(manifests);
   return manifests.map((manifest) => injectManifest(manifest, injectConfig(), context));
 }
 
@@ -45,7 +58,7 @@ describe.each(cases)('%s', (name) => {
 
   it('comes out of the command line as the same objects', async () => {
     const { out } = await run(['inject', '--manual', join(folder, `${name}.input.yaml`)]).catch((failed) => failed);
-    const context = { namespaces: namespacesOf(read(name)), request: 'enabled' as const };
+    const context = contextOf(read(name), 'enabled');
     const objects = read(name).map((manifest) => injectManifest(manifest, injectConfig(), context).object);
     expect(parseAllDocuments(out).map((document) => document.toJS())).toEqual(objects);
   });

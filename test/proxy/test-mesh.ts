@@ -3,6 +3,7 @@ import { get } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { explicitPortName } from '../../lib/inject/index.ts';
 import { LocalMesh } from '../../local/local-mesh.ts';
 import type { LocalPod } from '../../local/local-pod.ts';
 
@@ -13,6 +14,8 @@ export interface Workload {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Path of a liveness probe of the first port. */
   readonly probe?: string;
+  /** The Service leads to the sidecar, as in a cluster, where local mode needs no word of it. */
+  readonly leadsToSidecar?: boolean;
 }
 
 /**
@@ -147,7 +150,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-function objectsOf({ name, ports = [], annotations = {}, probe }: Workload): object[] {
+function objectsOf({ name, ports = [], annotations = {}, probe, leadsToSidecar }: Workload): object[] {
   const metadata = { name, namespace: 'test' };
   const container = {
     name,
@@ -175,7 +178,14 @@ function objectsOf({ name, ports = [], annotations = {}, probe }: Workload): obj
             kind: 'Service',
             // Clients are told of opaque ports by the Service, servers by the pod.
             metadata: { ...metadata, annotations },
-            spec: { selector: { app: name }, ports: ports.map((port) => ({ name: `p${port}`, port })) },
+            spec: {
+              selector: { app: name },
+              ports: ports.map((port) => ({
+                name: `p${port}`,
+                port,
+                ...(leadsToSidecar ? { targetPort: explicitPortName(port) } : {}),
+              })),
+            },
           },
         ]),
   ];

@@ -1,0 +1,12 @@
+import type { ApiObject } from 'cdk8s';
+import type { InjectProblem } from '../inject/report.ts';
+
+/** Fails the synth for mistakes in an object; warnings may be meant so. */
+export function failOnMistakes(object: ApiObject, problems: readonly InjectProblem[]): void {
+  const mistakes = problems.filter(({ severity }) => severity === 'error');
+  if (mistakes.length === 0) return;
+  const lines = mistakes.map(({ field, message }) => `  [${object.node.path}] ${field}: ${message}`);
+  throw new Error(
+    `${object.kind === 'Service' ? 'The Service cannot lead to its pods’ proxies' : 'The workload cannot be meshed as its annotations say'}:\n${lines.join('\n')}`,
+  );
+}

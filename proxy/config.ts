@@ -1,4 +1,6 @@
 import { EnvParser } from './env-parser.ts';
+import type { KeepAliveTimes } from './keep-alive.ts';
+import type { SocketOptions } from './net/socket-options.ts';
 import { logLevels } from './telemetry/log.ts';
 import { IpNetwork, parseIp } from './wire/ip-network.ts';
 import type { CoreLimits } from './workers/cores.ts';
@@ -30,7 +32,13 @@ export interface SideConfig {
   readonly connectTimeoutMs: number;
   readonly failfastMs: number;
   readonly http1IdleMs: number;
-  readonly connectUserTimeoutMs: number | undefined;
+  /** Options of accepted and of opened connections. */
+  readonly acceptOptions: SocketOptions;
+  readonly connectOptions: SocketOptions;
+  /** Of HTTP/2 connections that are accepted; undefined when peers are never asked for a sign of life. */
+  readonly serverKeepAlive: KeepAliveTimes | undefined;
+  /** Of HTTP/2 connections to endpoints. */
+  readonly clientKeepAlive: KeepAliveTimes | undefined;
   readonly maxInFlight: number;
   readonly queueCapacity: number;
 }
@@ -172,13 +180,15 @@ function side(
   name: 'INBOUND' | 'OUTBOUND',
   defaults: { connectMs: number; failfastMs: number },
 ): SideConfig {
-  const userTimeoutMs = env.durationMs(`${name}_CONNECT_USER_TIMEOUT`, 0);
   return {
     detectTimeoutMs: env.durationMs(`${name}_DETECT_TIMEOUT`, 10_000),
     connectTimeoutMs: env.durationMs(`${name}_CONNECT_TIMEOUT`, defaults.connectMs),
     failfastMs: env.durationMs(`${name}_HTTP_FAILFAST_TIMEOUT`, defaults.failfastMs),
     http1IdleMs: env.durationMs(`${name}_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT`, 3000),
-    connectUserTimeoutMs: userTimeoutMs > 0 ? userTimeoutMs : undefined,
+    acceptOptions: socketOptions(env, `${name}_ACCEPT`),
+    connectOptions: socketOptions(env, `${name}_CONNECT`),
+    serverKeepAlive: keepAlive(env, `${name}_SERVER_HTTP2`, { intervalMs: 0, timeoutMs: 0 }),
+    clientKeepAlive: keepAlive(env, `${name}_CLIENT_HTTP2`, { intervalMs: 10_000, timeoutMs: 3000 }),
     maxInFlight: env.integer(`${name}_MAX_IN_FLIGHT`, 100_000, 1, 10_000_000),
     queueCapacity: env.integer(`${name}_HTTP_QUEUE_CAPACITY`, 10_000, 1, 10_000_000),
   };
@@ -196,6 +206,19 @@ function cores(env: EnvParser): CoreLimits {
     min: env.integer('CORES_MIN', 1, 1, 1024),
     maxRatio,
   };
+}
+
+function socketOptions(env: EnvParser, name: string): SocketOptions {
+  return {
+    keepAliveMs: env.durationMs(`${name}_KEEPALIVE`, 0) || undefined,
+    userTimeoutMs: env.durationMs(`${name}_USER_TIMEOUT`, 0) || undefined,
+  };
+}
+
+function keepAlive(env: EnvParser, name: string, defaults: KeepAliveTimes): KeepAliveTimes | undefined {
+  const intervalMs = env.durationMs(`${name}_KEEP_ALIVE_INTERVAL`, defaults.intervalMs);
+  const timeoutMs = env.durationMs(`${name}_KEEP_ALIVE_TIMEOUT`, defaults.timeoutMs);
+  return intervalMs > 0 && timeoutMs > 0 ? { intervalMs, timeoutMs } : undefined;
 }
 
 function identity(env: EnvParser): IdentityConfig {

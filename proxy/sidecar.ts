@@ -3,7 +3,7 @@ import { OpenConnections } from './accept/open-connections.ts';
 import { serveHttp } from './accept/serve-http.ts';
 import { Admin } from './admin/admin.ts';
 import type { Clock } from './clock.ts';
-import type { ControlAddress, ProxyConfig, SocketAddress } from './config.ts';
+import type { ControlAddress, ProxyConfig, SideConfig, SocketAddress } from './config.ts';
 import { ControlClient, type ControlTls } from './control/control-client.ts';
 import { IdentityClient } from './identity/identity-client.ts';
 import { Inbound, type TerminateTls } from './inbound/inbound.ts';
@@ -148,6 +148,7 @@ export class Sidecar {
       destinations: this.destinations,
       metrics: outboundMetrics,
       detectTimeoutMs: config.outbound.detectTimeoutMs,
+      keepAlive: config.outbound.serverKeepAlive,
       maxInFlight: config.outbound.maxInFlight,
       informationalHeaders: config.outbound.informationalHeaders,
       originalDestination: originalDestinationOf,
@@ -166,6 +167,7 @@ export class Sidecar {
       targetAddresses: config.inbound.ips,
       originalDestination: originalDestinationOf,
       detectTimeoutMs: config.inbound.detectTimeoutMs,
+      keepAlive: config.inbound.serverKeepAlive,
       maxInFlight: config.inbound.maxInFlight,
       maxConnectionsPerEndpoint: config.inbound.maxIdlePerEndpoint,
       http1IdleMs: config.inbound.http1IdleMs,
@@ -206,9 +208,14 @@ export class Sidecar {
     );
     this.trafficListeners = [
       ...inboundAddresses(inbound).map(({ host, port }) =>
-        listen(host, port, (c) => this.inbound.accept(c), sharedListeners),
+        listen(host, port, (c) => this.inbound.accept(c), { shared: sharedListeners, options: inbound.acceptOptions }),
       ),
-      ...outbound.listen.map(({ host, port }) => listen(host, port, (c) => this.outbound.accept(c), sharedListeners)),
+      ...outbound.listen.map(({ host, port }) =>
+        listen(host, port, (c) => this.outbound.accept(c), {
+          shared: sharedListeners,
+          options: outbound.acceptOptions,
+        }),
+      ),
     ];
     this.identity?.start();
     this.options.onReadyChanged();
@@ -231,16 +238,15 @@ export class Sidecar {
     });
   }
 
-  private dialer(
-    side: { connectTimeoutMs: number; connectUserTimeoutMs: number | undefined },
-    metrics: ConstructorParameters<typeof SocketDialer>[0]['metrics'],
-  ): SocketDialer {
-    const { log } = this.options;
+  private dialer(side: SideConfig, metrics: ConstructorParameters<typeof SocketDialer>[0]['metrics']): SocketDialer {
+    const { log, clock } = this.options;
     return new SocketDialer({
       turn: this.turn,
       fields: this.fields,
       connectTimeoutMs: side.connectTimeoutMs,
-      userTimeoutMs: side.connectUserTimeoutMs,
+      socketOptions: side.connectOptions,
+      keepAlive: side.clientKeepAlive,
+      timers: clock,
       tls: () => this.tls,
       metrics,
       onFailure: ({ info }, failure, detail) =>

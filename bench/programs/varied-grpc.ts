@@ -84,7 +84,7 @@ class Call implements ResponseHandler {
 let opened = 0;
 for (let index = 0; index < Number(connections); index++) {
   connect(
-    { host, port: Number(port), timeoutMs: 3000, userTimeoutMs: undefined },
+    { host, port: Number(port), timeoutMs: 3000 },
     (connection) => {
       const client: Http2Client = new Http2Client({
         transport: connection,

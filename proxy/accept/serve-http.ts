@@ -1,4 +1,6 @@
+import type { Timers } from '../clock.ts';
 import type { HttpVersion } from '../exchange/exchange.ts';
+import { KeepAlive, type KeepAliveTimes } from '../keep-alive.ts';
 import type { FieldTable } from '../wire/field-table.ts';
 import { Http1Server } from '../wire/http1/server.ts';
 import { Http2Server } from '../wire/http2/server.ts';
@@ -10,6 +12,8 @@ export interface ServeHttpOptions {
   turn: Turn;
   fields: FieldTable;
   open: OpenConnections;
+  /** Of an HTTP/2 connection; its client is never asked for a sign of life when it is undefined. */
+  keepAlive?: { readonly times: KeepAliveTimes; readonly timers: Timers };
   onRequest: RequestListener;
   /** The client broke HTTP; `reason` names the rule. */
   onRefused: (reason: string) => void;
@@ -25,6 +29,7 @@ export function serveHttp(
 ): void {
   const { turn, fields, onRequest, open } = options;
   const closed = (error: Error | undefined): void => {
+    watched?.stop();
     open.remove(server);
     options.onClosed(error);
   };
@@ -46,6 +51,11 @@ export function serveHttp(
           onProtocolError: options.onRefused,
           onClosed: closed,
         });
+  const { keepAlive } = options;
+  const watched =
+    server instanceof Http2Server && keepAlive !== undefined
+      ? new KeepAlive(connection, server, keepAlive.times, keepAlive.timers)
+      : undefined;
   connection.handler = server;
   open.add(server);
   if (bytes.length > 0) server.onBytes(bytes);

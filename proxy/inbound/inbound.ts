@@ -4,6 +4,7 @@ import { peek } from '../accept/peek.ts';
 import { serveHttp } from '../accept/serve-http.ts';
 import type { Clock } from '../clock.ts';
 import type { HttpVersion } from '../exchange/exchange.ts';
+import type { KeepAliveTimes } from '../keep-alive.ts';
 import { splice } from '../opaque/splice.ts';
 import { authorize, type Client } from '../policy/authorize.ts';
 import type { PolicyStore, PortPolicy } from '../policy/policy-store.ts';
@@ -55,6 +56,8 @@ export interface InboundOptions {
   targetAddresses: ReadonlySet<string>;
   originalDestination: (connection: Connection) => { address: string; port: number } | undefined;
   detectTimeoutMs: number;
+  /** Of HTTP/2 connections; undefined when clients are never asked for a sign of life. */
+  keepAlive: KeepAliveTimes | undefined;
   maxInFlight: number;
   maxConnectionsPerEndpoint: number;
   http1IdleMs: number;
@@ -149,7 +152,7 @@ export class Inbound {
         const policy = this.options.policies.port(port);
         if (hello.kind === 'hello' || policy.current.protocol === 'tls')
           this.opaque(connection, incoming, policy, bytes);
-        else this.serve(connection, incoming, policy, bytes, undefined);
+        else this.serve(connection, incoming, policy, bytes, undefined, final);
       }
       return true;
     };
@@ -220,13 +223,17 @@ export class Inbound {
     peek(connection, { timeoutMs: detectTimeoutMs, limitBytes: detectLimitBytes }, clock, decide, () => {});
   }
 
-  /** Reads HTTP, or finds that it is none. `declared` is what the client's proxy said is spoken. */
+  /**
+   * Reads HTTP, or finds that it is none. `declared` is what the client's proxy said is spoken; with `final` nothing
+   * more will come soon.
+   */
   private serve(
     connection: Connection,
     incoming: Incoming,
     policy: PortPolicy,
     bytes: Uint8Array,
     declared: HttpVersion | undefined,
+    final = false,
   ): void {
     const { protocol, detectTimeoutMs } = policy.current;
     const fixed = declared ?? (protocol === 'http1' || protocol === 'http2' ? protocol : undefined);
@@ -245,6 +252,10 @@ export class Inbound {
       else this.http(connection, incoming, policy, held, detected);
       return true;
     };
+    if (final) {
+      decide(bytes, true);
+      return;
+    }
     const limits = { timeoutMs: detectTimeoutMs, limitBytes: detectLimitBytes };
     peek(connection, limits, this.options.clock, decide, () => {});
     if (bytes.length > 0) connection.handler.onBytes(bytes);
@@ -257,7 +268,7 @@ export class Inbound {
     bytes: Uint8Array,
     version: HttpVersion,
   ): void {
-    const { clock, turn, fields, open, metrics, log, maxInFlight } = this.options;
+    const { clock, turn, fields, open, metrics, log, maxInFlight, keepAlive } = this.options;
     const labels = { ...targetLabels(incoming.address, incoming.port), ...incoming.tls };
     const { client, port } = incoming;
     const endpoint = this.endpoint(incoming.address, port);
@@ -279,6 +290,7 @@ export class Inbound {
       turn,
       fields,
       open,
+      keepAlive: keepAlive && { times: keepAlive, timers: clock },
       onRequest: (stream, head, end) => requests.onRequest(stream, head, end),
       onRefused: () => metrics.httpError('bad request'),
       onClosed: (error) => {

@@ -1,6 +1,7 @@
 import { nobody } from '../wire/nobody.ts';
 import { SocketConnection, socketHandlers } from './socket-connection.ts';
-import { setUserTimeout } from './system-calls.ts';
+import type { SocketOptions } from './socket-options.ts';
+import { setSocketOptions } from './system-calls.ts';
 import { alpnWire, peerIdentity, type TlsContext } from './tls.ts';
 
 export type ConnectFailure = 'connect' | 'connect timeout' | 'tls';
@@ -10,7 +11,7 @@ export interface ConnectOptions {
   port: number;
   /** Until TCP is connected and TLS established. */
   timeoutMs: number;
-  userTimeoutMs?: number;
+  options?: SocketOptions;
   tls?: {
     context: TlsContext;
     serverName: string;
@@ -57,8 +58,7 @@ export function connect(
       connection.abort();
       return;
     }
-    if (options.userTimeoutMs !== undefined)
-      setUserTimeout((socket as unknown as { fd: number }).fd, options.userTimeoutMs);
+    if (options.options !== undefined) setSocketOptions((socket as unknown as { fd: number }).fd, options.options);
     if (tls === undefined && settle()) onConnected(connection);
   };
   if (tls !== undefined) {

@@ -1,6 +1,7 @@
 import type { TCPSocketListenOptions } from 'bun';
 import { SocketConnection, socketHandlers } from './socket-connection.ts';
-import { raiseBacklog } from './system-calls.ts';
+import type { SocketOptions } from './socket-options.ts';
+import { raiseBacklog, setSocketOptions } from './system-calls.ts';
 
 export interface Listener {
   readonly port: number;
@@ -10,15 +11,15 @@ export interface Listener {
 
 /**
  * Accepts connections on `host:port`. `onAccept` must set the connection's handler before it returns. With `shared`,
- * several processes may listen there, and each connection goes to one of them.
+ * several processes may listen there, and each connection goes to one of them. `options` are those of the connections.
  */
 export function listen(
   host: string,
   port: number,
   onAccept: (connection: SocketConnection) => void,
-  shared = false,
+  { shared = false, options }: { shared?: boolean; options?: SocketOptions } = {},
 ): Listener {
-  const options: TCPSocketListenOptions<SocketConnection> & { reusePort: boolean } = {
+  const listenOptions: TCPSocketListenOptions<SocketConnection> & { reusePort: boolean } = {
     hostname: host,
     port,
     allowHalfOpen: true,
@@ -34,8 +35,10 @@ export function listen(
       },
     },
   };
-  const listener = Bun.listen<SocketConnection>(options);
+  const listener = Bun.listen<SocketConnection>(listenOptions);
   // Bun listens with a backlog of 512, whatever it is asked for.
-  raiseBacklog((listener as unknown as { fd: number }).fd, 4096);
+  const { fd } = listener as unknown as { fd: number };
+  raiseBacklog(fd, 4096);
+  if (options !== undefined) setSocketOptions(fd, options);
   return { port: listener.port, stop: () => listener.stop(false) };
 }

@@ -1,5 +1,7 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,8 +11,8 @@ const bun = resolve(import.meta.dirname, '../../node_modules/.bin/bun');
 const script = join(import.meta.dirname, 'testing/sockets.ts');
 const folder = mkdtempSync(join(tmpdir(), 'tulle-net-'));
 
-async function run(scenario: string): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(bun, [script, scenario, folder], {
+async function run(scenario: string, port = 0): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(bun, [script, scenario, folder, `${port}`], {
     timeout: 15_000,
     env: { PATH: process.env.PATH, DO_NOT_TRACK: '1' },
   });
@@ -104,6 +106,35 @@ describe('sockets on Bun', () => {
 
   it('tell a refused connection', async () => {
     expect(await run('refused')).toBe('connect');
+  });
+
+  it('have the options of their listener, or of the dial, from the start', async () => {
+    const set = { keepAliveMs: 7000, userTimeoutMs: 12_000 };
+    expect(await run('options')).toEqual({
+      without: { accepted: {}, connected: {} },
+      with: { accepted: set, connected: set },
+    });
+  });
+
+  it('give up connecting in time, be it that nobody takes the connection or that TLS never begins', async () => {
+    // Its queue is full once it has stopped accepting: the kernel then drops who else wants in.
+    const source =
+      "require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () { console.log(this.address().port) })";
+    const server = spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = await once(server.stdout, 'data');
+    server.kill('SIGSTOP');
+    const fillers = Array.from({ length: 4 }, () => connect(Number(line), '127.0.0.1').on('error', () => {}));
+    try {
+      await Promise.race(fillers.slice(0, 2).map((socket) => once(socket, 'connect')));
+      expect(await run('silent', Number(line))).toEqual({
+        connecting: 'connect timeout',
+        handshake: 'connect timeout',
+        inTime: true,
+      });
+    } finally {
+      for (const socket of fillers) socket.destroy();
+      server.kill('SIGKILL');
+    }
   });
 
   it('accept a client of the same trust anchors, refuse a foreign one, and check the name on the other side', async () => {

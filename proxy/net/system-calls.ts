@@ -1,5 +1,6 @@
 import { dlopen, FFIType, ptr } from 'bun:ffi';
 import { formatIp } from '../wire/ip-network.ts';
+import type { SocketOptions } from './socket-options.ts';
 
 const { symbols: libc } = dlopen('libc.so.6', {
   getsockopt: { args: [FFIType.i32, FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
@@ -11,21 +12,48 @@ const solIp = 0;
 const solIpv6 = 41;
 /** SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST, of linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h. */
 const originalDestinationOption = 80;
+const socketLevel = 1;
+const soKeepAlive = 9;
 const tcp = 6;
+const tcpKeepIdle = 4;
+const tcpKeepInterval = 5;
 const tcpUserTimeout = 18;
 
 const address = Buffer.alloc(28);
 const length = Buffer.alloc(4);
+const number = Buffer.alloc(4);
 
 export function raiseBacklog(fd: number, backlog: number): void {
   if (fd >= 0) libc.listen(fd, backlog);
 }
 
-/** How long written bytes may stay unacknowledged before the kernel gives the connection up (RFC 5482). */
-export function setUserTimeout(fd: number, timeoutMs: number): void {
-  const value = Buffer.alloc(4);
-  value.writeInt32LE(timeoutMs, 0);
-  libc.setsockopt(fd, tcp, tcpUserTimeout, ptr(value), 4);
+/** Sets options of a connection; what is set on a listener, the connections that it accepts have from the start. */
+export function setSocketOptions(fd: number, { keepAliveMs, userTimeoutMs }: SocketOptions): void {
+  if (fd < 0) return;
+  if (keepAliveMs !== undefined) {
+    // The kernel counts in seconds.
+    const seconds = Math.max(1, Math.round(keepAliveMs / 1000));
+    setOption(fd, socketLevel, soKeepAlive, 1);
+    setOption(fd, tcp, tcpKeepIdle, seconds);
+    setOption(fd, tcp, tcpKeepInterval, seconds);
+  }
+  if (userTimeoutMs !== undefined) setOption(fd, tcp, tcpUserTimeout, userTimeoutMs);
+}
+
+/** The options that a socket has, as far as `setSocketOptions` sets them. */
+export function socketOptions(fd: number): SocketOptions {
+  const keepAliveMs = getOption(fd, socketLevel, soKeepAlive) ? getOption(fd, tcp, tcpKeepIdle) * 1000 : undefined;
+  return { keepAliveMs, userTimeoutMs: getOption(fd, tcp, tcpUserTimeout) || undefined };
+}
+
+function setOption(fd: number, level: number, option: number, value: number): void {
+  number.writeInt32LE(value, 0);
+  libc.setsockopt(fd, level, option, ptr(number), 4);
+}
+
+function getOption(fd: number, level: number, option: number): number {
+  length.writeUInt32LE(4, 0);
+  return libc.getsockopt(fd, level, option, ptr(number), ptr(length)) === 0 ? number.readInt32LE(0) : 0;
 }
 
 /** Where a connection went before iptables redirected it; undefined when it was not redirected. */

@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import { dropRest } from '../exchange/drop-rest.ts';
 import { Exchange, type HttpVersion } from '../exchange/exchange.ts';
 import { failures, isGrpc, type ProxyFailure, respondFailure } from '../exchange/proxy-failure.ts';
+import type { KeepAliveTimes } from '../keep-alive.ts';
 import { splice } from '../opaque/splice.ts';
 import { targetLabels } from '../telemetry/endpoint-labels.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -33,6 +34,8 @@ export interface OutboundOptions {
   /** Targets come from requests: absolute-form, CONNECT or `Host`. */
   explicit: boolean;
   detectTimeoutMs: number;
+  /** Of HTTP/2 connections; undefined when clients are never asked for a sign of life. */
+  keepAlive: KeepAliveTimes | undefined;
   maxInFlight: number;
   /** Whether requests that this proxy fails say why in `l5d-proxy-error`. */
   informationalHeaders: boolean;
@@ -140,11 +143,12 @@ export class Outbound {
     destination: Destination | undefined,
     closed: (error: Error | undefined) => void,
   ): void {
-    const { turn, fields, open, metrics } = this.options;
+    const { turn, fields, open, metrics, keepAlive, clock } = this.options;
     serveHttp(connection, version, bytes, {
       turn,
       fields,
       open,
+      keepAlive: keepAlive && { times: keepAlive, timers: clock },
       onRequest: (stream, head, end) => this.onRequest(connection, version, destination, stream, head, end),
       onRefused: () => metrics.httpError('bad request'),
       onClosed: closed,

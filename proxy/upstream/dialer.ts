@@ -1,5 +1,8 @@
+import type { Timers } from '../clock.ts';
 import type { HttpVersion } from '../exchange/exchange.ts';
+import { KeepAlive, type KeepAliveTimes } from '../keep-alive.ts';
 import { connect } from '../net/connect.ts';
+import type { SocketOptions } from '../net/socket-options.ts';
 import type { TlsContext } from '../net/tls.ts';
 import type { TransportMetrics } from '../telemetry/registry.ts';
 import { encodeTransportHeader, transportAlpn } from '../wire/detect/transport-header.ts';
@@ -14,7 +17,10 @@ export interface SocketDialerOptions {
   turn: Turn;
   fields: FieldTable;
   connectTimeoutMs: number;
-  userTimeoutMs: number | undefined;
+  socketOptions: SocketOptions;
+  /** Of HTTP/2 connections; undefined when endpoints are never asked for a sign of life. */
+  keepAlive: KeepAliveTimes | undefined;
+  timers: Timers;
   /** This proxy's certificate; undefined until it has one. */
   tls: () => TlsContext | undefined;
   metrics: (endpoint: Endpoint) => TransportMetrics;
@@ -30,7 +36,7 @@ export class SocketDialer implements Dialer {
   }
 
   dialHttp(endpoint: Endpoint, version: HttpVersion, dialled: Dialled): void {
-    const { turn, fields } = this.options;
+    const { turn, fields, keepAlive, timers } = this.options;
     this.dial(
       endpoint,
       version,
@@ -39,6 +45,7 @@ export class SocketDialer implements Dialer {
         const onAvailable = (client: Http1Client | Http2Client): void => dialled.onAvailable(client);
         const metrics = this.opened(endpoint, connection);
         const onClosed = (client: Http1Client | Http2Client, error: Error | undefined): void => {
+          watched?.stop();
           metrics.connectionClosed(connection, errnoOf(error));
           dialled.onClosed(client);
         };
@@ -46,6 +53,10 @@ export class SocketDialer implements Dialer {
           version === 'http1'
             ? new Http1Client({ ...options, onAvailable, onClosed })
             : new Http2Client({ ...options, onAvailable, onClosed });
+        const watched =
+          client instanceof Http2Client && keepAlive !== undefined
+            ? new KeepAlive(connection, client, keepAlive, timers)
+            : undefined;
         connection.handler = client;
         dialled.onConnected(client);
       },
@@ -82,13 +93,13 @@ export class SocketDialer implements Dialer {
     onConnected: (connection: Connection) => void,
     onFailed: (reason: PoolFailure) => void,
   ): void {
-    const { connectTimeoutMs, userTimeoutMs } = this.options;
+    const { connectTimeoutMs, socketOptions } = this.options;
     const { info } = endpoint;
     const fail = (reason: PoolFailure, detail: string): void => {
       this.options.onFailure(endpoint, reason, detail);
       onFailed(reason);
     };
-    const common = { timeoutMs: connectTimeoutMs, userTimeoutMs };
+    const common = { timeoutMs: connectTimeoutMs, options: socketOptions };
     if (info.identity === undefined) {
       connect({ host: info.address, port: info.port, ...common }, onConnected, fail);
       return;

@@ -1,15 +1,16 @@
 /**
  * Exercises the sockets under Bun; run by net.test.ts, which reads one line of JSON from each scenario.
- * Usage: bun sockets.ts SCENARIO [CERTIFICATE-FOLDER]
+ * Usage: bun sockets.ts SCENARIO [CERTIFICATE-FOLDER] [PORT]
  */
 import { readFileSync } from 'node:fs';
 import type { TransportHandler } from '../../wire/transport.ts';
 import { connect } from '../connect.ts';
 import { listen } from '../listen.ts';
 import type { SocketConnection } from '../socket-connection.ts';
+import { socketOptions } from '../system-calls.ts';
 import { acceptTls, makeTlsContext } from '../tls.ts';
 
-const [, , scenario, folder] = process.argv;
+const [, , scenario, folder, port] = process.argv;
 const identity = 'web.shop.serviceaccount.identity.tulle.cluster.local';
 
 const handler = (changes: Partial<TransportHandler>): TransportHandler => ({
@@ -159,6 +160,51 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       () => 'connected',
       (error: Error) => error.message.split(':')[0],
     );
+  },
+
+  async options() {
+    const options = { keepAliveMs: 7000, userTimeoutMs: 12_000 };
+    const fdOf = (connection: SocketConnection): number => (connection.native as unknown as { fd: number }).fd;
+    let accepted: SocketConnection | undefined;
+    const take = (connection: SocketConnection): void => {
+      accepted = connection;
+      connection.handler = handler({});
+    };
+    const plain = listen('127.0.0.1', 0, take);
+    const tuned = listen('127.0.0.1', 0, take, { options });
+    const seen: Record<string, object> = {};
+    for (const [name, port, connecting] of [
+      ['without', plain.port, undefined],
+      ['with', tuned.port, options],
+    ] as const) {
+      accepted = undefined;
+      const client = await new Promise<SocketConnection>((resolve, reject) =>
+        connect({ host: '127.0.0.1', port, timeoutMs: 2000, options: connecting }, resolve, reject),
+      );
+      client.handler = handler({});
+      while (accepted === undefined) await new Promise((resolve) => setImmediate(resolve));
+      seen[name] = { accepted: socketOptions(fdOf(accepted)), connected: socketOptions(fdOf(client)) };
+    }
+    return seen;
+  },
+
+  /** PORT is that of a server whose kernel answers nothing. */
+  async silent() {
+    const tls = { context: context('client'), serverName: identity, identity, alpn: [] };
+    const attempt = (target: number, more: object): Promise<string> =>
+      new Promise((resolve) =>
+        connect(
+          { host: '127.0.0.1', port: target, timeoutMs: 300, ...more },
+          () => resolve('connected'),
+          (failure) => resolve(failure),
+        ),
+      );
+    const deaf = listen('127.0.0.1', 0, (connection) => {
+      connection.handler = handler({});
+    });
+    const startMs = performance.now();
+    const results = { connecting: await attempt(Number(port), {}), handshake: await attempt(deaf.port, { tls }) };
+    return { ...results, inTime: performance.now() - startMs < 3000 };
   },
 
   async tls() {

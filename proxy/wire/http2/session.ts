@@ -63,6 +63,9 @@ export interface Http2SessionOptions {
 /** Control output that a peer may make us hold by not reading it. */
 const maxUnreadBytes = 1024 * 1024;
 const nothing = new Uint8Array(0);
+/** What our PINGs are filled with: the answer tells which one it is for. */
+const drainPing = 0x74;
+const keepAlivePing = 0x6b;
 
 /**
  * What the two sides of an HTTP/2 connection share: frames, header compression, flow control and stream states
@@ -211,17 +214,17 @@ export abstract class Http2Session implements TransportHandler, Flushable {
     // Streams that the peer opened before it learns of this are still served: the last id follows a round trip later.
     writeGoAway(this.out, 0x7fffffff, ErrorCode.noError, '');
     writeFrame(this.out, FrameType.ping, 0, 0, 8);
-    this.out.bytes.fill(0x74, this.out.length - 8, this.out.length);
+    this.out.bytes.fill(drainPing, this.out.length - 8, this.out.length);
     this.finalGoAwayDue = true;
     this.turn.schedule(this);
     this.closeIfDone();
   }
 
-  /** Asks the peer for a sign of life. */
+  /** Asks the peer for a sign of life: it must answer. */
   ping(): void {
     if (this.closed) return;
     writeFrame(this.out, FrameType.ping, 0, 0, 8);
-    this.out.bytes.fill(0x6b, this.out.length - 8, this.out.length);
+    this.out.bytes.fill(keepAlivePing, this.out.length - 8, this.out.length);
     this.turn.schedule(this);
   }
 
@@ -546,7 +549,7 @@ export abstract class Http2Session implements TransportHandler, Flushable {
     if (id !== 0) throw new ConnectionError(ErrorCode.protocolError, 'PING on a stream');
     if (end - start !== 8) throw new ConnectionError(ErrorCode.frameSizeError, 'PING of a wrong size');
     if ((flags & Flag.ack) !== 0) {
-      if (this.finalGoAwayDue) {
+      if (this.finalGoAwayDue && bytes[start] === drainPing) {
         this.finalGoAwayDue = false;
         writeGoAway(this.out, this.lastPeerStreamId, ErrorCode.noError, '');
         this.turn.schedule(this);

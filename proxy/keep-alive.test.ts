@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest';
+import { KeepAlive } from './keep-alive.ts';
+import { FakeClock } from './testing/fake-clock.ts';
+
+function watched() {
+  const clock = new FakeClock();
+  const connection = { bytesRead: 0, blocked: false, aborted: false, abort: () => {} };
+  connection.abort = () => {
+    connection.aborted = true;
+  };
+  let pings = 0;
+  const session = { ping: () => void pings++ };
+  const keepAlive = new KeepAlive(connection, session, { intervalMs: 1000, timeoutMs: 300 }, clock);
+  return { clock, connection, keepAlive, pings: () => pings };
+}
+
+it('a connection that brings something is left alone', () => {
+  const { clock, connection, pings } = watched();
+  for (let i = 0; i < 10; i++) {
+    connection.bytesRead++;
+    clock.advance(1000);
+  }
+  expect([pings(), connection.aborted]).toEqual([0, false]);
+});
+
+it('a silent one is asked, and lives on when its peer answers', () => {
+  const { clock, connection, pings } = watched();
+  clock.advance(1000);
+  expect(pings()).toBe(1);
+  connection.bytesRead += 17;
+  clock.advance(300);
+  clock.advance(999);
+  expect([pings(), connection.aborted]).toEqual([1, false]);
+  clock.advance(1);
+  expect(pings()).toBe(2);
+});
+
+it('one whose peer does not answer in time is broken', () => {
+  const { clock, connection, pings } = watched();
+  clock.advance(1000);
+  clock.advance(299);
+  expect(connection.aborted).toBe(false);
+  clock.advance(1);
+  expect(connection.aborted).toBe(true);
+  clock.advance(10_000);
+  expect(pings()).toBe(1);
+});
+
+it('while our own bytes wait for a slow reader it is not asked', () => {
+  const { clock, connection, pings } = watched();
+  connection.blocked = true;
+  clock.advance(5000);
+  expect([pings(), connection.aborted]).toEqual([0, false]);
+});
+
+it('a closed one is forgotten', () => {
+  const { clock, keepAlive, pings } = watched();
+  keepAlive.stop();
+  clock.advance(5000);
+  expect(pings()).toBe(0);
+});

@@ -85,6 +85,8 @@ export interface ProxyConfig {
     /** `svc.cluster.local` */
     readonly serviceSuffix: string;
     readonly networks: readonly IpNetwork[];
+    /** How long a connection waits to be told what its target speaks. */
+    readonly initialTimeoutMs: number;
   };
   readonly policy: {
     readonly address: ControlAddress | undefined;
@@ -155,6 +157,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
         .split(',')[0]
         .replace(/\.$/, ''),
       networks: networks(env, 'DESTINATION_PROFILE_NETWORKS', '0.0.0.0/0,::/0'),
+      initialTimeoutMs: env.durationMs('DESTINATION_PROFILE_INITIAL_TIMEOUT', 500),
     },
     policy: {
       address: env.text('POLICY_SVC_ADDR') ? controlAddress(env, 'POLICY', 'where policy is watched') : undefined,

@@ -138,6 +138,8 @@ export class Sidecar {
       dialer: this.dialer(config.outbound, (endpoint) => outboundMetrics.connections(endpoint)),
       metrics: outboundMetrics,
       failfastMs: config.outbound.failfastMs,
+      discoveryTimeoutMs: config.destination.initialTimeoutMs,
+      policy: policyControl && { client: () => policyControl.client(), workload: config.policy.workload },
       queueCapacity: config.outbound.queueCapacity,
       idleMs: config.outbound.discoveryIdleMs,
       http1IdleMs: config.outbound.http1IdleMs,

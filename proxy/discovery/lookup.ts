@@ -7,6 +7,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { EndpointInfo } from '../upstream/endpoint.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { TargetName } from './addresses.ts';
+import { type DeclaredProtocol, type PolicySource, watchDeclaredProtocol } from './declared-protocol.ts';
 import { EndpointSet, endpointInfo } from './endpoint-set.ts';
 
 export interface LookupOptions {
@@ -15,12 +16,16 @@ export interface LookupOptions {
   /** The context token: where this proxy stands. */
   context: string;
   log: Log;
+  /** Where policies of targets are watched; undefined where there are none. */
+  policy: PolicySource | undefined;
 }
 
 /** What a lookup finds, each time that it changes. */
 export interface Resolution {
   /** Whether connections are opaque TCP. */
   onOpaque(opaque: boolean): void;
+  /** What the target's policy says it speaks. */
+  onProtocol(protocol: DeclaredProtocol): void;
   /** All endpoints of `authority`, the canonical `host:port`. */
   onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void;
   /** Discovery knows no such target. */
@@ -33,6 +38,7 @@ export class Lookup {
   private readonly options: LookupOptions;
   private readonly resolution: Resolution;
   private readonly profile: { close(): void };
+  private readonly policy: { close(): void } | undefined;
   private endpoints: { close(): void } | undefined = undefined;
   private authority: string;
 
@@ -51,11 +57,17 @@ export class Lookup {
         if (name.kind === 'ip') resolution.onUnknown();
       },
     });
+    const { policy, clock } = options;
+    if (policy === undefined) resolution.onProtocol('detect');
+    this.policy =
+      policy &&
+      watchDeclaredProtocol(name, this.authority, policy, clock, (protocol) => resolution.onProtocol(protocol));
     if (name.kind === 'service') this.watchEndpoints();
   }
 
   close(): void {
     this.profile.close();
+    this.policy?.close();
     this.endpoints?.close();
   }
 

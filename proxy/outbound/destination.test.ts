@@ -40,6 +40,8 @@ beforeEach(() => {
       dialer,
       metrics,
       failfastMs: 3000,
+      discoveryTimeoutMs: 500,
+      policy: undefined,
       queueCapacity: 2,
       discoverable: () => false,
     },

@@ -3,6 +3,7 @@ import { PeakEwma } from '../balance/peak-ewma.ts';
 import type { TimerHandle } from '../clock.ts';
 import { BackOff } from '../control/back-off.ts';
 import type { TargetName } from '../discovery/addresses.ts';
+import type { DeclaredProtocol } from '../discovery/declared-protocol.ts';
 import { sameEndpoint } from '../discovery/endpoint-set.ts';
 import { Lookup, type LookupOptions, type Resolution } from '../discovery/lookup.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -18,6 +19,8 @@ export interface DestinationOptions extends LookupOptions {
   dialer: Dialer;
   metrics: OutboundMetrics;
   failfastMs: number;
+  /** How long a connection waits to be told what its target speaks. */
+  discoveryTimeoutMs: number;
   queueCapacity: number;
   /** Whether an address is one that discovery may know of. */
   discoverable: (address: string) => boolean;
@@ -43,15 +46,17 @@ const limits = { maxHttp1Connections: 10_000, maxHttp2Connections: 16, maxWaiter
  */
 export class Destination implements Dispatcher, Resolution {
   readonly name: TargetName;
-  /** Connections are opaque TCP; undefined until discovery has answered. */
-  opaque: boolean | undefined = undefined;
+  /** By the profile; undefined until discovery has answered. */
+  private opaque: boolean | undefined = undefined;
+  /** By the policy; undefined until it has answered. */
+  private declared: DeclaredProtocol | undefined = undefined;
   private readonly options: DestinationOptions;
   private readonly balancer: P2c<BalancedEndpoint>;
   private readonly byAddress = new Map<string, BalancedEndpoint>();
   private authority: string;
   private readonly lookup: Lookup | undefined;
   private queue: Waiting[] = [];
-  private opaqueWaiters: (() => void)[] = [];
+  private readonly protocolWaiters = new Set<() => void>();
   private failfastTimer: TimerHandle | undefined = undefined;
   private failfast = false;
   /** Connecting has failed since it last succeeded. */
@@ -112,10 +117,25 @@ export class Destination implements Dispatcher, Resolution {
     this.lastUsedMs = this.options.clock.nowMs();
   }
 
-  /** Calls back once `opaque` is known, or has been waited for long enough. */
+  /** What connections speak; undefined until discovery has answered. */
+  get protocol(): DeclaredProtocol | undefined {
+    if (this.opaque) return 'opaque';
+    return this.opaque === undefined ? undefined : this.declared;
+  }
+
+  /** Calls back once `protocol` is known, or has been waited for long enough. */
   whenDiscovered(callback: () => void): void {
-    if (this.opaque !== undefined) callback();
-    else this.opaqueWaiters.push(callback);
+    if (this.protocol !== undefined) {
+      callback();
+      return;
+    }
+    const { clock, discoveryTimeoutMs } = this.options;
+    const settle = (): void => {
+      clock.cancel(timer);
+      if (this.protocolWaiters.delete(settle)) callback();
+    };
+    const timer = clock.after(discoveryTimeoutMs, settle);
+    this.protocolWaiters.add(settle);
   }
 
   /** True when nothing has used it for `idleMs` and nothing does now. */
@@ -137,11 +157,17 @@ export class Destination implements Dispatcher, Resolution {
     for (const timer of this.retryTimers) this.options.clock.cancel(timer);
     for (const endpoint of this.byAddress.values()) this.remove(endpoint);
     this.failQueue();
+    for (const settle of [...this.protocolWaiters]) settle();
   }
 
   onOpaque(opaque: boolean): void {
     this.opaque = opaque;
-    for (const callback of this.opaqueWaiters.splice(0)) callback();
+    this.onProtocolChanged();
+  }
+
+  onProtocol(protocol: DeclaredProtocol): void {
+    this.declared = protocol;
+    this.onProtocolChanged();
   }
 
   onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void {
@@ -151,6 +177,7 @@ export class Destination implements Dispatcher, Resolution {
 
   /** The address itself, in plaintext, or whatever the resolver makes of the name. */
   onUnknown(): void {
+    this.declared ??= 'detect';
     if (this.opaque === undefined) this.onOpaque(false);
     const { given: host, port } = this.name;
     const none = { labels: {}, identity: undefined, http2: false, opaqueTransportPort: undefined };
@@ -213,7 +240,11 @@ export class Destination implements Dispatcher, Resolution {
       endpoints: this.byAddress.size,
     });
     this.failQueue();
-    for (const callback of this.opaqueWaiters.splice(0)) callback();
+  }
+
+  private onProtocolChanged(): void {
+    if (this.protocol === undefined) return;
+    for (const settle of [...this.protocolWaiters]) settle();
   }
 
   private failQueue(): void {

@@ -4,6 +4,7 @@ import { peek } from '../accept/peek.ts';
 import { serveHttp } from '../accept/serve-http.ts';
 import { StreamConnection } from '../accept/stream-connection.ts';
 import type { Clock } from '../clock.ts';
+import type { DeclaredProtocol } from '../discovery/declared-protocol.ts';
 import { dropRest } from '../exchange/drop-rest.ts';
 import { Exchange, type HttpVersion } from '../exchange/exchange.ts';
 import { failures, isGrpc, type ProxyFailure, respondFailure } from '../exchange/proxy-failure.ts';
@@ -100,16 +101,24 @@ export class Outbound {
 
   /** Proxies a connection whose destination is known: as opaque bytes or as HTTP, once that is known too. */
   private carry(connection: Connection, destination: Destination, closed: (error: Error | undefined) => void): void {
-    if (destination.opaque === undefined) {
+    if (destination.protocol === undefined) {
       const held = new Hold(connection, nothing, closed);
       destination.whenDiscovered(() =>
-        held.release((bytes) => {
-          if (destination.opaque) this.tunnel(connection, destination, bytes, closed);
-          else this.detect(connection, destination, closed, bytes);
-        }),
+        held.release((bytes) => this.carryAs(destination.protocol ?? 'detect', connection, destination, bytes, closed)),
       );
-    } else if (destination.opaque) this.tunnel(connection, destination, nothing, closed);
-    else this.detect(connection, destination, closed);
+    } else this.carryAs(destination.protocol, connection, destination, nothing, closed);
+  }
+
+  private carryAs(
+    protocol: DeclaredProtocol,
+    connection: Connection,
+    destination: Destination,
+    bytes: Uint8Array,
+    closed: (error: Error | undefined) => void,
+  ): void {
+    if (protocol === 'opaque') this.tunnel(connection, destination, bytes, closed);
+    else if (protocol === 'detect') this.detect(connection, destination, closed, bytes);
+    else this.serve(connection, protocol, bytes, destination, closed);
   }
 
   private detect(

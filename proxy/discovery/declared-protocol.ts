@@ -1,0 +1,58 @@
+import { create } from '@bufbuild/protobuf';
+import { OutboundPolicies, type OutboundPolicy, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
+import type { GrpcClient } from '../../api/grpc.ts';
+import type { Clock } from '../clock.ts';
+import { Watch } from '../control/watch.ts';
+import { parseIp } from '../wire/ip-network.ts';
+import { addressToApi } from './addresses.ts';
+
+/** What a target is said to speak; `detect` when its first bytes are to tell. */
+export type DeclaredProtocol = 'detect' | 'http1' | 'http2' | 'opaque';
+
+export interface PolicySource {
+  client: () => GrpcClient;
+  /** Of this proxy, as the control plane names it: JSON `{"ns", "pod"}`. */
+  workload: string;
+}
+
+/**
+ * Watches what the policy of a target says it speaks (a Service port's appProtocol, say). `detect` where there is no
+ * policy for it.
+ */
+export function watchDeclaredProtocol(
+  target: { readonly host: string; readonly port: number },
+  authority: string,
+  { client, workload }: PolicySource,
+  clock: Clock,
+  onProtocol: (protocol: DeclaredProtocol) => void,
+): { close(): void } {
+  const ip = parseIp(target.host);
+  return new Watch({
+    client,
+    timers: clock,
+    random: clock.random,
+    method: OutboundPolicies.method.watch,
+    request: create(TrafficSpecSchema, {
+      sourceWorkload: workload,
+      target:
+        ip === undefined
+          ? { case: 'authority', value: authority }
+          : { case: 'addr', value: addressToApi(ip, target.port) },
+    }),
+    onMessage: (policy) => onProtocol(declaredProtocol(policy)),
+    onRefused: () => onProtocol('detect'),
+  });
+}
+
+function declaredProtocol({ protocol }: OutboundPolicy): DeclaredProtocol {
+  switch (protocol?.kind.case) {
+    case 'grpc':
+      return 'http2';
+    case 'http1':
+    case 'http2':
+    case 'opaque':
+      return protocol.kind.case;
+    default:
+      return 'detect';
+  }
+}

@@ -53,7 +53,7 @@ function run(connection: Connection): void {
 
 function open(): void {
   connect(
-    { host, port: Number(port), timeoutMs: 3000, userTimeoutMs: undefined },
+    { host, port: Number(port), timeoutMs: 3000 },
     (connection) => {
       if (startMs === 0) startMs = performance.now();
       if (authority === undefined) {

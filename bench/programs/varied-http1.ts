@@ -58,7 +58,7 @@ const answer: ResponseHandler = {
 
 for (let index = 0; index < Number(connections); index++) {
   connect(
-    { host, port: Number(port), timeoutMs: 3000, userTimeoutMs: undefined },
+    { host, port: Number(port), timeoutMs: 3000 },
     (connection) => {
       const client: Http1Client = new Http1Client({
         transport: connection,

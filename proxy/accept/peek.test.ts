@@ -58,6 +58,21 @@ it('a FIN decides too, and the next owner learns of it', () => {
   expect([decisions, events]).toEqual([[['', true]], ['end']]);
 });
 
+it('a connection that was refused is not decided on again when it closes', () => {
+  const transport = connection();
+  let decisions = 0;
+  const refuse = (): boolean => {
+    decisions++;
+    // What breaking a socket brings about, within the call.
+    transport.handler.onEnd();
+    transport.handler.onClose(undefined);
+    return true;
+  };
+  peek(transport, { timeoutMs: 1000, limitBytes: 8 }, new FakeClock(), refuse, () => {});
+  transport.handler.onBytes(Buffer.from('a'));
+  expect(decisions).toBe(1);
+});
+
 it('a connection that closes before is told of, once', () => {
   const { clock, transport, decisions, events } = peeked();
   transport.handler.onClose(undefined);

@@ -29,6 +29,7 @@ class Peek implements TransportHandler {
   private readonly onGone: (error: Error | undefined) => void;
   private readonly timer: TimerHandle;
   private held: Uint8Array = new Uint8Array(0);
+  private decided = false;
 
   constructor(
     connection: Connection,
@@ -72,8 +73,11 @@ class Peek implements TransportHandler {
   }
 
   private settle(final: boolean): void {
-    if (this.connection.handler !== this) return;
+    // Who refuses a connection sets no other handler: its end comes here, and must not be decided on again.
+    if (this.decided || this.connection.handler !== this) return;
+    this.decided = true;
     const held = this.held;
     if (this.decide(held, final)) this.timers.cancel(this.timer);
+    else this.decided = false;
   }
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -57,6 +58,26 @@ export class TestMesh {
   async ready(): Promise<void> {
     if (await this.mesh.ready(40_000)) return;
     throw new Error(`not ready: ${this.lines.join('; ')}`);
+  }
+
+  /** Certificates of all authorities of the mesh, PEM. */
+  get trustAnchors(): string {
+    return readFileSync(join(this.folder, 'state/credentials/ca-bundle.crt'), 'utf8');
+  }
+
+  /** A certificate that proves to be `name`, as the identity component would issue it: key and chain, PEM. */
+  issue(name: string): { key: string; cert: string } {
+    const credentials = join(this.folder, 'state/credentials');
+    const at = (file: string): string => join(this.folder, file);
+    const openssl = (...args: string[]): void => void execFileSync('openssl', args, { stdio: 'pipe' });
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+    openssl('req', ...curve, '-keyout', at('leaf.key'), '-out', at('leaf.csr'), '-subj', `/CN=leaf`);
+    writeFileSync(at('leaf.ext'), `subjectAltName=DNS:${name}\nextendedKeyUsage=serverAuth,clientAuth\n`);
+    const issuer = ['-CA', join(credentials, 'issuer.crt'), '-CAkey', join(credentials, 'issuer.key')];
+    const out = ['-days', '1', '-extfile', at('leaf.ext'), '-out', at('leaf.crt')];
+    openssl('x509', '-req', '-in', at('leaf.csr'), ...issuer, ...out);
+    const cert = readFileSync(at('leaf.crt'), 'utf8') + readFileSync(join(credentials, 'issuer.crt'), 'utf8');
+    return { key: readFileSync(at('leaf.key'), 'utf8'), cert };
   }
 
   ip(workload: string): string {

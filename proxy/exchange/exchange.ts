@@ -24,6 +24,14 @@ export interface ExchangeObserver {
   onFinish(exchange: Exchange, trailers: Field[] | undefined, error: string | undefined): void;
 }
 
+/** Who gave an exchange its connection, and can give it another. */
+export interface Resender {
+  resend(exchange: Exchange): void;
+}
+
+/** A server that refuses again and again is not worth more. */
+const maxResends = 3;
+
 /**
  * One request and its response: joins the stream that it came in by with the stream that carries it on.
  *
@@ -45,6 +53,9 @@ export class Exchange implements ResponseHandler {
   /** Whatever the stack wants to find again in the observer: the endpoint, the metrics handle. */
   context: unknown = undefined;
   upstream: Stream | undefined = undefined;
+  /** Asked when the server refused the request without having looked at it. */
+  resender: Resender | undefined = undefined;
+  resends = 0;
   private readonly observer: ExchangeObserver;
   private readonly informational: boolean;
   private responded = false;
@@ -119,14 +130,31 @@ export class Exchange implements ResponseHandler {
 
   onReset(code: ErrorCode, reason: string): void {
     this.upstream = undefined;
+    if (code === ErrorCode.refusedStream && this.resend()) return;
     this.requestSide.dead = true;
     if (this.finished) return;
+    if (!this.responded && code === ErrorCode.refusedStream && this.version === 'http2') {
+      // The body is gone, but the client still has it, and may send it again: nothing was done with it.
+      this.downstream.reset(code, reason);
+      this.finish(undefined, reason);
+      return;
+    }
     if (!this.responded) {
       this.fail(failures.closed);
       return;
     }
     this.downstream.reset(code, reason);
     this.finish(undefined, reason);
+  }
+
+  /** Sends the request again that a server has not looked at (GOAWAY, REFUSED_STREAM), if all of it is its head. */
+  private resend(): boolean {
+    const { resender } = this;
+    if (resender === undefined || this.finished || this.responded || !this.requestSide.headOnly) return false;
+    if (this.resends === maxResends) return false;
+    this.resends++;
+    resender.resend(this);
+    return true;
   }
 
   /** The client went away. */
@@ -153,11 +181,14 @@ export class RequestSide implements StreamHandler {
   private chunks: Uint8Array[] | undefined = undefined;
   private trailers: Field[] | undefined = undefined;
   private ended: boolean;
+  /** The request came without a body. */
+  readonly headOnly: boolean;
   dead = false;
 
   constructor(exchange: Exchange, end: boolean) {
     this.exchange = exchange;
     this.ended = end;
+    this.headOnly = end;
   }
 
   /** True when the whole request is its head. */

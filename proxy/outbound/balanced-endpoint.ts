@@ -1,7 +1,7 @@
 import type { Candidate } from '../balance/p2c.ts';
 import type { PeakEwma } from '../balance/peak-ewma.ts';
 import type { BackOff } from '../control/back-off.ts';
-import type { Exchange } from '../exchange/exchange.ts';
+import type { Exchange, Resender } from '../exchange/exchange.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { ConnectionPool, PoolFailure, Waiter } from '../upstream/connection-pool.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
@@ -21,7 +21,7 @@ const origProto = new Field('l5d-orig-proto', 'HTTP/1.1');
 origProto.interned = true;
 
 /** An endpoint among those of a service: its connections, its load and its metrics. */
-export class BalancedEndpoint implements Candidate {
+export class BalancedEndpoint implements Candidate, Resender {
   readonly endpoint: Endpoint;
   readonly ewma: PeakEwma;
   readonly metrics: RequestMetrics;
@@ -51,13 +51,25 @@ export class BalancedEndpoint implements Candidate {
   forward(exchange: Exchange): void {
     const pool = this.poolFor(exchange);
     exchange.context = this;
+    exchange.resender = this;
     this.ewma.begin();
     const connection = pool.acquire();
     if (connection !== undefined && exchange.start(connection)) {
-      this.metrics.request();
+      this.started(exchange);
       return;
     }
     pool.wait(new Waiting(this, pool, exchange));
+  }
+
+  /** The peer refused a request: another connection may take it. */
+  resend(exchange: Exchange): void {
+    this.ewma.abandon();
+    this.forward(exchange);
+  }
+
+  /** @internal */
+  started(exchange: Exchange): void {
+    if (exchange.resends === 0) this.metrics.request();
   }
 
   /** @internal a connection that a request waited for is there */
@@ -99,7 +111,7 @@ class Waiting implements Waiter {
   onConnection(connection: ClientConnection): void {
     this.owner.connected();
     if (this.exchange.finished) return;
-    if (this.exchange.start(connection)) this.owner.metrics.request();
+    if (this.exchange.start(connection)) this.owner.started(this.exchange);
     else this.pool.wait(this);
   }
 

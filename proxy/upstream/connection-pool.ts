@@ -1,4 +1,6 @@
+import type { Exchange, Resender } from '../exchange/exchange.ts';
 import type { ClientConnection } from '../wire/stream.ts';
+import { forward } from './forward.ts';
 
 /** Why a request got no connection. */
 export type PoolFailure = 'connect' | 'connect timeout' | 'tls' | 'overflow' | 'closed';
@@ -34,7 +36,7 @@ export interface PoolOptions {
  * Idle HTTP/1 connections are reused last-in-first-out, so that the pool shrinks to what is needed; an HTTP/2 pool
  * stays at one connection until its streams run out.
  */
-export class ConnectionPool implements Dialled {
+export class ConnectionPool implements Dialled, Resender {
   private readonly options: PoolOptions;
   private readonly available: ClientConnection[] = [];
   private readonly listed = new Set<ClientConnection>();
@@ -69,6 +71,11 @@ export class ConnectionPool implements Dialled {
       this.unlistLast();
     }
     return undefined;
+  }
+
+  /** The peer refused a request without having looked at it: another connection may take it. */
+  resend(exchange: Exchange): void {
+    forward(exchange, this);
   }
 
   wait(waiter: Waiter): void {

@@ -13,6 +13,7 @@ const failureOf: Record<PoolFailure, ProxyFailure> = {
 
 /** Sends an exchange's request over a connection of `pool`, at once or when one is free. */
 export function forward(exchange: Exchange, pool: ConnectionPool): void {
+  exchange.resender = pool;
   const connection = pool.acquire();
   if (connection !== undefined && exchange.start(connection)) return;
   pool.wait(new WaitingExchange(exchange, pool));

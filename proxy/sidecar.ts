@@ -139,7 +139,7 @@ export class Sidecar {
       metrics: outboundMetrics,
       failfastMs: config.outbound.failfastMs,
       discoveryTimeoutMs: config.destination.initialTimeoutMs,
-      policy: policyControl && { client: () => policyControl.client(), workload: config.policy.workload },
+      policy: policyControl && { channel: () => policyControl.channel(), workload: config.policy.workload },
       queueCapacity: config.outbound.queueCapacity,
       idleMs: config.outbound.discoveryIdleMs,
       http1IdleMs: config.outbound.http1IdleMs,

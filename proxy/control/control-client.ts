@@ -85,7 +85,7 @@ export class ControlClient {
             ? {}
             : { tls: { context, serverName, identity: serverName, alpn: ['h2'] } };
         connect(
-          { host: address, port, timeoutMs: connectTimeoutMs, userTimeoutMs, ...tls },
+          { host: address, port, timeoutMs: connectTimeoutMs, options: { userTimeoutMs }, ...tls },
           onConnected,
           (_failure, detail) => onFailed(`${formatHostPort(address, port)}: ${detail}`),
         );

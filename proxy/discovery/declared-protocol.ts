@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { OutboundPolicies, type OutboundPolicy, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
-import type { GrpcClient } from '../../api/grpc.ts';
 import type { Clock } from '../clock.ts';
+import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { Watch } from '../control/watch.ts';
 import { parseIp } from '../wire/ip-network.ts';
 import { addressToApi } from './addresses.ts';
@@ -10,7 +10,7 @@ import { addressToApi } from './addresses.ts';
 export type DeclaredProtocol = 'detect' | 'http1' | 'http2' | 'opaque';
 
 export interface PolicySource {
-  client: () => GrpcClient;
+  channel: () => GrpcChannel;
   /** Of this proxy, as the control plane names it: JSON `{"ns", "pod"}`. */
   workload: string;
 }
@@ -22,13 +22,13 @@ export interface PolicySource {
 export function watchDeclaredProtocol(
   target: { readonly host: string; readonly port: number },
   authority: string,
-  { client, workload }: PolicySource,
+  { channel, workload }: PolicySource,
   clock: Clock,
   onProtocol: (protocol: DeclaredProtocol) => void,
 ): { close(): void } {
   const ip = parseIp(target.host);
   return new Watch({
-    client,
+    channel,
     timers: clock,
     random: clock.random,
     method: OutboundPolicies.method.watch,

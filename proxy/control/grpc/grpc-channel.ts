@@ -1,5 +1,6 @@
 import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
-import type { TimerHandle, Timers } from '../../clock.ts';
+import type { Timers } from '../../clock.ts';
+import { KeepAlive } from '../../keep-alive.ts';
 import { Field } from '../../wire/field.ts';
 import type { FieldTable } from '../../wire/field-table.ts';
 import { Http2Client } from '../../wire/http2/client.ts';
@@ -54,8 +55,7 @@ interface Pending {
 }
 
 /** How long a connection may be silent before it is asked for a sign of life, and how long the answer may take. */
-const keepaliveMs = 10_000;
-const keepaliveTimeoutMs = 3000;
+const keepAliveTimes = { intervalMs: 10_000, timeoutMs: 3000 };
 const drainMs = 30_000;
 const maxWaiting = 10_000;
 
@@ -76,7 +76,7 @@ export class GrpcChannel {
   private readonly waiting: Pending[] = [];
   private connecting = false;
   private current: { client: Http2Client; connection: Connection } | undefined = undefined;
-  private keepalive: TimerHandle | undefined = undefined;
+  private keepAlive: KeepAlive | undefined = undefined;
   private closed = false;
 
   constructor(options: GrpcChannelOptions) {
@@ -205,7 +205,7 @@ export class GrpcChannel {
       onClosed: () => {
         if (this.current?.client !== client) return;
         this.current = undefined;
-        if (this.keepalive !== undefined) this.options.timers.cancel(this.keepalive);
+        this.keepAlive?.stop();
         this.failWaiting('the connection was closed');
       },
     });
@@ -217,7 +217,7 @@ export class GrpcChannel {
       return;
     }
     this.startWaiting();
-    this.watchSilence(connection, client);
+    this.keepAlive = new KeepAlive(connection, client, keepAliveTimes, this.options.timers);
   }
 
   /** A server allows so many streams at a time; the others start as those end. */
@@ -228,23 +228,6 @@ export class GrpcChannel {
 
   private failWaiting(detail: string): void {
     for (const { call } of this.waiting.splice(0)) call.fail(Status.unavailable, detail);
-  }
-
-  /** A frozen server sends no FIN: a connection that is silent is asked for a sign of life, and given up without one. */
-  private watchSilence(connection: Connection, client: Http2Client): void {
-    const { timers } = this.options;
-    const heard = connection.bytesRead;
-    this.keepalive = timers.after(keepaliveMs, () => {
-      if (connection.bytesRead !== heard) {
-        this.watchSilence(connection, client);
-        return;
-      }
-      client.ping();
-      this.keepalive = timers.after(keepaliveTimeoutMs, () => {
-        if (connection.bytesRead === heard) connection.abort();
-        else this.watchSilence(connection, client);
-      });
-    });
   }
 }
 

@@ -90,3 +90,25 @@ it('renders each workload once in a synth, however many charts there are', () =>
   app.synthYaml();
   expect(rendered).toBe(4);
 });
+
+it('leads Services to the sidecars in explicit mode, in whatever order they were made', () => {
+  const chart = Testing.chart();
+  const service = (name: string) =>
+    new ApiObject(chart, name, {
+      ...{ apiVersion: 'v1', kind: 'Service', metadata: { name } },
+      spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
+    });
+  service('before');
+  const containers = [{ name: 'web', image: 'shop/web:2.0', ports: [{ containerPort: 8080 }] }];
+  const template = { metadata: { labels: { app: 'web' } }, spec: { containers } };
+  new ApiObject(chart, 'web', {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web' },
+    spec: { template },
+  });
+  chart.with(new MeshInjection({ injection: Injection.explicit() }));
+  service('after');
+  const services = Testing.synth(chart).filter(({ kind }) => kind === 'Service');
+  expect(services.map(({ spec }) => spec.ports[0].targetPort)).toEqual(['tulle-in-8080', 'tulle-in-8080']);
+});

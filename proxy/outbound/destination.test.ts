@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { Exchange } from '../exchange/exchange.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
@@ -6,13 +7,14 @@ import { FakeClock } from '../testing/fake-clock.ts';
 import type { Dialled } from '../upstream/connection-pool.ts';
 import type { Dialer, Endpoint, EndpointInfo } from '../upstream/endpoint.ts';
 import type { ClientConnection, ResponseHead, ServerStream } from '../wire/stream.ts';
-import { Destination } from './destination.ts';
+import { Destination, type DestinationOptions } from './destination.ts';
 import { OutboundMetrics } from './outbound-metrics.ts';
 
 let clock: FakeClock;
 let dials: { endpoint: Endpoint; dialled: Dialled }[];
 let destination: Destination;
 let metrics: OutboundMetrics;
+let options: DestinationOptions;
 
 /** A name that nothing is looked up for: its one endpoint is the name itself. */
 beforeEach(() => {
@@ -23,28 +25,29 @@ beforeEach(() => {
     dialTcp: () => {},
   };
   metrics = new OutboundMetrics(new MetricsRegistry(() => clock.nowMs(), 600_000), () => clock.nowMs());
+  options = {
+    clock,
+    channel: () => {
+      throw new Error('nothing is to be looked up');
+    },
+    context: '',
+    log: new Log(
+      'off',
+      'plain',
+      () => {},
+      () => new Date(0),
+    ),
+    dialer,
+    metrics,
+    failfastMs: 3000,
+    discoveryTimeoutMs: 500,
+    policy: undefined,
+    queueCapacity: 2,
+    discoverable: () => false,
+  };
   destination = new Destination(
     { kind: 'other', host: 'api.example.com', given: 'api.example.com', port: 80 },
-    {
-      clock,
-      channel: () => {
-        throw new Error('nothing is to be looked up');
-      },
-      context: '',
-      log: new Log(
-        'off',
-        'plain',
-        () => {},
-        () => new Date(0),
-      ),
-      dialer,
-      metrics,
-      failfastMs: 3000,
-      discoveryTimeoutMs: 500,
-      policy: undefined,
-      queueCapacity: 2,
-      discoverable: () => false,
-    },
+    options,
   );
 });
 
@@ -139,4 +142,49 @@ it('is idle when nothing has used it for a while, and no request is under way', 
   send();
   clock.advance(5000);
   expect(destination.isIdle(clock.nowMs(), 5000)).toBe(false);
+});
+
+describe('a connection that must be told what its target speaks', () => {
+  const name = { kind: 'service', host: 'web.shop.svc.cluster.local', given: 'web.shop', port: 80 } as const;
+  const silent = () => ({ stream: () => () => {} }) as unknown as GrpcChannel;
+  const waiting = () => {
+    const policy = { channel: silent, workload: '' };
+    const target = new Destination(name, { ...options, channel: silent, policy, discoverable: () => true });
+    let told = 0;
+    target.whenDiscovered(() => told++);
+    return { target, told: () => told };
+  };
+
+  it('is told once both profile and policy have answered', () => {
+    const { target, told } = waiting();
+    target.onOpaque(false);
+    expect([told(), target.protocol]).toEqual([0, undefined]);
+    target.onProtocol('http2');
+    expect([told(), target.protocol]).toEqual([1, 'http2']);
+    clock.advance(10_000);
+    expect(told()).toBe(1);
+  });
+
+  it('is told at once that it is opaque, whatever the policy may say', () => {
+    const { target, told } = waiting();
+    target.onOpaque(true);
+    expect([told(), target.protocol]).toEqual([1, 'opaque']);
+  });
+
+  it('waits no longer than it may while the control plane is silent', () => {
+    const { target, told } = waiting();
+    clock.advance(499);
+    expect(told()).toBe(0);
+    clock.advance(1);
+    expect([told(), target.protocol]).toEqual([1, undefined]);
+    target.onOpaque(false);
+    target.onProtocol('detect');
+    expect(told()).toBe(1);
+  });
+
+  it('does not wait for a destination that is closed', () => {
+    const { target, told } = waiting();
+    target.close();
+    expect(told()).toBe(1);
+  });
 });

@@ -81,6 +81,8 @@ export interface InjectConfig {
   readonly clusterDomain: string;
   /** Networks that destinations are looked up for, as CIDRs. */
   readonly clusterNetworks: readonly string[];
+  /** Whether IPv6 connections are led to the proxies too, and endpoints told by their IPv6 addresses. Default false. */
+  readonly ipv6?: boolean;
   /** With `linkerd`, the annotation `linkerd.io/inject` is obeyed too. */
   readonly compat: 'none' | 'linkerd';
   /** Where proxies find the control plane; a control-plane pod reaches its own component over localhost. */

@@ -1,10 +1,10 @@
-import type { ProxySettings } from './config.ts';
+import type { InjectConfig, ProxySettings } from './config.ts';
 import type { Container, Volume } from './kubernetes.ts';
 import { initContainerName, xtablesVolumeName } from './names.ts';
 import { formatPorts, type PortEntry } from './ports.ts';
 
 /** Redirects the pod's TCP connections to the proxy by iptables (linkerd2-proxy-init; same flags). */
-export function initContainer(settings: ProxySettings): Container {
+export function initContainer(settings: ProxySettings, { ipv6 = false }: Pick<InjectConfig, 'ipv6'>): Container {
   const { skipInboundPorts, skipOutboundPorts, skipSubnets, closeWaitTimeoutSeconds } = settings;
   const proxyPorts: PortEntry[] = [settings.controlPort, settings.adminPort].map((port) => ({ from: port, to: port }));
   const privileged = closeWaitTimeoutSeconds > 0; // it writes a sysctl of the pod's network namespace
@@ -16,7 +16,7 @@ export function initContainer(settings: ProxySettings): Container {
       'init',
       ...flag('firewall-bin-path', 'iptables-nft'),
       ...flag('firewall-save-bin-path', 'iptables-nft-save'),
-      '--ipv6=false',
+      `--ipv6=${ipv6}`,
       ...flag('incoming-proxy-port', `${settings.inboundPort}`),
       ...flag('outgoing-proxy-port', `${settings.outboundPort}`),
       ...flag('proxy-uid', `${settings.uid}`),

@@ -162,7 +162,7 @@ function specOf(
     listeners,
   );
   const init = [
-    ...(mode === 'explicit' ? [] : [initContainer(settings)]),
+    ...(mode === 'explicit' ? [] : [initContainer(settings, config)]),
     ...(settings.nativeSidecar ? [sidecar] : []),
   ];
   const ownInit = spec.initContainers ?? [];

@@ -33,8 +33,10 @@ const unlimitedDetectTimeout = '8760h';
 export function proxyEnv(input: ProxyEnvInput): EnvVar[] {
   const { settings, config, mode } = input;
   const explicit = mode === 'explicit';
-  const host = explicit ? '$(_pod_ip)' : '0.0.0.0';
+  // A listener on [::] takes IPv4 as well.
+  const host = explicit ? '$(_pod_ip)' : config.ipv6 ? '[::]' : '0.0.0.0';
   const outbound = `${explicit ? '$(_pod_ip)' : '127.0.0.1'}:${settings.outboundPort}`;
+  const outboundIpv6 = config.ipv6 && !explicit ? `,[::1]:${settings.outboundPort}` : '';
   const identity = (serviceAccount: string) => identityName(serviceAccount, config.meshNamespace, config);
   const meshIdentity = { meshNamespace: '$(_l5d_ns)', trustDomain: '$(_l5d_trustdomain)' };
 
@@ -73,7 +75,7 @@ export function proxyEnv(input: ProxyEnvInput): EnvVar[] {
     proxyVar('CONTROL_LISTEN_ADDR', `${host}:${settings.controlPort}`),
     proxyVar('ADMIN_LISTEN_ADDR', `${host}:${settings.adminPort}`),
     proxyVar('OUTBOUND_LISTEN_ADDR', outbound),
-    proxyVar('OUTBOUND_LISTEN_ADDRS', outbound),
+    proxyVar('OUTBOUND_LISTEN_ADDRS', `${outbound}${outboundIpv6}`),
     proxyVar('INBOUND_LISTEN_ADDR', `${host}:${settings.inboundPort}`),
     // Without interception there is no original destination that could be anything else.
     ...(explicit ? [] : [field('LINKERD2_PROXY_INBOUND_IPS', 'status.podIPs')]),

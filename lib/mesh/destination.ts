@@ -87,6 +87,7 @@ export class DestinationComponent extends Construct {
           `--default-opaque-ports=${formatPorts(config.defaults.opaquePorts)}`,
           `--default-inbound-policy=${config.defaults.inboundPolicy}`,
           `--cluster-networks=${config.clusterNetworks.join(',')}`,
+          ...(config.ipv6 ? ['--enable-ipv6=true'] : []),
         ],
         ports: [
           { name: 'grpc', containerPort: 8086 },

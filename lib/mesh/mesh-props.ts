@@ -55,6 +55,14 @@ export interface MeshProps {
   readonly clusterNetworks?: string[];
 
   /**
+   * Whether IPv6 connections of pods are led to the proxies too. Needed in clusters whose pods have IPv6 addresses:
+   * there, what is not led to a proxy is not encrypted, authorized or seen.
+   *
+   * @default false
+   */
+  readonly ipv6?: boolean;
+
+  /**
    * Three replicas of each component on different nodes, disruption budgets, and admission that waits for the mesh.
    *
    * @default false
@@ -201,6 +209,7 @@ export function meshInstall(props: MeshProps): MeshInstall {
       trustDomain: domain('trustDomain', props.trustDomain),
       clusterDomain: domain('clusterDomain', props.clusterDomain),
       ...(props.clusterNetworks ? { clusterNetworks: networks(props.clusterNetworks) } : {}),
+      ...(props.ipv6 ? { ipv6: true } : {}),
       compat: (props.compat ?? Compat.none())._name,
       defaults,
     }),

@@ -84,6 +84,19 @@ describe('Mesh', () => {
     expect(JSON.parse(data.values)).toEqual(injectConfig());
   });
 
+  it('leads IPv6 to the proxies where it is told to, and tells endpoints by it', () => {
+    const objects = synth({ ipv6: true });
+    const [{ data }] = ofKind(objects, 'ConfigMap') as unknown as { data: { values: string } }[];
+    expect(JSON.parse(data.values)).toEqual(injectConfig({ ipv6: true }));
+    const destination = JSON.stringify(
+      ofKind(objects, 'Deployment').find(({ metadata }) => metadata.name === 'tulle-destination'),
+    );
+    for (const word of ['--enable-ipv6=true', '--ipv6=true', '[::]:4143', '127.0.0.1:4140,[::1]:4140']) {
+      expect(destination).toContain(word);
+    }
+    expect(JSON.stringify(synth())).not.toContain('ipv6=true');
+  });
+
   it('hands its settings to the workloads of the same app', () => {
     const app = new App();
     new Mesh(new Chart(app, 'tulle'), 'mesh', { namespace: 'mesh', trustDomain: 'shop.example' });

@@ -32,11 +32,10 @@ const pods = {
   server: new PodNetwork('server', addresses.server),
 };
 
-/** As the kubelet would: with the arguments that the injector wrote, and IPv6, which clusters have off by default. */
+/** As the kubelet would, with the arguments that the injector wrote. */
 function runInitContainer(name: Name): void {
   const container = injected(name).spec?.initContainers?.find((each) => each.name === 'tulle-init');
-  const args = (container?.args ?? []).map((arg) => (arg === '--ipv6=false' ? '--ipv6=true' : arg));
-  const [file, ...rest] = pods[name].inside([bun, join(root, 'proxy/main.ts'), ...args]);
+  const [file, ...rest] = pods[name].inside([bun, join(root, 'proxy/main.ts'), ...(container?.args ?? [])]);
   writeFileSync(join(folder, `${name}-init.log`), execFileSync(file, rest));
 }
 
@@ -63,6 +62,7 @@ const injected = (name: string): PodTemplate =>
       },
     },
     injectConfig({
+      ipv6: true,
       controlPlane: { identity: 'localhost:9080', destination: 'localhost:8086', policy: 'localhost:8090' },
     }),
   ).pod;
@@ -160,8 +160,6 @@ async function startMesh(): Promise<void> {
     };
     const env = resolveEnv(sidecar?.env ?? [], facts, { object: name, field: '' }, []);
     env['LINKERD2_PROXY_INBOUND_IPS'] = `${addresses[name].v4},${addresses[name].v6}`;
-    env['LINKERD2_PROXY_INBOUND_LISTEN_ADDRS'] = '[::]:4143';
-    env['LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS'] = '127.0.0.1:4140,[::1]:4140';
     env['LINKERD2_PROXY_IDENTITY_TOKEN_FILE'] = token;
     start(`${name}-proxy`, pod.inside([bun, join(root, 'proxy/main.ts')], proxyUid), env);
   }

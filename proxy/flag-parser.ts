@@ -12,7 +12,8 @@ export class FlagParser {
       const match = /^--([^=]+)(?:=(.*))?$/s.exec(args[i]);
       const name = match?.[1] ?? '';
       if (match === null || ![...known, ...switches].includes(name)) {
-        this.problems.push(`'${args[i]}' is no flag of this command: write ${[...known, ...switches].map(dashed)}`);
+        const all = [...known, ...switches].map((flag) => `--${flag}`).join(', ');
+        this.problems.push(`'${args[i]}' is no flag of this command: write ${all}`);
         continue;
       }
       const value = match[2] ?? (switches.includes(name) ? 'true' : args[++i]);
@@ -73,5 +74,3 @@ export class FlagParser {
     this.problems.push(`--${name}${value === undefined ? '' : ` (${value})`} ${rule}`);
   }
 }
-
-const dashed = (name: string): string => `--${name}`;

@@ -13,7 +13,7 @@ const commands: Record<string, (args: readonly string[]) => Promise<number | und
   proxy: async (args) => (await import('./proxy.ts')).runProxy(args, process.env, write),
   init: async (args) => (await import('./init/init.ts')).init(args, write),
   validate: async (args) => (await import('./validate/validate.ts')).validate(args, write),
-  await: async (args) => (await import('./await/await-ready.ts')).awaitReady(args, write),
+  await: async (args) => (await import('./await/await-ready.ts')).awaitReady(args, process.env, write),
   version: async () => {
     write(`${packageJson.version}\n`);
     return 0;

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { splitHostPort } from '../config.ts';
 import { FlagParser } from '../flag-parser.ts';
 import { connect } from '../net/connect.ts';
 import { Log } from '../telemetry/log.ts';
+import { formatHostPort } from '../wire/ip-network.ts';
 import { nobody } from '../wire/nobody.ts';
 
 /** `EX_UNAVAILABLE` of sysexits.h. */
@@ -13,7 +15,11 @@ const askTimeoutMs = 1000;
  * `tulle-proxy await`: ends once the proxy in this pod is ready, for a `postStart` hook that holds the containers after
  * the proxy back. Returns the exit code: 0, 64 for flags that cannot be read, 69 when the proxy was not ready in time.
  */
-export async function awaitReady(args: readonly string[], write: (line: string) => void): Promise<number> {
+export async function awaitReady(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+  write: (line: string) => void,
+): Promise<number> {
   const flags = new FlagParser(args, ['port', 'timeout'], []);
   const port = flags.integer('port', 1, 65_535) ?? 4191;
   const timeoutMs = flags.durationMs('timeout', 120_000);
@@ -21,19 +27,26 @@ export async function awaitReady(args: readonly string[], write: (line: string) 
   for (const problem of flags.problems) log.error('invalid flag', { problem });
   if (flags.problems.length > 0) return 64;
 
+  const host = adminHost(environment);
   const deadlineMs = performance.now() + timeoutMs;
   let last = '';
   do {
-    last = await readiness(port);
+    last = await readiness(host, port);
     if (last === 'ready') return 0;
     await sleep(pollMs);
   } while (performance.now() < deadlineMs);
-  log.error('the proxy is not ready: its log says why', { port, timeoutMs, last });
+  log.error('the proxy is not ready: its log says why', { host, port, timeoutMs, last });
   return notReady;
 }
 
+/** A hook has the environment of its container: in explicit mode the proxy listens on the pod's address alone. */
+function adminHost(environment: Readonly<Record<string, string | undefined>>): string {
+  const host = splitHostPort(environment['LINKERD2_PROXY_ADMIN_LISTEN_ADDR'] ?? '')?.host;
+  return host === undefined || host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+}
+
 /** `ready`, or why not. */
-function readiness(port: number): Promise<string> {
+function readiness(host: string, port: number): Promise<string> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve('no answer'), askTimeoutMs);
     const settle = (answer: string): void => {
@@ -41,7 +54,7 @@ function readiness(port: number): Promise<string> {
       resolve(answer);
     };
     connect(
-      { host: '127.0.0.1', port, timeoutMs: askTimeoutMs },
+      { host, port, timeoutMs: askTimeoutMs },
       (connection) => {
         let read = '';
         connection.handler = {
@@ -55,7 +68,9 @@ function readiness(port: number): Promise<string> {
           },
           onClose: () => settle('closed the connection'),
         };
-        connection.write(Buffer.from(`GET /ready HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nconnection: close\r\n\r\n`));
+        connection.write(
+          Buffer.from(`GET /ready HTTP/1.1\r\nhost: ${formatHostPort(host, port)}\r\nconnection: close\r\n\r\n`),
+        );
       },
       (_, detail) => settle(detail),
     );

@@ -9,7 +9,11 @@ const root = join(import.meta.dirname, '../..');
 
 /** Runs a sub-command to its end. */
 function tulleProxy(...args: string[]): Promise<{ code: number; output: string }> {
-  const env = { PATH: process.env.PATH, DO_NOT_TRACK: '1' };
+  return tulleProxyWith({}, ...args);
+}
+
+function tulleProxyWith(more: Record<string, string>, ...args: string[]): Promise<{ code: number; output: string }> {
+  const env = { PATH: process.env.PATH, DO_NOT_TRACK: '1', ...more };
   const command = [join(root, 'proxy/main.ts'), ...args];
   return new Promise((resolve) => {
     execFile(join(root, 'node_modules/.bin/bun'), command, { env, timeout: 15_000 }, (error, stdout, stderr) =>
@@ -30,6 +34,17 @@ it('await ends with 0 once the proxy is ready, and not before', async () => {
   server.close();
   expect(code).toBe(0);
   expect(asked).toBe(3);
+});
+
+it('await asks where the proxy of its container listens: on the address of the pod in explicit mode', async () => {
+  const server = createServer((_, response) => response.end('ready')).listen(0, '127.0.0.9');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const at = (host: string) => ({ LINKERD2_PROXY_ADMIN_LISTEN_ADDR: `${host}:${port}` });
+  const flags = ['await', '--timeout=300ms', `--port=${port}`];
+  const codes = [await tulleProxyWith(at('127.0.0.9'), ...flags), await tulleProxyWith(at('0.0.0.0'), ...flags)];
+  server.close();
+  expect(codes.map(({ code }) => code)).toEqual([0, 69]);
 });
 
 it('await ends with 69 when the proxy is not ready in time, and tells what it saw', async () => {

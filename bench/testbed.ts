@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bundle } from '../images/bundle.ts';
 import { proxyContainerName } from '../lib/inject/index.ts';
 import { LocalMesh } from '../local/local-mesh.ts';
 import { bunProgram, packageRoot } from '../local/package-root.ts';
@@ -28,12 +29,16 @@ export async function startTestbed({ folder, version, proxyCore, otherCore }: Te
   const manifests = join(folder, 'manifests');
   await mkdir(manifests, { recursive: true });
   await writeFile(join(manifests, 'bench.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects() }));
+  // As the image has it: one file, whose loading leaves no traces of a compiler in memory.
+  const program = join(folder, 'tulle-proxy.mjs');
+  await writeFile(program, bundle(join(packageRoot, 'proxy/main.ts'), 'bun'));
   const problems: string[] = [];
   const mesh = await LocalMesh.start({
     manifests,
     stateFolder: join(folder, 'state'),
     cwd: folder,
     environment: process.env,
+    proxyCommand: [bunProgram(process.env['PATH'] ?? ''), program],
     report: (line) => problems.push(line),
   });
   if (!(await mesh.ready(readyTimeoutMs))) {

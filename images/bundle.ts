@@ -6,9 +6,12 @@ const modules = join(root, 'node_modules');
 export const bunProgram = join(modules, 'bun/bin/bun.exe');
 export const nodeProgram = join(modules, 'node/bin/node');
 
+/** Names stay, so that a stack trace says where something went wrong. */
+const smaller = ['--minify-whitespace', '--minify-syntax'];
+
 /** Bundles a program and all that it imports into one file for `runtime`, and returns the file's text. */
 export function bundle(entry: string, runtime: 'bun' | 'node'): string {
-  return execFileSync(bunProgram, ['build', `--target=${runtime}`, '--format=esm', entry], {
+  return execFileSync(bunProgram, ['build', `--target=${runtime}`, '--format=esm', ...smaller, entry], {
     cwd: root, // paths in the bundle are relative to it
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,

@@ -10,7 +10,7 @@ import { LocalPod } from './local-pod.ts';
 import { readManifestFolder } from './manifest-folder.ts';
 import { installedConfig } from './mesh-config.ts';
 import { claimLoopbackNetwork, type LoopbackNetwork } from './network.ts';
-import { bunProgram } from './package-root.ts';
+import { bunProgram, packageRoot } from './package-root.ts';
 import { type PodPlan, planPods } from './pod-plan.ts';
 import { formatProblem, type LocalProblem } from './problem.ts';
 import { StateFolder } from './state-folder.ts';
@@ -24,6 +24,8 @@ export interface LocalMeshOptions {
   readonly cwd: string;
   /** PATH, HOME, LANG and TMPDIR of it reach the processes; nothing else does. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What sidecars are started with. Default: Bun, with the proxy's source. */
+  readonly proxyCommand?: readonly string[];
   /** Told in a line each: problems of the manifests, pods that become ready or not, processes that end. */
   readonly report: (line: string) => void;
 }
@@ -55,7 +57,10 @@ export class LocalMesh {
   static async start(options: LocalMeshOptions): Promise<LocalMesh> {
     const { objects, problems } = await readManifestFolder(options.manifests);
     const state = new StateFolder(options.stateFolder);
-    const bun = bunProgram(options.environment.PATH ?? '');
+    const proxyCommand = options.proxyCommand ?? [
+      bunProgram(options.environment.PATH ?? ''),
+      join(packageRoot, 'proxy', 'main.ts'),
+    ];
     await state.claim();
     const network = await claimLoopbackNetwork(claimPort);
     const [identityIp, destinationIp] = [network.take(), network.take()];
@@ -84,7 +89,7 @@ export class LocalMesh {
             plan,
             objects: facts,
             tokenFile: tokenFile(state, plan),
-            bun,
+            proxyCommand,
             cwd: options.cwd,
             environment,
             logFile: (container) => state.logFile(`${plan.namespace}.${plan.name}`, container),

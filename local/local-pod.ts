@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import type { Pod } from '../control-plane/sources/kubernetes-object.ts';
 import { type Container, proxyContainerName } from '../lib/inject/index.ts';
 import { type EnvFacts, resolveEnv } from './container-env.ts';
-import { packageRoot } from './package-root.ts';
 import type { PodPlan } from './pod-plan.ts';
 import { answers, isContainerReady } from './probe.ts';
 import type { LocalProblem } from './problem.ts';
@@ -14,7 +12,8 @@ export interface LocalPodOptions {
   readonly objects: Pick<EnvFacts, 'configMaps' | 'secrets'>;
   /** Set for a meshed pod. */
   readonly tokenFile: string;
-  readonly bun: string;
+  /** Program and arguments of a sidecar. */
+  readonly proxyCommand: readonly string[];
   /** Where the applications are started. */
   readonly cwd: string;
   /** What every process gets beside its own variables. */
@@ -71,7 +70,7 @@ export class LocalPod {
   start(): void {
     if (this.sidecarSpec !== undefined) {
       const env = { ...this.env(this.sidecarSpec), LINKERD2_PROXY_IDENTITY_TOKEN_FILE: this.options.tokenFile };
-      this.sidecar = this.run(this.sidecarSpec, [this.options.bun, join(packageRoot, 'proxy', 'main.ts')], env);
+      this.sidecar = this.run(this.sidecarSpec, [...this.options.proxyCommand], env);
     }
     if (this.sidecarSpec === undefined || this.options.atOnce) this.startApps();
   }

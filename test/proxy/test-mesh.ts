@@ -144,6 +144,19 @@ export class TestMesh {
       .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
   }
 
+  /** Gives a workload a second Service, with an address of its own within the mesh's network, and returns that. */
+  addClusterIp(workload: string, port: number): string {
+    const clusterIP = this.ip(workload).replace(/\d+$/, '250');
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: `${workload}-cluster-ip`, namespace: 'test' },
+      spec: { clusterIP, selector: { app: workload }, ports: [{ name: 'http', port }] },
+    };
+    writeFileSync(join(this.folder, 'dist', 'cluster-ip.json'), JSON.stringify(service));
+    return clusterIP;
+  }
+
   async stop(): Promise<void> {
     await this.mesh.stop();
     for (const server of this.servers) {

@@ -1,4 +1,5 @@
 import type { Field } from '../wire/field.ts';
+import { SendQueue } from '../wire/send-queue.ts';
 import {
   type ClientConnection,
   ErrorCode,
@@ -178,7 +179,7 @@ export class Exchange implements ResponseHandler {
  */
 export class RequestSide implements StreamHandler {
   private readonly exchange: Exchange;
-  private chunks: Uint8Array[] | undefined = undefined;
+  private waiting: SendQueue | undefined = undefined;
   private trailers: Field[] | undefined = undefined;
   private ended: boolean;
   /** The request came without a body. */
@@ -193,15 +194,19 @@ export class RequestSide implements StreamHandler {
 
   /** True when the whole request is its head. */
   get isEmpty(): boolean {
-    return this.ended && this.chunks === undefined && this.trailers === undefined;
+    return this.ended && this.waiting === undefined && this.trailers === undefined;
   }
 
   release(upstream: Stream): void {
-    const { chunks, trailers } = this;
-    if (chunks !== undefined) {
-      this.chunks = undefined;
+    const { waiting, trailers } = this;
+    if (waiting !== undefined) {
+      this.waiting = undefined;
       const endsWithData = this.ended && trailers === undefined;
-      for (let i = 0; i < chunks.length; i++) upstream.sendData(chunks[i], endsWithData && i === chunks.length - 1);
+      while (!waiting.empty) {
+        const chunk = waiting.peek();
+        upstream.sendData(chunk, endsWithData && waiting.atLast);
+        waiting.drop(chunk.length);
+      }
     }
     if (trailers !== undefined) upstream.sendTrailers(trailers);
   }
@@ -211,9 +216,9 @@ export class RequestSide implements StreamHandler {
     if (upstream !== undefined) upstream.sendData(chunk, end);
     else if (this.dead || this.exchange.finished) this.exchange.downstream.credit(chunk.length);
     else {
-      if (chunk.length > 0 || end) {
-        this.chunks ??= [];
-        this.chunks.push(chunk.slice());
+      if (chunk.length > 0) {
+        this.waiting ??= new SendQueue();
+        this.waiting.push(chunk);
       }
       this.ended = end;
     }

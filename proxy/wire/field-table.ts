@@ -69,6 +69,11 @@ export class FieldTable {
     return field;
   }
 
+  /** As `get`, for a field that its sender asked never to be kept (RFC 7541 section 7.1.3). */
+  secret(bytes: Uint8Array, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): Field {
+    return new Field(this.name(bytes, nameStart, nameEnd), latin1(bytes, valueStart, valueEnd), true);
+  }
+
   /** The lower-case name at `bytes[start, end)`, the same string for the same bytes while it stays in the table. */
   name(bytes: Uint8Array, start: number, end: number): string {
     let hash = this.seed;

@@ -1,4 +1,4 @@
-import { tokenByte } from '../http1/syntax.ts';
+import { tokenByte } from '../syntax.ts';
 
 export type Detected = 'http1' | 'http2' | 'opaque' | 'more';
 

@@ -1,8 +1,8 @@
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import { chunkOf } from '../small-chunk.ts';
+import { CR, type HeadLimits, Http1Error, headEnd, LF } from '../syntax.ts';
 import { parseTrailers } from './head-parser.ts';
-import { CR, type HeadLimits, Http1Error, headEnd, LF } from './syntax.ts';
 
 /** What a body reader finds. Chunks are only valid during the call. */
 export interface BodySink {

@@ -2,11 +2,11 @@ import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import { OutputBuffer } from '../output-buffer.ts';
 import { type ClientConnection, ErrorCode, type RequestHead, type ResponseHandler, type Stream } from '../stream.ts';
+import { defaultHeadLimits, type HeadLimits, Http1Error, headEnd, lastLineStart } from '../syntax.ts';
 import type { Flushable, Transport, TransportHandler, Turn } from '../transport.ts';
 import { BodyReader, type BodySink } from './body-reader.ts';
 import { parseResponseHead } from './head-parser.ts';
 import { writeChunk, writeLastChunk, writeRequestHead } from './head-writer.ts';
-import { defaultHeadLimits, type HeadLimits, Http1Error, headEnd, lastLineStart } from './syntax.ts';
 
 export interface Http1ClientOptions {
   transport: Transport;
@@ -21,6 +21,8 @@ export interface Http1ClientOptions {
 }
 
 const receiveWindowBytes = 64 * 1024;
+/** 1xx responses that may come before the final one. */
+const mostInformationals = 32;
 const nothing = new Uint8Array(0);
 
 /** `idle`; `head`: request sent, waiting for the response's head; `body`: reading it; `raw`: tunnel; `closed`. */
@@ -44,6 +46,10 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   private paused = false;
   private unsent = 0;
   private endAfterFlush = false;
+  private processing = false;
+  /** A response ended in what is being processed: whether the connection can be used again depends on what follows. */
+  private recycleDue = false;
+  private informationals = 0;
 
   constructor(options: Http1ClientOptions) {
     this.options = options;
@@ -57,7 +63,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   }
 
   get available(): boolean {
-    return this.state === 'idle' && !this.draining;
+    return this.state === 'idle' && !this.draining && !this.processing;
   }
 
   request(head: RequestHead, end: boolean, handler: ResponseHandler): Stream | undefined {
@@ -65,8 +71,16 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
     const tunnel = head.method === 'CONNECT' || head.upgrade !== undefined;
     const hasBody = !tunnel && !end;
     const chunked = hasBody && head.contentLength < 0;
-    const stream = new Http1ClientStream(this, head.method, handler, chunked, end);
+    const stream = new Http1ClientStream(this, head, handler, chunked, end);
+    if (head.method === 'CONNECT' && head.upgrade !== undefined) {
+      // What HTTP/1 has for it needs fields that an extended CONNECT does not carry (RFC 8441 section 5).
+      stream.requestOver = true;
+      handler.onReset(ErrorCode.http11Required, 'extended CONNECT cannot go on in HTTP/1');
+      this.recycle();
+      return stream;
+    }
     this.stream = stream;
+    this.informationals = 0;
     this.state = 'head';
     this.keepAlive = true;
     // A body of no bytes is told to methods that would otherwise have the server wait or guess.
@@ -201,6 +215,16 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   }
 
   private process(bytes: Uint8Array, borrowed: boolean): void {
+    this.processing = true;
+    try {
+      this.read(bytes, borrowed);
+    } finally {
+      this.processing = false;
+    }
+    if (this.recycleDue) this.recycle();
+  }
+
+  private read(bytes: Uint8Array, borrowed: boolean): void {
     let at = 0;
     while (at < bytes.length) {
       if (this.state === 'head') {
@@ -218,7 +242,11 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
       } else if (this.state === 'body' || this.state === 'raw') {
         at = this.body.read(bytes, at, bytes.length, this);
       } else {
-        if (this.state === 'idle') this.transport.abort();
+        // More than one response to one request: the rest must not answer the next.
+        if (this.state === 'idle') {
+          this.draining = true;
+          this.transport.abort();
+        }
         return;
       }
     }
@@ -228,14 +256,20 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
     const stream = this.stream as Http1ClientStream;
     const { head, hop } = parseResponseHead(bytes, start, end, this.options.fields, this.limits);
     const { status } = head;
+    if ((status < 200 || status === 204) && (hop.chunked || hop.contentLength > 0))
+      throw new Http1Error(502, 'body in a response that has none');
+    if (status === 204) head.contentLength = -1;
     if (status >= 100 && status < 200 && status !== 101) {
+      if (++this.informationals > mostInformationals) throw new Http1Error(502, 'too many informational responses');
+      head.contentLength = -1;
       stream.handler.onInformational(head);
       return;
     }
+    if (status === 101 && !stream.upgrade) throw new Http1Error(502, 'switching protocols unasked');
     if (hop.close) this.keepAlive = false;
     const raw = status === 101 || (stream.method === 'CONNECT' && status >= 200 && status < 300);
     if (raw) {
-      if (hop.chunked || hop.contentLength > 0) throw new Http1Error(502, 'switching protocols with a body');
+      if (hop.chunked || hop.contentLength > 0) throw new Http1Error(502, 'tunnel with a body');
       this.state = 'raw';
       this.keepAlive = false;
       this.body.startRaw();
@@ -267,7 +301,8 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   }
 
   private recycle(): void {
-    if (this.state !== 'idle') return;
+    this.recycleDue = this.processing;
+    if (this.processing || this.state !== 'idle') return;
     this.outstanding = 0;
     this.unsent = 0;
     if (!this.keepAlive || this.draining) {
@@ -300,13 +335,16 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
 class Http1ClientStream implements Stream {
   private readonly client: Http1Client;
   readonly method: string;
+  /** A 101 may come. */
+  readonly upgrade: boolean;
   readonly handler: ResponseHandler;
   readonly chunked: boolean;
   requestOver: boolean;
 
-  constructor(client: Http1Client, method: string, handler: ResponseHandler, chunked: boolean, end: boolean) {
+  constructor(client: Http1Client, head: RequestHead, handler: ResponseHandler, chunked: boolean, end: boolean) {
     this.client = client;
-    this.method = method;
+    this.method = head.method;
+    this.upgrade = head.upgrade !== undefined;
     this.handler = handler;
     this.chunked = chunked;
     this.requestOver = end;

@@ -3,18 +3,18 @@ import type { FieldTable } from '../field-table.ts';
 import { latin1 } from '../latin1.ts';
 import type { RequestHead, ResponseHead } from '../stream.ts';
 import {
-  authorityByte,
   COLON,
   CR,
   type HeadLimits,
   Http1Error,
+  isAuthority,
   LF,
   SP,
   TAB,
   targetByte,
   tokenByte,
   valueByte,
-} from './syntax.ts';
+} from '../syntax.ts';
 
 /** How a message's body is delimited (RFC 9112 section 6). */
 export type Framing = 'none' | 'sized' | 'chunked' | 'until-close';
@@ -306,12 +306,6 @@ function authorityAt(bytes: Uint8Array, start: number, end: number): string {
   const authority = latin1(bytes, start, end);
   if (!isAuthority(authority)) throw new Http1Error(400, 'invalid authority');
   return authority;
-}
-
-function isAuthority(text: string): boolean {
-  if (text.length > 512) return false;
-  for (let i = 0; i < text.length; i++) if (authorityByte[text.charCodeAt(i) & 0xff] !== 1) return false;
-  return true;
 }
 
 function isDigit(byte: number): boolean {

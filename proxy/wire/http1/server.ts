@@ -1,3 +1,4 @@
+import { type Deadlines, defaultDeadlines, Since } from '../deadlines.ts';
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import { OutputBuffer } from '../output-buffer.ts';
@@ -9,11 +10,11 @@ import {
   type ServerStream,
   type StreamHandler,
 } from '../stream.ts';
+import { defaultHeadLimits, type HeadLimits, Http1Error, headEnd, lastLineStart } from '../syntax.ts';
 import type { Flushable, Transport, TransportHandler, Turn } from '../transport.ts';
 import { BodyReader, type BodySink } from './body-reader.ts';
 import { type HopFields, parseRequestHead } from './head-parser.ts';
 import { type WrittenFraming, writeChunk, writeFields, writeLastChunk, writeResponseHead } from './head-writer.ts';
-import { defaultHeadLimits, type HeadLimits, Http1Error, headEnd, lastLineStart } from './syntax.ts';
 
 export interface Http1ServerOptions {
   transport: Transport;
@@ -22,6 +23,7 @@ export interface Http1ServerOptions {
   /** Scheme of requests in origin-form. Default `http`. */
   scheme?: string;
   limits?: HeadLimits;
+  deadlines?: Deadlines;
   onRequest: RequestListener;
   /** A request was refused as malformed; `reason` names the rule. */
   onBadRequest?: (reason: string) => void;
@@ -61,6 +63,9 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
   private finAfterFlush = false;
   private closeAfterResponse = false;
   private processing = false;
+  private readonly headSince = new Since();
+  private readonly blockedSince = new Since();
+  private readonly lingerSince = new Since();
 
   constructor(options: Http1ServerOptions) {
     this.options = options;
@@ -92,7 +97,24 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
     this.process(bytes, bytes === chunk);
   }
 
+  /**
+   * To be called every second or so: ends what has waited for longer than a deadline (see Deadlines). A body has none: it
+   * may take as long as the application lets it.
+   */
+  checkDeadlines(nowMs: number): void {
+    if (this.state === 'closed') return;
+    const { headMs, stallMs, closeMs } = this.options.deadlines ?? defaultDeadlines;
+    if (
+      this.lingerSince.exceeds(this.state === 'linger', nowMs, closeMs) ||
+      this.blockedSince.exceeds(this.transport.blocked, nowMs, stallMs)
+    ) {
+      this.transport.abort();
+    } else if (this.headSince.exceeds(this.state === 'head' && this.held.length > 0, nowMs, headMs))
+      this.refuse(new Http1Error(408, 'head took too long'));
+  }
+
   onDrain(): void {
+    this.blockedSince.restart();
     this.reportSent();
     if (this.finAfterFlush) this.transport.end();
   }
@@ -227,6 +249,7 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
           }
           if (end - at > this.limits.headBytes) throw new Http1Error(431, 'head too large');
           this.scanFrom = 0;
+          this.headSince.restart();
           this.begin(bytes, at, end);
           at = end;
         } else if (this.state === 'body' || this.state === 'raw') {

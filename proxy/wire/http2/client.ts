@@ -11,6 +11,8 @@ export interface Http2ClientOptions extends Http2SessionOptions {
   onClosed: (connection: Http2Client, error: Error | undefined) => void;
 }
 
+/** 1xx responses that may come before the final one. */
+const mostInformationals = 32;
 const lastClientStreamId = 0x7fffffff;
 
 /** The connecting side of an HTTP/2 connection. */
@@ -42,6 +44,13 @@ export class Http2Client extends Http2Session implements ClientConnection {
     this.nextId += 2;
     stream.handler = handler;
     stream.headRequest = head.method === 'HEAD';
+    // Before the peer's SETTINGS there is no saying; a peer that knows no extended CONNECT resets it then.
+    if (head.upgrade !== undefined && this.settingsSeen && !this.peerConnectProtocol) {
+      this.streams.delete(stream.id);
+      stream.reset_ = true;
+      handler.onReset(ErrorCode.http11Required, 'the peer takes no extended CONNECT');
+      return stream;
+    }
     this.writeRequest(stream, head, end);
     return stream;
   }
@@ -65,15 +74,14 @@ export class Http2Client extends Http2Session implements ClientConnection {
     const head = responseHead(fields);
     if (head.status < 200) {
       if (end || head.status === 101) throw new MalformedMessage('informational response that ends the stream');
+      if (++stream.informationals > mostInformationals) throw new MalformedMessage('too many informational responses');
       handler.onInformational(head);
       return;
     }
     stream.responded = true;
     const bodiless = stream.headRequest || head.status === 204 || head.status === 304;
-    if (!bodiless) {
-      if (end && head.contentLength > 0) throw new MalformedMessage('body shorter than its content-length');
-      stream.expectedBytes = head.contentLength;
-    }
+    if (end && !bodiless && head.contentLength > 0) throw new MalformedMessage('body shorter than its content-length');
+    stream.expectedBytes = bodiless ? 0 : head.contentLength;
     if (end) this.endRemote(stream);
     handler.onResponse(head, end);
   }

@@ -1,6 +1,7 @@
 import type { Field } from '../field.ts';
+import type { SendQueue } from '../send-queue.ts';
 import type { ErrorCode, ResponseHandler, ResponseHead, ServerStream, StreamHandler } from '../stream.ts';
-import type { Http2Session } from './session.ts';
+import type { StreamTable } from './stream-table.ts';
 
 /**
  * One stream of an HTTP/2 connection, on either side. Its state (RFC 9113 section 5.1) is what is left to come in each
@@ -8,7 +9,7 @@ import type { Http2Session } from './session.ts';
  */
 export class Http2Stream implements ServerStream {
   readonly id: number;
-  private readonly session: Http2Session;
+  private readonly session: StreamTable;
   handler: StreamHandler | ResponseHandler | undefined = undefined;
 
   remoteEnded = false;
@@ -16,6 +17,7 @@ export class Http2Stream implements ServerStream {
   reset_ = false;
   /** A final response has been received (client) or sent (server). */
   responded = false;
+  informationals = 0;
   /** HEAD: the response has a length but no body. */
   headRequest = false;
 
@@ -27,13 +29,15 @@ export class Http2Stream implements ServerStream {
   expectedBytes = -1;
 
   /** What waits for a window or for the socket. */
-  queue: Uint8Array[] | undefined = undefined;
+  queue: SendQueue | undefined = undefined;
   queueEnd = false;
   queueTrailers: Field[] | undefined = undefined;
+  /** When the queue was seen not to move; -1 while it moves. */
+  stalledFromMs = -1;
   /** Bytes written since the handler was last told. */
   unsent = 0;
 
-  constructor(session: Http2Session, id: number, sendWindow: number, receiveWindow: number) {
+  constructor(session: StreamTable, id: number, sendWindow: number, receiveWindow: number) {
     this.session = session;
     this.id = id;
     this.sendWindow = sendWindow;

@@ -1,6 +1,7 @@
 import { Field } from '../field.ts';
 import type { OutputBuffer } from '../output-buffer.ts';
 import type { RequestHead, ResponseHead } from '../stream.ts';
+import { isAuthority, targetByte, valueByte } from '../syntax.ts';
 import type { HpackEncoder } from './hpack/encoder.ts';
 
 /** A message that breaks RFC 9113 section 8: its stream is reset, the connection lives on. */
@@ -26,8 +27,7 @@ export function requestHead(fields: Field[]): RequestHead {
     const field = fields[at];
     const { name, value } = field;
     if (!field.validHttp2) {
-      const valid = name === ':method' ? isToken(value) : !hasSpaceOrControl(value);
-      if (!valid) throw new MalformedMessage('invalid pseudo-header field');
+      if (!isValidPseudoField(name, value)) throw new MalformedMessage('invalid pseudo-header field');
       if (field.interned) field.validHttp2 = true;
     }
     let bit: number;
@@ -54,19 +54,25 @@ export function requestHead(fields: Field[]): RequestHead {
   if (plainConnect ? seen !== 9 : (seen & 7) !== 7)
     throw new MalformedMessage('pseudo-header fields missing or out of place');
   if (!plainConnect) {
-    if (head.path === '' || (head.path.charCodeAt(0) !== 0x2f && head.path !== '*'))
+    const { path, method } = head;
+    if (path.charCodeAt(0) !== 0x2f && (path !== '*' || method !== 'OPTIONS'))
       throw new MalformedMessage('invalid :path');
-    if (head.upgrade !== undefined && head.method !== 'CONNECT')
-      throw new MalformedMessage(':protocol without CONNECT');
-  }
+    if (head.upgrade !== undefined && method !== 'CONNECT') throw new MalformedMessage(':protocol without CONNECT');
+  } else if (!/:\d{1,5}$/.test(head.authority)) throw new MalformedMessage('CONNECT without a port');
   let host: string | undefined;
+  let cookieAt = -1;
   for (; at < fields.length; at++) {
     const field = fields[at];
     checkField(field);
     if (field.name === 'content-length') head.contentLength = contentLength(field.value, head.contentLength);
     else if (field.name === 'host') {
       if (host !== undefined) throw new MalformedMessage('repeated host');
+      if (!isAuthority(field.value)) throw new MalformedMessage('invalid host');
       host = field.value;
+    } else if (field.name === 'cookie') {
+      // Cookies may be cut into crumbs, which other versions do not know (section 8.2.3).
+      if (cookieAt < 0) cookieAt = head.fields.push(field) - 1;
+      else head.fields[cookieAt] = new Field('cookie', `${head.fields[cookieAt].value}; ${field.value}`, true);
     } else if (field.name === 'te' && field.value !== 'trailers') throw new MalformedMessage('te other than trailers');
     else head.fields.push(field);
   }
@@ -74,6 +80,7 @@ export function requestHead(fields: Field[]): RequestHead {
     if (head.authority === '') head.authority = host;
     else if (host !== head.authority) throw new MalformedMessage('host differs from :authority');
   }
+  if (plainConnect && head.contentLength > 0) throw new MalformedMessage('CONNECT with a body');
   return head;
 }
 
@@ -88,12 +95,21 @@ export function responseHead(fields: Field[]): ResponseHead {
     if (field.name === 'content-length') head.contentLength = contentLength(field.value, head.contentLength);
     else head.fields.push(field);
   }
+  // These have no body to tell the length of (RFC 9110 section 8.6).
+  if (status < 200 || status === 204) {
+    if (head.contentLength > 0) throw new MalformedMessage('length of a response that has no body');
+    head.contentLength = -1;
+  }
   return head;
 }
 
-/** Checks trailers, which have no pseudo-header fields. */
+/** Checks trailers, which have no pseudo-header fields and must not frame or route (RFC 9110 section 6.5.1). */
 export function checkTrailers(fields: Field[]): void {
-  for (const field of fields) checkField(field);
+  for (const field of fields) {
+    checkField(field);
+    if (field.name === 'content-length' || field.name === 'host' || field.name === 'te')
+      throw new MalformedMessage('framing field in trailers');
+  }
 }
 
 export function encodeRequest(out: OutputBuffer, encoder: HpackEncoder, pseudo: PseudoFields, head: RequestHead): void {
@@ -127,6 +143,7 @@ export function encodeFields(out: OutputBuffer, encoder: HpackEncoder, fields: r
 }
 
 const fieldsPerName = 512;
+const longestKeptValue = 256;
 
 /** Fields of one name for what a head keeps as strings. One is marked as interned, and so indexed, when it comes a second time. */
 class FieldsOf {
@@ -145,6 +162,8 @@ class FieldsOf {
       this.last.interned = true;
       return this.last;
     }
+    // What is long is kept by no table: many of them would be megabytes.
+    if (value.length > longestKeptValue) return new Field(this.name, value);
     this.fields ??= new Map();
     let field = this.fields.get(value);
     if (field !== undefined) field.interned = true;
@@ -176,8 +195,8 @@ function checkField(field: Field): void {
   if (!isLowerToken(name)) throw new MalformedMessage('invalid field name');
   if (connectionFields.has(name)) throw new MalformedMessage('connection-specific field');
   for (let i = 0; i < value.length; i++) {
-    const code = value.charCodeAt(i);
-    if (code === 0 || code === 0x0a || code === 0x0d) throw new MalformedMessage('control character in a field value');
+    // Stricter than section 8.2.1, and as strict as the HTTP/1 that the message may go on in.
+    if (valueByte[value.charCodeAt(i)] !== 1) throw new MalformedMessage('control character in a field value');
   }
   if (value.length > 0 && (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1)))) {
     throw new MalformedMessage('white space around a field value');
@@ -198,15 +217,25 @@ function statusOf(text: string): number {
 
 const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;
 const isToken = (text: string): boolean => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
+const isScheme = (text: string): boolean => /^[a-zA-Z][a-zA-Z0-9+\-.]*$/.test(text);
 const isLowerToken = (text: string): boolean => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(text);
 
-function hasSpaceOrControl(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) <= 0x20 || text.charCodeAt(i) === 0x7f) return true;
-  return false;
+/** What an HTTP/1 request line or `Host` may hold, for any of them may be written into one. */
+function isValidPseudoField(name: string, value: string): boolean {
+  switch (name) {
+    case ':path':
+      for (let i = 0; i < value.length; i++) if (targetByte[value.charCodeAt(i)] !== 1) return false;
+      return value.length > 0;
+    case ':authority':
+      return isAuthority(value);
+    case ':scheme':
+      return isScheme(value);
+    default:
+      return isToken(value);
+  }
 }
 
 function contentLength(value: string, known: number): number {
-  if (!/^\d{1,15}$/.test(value) || (known >= 0 && known !== Number(value)))
-    throw new MalformedMessage('invalid content-length');
+  if (!/^\d{1,15}$/.test(value) || known >= 0) throw new MalformedMessage('invalid content-length');
   return Number(value);
 }

@@ -3,7 +3,8 @@ import { ErrorCode, type RequestListener } from '../stream.ts';
 import { ConnectionError, preface, Setting } from './frame.ts';
 import type { Http2Stream } from './http2-stream.ts';
 import { MalformedMessage, requestHead } from './message.ts';
-import { defaultHttp2Settings, Http2Session, type Http2SessionOptions } from './session.ts';
+import { Http2Session, type Http2SessionOptions } from './session.ts';
+import { defaultHttp2Settings } from './settings.ts';
 
 export interface Http2ServerOptions extends Http2SessionOptions {
   onRequest: RequestListener;
@@ -57,18 +58,27 @@ export class Http2Server extends Http2Session {
       return;
     }
     if (fields === undefined) {
-      const stream = this.openStream(id);
-      stream.remoteEnded = end;
-      stream.sendResponse({ status: 431, contentLength: 0, upgrade: undefined, fields: [] }, true);
-      if (!end) stream.reset(ErrorCode.noError, 'header list too large');
+      this.answer(id, 431, end, 'header list too large');
       return;
     }
     const head = requestHead(fields);
+    if (head.path.length > this.settings.maxPathBytes) {
+      this.answer(id, 414, end, 'path too long');
+      return;
+    }
     if (end && head.contentLength > 0) throw new MalformedMessage('body shorter than its content-length');
     const stream = this.openStream(id);
     stream.expectedBytes = head.contentLength;
     stream.remoteEnded = end;
     stream.handler = this.options.onRequest(stream, head, end);
+  }
+
+  /** Answers a request that goes no further. */
+  private answer(id: number, status: number, end: boolean, reason: string): void {
+    const stream = this.openStream(id);
+    stream.remoteEnded = end;
+    stream.sendResponse({ status, contentLength: 0, upgrade: undefined, fields: [] }, true);
+    if (!end) stream.reset(ErrorCode.noError, reason);
   }
 
   protected override onStreamClosed(_stream: Http2Stream): void {}

@@ -42,7 +42,7 @@ export class HpackDecoder {
       if (first >= 0x80) {
         field = this.entry(this.integer(bytes, end, 7));
       } else if (first >= 0x40) {
-        field = this.literal(bytes, end, 6);
+        field = this.literal(bytes, end, 6, false);
         this.insert(field);
       } else if (first >= 0x20) {
         if (sawField) throw new HpackError('table size update behind a field');
@@ -52,8 +52,7 @@ export class HpackDecoder {
         this.evict(0);
         continue;
       } else {
-        field = this.literal(bytes, end, 4);
-        if (first >= 0x10 && !field.sensitive) field = new Field(field.name, field.value, true);
+        field = this.literal(bytes, end, 4, first >= 0x10);
       }
       sawField = true;
       listBytes += field.name.length + field.value.length + entryOverheadBytes;
@@ -70,7 +69,7 @@ export class HpackDecoder {
     return this.entries[position];
   }
 
-  private literal(bytes: Uint8Array, end: number, prefixBits: number): Field {
+  private literal(bytes: Uint8Array, end: number, prefixBits: number, neverIndexed: boolean): Field {
     const index = this.integer(bytes, end, prefixBits);
     let nameEnd: number;
     if (index === 0) nameEnd = this.string(bytes, end, 0);
@@ -86,7 +85,9 @@ export class HpackDecoder {
       }
     }
     const valueEnd = this.string(bytes, end, nameEnd);
-    return this.fields.get(this.scratch, 0, nameEnd, nameEnd, valueEnd);
+    return neverIndexed
+      ? this.fields.secret(this.scratch, 0, nameEnd, nameEnd, valueEnd)
+      : this.fields.get(this.scratch, 0, nameEnd, nameEnd, valueEnd);
   }
 
   /** A name in upper case makes its message malformed, not the block: it must reach the check as it is. */

@@ -16,7 +16,8 @@ const largestTableBytes = 4096;
 export class HpackEncoder {
   private tableLimitBytes = largestTableBytes;
   private tableBytes = 0;
-  private sizeUpdates: number[] = [];
+  /** The smallest limit since the last block; -1 when it has not changed. */
+  private smallestLimit = -1;
   /** Number of each entry in order of insertion; index = 61 + newest - number + 1. */
   private readonly numbers = new Map<Field, number>();
   private queue: Field[] = [];
@@ -28,17 +29,17 @@ export class HpackEncoder {
     const limit = Math.min(bytes, largestTableBytes);
     if (limit === this.tableLimitBytes) return;
     this.tableLimitBytes = limit;
-    this.sizeUpdates.push(limit);
+    this.smallestLimit = this.smallestLimit < 0 ? limit : Math.min(this.smallestLimit, limit);
     this.evict(0);
   }
 
   /** Must come first in a block. */
   begin(out: OutputBuffer): void {
-    if (this.sizeUpdates.length === 0) return;
+    const smallest = this.smallestLimit;
+    if (smallest < 0) return;
     // The smallest limit since the last block has to be told, then the last (section 4.2).
-    const smallest = Math.min(...this.sizeUpdates);
-    const last = this.sizeUpdates[this.sizeUpdates.length - 1];
-    this.sizeUpdates = [];
+    const last = this.tableLimitBytes;
+    this.smallestLimit = -1;
     if (smallest < last) writeInteger(out, 0x20, 5, smallest);
     writeInteger(out, 0x20, 5, last);
   }

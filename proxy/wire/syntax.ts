@@ -12,13 +12,20 @@ export const tokenByte = table((byte) => isAlphaNumeric(byte) || "!#$%&'*+-.^_`|
 /** Field values: visible characters, space, tab and obs-text; no control character. */
 export const valueByte = table((byte) => byte === 0x09 || (byte >= 0x20 && byte !== 0x7f));
 
-/** Request targets: visible ASCII only. */
-export const targetByte = table((byte) => byte > 0x20 && byte < 0x7f);
+/** Request targets: visible ASCII, and no fragment, which some would cut off and others take for part of the path. */
+export const targetByte = table((byte) => byte > 0x20 && byte < 0x7f && byte !== 0x23);
 
 /** Host and port: what an authority may hold, without user information. */
 export const authorityByte = table(
   (byte) => isAlphaNumeric(byte) || "-._~%!$&'()*+,;=:[]".includes(String.fromCharCode(byte)),
 );
+
+/** Host and optional port, possibly empty. */
+export function isAuthority(text: string): boolean {
+  if (text.length > 512) return false;
+  for (let i = 0; i < text.length; i++) if (authorityByte[text.charCodeAt(i)] !== 1) return false;
+  return true;
+}
 
 export const CR = 0x0d;
 export const LF = 0x0a;

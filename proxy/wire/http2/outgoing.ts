@@ -1,0 +1,176 @@
+import type { Field } from '../field.ts';
+import { OutputBuffer } from '../output-buffer.ts';
+import { SendQueue } from '../send-queue.ts';
+import type { RequestHead, ResponseHead } from '../stream.ts';
+import type { Flushable, Transport, Turn } from '../transport.ts';
+import { AbuseBudget } from './abuse-budget.ts';
+import { defaultWindowBytes, Flag, FrameType, frameHeaderBytes, maxFrameBytes, writeFrame } from './frame.ts';
+import { HpackEncoder } from './hpack/encoder.ts';
+import type { Http2Stream } from './http2-stream.ts';
+import { encodeFields, encodeRequest, encodeResponse, PseudoFields } from './message.ts';
+
+const nothing = new Uint8Array(0);
+
+/**
+ * The sending half of an HTTP/2 connection: header blocks, DATA within the peer's windows, and the queues of streams
+ * whose window is shut or whose socket is full.
+ */
+export abstract class Outgoing implements Flushable {
+  scheduled = false;
+  protected readonly transport: Transport;
+  protected readonly turn: Turn;
+  protected readonly out = new OutputBuffer();
+  protected readonly abuse = new AbuseBudget();
+  protected readonly encoder = new HpackEncoder();
+  /** Streams with something in their queue. */
+  protected readonly queued = new Set<Http2Stream>();
+  protected sendWindow = defaultWindowBytes;
+  protected peerMaxFrame = maxFrameBytes;
+  private readonly pseudo = new PseudoFields();
+  private unsentStreams: Http2Stream[] = [];
+
+  constructor(transport: Transport, turn: Turn) {
+    this.transport = transport;
+    this.turn = turn;
+  }
+
+  abstract flush(): void;
+
+  /** Nothing is left to be sent or received on a stream. */
+  protected abstract forget(stream: Http2Stream): void;
+
+  /** @internal */
+  writeRequest(stream: Http2Stream, head: RequestHead, end: boolean): void {
+    const start = this.beginHeaders();
+    encodeRequest(this.out, this.encoder, this.pseudo, head);
+    this.endHeaders(start, stream, end);
+  }
+
+  /** @internal */
+  writeResponse(stream: Http2Stream, head: ResponseHead, end: boolean): void {
+    const start = this.beginHeaders();
+    encodeResponse(this.out, this.encoder, this.pseudo, head);
+    this.endHeaders(start, stream, end);
+  }
+
+  /** @internal */
+  writeTrailers(stream: Http2Stream, fields: Field[]): void {
+    const start = this.beginHeaders();
+    this.encoder.begin(this.out);
+    encodeFields(this.out, this.encoder, fields);
+    this.endHeaders(start, stream, true);
+  }
+
+  /** @internal */
+  sendData(stream: Http2Stream, chunk: Uint8Array, end: boolean): void {
+    let at = 0;
+    if (stream.queue === undefined) {
+      at = this.writeData(stream, chunk, 0, end);
+      if (at === chunk.length && (chunk.length > 0 || stream.localEnded || !end)) return;
+      stream.queue = new SendQueue();
+      this.queued.add(stream);
+    }
+    if (at < chunk.length) stream.queue.push(chunk, at);
+    if (end) stream.queueEnd = true;
+  }
+
+  /** Writes as much of `chunk` from `at` as windows and socket allow. Returns how far it came. */
+  private writeData(stream: Http2Stream, chunk: Uint8Array, from: number, end: boolean): number {
+    let at = from;
+    if (this.transport.blocked) return at;
+    do {
+      const room = Math.min(chunk.length - at, this.peerMaxFrame, stream.sendWindow, this.sendWindow);
+      if (room <= 0 && at < chunk.length) return at;
+      const last = end && at + room === chunk.length;
+      if (room === 0 && !last) return at;
+      const payload = writeFrame(this.out, FrameType.data, last ? Flag.endStream : 0, stream.id, room);
+      if (room > 0) this.out.bytes.set(room === chunk.length ? chunk : chunk.subarray(at, at + room), payload);
+      at += room;
+      stream.sendWindow -= room;
+      this.sendWindow -= room;
+      if (room > 0) {
+        if (stream.unsent === 0) this.unsentStreams.push(stream);
+        stream.unsent += room;
+      }
+      this.abuse.sent();
+      this.turn.schedule(this);
+      if (last) this.endLocal(stream);
+    } while (at < chunk.length);
+    return at;
+  }
+
+  /** Goes on with what waits, a frame's worth of each stream in turn. */
+  protected pump(): void {
+    let progress = true;
+    while (progress && this.queued.size > 0 && !this.transport.blocked) {
+      progress = false;
+      for (const stream of this.queued) {
+        const queue = stream.queue as SendQueue;
+        if (!queue.empty) {
+          const chunk = queue.peek();
+          const last = stream.queueEnd && stream.queueTrailers === undefined && queue.atLast;
+          const at = this.writeData(stream, chunk, 0, last);
+          if (at === 0) continue;
+          progress = true;
+          stream.stalledFromMs = -1;
+          queue.drop(at);
+          if (!queue.empty) continue;
+        }
+        this.queued.delete(stream);
+        stream.queue = undefined;
+        if (stream.localEnded) continue;
+        if (stream.queueTrailers !== undefined) this.writeTrailers(stream, stream.queueTrailers);
+        else if (stream.queueEnd) this.writeData(stream, nothing, 0, true);
+      }
+    }
+  }
+
+  private beginHeaders(): number {
+    const start = this.out.length;
+    this.out.reserve(frameHeaderBytes);
+    this.out.length = start + frameHeaderBytes;
+    return start;
+  }
+
+  /** Puts the frame headers to the block that was encoded from `start` on; a large one is cut into CONTINUATIONs. */
+  private endHeaders(start: number, stream: Http2Stream, end: boolean): void {
+    const blockBytes = this.out.length - start - frameHeaderBytes;
+    const flags = end ? Flag.endStream : 0;
+    const { id } = stream;
+    if (blockBytes <= this.peerMaxFrame) {
+      this.out.length = start;
+      writeFrame(this.out, FrameType.headers, flags | Flag.endHeaders, id, blockBytes);
+    } else {
+      const block = this.out.bytes.slice(start + frameHeaderBytes, this.out.length);
+      this.out.length = start;
+      for (let at = 0; at < blockBytes; at += this.peerMaxFrame) {
+        const part = block.subarray(at, at + this.peerMaxFrame);
+        const last = at + part.length === blockBytes ? Flag.endHeaders : 0;
+        const type = at === 0 ? FrameType.headers : FrameType.continuation;
+        this.out.bytes.set(part, writeFrame(this.out, type, (at === 0 ? flags : 0) | last, id, part.length));
+      }
+    }
+    this.turn.schedule(this);
+    if (end) this.endLocal(stream);
+  }
+
+  protected reportSent(): void {
+    if (this.unsentStreams.length === 0) return;
+    const streams = this.unsentStreams;
+    this.unsentStreams = [];
+    for (let i = 0; i < streams.length; i++) {
+      const stream = streams[i];
+      const bytes = stream.unsent;
+      stream.unsent = 0;
+      if (!stream.reset_) stream.handler?.onSent(bytes);
+    }
+  }
+
+  private endLocal(stream: Http2Stream): void {
+    stream.localEnded = true;
+    if (stream.remoteEnded) {
+      this.abuse.completed();
+      this.forget(stream);
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import { defaultWindowBytes } from './frame.ts';
+
+export interface Http2Settings {
+  /** Receive window of each stream, in bytes. Default 65,535. */
+  streamWindowBytes: number;
+  /** Receive window of the connection, in bytes. Default 1 MiB. */
+  connectionWindowBytes: number;
+  /** Streams that the peer may have open. Default 1,000. */
+  maxConcurrentStreams: number;
+  /** Decoded size of a header list, in bytes. Default 64 KiB. */
+  maxHeaderListBytes: number;
+  /** Length of a request's path, in bytes. Default 16 KiB. */
+  maxPathBytes: number;
+}
+
+export const defaultHttp2Settings: Http2Settings = {
+  streamWindowBytes: defaultWindowBytes,
+  connectionWindowBytes: 1024 * 1024,
+  maxConcurrentStreams: 1000,
+  maxHeaderListBytes: 64 * 1024,
+  maxPathBytes: 16 * 1024,
+};

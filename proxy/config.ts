@@ -2,6 +2,7 @@ import { EnvParser } from './env-parser.ts';
 import type { KeepAliveTimes } from './keep-alive.ts';
 import type { SocketOptions } from './net/socket-options.ts';
 import { logLevels } from './telemetry/log.ts';
+import { type Deadlines, defaultDeadlines } from './wire/deadlines.ts';
 import { IpNetwork, parseIp } from './wire/ip-network.ts';
 import type { CoreLimits } from './workers/cores.ts';
 
@@ -98,6 +99,8 @@ export interface ProxyConfig {
   readonly cores: CoreLimits;
   readonly metricsRetainIdleMs: number;
   readonly shutdownGraceMs: number;
+  /** Of the HTTP connections that are accepted. */
+  readonly deadlines: Deadlines;
 }
 
 export class ConfigError extends Error {
@@ -173,6 +176,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     cores: cores(env),
     metricsRetainIdleMs: env.durationMs('METRICS_RETAIN_IDLE', 600_000),
     shutdownGraceMs: env.durationMs('SHUTDOWN_GRACE_PERIOD', 120_000),
+    deadlines: {
+      headMs: env.durationMs('HTTP_HEAD_TIMEOUT', defaultDeadlines.headMs),
+      stallMs: env.durationMs('HTTP_STALL_TIMEOUT', defaultDeadlines.stallMs),
+      closeMs: defaultDeadlines.closeMs,
+    },
   };
   if (env.problems.length > 0) throw new ConfigError(env.problems);
   return config;

@@ -54,7 +54,7 @@ export class Sidecar {
   private readonly options: SidecarOptions;
   private readonly turn = new EventLoopTurn();
   private readonly fields: FieldTable;
-  private readonly open = new OpenConnections();
+  private readonly open: OpenConnections;
   private readonly registry: MetricsRegistry;
   private readonly identity: IdentityClient | undefined;
   private readonly identityControl: ControlClient | undefined;
@@ -71,6 +71,7 @@ export class Sidecar {
 
   constructor(options: SidecarOptions) {
     this.options = options;
+    this.open = new OpenConnections(options.clock, options.config.deadlines);
     const { config, clock, wallClockMs, log } = options;
     this.fields = new FieldTable(Math.floor(clock.random() * 2 ** 32));
     this.registry = new MetricsRegistry(clock.nowMs, config.metricsRetainIdleMs);
@@ -260,7 +261,8 @@ export class Sidecar {
     const { tls } = this;
     if (tls === undefined) return undefined;
     return (connection, hello, alpn, onSecure, onFailed) => {
-      acceptTls(connection as SocketConnection, hello, tls, alpn, onSecure, onFailed);
+      const timeoutMs = this.options.config.inbound.detectTimeoutMs;
+      acceptTls(connection as SocketConnection, hello, tls, alpn, timeoutMs, onSecure, onFailed);
     };
   }
 
@@ -270,7 +272,7 @@ export class Sidecar {
       turn: this.turn,
       fields: this.fields,
       // A scrape must not hold a shutdown up.
-      open: new OpenConnections(),
+      open: new OpenConnections(this.options.clock, this.options.config.deadlines),
       onRequest: (stream, head, end) => this.admin.onRequest(stream, head, end, fromThisHost),
       onRefused: () => {},
       onClosed: () => {},

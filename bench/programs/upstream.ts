@@ -5,6 +5,7 @@
  */
 import { OpenConnections } from '../../proxy/accept/open-connections.ts';
 import { serveHttp } from '../../proxy/accept/serve-http.ts';
+import { systemClock } from '../../proxy/clock.ts';
 import type { HttpVersion } from '../../proxy/exchange/exchange.ts';
 import { listen } from '../../proxy/net/listen.ts';
 import { EventLoopTurn } from '../../proxy/net/turn.ts';
@@ -16,7 +17,7 @@ import type { Connection } from '../../proxy/wire/transport.ts';
 const host = process.env['POD_IP'] ?? '127.0.0.1';
 const turn = new EventLoopTurn();
 const fields = new FieldTable(1);
-const open = new OpenConnections();
+const open = new OpenConnections(systemClock);
 
 const text = Buffer.alloc(100, 'x');
 const plain = {

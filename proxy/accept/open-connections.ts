@@ -1,13 +1,32 @@
+import type { Clock } from '../clock.ts';
+import { type Deadlines, defaultDeadlines } from '../wire/deadlines.ts';
+
 /** Something that can be asked to finish what it does and then close. */
 export interface Drainable {
   drain(): void;
+  /** Told the time now and then. */
+  checkDeadlines?(nowMs: number): void;
 }
 
-/** The connections that are served now: a shutdown asks each to finish, and waits until none is left. */
+/** How often connections are told the time: one timer for all, and none while there is no connection. */
+const checkIntervalMs = 1000;
+
+/**
+ * The connections that are served now: each is told the time, a shutdown asks each to finish, and waits until none is
+ * left.
+ */
 export class OpenConnections {
+  readonly deadlines: Deadlines;
+  private readonly clock: Clock;
   private readonly open = new Set<Drainable>();
+  private checking = false;
   private draining = false;
   private onEmpty: (() => void) | undefined = undefined;
+
+  constructor(clock: Clock, deadlines: Deadlines = defaultDeadlines) {
+    this.clock = clock;
+    this.deadlines = deadlines;
+  }
 
   get count(): number {
     return this.open.size;
@@ -15,6 +34,7 @@ export class OpenConnections {
 
   add(connection: Drainable): void {
     this.open.add(connection);
+    if (!this.checking && connection.checkDeadlines !== undefined) this.scheduleCheck();
     if (this.draining) connection.drain();
   }
 
@@ -34,5 +54,17 @@ export class OpenConnections {
       done();
     };
     for (const connection of [...this.open]) connection.drain();
+  }
+
+  private scheduleCheck(): void {
+    this.checking = true;
+    // No finer than the shortest deadline needs.
+    const { headMs, stallMs, closeMs } = this.deadlines;
+    this.clock.after(Math.min(checkIntervalMs, headMs, stallMs, closeMs), () => {
+      this.checking = false;
+      const nowMs = this.clock.nowMs();
+      for (const connection of [...this.open]) connection.checkDeadlines?.(nowMs);
+      if (this.open.size > 0) this.scheduleCheck();
+    });
   }
 }

@@ -61,6 +61,7 @@ export function acceptTls(
   hello: Uint8Array,
   context: TlsContext,
   alpn: readonly string[],
+  timeoutMs: number,
   onSecure: (connection: SocketConnection) => void,
   onFailed: (reason: string) => void,
 ): SocketConnection {
@@ -69,8 +70,13 @@ export function acceptTls(
   const fail = (reason: string): void => {
     if (settled) return;
     settled = true;
+    clearTimeout(timer);
     onFailed(reason);
   };
+  const timer = setTimeout(() => {
+    fail(`no handshake within ${timeoutMs} ms`);
+    secure.abort();
+  }, timeoutMs).unref();
   secure.handler = { ...nobody, onClose: (error) => fail(error?.message ?? 'connection closed in the handshake') };
   secure.onHandshake = (socket, verified, error) => {
     const identity = verified ? peerIdentity(socket) : undefined;
@@ -80,7 +86,9 @@ export function acceptTls(
       socket.terminate();
       return;
     }
+    if (settled) return;
     settled = true;
+    clearTimeout(timer);
     secure.tls = { identity, alpn: socket.alpnProtocol || undefined };
     onSecure(secure);
   };

@@ -52,6 +52,7 @@ function tlsServer(): { port: number; seen: string[] } {
           hello.slice(),
           server,
           ['transport.l5d.io/v1'],
+          5000,
           (secure) => {
             seen.push(`${secure.tls?.identity ?? 'anonymous'} ${secure.tls?.alpn ?? '-'}`);
             secure.handler = handler({ onBytes: (chunk) => secure.write(chunk) });

@@ -163,8 +163,8 @@ export class BodyReader {
     joined.set(this.trailerBytes);
     joined.set(bytes.subarray(at, length), held);
     const end = headEnd(joined, 0, joined.length);
+    if ((end < 0 ? joined.length : end) > this.limits.headBytes) throw new Http1Error(431, 'trailers too large');
     if (end < 0) {
-      if (joined.length > this.limits.headBytes) throw new Http1Error(431, 'trailers too large');
       this.trailerBytes = joined;
       return length;
     }

@@ -13,12 +13,19 @@ export interface Http2ClientOptions extends Http2SessionOptions {
 
 /** 1xx responses that may come before the final one. */
 const mostInformationals = 32;
+/**
+ * Servers end a connection on which too many requests are cancelled, and with it the requests of others: before that
+ * it takes no new ones, and the next go on another.
+ */
+const mostCancelled = 300;
 const lastClientStreamId = 0x7fffffff;
 
 /** The connecting side of an HTTP/2 connection. */
 export class Http2Client extends Http2Session implements ClientConnection {
   private readonly options: Http2ClientOptions;
   private nextId = 1;
+  /** Resets of ours beyond the streams that were carried to their end. */
+  private cancelled = 0;
 
   constructor(options: Http2ClientOptions) {
     super(options, [[Setting.enablePush, 0]]);
@@ -55,6 +62,11 @@ export class Http2Client extends Http2Session implements ClientConnection {
     return stream;
   }
 
+  override resetStream(stream: Http2Stream, code: ErrorCode): void {
+    super.resetStream(stream, code);
+    if (++this.cancelled > mostCancelled) this.drain();
+  }
+
   protected override onHeaders(id: number, fields: Field[] | undefined, end: boolean): void {
     const stream = this.streams.get(id);
     if (stream === undefined) {
@@ -86,7 +98,8 @@ export class Http2Client extends Http2Session implements ClientConnection {
     handler.onResponse(head, end);
   }
 
-  protected override onStreamClosed(_stream: Http2Stream): void {
+  protected override onStreamClosed(stream: Http2Stream): void {
+    if (stream.remoteEnded && this.cancelled > 0) this.cancelled--;
     if (this.streams.size === this.peerMaxStreams - 1 && this.available) this.options.onAvailable(this);
   }
 

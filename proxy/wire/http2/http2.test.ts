@@ -304,6 +304,24 @@ describe("HTTP/2 client side against Node's server", () => {
     expect(client.available).toBe(true);
   });
 
+  it('lets what is under way finish when it drains', async () => {
+    let finish = () => {};
+    const client = await ourClient((stream) => {
+      stream.respond({ ':status': 200 });
+      finish = () => stream.end('late');
+    });
+    const got = new Gather();
+    client.request(request({ method: 'GET' }), true, got);
+    await vi.waitFor(() => expect(got.head?.status).toBe(200));
+    client.drain();
+    expect(client.available).toBe(false);
+    // Were the GOAWAY not to the server's taste, it would have ended the stream by now.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    finish();
+    await got.done;
+    expect([got.body.toString(), got.reset]).toEqual(['late', undefined]);
+  });
+
   it('is told of resets with their code, and of a lost connection', async () => {
     const client = await ourClient((stream, headers) => {
       stream.on('error', () => {});

@@ -30,6 +30,8 @@ export interface Http2SessionOptions {
 
 /** Control output that a peer may make us hold by not reading it. */
 const maxUnreadBytes = 1024 * 1024;
+/** Bytes of a client that was told of its error that are read and dropped. */
+const lingerBytes = 1024 * 1024;
 const nothing = new Uint8Array(0);
 /** What our PINGs are filled with: the answer tells which one it is for. */
 const drainPing = 0x74;
@@ -48,6 +50,9 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
   private readonly onProtocolError: ((reason: string) => void) | undefined;
   private readonly deadlines: Deadlines;
   private held: Uint8Array = nothing;
+  /** An error was told to a client: what it still sends is read and dropped until it has ended, or was told off. */
+  private lingers = false;
+  private lingered = 0;
   private readonly frameSince = new Since();
   private readonly blockSince = new Since();
   private readonly blockedSince = new Since();
@@ -71,7 +76,12 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
   protected abstract onConnectionClosed(error: Error | undefined): void;
 
   onBytes(chunk: Uint8Array): void {
-    if (this.closed || this.finishing) return;
+    if (this.closed) return;
+    if (this.finishing) {
+      this.lingered += chunk.length;
+      if (this.lingered > lingerBytes) this.transport.abort();
+      return;
+    }
     let bytes = chunk;
     if (this.held.length > 0) {
       bytes = new Uint8Array(this.held.length + chunk.length);
@@ -139,19 +149,27 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
       if (!this.out.writeTo(this.transport)) return;
     }
     this.reportSent();
-    if (this.finishing) this.transport.close();
+    // Were the connection closed with bytes unread, the reset could overtake the GOAWAY that says why.
+    if (this.lingers) this.transport.end();
+    else if (this.finishing) this.transport.close();
   }
 
   /** Takes no new streams, lets those under way finish, then closes. */
   drain(): void {
     if (this.closed || this.goAwaySent) return;
     this.goAwaySent = true;
+    this.turn.schedule(this);
+    if (!this.isPeerStream(1)) {
+      // A server opens no streams, so the last of them is known. It would take another number for an error.
+      writeGoAway(this.out, this.lastPeerStreamId, ErrorCode.noError, '');
+      this.closeIfDone();
+      return;
+    }
     // Streams that the peer opened before it learns of this are still served: the last id follows a round trip later.
     writeGoAway(this.out, 0x7fffffff, ErrorCode.noError, '');
     writeFrame(this.out, FrameType.ping, 0, 0, 8);
     this.out.bytes.fill(drainPing, this.out.length - 8, this.out.length);
     this.finalGoAwayDue = true;
-    this.turn.schedule(this);
     this.closeIfDone();
   }
 
@@ -211,6 +229,7 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
     this.onProtocolError?.(error.message);
     writeGoAway(this.out, this.lastPeerStreamId, error.code, error.message);
     this.finishing = true;
+    this.lingers = this.isPeerStream(1);
     this.turn.schedule(this);
     for (const stream of [...this.streams.values()]) {
       stream.reset_ = true;

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { freePort } from './test-mesh.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** A real proxy process without control plane and identity, in explicit mode: what comes to it goes to `upstreamPort`. */
+export class LoneProxy {
+  readonly inbound: number;
+  readonly outbound: number;
+  private readonly admin: number;
+  private readonly child: ChildProcess;
+  private output = '';
+
+  static async start(upstreamPort: number, environment: Record<string, string> = {}): Promise<LoneProxy> {
+    const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+    const proxy = new LoneProxy(ports, upstreamPort, environment);
+    await proxy.started();
+    return proxy;
+  }
+
+  private constructor(ports: number[], upstreamPort: number, environment: Record<string, string>) {
+    const [inbound, outbound, admin, nobody] = ports;
+    this.inbound = inbound;
+    this.outbound = outbound;
+    this.admin = admin;
+    this.child = spawn(join(root, 'node_modules/.bin/bun'), [join(root, 'proxy/main.ts')], {
+      env: {
+        PATH: process.env['PATH'],
+        LINKERD2_PROXY_EXPLICIT_MODE: 'true',
+        LINKERD2_PROXY_IDENTITY_DISABLED: 'true',
+        LINKERD2_PROXY_ADMIN_LISTEN_ADDR: `127.0.0.1:${admin}`,
+        LINKERD2_PROXY_INBOUND_LISTEN_ADDR: `127.0.0.1:${inbound}`,
+        LINKERD2_PROXY_OUTBOUND_LISTEN_ADDR: `127.0.0.1:${outbound}`,
+        LINKERD2_PROXY_INBOUND_PORTS: `${upstreamPort}`,
+        LINKERD2_PROXY_DESTINATION_SVC_ADDR: `localhost:${nobody}`,
+        LINKERD2_PROXY_DESTINATION_CONTEXT: '{"ns":"test"}',
+        ...environment,
+      },
+    });
+    const take = (chunk: Buffer): void => {
+      this.output += chunk;
+    };
+    this.child.stdout?.on('data', take);
+    this.child.stderr?.on('data', take);
+  }
+
+  /** Resident memory now, in MB. */
+  memoryMb(): number {
+    const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.child.pid}/status`, 'utf8'));
+    return Number(match?.[1]) / 1024;
+  }
+
+  /** CPU time used so far, in seconds. */
+  cpuSeconds(): number {
+    const stat = readFileSync(`/proc/${this.child.pid}/stat`, 'latin1');
+    const [user, system] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 13);
+    // Linux counts in hundredths for processes, whatever the kernel's own tick.
+    return (Number(user) + Number(system)) / 100;
+  }
+
+  /** What the process wrote; empty while nothing went wrong in it. */
+  errors(): string {
+    return this.output
+      .split('\n')
+      .filter((line) => line.includes('unexpected error'))
+      .join('\n');
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill('SIGKILL');
+    await ended;
+  }
+
+  private async started(): Promise<void> {
+    const deadline = performance.now() + 15_000;
+    while (performance.now() < deadline) {
+      if (this.child.exitCode !== null) break;
+      const live = await new Promise<boolean>((resolve) => {
+        get({ host: '127.0.0.1', port: this.admin, path: '/live', agent: false }, (response) => {
+          response.resume();
+          resolve(response.statusCode === 200);
+        }).on('error', () => resolve(false));
+      });
+      if (live) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`the proxy did not start: ${this.output}`);
+  }
+}

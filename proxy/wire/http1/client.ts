@@ -25,8 +25,11 @@ const receiveWindowBytes = 64 * 1024;
 const mostInformationals = 32;
 const nothing = new Uint8Array(0);
 
-/** `idle`; `head`: request sent, waiting for the response's head; `body`: reading it; `raw`: tunnel; `closed`. */
-type State = 'idle' | 'head' | 'body' | 'raw' | 'closed';
+/**
+ * `idle`; `head`: request sent, waiting for the response's head; `body`: reading it; `raw`: tunnel; `broken`: aborted,
+ * what still comes is not read; `closed`.
+ */
+type State = 'idle' | 'head' | 'body' | 'raw' | 'broken' | 'closed';
 
 /** The connecting side of one HTTP/1 connection: one request at a time, never pipelined. */
 export class Http1Client implements ClientConnection, TransportHandler, Flushable, BodySink {
@@ -107,10 +110,11 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   onBytes(chunk: Uint8Array): void {
     if (this.state === 'idle') {
       // Nothing was asked: whatever this answers, it must not answer the next request.
+      this.state = 'broken';
       this.transport.abort();
       return;
     }
-    if (this.state === 'closed') return;
+    if (this.state === 'closed' || this.state === 'broken') return;
     let bytes = chunk;
     if (this.held.length > 0) {
       bytes = new Uint8Array(this.held.length + chunk.length);
@@ -210,7 +214,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   abandon(stream: Http1ClientStream): void {
     if (this.stream !== stream) return;
     this.stream = undefined;
-    this.draining = true;
+    this.state = 'broken';
     this.transport.abort();
   }
 
@@ -244,7 +248,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
       } else {
         // More than one response to one request: the rest must not answer the next.
         if (this.state === 'idle') {
-          this.draining = true;
+          this.state = 'broken';
           this.transport.abort();
         }
         return;
@@ -320,7 +324,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   private break(code: ErrorCode, reason: string): void {
     const stream = this.stream;
     this.stream = undefined;
-    this.draining = true;
+    this.state = 'broken';
     this.transport.abort();
     stream?.handler.onReset(code, reason);
   }

@@ -232,6 +232,7 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
   /** @internal called by the stream: the only way to cut a response short in HTTP/1 is to break the connection. */
   breakOff(): void {
     this.current = undefined;
+    this.state = 'linger';
     this.transport.abort();
   }
 

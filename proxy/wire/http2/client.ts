@@ -50,6 +50,7 @@ export class Http2Client extends Http2Session implements ClientConnection {
     const stream = this.openStream(this.nextId);
     this.nextId += 2;
     stream.handler = handler;
+    stream.awaitsResponse = true;
     stream.headRequest = head.method === 'HEAD';
     // Before the peer's SETTINGS there is no saying; a peer that knows no extended CONNECT resets it then.
     if (head.upgrade !== undefined && this.settingsSeen && !this.peerConnectProtocol) {
@@ -78,7 +79,7 @@ export class Http2Client extends Http2Session implements ClientConnection {
       return;
     }
     if (fields === undefined) throw new MalformedMessage('header list too large');
-    if (stream.responded) {
+    if (!stream.awaitsResponse) {
       this.onTrailers(stream, fields, end);
       return;
     }
@@ -90,7 +91,7 @@ export class Http2Client extends Http2Session implements ClientConnection {
       handler.onInformational(head);
       return;
     }
-    stream.responded = true;
+    stream.awaitsResponse = false;
     const bodiless = stream.headRequest || head.status === 204 || head.status === 304;
     if (end && !bodiless && head.contentLength > 0) throw new MalformedMessage('body shorter than its content-length');
     stream.expectedBytes = bodiless ? 0 : head.contentLength;

@@ -15,8 +15,10 @@ export class Http2Stream implements ServerStream {
   remoteEnded = false;
   localEnded = false;
   reset_ = false;
-  /** A final response has been received (client) or sent (server). */
+  /** A final response has been sent. */
   responded = false;
+  /** Ours, and its final response has yet to come. */
+  awaitsResponse = false;
   informationals = 0;
   /** HEAD: the response has a length but no body. */
   headRequest = false;

@@ -127,6 +127,10 @@ export abstract class Incoming extends StreamTable {
         this.refuse(id, ErrorCode.streamClosed, 'DATA behind the end');
       return;
     }
+    if (stream.awaitsResponse) {
+      this.refuse(id, ErrorCode.protocolError, 'DATA before the response');
+      return;
+    }
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) {
       this.refuse(id, ErrorCode.flowControlError, 'stream window exceeded');

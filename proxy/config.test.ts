@@ -29,6 +29,7 @@ test('values are read in their units', () => {
     LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS: '127.0.0.1:4140,[::1]:4140',
     LINKERD2_PROXY_OUTBOUND_CONNECT_TIMEOUT: '250ms',
     LINKERD2_PROXY_SHUTDOWN_GRACE_PERIOD: '2m',
+    LINKERD2_PROXY_HTTP_STALL_TIMEOUT: '1m',
     LINKERD2_PROXY_INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION: '25,9200-9202',
     LINKERD2_PROXY_DESTINATION_CONTEXT: '{"ns":"shop","nodeName":"n1","pod":"web-1"}',
     LINKERD2_PROXY_EXPLICIT_MODE: 'true',
@@ -37,6 +38,7 @@ test('values are read in their units', () => {
   expect(config.outbound.listen.map(({ host }) => host)).toEqual(['127.0.0.1', '::1']);
   expect(config.outbound.connectTimeoutMs).toBe(250);
   expect(config.shutdownGraceMs).toBe(120_000);
+  expect(config.deadlines).toEqual({ headMs: 30_000, stallMs: 60_000, closeMs: 10_000 });
   expect([...config.inbound.opaquePorts]).toEqual([25, 9200, 9201, 9202]);
   expect(config.destination.namespace).toBe('shop');
   expect(config.inbound.ports).toEqual([8080, 9090]);

@@ -145,4 +145,8 @@ describe('sockets on Bun', () => {
     expect(result.seen[0]).toBe('bot.shop.serviceaccount.identity.tulle.cluster.local transport.l5d.io/v1');
     expect(result.seen.at(-1)).toBe('refused');
   });
+
+  it('give a TLS handshake up that does not go on', async () => {
+    expect(await run('tls-stall')).toEqual(['refused']);
+  });
 });

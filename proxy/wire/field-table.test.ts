@@ -26,6 +26,17 @@ describe('FieldTable', () => {
     }
   });
 
+  it('never keeps what its sender asked not to be kept', () => {
+    const table = new FieldTable(7);
+    const bytes = encode('x-key:secret');
+    const fields = [1, 2, 3].map(() => table.secret(bytes, 0, 5, 6, bytes.length));
+    expect(fields.map(({ name, value, sensitive, interned }) => [name, value, sensitive, interned])).toEqual(
+      new Array(3).fill(['x-key', 'secret', true, false]),
+    );
+    // Nor does it count as a first sight.
+    expect(get(table, 'x-key', 'secret').interned).toBe(false);
+  });
+
   it('never mixes up two fields, however often they come', () => {
     const pair = fc.tuple(
       fc.string({ unit: fc.constantFrom('a', 'b', 'X', '-'), minLength: 1, maxLength: 3 }),

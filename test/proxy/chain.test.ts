@@ -19,10 +19,10 @@ beforeAll(async () => {
     response.writeHead(200);
     incoming.pipe(response);
   });
-  const http2 = createHttp2Server();
-  http2.on('stream', (stream) => {
+  const http2 = createHttp2Server({ settings: { enableConnectProtocol: true } });
+  http2.on('stream', (stream, headers) => {
     stream.on('error', () => {});
-    stream.respond({ ':status': 200 });
+    stream.respond({ ':status': 200, 'x-protocol': headers[':protocol'] ?? '', 'x-path': headers[':path'] ?? '' });
     stream.pipe(stream);
   });
   await mesh.serve('server', 8080, http1);
@@ -109,4 +109,28 @@ it('HTTP/2 comes out byte for byte', { timeout: 60_000 }, async () => {
     }),
     { numRuns: 15 },
   );
+});
+
+it('extended CONNECT is passed on with its protocol, and carries bytes both ways', async () => {
+  await vi.waitFor(() => expect(session.remoteSettings.enableConnectProtocol).toBe(true));
+  const stream = session.request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':scheme': 'http',
+    ':path': '/chat',
+    ':authority': 'server.test:8081',
+  });
+  let read = '';
+  const headers = await new Promise<Record<string, unknown>>((resolve, reject) => {
+    stream.on('response', resolve).on('error', reject);
+    stream.on('data', (chunk) => {
+      read += chunk;
+    });
+  });
+  expect(headers).toMatchObject({ ':status': 200, 'x-protocol': 'websocket', 'x-path': '/chat' });
+  stream.write('ping');
+  await vi.waitFor(() => expect(read).toBe('ping'));
+  stream.end('pong');
+  await new Promise((resolve) => stream.once('close', resolve));
+  expect(read).toBe('pingpong');
 });

@@ -52,7 +52,7 @@ function tlsServer(): { port: number; seen: string[] } {
           hello.slice(),
           server,
           ['transport.l5d.io/v1'],
-          5000,
+          300,
           (secure) => {
             seen.push(`${secure.tls?.identity ?? 'anonymous'} ${secure.tls?.alpn ?? '-'}`);
             secure.handler = handler({ onBytes: (chunk) => secure.write(chunk) });
@@ -89,6 +89,17 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       client.end();
     });
     return events;
+  },
+
+  async 'tls-stall'() {
+    const { port, seen } = tlsServer();
+    const client = await open(port);
+    await new Promise<void>((resolve) => {
+      client.handler = handler({ onClose: () => resolve() });
+      // A record header, and nothing of the ClientHello that it announces.
+      client.write(Uint8Array.of(22, 3, 1, 0, 200));
+    });
+    return seen;
   },
 
   async backpressure() {

@@ -5,6 +5,7 @@ import { type ClientConnection, ErrorCode, type RequestHead, type ResponseHandle
 import { defaultHeadLimits, type HeadLimits, Http1Error, headEnd, lastLineStart } from '../syntax.ts';
 import type { Flushable, Transport, TransportHandler, Turn } from '../transport.ts';
 import { BodyReader, type BodySink } from './body-reader.ts';
+import { Http1ClientStream } from './client-stream.ts';
 import { parseResponseHead } from './head-parser.ts';
 import { writeChunk, writeLastChunk, writeRequestHead } from './head-writer.ts';
 
@@ -333,45 +334,5 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
     const unsent = this.unsent;
     this.unsent = 0;
     if (unsent > 0) this.stream?.handler.onSent(unsent);
-  }
-}
-
-class Http1ClientStream implements Stream {
-  private readonly client: Http1Client;
-  readonly method: string;
-  /** A 101 may come. */
-  readonly upgrade: boolean;
-  readonly handler: ResponseHandler;
-  readonly chunked: boolean;
-  requestOver: boolean;
-
-  constructor(client: Http1Client, head: RequestHead, handler: ResponseHandler, chunked: boolean, end: boolean) {
-    this.client = client;
-    this.method = head.method;
-    this.upgrade = head.upgrade !== undefined;
-    this.handler = handler;
-    this.chunked = chunked;
-    this.requestOver = end;
-  }
-
-  sendData(chunk: Uint8Array, end: boolean): void {
-    if (this.requestOver) return;
-    if (end) this.requestOver = true;
-    this.client.write(this, chunk, end);
-  }
-
-  sendTrailers(fields: Field[]): void {
-    if (this.requestOver) return;
-    this.requestOver = true;
-    this.client.requestEnded(this, fields);
-  }
-
-  reset(_code: ErrorCode, _reason: string): void {
-    this.requestOver = true;
-    this.client.abandon(this);
-  }
-
-  credit(bytes: number): void {
-    this.client.credit(this, bytes);
   }
 }

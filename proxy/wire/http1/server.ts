@@ -2,19 +2,13 @@ import { type Deadlines, defaultDeadlines, Since } from '../deadlines.ts';
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import { OutputBuffer } from '../output-buffer.ts';
-import {
-  ErrorCode,
-  type RequestHead,
-  type RequestListener,
-  type ResponseHead,
-  type ServerStream,
-  type StreamHandler,
-} from '../stream.ts';
+import { ErrorCode, type RequestListener, type ResponseHead } from '../stream.ts';
 import { defaultHeadLimits, type HeadLimits, Http1Error, headEnd, lastLineStart } from '../syntax.ts';
 import type { Flushable, Transport, TransportHandler, Turn } from '../transport.ts';
 import { BodyReader, type BodySink } from './body-reader.ts';
-import { type HopFields, parseRequestHead } from './head-parser.ts';
+import { parseRequestHead } from './head-parser.ts';
 import { type WrittenFraming, writeChunk, writeFields, writeLastChunk, writeResponseHead } from './head-writer.ts';
+import { Http1ServerStream } from './server-stream.ts';
 
 export interface Http1ServerOptions {
   transport: Transport;
@@ -382,64 +376,5 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
     this.unsent = 0;
     this.unsentBy = undefined;
     if (unsent > 0) unsentBy?.handler?.onSent(unsent);
-  }
-}
-
-/** One request on an HTTP/1 connection. */
-class Http1ServerStream implements ServerStream {
-  private readonly server: Http1Server;
-  readonly method: string;
-  readonly hop: HopFields;
-  handler: StreamHandler | undefined = undefined;
-  responded = false;
-  chunked = false;
-  bodiless = false;
-  raw = false;
-  private over = false;
-
-  constructor(server: Http1Server, head: RequestHead, hop: HopFields) {
-    this.server = server;
-    this.method = head.method;
-    this.hop = hop;
-  }
-
-  sendInformational(head: ResponseHead): void {
-    // An HTTP/1.0 client does not know 1xx (RFC 9110 section 15.2).
-    if (!this.over && !this.responded && this.hop.minorVersion === 1) this.server.writeInformational(head);
-  }
-
-  sendResponse(head: ResponseHead, end: boolean): void {
-    if (this.over || this.responded) return;
-    this.responded = true;
-    if (end) this.over = true;
-    this.server.writeHead(this, head, end);
-  }
-
-  sendData(chunk: Uint8Array, end: boolean): void {
-    if (this.over) return;
-    if (end) this.over = true;
-    this.server.writeBody(this, chunk, end);
-  }
-
-  sendTrailers(fields: Field[]): void {
-    if (this.over) return;
-    this.over = true;
-    this.server.writeTrailers(this, fields);
-  }
-
-  reset(_code: ErrorCode, _reason: string): void {
-    if (this.over) return;
-    this.over = true;
-    this.server.breakOff();
-  }
-
-  credit(bytes: number): void {
-    this.server.credit(bytes);
-  }
-
-  /** The request broke off. */
-  fail(code: ErrorCode, reason: string): void {
-    this.over = true;
-    this.handler?.onReset(code, reason);
   }
 }

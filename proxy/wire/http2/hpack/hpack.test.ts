@@ -171,6 +171,20 @@ describe('HPACK encoder', () => {
     );
   });
 
+  it('passes a never-indexed literal on as one, however often it comes', () => {
+    const decoder = new HpackDecoder(new FieldTable(1));
+    const encoder = new HpackEncoder();
+    const block = hex('10 05 782d6b6579 06 736563726574');
+    for (let i = 0; i < 3; i++) {
+      const fields: Field[] = [];
+      decoder.decode(block, 0, block.length, fields, 65536);
+      const out = new OutputBuffer();
+      encoder.begin(out);
+      encoder.field(out, fields[0]);
+      expect(Buffer.from(out.take()).toString('hex')).toBe(block.toString('hex'));
+    }
+  });
+
   it('writes a repeated field in one byte and never indexes a secret', () => {
     const encoder = new HpackEncoder();
     const write = (field: Field) => {

@@ -33,10 +33,14 @@ describe.skipIf(skipped !== undefined)(`h2spec${skipped === undefined ? '' : ` (
       stream.end('x'.repeat(1024));
     });
     await mesh.serve('server', port, server);
-    await mesh.ready();
     clusterIp = mesh.addClusterIp('server', port);
+    await mesh.ready();
     // Before the sidecar knows the Service it would take the address for that of a host, which is the relay.
-    await vi.waitFor(async () => expect(await statusOf(`${clusterIp}:${port}`)).toBe(200), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await statusOf(`${clusterIp}:${port}`)).toBe(200), {
+      // Longer than an answer that there is no such Service is kept.
+      interval: 6000,
+      timeout: 30_000,
+    });
     await new Promise<void>((resolve, reject) => {
       relay.once('error', reject);
       relay.listen(port, clusterIp, resolve);

@@ -40,6 +40,8 @@ export abstract class Incoming extends StreamTable {
   protected abstract onHeaders(id: number, fields: Field[] | undefined, end: boolean): void;
   /** The peer has (other) settings: `peerMaxStreams` may have changed. */
   protected abstract onPeerSettings(): void;
+  /** Ends every stream, and the connection once what is written has left. */
+  protected abstract breakOff(code: ErrorCode, reason: string): void;
   /** True if the peer may not have used `id` yet. */
   protected abstract isIdle(id: number): boolean;
 
@@ -303,7 +305,7 @@ export abstract class Incoming extends StreamTable {
       this.forget(stream);
       stream.handler?.onReset(ErrorCode.refusedStream, 'the peer goes away');
     }
-    if (code !== ErrorCode.noError) this.transport.close();
+    if (code !== ErrorCode.noError) this.breakOff(ErrorCode.cancel, 'the peer ends the connection for an error');
     else this.closeIfDone();
   }
 }

@@ -228,13 +228,18 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
     if (!(error instanceof ConnectionError)) throw error;
     this.onProtocolError?.(error.message);
     writeGoAway(this.out, this.lastPeerStreamId, error.code, error.message);
+    this.breakOff(ErrorCode.protocolError, error.message);
+  }
+
+  protected override breakOff(code: ErrorCode, reason: string): void {
     this.finishing = true;
     this.lingers = this.isPeerStream(1);
     this.turn.schedule(this);
+    this.queued.clear();
     for (const stream of [...this.streams.values()]) {
       stream.reset_ = true;
       this.streams.delete(stream.id);
-      stream.handler?.onReset(ErrorCode.protocolError, error.message);
+      stream.handler?.onReset(code, reason);
     }
   }
 }

@@ -32,6 +32,9 @@ export const frameHeaderBytes = 9;
 export const maxFrameBytes = 16_384;
 export const defaultWindowBytes = 65_535;
 export const maxWindowBytes = 0x7fff_ffff;
+/** What our PINGs are filled with: the answer tells which one it is for. */
+export const drainPing = 0x74;
+export const keepAlivePing = 0x6b;
 export const preface: Uint8Array = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 /** An error that ends the connection (RFC 9113 section 5.4.1). */

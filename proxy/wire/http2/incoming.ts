@@ -5,6 +5,7 @@ import { ErrorCode } from '../stream.ts';
 import type { Transport, Turn } from '../transport.ts';
 import {
   ConnectionError,
+  drainPing,
   Flag,
   FrameType,
   maxFrameBytes,
@@ -254,7 +255,7 @@ export abstract class Incoming extends StreamTable {
     if (id !== 0) throw new ConnectionError(ErrorCode.protocolError, 'PING on a stream');
     if (end - start !== 8) throw new ConnectionError(ErrorCode.frameSizeError, 'PING of a wrong size');
     if ((flags & Flag.ack) !== 0) {
-      if (this.finalGoAwayDue) {
+      if (this.finalGoAwayDue && bytes[start] === drainPing) {
         this.finalGoAwayDue = false;
         writeGoAway(this.out, this.lastPeerStreamId, ErrorCode.noError, '');
         this.turn.schedule(this);

@@ -5,8 +5,10 @@ import type { Transport, TransportHandler, Turn } from '../transport.ts';
 import {
   ConnectionError,
   defaultWindowBytes,
+  drainPing,
   FrameType,
   frameHeaderBytes,
+  keepAlivePing,
   maxFrameBytes,
   Setting,
   uint32,
@@ -33,9 +35,6 @@ const maxUnreadBytes = 1024 * 1024;
 /** Bytes of a client that was told of its error that are read and dropped. */
 const lingerBytes = 1024 * 1024;
 const nothing = new Uint8Array(0);
-/** What our PINGs are filled with: the answer tells which one it is for. */
-const drainPing = 0x74;
-const keepAlivePing = 0x6b;
 
 /**
  * What the two sides of an HTTP/2 connection share (RFC 9113). No I/O and no clock: bytes come in by `onBytes`, go out

@@ -87,8 +87,7 @@ export class Sidecar {
         material: from,
         turn: this.turn,
         fields: this.fields,
-        timers: clock,
-        random: clock.random,
+        clock,
       });
     this.destinationControl = control(config.destination.address);
     this.policyControl = config.policy.address && control(config.policy.address);

@@ -1,4 +1,4 @@
-import type { Timers } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { ControlAddress } from '../config.ts';
 import { connect } from '../net/connect.ts';
 import { resolve } from '../net/resolve.ts';
@@ -21,8 +21,7 @@ export interface ControlClientOptions {
   material: () => ControlTls;
   turn: Turn;
   fields: FieldTable;
-  timers: Timers;
-  random: () => number;
+  clock: Clock;
 }
 
 const connectTimeoutMs = 3000;
@@ -57,7 +56,7 @@ export class ControlClient {
   }
 
   private open(material: ControlTls): GrpcChannel {
-    const { address, turn, fields, timers } = this.options;
+    const { address, turn, fields, clock } = this.options;
     const { serverName } = address;
     const context = serverName === undefined ? undefined : makeTlsContext(material);
     return new GrpcChannel({
@@ -65,7 +64,7 @@ export class ControlClient {
       scheme: serverName === undefined ? 'http' : 'https',
       turn,
       fields,
-      timers,
+      clock,
       connect: (onConnected, onFailed) => this.connect(context, onConnected, onFailed),
     });
   }
@@ -79,7 +78,7 @@ export class ControlClient {
     const { host, port, serverName } = this.options.address;
     resolve(host).then(
       (addresses) => {
-        const address = addresses[Math.floor(this.options.random() * addresses.length)];
+        const address = addresses[Math.floor(this.options.clock.random() * addresses.length)];
         const tls =
           context === undefined || serverName === undefined
             ? {}

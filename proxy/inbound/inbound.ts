@@ -385,7 +385,8 @@ export class Inbound {
 
   private scheduleSweep(): void {
     this.options.clock.after(this.options.http1IdleMs, () => {
-      for (const endpoint of this.endpoints.values()) endpoint.sweep();
+      const nowMs = this.options.clock.nowMs();
+      for (const endpoint of this.endpoints.values()) endpoint.sweep(nowMs);
       this.scheduleSweep();
     });
   }

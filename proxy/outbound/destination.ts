@@ -147,7 +147,8 @@ export class Destination implements Dispatcher, Resolution {
 
   /** Closes connections that were not used since the last call. */
   sweep(): void {
-    for (const { endpoint } of this.byAddress.values()) endpoint.sweep();
+    const nowMs = this.options.clock.nowMs();
+    for (const { endpoint } of this.byAddress.values()) endpoint.sweep(nowMs);
   }
 
   /** Lets what is under way finish and takes nothing more. */

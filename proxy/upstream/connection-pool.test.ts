@@ -6,6 +6,7 @@ import { ConnectionPool, type Dialled, type PoolFailure } from './connection-poo
 class FakeConnection implements ClientConnection {
   activeStreams = 0;
   drained = false;
+  readonly toldMs: number[] = [];
   readonly capacity: number;
 
   constructor(capacity: number) {
@@ -22,6 +23,9 @@ class FakeConnection implements ClientConnection {
     this.drained = true;
   }
   close(): void {}
+  checkDeadlines(nowMs: number): void {
+    this.toldMs.push(nowMs);
+  }
 }
 
 function poolOf(capacity: number, limits: { maxConnections?: number; maxWaiters?: number } = {}) {
@@ -127,6 +131,17 @@ describe('a pool of HTTP/2 connections', () => {
     free(only);
     expect(given).toHaveLength(2);
   });
+});
+
+it('tells every open connection the time, so that what its peer stalls does not wait for ever', () => {
+  const { pool, ask } = poolOf(3);
+  ask();
+  const connection = new FakeConnection(3);
+  pool.onConnected(connection);
+  pool.checkDeadlines(7000);
+  pool.onClosed(connection);
+  pool.checkDeadlines(10_000);
+  expect(connection.toldMs).toEqual([7000]);
 });
 
 it('a failed dial fails the requests that it was made for', () => {

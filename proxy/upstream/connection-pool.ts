@@ -145,6 +145,11 @@ export class ConnectionPool implements Dialled, Resender {
     this.lowWater = this.available.length;
   }
 
+  /** Tells the connections the time. */
+  checkDeadlines(nowMs: number): void {
+    for (const connection of [...this.all]) connection.checkDeadlines?.(nowMs);
+  }
+
   /** Lets requests in flight finish and takes no more. */
   drain(): void {
     this.closed = true;

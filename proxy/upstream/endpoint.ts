@@ -67,9 +67,10 @@ export class Endpoint {
     return this.http2;
   }
 
-  /** Closes HTTP/1 connections that were not used since the last call. */
-  sweep(): void {
+  /** Closes HTTP/1 connections that were not used since the last call, and what HTTP/2 peers have stalled for too long. */
+  sweep(nowMs: number): void {
     this.http1?.sweep();
+    this.http2?.checkDeadlines(nowMs);
   }
 
   drain(): void {

@@ -108,6 +108,8 @@ export interface ClientConnection {
   readonly activeStreams: number;
   /** True while `request` would start one. */
   readonly available: boolean;
+  /** Told the time now and then, in monotonic milliseconds: what has waited too long is given up. */
+  checkDeadlines?(nowMs: number): void;
   /** Takes no new request, lets those in flight finish, then closes. */
   drain(): void;
   /** Closes at once; streams in flight are reset. */

@@ -85,7 +85,7 @@ function channelTo(portNow: () => number): GrpcChannel {
     scheme: 'http',
     turn: new NodeTurn(),
     fields: new FieldTable(1),
-    timers: clock,
+    clock,
     connect: (onConnected, onFailed) => {
       dials++;
       const socket = connect(portNow(), '127.0.0.1');

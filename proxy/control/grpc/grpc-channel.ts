@@ -1,5 +1,5 @@
 import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
-import type { Timers } from '../../clock.ts';
+import type { Clock, TimerHandle } from '../../clock.ts';
 import { KeepAlive } from '../../keep-alive.ts';
 import { Field } from '../../wire/field.ts';
 import type { FieldTable } from '../../wire/field-table.ts';
@@ -18,7 +18,7 @@ export interface GrpcChannelOptions {
   connect(onConnected: (connection: Connection) => void, onFailed: (detail: string) => void): void;
   turn: Turn;
   fields: FieldTable;
-  timers: Timers;
+  clock: Clock;
 }
 
 type StreamMethod<Input extends DescMessage, Output extends DescMessage> = DescMethod & {
@@ -57,6 +57,8 @@ interface Pending {
 /** How long a connection may be silent before it is asked for a sign of life, and how long the answer may take. */
 const keepAliveTimes = { intervalMs: 10_000, timeoutMs: 3000 };
 const drainMs = 30_000;
+/** How often the connection is told the time. */
+const checkIntervalMs = 5000;
 const maxWaiting = 10_000;
 
 const contentType = new Field('content-type', 'application/grpc');
@@ -77,6 +79,7 @@ export class GrpcChannel {
   private connecting = false;
   private current: { client: Http2Client; connection: Connection } | undefined = undefined;
   private keepAlive: KeepAlive | undefined = undefined;
+  private checkTimer: TimerHandle | undefined = undefined;
   private closed = false;
 
   constructor(options: GrpcChannelOptions) {
@@ -115,13 +118,13 @@ export class GrpcChannel {
           if (response === undefined) call.fail(Status.internal, `not a ${method.output.typeName}`);
         },
         onEnd: (code, detail) => {
-          this.options.timers.cancel(timer);
+          this.options.clock.cancel(timer);
           if (code === Status.ok && response !== undefined) resolve(response);
           else if (code === Status.ok) reject(new GrpcError(Status.internal, 'no response'));
           else reject(new GrpcError(code, detail));
         },
       });
-      const timer = this.options.timers.after(timeoutMs, () =>
+      const timer = this.options.clock.after(timeoutMs, () =>
         call.fail(Status.deadlineExceeded, `no answer within ${timeoutMs} ms`),
       );
       const head = this.head(method);
@@ -136,7 +139,7 @@ export class GrpcChannel {
     const { current } = this;
     if (current === undefined) return;
     current.client.drain();
-    this.options.timers.after(drainMs, () => current.connection.abort());
+    this.options.clock.after(drainMs, () => current.connection.abort());
   }
 
   /** Ends all calls at once. */
@@ -206,6 +209,7 @@ export class GrpcChannel {
         if (this.current?.client !== client) return;
         this.current = undefined;
         this.keepAlive?.stop();
+        this.options.clock.cancel(this.checkTimer);
         this.failWaiting('the connection was closed');
       },
     });
@@ -217,7 +221,16 @@ export class GrpcChannel {
       return;
     }
     this.startWaiting();
-    this.keepAlive = new KeepAlive(connection, client, keepAliveTimes, this.options.timers);
+    this.keepAlive = new KeepAlive(connection, client, keepAliveTimes, this.options.clock);
+    this.scheduleCheck(client);
+  }
+
+  private scheduleCheck(client: Http2Client): void {
+    const { clock } = this.options;
+    this.checkTimer = clock.after(checkIntervalMs, () => {
+      client.checkDeadlines(clock.nowMs());
+      this.scheduleCheck(client);
+    });
   }
 
   /** A server allows so many streams at a time; the others start as those end. */

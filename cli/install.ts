@@ -1,55 +1,55 @@
-import { Command, Option } from 'commander';
-import { Compat, type MeshProps } from '../lib/index.ts';
+import { Command } from 'commander';
+import { ApiError } from '../control-plane/kubernetes/api.ts';
 import { synthMeshYaml } from '../synth/mesh.ts';
+import { type ClusterOptions, clusterPlace, connectCluster, explain } from './cluster/cluster.ts';
+import { installedMesh } from './cluster/installed-mesh.ts';
+import { addMeshOptions, type MeshOptions, meshProps } from './mesh-options.ts';
 import { CommandError, type Terminal } from './terminal.ts';
 
-interface InstallOptions {
-  ha?: boolean;
-  meshNamespace?: string;
-  trustDomain?: string;
-  clusterDomain?: string;
-  registry?: string;
-  compat?: string;
-  crds: boolean;
-}
+/** Manifests need no cluster, so one that does not answer is not waited for long. */
+const lookTimeoutMs = 5000;
 
 /** `tulle install`: the manifests of the mesh, the same that `cdk8s synth` writes. */
-export function installCommand({ out }: Terminal): Command {
-  return new Command('install')
+export function installCommand(terminal: Terminal): Command {
+  return addMeshOptions(new Command('install'))
     .description('print the manifests of the mesh, for `kubectl apply -f -`')
-    .option('--ha', 'three of each component, spread over nodes, with disruption budgets')
-    .option('--mesh-namespace <name>', 'namespace of the control plane (default: tulle)')
-    .option('--trust-domain <domain>', 'end of every identity (default: cluster.local)')
-    .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
-    .option('--registry <registry>', 'where images are pulled from')
-    .addOption(new Option('--compat <mesh>', 'also obey the annotations of another mesh').choices(['linkerd']))
-    .option('--no-crds', 'leave the CustomResourceDefinitions out')
-    .addHelpText('after', '\nMore can be set where the mesh is written in TypeScript: new Mesh(chart, "mesh", { … }).')
-    .action((options: InstallOptions) => {
-      try {
-        out(synthMeshYaml(meshProps(options)));
-      } catch (error) {
-        throw new CommandError((error as Error).message);
-      }
+    .option('--ignore-cluster', 'do not look whether the mesh is installed already')
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<MeshOptions & ClusterOptions & { ignoreCluster?: boolean }>();
+      const yaml = printable(options);
+      if (!options.ignoreCluster) await refuseSecondInstall(options, terminal);
+      terminal.out(yaml);
     });
 }
 
-function meshProps({
-  ha,
-  meshNamespace,
-  trustDomain,
-  clusterDomain,
-  registry,
-  compat,
-  crds,
-}: InstallOptions): MeshProps {
-  return {
-    ...(ha ? { highAvailability: true } : {}),
-    ...(meshNamespace === undefined ? {} : { namespace: meshNamespace }),
-    ...(trustDomain === undefined ? {} : { trustDomain }),
-    ...(clusterDomain === undefined ? {} : { clusterDomain }),
-    ...(registry === undefined ? {} : { registry }),
-    ...(compat === 'linkerd' ? { compat: Compat.linkerd() } : {}),
-    ...(crds ? {} : { crds: false }),
-  };
+function printable(options: MeshOptions): string {
+  try {
+    return synthMeshYaml(meshProps(options));
+  } catch (error) {
+    throw new CommandError((error as Error).message);
+  }
+}
+
+/** A cluster that was named must answer; the usual one need not be there. */
+async function refuseSecondInstall(options: ClusterOptions, terminal: Terminal): Promise<void> {
+  if (clusterPlace(options, terminal) === undefined) return;
+  const named = options.kubeconfig !== undefined || options.context !== undefined;
+  try {
+    const cluster = await connectCluster(options, terminal, { timeoutMs: lookTimeoutMs });
+    try {
+      if ((await installedMesh(cluster.client, cluster.meshNamespace)) === undefined) return;
+    } catch (error) {
+      throw error instanceof ApiError ? new CommandError(explain(error, cluster)) : error;
+    } finally {
+      cluster.client.close();
+    }
+  } catch (error) {
+    if (!(error instanceof CommandError) || named) throw error;
+    terminal.err(`warning: not looked whether a mesh is installed: ${error.message}\n`);
+    return;
+  }
+  throw new CommandError(
+    `the mesh is installed in namespace ${options.meshNamespace ?? 'tulle'} already: ` +
+      `'tulle upgrade' changes it, --ignore-cluster prints the manifests all the same`,
+  );
 }

@@ -4,12 +4,16 @@ import { CommanderError } from 'commander';
 import { CommandError } from './terminal.ts';
 import { tulle } from './tulle.ts';
 
+/** sysexits.h: EX_USAGE. */
+const usageExitCode = 64;
+
 const program = tulle({
   input: () => text(process.stdin),
   out: (line) => process.stdout.write(line),
   err: (line) => process.stderr.write(line),
   cwd: process.cwd(),
   environment: process.env,
+  interactive: process.stdin.isTTY,
   onStop: (callback) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, callback);
   },
@@ -24,7 +28,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode;
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : usageExitCode;
   else if (error instanceof CommandError) {
     process.stderr.write(`error: ${error.message}\n`);
     process.exitCode = error.exitCode;

@@ -84,6 +84,10 @@ export function editDocuments(
   if (unreadable.length > 0) throw new CommandError(unreadable.join('\nerror: '));
 }
 
+/** Objects as YAML documents. */
+export const formatObjects = (objects: readonly Manifest[]): string =>
+  objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
+
 /** Objects of a file or folder of manifests, for what is only looked at. Rejects with a CommandError. */
 export async function readObjects(path: string, terminal: Terminal): Promise<Manifest[]> {
   const full = resolve(terminal.cwd, path);

@@ -10,6 +10,8 @@ export interface Terminal {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Calls back when the user asks to stop (Ctrl-C, SIGTERM, SIGHUP). */
   readonly onStop: (callback: () => void) => void;
+  /** Whether somebody sits at standard input. Default false. */
+  readonly interactive?: boolean;
 }
 
 /** A failure that is told in one line, without a stack. */

@@ -3,9 +3,12 @@ import { demoCommand } from './demo/demo.ts';
 import { injectCommand } from './inject.ts';
 import { installCommand } from './install.ts';
 import { localCommand } from './local.ts';
+import { pruneCommand } from './prune.ts';
 import { statCommand } from './stat/stat.ts';
 import type { Terminal } from './terminal.ts';
 import { uninjectCommand } from './uninject.ts';
+import { uninstallCommand } from './uninstall.ts';
+import { upgradeCommand } from './upgrade.ts';
 import { versionCommand } from './version.ts';
 
 /** The program with all its commands. Parsing rejects with a CommandError or commander's own error. */
@@ -13,12 +16,27 @@ export function tulle(terminal: Terminal): Command {
   const program = new Command('tulle')
     .description('A service mesh for Kubernetes.')
     .option('-n, --namespace <name>', 'namespace of what is asked for')
+    .option('-L, --mesh-namespace <name>', 'namespace of the control plane (default: tulle)')
+    .option(
+      '--kubeconfig <file>',
+      'kubeconfig file (default: those of KUBECONFIG, else ~/.kube/config, else the pod itself)',
+    )
+    .option('--context <name>', 'context of the kubeconfig file (default: its current-context)')
+    .option('--as <user>', 'user to act as')
+    .option('--as-group <group>', 'group to act as; may be repeated', (group, before: string[] = []) => [
+      ...before,
+      group,
+    ])
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .showHelpAfterError('(run with --help for what can be given)');
   const commands = [
     versionCommand,
     installCommand,
+    upgradeCommand,
+    uninstallCommand,
+    pruneCommand,
     injectCommand,
     uninjectCommand,
     localCommand,

@@ -7,11 +7,15 @@ export interface CommandRun {
   readonly error?: Error;
 }
 
+export interface RunOptions {
+  readonly input?: string;
+  readonly cwd?: string;
+  /** Default: empty, so that no cluster of the machine is found. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
 /** Runs a command in this process. Rejects with a CommandRun whose `error` says why it failed. */
-export async function run(
-  args: readonly string[],
-  options: { readonly input?: string; readonly cwd?: string } = {},
-): Promise<CommandRun> {
+export async function run(args: readonly string[], options: RunOptions = {}): Promise<CommandRun> {
   let out = '';
   let err = '';
   const program = tulle({
@@ -23,7 +27,7 @@ export async function run(
       err += text;
     },
     cwd: options.cwd ?? process.cwd(),
-    environment: process.env,
+    environment: options.environment ?? {},
     onStop: () => {},
   });
   try {

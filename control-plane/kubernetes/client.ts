@@ -145,7 +145,11 @@ export class KubernetesClient implements KubernetesApi {
     const target = new URL(url.pathname.replace(/\/$/, '') + call.path, url);
     for (const [name, value] of Object.entries(call.query ?? {})) target.searchParams.set(name, value);
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);
-    const headers: http.OutgoingHttpHeaders = { accept, 'user-agent': this.options.userAgent };
+    const headers: http.OutgoingHttpHeaders = {
+      ...this.access.headers,
+      accept,
+      'user-agent': this.options.userAgent,
+    };
     if (body !== undefined) {
       headers['content-type'] = call.contentType ?? 'application/json';
       headers['content-length'] = Buffer.byteLength(body);
@@ -197,7 +201,7 @@ export class KubernetesClient implements KubernetesApi {
     this.agentCredentials = credentials;
     this.agent =
       this.access.url.protocol === 'https:'
-        ? new https.Agent({ ...pool, ca, cert, key, minVersion: 'TLSv1.2' })
+        ? new https.Agent({ ...pool, ca, cert, key, minVersion: 'TLSv1.2', rejectUnauthorized: !this.access.insecure })
         : new http.Agent(pool);
     return this.agent;
   }

@@ -14,6 +14,10 @@ export interface ServerAccess {
   readonly url: URL;
   /** The name that the server's certificate must have, when it is not the URL's host. */
   readonly serverName?: string;
+  /** Takes any certificate of the server: the user's kubeconfig says so. Default false. */
+  readonly insecure?: boolean;
+  /** Sent with every call, such as `Impersonate-User`. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** As last read; the same object for as long as nothing has changed. */
   credentials(): Credentials;
   /** Reads the credentials again: the server did not take them. Never throws. */

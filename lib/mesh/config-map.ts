@@ -2,12 +2,13 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { controlPlaneNamespaceLabel } from '../inject/names.ts';
 import type { MeshInstall } from './mesh-props.ts';
+import { storeInstall } from './stored-install.ts';
 
 export const configMapName = 'tulle-config';
 
 /**
  * The values of the install, for the injector and the command line: key `values` is the InjectConfig as JSON, so that
- * whoever injects makes the same pods as the constructs do.
+ * whoever injects makes the same pods as the constructs do. Key `install` is what `tulle upgrade` goes on from.
  */
 export class ConfigComponent extends Construct {
   constructor(scope: Construct, id: string, install: MeshInstall) {
@@ -17,7 +18,10 @@ export class ConfigComponent extends Construct {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name: configMapName, namespace, labels: { [controlPlaneNamespaceLabel]: namespace } },
-      data: { values: `${JSON.stringify(install.config, null, 2)}\n` },
+      data: {
+        values: `${JSON.stringify(install.config, null, 2)}\n`,
+        install: `${JSON.stringify(storeInstall(install), null, 2)}\n`,
+      },
     });
   }
 }

@@ -160,11 +160,21 @@ export interface MeshProps {
    * @default - none
    */
   readonly priorityClassName?: string;
+
+  /**
+   * An install that is resolved already, instead of every other prop.
+   *
+   * @internal
+   */
+  readonly _install?: MeshInstall;
 }
 
 /** What the components are made from: every prop with its value. */
 export interface MeshInstall {
   readonly config: InjectConfig;
+  /** As given; undefined is where the images of this version are. */
+  readonly registry: string | undefined;
+  readonly version: string | undefined;
   readonly controllerImage: string;
   readonly replicas: number;
   readonly highAvailability: boolean;
@@ -181,6 +191,7 @@ const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** Resolves the props. Throws for the first that cannot be meant, naming it, its value and the fix. */
 export function meshInstall(props: MeshProps): MeshInstall {
+  if (props._install) return props._install;
   const namespace = props.namespace ?? 'tulle';
   if (!dnsLabel.test(namespace)) {
     throw new Error(`'namespace' (${namespace}) must be a DNS label: lower-case letters, digits and -, at most 63`);
@@ -213,6 +224,8 @@ export function meshInstall(props: MeshProps): MeshInstall {
       compat: (props.compat ?? Compat.none())._name,
       defaults,
     }),
+    registry: props.registry,
+    version: props.version,
     controllerImage: `${image('tulle-controller')}:${version}`,
     replicas: highAvailability ? 3 : 1,
     highAvailability,

@@ -1,0 +1,137 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { ApiError } from '../../control-plane/kubernetes/api.ts';
+import { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
+import { contextAccess } from '../../control-plane/kubernetes/kubeconfig.ts';
+import { readContext } from '../../control-plane/kubernetes/kubeconfig-file.ts';
+import { AccessError, inClusterAccess, type ServerAccess } from '../../control-plane/kubernetes/server-access.ts';
+import { meshVersion } from '../../lib/inject/index.ts';
+import { CommandError, type Terminal } from '../terminal.ts';
+import { credentialPlugin } from './credential-plugin.ts';
+
+/** The options that every command which talks to a cluster has. */
+export interface ClusterOptions {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly as?: string;
+  readonly asGroup?: readonly string[];
+  readonly namespace?: string;
+  readonly meshNamespace?: string;
+}
+
+/** A cluster that commands ask. */
+export interface Cluster {
+  readonly client: KubernetesClient;
+  readonly access: ServerAccess;
+  /** `context 'kind' (https://127.0.0.1:6443)`, for messages. */
+  readonly title: string;
+  /** The namespace asked for: that of `-n`, else that of the context, else `default`. */
+  readonly namespace: string;
+  readonly meshNamespace: string;
+}
+
+export const defaultMeshNamespace = 'tulle';
+
+type Place = { readonly kind: 'kubeconfig'; readonly paths: readonly string[] } | { readonly kind: 'pod' };
+
+/** Where the way to a cluster is described; undefined when nothing describes one. */
+export function clusterPlace(options: ClusterOptions, { environment, cwd }: Terminal): Place | undefined {
+  if (options.kubeconfig !== undefined) return { kind: 'kubeconfig', paths: [resolve(cwd, options.kubeconfig)] };
+  const listed = (environment['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
+  if (listed.length > 0) {
+    const paths = listed.map((path) => resolve(cwd, path));
+    const present = paths.filter((path) => existsSync(path));
+    // With one alone its absence is a mistake; of several kubectl passes over those that are not there.
+    return { kind: 'kubeconfig', paths: present.length > 0 ? present : paths };
+  }
+  const home = environment['HOME'];
+  const usual = home && join(home, '.kube', 'config');
+  if (usual && existsSync(usual)) return { kind: 'kubeconfig', paths: [usual] };
+  return environment['KUBERNETES_SERVICE_HOST'] ? { kind: 'pod' } : undefined;
+}
+
+export interface ConnectOptions {
+  /** Deadline of each call. Default 30 s. */
+  readonly timeoutMs?: number;
+}
+
+/** Prepares the way to the cluster; connects with the first call. Rejects with a CommandError. */
+export async function connectCluster(
+  options: ClusterOptions,
+  terminal: Terminal,
+  { timeoutMs }: ConnectOptions = {},
+): Promise<Cluster> {
+  const place = clusterPlace(options, terminal);
+  if (place === undefined) {
+    throw new CommandError(
+      'no cluster is known: name a kubeconfig file with --kubeconfig or KUBECONFIG, or put one to ~/.kube/config',
+    );
+  }
+  const onProblem = (message: string): void => terminal.err(`warning: ${message}\n`);
+  try {
+    const { access, title, namespace } = await open(place, options, terminal, onProblem);
+    const impersonating = withImpersonation(access, options);
+    return {
+      client: new KubernetesClient(impersonating, { timeoutMs, userAgent: `tulle-cli/${meshVersion}` }),
+      access: impersonating,
+      title,
+      namespace: options.namespace ?? namespace ?? 'default',
+      meshNamespace: options.meshNamespace ?? defaultMeshNamespace,
+    };
+  } catch (error) {
+    if (error instanceof AccessError) throw new CommandError(`no way to a cluster: ${error.message}`);
+    throw error;
+  }
+}
+
+async function open(place: Place, options: ClusterOptions, terminal: Terminal, onProblem: (message: string) => void) {
+  const { environment } = terminal;
+  if (place.kind === 'pod') {
+    if (options.context !== undefined) throw new AccessError('--context needs a kubeconfig file: name it');
+    const access = await inClusterAccess({ env: environment, onProblem });
+    return { access, title: `the cluster of this pod (${access.url.origin})`, namespace: undefined };
+  }
+  const context = await readContext(place.paths, options.context);
+  const plugin = credentialPlugin({ environment, interactive: terminal.interactive ?? false });
+  const access = await contextAccess(context, { onProblem, plugin, allowInsecure: true });
+  const title = `context '${context.name}' (${access.url.origin}) of ${context.cluster.file}`;
+  return { access, title, namespace: context.namespace };
+}
+
+function withImpersonation(access: ServerAccess, { as, asGroup = [] }: ClusterOptions): ServerAccess {
+  if (as === undefined) {
+    if (asGroup.length > 0) throw new CommandError('--as-group needs --as: the API server asks for a user', 64);
+    return access;
+  }
+  const user = { 'Impersonate-User': as };
+  return { ...access, headers: asGroup.length > 0 ? { ...user, 'Impersonate-Group': asGroup } : user };
+}
+
+/** Runs `work` on a cluster and closes it. An answer of the API server that ends the work is told in one line. */
+export async function withCluster<T>(
+  options: ClusterOptions,
+  terminal: Terminal,
+  work: (cluster: Cluster) => Promise<T>,
+): Promise<T> {
+  const cluster = await connectCluster(options, terminal);
+  try {
+    return await work(cluster);
+  } catch (error) {
+    throw error instanceof ApiError ? new CommandError(explain(error, cluster)) : error;
+  } finally {
+    cluster.client.close();
+  }
+}
+
+/** What went wrong, where, and what to do about it. */
+export function explain({ status, message }: ApiError, { title }: Pick<Cluster, 'title'>): string {
+  const advice =
+    status === 0
+      ? 'is the cluster up? --context and --kubeconfig choose another'
+      : status === 401
+        ? 'the credentials are not accepted: log in again, or choose others with --context'
+        : status === 403
+          ? 'your user may not do that: ask for the permission, or be another with --as'
+          : undefined;
+  return `${title}: ${message}${advice === undefined ? '' : ` (${advice})`}`;
+}

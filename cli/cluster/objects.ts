@@ -1,0 +1,72 @@
+import { ApiError, type KubernetesApi } from '../../control-plane/kubernetes/api.ts';
+import type { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
+import { readBody } from '../../control-plane/kubernetes/status-error.ts';
+import type { KubernetesObject } from '../../control-plane/sources/kubernetes-object.ts';
+
+interface List<T> {
+  readonly items?: readonly T[];
+  readonly metadata?: { readonly continue?: string };
+}
+
+const pageSize = '500';
+/** No cluster has that many objects of a kind; a server that always goes on must not keep us for ever. */
+const maxPages = 1000;
+
+/** All objects of a collection, page by page. Rejects with an ApiError. */
+export async function listAll<T = KubernetesObject>(
+  api: Pick<KubernetesApi, 'get'>,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<T[]> {
+  const found: T[] = [];
+  let next = '';
+  for (let page = 0; page < maxPages; page++) {
+    const list = await api.get<List<T>>(path, { limit: pageSize, ...query, ...(next && { continue: next }) });
+    found.push(...(list.items ?? []));
+    next = list.metadata?.continue ?? '';
+    if (next === '') return found;
+  }
+  throw new Error(`${path}: more than ${maxPages} pages of ${pageSize}`);
+}
+
+/** The object, or undefined when there is none. Rejects with an ApiError for anything else. */
+export async function getIfThere<T>(api: Pick<KubernetesApi, 'get'>, path: string): Promise<T | undefined> {
+  try {
+    return await api.get<T>(path);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** A text that the API server passes on, such as a pod's metrics. Rejects with an Error when it does not come in time. */
+export async function getText(
+  client: Pick<KubernetesClient, 'stream'>,
+  path: string,
+  { timeoutMs, maxBytes }: { readonly timeoutMs: number; readonly maxBytes: number },
+): Promise<string> {
+  const response = await client.stream(path, {}, AbortSignal.timeout(timeoutMs));
+  return readBody(response, maxBytes);
+}
+
+/** The metrics of an admin server in a pod, by the API server's proxy. */
+export const podMetricsPath = (namespace: string, pod: string, port: number): string =>
+  `/api/v1/namespaces/${namespace}/pods/${pod}:${port}/proxy/metrics`;
+
+/** Does `work` for each item, at most `limit` at a time, and gives the results in the items' order. */
+export async function eachBounded<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) {
+      const index = next++;
+      results[index] = await work(items[index]);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return results;
+}

@@ -1,0 +1,100 @@
+import { Duration } from 'cdk8s';
+import { type Command, Option } from 'commander';
+import { Compat, InboundPolicy, type MeshProps } from '../lib/index.ts';
+import { type InboundPolicyName, inboundPolicies } from '../lib/inject/index.ts';
+import { parseDurationMs } from './duration.ts';
+import { CommandError } from './terminal.ts';
+
+/** What `install` and `upgrade` can set; more can be set where the mesh is written in TypeScript. */
+export interface MeshOptions {
+  readonly ha?: boolean;
+  readonly meshNamespace?: string;
+  readonly trustDomain?: string;
+  readonly clusterDomain?: string;
+  readonly clusterNetworks?: string;
+  readonly registry?: string;
+  readonly imageTag?: string;
+  readonly imagePullSecret?: readonly string[];
+  readonly defaultInboundPolicy?: InboundPolicyName;
+  readonly opaquePorts?: string;
+  readonly issuanceLifetime?: string;
+  readonly clockSkewAllowance?: string;
+  readonly priorityClass?: string;
+  readonly compat?: 'linkerd';
+  readonly crds?: boolean;
+  readonly proxyInjector?: boolean;
+}
+
+const policies: Readonly<Record<InboundPolicyName, () => InboundPolicy>> = {
+  'all-unauthenticated': InboundPolicy.allUnauthenticated,
+  'all-authenticated': InboundPolicy.allAuthenticated,
+  'cluster-unauthenticated': InboundPolicy.clusterUnauthenticated,
+  'cluster-authenticated': InboundPolicy.clusterAuthenticated,
+  'all-tls-unauthenticated': InboundPolicy.allTlsUnauthenticated,
+  'cluster-tls-unauthenticated': InboundPolicy.clusterTlsUnauthenticated,
+  audit: InboundPolicy.audit,
+  deny: InboundPolicy.deny,
+};
+
+export function addMeshOptions(command: Command): Command {
+  return command
+    .option('--ha', 'three of each component, spread over nodes, with disruption budgets')
+    .option('--trust-domain <domain>', 'end of every identity (default: cluster.local)')
+    .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
+    .option('--cluster-networks <cidrs>', 'networks of pods and Services, separated by commas (default: private ones)')
+    .option('--registry <registry>', 'where images are pulled from')
+    .option('--image-tag <tag>', 'tag of the images (default: the version of this command line)')
+    .option('--image-pull-secret <name>', 'Secret that images are pulled with; may be repeated', repeated)
+    .addOption(
+      new Option('--default-inbound-policy <policy>', 'who may call ports that no policy speaks of').choices(
+        inboundPolicies,
+      ),
+    )
+    .option('--opaque-ports <ports>', 'ports that are passed on as they are, separated by commas')
+    .option('--issuance-lifetime <duration>', 'how long certificates of workloads hold (default: 24h)')
+    .option('--clock-skew-allowance <duration>', 'how far clocks may differ (default: 20s)')
+    .option('--priority-class <name>', 'PriorityClass of the control plane')
+    .addOption(new Option('--compat <mesh>', 'also obey the annotations of another mesh').choices(['linkerd']))
+    .option('--no-crds', 'leave the CustomResourceDefinitions out')
+    .option('--no-proxy-injector', 'leave the admission webhook out: every workload has its sidecar in its manifest')
+    .addHelpText('after', '\nMore can be set where the mesh is written in TypeScript: new Mesh(chart, "mesh", { … }).');
+}
+
+/** What was given, and nothing else: the rest is the mesh's, or the installed one's. */
+export function meshProps(options: MeshOptions): MeshProps {
+  const { issuanceLifetime, clockSkewAllowance, defaultInboundPolicy } = options;
+  return dropUndefined({
+    highAvailability: options.ha,
+    namespace: options.meshNamespace,
+    trustDomain: options.trustDomain,
+    clusterDomain: options.clusterDomain,
+    clusterNetworks: options.clusterNetworks?.split(','),
+    registry: options.registry,
+    version: options.imageTag,
+    imagePullSecrets: options.imagePullSecret ? [...options.imagePullSecret] : undefined,
+    defaultInboundPolicy: defaultInboundPolicy && policies[defaultInboundPolicy](),
+    opaquePorts: options.opaquePorts?.split(',').map(port),
+    issuanceLifetime: duration('--issuance-lifetime', issuanceLifetime),
+    clockSkewAllowance: duration('--clock-skew-allowance', clockSkewAllowance),
+    priorityClassName: options.priorityClass,
+    compat: options.compat === 'linkerd' ? Compat.linkerd() : undefined,
+    crds: options.crds === false ? false : undefined,
+    proxyInjector: options.proxyInjector === false ? false : undefined,
+  });
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < 1 || number > 65_535) {
+    throw new CommandError(`--opaque-ports (${text}) must be ports between 1 and 65535, such as 3306,5432`, 64);
+  }
+  return number;
+}
+
+const duration = (option: string, text: string | undefined): Duration | undefined =>
+  text === undefined ? undefined : Duration.millis(parseDurationMs(option, text));
+
+const repeated = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+const dropUndefined = <T extends object>(object: T): T =>
+  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;

@@ -30,7 +30,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : usageExitCode;
   else if (error instanceof CommandError) {
-    process.stderr.write(`error: ${error.message}\n`);
+    if (error.message !== '') process.stderr.write(`error: ${error.message}\n`);
     process.exitCode = error.exitCode;
   } else {
     process.stderr.write(`error: ${(error as Error).stack ?? error}\n`);

@@ -14,7 +14,7 @@ export interface Terminal {
   readonly interactive?: boolean;
 }
 
-/** A failure that is told in one line, without a stack. */
+/** A failure that is told in one line, without a stack; with an empty message it has been told already. */
 export class CommandError extends Error {
   readonly exitCode: number;
 

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { checkCommand } from './check/command.ts';
 import { demoCommand } from './demo/demo.ts';
 import { injectCommand } from './inject.ts';
 import { installCommand } from './install.ts';
@@ -37,6 +38,7 @@ export function tulle(terminal: Terminal): Command {
     upgradeCommand,
     uninstallCommand,
     pruneCommand,
+    checkCommand,
     injectCommand,
     uninjectCommand,
     localCommand,

@@ -1,0 +1,159 @@
+import type { KubernetesObject, Namespace, Node, Pod, Service } from '../../control-plane/sources/kubernetes-object.ts';
+import { controlPlaneNamespaceLabel, type Manifest } from '../../lib/inject/index.ts';
+import { componentLabel } from '../../lib/mesh/component.ts';
+import { upgradeInstall } from '../../lib/mesh/stored-install.ts';
+import { synthMesh } from '../../synth/mesh.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { type InstalledMesh, installedMesh } from '../cluster/installed-mesh.ts';
+import { getIfThere, listAll } from '../cluster/objects.ts';
+import { CheckFailure } from './check.ts';
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly restartCount?: number;
+  readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
+}
+
+/** A pod with what the kubelet says of its containers. */
+export type CheckedPod = Omit<Pod, 'status'> & {
+  readonly status?: Omit<NonNullable<Pod['status']>, 'conditions'> & {
+    readonly containerStatuses?: readonly ContainerStatus[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
+  };
+};
+
+export interface Deployment extends KubernetesObject {
+  readonly metadata: KubernetesObject['metadata'] & { readonly generation?: number };
+  readonly spec?: { readonly replicas?: number };
+  readonly status?: { readonly readyReplicas?: number; readonly observedGeneration?: number };
+}
+
+export interface Secret extends KubernetesObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export interface WebhookConfiguration extends KubernetesObject {
+  readonly webhooks?: readonly {
+    readonly name: string;
+    readonly clientConfig: {
+      readonly caBundle?: string;
+      readonly service?: { readonly name: string; readonly namespace: string };
+    };
+  }[];
+}
+
+/** What checks read of a cluster: each thing once, until it is to be read again. */
+export class ClusterFacts {
+  readonly meshNamespace: string;
+  private readonly open: () => Promise<Cluster>;
+  private connected: Cluster | undefined = undefined;
+  private readonly known = new Map<string, Promise<unknown>>();
+
+  constructor(meshNamespace: string, open: () => Promise<Cluster>) {
+    this.meshNamespace = meshNamespace;
+    this.open = open;
+  }
+
+  /** Comes before everything else. Rejects with what is wrong with the kubeconfig. */
+  async connect(): Promise<void> {
+    this.connected = await this.open();
+  }
+
+  get cluster(): Cluster {
+    if (this.connected === undefined) throw new Error('the cluster is asked before it is connected');
+    return this.connected;
+  }
+
+  close(): void {
+    this.connected?.client.close();
+  }
+
+  /** Everything is read anew from now on. */
+  refresh(): void {
+    this.known.clear();
+  }
+
+  version(): Promise<{ readonly gitVersion: string; readonly major: string; readonly minor: string }> {
+    return this.once('version', () => this.cluster.client.get('/version'));
+  }
+
+  /** Rejects with a CheckFailure when no mesh is installed. */
+  installed(): Promise<InstalledMesh> {
+    return this.once('installed', async () => {
+      const { client } = this.cluster;
+      const { meshNamespace } = this;
+      const found = await installedMesh(client, meshNamespace);
+      if (found === undefined) {
+        throw new CheckFailure(`no mesh is installed in namespace ${meshNamespace}: 'tulle install' prints it`);
+      }
+      return found;
+    });
+  }
+
+  /** What should be there: the manifests of this version with the settings of the install. */
+  expected(kind: string): Promise<Manifest[]> {
+    return this.once(`expected ${kind}`, async () => {
+      const { stored } = await this.installed();
+      const install = upgradeInstall(stored, { version: stored.version });
+      return synthMesh({ _install: install }).filter((object) => object.kind === kind);
+    });
+  }
+
+  /** Pods of the control plane, with the name of their component. */
+  controlPlanePods(): Promise<(CheckedPod & { readonly component: string })[]> {
+    return this.once('control plane pods', async () => {
+      const path = `/api/v1/namespaces/${this.meshNamespace}/pods`;
+      const pods = await listAll<CheckedPod>(this.cluster.client, path, { labelSelector: componentLabel });
+      return pods.map((pod) => ({ ...pod, component: pod.metadata.labels?.[componentLabel] ?? '' }));
+    });
+  }
+
+  /** Pods with a sidecar that are neither the control plane's nor done; of one namespace, or all. */
+  dataPlanePods(namespace: string | undefined): Promise<CheckedPod[]> {
+    return this.once(`data plane pods ${namespace}`, async () => {
+      const { client } = this.cluster;
+      const { meshNamespace } = this;
+      const path = namespace === undefined ? '/api/v1/pods' : `/api/v1/namespaces/${namespace}/pods`;
+      const labelSelector = `${controlPlaneNamespaceLabel}=${meshNamespace},!${componentLabel}`;
+      const pods = await listAll<CheckedPod>(client, path, { labelSelector });
+      return pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
+    });
+  }
+
+  pods(): Promise<Pod[]> {
+    return this.once('pods', () => listAll<Pod>(this.cluster.client, '/api/v1/pods'));
+  }
+
+  nodes(): Promise<Node[]> {
+    return this.once('nodes', () => listAll<Node>(this.cluster.client, '/api/v1/nodes'));
+  }
+
+  services(namespace?: string): Promise<(Service & { spec?: { selector?: Record<string, string> } })[]> {
+    const path = namespace === undefined ? '/api/v1/services' : `/api/v1/namespaces/${namespace}/services`;
+    return this.once(path, () => listAll(this.cluster.client, path));
+  }
+
+  namespace(name: string): Promise<Namespace | undefined> {
+    return this.object(`/api/v1/namespaces/${name}`);
+  }
+
+  /** The object at a path, undefined when there is none. */
+  object<T>(path: string): Promise<T | undefined> {
+    return this.once(path, () => getIfThere<T>(this.cluster.client, path));
+  }
+
+  private once<T>(name: string, read: () => Promise<T>): Promise<T> {
+    const known = this.known.get(name);
+    if (known !== undefined) return known as Promise<T>;
+    const reading = read();
+    this.known.set(name, reading);
+    return reading;
+  }
+}

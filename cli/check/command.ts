@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command, Option } from 'commander';
+import { type ClusterOptions, connectCluster, defaultMeshNamespace } from '../cluster/cluster.ts';
+import { parseDurationMs } from '../duration.ts';
+import { CommandError, type Terminal } from '../terminal.ts';
+import { identityChecks, webhookChecks } from './certificate-checks.ts';
+import { type Category, type CategoryResult, runChecks } from './check.ts';
+import { ClusterFacts } from './cluster-facts.ts';
+import { configChecks, existenceChecks, highAvailabilityChecks } from './control-plane-checks.ts';
+import { dataPlaneChecks } from './data-plane-checks.ts';
+import { type CheckFormat, formatCategory, formatJson, formatVerdict } from './format.ts';
+import { crdChecks, kubernetesChecks, preInstallChecks } from './kubernetes-checks.ts';
+import { controlPlaneProxyChecks, versionChecks } from './version-checks.ts';
+
+interface CheckOptions extends ClusterOptions {
+  readonly pre?: boolean;
+  readonly proxy?: boolean;
+  readonly wait: string;
+  readonly output: CheckFormat;
+}
+
+/** Calls are short here, so a server that is silent is soon told. */
+const callTimeoutMs = 10_000;
+
+/** `tulle check`: whether a cluster can have the mesh, or how the mesh in it does. */
+export function checkCommand(terminal: Terminal): Command {
+  return new Command('check')
+    .description('check a cluster before an install, or the mesh that is in it; exit code 1 when something is wrong')
+    .addOption(new Option('--pre', 'only what an install needs').conflicts('proxy'))
+    .option('--proxy', 'the sidecars too: of the namespace of -n, or all')
+    .option('--wait <duration>', 'how long to wait for what may come right by itself', '5m')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'short']).default('table'))
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<CheckOptions>();
+      const waitMs = parseDurationMs('--wait', options.wait);
+      const good = await check(options, waitMs, terminal);
+      // What is wrong has been told.
+      if (!good) throw new CommandError('');
+    });
+}
+
+async function check(options: CheckOptions, waitMs: number, terminal: Terminal): Promise<boolean> {
+  const { output } = options;
+  const { out } = terminal;
+  const found: CategoryResult[] = [];
+  const facts = new ClusterFacts(options.meshNamespace ?? defaultMeshNamespace, () =>
+    connectCluster(options, terminal, { timeoutMs: callTimeoutMs }),
+  );
+  try {
+    const good = await runChecks(categories(facts, options, Date.now), {
+      waitMs,
+      nowMs: Date.now,
+      sleep: (ms) => sleep(ms),
+      refresh: () => facts.refresh(),
+      onCategory: (result) => {
+        found.push(result);
+        if (output !== 'json') out(formatCategory(result, output));
+      },
+    });
+    out(output === 'json' ? formatJson(good, found) : formatVerdict(good));
+    return good;
+  } finally {
+    facts.close();
+  }
+}
+
+function categories(facts: ClusterFacts, options: CheckOptions, nowMs: () => number): Category[] {
+  if (options.pre) return [...kubernetesChecks(facts), preInstallChecks(facts, nowMs)];
+  return [
+    ...kubernetesChecks(facts),
+    existenceChecks(facts),
+    crdChecks(facts),
+    configChecks(facts),
+    identityChecks(facts, nowMs),
+    webhookChecks(facts, nowMs),
+    versionChecks(facts),
+    controlPlaneProxyChecks(facts),
+    highAvailabilityChecks(facts),
+    ...(options.proxy ? dataPlaneChecks(facts, options.namespace, nowMs) : []),
+  ];
+}

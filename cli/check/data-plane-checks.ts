@@ -1,0 +1,117 @@
+import { eachBounded, getText, podMetricsPath } from '../cluster/objects.ts';
+import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
+import { parseExposition } from '../stat/exposition.ts';
+import { type Category, CheckFailure } from './check.ts';
+import type { CheckedPod, ClusterFacts } from './cluster-facts.ts';
+import { fail } from './control-plane-checks.ts';
+import { opaqueMismatches } from './opaque-ports.ts';
+import { otherProxyVersion, proxyFault } from './version-checks.ts';
+
+const scrape = { timeoutMs: 5000, maxBytes: 64 * 1024 * 1024 };
+const concurrency = 16;
+const expirationMetric = 'identity_cert_expiration_timestamp_seconds';
+
+/** Whether meshed pods do well: those of one namespace, or all. */
+export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefined, nowMs: () => number): Category[] {
+  const pods = () => facts.dataPlanePods(namespace);
+  return [
+    {
+      name: 'mesh-identity-data-plane',
+      checks: [
+        {
+          description: 'data plane proxies have valid certificates',
+          hint: 'data-plane-certificates',
+          retry: true,
+          run: async () => {
+            const faults = await eachBounded(await pods(), concurrency, (pod) => certificateFault(facts, pod, nowMs()));
+            fail(faults.flat());
+          },
+        },
+      ],
+    },
+    {
+      name: 'mesh-data-plane',
+      checks: [
+        {
+          description: 'data plane namespace exists',
+          hint: 'data-plane',
+          fatal: true,
+          run: async () => {
+            if (namespace === undefined || (await facts.namespace(namespace)) !== undefined) return;
+            throw new CheckFailure(`namespace ${namespace} is not there`);
+          },
+        },
+        {
+          description: 'data plane proxies are ready',
+          hint: 'data-plane',
+          retry: true,
+          run: async () => {
+            const found = await pods();
+            if (found.length === 0) {
+              throw new CheckFailure(`no pod with a sidecar is in ${namespace ?? 'any namespace'}: see 'tulle inject'`);
+            }
+            fail(found.flatMap(proxyFault));
+          },
+        },
+        {
+          description: 'data plane and cli versions match',
+          hint: 'versions',
+          warning: true,
+          run: async () => fail((await pods()).flatMap(otherProxyVersion)),
+        },
+        {
+          description: 'data plane pod labels are configured correctly',
+          hint: 'settings-as-labels',
+          warning: true,
+          run: async () => fail((await pods()).flatMap((pod) => settingLabels('pod', pod))),
+        },
+        {
+          description: 'data plane service labels are configured correctly',
+          hint: 'settings-as-labels',
+          warning: true,
+          run: async () =>
+            fail((await facts.services(namespace)).flatMap((service) => settingLabels('service', service))),
+        },
+      ],
+    },
+    {
+      name: 'mesh-opaque-ports-definition',
+      checks: [
+        {
+          description: 'opaque ports are properly annotated',
+          hint: 'opaque-ports',
+          warning: true,
+          run: async () => {
+            const { opaquePorts } = (await facts.installed()).config.defaults;
+            fail(opaqueMismatches(await facts.services(namespace), await pods(), opaquePorts));
+          },
+        },
+      ],
+    },
+  ];
+}
+
+/** What a proxy says of its own certificate; it takes none that does not lead to the trust anchors that it knows. */
+async function certificateFault({ cluster }: ClusterFacts, pod: CheckedPod, nowMs: number): Promise<string[]> {
+  const { namespace = '', name } = pod.metadata;
+  const sidecar = sidecarOf(pod);
+  // Told by the check of sidecars.
+  if (sidecar === undefined) return [];
+  let text: string;
+  try {
+    text = await getText(cluster.client, podMetricsPath(namespace, name, adminPort(sidecar)), scrape);
+  } catch (error) {
+    return [`${namespace}/${name}: ${(error as Error).message}`];
+  }
+  const expires = parseExposition(text).find((sample) => sample.name === expirationMetric)?.value;
+  if (!expires) return [`${namespace}/${name} has no certificate yet`];
+  if (expires * 1000 > nowMs) return [];
+  return [`the certificate of ${namespace}/${name} has ended on ${new Date(expires * 1000).toISOString()}`];
+}
+
+/** Settings are annotations: as labels they have no effect. */
+function settingLabels(kind: string, { metadata }: { readonly metadata: CheckedPod['metadata'] }): string[] {
+  return Object.keys(metadata.labels ?? {})
+    .filter((label) => /^(config\.(alpha\.)?(tulle\.dev|linkerd\.io)\/|(tulle\.dev|linkerd\.io)\/inject$)/.test(label))
+    .map((label) => `${kind} ${metadata.namespace}/${metadata.name}: ${label} must be an annotation, and is a label`);
+}

@@ -1,0 +1,49 @@
+import type { Pod, Service } from '../../control-plane/sources/kubernetes-object.ts';
+import { settingPrefixes } from '../../lib/inject/index.ts';
+import { containsPort, type PortEntry, parsePorts, resolvePorts } from '../../lib/inject/ports.ts';
+
+type SelectingService = Service & { readonly spec?: { readonly selector?: Readonly<Record<string, string>> } };
+
+/**
+ * Ports that a Service calls opaque and its pods do not, or the other way round: clients then speak otherwise than the
+ * pod's proxy expects.
+ */
+export function opaqueMismatches(
+  services: readonly SelectingService[],
+  meshed: readonly Pod[],
+  defaults: readonly PortEntry[],
+): string[] {
+  return services.flatMap((service) => {
+    const { namespace, name } = service.metadata;
+    const selector = Object.entries(service.spec?.selector ?? {});
+    if (selector.length === 0) return [];
+    const found = new Set<string>();
+    for (const pod of meshed) {
+      const { labels = {} } = pod.metadata;
+      if (pod.metadata.namespace !== namespace || !selector.every(([key, value]) => labels[key] === value)) continue;
+      for (const { port, targetPort = port } of service.spec?.ports ?? []) {
+        const target = containerPort(pod, targetPort);
+        if (target === undefined) continue;
+        const byService = containsPort(portsOf(service, pod, defaults), port);
+        const byPod = containsPort(portsOf(pod, pod, defaults), target);
+        if (byService && !byPod)
+          found.add(`service ${namespace}/${name}: port ${port} is opaque, and ${target} of its pods is not`);
+        if (!byService && byPod)
+          found.add(`service ${namespace}/${name}: port ${port} is not opaque, and ${target} of its pods is`);
+      }
+    }
+    return [...found];
+  });
+}
+
+function portsOf({ metadata }: Pod | Service, pod: Pod, defaults: readonly PortEntry[]): readonly PortEntry[] {
+  const value = settingPrefixes.map((prefix) => metadata.annotations?.[`${prefix}opaque-ports`]).find(Boolean);
+  const entries = value === undefined ? undefined : parsePorts(value, 'names');
+  return entries === undefined ? defaults : resolvePorts(entries, [...(pod.spec?.containers ?? [])] as never).ports;
+}
+
+function containerPort({ spec }: Pod, target: number | string): number | undefined {
+  if (typeof target === 'number') return target;
+  return (spec?.containers ?? []).flatMap(({ ports }) => ports ?? []).find(({ name }) => name === target)
+    ?.containerPort;
+}

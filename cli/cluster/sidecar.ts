@@ -1,0 +1,11 @@
+import type { Container, Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import { proxyContainerName } from '../../lib/inject/index.ts';
+
+/** The proxy's container of a pod, wherever it stands; undefined when the pod is not meshed. */
+export function sidecarOf({ spec }: Pod): Container | undefined {
+  const containers = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
+  return containers.find(({ name }) => name === proxyContainerName);
+}
+
+/** The port of a sidecar's admin server: that of its probe. */
+export const adminPort = (sidecar: Container): number => Number(sidecar.readinessProbe?.httpGet?.port ?? 4191);

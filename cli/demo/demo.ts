@@ -8,7 +8,9 @@ import { LocalMesh } from '../../local/local-mesh.ts';
 import { packageRoot } from '../../local/package-root.ts';
 import { defaultStateFolder } from '../../local/state-folder.ts';
 import { parseDurationMs } from '../duration.ts';
-import { scrapeAll, table, workloadStats } from '../stat/stat.ts';
+import { workloadsOf } from '../stat/local-figures.ts';
+import { directScraper, measurementBetween, scrapeAll } from '../stat/scrape.ts';
+import { table, workloadStats } from '../stat/stat.ts';
 import { formatTable } from '../stat/table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { edgeRows, edges, findFaults } from './edges.ts';
@@ -71,17 +73,15 @@ async function watch(mesh: LocalMesh, { out }: Terminal, forMs: number | undefin
   const deployments = { kind: 'deployment', name: undefined };
   const pods = mesh.pods.filter(({ plan }) => plan.namespace === namespace).map((pod) => pod.object());
   const endMs = forMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + forMs;
-  let before = await scrapeAll(pods);
-  let beforeMs = Date.now();
+  const workloads = workloadsOf(pods, deployments);
+  let before = await scrapeAll(pods, directScraper);
   while (!stop.aborted && Date.now() < endMs) {
     await sleep(Math.min(forMs ?? windowMs, endMs - Date.now()), undefined, { signal: stop }).catch(() => {});
-    const after = await scrapeAll(pods);
-    const nowMs = Date.now();
-    out(`${table(workloadStats(pods, deployments, before, after), false, nowMs - beforeMs)}\n`);
+    const after = await scrapeAll(pods, directScraper);
+    out(`${table(workloadStats(workloads, deployments, measurementBetween(before, after)))}\n`);
     before = after;
-    beforeMs = nowMs;
   }
-  const found = edges(before);
+  const found = edges(new Map([...before.samples].map(([pod, { samples }]) => [pod, samples])));
   out(formatTable(['SRC', 'DST', 'REQUESTS', 'SECURED'], edgeRows(found), 2));
   const faults = findFaults(found, calls);
   if (faults.length > 0) throw new CommandError(faults.join('\nerror: '));

@@ -12,6 +12,9 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
   statefulset: ['sts', 'statefulsets'],
   daemonset: ['ds', 'daemonsets'],
   replicaset: ['rs', 'replicasets'],
+  replicationcontroller: ['rc', 'replicationcontrollers'],
+  job: ['jobs'],
+  cronjob: ['cj', 'cronjobs'],
   pod: ['po', 'pods'],
   namespace: ['ns', 'namespaces'],
 };

@@ -1,12 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { parseDurationMs } from '../duration.ts';
 import { run } from '../testing/run.ts';
-import { parseExposition } from './exposition.ts';
-import { parseResource } from './resource.ts';
+import { withOwners } from './cluster-figures.ts';
+import { parseExposition, type Sample } from './exposition.ts';
+import { callers, peerLabels, trafficOfWorkload } from './peer.ts';
+import { ownerName, parseResource } from './resource.ts';
+import { measurementBetween, type Scrape, scrapeAll } from './scrape.ts';
+import { table } from './stat.ts';
 import { formatTable } from './table.ts';
-import { quantile, sumTraffic, trafficBetween } from './traffic.ts';
-import { statRow } from './workload-stats.ts';
+import { increases, quantile, sumTraffic, type Traffic, trafficOf } from './traffic.ts';
 
 describe('the exposition format', () => {
   it('gives names, labels and values; escapes are undone', () => {
@@ -22,6 +26,8 @@ describe('the exposition format', () => {
     fc.assert(fc.property(fc.string(), (text) => Array.isArray(parseExposition(text))));
   });
 });
+
+const trafficBetween = (before: Sample[], after: Sample[]): Traffic => trafficOf(increases(before, after), 1000);
 
 describe('traffic between two scrapes', () => {
   const response = (classification: string, value: number, direction = 'inbound') =>
@@ -97,22 +103,114 @@ describe('quantile', () => {
   });
 });
 
-it('a row has success, rate, latencies and connections, and dashes without traffic', () => {
-  const traffic = {
+it('a row has success, rate, latencies, connections and bytes, and dashes without traffic', () => {
+  const traffic: Traffic = {
     successes: 19,
     failures: 1,
+    rps: 2,
     buckets: new Map([
       [10, 20],
       [Number.POSITIVE_INFINITY, 20],
     ]),
     openConnections: 3,
+    readBytesPerSecond: 1500,
+    writeBytesPerSecond: 0.25,
   };
   const workload = { namespace: 'shop', name: 'web', pods: 2, meshedPods: 1 };
-  expect(statRow({ ...workload, traffic }, 10_000)).toEqual([
-    ...['web', '1/2', '95.00%', '2.0rps', '5ms', '10ms', '10ms', '3'],
-  ]);
-  const silent = { successes: 0, failures: 0, buckets: new Map(), openConnections: 0 };
-  expect(statRow({ ...workload, traffic: silent }, 10_000)).toEqual(['web', '1/2', '-', '-', '-', '-', '-', '-']);
+  const silent = { ...workload, name: 'db', traffic: trafficOf([], 1000) };
+  expect(table([{ ...workload, traffic }, silent], { withNamespace: true, wide: true })).toBe(
+    'NAMESPACE   NAME   MESHED   SUCCESS      RPS   LATENCY_P50   LATENCY_P95   LATENCY_P99   TCP_CONN   READ_BYTES/SEC   WRITE_BYTES/SEC\n' +
+      'shop        web       1/2    95.00%   2.0rps           5ms          10ms          10ms          3        1500.0B/s            0.3B/s\n' +
+      'shop        db        1/2         -        -             -             -             -          -                -                 -\n',
+  );
+});
+
+describe('pods that are scraped', () => {
+  const pod = (name: string): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'shop' },
+    spec: { initContainers: [{ name: 'tulle-proxy', readinessProbe: { httpGet: { port: 4291 } } }] },
+  });
+  const [web, db] = [pod('web-1'), pod('db-1')];
+  const at = (atMs: number, text: string) => ({ samples: parseExposition(text), atMs });
+
+  it('are asked at the port of their probe; one that fails is named with the reason', async () => {
+    const scrape = await scrapeAll([web, db, { ...pod('plain'), spec: {} }], async ({ metadata }, port) => {
+      if (metadata.name === 'db-1') throw new Error('did not answer');
+      return `x_total ${port}\n`;
+    });
+    expect(scrape.samples.get(web)?.samples).toEqual([{ name: 'x_total', labels: {}, value: 4291 }]);
+    expect([...scrape.silent]).toEqual([[db, 'did not answer']]);
+    expect(scrape.samples.size).toBe(1);
+  });
+
+  it('have a rate by their own window, and none without a first scrape', () => {
+    const counted = (value: number) => `response_total{direction="inbound",classification="success"} ${value}\n`;
+    const before: Scrape = { samples: new Map([[web, at(1000, counted(10))]]), silent: new Map() };
+    const after: Scrape = {
+      samples: new Map([
+        [web, at(3000, counted(30))],
+        [db, at(3000, counted(99))],
+      ]),
+      silent: new Map(),
+    };
+    const measurement = measurementBetween(before, after);
+    expect([...measurement.samples.keys()]).toEqual([web]);
+    const workload = { namespace: 'shop', name: 'all', pods: [web, db] };
+    const traffic = trafficOfWorkload(workload, parseResource(['deploy']), { kind: 'inbound' }, measurement);
+    expect(traffic).toMatchObject({ successes: 20, rps: 10 });
+  });
+
+  it('count calls by who is called, for --to and --from', async () => {
+    const calls = (target: string, value: number) =>
+      `response_total{direction="outbound",dst_deployment="${target}",dst_namespace="shop",classification="success"} ${value}\n`;
+    const measurement = {
+      samples: new Map([[web, { samples: parseExposition(calls('db', 4) + calls('cache', 6)), windowMs: 2000 }]]),
+      silent: new Map(),
+    };
+    const deployments = parseResource(['deploy']);
+    const workload = (name: string, pods: Pod[]) => ({ namespace: 'shop', name, pods });
+    const to = { kind: 'to', peer: parseResource(['deploy/cache']), namespace: 'shop' } as const;
+    expect(trafficOfWorkload(workload('web', [web]), deployments, to, measurement).rps).toBe(3);
+    const from = { kind: 'from', peer: parseResource(['deploy/web']), namespace: 'shop' } as const;
+    expect(trafficOfWorkload(workload('db', [db]), deployments, from, measurement).rps).toBe(2);
+
+    const source = {
+      workloads: async () => [workload('web', [web])],
+      measure: async () => measurement,
+      close: () => {},
+    };
+    expect(await callers(source, [workload('db', [db])], from)).toEqual([workload('web', [web])]);
+    await expect(callers({ ...source, workloads: async () => [] }, [], from)).rejects.toThrow(
+      '--from: no deployment/web in namespace shop',
+    );
+  });
+
+  it('are called by labels that hang on the kind', () => {
+    expect(peerLabels({ kind: 'job', name: 'once' }, 'shop')).toMatchObject({ dst_k8s_job: 'once' });
+    expect(peerLabels({ kind: 'namespace', name: 'shop' }, 'x')).toEqual({
+      direction: 'outbound',
+      dst_namespace: 'shop',
+    });
+  });
+});
+
+it('pods of a ReplicaSet are pods of its Deployment', () => {
+  const owned = (name: string, kind: string, owner: string): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'shop', ownerReferences: [{ kind, name: owner }] },
+  });
+  const replicaSet = owned('web-abc', 'Deployment', 'web');
+  const [web, other] = withOwners(
+    [owned('web-abc-1', 'ReplicaSet', 'web-abc'), owned('x', 'StatefulSet', 'web-abc')],
+    'ReplicaSet',
+    [replicaSet],
+  );
+  expect(ownerName(web, 'deployment')).toBe('web');
+  expect(ownerName(web, 'replicaset')).toBe('web-abc');
+  expect(ownerName(other, 'deployment')).toBeUndefined();
 });
 
 it('a table has its columns under each other', () => {

@@ -1,116 +1,162 @@
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import { defaultStateFolder } from '../../local/state-folder.ts';
+import { type ClusterOptions, clusterPlace, connectCluster, explain } from '../cluster/cluster.ts';
+import { sidecarOf } from '../cluster/sidecar.ts';
 import { parseDurationMs } from '../duration.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
-import type { Sample } from './exposition.ts';
-import { localPods, sidecarOf } from './local-pods.ts';
-import { ownerName, parseResource, type Resource } from './resource.ts';
-import { scrape } from './scrape.ts';
+import { clusterFigures } from './cluster-figures.ts';
+import type { FiguresSource, Measurement, Workload } from './figures-source.ts';
+import { localFigures, runsLocally } from './local-figures.ts';
+import { callers, type Direction, trafficOfWorkload } from './peer.ts';
+import { parseResource, type Resource } from './resource.ts';
 import { formatTable } from './table.ts';
-import { sumTraffic, trafficBetween } from './traffic.ts';
-import { figures, statColumns, statRow, type WorkloadStats } from './workload-stats.ts';
+import { figures, statCells, statColumns, type WorkloadStats, wideColumns } from './workload-stats.ts';
 
-interface StatOptions {
-  namespace?: string;
-  allNamespaces?: boolean;
-  timeWindow: string;
-  state: string;
-  output: 'table' | 'json';
+interface StatOptions extends ClusterOptions {
+  readonly allNamespaces?: boolean;
+  readonly timeWindow: string;
+  readonly state?: string;
+  readonly selector?: string;
+  readonly to?: string;
+  readonly toNamespace?: string;
+  readonly from?: string;
+  readonly fromNamespace?: string;
+  readonly unmeshed?: boolean;
+  readonly output: 'table' | 'wide' | 'json';
 }
 
 /** `tulle stat`: success rate, request rate and latency of workloads. */
 export function statCommand(terminal: Terminal): Command {
-  const { out, err, cwd } = terminal;
   return new Command('stat')
     .description('show success rate, request rate and latency of workloads')
     .argument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns')
     .option('-A, --all-namespaces', 'of all namespaces')
+    .option('-l, --selector <labels>', 'of workloads with these labels')
     .option('-t, --time-window <duration>', 'how long to measure', '5s')
-    .option('--state <folder>', 'state folder of the local mesh', defaultStateFolder)
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .addOption(new Option('--to <resource>', 'only calls to this, as the workloads counted them').conflicts('from'))
+    .option('--to-namespace <name>', 'namespace of --to (default: that of the workloads)')
+    .option('--from <resource>', 'only calls from this, as it counted them')
+    .option('--from-namespace <name>', 'namespace of --from (default: that of the workloads)')
+    .option('--unmeshed', 'workloads without a meshed pod too')
+    .option('--state <folder>', `of a local mesh, its state folder (default: ${defaultStateFolder})`)
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'wide', 'json']).default('table'))
+    .addHelpText('after', '\nAsks the local mesh when one runs here and neither --kubeconfig nor --context is given.')
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<StatOptions>();
       const wanted = parseResource(resource);
       const windowMs = parseDurationMs('--time-window', options.timeWindow);
-      const namespace =
-        options.allNamespaces || wanted.kind === 'namespace' ? undefined : (options.namespace ?? 'default');
-      const { pods } = await localPods(resolve(cwd, options.state));
-      const found = measure(pods, wanted, namespace ?? undefined);
-      if (found.length === 0) {
-        const place = namespace === undefined ? 'the mesh' : `namespace ${namespace} (-n names another, -A all)`;
-        throw new CommandError(`no ${[wanted.kind, wanted.name].filter(Boolean).join('/')} in ${place}`);
+      const { source, namespace: usual, title } = await openSource(options, terminal);
+      try {
+        const direction = directionOf(options, usual);
+        const namespace = options.allNamespaces || wanted.kind === 'namespace' ? undefined : usual;
+        const found = await select(source, wanted, namespace, options);
+        const measured = (await callers(source, found, direction)).flatMap(({ pods }) => pods);
+        const measurement = await source.measure(measured, windowMs);
+        warnOfSilent(measurement, terminal);
+        const stats = workloadStats(found, wanted, measurement, direction);
+        const withNamespace = namespace === undefined && wanted.kind !== 'namespace';
+        terminal.out(
+          options.output === 'json'
+            ? json(stats, wanted)
+            : table(stats, { withNamespace, withStatus: wanted.kind === 'pod', wide: options.output === 'wide' }),
+        );
+      } catch (error) {
+        throw error instanceof ApiError ? new CommandError(explain(error, { title })) : error;
+      } finally {
+        source.close();
       }
-      const before = await scrapeAll(found);
-      await sleep(windowMs);
-      const after = await scrapeAll(found);
-      for (const pod of found) {
-        if (sidecarOf(pod) !== undefined && after.get(pod) === undefined) {
-          err(`warning: the sidecar of ${pod.metadata.namespace}/${pod.metadata.name} does not answer\n`);
-        }
-      }
-      const stats = workloadStats(found, wanted, before, after);
-      out(
-        options.output === 'json'
-          ? json(stats, wanted, windowMs)
-          : table(stats, namespace === undefined && wanted.kind !== 'namespace', windowMs),
-      );
     });
 }
 
-/** The pods that the resource is about. */
-function measure(pods: readonly Pod[], { kind, name }: Resource, namespace: string | undefined): Pod[] {
-  return pods.filter((pod) => {
-    const owner = ownerName(pod, kind);
-    if (owner === undefined || (name !== undefined && owner !== name)) return false;
-    return namespace === undefined || pod.metadata.namespace === namespace;
-  });
-}
-
-/** Samples by pod; pods without a sidecar, or one that does not answer, are missing. */
-export async function scrapeAll(pods: readonly Pod[]): Promise<Map<Pod, readonly Sample[]>> {
-  const scraped = await Promise.all(pods.map(async (pod) => [pod, await scrape(pod)] as const));
-  return new Map(scraped.filter((entry): entry is [Pod, readonly Sample[]] => entry[1] !== undefined));
-}
-
-/** One row for each workload, by namespace and name. */
-export function workloadStats(
-  pods: readonly Pod[],
-  { kind }: Resource,
-  before: ReadonlyMap<Pod, readonly Sample[]>,
-  after: ReadonlyMap<Pod, readonly Sample[]>,
-): WorkloadStats[] {
-  const groups = new Map<string, Pod[]>();
-  for (const pod of pods) {
-    const key = `${pod.metadata.namespace} ${ownerName(pod, kind)}`;
-    groups.set(key, [...(groups.get(key) ?? []), pod]);
+/** The mesh that is asked, and the namespace when none is given. */
+async function openSource(
+  options: StatOptions,
+  terminal: Terminal,
+): Promise<{ source: FiguresSource; namespace: string; title: string }> {
+  const stateFolder = resolve(terminal.cwd, options.state ?? defaultStateFolder);
+  const named = options.kubeconfig !== undefined || options.context !== undefined;
+  const local = options.state !== undefined || (!named && (await runsLocally(stateFolder)));
+  if (local || (!named && clusterPlace(options, terminal) === undefined)) {
+    const namespace = options.namespace ?? 'default';
+    return { source: await localFigures(stateFolder), namespace, title: 'the local mesh' };
   }
-  return [...groups]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, members]) => {
-      const [namespace, name] = key.split(' ');
-      return {
-        namespace,
-        name,
-        pods: members.length,
-        meshedPods: members.filter((pod) => sidecarOf(pod) !== undefined).length,
-        traffic: sumTraffic(members.map((pod) => trafficBetween(before.get(pod) ?? [], after.get(pod) ?? []))),
-      };
-    });
+  const cluster = await connectCluster(options, terminal);
+  return { source: clusterFigures(cluster), namespace: cluster.namespace, title: cluster.title };
 }
 
-export function table(stats: readonly WorkloadStats[], withNamespace: boolean, windowMs: number): string {
-  const rows = stats.map((one) => [...(withNamespace ? [one.namespace] : []), ...statRow(one, windowMs)]);
-  return formatTable([...(withNamespace ? ['NAMESPACE'] : []), ...statColumns], rows, withNamespace ? 2 : 1);
+function directionOf({ to, toNamespace, from, fromNamespace }: StatOptions, namespace: string): Direction {
+  if (to !== undefined) return { kind: 'to', peer: parsePeer(to), namespace: toNamespace ?? namespace };
+  if (from !== undefined) return { kind: 'from', peer: parseResource([from]), namespace: fromNamespace ?? namespace };
+  return { kind: 'inbound' };
 }
 
-function json(stats: readonly WorkloadStats[], { kind }: Resource, windowMs: number): string {
+/** Clients know the Service that they call, too. */
+function parsePeer(text: string): Resource {
+  const service = /^(?:svc|services?)\/(.+)$/.exec(text);
+  return service === null ? parseResource([text]) : { kind: 'service', name: service[1] };
+}
+
+async function select(
+  source: FiguresSource,
+  resource: Resource,
+  namespace: string | undefined,
+  { selector, unmeshed }: StatOptions,
+): Promise<Workload[]> {
+  const found = await source.workloads({ resource, namespace, selector });
+  const title = [resource.kind, resource.name].filter(Boolean).join('/');
+  const place = namespace === undefined ? 'the mesh' : `namespace ${namespace} (-n names another, -A all)`;
+  if (found.length === 0) throw new CommandError(`no ${title} in ${place}`);
+  const shown = found.filter(({ pods }) => unmeshed || pods.some((pod) => sidecarOf(pod) !== undefined));
+  if (shown.length > 0) return shown;
+  throw new CommandError(`no ${title} with a meshed pod in ${place}; --unmeshed shows the others`);
+}
+
+function warnOfSilent({ silent }: Measurement, { err }: Terminal): void {
+  for (const [{ metadata }, reason] of silent) {
+    err(`warning: the sidecar of ${metadata.namespace}/${metadata.name} is not counted: ${reason}\n`);
+  }
+}
+
+/** One row for each workload. */
+export function workloadStats(
+  workloads: readonly Workload[],
+  resource: Resource,
+  measurement: Measurement,
+  direction: Direction = { kind: 'inbound' },
+): WorkloadStats[] {
+  return workloads.map((workload) => ({
+    namespace: workload.namespace,
+    name: workload.name,
+    ...(resource.kind === 'pod' ? { status: workload.pods[0]?.status?.phase } : {}),
+    pods: workload.pods.length,
+    meshedPods: workload.pods.filter((pod) => sidecarOf(pod) !== undefined).length,
+    traffic: trafficOfWorkload(workload, resource, direction, measurement),
+  }));
+}
+
+export interface TableOptions {
+  readonly withNamespace?: boolean;
+  readonly withStatus?: boolean;
+  readonly wide?: boolean;
+}
+
+export function table(stats: readonly WorkloadStats[], { withNamespace, withStatus, wide }: TableOptions = {}): string {
+  const rows = stats.map((one) => [
+    ...(withNamespace ? [one.namespace] : []),
+    one.name,
+    ...(withStatus ? [one.status ?? '-'] : []),
+    ...statCells(one, wide ?? false),
+  ]);
+  const left = [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', ...(withStatus ? ['STATUS'] : [])];
+  return formatTable([...left, ...statColumns, ...(wide ? wideColumns : [])], rows, left.length);
+}
+
+function json(stats: readonly WorkloadStats[], { kind }: Resource): string {
   const rows = stats.map((one) => {
-    const { success, rps, latencyMs, tcpConnections } = figures(one, windowMs);
-    const { namespace, name, pods, meshedPods } = one;
-    return { namespace, kind, name, meshed: { pods: meshedPods, of: pods }, success, rps, latencyMs, tcpConnections };
+    const { namespace, name, status, pods, meshedPods } = one;
+    return { namespace, kind, name, status, meshed: { pods: meshedPods, of: pods }, ...figures(one) };
   });
   return `${JSON.stringify(rows, null, 2)}\n`;
 }

@@ -1,39 +1,77 @@
 import type { Sample } from './exposition.ts';
 
-/** What came in to a workload within a window. */
+/** What came in to a workload within a window, or went out of it. */
 export interface Traffic {
   readonly successes: number;
   readonly failures: number;
+  /** Responses in a second. */
+  readonly rps: number;
   /** Requests by upper bound in milliseconds, cumulative, as a Prometheus histogram has them. */
   readonly buckets: ReadonlyMap<number, number>;
   readonly openConnections: number;
+  readonly readBytesPerSecond: number;
+  readonly writeBytesPerSecond: number;
 }
 
-export const noTraffic: Traffic = { successes: 0, failures: 0, buckets: new Map(), openConnections: 0 };
+export const noTraffic: Traffic = {
+  successes: 0,
+  failures: 0,
+  rps: 0,
+  buckets: new Map(),
+  openConnections: 0,
+  readBytesPerSecond: 0,
+  writeBytesPerSecond: 0,
+};
 
-/** The traffic between two scrapes of one proxy. A counter that fell was that of a process started anew. */
-export function trafficBetween(before: readonly Sample[], after: readonly Sample[]): Traffic {
+/** Which series are counted: those whose labels have all these values. */
+export type SeriesFilter = Readonly<Record<string, string>>;
+
+export const inbound: SeriesFilter = { direction: 'inbound' };
+
+/**
+ * The samples of one proxy between two scrapes: counters tell their increase, gauges what they are now. A counter that
+ * fell was that of a process started anew.
+ */
+export function increases(before: readonly Sample[], after: readonly Sample[]): Sample[] {
   const old = new Map(before.map((sample) => [seriesKey(sample), sample.value]));
-  const increase = (sample: Sample): number => {
+  return after.map((sample) => {
+    if (!/_(total|bucket|count|sum)$/.test(sample.name)) return sample;
     const last = old.get(seriesKey(sample)) ?? 0;
-    return sample.value < last ? sample.value : sample.value - last;
-  };
-  let successes = 0;
-  let failures = 0;
-  let openConnections = 0;
+    return { ...sample, value: sample.value < last ? sample.value : sample.value - last };
+  });
+}
+
+/** Sums up what `increases` gave for a window. */
+export function trafficOf(samples: readonly Sample[], windowMs: number, filter: SeriesFilter = inbound): Traffic {
+  const wanted = Object.entries(filter);
+  // The side that the workload is not: connections are counted on both.
+  const peer = filter['direction'] === 'outbound' ? 'dst' : 'src';
+  let [successes, failures, openConnections, readBytes, writeBytes] = [0, 0, 0, 0, 0];
   const buckets = new Map<number, number>();
-  for (const sample of after) {
-    const { name, labels } = sample;
-    if (labels.direction !== 'inbound') continue;
+  for (const { name, labels, value } of samples) {
+    if (!wanted.every(([label, wantedValue]) => labels[label] === wantedValue)) continue;
     if (name === 'response_total') {
-      if (labels.classification === 'success') successes += increase(sample);
-      else failures += increase(sample);
+      if (labels.classification === 'success') successes += value;
+      else failures += value;
     } else if (name === 'response_latency_ms_bucket') {
       const bound = labels.le === '+Inf' ? Number.POSITIVE_INFINITY : Number(labels.le);
-      buckets.set(bound, (buckets.get(bound) ?? 0) + increase(sample));
-    } else if (name === 'tcp_open_connections' && labels.peer === 'src') openConnections += sample.value;
+      buckets.set(bound, (buckets.get(bound) ?? 0) + value);
+    } else if (labels.peer === peer) {
+      if (name === 'tcp_open_connections') openConnections += value;
+      else if (name === 'tcp_read_bytes_total') readBytes += value;
+      else if (name === 'tcp_write_bytes_total') writeBytes += value;
+    }
   }
-  return { successes, failures, buckets, openConnections };
+  const perSecond = (count: number): number => (count * 1000) / windowMs;
+  return {
+    successes,
+    failures,
+    rps: perSecond(successes + failures),
+    buckets,
+    openConnections,
+    readBytesPerSecond: perSecond(readBytes),
+    writeBytesPerSecond: perSecond(writeBytes),
+  };
 }
 
 export function sumTraffic(all: readonly Traffic[]): Traffic {
@@ -43,8 +81,11 @@ export function sumTraffic(all: readonly Traffic[]): Traffic {
     return {
       successes: sum.successes + one.successes,
       failures: sum.failures + one.failures,
+      rps: sum.rps + one.rps,
       buckets,
       openConnections: sum.openConnections + one.openConnections,
+      readBytesPerSecond: sum.readBytesPerSecond + one.readBytesPerSecond,
+      writeBytesPerSecond: sum.writeBytesPerSecond + one.writeBytesPerSecond,
     };
   }, noTraffic);
 }

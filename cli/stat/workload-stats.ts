@@ -3,15 +3,15 @@ import { quantile, type Traffic } from './traffic.ts';
 /** A workload's row. */
 export interface WorkloadStats {
   readonly namespace: string;
-  /** `web`; with the kind where several are shown: `deployment/web`. */
   readonly name: string;
+  /** Phase of a pod; workloads have none. */
+  readonly status?: string;
   readonly pods: number;
   readonly meshedPods: number;
   readonly traffic: Traffic;
 }
 
 export const statColumns = [
-  'NAME',
   'MESHED',
   'SUCCESS',
   'RPS',
@@ -21,33 +21,39 @@ export const statColumns = [
   'TCP_CONN',
 ] as const;
 
+export const wideColumns = ['READ_BYTES/SEC', 'WRITE_BYTES/SEC'] as const;
+
 /** The figures behind a row; undefined where there was no traffic to tell them by. */
-export function figures({ traffic }: WorkloadStats, windowMs: number) {
+export function figures({ traffic }: WorkloadStats) {
   const { successes, failures, buckets, openConnections } = traffic;
   const requests = successes + failures;
   const some = requests > 0;
+  const connected = some || openConnections > 0;
   return {
     success: some ? successes / requests : undefined,
-    rps: some ? (requests * 1000) / windowMs : undefined,
+    rps: some ? traffic.rps : undefined,
     latencyMs: { p50: quantile(buckets, 0.5), p95: quantile(buckets, 0.95), p99: quantile(buckets, 0.99) },
-    tcpConnections: some || openConnections > 0 ? openConnections : undefined,
+    tcpConnections: connected ? openConnections : undefined,
+    readBytesPerSecond: connected ? traffic.readBytesPerSecond : undefined,
+    writeBytesPerSecond: connected ? traffic.writeBytesPerSecond : undefined,
   };
 }
 
-/** The cells of a row, in the order of `statColumns`. */
-export function statRow(stats: WorkloadStats, windowMs: number): string[] {
-  const { success, rps, latencyMs, tcpConnections } = figures(stats, windowMs);
+/** The cells of `statColumns`, and of `wideColumns` after them. */
+export function statCells(stats: WorkloadStats, wide: boolean): string[] {
+  const found = figures(stats);
   const cell = (value: number | undefined, format: (value: number) => string): string =>
     value === undefined ? '-' : format(value);
   const milliseconds = (value: number): string => `${Math.ceil(value)}ms`;
+  const bytes = (value: number): string => `${value.toFixed(1)}B/s`;
   return [
-    stats.name,
     `${stats.meshedPods}/${stats.pods}`,
-    cell(success, (value) => `${(value * 100).toFixed(2)}%`),
-    cell(rps, (value) => `${value.toFixed(1)}rps`),
-    cell(latencyMs.p50, milliseconds),
-    cell(latencyMs.p95, milliseconds),
-    cell(latencyMs.p99, milliseconds),
-    cell(tcpConnections, String),
+    cell(found.success, (value) => `${(value * 100).toFixed(2)}%`),
+    cell(found.rps, (value) => `${value.toFixed(1)}rps`),
+    cell(found.latencyMs.p50, milliseconds),
+    cell(found.latencyMs.p95, milliseconds),
+    cell(found.latencyMs.p99, milliseconds),
+    cell(found.tcpConnections, String),
+    ...(wide ? [cell(found.readBytesPerSecond, bytes), cell(found.writeBytesPerSecond, bytes)] : []),
   ];
 }

@@ -1,0 +1,77 @@
+import type { KubernetesObject, Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { listAll } from '../cluster/objects.ts';
+import type { FiguresSource, Workload, WorkloadQuery } from './figures-source.ts';
+import { ownerName } from './resource.ts';
+import { clusterScraper, measure } from './scrape.ts';
+
+const collections: Readonly<Record<string, readonly [api: string, plural: string]>> = {
+  deployment: ['/apis/apps/v1', 'deployments'],
+  statefulset: ['/apis/apps/v1', 'statefulsets'],
+  daemonset: ['/apis/apps/v1', 'daemonsets'],
+  replicaset: ['/apis/apps/v1', 'replicasets'],
+  replicationcontroller: ['/api/v1', 'replicationcontrollers'],
+  job: ['/apis/batch/v1', 'jobs'],
+  cronjob: ['/apis/batch/v1', 'cronjobs'],
+  pod: ['/api/v1', 'pods'],
+  namespace: ['/api/v1', 'namespaces'],
+};
+
+/** What stands between a workload and its pods. */
+const between: Readonly<Record<string, string>> = { deployment: 'replicaset', cronjob: 'job' };
+const kindNames: Readonly<Record<string, string>> = { replicaset: 'ReplicaSet', job: 'Job' };
+
+/** The figures of a cluster: sidecars are asked through the API server. */
+export function clusterFigures(cluster: Cluster): FiguresSource {
+  return {
+    workloads: (query) => clusterWorkloads(cluster, query),
+    measure: (pods, windowMs) => measure(pods, windowMs, clusterScraper(cluster.client)),
+    close: () => cluster.client.close(),
+  };
+}
+
+async function clusterWorkloads({ client }: Cluster, query: WorkloadQuery): Promise<Workload[]> {
+  const { resource, namespace, selector } = query;
+  const { kind, name } = resource;
+  const list = <T extends KubernetesObject>(of: string, options: Record<string, string> = {}): Promise<T[]> => {
+    const [api, plural] = collections[of];
+    const isNamespace = of === 'namespace';
+    const path =
+      namespace === undefined || isNamespace ? `${api}/${plural}` : `${api}/namespaces/${namespace}/${plural}`;
+    return listAll<T>(client, path, options);
+  };
+  const owners = await list(kind, {
+    ...(selector === undefined ? {} : { labelSelector: selector }),
+    ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
+  });
+  const middle = between[kind];
+  const ownPods = await list<Pod>('pod');
+  const pods = middle === undefined ? ownPods : withOwners(ownPods, kindNames[middle], await list(middle));
+  const byOwner = new Map<string, Pod[]>();
+  for (const pod of pods) {
+    // A pod that has run to its end carries nothing any more.
+    if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') continue;
+    const key = `${kind === 'namespace' ? '' : pod.metadata.namespace} ${ownerName(pod, kind)}`;
+    const members = byOwner.get(key);
+    if (members === undefined) byOwner.set(key, [pod]);
+    else members.push(pod);
+  }
+  return owners.map(({ metadata }) => ({
+    namespace: kind === 'namespace' ? metadata.name : (metadata.namespace ?? ''),
+    name: metadata.name,
+    pods: byOwner.get(`${kind === 'namespace' ? '' : metadata.namespace} ${metadata.name}`) ?? [],
+  }));
+}
+
+/** Pods that belong to one of `middle`, objects of a kind, belong to its owners too. */
+export function withOwners(pods: readonly Pod[], kind: string, middle: readonly KubernetesObject[]): Pod[] {
+  const known = new Map(middle.map(({ metadata }) => [`${metadata.namespace} ${metadata.name}`, metadata]));
+  return pods.map((pod) => {
+    const own = pod.metadata.ownerReferences ?? [];
+    const more = own
+      .filter((owner) => owner.kind === kind)
+      .flatMap(({ name }) => known.get(`${pod.metadata.namespace} ${name}`)?.ownerReferences ?? []);
+    if (more.length === 0) return pod;
+    return { ...pod, metadata: { ...pod.metadata, ownerReferences: [...own, ...more] } };
+  });
+}

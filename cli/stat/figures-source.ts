@@ -1,0 +1,39 @@
+import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import type { Sample } from './exposition.ts';
+import type { Resource } from './resource.ts';
+
+/** Something that pods belong to, and that gets a row. */
+export interface Workload {
+  readonly namespace: string;
+  readonly name: string;
+  readonly pods: readonly Pod[];
+}
+
+/** What the sidecars of pods counted within a window. */
+export interface Measurement {
+  /** Counters tell their increase within the window, gauges their value at its end. */
+  readonly samples: ReadonlyMap<Pod, PodSamples>;
+  /** Meshed pods that gave nothing, with the reason. */
+  readonly silent: ReadonlyMap<Pod, string>;
+}
+
+export interface PodSamples {
+  readonly samples: readonly Sample[];
+  readonly windowMs: number;
+}
+
+export interface WorkloadQuery {
+  readonly resource: Resource;
+  /** All namespaces without it. */
+  readonly namespace: string | undefined;
+  /** A label selector, as kubectl's `-l`. */
+  readonly selector?: string;
+}
+
+/** Where figures come from: the local mesh, or a cluster. */
+export interface FiguresSource {
+  /** Rejects with a CommandError when they cannot be told. */
+  workloads(query: WorkloadQuery): Promise<Workload[]>;
+  measure(pods: readonly Pod[], windowMs: number): Promise<Measurement>;
+  close(): void;
+}

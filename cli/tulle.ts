@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { checkCommand } from './check/command.ts';
 import { demoCommand } from './demo/demo.ts';
+import { diagnosticsCommand } from './diagnostics/command.ts';
 import { injectCommand } from './inject.ts';
 import { installCommand } from './install.ts';
 import { localCommand } from './local.ts';
@@ -43,10 +44,12 @@ export function tulle(terminal: Terminal): Command {
     uninjectCommand,
     localCommand,
     statCommand,
+    diagnosticsCommand,
     demoCommand,
   ];
   for (const command of commands) {
     const made = command(terminal).copyInheritedSettings(program);
+    for (const nested of made.commands) nested.copyInheritedSettings(program);
     program.addCommand(made);
   }
   return program;

@@ -1,0 +1,92 @@
+import { create } from '@bufbuild/protobuf';
+import { Command, Option } from 'commander';
+import { Destination, GetDestinationSchema, type Update } from '../../api/gen/destination_pb.js';
+import type { TcpAddress } from '../../api/gen/net_pb.js';
+import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
+import { formatTable } from '../stat/table.ts';
+import { CommandError, type Terminal } from '../terminal.ts';
+import { destinationPort, firstAnswer } from './destination-client.ts';
+import { ipText } from './ip-text.ts';
+
+interface EndpointsOptions extends ClusterOptions {
+  readonly output: 'table' | 'json';
+  readonly token?: string;
+  readonly destinationPod?: string;
+}
+
+/** An endpoint as the destination component tells it to proxies. */
+export interface Endpoint {
+  readonly namespace: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly pod: string;
+  readonly service: string;
+  readonly weight: number;
+  readonly http2: boolean;
+  readonly identity?: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** `tulle diagnostics endpoints`: what a proxy is told when it asks for an authority. */
+export function endpointsCommand(terminal: Terminal): Command {
+  return new Command('endpoints')
+    .description('show the endpoints that proxies are told for authorities such as web.shop.svc.cluster.local:80')
+    .argument('<authority...>', 'name and port of a Service')
+    .option('--token <token>', 'context of the asking proxy, such as {"ns":"shop","nodeName":"node-1"}')
+    .option('--destination-pod <name>', 'pod of the destination component (default: one that is ready)')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .action(async (authorities: string[], _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<EndpointsOptions>();
+      const found = await withCluster(options, terminal, async (cluster) => {
+        const all: Endpoint[] = [];
+        for (const path of authorities) {
+          const request = create(GetDestinationSchema, { path, contextToken: options.token ?? '' });
+          const pod = { pod: options.destinationPod, port: destinationPort };
+          all.push(...endpointsOf(await firstAnswer(cluster, pod, Destination.method.get, request)));
+        }
+        return all;
+      });
+      if (options.output === 'json') terminal.out(`${JSON.stringify(found, null, 2)}\n`);
+      else if (found.length === 0) throw new CommandError(`no endpoints of ${authorities.join(', ')}`);
+      else terminal.out(formatEndpoints(found));
+    });
+}
+
+/** What the messages of a stream come to. */
+export function endpointsOf(updates: readonly Update[]): Endpoint[] {
+  const found = new Map<string, Endpoint>();
+  for (const { update } of updates) {
+    if (update.case === 'noEndpoints') found.clear();
+    else if (update.case === 'remove') {
+      for (const address of update.value.addrs) found.delete(keyOf(address));
+    } else if (update.case === 'add') {
+      const { metricLabels: shared, addrs } = update.value;
+      for (const { addr, metricLabels, weight, protocolHint, tlsIdentity } of addrs) {
+        if (addr?.ip === undefined) continue;
+        const service = shared['service'] === undefined ? '' : `${shared['service']}.${shared['namespace']}`;
+        const identity = tlsIdentity?.strategy.case === 'dnsLikeIdentity' ? tlsIdentity.strategy.value.name : undefined;
+        found.set(keyOf(addr), {
+          namespace: shared['namespace'] ?? metricLabels['namespace'] ?? '',
+          ip: ipText(addr.ip),
+          port: addr.port,
+          pod: metricLabels['pod'] ?? '',
+          service,
+          weight,
+          http2: protocolHint?.protocol.case === 'h2',
+          identity,
+          labels: metricLabels,
+        });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+const keyOf = ({ ip, port }: TcpAddress): string => `${ip === undefined ? '' : ipText(ip)} ${port}`;
+
+export function formatEndpoints(endpoints: readonly Endpoint[]): string {
+  const rows = endpoints
+    .map(({ namespace, ip, port, pod, service }) => [namespace, ip, `${port}`, pod || '-', service || '-'])
+    .sort((a, b) => (a.join(' ') < b.join(' ') ? -1 : 1));
+  return formatTable(['NAMESPACE', 'IP', 'PORT', 'POD', 'SERVICE'], rows, 5);
+}

@@ -1,0 +1,91 @@
+import { Command } from 'commander';
+import type { Container, Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import { componentLabel } from '../../lib/mesh/component.ts';
+import { type Cluster, type ClusterOptions, withCluster } from '../cluster/cluster.ts';
+import { eachBounded, getText, listAll, podMetricsPath } from '../cluster/objects.ts';
+import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
+import { parseDurationMs } from '../duration.ts';
+import { parseResource } from '../stat/resource.ts';
+import { CommandError, type Terminal } from '../terminal.ts';
+import { meshedPodsOf } from './pods.ts';
+
+const concurrency = 16;
+const maxBytes = 64 * 1024 * 1024;
+
+interface Target {
+  readonly pod: Pod;
+  readonly container: string;
+  readonly port: number;
+}
+
+type MetricsOptions = ClusterOptions & { readonly wait: string };
+
+const waitOption = ['-w, --wait <duration>', 'how long to wait for each', '30s'] as const;
+
+/** `tulle diagnostics proxy-metrics`: what sidecars have counted, as they tell it. */
+export function proxyMetricsCommand(terminal: Terminal): Command {
+  return new Command('proxy-metrics')
+    .description('print the metrics of the sidecars of a workload, in the Prometheus text format')
+    .argument('<resource>', 'workload, such as deploy/web or pod/web-1')
+    .option(...waitOption)
+    .action(async (resource: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<MetricsOptions>();
+      await withCluster(options, terminal, async (cluster) => {
+        const pods = await meshedPodsOf(cluster, parseResource([resource]));
+        await printMetrics(cluster, pods.flatMap(proxyTarget), options, terminal);
+      });
+    });
+}
+
+/** `tulle diagnostics controller-metrics`: what the components of the control plane have counted. */
+export function controllerMetricsCommand(terminal: Terminal): Command {
+  return new Command('controller-metrics')
+    .alias('cp-metrics')
+    .description('print the metrics of the control plane’s components and their sidecars')
+    .option(...waitOption)
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<MetricsOptions>();
+      await withCluster(options, terminal, async (cluster) => {
+        const path = `/api/v1/namespaces/${cluster.meshNamespace}/pods`;
+        const pods = await listAll<Pod>(cluster.client, path, { labelSelector: componentLabel });
+        if (pods.length === 0) throw new CommandError(`no control plane in namespace ${cluster.meshNamespace}`);
+        const targets = pods.flatMap((pod) => [...componentTargets(pod), ...proxyTarget(pod)]);
+        await printMetrics(cluster, targets, options, terminal);
+      });
+    });
+}
+
+function proxyTarget(pod: Pod): Target[] {
+  const sidecar = sidecarOf(pod);
+  return sidecar === undefined ? [] : [{ pod, container: sidecar.name, port: adminPort(sidecar) }];
+}
+
+/** Components name the port of their admin server. */
+function componentTargets(pod: Pod): Target[] {
+  return (pod.spec?.containers ?? []).flatMap(({ name, ports }: Container) => {
+    const admin = ports?.find((port) => port.name === 'admin');
+    return admin === undefined ? [] : [{ pod, container: name, port: admin.containerPort }];
+  });
+}
+
+async function printMetrics(
+  { client }: Cluster,
+  targets: readonly Target[],
+  { wait }: MetricsOptions,
+  { out }: Terminal,
+): Promise<void> {
+  const timeoutMs = parseDurationMs('--wait', wait);
+  const failures = await eachBounded(targets, concurrency, async ({ pod, container, port }) => {
+    const { namespace = '', name } = pod.metadata;
+    const title = `pod ${namespace}/${name}, container ${container}`;
+    try {
+      const text = await getText(client, podMetricsPath(namespace, name, port), { timeoutMs, maxBytes });
+      // In one call, so that those of other pods do not come between.
+      out(`#\n# ${title}\n#\n${text.endsWith('\n') ? text : `${text}\n`}`);
+      return [];
+    } catch (error) {
+      return [`${title}: ${(error as Error).message}`];
+    }
+  });
+  if (failures.flat().length > 0) throw new CommandError(failures.flat().join('\nerror: '));
+}

@@ -1,0 +1,66 @@
+import { create, toJson } from '@bufbuild/protobuf';
+import { Command, Option } from 'commander';
+import { stringify } from 'yaml';
+import { InboundServerPolicies, PortSpecSchema, ServerSchema } from '../../api/gen/inbound_pb.js';
+import { OutboundPolicies, OutboundPolicySchema, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
+import { type Cluster, type ClusterOptions, withCluster } from '../cluster/cluster.ts';
+import { installedMesh } from '../cluster/installed-mesh.ts';
+import { parseResource } from '../stat/resource.ts';
+import { CommandError, type Terminal } from '../terminal.ts';
+import { firstAnswer, policyPort } from './destination-client.ts';
+import { meshedPodsOf } from './pods.ts';
+
+interface PolicyOptions extends ClusterOptions {
+  readonly output: 'yaml' | 'json';
+  readonly token?: string;
+}
+
+/** `tulle diagnostics policy`: what a proxy is told of a port that it serves, or of a Service that it calls. */
+export function policyCommand(terminal: Terminal): Command {
+  return new Command('policy')
+    .description('show the policy that proxies are told: inbound of a workload’s port, outbound of a Service’s')
+    .argument('<resource>', 'workload or Service, such as deploy/web, pod/web-1, svc/web')
+    .argument('<port>', 'number of the port')
+    .option('--token <token>', 'for a Service, the pod that asks, such as {"ns":"shop","pod":"web-1"}')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['yaml', 'json']).default('yaml'))
+    .action(async (resource: string, portText: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<PolicyOptions>();
+      const port = portNumber(portText);
+      const service = /^(?:svc|services?)\/(.+)$/.exec(resource)?.[1];
+      const found = await withCluster(options, terminal, (cluster) =>
+        service === undefined
+          ? inboundPolicy(cluster, resource, port)
+          : outboundPolicy(cluster, service, port, options.token),
+      );
+      terminal.out(options.output === 'json' ? `${JSON.stringify(found, null, 2)}\n` : stringify(found));
+    });
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port;
+  throw new CommandError(`the port (${text}) must be a number from 1 to 65535`, 64);
+}
+
+/** All pods of a workload are told the same; the first speaks for them. */
+async function inboundPolicy(cluster: Cluster, resource: string, port: number): Promise<unknown> {
+  const [pod] = await meshedPodsOf(cluster, parseResource([resource]));
+  const workload = JSON.stringify({ ns: pod.metadata.namespace, pod: pod.metadata.name });
+  const request = create(PortSpecSchema, { workload, port });
+  const { watchPort } = InboundServerPolicies.method;
+  const messages = await firstAnswer(cluster, { port: policyPort }, watchPort, request);
+  const latest = messages.at(-1);
+  return latest === undefined ? {} : toJson(ServerSchema, latest);
+}
+
+async function outboundPolicy(cluster: Cluster, service: string, port: number, token?: string): Promise<unknown> {
+  const mesh = await installedMesh(cluster.client, cluster.meshNamespace);
+  const domain = mesh?.config.clusterDomain ?? 'cluster.local';
+  const request = create(TrafficSpecSchema, {
+    sourceWorkload: token ?? JSON.stringify({ ns: cluster.namespace, pod: '' }),
+    target: { case: 'authority', value: `${service}.${cluster.namespace}.svc.${domain}:${port}` },
+  });
+  const messages = await firstAnswer(cluster, { port: policyPort }, OutboundPolicies.method.watch, request);
+  const latest = messages.at(-1);
+  return latest === undefined ? {} : toJson(OutboundPolicySchema, latest);
+}

@@ -1,0 +1,25 @@
+import { create, toJson } from '@bufbuild/protobuf';
+import { Command } from 'commander';
+import { Destination, DestinationProfileSchema, GetDestinationSchema } from '../../api/gen/destination_pb.js';
+import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
+import type { Terminal } from '../terminal.ts';
+import { destinationPort, firstAnswer } from './destination-client.ts';
+
+/** `tulle diagnostics profile`: what a proxy is told of where an application connects to. */
+export function profileCommand({ out, ...rest }: Terminal): Command {
+  return new Command('profile')
+    .description('show the profile that proxies are told for an authority or an address such as 10.96.0.10:80')
+    .argument('<authority>', 'name or address, and port')
+    .option('--token <token>', 'context of the asking proxy, such as {"ns":"shop","nodeName":"node-1"}')
+    .option('--destination-pod <name>', 'pod of the destination component (default: one that is ready)')
+    .action(async (path: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<ClusterOptions & { token?: string; destinationPod?: string }>();
+      const request = create(GetDestinationSchema, { path, contextToken: options.token ?? '' });
+      const messages = await withCluster(options, { out, ...rest }, (cluster) => {
+        const pod = { pod: options.destinationPod, port: destinationPort };
+        return firstAnswer(cluster, pod, Destination.method.getProfile, request);
+      });
+      const latest = messages.at(-1);
+      if (latest !== undefined) out(`${JSON.stringify(toJson(DestinationProfileSchema, latest), null, 2)}\n`);
+    });
+}

@@ -39,7 +39,7 @@ export function statCommand(terminal: Terminal): Command {
     .option('--to-namespace <name>', 'namespace of --to (default: that of the workloads)')
     .option('--from <resource>', 'only calls from this, as it counted them')
     .option('--from-namespace <name>', 'namespace of --from (default: that of the workloads)')
-    .option('--unmeshed', 'workloads without a meshed pod too')
+    .option('--unmeshed', 'workloads without a meshed pod too, as always of a local mesh')
     .option('--state <folder>', `of a local mesh, its state folder (default: ${defaultStateFolder})`)
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'wide', 'json']).default('table'))
     .addHelpText('after', '\nAsks the local mesh when one runs here and neither --kubeconfig nor --context is given.')
@@ -47,11 +47,12 @@ export function statCommand(terminal: Terminal): Command {
       const options = command.optsWithGlobals<StatOptions>();
       const wanted = parseResource(resource);
       const windowMs = parseDurationMs('--time-window', options.timeWindow);
-      const { source, namespace: usual, title } = await openSource(options, terminal);
+      const { source, namespace: usual, title, local } = await openSource(options, terminal);
       try {
         const direction = directionOf(options, usual);
         const namespace = options.allNamespaces || wanted.kind === 'namespace' ? undefined : usual;
-        const found = await select(source, wanted, namespace, options);
+        const { selector, unmeshed } = options;
+        const found = await select(source, wanted, namespace, { selector, unmeshed: local || unmeshed });
         const measured = (await callers(source, found, direction)).flatMap(({ pods }) => pods);
         const measurement = await source.measure(measured, windowMs);
         warnOfSilent(measurement, terminal);
@@ -74,16 +75,16 @@ export function statCommand(terminal: Terminal): Command {
 async function openSource(
   options: StatOptions,
   terminal: Terminal,
-): Promise<{ source: FiguresSource; namespace: string; title: string }> {
+): Promise<{ source: FiguresSource; namespace: string; title: string; local: boolean }> {
   const stateFolder = resolve(terminal.cwd, options.state ?? defaultStateFolder);
   const named = options.kubeconfig !== undefined || options.context !== undefined;
   const local = options.state !== undefined || (!named && (await runsLocally(stateFolder)));
   if (local || (!named && clusterPlace(options, terminal) === undefined)) {
     const namespace = options.namespace ?? 'default';
-    return { source: await localFigures(stateFolder), namespace, title: 'the local mesh' };
+    return { source: await localFigures(stateFolder), namespace, title: 'the local mesh', local: true };
   }
   const cluster = await connectCluster(options, terminal);
-  return { source: clusterFigures(cluster), namespace: cluster.namespace, title: cluster.title };
+  return { source: clusterFigures(cluster), namespace: cluster.namespace, title: cluster.title, local: false };
 }
 
 function directionOf({ to, toNamespace, from, fromNamespace }: StatOptions, namespace: string): Direction {
@@ -102,7 +103,7 @@ async function select(
   source: FiguresSource,
   resource: Resource,
   namespace: string | undefined,
-  { selector, unmeshed }: StatOptions,
+  { selector, unmeshed }: Pick<StatOptions, 'selector' | 'unmeshed'>,
 ): Promise<Workload[]> {
   const found = await source.workloads({ resource, namespace, selector });
   const title = [resource.kind, resource.name].filter(Boolean).join('/');

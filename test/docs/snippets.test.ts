@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Command } from 'commander';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { run } from '../../cli/testing/run.ts';
@@ -63,9 +64,14 @@ describe('commands', () => {
   it.each(commands)('%s: tulle %j exists, with these options', (_place, args) => {
     const program = tulle(silent);
     const { operands, unknown } = program.parseOptions(args);
-    const command = program.commands.find((candidate) => candidate.name() === operands[0]);
+    let command: Command | undefined = program;
+    const rest = [...operands];
+    while (command !== undefined && command.commands.length > 0) {
+      const name = rest.shift();
+      command = command.commands.find((candidate) => candidate.name() === name);
+    }
     expect(command, args.join(' ')).toBeDefined();
-    expect(command?.parseOptions([...operands.slice(1), ...unknown]).unknown).toEqual([]);
+    expect(command?.parseOptions([...rest, ...unknown]).unknown).toEqual([]);
   });
 
   const harmless = commands.filter(([, args]) => ['version', 'install', 'inject', 'uninject'].includes(args[0]));

@@ -29,7 +29,8 @@ export function uninstallCommand(terminal: Terminal): Command {
         if (objects.length + scattered.length === 0) {
           throw new CommandError(`${title}: nothing of a mesh is in namespace ${meshNamespace}; -L names another`);
         }
-        terminal.out(formatObjects([...scattered, ...objects]));
+        // Last what the identity component would write again for as long as it may.
+        terminal.out(formatObjects([...objects, ...scattered]));
       });
     });
 }

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { connectCluster } from '../cluster/cluster.ts';
+import { servePods } from '../testing/pods-of-processes.ts';
+import { type CheckResult, runChecks } from './check.ts';
+import { ClusterFacts } from './cluster-facts.ts';
+import { dataPlaneChecks } from './data-plane-checks.ts';
+
+const nowMs = Date.parse('2030-01-01T00:00:00Z');
+const metric = (atMs: number): string => `identity_cert_expiration_timestamp_seconds ${atMs / 1000}\n`;
+const proxy = { name: 'tulle-proxy', image: 'tulle-proxy:0.1.0', readinessProbe: { httpGet: { port: 4191 } } };
+
+function pod(name: string, ready: boolean, image = proxy.image) {
+  return {
+    metadata: { name, namespace: 'shop', labels: name === 'web-1' ? { 'config.tulle.dev/opaque-ports': '1' } : {} },
+    spec: { initContainers: [{ ...proxy, image }], containers: [] },
+    status: {
+      phase: 'Running',
+      initContainerStatuses: [
+        { name: 'tulle-proxy', ready, state: ready ? {} : { waiting: { reason: 'CrashLoopBackOff' } } },
+      ],
+    },
+  };
+}
+const metricsOf = (name: string): string => `/api/v1/namespaces/shop/pods/${name}:4191/proxy/metrics`;
+
+let cluster: Awaited<ReturnType<typeof servePods>>;
+let facts: ClusterFacts;
+beforeAll(async () => {
+  const done = { ...pod('job-1', false), status: { phase: 'Succeeded' } };
+  cluster = await servePods({
+    ports: {},
+    answers: {
+      '/api/v1/namespaces/shop': '{"metadata":{"name":"shop"}}',
+      '/api/v1/namespaces/shop/pods': {
+        items: [pod('web-1', true), pod('web-2', false), pod('old-1', true, 'r.example:5000/p:0.0.1'), done],
+      },
+      '/api/v1/namespaces/shop/services': { items: [] },
+      [metricsOf('web-1')]: metric(nowMs + 1000),
+      [metricsOf('web-2')]: metric(0),
+      [metricsOf('old-1')]: metric(nowMs - 1000),
+    },
+  });
+  const { kubeconfig } = cluster;
+  const terminal = { input: async () => '', out: () => {}, err: () => {}, cwd: '/', environment: {}, onStop: () => {} };
+  facts = new ClusterFacts('tulle', () => connectCluster({ kubeconfig }, terminal));
+  await facts.connect();
+});
+afterAll(() => {
+  facts.close();
+  cluster.close();
+});
+
+async function check(namespace: string): Promise<Map<string, CheckResult>> {
+  const found = new Map<string, CheckResult>();
+  await runChecks(
+    dataPlaneChecks(facts, namespace, () => nowMs),
+    {
+      ...{ waitMs: 0, nowMs: () => 0, sleep: async () => {}, refresh: () => {} },
+      onCategory: ({ checks }) => {
+        for (const result of checks) found.set(result.description, result);
+      },
+    },
+  );
+  return found;
+}
+
+it('sidecars without certificate, not ready or of another version are named; pods that are done are not', async () => {
+  const found = await check('shop');
+  expect(found.get('data plane proxies have valid certificates')).toMatchObject({
+    result: 'error',
+    error: 'shop/web-2 has no certificate yet\nthe certificate of shop/old-1 has ended on 2029-12-31T23:59:59.000Z',
+  });
+  expect(found.get('data plane proxies are ready')).toMatchObject({
+    result: 'error',
+    error: 'the sidecar of shop/web-2 is not ready (CrashLoopBackOff)',
+  });
+  expect(found.get('data plane and cli versions match')).toMatchObject({
+    result: 'warning',
+    error: 'shop/old-1 runs 0.0.1 but cli is 0.1.0: restart it',
+  });
+  expect(found.get('data plane pod labels are configured correctly')).toMatchObject({
+    result: 'warning',
+    error: 'pod shop/web-1: config.tulle.dev/opaque-ports must be an annotation, and is a label',
+  });
+});
+
+it('a namespace that is not there ends the checks', async () => {
+  const found = await check('none');
+  expect(found.get('data plane namespace exists')).toMatchObject({
+    result: 'error',
+    error: 'namespace none is not there',
+  });
+  expect(found.has('data plane proxies are ready')).toBe(false);
+});

@@ -21,6 +21,7 @@ async function run(categories: readonly Category[], waitMs = 0) {
   let nowMs = 0;
   const results: CategoryResult[] = [];
   const refresh = vi.fn();
+  const onWait = vi.fn();
   const success = await runChecks(categories, {
     waitMs,
     nowMs: () => nowMs,
@@ -28,9 +29,10 @@ async function run(categories: readonly Category[], waitMs = 0) {
       nowMs += ms;
     },
     refresh,
+    onWait,
     onCategory: (result) => results.push(result),
   });
-  return { success, results, refresh, nowMs };
+  return { success, results, refresh, onWait, nowMs };
 }
 
 describe('checks', () => {
@@ -54,8 +56,10 @@ describe('checks', () => {
     const late = async () => {
       if (++asked < 4) throw new CheckFailure('not yet');
     };
-    const { success, refresh } = await run([{ name: 'a', checks: [{ ...good, retry: true, run: late }] }], 60_000);
+    const checks = [{ ...good, retry: true, run: late }];
+    const { success, refresh, onWait } = await run([{ name: 'a', checks }], 60_000);
     expect(success).toBe(true);
+    expect(onWait.mock.calls).toEqual([['is good', 'not yet']]);
     expect(refresh).toHaveBeenCalledTimes(3);
   });
 
@@ -68,6 +72,13 @@ describe('checks', () => {
 
   it('a category with nothing to ask is not told', async () => {
     expect((await run([{ name: 'a', checks: async () => [] }])).results).toEqual([]);
+  });
+
+  it('a cluster that does not tell what there is to ask is an error, and the rest is asked', async () => {
+    const unknown = { name: 'a', checks: async () => Promise.reject(new Error('no answer')) };
+    const { success, results } = await run([unknown, { name: 'b', checks: [good] }]);
+    expect(success).toBe(false);
+    expect(results.map(({ checks }) => checks[0].error)).toEqual(['no answer', undefined]);
   });
 });
 

@@ -49,6 +49,8 @@ export interface RunOptions {
   readonly sleep: (ms: number) => Promise<void>;
   /** Told of each category as soon as it is done. */
   readonly onCategory: (result: CategoryResult) => void;
+  /** Told once of each check that is waited for. */
+  readonly onWait: (description: string, problem: string) => void;
   /** Forgets what was read, before a check is asked again. */
   readonly refresh: () => void;
 }
@@ -62,7 +64,7 @@ export async function runChecks(categories: readonly Category[], options: RunOpt
   for (const { name, checks } of categories) {
     const results: CheckResult[] = [];
     let stop = false;
-    for (const check of typeof checks === 'function' ? await checks() : checks) {
+    for (const check of typeof checks === 'function' ? await askedFor(checks) : checks) {
       const result = await runCheck(check, deadlineMs, options);
       results.push(result);
       good &&= result.result !== 'error';
@@ -75,17 +77,34 @@ export async function runChecks(categories: readonly Category[], options: RunOpt
   return good;
 }
 
+/** What hangs on the cluster is a check of its own when the cluster does not tell. */
+async function askedFor(checks: () => Promise<readonly Check[]>): Promise<readonly Check[]> {
+  try {
+    return await checks();
+  } catch (error) {
+    const run = async (): Promise<void> => {
+      throw error;
+    };
+    return [{ description: 'what there is to check can be read', hint: 'kubernetes-api', run }];
+  }
+}
+
 async function runCheck(check: Check, deadlineMs: number, options: RunOptions): Promise<CheckResult> {
   const { description, hint } = check;
+  let waited = false;
   for (;;) {
+    let problem: string;
     try {
       await check.run();
       return { description, result: 'success' };
     } catch (error) {
-      if (!check.retry || check.warning || options.nowMs() + retryMs > deadlineMs) {
-        return { description, result: check.warning ? 'warning' : 'error', error: (error as Error).message, hint };
-      }
+      problem = (error as Error).message;
     }
+    if (!check.retry || check.warning || options.nowMs() + retryMs > deadlineMs) {
+      return { description, result: check.warning ? 'warning' : 'error', error: problem, hint };
+    }
+    if (!waited) options.onWait(description, problem);
+    waited = true;
     await options.sleep(retryMs);
     options.refresh();
   }

@@ -51,6 +51,7 @@ async function check(options: CheckOptions, waitMs: number, terminal: Terminal):
       waitMs,
       nowMs: Date.now,
       sleep: (ms) => sleep(ms),
+      onWait: (description, problem) => terminal.err(`waiting: ${description}: ${problem.split('\n')[0]}\n`),
       refresh: () => facts.refresh(),
       onCategory: (result) => {
         found.push(result);

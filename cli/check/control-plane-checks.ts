@@ -17,7 +17,6 @@ export function existenceChecks(facts: ClusterFacts): Category {
         description: `'tulle-config' config map exists`,
         hint: 'config-map',
         fatal: true,
-        retry: true,
         run: async () => {
           await facts.installed();
         },

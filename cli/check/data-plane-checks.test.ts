@@ -55,7 +55,7 @@ async function check(namespace: string): Promise<Map<string, CheckResult>> {
   await runChecks(
     dataPlaneChecks(facts, namespace, () => nowMs),
     {
-      ...{ waitMs: 0, nowMs: () => 0, sleep: async () => {}, refresh: () => {} },
+      ...{ waitMs: 0, nowMs: () => 0, sleep: async () => {}, refresh: () => {}, onWait: () => {} },
       onCategory: ({ checks }) => {
         for (const result of checks) found.set(result.description, result);
       },

@@ -28,7 +28,6 @@ export function kubernetesChecks(facts: ClusterFacts): Category[] {
           description: 'can query the Kubernetes API',
           hint: 'kubernetes-api',
           fatal: true,
-          retry: true,
           run: async () => {
             await facts.version();
           },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { listAll } from '../../../cli/cluster/objects.ts';
 import { type CommandRun, run } from '../../../cli/testing/run.ts';
+import { crds } from '../../../lib/crds/index.ts';
 import type { PodTemplate as InjectedTemplate } from '../../../lib/inject/index.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
 import { testCertificate } from './certificates.ts';
@@ -123,6 +124,12 @@ describe.skipIf(apiServerMissing)(suite, () => {
       }),
     );
     expect((await failure('uninstall')).error?.message).toContain('1 pods have a sidecar');
+    // The API server opens its storage of a kind when it is first read, and a deletion that comes first waits for minutes.
+    // On a cluster the destination component reads them all.
+    await vi.waitFor(
+      () => server.kubectl(['get', crds.map(({ plural, group }) => `${plural}.${group}`).join(',')]),
+      30_000,
+    );
     const { out: objects } = await tulle('uninstall', '--force');
     await server.kubectl(['delete', '--wait=false', '-f', '-'], objects);
     await server.kubectl(['-n', 'shop', 'delete', 'pod', 'web', '--force', '--grace-period=0']);

@@ -265,6 +265,19 @@ describe('the profile of an address', () => {
     expect(database.messages[0]).toMatchObject({ opaqueProtocol: true, endpoint: { addr: { port: 3306 } } });
   });
 
+  test('that a Service takes later is that Service from then on, and the bare address again when it goes', async () => {
+    const seen = destination.getProfile('10.96.0.10:80');
+    await told(seen, 1);
+    expect(seen.messages[0]).toMatchObject({ endpoint: { addr: { port: 80 } } });
+    put(service({ clusterIPs: ['10.96.0.10'] }));
+    await told(seen, 2);
+    expect(seen.messages[1]).toMatchObject({ fullyQualifiedName: 'web.shop.svc.cluster.local' });
+    expect(seen.messages[1]).not.toHaveProperty('endpoint');
+    destination.source.delete(service({ clusterIPs: ['10.96.0.10'] }));
+    await told(seen, 3);
+    expect(seen.messages[2]).toMatchObject({ endpoint: { addr: { port: 80 } } });
+  });
+
   test('that a new pod has before the end of the old one is told is of the new one, whatever happens to the old', async () => {
     put(pod('10.0.0.1', { name: 'old' }));
     const seen = destination.getProfile('10.0.0.1:8080');

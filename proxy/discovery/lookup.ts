@@ -75,7 +75,12 @@ export class Lookup {
     this.resolution.onOpaque(profile.opaqueProtocol);
     if (this.name.kind !== 'ip') return;
     const endpoint = profile.endpoint === undefined ? undefined : endpointInfo(profile.endpoint, {});
-    if (endpoint !== undefined) this.resolution.onEndpoints(this.authority, [endpoint]);
+    if (endpoint !== undefined || profile.fullyQualifiedName === '') {
+      // What a Service that is gone had as endpoints is not the address's.
+      this.endpoints?.close();
+      this.endpoints = undefined;
+    }
+    if (endpoint !== undefined) this.resolution.onEndpoints(formatHostPort(this.name.host, this.name.port), [endpoint]);
     else if (profile.fullyQualifiedName === '') this.resolution.onUnknown();
     else {
       const authority = formatHostPort(profile.fullyQualifiedName, this.name.port);

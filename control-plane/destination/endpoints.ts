@@ -170,7 +170,8 @@ export function isOpaquePort(pod: Pod, port: number, index: ClusterIndex, config
 /** Whether a Server of its namespace says that a pod's port takes opaque bytes. */
 export function isOpaqueByServer(pod: Pod, port: number, index: ClusterIndex): boolean {
   return index.servers(pod.metadata.namespace ?? 'default').some(({ spec }) => {
-    if (spec.proxyProtocol !== 'opaque' || spec.podSelector === undefined) return false;
+    // A folder of manifests may hold a Server without any: one that is wrong must not cost its namespace the endpoints.
+    if (spec?.proxyProtocol !== 'opaque' || spec.podSelector == null) return false;
     if (spec.port !== port && spec.port !== portName(pod, port)) return false;
     return selects(spec.podSelector, pod.metadata.labels);
   });

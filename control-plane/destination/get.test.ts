@@ -250,6 +250,18 @@ describe('a pod behind a Service', () => {
     expect(added(seen.messages[4])[0].protocolHint).toHaveProperty('opaque');
   });
 
+  test('is told although a Server of its namespace has no spec, or selects nothing', async () => {
+    const server = (name: string, rest: object) => ({
+      apiVersion: 'policy.linkerd.io/v1beta3',
+      kind: 'Server',
+      metadata: { name, namespace: 'shop' },
+      ...rest,
+    });
+    const opaque = { podSelector: null, port: 8080, proxyProtocol: 'opaque' };
+    const found = await only({}, [server('empty', {}), server('null', { spec: null }), server('x', { spec: opaque })]);
+    expect(found.protocolHint).toEqual({ h2: {} });
+  });
+
   test('of a Job and of a ReplicaSet is labelled with its owner', async () => {
     const owned = (kind: string, name: string, labels: object) => ({
       ...pod('10.0.0.1'),

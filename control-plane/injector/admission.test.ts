@@ -74,7 +74,9 @@ describe('a pod', () => {
   });
 
   it('whose owner has a name that no label can hold is injected without the label', async () => {
-    const { object } = await admit(pod({ ownerReferences: [{ ...deployment, name: 'w'.repeat(64) }] }), enabled);
+    const owner = { ...deployment, name: 'w'.repeat(64) };
+    const { object, response } = await admit(pod({ ownerReferences: [owner] }), enabled);
+    expect(response.warnings).toEqual([expect.stringContaining('has 64 characters, and a label at most 63')]);
     expect(Object.keys(object.metadata?.labels ?? {})).toEqual([
       'linkerd.io/control-plane-ns',
       'linkerd.io/workload-ns',

@@ -30,9 +30,6 @@ export interface InjectionEvent {
   readonly message: string;
 }
 
-/** The name of an owner becomes the value of a label, and a pod with a longer one would be refused. */
-const maxLabelLength = 63;
-
 /** Gives pods their sidecar and Services their opaque ports on admission: a patch, or none for what is left as it is. */
 export function injector(options: InjectorOptions): AdmissionHandler {
   return async (request) => {
@@ -58,10 +55,7 @@ async function admitPod(
   ]);
   const admission = { ownerKind: owner?.kind.toLowerCase() ?? '', namespace, object: pod.metadata };
   metrics.request(admission);
-  const { pod: injected, report } = injectPod(pod, config, {
-    namespace,
-    owner: owner !== undefined && owner.name.length <= maxLabelLength ? owner : undefined,
-  });
+  const { pod: injected, report } = injectPod(pod, config, { namespace, owner });
   const skipped = report.outcome === 'skipped';
   if (owner !== undefined && !dryRun) {
     const message = skipped ? `no sidecar: ${report.reasons.join(', ')}` : 'sidecar added';

@@ -43,10 +43,11 @@ export function injectPod(
   }
   const problems: InjectProblem[] = [];
   const settings = settingsOf(pod, config, context, object, problems);
+  const label = ownerLabel(context, object, problems);
   return {
     pod: {
       ...pod,
-      metadata: metadataOf(pod, settings, config, context),
+      metadata: metadataOf(pod, settings, config, context, label),
       spec: specOf(pod.spec ?? {}, settings, config, decision.mode, { object, path: context.path }, problems),
     },
     report: { object, outcome: 'injected', reasons: [], problems },
@@ -83,7 +84,8 @@ function metadataOf(
   pod: PodTemplate,
   settings: ProxySettings,
   config: InjectConfig,
-  { namespace, owner }: PodContext,
+  { namespace }: PodContext,
+  ownerLabel: Record<string, string>,
 ): Metadata {
   const workloadNamespace = pod.metadata?.namespace ?? namespace?.name;
   const annotations: Record<string, string> = { ...inheritedAnnotations(pod, namespace), ...pod.metadata?.annotations };
@@ -99,11 +101,29 @@ function metadataOf(
     labels: {
       ...pod.metadata?.labels,
       [controlPlaneNamespaceLabel]: config.meshNamespace,
-      ...(owner ? { [ownerLabelPrefix + owner.kind.toLowerCase()]: owner.name } : {}),
+      ...ownerLabel,
       ...(workloadNamespace ? { [workloadNamespaceLabel]: workloadNamespace } : {}),
     },
     annotations,
   };
+}
+
+/** Of API objects and their kinds all that a label can fail at is the length; a pod with a longer one would be refused. */
+const maxLabelLength = 63;
+
+/** Names the owner in metrics. A name that is cut would be that of another workload, so one that is too long is left out. */
+function ownerLabel({ owner }: PodContext, object: string, problems: InjectProblem[]): Record<string, string> {
+  if (owner === undefined) return {};
+  const label = ownerLabelPrefix + owner.kind.toLowerCase();
+  if (owner.name.length <= maxLabelLength) return { [label]: owner.name };
+  problems.push({
+    severity: 'warning',
+    object,
+    field: 'metadata.name',
+    message: `has ${owner.name.length} characters, and a label at most ${maxLabelLength}`,
+    consequence: `metrics do not name the ${owner.kind}`,
+  });
+  return {};
 }
 
 /** The control plane reads settings such as the inbound policy from the pod, so the namespace's are written there. */

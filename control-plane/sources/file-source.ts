@@ -73,6 +73,11 @@ export class FileSource implements ObjectSource {
     for (const watcher of this.watchers) watcher.close();
   }
 
+  /** A scan may be under way when the source is closed: whoever has closed it is told nothing more. */
+  private tell(problem: ManifestProblem): void {
+    if (!this.closed) this.options.onProblem(problem);
+  }
+
   /** Reads what has changed. Calls while one is under way are joined into one more. */
   private rescan(): Promise<void> {
     if (this.scanning !== undefined) {
@@ -110,7 +115,7 @@ export class FileSource implements ObjectSource {
     } catch (error) {
       if (!this.missing.has(folder)) {
         this.missing.add(folder);
-        this.options.onProblem({ file: folder, line: 0, where: 'folder', message: (error as Error).message });
+        this.tell({ file: folder, line: 0, where: 'folder', message: (error as Error).message });
       }
       // What cannot be listed now is not gone.
       return [...this.files.keys()].filter((path) => path.startsWith(folder));
@@ -126,13 +131,12 @@ export class FileSource implements ObjectSource {
       if (known?.stamp === stamp) return false;
       if (size > maxFileBytes) throw new Error(`is larger than ${maxFileBytes} bytes`);
       const { objects, problems, readable } = parseManifests(path, await readFile(path, 'utf8'));
-      for (const problem of problems) this.options.onProblem(problem);
+      for (const problem of problems) this.tell(problem);
       this.files.set(path, { stamp, objects: readable ? objects : (known?.objects ?? objects) });
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return this.files.delete(path);
-      if (known === undefined)
-        this.options.onProblem({ file: path, line: 0, where: 'file', message: (error as Error).message });
+      if (known === undefined) this.tell({ file: path, line: 0, where: 'file', message: (error as Error).message });
       this.files.set(path, { stamp: '', objects: known?.objects ?? [] });
       return false;
     }
@@ -149,7 +153,7 @@ export class FileSource implements ObjectSource {
         else {
           duplicates.add(`${file} ${key}`);
           if (this.duplicates.has(`${file} ${key}`)) continue;
-          this.options.onProblem({
+          this.tell({
             file,
             line: 0,
             where: key,

@@ -19,6 +19,8 @@ export interface ComponentOptions {
   services: readonly { readonly definition: ServiceDefinition; readonly handlers: unknown }[];
   /** Servers with TLS of their own, which the API server calls. */
   https?: readonly HttpsService[];
+  /** What must have settled before anything but health and metrics is served: until then the component is live, not ready. */
+  serveAfter?: Promise<void>;
   ready: () => boolean;
   /** Ends what the component does besides; waited for a moment. */
   close: () => void | Promise<void>;
@@ -54,20 +56,25 @@ export async function startComponent(options: ComponentOptions): Promise<Compone
     server.addService(definition, handlers as UntypedServiceImplementation);
   }
   const https = options.https ?? [];
-  let stopping = false;
-  const admin = adminServer(() => !stopping && options.ready(), options.registry);
+  let serving = false;
+  const admin = adminServer(() => serving && options.ready(), options.registry);
   const adminPort = await listen(admin, options.admin);
+  if (options.serveAfter !== undefined) {
+    options.log.info({ adminPort }, 'live');
+    await options.serveAfter;
+  }
   const ports: number[] = [];
   for (const address of options.grpc) ports.push(await bind(server, address));
   const httpsPorts: number[] = [];
   for (const { server: httpsServer, address } of https) httpsPorts.push(await listen(httpsServer, address));
+  serving = true;
   options.log.info({ ports, httpsPorts, adminPort }, 'started');
   return {
     ports,
     httpsPorts,
     adminPort,
     async stop() {
-      stopping = true;
+      serving = false;
       await Promise.all(https.map((service) => service.stop()));
       const closed = options.close();
       admin.close();

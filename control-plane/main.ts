@@ -29,23 +29,27 @@ if (start === undefined) {
   process.exit(64);
 }
 
+let component: Component | undefined;
+let stopping = false;
+const stop = (signal: string): void => {
+  // What waits for an API server has nothing to end yet.
+  if (stopping || component === undefined) process.exit(stopping ? 1 : 0);
+  stopping = true;
+  log.info({ signal }, 'stopping');
+  component.stop().then(
+    () => process.exit(0),
+    (error: Error) => {
+      log.error({ error: error.message }, 'stopping failed');
+      process.exit(1);
+    },
+  );
+};
+// Before the start, which may take long: the first process of a container is not ended by a signal that it does not take.
+process.on('SIGTERM', () => stop('SIGTERM'));
+process.on('SIGINT', () => stop('SIGINT'));
+
 try {
-  const component = await start(args, log);
-  let stopping = false;
-  const stop = (signal: string): void => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    log.info({ signal }, 'stopping');
-    component.stop().then(
-      () => process.exit(0),
-      (error: Error) => {
-        log.error({ error: error.message }, 'stopping failed');
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
+  component = await start(args, log);
 } catch (error) {
   const { message } = error as Error;
   log.fatal({ error: message }, 'not started');

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { Destination } from '../../api/gen/destination_pb.js';
@@ -5,13 +7,16 @@ import { InboundServerPolicies } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
 import { grpcService } from '../../api/grpc.ts';
 import { defaultClusterNetworks, defaultOpaquePorts } from '../../lib/inject/index.ts';
+import { statusLease } from '../../lib/inject/names.ts';
 import { type ClusterConfig, parsePortSet } from '../cluster/cluster-config.ts';
 import { ClusterIndex } from '../cluster/cluster-index.ts';
 import { defaultInboundPolicies, isDefaultInboundPolicy } from '../cluster/inbound-policies.ts';
 import { type Component, startComponent } from '../component.ts';
 import { FlagError, type Flags } from '../flags.ts';
+import { connectToCluster } from '../kubernetes/connect.ts';
 import { PolicyIndex } from '../policy/index/policy-index.ts';
 import { policyServices } from '../policy/policy-services.ts';
+import { type StatusLeader, startStatusLeader } from '../policy/status/status-leader.ts';
 import { openSource } from '../sources/open-source.ts';
 import { startValidators, validatorFlags } from '../webhook/validators.ts';
 import { destinationService } from './destination-service.ts';
@@ -32,7 +37,10 @@ export const destinationFlags = {
   ...validatorFlags,
 } as const;
 
-/** Starts the destination component: discovery and policy, both on either address. */
+/**
+ * Starts the destination component: discovery and policy, both on either address. Health is served at once; the rest, and
+ * with it what is returned, once the source has been read: proxies must not hear of less than there is.
+ */
 export async function startDestination(flags: Flags, log: Logger): Promise<Component> {
   const registry = new Registry();
   const config = clusterConfig(flags);
@@ -45,14 +53,13 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
   });
   const index = new ClusterIndex(source);
   const policyIndex = new PolicyIndex(source, (object, problem) => log.warn({ object, problem }, 'policy not served'));
-  let synced = false;
-  void source.synced.then(() => {
-    synced = true;
-    log.info({ services: index.services.size, pods: index.pods.size }, 'objects read');
-  });
-  await source.synced;
   const policy = policyServices({ cluster: index, policy: policyIndex, config }, registry);
   const validators = await startValidators(flags, log, registry);
+  const status = await statusWriter(flags, log);
+  const synced = source.synced.then(() => {
+    log.info({ services: index.services.size, pods: index.pods.size }, 'objects read');
+    status?.start(policyIndex);
+  });
   return startComponent({
     log,
     registry,
@@ -64,15 +71,48 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
       { definition: grpcService(OutboundPolicies), handlers: policy.outbound },
     ],
     https: validators?.https,
+    serveAfter: synced,
     // Not of the validators: discovery goes on without them, and the failure policy is theirs.
-    ready: () => synced,
-    close: () => {
+    ready: () => true,
+    async close() {
       validators?.close();
       index.close();
       policyIndex.close();
       source.close();
+      await status?.close();
     },
   });
+}
+
+/** Undefined when the objects are not those of an API server, which would keep the status. */
+async function statusWriter(flags: Flags, log: Logger) {
+  if (!flags.list('source', '').includes('kubernetes')) return undefined;
+  const api = await connectToCluster({
+    kubeconfig: flags.optional('kubeconfig'),
+    env: process.env,
+    onProblem: (problem) => log.error({ problem }, 'credentials cannot be read'),
+    userAgent: 'tulle-policy-status',
+  });
+  let leader: StatusLeader | undefined;
+  return {
+    start(index: PolicyIndex): void {
+      leader = startStatusLeader({
+        api,
+        index,
+        log,
+        namespace: flags.text('mesh-namespace', 'tulle'),
+        lease: statusLease,
+        replica: `${hostname()}-${randomUUID()}`,
+        now: () => new Date(),
+        monotonicMs: () => performance.now(),
+        random: Math.random,
+      });
+    },
+    async close(): Promise<void> {
+      await leader?.close();
+      api.close();
+    },
+  };
 }
 
 function clusterConfig(flags: Flags): ClusterConfig {

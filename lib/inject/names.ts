@@ -19,6 +19,9 @@ export const foreignSidecars: ReadonlySet<string> = new Set([
 export const issuerSecret = 'tulle-identity-issuer';
 export const anchorSecret = 'tulle-identity-trust-anchor';
 
+/** The Lease of the replica that writes the status of routes, in the mesh's namespace. */
+export const statusLease = 'tulle-policy-write';
+
 export const identityVolumeName = 'tulle-identity-end-entity';
 export const tokenVolumeName = 'tulle-identity-token';
 export const xtablesVolumeName = 'tulle-proxy-init-xtables-lock';

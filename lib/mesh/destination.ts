@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import { webhookConfigurationName, webhookSecretName, webhookServiceName } from '../inject/names.ts';
+import { statusLease, webhookConfigurationName, webhookSecretName, webhookServiceName } from '../inject/names.ts';
 import { formatPorts } from '../inject/ports.ts';
 import { deployment, serviceAccount } from './component.ts';
 import type { MeshInstall } from './mesh-props.ts';
@@ -51,7 +51,14 @@ export class DestinationComponent extends Construct {
           },
         ],
         namespace: [
-          { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'update', 'patch'] },
+          // A rule with names cannot allow `create`, since the name is not known to the API server then.
+          { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+          {
+            apiGroups: ['coordination.k8s.io'],
+            resources: ['leases'],
+            resourceNames: [statusLease],
+            verbs: ['get', 'update'],
+          },
           { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
           {
             apiGroups: [''],

@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
 import pino from 'pino';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Component } from '../../../control-plane/component.ts';
 import { destinationFlags, startDestination } from '../../../control-plane/destination/main.ts';
 import { Flags } from '../../../control-plane/flags.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
+import { startControlPlane } from './control-plane-process.ts';
+import { TcpProxy } from './tcp-proxy.ts';
 
 describe.skipIf(apiServerMissing)(`destination${apiServerMissing ? ` (${apiServerMissing})` : ''}`, () => {
   let server: TestApiServer;
@@ -35,6 +37,40 @@ describe.skipIf(apiServerMissing)(`destination${apiServerMissing ? ` (${apiServe
     const metrics = await (await fetch(`${admin}/metrics`)).text();
     expect(metrics).toMatch(/kubernetes_source_objects\{kind="Service"\} 1\n/);
     expect(metrics).toMatch(/kubernetes_source_lists_total\{kind="Pod"\} 1\n/);
+  });
+
+  const addresses = ['addr', 'policy-addr', 'admin-addr', 'sp-validator-addr', 'policy-validator-addr'];
+  const startProcess = (kubeconfig: string) =>
+    startControlPlane(
+      'destination',
+      ['--source=kubernetes', `--kubeconfig=${kubeconfig}`, ...addresses.map((flag) => `--${flag}=127.0.0.1:0`)],
+      'live',
+    );
+
+  test('it is live and not ready as long as it may not read, and ends when it is told to', async () => {
+    const kubeconfig = server.kubeconfigFor({ token: await server.token('default', 'nobody') });
+    const process = await startProcess(kubeconfig);
+    await vi.waitFor(() => expect(process.lines.some((line) => line.includes('forbidden'))).toBe(true), 20_000);
+    expect([await process.live(), await process.ready()]).toEqual([200, 503]);
+    expect(await process.metric('kubernetes_source_lists_total{kind="Pod"}')).toBe(0);
+    expect(await process.stop()).toBe(0);
+  });
+
+  test('it is live and not ready while the API server does not answer, and ready soon after it does', async () => {
+    const proxy = new TcpProxy(server.port);
+    const port = await proxy.listen();
+    proxy.freeze();
+    const process = await startProcess(server.kubeconfigFor({ server: `https://127.0.0.1:${port}` }));
+    try {
+      await vi.waitFor(() => expect(proxy.accepted).toBeGreaterThan(0), 10_000);
+      expect([await process.live(), await process.ready()]).toEqual([200, 503]);
+      proxy.thawForNew();
+      proxy.cut();
+      await vi.waitFor(async () => expect(await process.ready()).toBe(200), { timeout: 30_000, interval: 100 });
+    } finally {
+      expect(await process.stop()).toBe(0);
+      await proxy.close();
+    }
   });
 
   test.each([

@@ -20,7 +20,8 @@ export class ProxyInjectorComponent extends Construct {
       {
         cluster: [
           { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
-          { apiGroups: [''], resources: ['namespaces'], verbs: watch },
+          // One that was made a moment ago is asked for.
+          { apiGroups: [''], resources: ['namespaces'], verbs: ['get', ...watch] },
           // Which Deployment a ReplicaSet is of, and which CronJob a Job.
           { apiGroups: ['apps'], resources: ['replicasets'], verbs: ['get'] },
           { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get'] },

@@ -10,7 +10,7 @@ export interface PolicyRule {
   readonly resourceNames?: readonly string[];
 }
 
-export const watch = ['get', 'list', 'watch'] as const;
+export const watch = ['list', 'watch'] as const;
 
 /** What a component may do: in the whole cluster, and in the mesh's own namespace. */
 export function permissions(

@@ -63,6 +63,16 @@ export async function startControlPlane(
   };
 }
 
+/** Flags of the destination component for a kubeconfig, on ports of its own. */
+export const destinationArgs = (kubeconfig: string): string[] => [
+  '--source=kubernetes',
+  `--kubeconfig=${kubeconfig}`,
+  ...['addr', 'policy-addr', 'admin-addr', 'sp-validator-addr', 'policy-validator-addr'].map(
+    (flag) => `--${flag}=127.0.0.1:0`,
+  ),
+  '--webhook-names=localhost',
+];
+
 interface Told {
   readonly ports: readonly number[];
   readonly httpsPorts: readonly number[];

@@ -5,7 +5,7 @@ import type { Component } from '../../../control-plane/component.ts';
 import { destinationFlags, startDestination } from '../../../control-plane/destination/main.ts';
 import { Flags } from '../../../control-plane/flags.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
-import { startControlPlane } from './control-plane-process.ts';
+import { destinationArgs, startControlPlane } from './control-plane-process.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 describe.skipIf(apiServerMissing)(`destination${apiServerMissing ? ` (${apiServerMissing})` : ''}`, () => {
@@ -39,13 +39,7 @@ describe.skipIf(apiServerMissing)(`destination${apiServerMissing ? ` (${apiServe
     expect(metrics).toMatch(/kubernetes_source_lists_total\{kind="Pod"\} 1\n/);
   });
 
-  const addresses = ['addr', 'policy-addr', 'admin-addr', 'sp-validator-addr', 'policy-validator-addr'];
-  const startProcess = (kubeconfig: string) =>
-    startControlPlane(
-      'destination',
-      ['--source=kubernetes', `--kubeconfig=${kubeconfig}`, ...addresses.map((flag) => `--${flag}=127.0.0.1:0`)],
-      'live',
-    );
+  const startProcess = (kubeconfig: string) => startControlPlane('destination', destinationArgs(kubeconfig), 'live');
 
   test('it is live and not ready as long as it may not read, and ends when it is told to', async () => {
     const kubeconfig = server.kubeconfigFor({ token: await server.token('default', 'nobody') });

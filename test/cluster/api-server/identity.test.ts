@@ -1,13 +1,11 @@
 import { createPrivateKey, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { create } from '@bufbuild/protobuf';
-import { credentials, Metadata, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { App, Chart, Testing } from 'cdk8s';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { CertifyRequestSchema, type CertifyResponse, Identity } from '../../../api/gen/identity_pb.js';
-import { GrpcClient } from '../../../api/grpc.ts';
+import type { CertifyResponse } from '../../../api/gen/identity_pb.js';
 import { readCertificates } from '../../../control-plane/certificates/bundle.ts';
 import { createAuthority } from '../../../control-plane/certificates/create-certificate.ts';
 import type { Component } from '../../../control-plane/component.ts';
@@ -18,6 +16,7 @@ import { Mesh } from '../../../lib/index.ts';
 import { checkLeaf } from '../../../proxy/identity/certificate.ts';
 import { certificateSigningRequest } from '../../../proxy/identity/csr.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
+import { certify as certifyAt } from './certify.ts';
 
 const web = 'web.shop.serviceaccount.identity.tulle.cluster.local';
 const day = 86_400_000;
@@ -80,31 +79,11 @@ describe.skipIf(apiServerMissing)(
       return component;
     }
 
-    async function certify(
+    const certify = (
       component: Component,
       token: string,
-      { identity = web, csr }: { identity?: string; csr?: Uint8Array } = {},
-    ): Promise<CertifyResponse> {
-      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      const client = new GrpcClient(`127.0.0.1:${component.ports[0]}`, credentials.createInsecure());
-      const message = create(CertifyRequestSchema, {
-        identity,
-        token: Buffer.from(token),
-        certificateSigningRequest: csr ?? certificateSigningRequest(identity, privateKey, publicKey),
-      });
-      try {
-        return await new Promise((resolve, reject) =>
-          client.unary(
-            Identity.method.certify,
-            message,
-            { metadata: new Metadata(), deadlineMs: Date.now() + 10_000 },
-            (error, response) => (response === undefined ? reject(error) : resolve(response)),
-          ),
-        );
-      } finally {
-        client.close();
-      }
-    }
+      request: { identity?: string; csr?: Uint8Array } = {},
+    ): Promise<CertifyResponse> => certifyAt(component.ports[0], token, { identity: web, ...request });
 
     const tokenOf = async (account: string, audience = 'identity.l5d.io'): Promise<string> =>
       (await server.kubectl(['create', 'token', account, '--namespace=shop', `--audience=${audience}`])).trim();

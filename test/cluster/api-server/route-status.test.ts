@@ -9,7 +9,7 @@ import type { RouteParentStatus } from '../../../control-plane/sources/route-obj
 import { statusLease } from '../../../lib/inject/names.ts';
 import { gatewayApi } from '../gateway-api.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
-import { type ControlPlaneProcess, startControlPlane } from './control-plane-process.ts';
+import { type ControlPlaneProcess, destinationArgs, startControlPlane } from './control-plane-process.ts';
 import { meshObjects } from './mesh-objects.ts';
 import { clientThrough } from './source.ts';
 import { TcpProxy } from './tcp-proxy.ts';
@@ -77,13 +77,7 @@ describe.skipIf(missing)(`the status of routes${missing ? ` (${missing})` : ''}`
   };
   const soon = { timeout: 15_000, interval: 100 };
   const startDestination = async (): Promise<ControlPlaneProcess> => {
-    const process = await startControlPlane('destination', [
-      '--source=kubernetes',
-      `--kubeconfig=${kubeconfig}`,
-      ...['addr', 'policy-addr', 'admin-addr', 'sp-validator-addr', 'policy-validator-addr'].map(
-        (flag) => `--${flag}=127.0.0.1:0`,
-      ),
-    ]);
+    const process = await startControlPlane('destination', destinationArgs(kubeconfig));
     processes.push(process);
     return process;
   };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
-import { type ControlPlaneProcess, startControlPlane } from './control-plane-process.ts';
+import { type ControlPlaneProcess, destinationArgs, startControlPlane } from './control-plane-process.ts';
 import { meshObjects, webhookConfiguration } from './mesh-objects.ts';
 
 describe.skipIf(apiServerMissing)(`the validators${apiServerMissing ? ` (${apiServerMissing})` : ''}`, () => {
@@ -19,14 +19,8 @@ describe.skipIf(apiServerMissing)(`the validators${apiServerMissing ? ` (${apiSe
     );
     const established = ['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all'];
     await server.kubectl(established);
-    destination = await startControlPlane('destination', [
-      '--source=kubernetes',
-      `--kubeconfig=${server.kubeconfigFor({ token: await server.token('tulle', 'tulle-destination') })}`,
-      ...['addr', 'policy-addr', 'admin-addr', 'sp-validator-addr', 'policy-validator-addr'].map(
-        (flag) => `--${flag}=127.0.0.1:0`,
-      ),
-      '--webhook-names=localhost',
-    ]);
+    const kubeconfig = server.kubeconfigFor({ token: await server.token('tulle', 'tulle-destination') });
+    destination = await startControlPlane('destination', destinationArgs(kubeconfig));
     const [spPort, policyPort] = destination.httpsPorts;
     await apply(
       webhookConfiguration('ValidatingWebhookConfiguration', 'sp-validator', spPort),

@@ -2,12 +2,14 @@ import type { InjectConfig, ProxySettings } from './config.ts';
 import type { Container, Volume } from './kubernetes.ts';
 import { initContainerName, xtablesVolumeName } from './names.ts';
 import { formatPorts, type PortEntry } from './ports.ts';
+import { resourcesOf } from './resources.ts';
 
 /** Redirects the pod's TCP connections to the proxy by iptables (linkerd2-proxy-init; same flags). */
 export function initContainer(settings: ProxySettings, { ipv6 = false }: Pick<InjectConfig, 'ipv6'>): Container {
   const { skipInboundPorts, skipOutboundPorts, skipSubnets, closeWaitTimeoutSeconds } = settings;
   const proxyPorts: PortEntry[] = [settings.controlPort, settings.adminPort].map((port) => ({ from: port, to: port }));
   const privileged = closeWaitTimeoutSeconds > 0; // it writes a sysctl of the pod's network namespace
+  const resources = resourcesOf(settings);
   return {
     name: initContainerName,
     image: `${settings.image}:${settings.version}`,
@@ -26,9 +28,12 @@ export function initContainer(settings: ProxySettings, { ipv6 = false }: Pick<In
       ...(skipSubnets.length > 0 ? flag('subnets-to-ignore', skipSubnets.join(',')) : []),
       ...(privileged ? flag('timeout-close-wait-secs', `${closeWaitTimeoutSeconds}`) : []),
     ],
+    // As the proxy's: a quota of the namespace refuses pods with a container that names none.
+    ...(resources ? { resources } : {}),
     securityContext: {
       allowPrivilegeEscalation: privileged,
-      capabilities: { add: ['NET_ADMIN', 'NET_RAW'] },
+      // A privileged container has all of them; dropping them would take away what it is privileged for.
+      capabilities: { add: ['NET_ADMIN', 'NET_RAW'], ...(privileged ? {} : { drop: ['ALL'] }) },
       privileged,
       readOnlyRootFilesystem: true,
       runAsGroup: privileged ? 0 : 65_534,

@@ -9,6 +9,7 @@ import {
   tokenVolumeName,
 } from './names.ts';
 import { identityDir, tokenDir, tokenFileName } from './proxy-env.ts';
+import { resourcesOf } from './resources.ts';
 
 /** The program that the proxy image starts; its sub-commands are `proxy`, `init`, `validate` and `await`. */
 const proxyProgram = '/usr/bin/tulle-proxy';
@@ -107,17 +108,4 @@ function lifecycleOf(settings: ProxySettings): Record<string, unknown> | undefin
     preStop: { exec: { command: ['/bin/sleep', `${settings.waitBeforeExitSeconds}`] } },
   };
   return postStart || preStop ? { ...postStart, ...preStop } : undefined;
-}
-
-function resourcesOf(settings: ProxySettings): Record<string, Record<string, string>> | undefined {
-  const limits = quantities(settings.cpuLimit, settings.memoryLimit, settings.ephemeralStorageLimit);
-  const requests = quantities(settings.cpuRequest, settings.memoryRequest, settings.ephemeralStorageRequest);
-  return limits || requests ? { ...(limits && { limits }), ...(requests && { requests }) } : undefined;
-}
-
-function quantities(cpu?: string, memory?: string, storage?: string): Record<string, string> | undefined {
-  const set = Object.entries({ cpu, memory, 'ephemeral-storage': storage }).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined,
-  );
-  return set.length > 0 ? Object.fromEntries(set) : undefined;
 }

@@ -5,6 +5,7 @@ import { injectPod } from '../inject/inject-pod.ts';
 import type { PodTemplate, Volume } from '../inject/kubernetes.ts';
 import { controlPlaneNamespaceLabel } from '../inject/names.ts';
 import type { MeshInstall } from './mesh-props.ts';
+import { networkPolicy } from './network-policy.ts';
 
 export const componentLabel = 'linkerd.io/control-plane-component';
 
@@ -16,6 +17,10 @@ export interface Component {
   readonly args: readonly string[];
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
   readonly adminPort: number;
+  /** Those of `ports` that the API server calls, from wherever it is. */
+  readonly webhookPorts?: readonly number[];
+  /** Default 512Mi. */
+  readonly memoryLimit?: string;
   readonly volumes?: readonly (Volume & { readonly mountPath: string })[];
   /** Whether the component talks to the API server, and so needs the token of its account. */
   readonly kubeApi: boolean;
@@ -23,6 +28,9 @@ export interface Component {
   readonly proxy?: Partial<ProxySettings>;
   readonly controlPlane?: Partial<InjectConfig['controlPlane']>;
 }
+
+/** Of the control plane's own sidecars, where the mesh's settings say nothing. They carry streams to every proxy. */
+const proxyResources: Partial<ProxySettings> = { cpuRequest: '10m', memoryRequest: '20Mi', memoryLimit: '250Mi' };
 
 export const componentName = (name: string): string => `tulle-${name}`;
 
@@ -39,6 +47,8 @@ export function serviceAccount(scope: Construct, component: string, install: Mes
       namespace: install.config.meshNamespace,
       labels: componentLabels(component, install),
     },
+    // The component's own pods mount a token where they need it; no other pod gets one by naming the account.
+    automountServiceAccountToken: false,
   });
 }
 
@@ -60,6 +70,7 @@ export function deployment(scope: Construct, component: Component, install: Mesh
       template: meshedTemplate(component, install, podTemplate(component, install)),
     },
   });
+  if (install.networkPolicies) networkPolicy(scope, { name, namespace, labels, ...openPorts(component, install) });
   if (install.highAvailability) {
     new ApiObject(scope, 'disruption-budget', {
       apiVersion: 'policy/v1',
@@ -70,6 +81,13 @@ export function deployment(scope: Construct, component: Component, install: Mesh
   }
 }
 
+function openPorts({ ports, adminPort, webhookPorts = [] }: Component, { config }: MeshInstall) {
+  const served = ports.map(({ containerPort }) => containerPort).filter((port) => !webhookPorts.includes(port));
+  // The proxy's are for metrics, and for what other sidecars send with a transport header.
+  const { inboundPort, adminPort: proxyAdminPort } = config.defaults;
+  return { clusterPorts: [...served, adminPort, inboundPort, proxyAdminPort], webhookPorts };
+}
+
 function meshedTemplate(component: Component, install: MeshInstall, template: PodTemplate): PodTemplate {
   const { config } = install;
   const { pod, report } = injectPod(
@@ -78,6 +96,7 @@ function meshedTemplate(component: Component, install: MeshInstall, template: Po
       ...config,
       controlPlane: { ...config.controlPlane, ...component.controlPlane },
       defaults: {
+        ...proxyResources,
         ...config.defaults,
         // The mesh's default may be to let nobody in, and proxies have to reach the control plane before they know more.
         inboundPolicy: 'all-unauthenticated',
@@ -125,9 +144,10 @@ function podTemplate(component: Component, install: MeshInstall): PodTemplate {
           ports: [...component.ports, { name: 'admin', containerPort: component.adminPort }],
           livenessProbe: { httpGet: { path: '/live', port: component.adminPort }, initialDelaySeconds: 10 },
           readinessProbe: { httpGet: { path: '/ready', port: component.adminPort }, failureThreshold: 7 },
-          ...(install.highAvailability
-            ? { resources: { requests: { cpu: '100m', memory: '96Mi' }, limits: { memory: '512Mi' } } }
-            : {}),
+          resources: {
+            requests: { cpu: install.highAvailability ? '100m' : '10m', memory: '96Mi' },
+            limits: { memory: component.memoryLimit ?? '512Mi' },
+          },
           securityContext: {
             allowPrivilegeEscalation: false,
             capabilities: { drop: ['ALL'] },

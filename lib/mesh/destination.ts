@@ -103,6 +103,9 @@ export class DestinationComponent extends Construct {
           { name: 'policy-https', containerPort: 9443 },
         ],
         adminPort: 9996,
+        webhookPorts: [8443, 9443],
+        // It holds the cluster's pods, Services and routes.
+        memoryLimit: '1Gi',
         kubeApi: true,
         controlPlane: { destination: 'localhost.:8086', policy: 'localhost.:8090' },
         // Its proxy learns of its pod from the component beside it, so that one may not wait for the proxy.

@@ -148,6 +148,15 @@ export interface MeshProps {
   readonly proxyInjector?: boolean;
 
   /**
+   * Whether NetworkPolicies limit the connections of the control plane's pods: gRPC, metrics and the proxies' ports are
+   * open to the cluster, webhooks to everybody (the API server's address is unknown); out they get to each other, to DNS
+   * and to the ports of API servers (443, 6443, 8443, 16443). The cluster's network has to enforce them.
+   *
+   * @default false
+   */
+  readonly networkPolicies?: boolean;
+
+  /**
    * Labels of nodes that the control plane runs on, besides Linux.
    *
    * @default - none
@@ -183,6 +192,7 @@ export interface MeshInstall {
   readonly clockSkewAllowance: string;
   readonly crds: boolean;
   readonly proxyInjector: boolean;
+  readonly networkPolicies: boolean;
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly priorityClassName: string | undefined;
 }
@@ -233,6 +243,7 @@ export function meshInstall(props: MeshProps): MeshInstall {
     ...lifetimes(props),
     crds: props.crds ?? true,
     proxyInjector: props.proxyInjector ?? true,
+    networkPolicies: props.networkPolicies ?? false,
     nodeSelector: props.nodeSelector ?? {},
     priorityClassName: props.priorityClassName,
   };

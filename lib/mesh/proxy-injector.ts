@@ -66,6 +66,7 @@ export class ProxyInjectorComponent extends Construct {
         ],
         ports: [{ name: 'https', containerPort: 8443 }],
         adminPort: 9995,
+        webhookPorts: [8443],
         kubeApi: true,
         volumes: [{ name: 'config', mountPath: '/var/run/tulle/config', configMap: { name: configMapName } }],
         proxy: { opaquePorts: [{ from: 8443, to: 8443 }] },

@@ -1,5 +1,5 @@
 import { App, Chart, Testing } from 'cdk8s';
-import { Mesh } from '../../../lib/index.ts';
+import { Mesh, type MeshProps } from '../../../lib/index.ts';
 
 export interface MeshObject {
   readonly apiVersion: string;
@@ -8,12 +8,16 @@ export interface MeshObject {
   readonly [field: string]: unknown;
 }
 
-/** What the install consists of, of some kinds, in its order. */
-export function meshObjects(...kinds: string[]): MeshObject[] {
+/** What an install consists of, in its order. */
+export function meshInstall(props: MeshProps = {}): MeshObject[] {
   const chart = new Chart(new App(), 'tulle');
-  new Mesh(chart, 'mesh');
-  return (Testing.synth(chart) as MeshObject[]).filter(({ kind }) => kinds.includes(kind));
+  new Mesh(chart, 'mesh', props);
+  return Testing.synth(chart) as MeshObject[];
 }
+
+/** That of some kinds. */
+export const meshObjects = (...kinds: string[]): MeshObject[] =>
+  meshInstall().filter(({ kind }) => kinds.includes(kind));
 
 /** One webhook's configuration, for a server on this machine instead of a Service, and binding: what it cannot see fails. */
 export function webhookConfiguration(kind: string, webhook: string, port: number): MeshObject {

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { MeshProps } from '../../../lib/index.ts';
+import type { PodTemplate } from '../../../lib/inject/index.ts';
+import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
+import { meshInstall, meshObjects } from './mesh-objects.ts';
+
+describe.skipIf(apiServerMissing)(`the manifests${apiServerMissing ? ` (${apiServerMissing})` : ''}`, () => {
+  let server: TestApiServer;
+  beforeAll(async () => {
+    server = await startApiServer();
+    await apply([], ...meshObjects('Namespace', 'CustomResourceDefinition'));
+    await apply([], {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'restricted', labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+    });
+  }, 120_000);
+  afterAll(() => server?.stop());
+
+  const apply = (flags: readonly string[], ...items: object[]) =>
+    server.kubectl(['apply', '-f', '-', ...flags], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+
+  test.each<[string, MeshProps]>([
+    ['the default', {}],
+    ['high availability', { highAvailability: true }],
+    ['network policies', { networkPolicies: true }],
+  ])('with %s are taken by the API server, which knows every field', async (_name, props) => {
+    const objects = meshInstall(props);
+    const told = await apply(['--dry-run=server', '--validate=strict'], ...objects);
+    expect(told.trim().split('\n')).toHaveLength(objects.length);
+  });
+
+  test('ask for one thing that PodSecurity restricted refuses: the capabilities of tulle-init', async () => {
+    for (const { metadata, ...deployment } of meshObjects('Deployment')) {
+      const { template } = deployment['spec'] as { template: PodTemplate };
+      const create = (spec: PodTemplate['spec']) =>
+        server.client.create('/api/v1/namespaces/restricted/pods?dryRun=All', { metadata: { name: 'pod' }, spec });
+      await expect(create(template.spec), metadata.name).rejects.toThrow(
+        /violates PodSecurity "restricted:latest": unrestricted capabilities \(container "tulle-init" must not include "NET_ADMIN", "NET_RAW" in securityContext\.capabilities\.add\)$/,
+      );
+      const initContainers = template.spec?.initContainers?.filter(({ name }) => name !== 'tulle-init');
+      await create({ ...template.spec, initContainers });
+    }
+  });
+});

@@ -6,6 +6,7 @@ import { CertificateSecret } from '../../../control-plane/certificates/certifica
 import { createAuthority } from '../../../control-plane/certificates/create-certificate.ts';
 import { Flags } from '../../../control-plane/flags.ts';
 import { startIdentity } from '../../../control-plane/identity/main.ts';
+import { connectToCluster } from '../../../control-plane/kubernetes/connect.ts';
 import { WebhookClient } from '../../../control-plane/webhook/testing/webhook-client.ts';
 import { injectConfig } from '../../../lib/inject/index.ts';
 import { webhookSecretName } from '../../../lib/inject/names.ts';
@@ -99,6 +100,17 @@ describe.skipIf(missing)(`the rights of the control plane${missing ? ` (${missin
     const { items } = await server.client.get<{ items: { reason: string; count: number }[] }>('/api/v1/events');
     return items.filter((event) => event.reason === reason).map(({ count }) => count);
   };
+
+  test('what an account is refused, and what it never used, shows in the log', async () => {
+    const kubeconfig = server.kubeconfigFor({ token: await server.token('tulle', 'nobody') });
+    const nobody = await connectToCluster({ kubeconfig, env: {}, onProblem: () => {} });
+    await expect(nobody.get('/api/v1/namespaces/tulle/secrets/x')).rejects.toMatchObject({ status: 403 });
+    nobody.close();
+    expect(refused('nobody')).toMatchObject([{ verb: 'get', resource: 'secrets', namespace: 'tulle', name: 'x' }]);
+    expect(unused('tulle-identity')).toContain(
+      'tulle/tulle-identity may update secrets tulle-identity-issuer in tulle',
+    );
+  });
 
   test('identity uses each of its rights and is refused nothing', async () => {
     const clock = { aheadMs: 0 };

@@ -10,11 +10,13 @@ it('prints what cdk8s synth writes, byte for byte, each time', async () => {
 });
 
 it('options reach the mesh', async () => {
-  const { out } = await run(['install', '--ha', '--mesh-namespace', 'mesh', '--no-crds', '--compat', 'linkerd']);
+  const flags = ['--ha', '--mesh-namespace', 'mesh', '--no-crds', '--compat', 'linkerd', '--network-policies'];
+  const { out } = await run(['install', ...flags]);
   const objects = parseAllDocuments(out).map((document) => document.toJS());
   expect(objects.find(({ kind }) => kind === 'Namespace').metadata.name).toBe('mesh');
   expect(objects.some(({ kind }) => kind === 'CustomResourceDefinition')).toBe(false);
   expect(objects.some(({ kind }) => kind === 'PodDisruptionBudget')).toBe(true);
+  expect(objects.some(({ kind }) => kind === 'NetworkPolicy')).toBe(true);
   const values = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'tulle-config');
   expect(JSON.parse(values.data.values).compat).toBe('linkerd');
 });

@@ -20,6 +20,7 @@ export interface MeshOptions {
   readonly issuanceLifetime?: string;
   readonly clockSkewAllowance?: string;
   readonly priorityClass?: string;
+  readonly networkPolicies?: boolean;
   readonly compat?: 'linkerd';
   readonly crds?: boolean;
   readonly proxyInjector?: boolean;
@@ -54,6 +55,7 @@ export function addMeshOptions(command: Command): Command {
     .option('--issuance-lifetime <duration>', 'how long certificates of workloads hold (default: 24h)')
     .option('--clock-skew-allowance <duration>', 'how far clocks may differ (default: 20s)')
     .option('--priority-class <name>', 'PriorityClass of the control plane')
+    .option('--network-policies', "limit the connections of the control plane's pods")
     .addOption(new Option('--compat <mesh>', 'also obey the annotations of another mesh').choices(['linkerd']))
     .option('--no-crds', 'leave the CustomResourceDefinitions out')
     .option('--no-proxy-injector', 'leave the admission webhook out: every workload has its sidecar in its manifest')
@@ -77,6 +79,7 @@ export function meshProps(options: MeshOptions): MeshProps {
     issuanceLifetime: duration('--issuance-lifetime', issuanceLifetime),
     clockSkewAllowance: duration('--clock-skew-allowance', clockSkewAllowance),
     priorityClassName: options.priorityClass,
+    networkPolicies: options.networkPolicies,
     compat: options.compat === 'linkerd' ? Compat.linkerd() : undefined,
     crds: options.crds === false ? false : undefined,
     proxyInjector: options.proxyInjector === false ? false : undefined,

@@ -20,6 +20,7 @@ const downstream: ServerStream = {
   reset: (code: ErrorCode) => void resets.push(code),
 };
 const connection: ClientConnection = {
+  listed: false,
   request: (_head, _end, handler) => {
     upstreams.push(handler);
     return nothing;

@@ -107,6 +107,7 @@ describe('an endpoint that cannot be connected to', () => {
     clock.advance(20_000);
     const accepted = send();
     const connection: ClientConnection = {
+      listed: false,
       request: () => ({ sendData: () => {}, sendTrailers: () => {}, reset: () => {}, credit: () => {} }),
       ...{ activeStreams: 0, available: true, drain: () => {}, close: () => {} },
     };

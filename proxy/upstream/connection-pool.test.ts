@@ -5,6 +5,7 @@ import { ConnectionPool, type Dialled, type PoolFailure } from './connection-poo
 /** A connection that takes `capacity` requests at a time. */
 class FakeConnection implements ClientConnection {
   activeStreams = 0;
+  listed = false;
   drained = false;
   readonly toldMs: number[] = [];
   readonly capacity: number;

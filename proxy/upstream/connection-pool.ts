@@ -39,7 +39,6 @@ export interface PoolOptions {
 export class ConnectionPool implements Dialled, Resender {
   private readonly options: PoolOptions;
   private readonly available: ClientConnection[] = [];
-  private readonly listed = new Set<ClientConnection>();
   /** Fewest connections that were available since the last sweep: that many at the bottom were not used. */
   private lowWater = 0;
   private readonly all = new Set<ClientConnection>();
@@ -103,8 +102,9 @@ export class ConnectionPool implements Dialled, Resender {
       connection.drain();
       return;
     }
-    if (!this.listed.has(connection)) {
-      this.listed.add(connection);
+    if (!connection.listed) {
+      // A mark on the connection: a set that changes with each request would be made anew all the time.
+      connection.listed = true;
       this.available.push(connection);
     }
     while (this.waiters.length > 0 && connection.available) this.waiters.shift()!.onConnection(connection);
@@ -112,7 +112,8 @@ export class ConnectionPool implements Dialled, Resender {
 
   onClosed(connection: ClientConnection): void {
     this.all.delete(connection);
-    if (this.listed.delete(connection)) {
+    if (connection.listed) {
+      connection.listed = false;
       this.available.splice(this.available.indexOf(connection), 1);
       this.lowWater = Math.min(this.lowWater, this.available.length);
     }
@@ -139,7 +140,7 @@ export class ConnectionPool implements Dialled, Resender {
    */
   sweep(): void {
     for (const connection of this.available.splice(0, this.lowWater)) {
-      this.listed.delete(connection);
+      connection.listed = false;
       connection.drain();
     }
     this.lowWater = this.available.length;
@@ -158,7 +159,7 @@ export class ConnectionPool implements Dialled, Resender {
   }
 
   private unlistLast(): void {
-    this.listed.delete(this.available.pop()!);
+    this.available.pop()!.listed = false;
     if (this.available.length < this.lowWater) this.lowWater = this.available.length;
   }
 

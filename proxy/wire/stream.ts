@@ -99,6 +99,8 @@ export type RequestListener = (stream: ServerStream, head: RequestHead, end: boo
 
 /** Client side of one connection, HTTP/1 or HTTP/2. */
 export interface ClientConnection {
+  /** Kept by the pool that the connection belongs to: true while it is listed there as available. */
+  listed: boolean;
   /**
    * Starts a request; `handler` gets the response. Returns undefined when this connection takes no request now
    * (busy HTTP/1, no stream left, draining, closed): the caller then picks or opens another one.

@@ -38,6 +38,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   private readonly transport: Transport;
   private readonly limits: HeadLimits;
   scheduled = false;
+  listed = false;
   private readonly out = new OutputBuffer();
   private readonly body: BodyReader;
   private state: State = 'idle';

@@ -24,6 +24,7 @@ const lastClientStreamId = 0x7fffffff;
 export class Http2Client extends Http2Session implements ClientConnection {
   private readonly options: Http2ClientOptions;
   private nextId = 1;
+  listed = false;
   /** Resets of ours beyond the streams that were carried to their end. */
   private cancelled = 0;
 

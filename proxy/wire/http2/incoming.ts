@@ -299,7 +299,7 @@ export abstract class Incoming extends StreamTable {
 
   private onGoAway(lastStreamId: number, code: ErrorCode): void {
     this.goAwayReceived = true;
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       // Ours that the peer will not process may be tried elsewhere.
       if (stream.id <= lastStreamId || this.isPeerStream(stream.id)) continue;
       stream.reset_ = true;

@@ -127,7 +127,7 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
   onClose(error: Error | undefined): void {
     if (this.closed) return;
     this.closed = true;
-    const streams = [...this.streams.values()];
+    const streams = this.streams.values();
     this.streams.clear();
     this.queued.clear();
     for (const stream of streams) {
@@ -235,7 +235,7 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
     this.lingers = this.isPeerStream(1);
     this.turn.schedule(this);
     this.queued.clear();
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       stream.reset_ = true;
       this.streams.delete(stream.id);
       stream.handler?.onReset(code, reason);

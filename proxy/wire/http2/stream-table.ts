@@ -5,6 +5,7 @@ import { Http2Stream } from './http2-stream.ts';
 import { MalformedMessage } from './message.ts';
 import { Outgoing } from './outgoing.ts';
 import type { Http2Settings } from './settings.ts';
+import { StreamMap } from './stream-map.ts';
 
 /**
  * The streams of an HTTP/2 connection: how they open, end, are reset, and give back credit.
@@ -13,7 +14,7 @@ import type { Http2Settings } from './settings.ts';
  * passed on: so a stalled stream holds up to its own window in memory, but never the connection.
  */
 export abstract class StreamTable extends Outgoing {
-  protected readonly streams = new Map<number, Http2Stream>();
+  protected readonly streams = new StreamMap();
   protected readonly settings: Http2Settings;
   protected peerStreamWindow = defaultWindowBytes;
   protected peerMaxStreams = 100;
@@ -58,7 +59,7 @@ export abstract class StreamTable extends Outgoing {
 
   protected openStream(id: number): Http2Stream {
     const stream = new Http2Stream(this, id, this.peerStreamWindow, this.settings.streamWindowBytes);
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     return stream;
   }
 

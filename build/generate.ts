@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const folders = ['api', 'examples/emojivoto'];
+const folders = ['api', 'examples/emojivoto', 'test/clients'];
 const template = readFileSync(join(root, 'api', 'buf.gen.yaml'), 'utf8');
 
 function generate(folder: string, into: string): void {

@@ -6,6 +6,7 @@ import {
   type RequestHead,
   type ResponseHandler,
   type ResponseHead,
+  resetByPeer,
   type ServerStream,
   type Stream,
   type StreamHandler,
@@ -134,13 +135,10 @@ export class Exchange implements ResponseHandler {
     if (code === ErrorCode.refusedStream && this.resend()) return;
     this.requestSide.dead = true;
     if (this.finished) return;
-    if (!this.responded && code === ErrorCode.refusedStream && this.version === 'http2') {
-      // The body is gone, but the client still has it, and may send it again: nothing was done with it.
-      this.downstream.reset(code, reason);
-      this.finish(undefined, reason);
-      return;
-    }
-    if (!this.responded) {
+    // Clients of HTTP/2 know what the code means (REFUSED_STREAM: nothing was done with the request, send it again); to
+    // those of HTTP/1, and where a connection was lost, the endpoint gave no answer.
+    const told = code === ErrorCode.refusedStream || reason === resetByPeer;
+    if (!this.responded && !(told && this.version === 'http2')) {
       this.fail(failures.closed);
       return;
     }

@@ -52,6 +52,9 @@ export const ErrorCode = {
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
+/** The reason of a reset that the peer asked for, when there is no other. */
+export const resetByPeer = 'reset by the peer';
+
 /** What a stack may send on a stream. Calls after the end or after a reset are ignored. */
 export interface Stream {
   /**

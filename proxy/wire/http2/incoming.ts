@@ -1,7 +1,7 @@
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import { chunkOf } from '../small-chunk.ts';
-import { ErrorCode } from '../stream.ts';
+import { ErrorCode, resetByPeer } from '../stream.ts';
 import type { Transport, Turn } from '../transport.ts';
 import {
   ConnectionError,
@@ -194,7 +194,7 @@ export abstract class Incoming extends StreamTable {
     if (stream === undefined) return;
     stream.reset_ = true;
     this.forget(stream);
-    stream.handler?.onReset(uint32(bytes, start) as ErrorCode, 'reset by the peer');
+    stream.handler?.onReset(uint32(bytes, start) as ErrorCode, resetByPeer);
   }
 
   private onSettingsFrame(bytes: Uint8Array, flags: number, id: number, start: number, end: number): void {

@@ -55,15 +55,15 @@ export class SocketConnection implements Connection {
     return this.socket;
   }
 
-  write(bytes: Uint8Array, length = bytes.length): boolean {
+  write(bytes: Uint8Array, length = bytes.length, kept = false): boolean {
     const socket = this.socket;
     if (socket === undefined || this.closed) return true;
     this.bytesWritten += length;
     if (this.queue.length === 0) {
       const taken = Math.max(0, socket.write(bytes, 0, length));
       if (taken === length) return true;
-      this.queue.push(bytes.slice(taken, length));
-    } else this.queue.push(bytes.slice(0, length));
+      this.queue.push(kept ? bytes.subarray(taken, length) : bytes.slice(taken, length));
+    } else this.queue.push(kept ? bytes.subarray(0, length) : bytes.slice(0, length));
     this.blocked = true;
     return false;
   }

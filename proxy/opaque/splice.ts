@@ -40,7 +40,7 @@ class Half implements TransportHandler {
   }
 
   onBytes(chunk: Uint8Array): void {
-    if (!this.peer.write(chunk)) this.self.pause();
+    if (!this.peer.write(chunk, chunk.length, true)) this.self.pause();
   }
 
   onDrain(): void {

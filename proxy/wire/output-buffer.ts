@@ -4,6 +4,8 @@ import type { Transport } from './transport.ts';
 const initialBytes = 4 * 1024;
 /** A buffer that grew beyond this for one large turn is given back after it. */
 const keptBytes = 256 * 1024;
+/** Pieces of bodies from this size on are written without being collected. */
+const directBytes = 32 * 1024;
 
 /** What a connection has to say in this turn, in one buffer that is written with one call. */
 export class OutputBuffer {
@@ -40,6 +42,19 @@ export class OutputBuffer {
     this.length = 0;
     if (bytes.length > keptBytes) this.bytes = new Uint8Array(0);
     return transport.write(bytes, length);
+  }
+
+  /**
+   * Puts a large piece of a body into the output: it is written at once, behind what was collected, since collecting it
+   * would cost a buffer of its size in every turn. Small ones are collected.
+   */
+  appendBody(chunk: Uint8Array, transport: Transport): void {
+    if (chunk.length < directBytes) {
+      this.append(chunk);
+      return;
+    }
+    if (this.length > 0) this.writeTo(transport);
+    transport.write(chunk, chunk.length);
   }
 
   /** What was collected, in bytes of its own. Empties the buffer. */

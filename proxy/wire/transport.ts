@@ -5,9 +5,10 @@
 export interface Transport {
   /**
    * Takes the first `length` of `bytes`, or all (copying what the kernel did not), so the caller may reuse its buffer at
-   * once. Returns false when bytes are waiting in this process: stop producing until `onDrain`.
+   * once. Returns false when bytes are waiting in this process: stop producing until `onDrain`. Bytes that are `kept`
+   * are not: nobody writes to them again, and what the kernel did not take waits where it lies.
    */
-  write(bytes: Uint8Array, length?: number): boolean;
+  write(bytes: Uint8Array, length?: number, kept?: boolean): boolean;
   /** True while bytes are waiting for the socket to become writable. */
   readonly blocked: boolean;
   /** Sends FIN once everything written has left. Reading goes on. */
@@ -23,7 +24,7 @@ export interface Transport {
 
 /** What a transport tells its owner. Exactly one `onClose` comes last. */
 export interface TransportHandler {
-  /** `chunk` is only valid during the call. */
+  /** `chunk` is only valid during the call, unless it is handed to a `write` as `kept`: nobody writes to it again. */
   onBytes(chunk: Uint8Array): void;
   /** Everything written has left: `blocked` is false again. */
   onDrain(): void;

@@ -155,7 +155,8 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
 
   flush(): void {
     if (this.state === 'closed') return;
-    if (this.out.length > 0 && !this.out.writeTo(this.transport)) return;
+    // What was written directly may wait as well: then `onDrain` tells of it.
+    if (this.out.length > 0 ? !this.out.writeTo(this.transport) : this.transport.blocked) return;
     this.reportSent();
     if (this.endAfterFlush) this.transport.end();
   }
@@ -196,8 +197,8 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   write(stream: Http1ClientStream, chunk: Uint8Array, end: boolean): void {
     if (this.stream !== stream) return;
     if (chunk.length > 0) {
-      if (stream.chunked) writeChunk(this.out, chunk);
-      else this.out.append(chunk);
+      if (stream.chunked) writeChunk(this.out, chunk, this.transport);
+      else this.out.appendBody(chunk, this.transport);
     }
     this.unsent += chunk.length;
     if (end) this.requestEnded(stream, undefined);

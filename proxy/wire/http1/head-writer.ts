@@ -2,6 +2,7 @@ import type { Field } from '../field.ts';
 import { writeLatin1 } from '../latin1.ts';
 import type { OutputBuffer } from '../output-buffer.ts';
 import type { RequestHead, ResponseHead } from '../stream.ts';
+import type { Transport } from '../transport.ts';
 
 const reasons: Record<number, string> = {
   100: 'Continue',
@@ -118,18 +119,16 @@ function writeFraming(out: OutputBuffer, framing: WrittenFraming): void {
 const hex = '0123456789abcdef';
 
 /** One chunk of chunked coding. */
-export function writeChunk(out: OutputBuffer, chunk: Uint8Array): void {
+export function writeChunk(out: OutputBuffer, chunk: Uint8Array, transport: Transport): void {
   let digits = 1;
   for (let rest = chunk.length >>> 4; rest > 0; rest >>>= 4) digits++;
-  let at = out.reserve(digits + chunk.length + 4);
+  let at = out.reserve(digits + 2);
   for (let i = digits - 1; i >= 0; i--) out.bytes[at++] = hex.charCodeAt((chunk.length >>> (4 * i)) & 15);
   out.bytes[at++] = 0x0d;
   out.bytes[at++] = 0x0a;
-  out.bytes.set(chunk, at);
-  at += chunk.length;
-  out.bytes[at++] = 0x0d;
-  out.bytes[at++] = 0x0a;
   out.length = at;
+  out.appendBody(chunk, transport);
+  out.appendLatin1('\r\n');
 }
 
 /** The last chunk with its trailers. */

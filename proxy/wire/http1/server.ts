@@ -135,7 +135,8 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
 
   flush(): void {
     if (this.state === 'closed') return;
-    if (this.out.length > 0 && !this.out.writeTo(this.transport)) return;
+    // What was written directly may wait as well: then `onDrain` tells of it.
+    if (this.out.length > 0 ? !this.out.writeTo(this.transport) : this.transport.blocked) return;
     this.reportSent();
     if (this.finAfterFlush) this.transport.end();
   }
@@ -205,8 +206,8 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
   /** @internal called by the stream */
   writeBody(stream: Http1ServerStream, chunk: Uint8Array, end: boolean): void {
     if (chunk.length > 0 && !stream.bodiless) {
-      if (stream.chunked) writeChunk(this.out, chunk);
-      else this.out.append(chunk);
+      if (stream.chunked) writeChunk(this.out, chunk, this.transport);
+      else this.out.appendBody(chunk, this.transport);
     }
     this.unsent += chunk.length;
     this.unsentBy = stream;

@@ -3,6 +3,7 @@ import { Destination, type DestinationProfile, GetDestinationSchema } from '../.
 import type { Clock } from '../clock.ts';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { Watch } from '../control/watch.ts';
+import { ProfileRoutes } from '../route/profile-routes.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { EndpointInfo } from '../upstream/endpoint.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
@@ -26,6 +27,8 @@ export interface Resolution {
   onOpaque(opaque: boolean): void;
   /** What the target's policy says it speaks. */
   onProtocol(protocol: DeclaredProtocol): void;
+  /** The routes that requests to `authority` are counted by; undefined when its profile has none. */
+  onRoutes(authority: string, routes: ProfileRoutes | undefined): void;
   /** All endpoints of `authority`, the canonical `host:port`. */
   onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void;
   /** Discovery knows no such target. */
@@ -73,6 +76,9 @@ export class Lookup {
 
   private onProfile(profile: DestinationProfile): void {
     this.resolution.onOpaque(profile.opaqueProtocol);
+    const { routes, fullyQualifiedName } = profile;
+    const authorityOfRoutes = formatHostPort(fullyQualifiedName || this.name.host, this.name.port);
+    this.resolution.onRoutes(authorityOfRoutes, routes.length === 0 ? undefined : new ProfileRoutes(routes));
     if (this.name.kind !== 'ip') return;
     const endpoint = profile.endpoint === undefined ? undefined : endpointInfo(profile.endpoint, {});
     if (endpoint !== undefined || profile.fullyQualifiedName === '') {

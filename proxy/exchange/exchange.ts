@@ -54,6 +54,8 @@ export class Exchange implements ResponseHandler {
   grpc: boolean;
   /** Whatever the stack wants to find again in the observer: the endpoint, the metrics handle. */
   context: unknown = undefined;
+  /** What the stack found the request to be, when it tells routes apart. */
+  route: unknown = undefined;
   upstream: Stream | undefined = undefined;
   /** Asked when the server refused the request without having looked at it. */
   resender: Resender | undefined = undefined;

@@ -8,11 +8,13 @@ import { sameEndpoint } from '../discovery/endpoint-set.ts';
 import { Lookup, type LookupOptions, type Resolution } from '../discovery/lookup.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { failures } from '../exchange/proxy-failure.ts';
+import type { ProfileRoutes } from '../route/profile-routes.ts';
 import type { PoolFailure } from '../upstream/connection-pool.ts';
 import { type Dialer, Endpoint, type EndpointInfo } from '../upstream/endpoint.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Connection } from '../wire/transport.ts';
 import { BalancedEndpoint, type Dispatcher } from './balanced-endpoint.ts';
+import { CountedRoutes } from './counted-routes.ts';
 import type { OutboundMetrics } from './outbound-metrics.ts';
 
 export interface DestinationOptions extends LookupOptions {
@@ -62,6 +64,7 @@ export class Destination implements Dispatcher, Resolution {
   /** Connecting has failed since it last succeeded. */
   private failing = false;
   private readonly retryTimers = new Set<TimerHandle>();
+  private readonly routes: CountedRoutes;
   private tunnels = 0;
   private lastUsedMs: number;
   private closed = false;
@@ -71,6 +74,7 @@ export class Destination implements Dispatcher, Resolution {
     this.options = options;
     this.balancer = new P2c(options.clock.random);
     this.authority = formatHostPort(name.host, name.port);
+    this.routes = new CountedRoutes(options.metrics, options.clock);
     this.lastUsedMs = options.clock.nowMs();
     const direct = name.kind === 'other' || (name.kind === 'ip' && !options.discoverable(name.host));
     this.lookup = direct ? undefined : new Lookup(name, options, this);
@@ -81,6 +85,7 @@ export class Destination implements Dispatcher, Resolution {
   send(exchange: Exchange): void {
     const nowMs = exchange.startMs;
     this.lastUsedMs = nowMs;
+    this.routes.count(exchange);
     const endpoint = this.balancer.pick(nowMs);
     if (endpoint !== undefined) endpoint.forward(exchange);
     else this.enqueue({ exchange });
@@ -157,6 +162,7 @@ export class Destination implements Dispatcher, Resolution {
     this.lookup?.close();
     for (const timer of this.retryTimers) this.options.clock.cancel(timer);
     for (const endpoint of this.byAddress.values()) this.remove(endpoint);
+    this.routes.replace('', undefined);
     this.failQueue();
     for (const settle of [...this.protocolWaiters]) settle();
   }
@@ -169,6 +175,10 @@ export class Destination implements Dispatcher, Resolution {
   onProtocol(protocol: DeclaredProtocol): void {
     this.declared = protocol;
     this.onProtocolChanged();
+  }
+
+  onRoutes(authority: string, routes: ProfileRoutes | undefined): void {
+    if (!this.closed) this.routes.replace(authority, routes);
   }
 
   onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void {
@@ -257,7 +267,11 @@ export class Destination implements Dispatcher, Resolution {
     if (this.balancer.size === 0 || this.queue.length === 0) return;
     for (const waiting of this.queue.splice(0)) {
       if ('tcp' in waiting) this.connect(waiting.tcp);
-      else if (!waiting.exchange.finished) this.balancer.pick(this.options.clock.nowMs())?.forward(waiting.exchange);
+      else if (!waiting.exchange.finished) {
+        // The profile may have come only now.
+        this.routes.count(waiting.exchange);
+        this.balancer.pick(this.options.clock.nowMs())?.forward(waiting.exchange);
+      }
     }
   }
 

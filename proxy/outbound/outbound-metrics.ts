@@ -1,4 +1,5 @@
 import type { Exchange, ExchangeObserver } from '../exchange/exchange.ts';
+import type { ProfileRoute } from '../route/profile-routes.ts';
 import { classify, grpcStatus } from '../telemetry/classify.ts';
 import { endpointLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
@@ -7,6 +8,7 @@ import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Endpoint, EndpointInfo } from '../upstream/endpoint.ts';
 import type { Field } from '../wire/field.ts';
 import { BalancedEndpoint } from './balanced-endpoint.ts';
+import { CountedRoute } from './counted-routes.ts';
 
 /** The outbound side's metrics, and the observer that records each exchange. */
 export class OutboundMetrics implements ExchangeObserver {
@@ -28,6 +30,12 @@ export class OutboundMetrics implements ExchangeObserver {
   /** The handle for requests to `authority` at an endpoint. */
   requests(authority: string, info: EndpointInfo): RequestMetrics {
     return this.registry.requestMetrics({ direction: 'outbound', authority, ...endpointLabels(info) });
+  }
+
+  /** The handle for requests of one route of a service profile. */
+  route(dst: string, { labels }: ProfileRoute): RequestMetrics {
+    const prefixed = Object.entries(labels).map(([name, value]) => [`rt_${name}`, value] as const);
+    return this.registry.routeMetrics({ direction: 'outbound', dst, ...Object.fromEntries(prefixed) });
   }
 
   /** The handle for connections to an endpoint. */
@@ -65,15 +73,19 @@ export class OutboundMetrics implements ExchangeObserver {
   onFinish(exchange: Exchange, trailers: Field[] | undefined, error: string | undefined): void {
     this.inFlight--;
     const endpoint = exchange.context;
+    const nowMs = this.nowMs();
+    const elapsedMs = nowMs - exchange.startMs;
+    const grpc = exchange.grpc ? grpcStatus(trailers) : -1;
+    const { status } = exchange;
+    const route = exchange.route instanceof CountedRoute ? exchange.route : undefined;
+    const classification = route?.classify(status, grpc, error) ?? classify(status, grpc, error);
+    route?.metrics.response(nowMs, status, classification, grpc, error, elapsedMs);
     if (!(endpoint instanceof BalancedEndpoint)) {
       if (error !== undefined) this.httpErrors.add({ error });
       return;
     }
-    const nowMs = this.nowMs();
-    const elapsedMs = nowMs - exchange.startMs;
     if (error === 'client cancelled') endpoint.ewma.abandon();
     else endpoint.ewma.end(nowMs, elapsedMs);
-    const grpc = exchange.grpc ? grpcStatus(trailers) : -1;
-    endpoint.metrics.response(nowMs, exchange.status, classify(exchange.status, grpc, error), grpc, error, elapsedMs);
+    endpoint.metrics.response(nowMs, status, classification, grpc, error, elapsedMs);
   }
 }

@@ -10,7 +10,7 @@ import { latin1 } from '../wire/latin1.ts';
 import type { HostMatch, NamedMatch, PathMatch, RequestMatch } from './route-match.ts';
 
 /** A match that cannot be told here (by a pattern of another dialect, or of a kind that is not known) matches nothing: it must not match all. */
-class UnknownMatch extends Error {}
+export class UnknownMatch extends Error {}
 
 const everything: RequestMatch = { path: undefined, method: undefined, headers: [], queryParams: [] };
 
@@ -98,8 +98,8 @@ function queryMatch({ name, value }: QueryParamMatch): NamedMatch {
   return { name, value: value.case === 'exact' ? value.value : pattern(value.value) };
 }
 
-/** Matches the whole of a value. Flags may lead it, as Rust writes them: `(?i)abc`. */
-function pattern(text: string): RegExp {
+/** Matches the whole of a value. Flags may lead it, as Rust writes them: `(?i)abc`. Throws UnknownMatch. */
+export function pattern(text: string): RegExp {
   const scoped = text.replace(/^\(\?([ims]+)\)(.*)$/s, '(?$1:$2)');
   try {
     return new RegExp(`^(?:${scoped})$`);
@@ -108,7 +108,8 @@ function pattern(text: string): RegExp {
   }
 }
 
-function methodFromApi(method: HttpMethod | undefined): string | undefined {
+/** Throws UnknownMatch. */
+export function methodFromApi(method: HttpMethod | undefined): string | undefined {
   if (method?.type.case === 'registered') {
     const name: string | undefined = HttpMethod_Registered[method.type.value];
     if (name === undefined) throw new UnknownMatch();

@@ -103,6 +103,7 @@ export class MetricsRegistry {
   private readonly nowMs: () => number;
   private readonly retainIdleMs: number;
   private readonly requests = new Map<string, RequestMetrics>();
+  private readonly routes = new Map<string, RequestMetrics>();
   private readonly transports = new Map<string, TransportMetrics>();
   private readonly counters: CounterFamily[] = [];
   private readonly collectors: Collector[] = [];
@@ -116,6 +117,13 @@ export class MetricsRegistry {
   /** The caller holds the handle until it calls `release` on it. */
   requestMetrics(labels: Labels): RequestMetrics {
     const metrics = this.handle(this.requests, labels, (kept) => new RequestMetrics(kept, this.nowMs()));
+    metrics.holders++;
+    return metrics;
+  }
+
+  /** Like `requestMetrics`, for the requests of one route of a service profile: the metrics are called `route_*`. */
+  routeMetrics(labels: Labels): RequestMetrics {
+    const metrics = this.handle(this.routes, labels, (kept) => new RequestMetrics(kept, this.nowMs(), 'route_'));
     metrics.holders++;
     return metrics;
   }
@@ -141,16 +149,20 @@ export class MetricsRegistry {
       into.push(`# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`);
       write();
     };
-    const requests = [...this.requests.values()];
-    family('request_total', 'counter', 'Total count of HTTP requests.', () => {
-      for (const metrics of requests) metrics.writeRequests(into);
-    });
-    family('response_total', 'counter', 'Total count of HTTP responses.', () => {
-      for (const metrics of requests) metrics.writeResponses(into);
-    });
-    family('response_latency_ms', 'histogram', "Milliseconds from a request's head to its response's end.", () => {
-      for (const metrics of requests) metrics.writeLatencies(into);
-    });
+    const http = (prefix: string, of: string, handles: readonly RequestMetrics[]): void => {
+      family(`${prefix}request_total`, 'counter', `Total count of HTTP requests${of}.`, () => {
+        for (const metrics of handles) metrics.writeRequests(into);
+      });
+      family(`${prefix}response_total`, 'counter', `Total count of HTTP responses${of}.`, () => {
+        for (const metrics of handles) metrics.writeResponses(into);
+      });
+      const latency = `Milliseconds from a request's head to its response's end${of}.`;
+      family(`${prefix}response_latency_ms`, 'histogram', latency, () => {
+        for (const metrics of handles) metrics.writeLatencies(into);
+      });
+    };
+    http('', '', [...this.requests.values()]);
+    if (this.routes.size > 0) http('route_', ' by route', [...this.routes.values()]);
     const transports = [...this.transports.values()];
     const tcp = (name: string, type: string, help: string, value: (metrics: TransportMetrics) => number): void =>
       family(name, type, help, () => {
@@ -185,8 +197,10 @@ export class MetricsRegistry {
 
   private dropIdle(): void {
     const oldest = this.nowMs() - this.retainIdleMs;
-    for (const [key, metrics] of this.requests) {
-      if (metrics.holders === 0 && metrics.usedMs < oldest) this.requests.delete(key);
+    for (const handles of [this.requests, this.routes]) {
+      for (const [key, metrics] of handles) {
+        if (metrics.holders === 0 && metrics.usedMs < oldest) handles.delete(key);
+      }
     }
   }
 }

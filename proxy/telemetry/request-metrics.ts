@@ -13,6 +13,8 @@ interface ResponseSeries {
  */
 export class RequestMetrics {
   private readonly labels: string;
+  /** What the names of the metrics begin with: nothing, or `route_`. */
+  private readonly prefix: string;
   private requests = 0;
   private readonly responses = new Map<number | string, ResponseSeries>();
   private readonly latencies = new Map<number, LatencyHistogram>();
@@ -24,8 +26,9 @@ export class RequestMetrics {
   usedMs: number;
   holders = 0;
 
-  constructor(labels: Labels, nowMs: number) {
+  constructor(labels: Labels, nowMs: number, prefix = '') {
     this.labels = formatLabels(labels);
+    this.prefix = prefix;
     this.usedMs = nowMs;
   }
 
@@ -94,16 +97,17 @@ export class RequestMetrics {
   }
 
   writeRequests(into: string[]): void {
-    into.push(`request_total{${this.labels}} ${this.requests}\n`);
+    into.push(`${this.prefix}request_total{${this.labels}} ${this.requests}\n`);
   }
 
   writeResponses(into: string[]): void {
-    for (const { labels, count } of this.responses.values()) into.push(`response_total{${labels}} ${count}\n`);
+    for (const { labels, count } of this.responses.values())
+      into.push(`${this.prefix}response_total{${labels}} ${count}\n`);
   }
 
   writeLatencies(into: string[]): void {
     for (const [status, latency] of this.latencies) {
-      latency.write('response_latency_ms', `${this.labels},status_code="${status}"`, into);
+      latency.write(`${this.prefix}response_latency_ms`, `${this.labels},status_code="${status}"`, into);
     }
   }
 }

@@ -6,6 +6,7 @@ import { injectCommand } from './inject.ts';
 import { installCommand } from './install.ts';
 import { localCommand } from './local.ts';
 import { pruneCommand } from './prune.ts';
+import { routesCommand } from './routes/routes.ts';
 import { statCommand } from './stat/stat.ts';
 import type { Terminal } from './terminal.ts';
 import { uninjectCommand } from './uninject.ts';
@@ -45,6 +46,7 @@ export function tulle(terminal: Terminal): Command {
     localCommand,
     statCommand,
     diagnosticsCommand,
+    routesCommand,
     demoCommand,
   ];
   for (const command of commands) {

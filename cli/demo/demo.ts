@@ -8,6 +8,7 @@ import { LocalMesh } from '../../local/local-mesh.ts';
 import { packageRoot } from '../../local/package-root.ts';
 import { defaultStateFolder } from '../../local/state-folder.ts';
 import { parseDurationMs } from '../duration.ts';
+import { routeStats, routesTable } from '../routes/route-stats.ts';
 import { workloadsOf } from '../stat/local-figures.ts';
 import { directScraper, measurementBetween, scrapeAll } from '../stat/scrape.ts';
 import { table, workloadStats } from '../stat/stat.ts';
@@ -78,7 +79,9 @@ async function watch(mesh: LocalMesh, { out }: Terminal, forMs: number | undefin
   while (!stop.aborted && Date.now() < endMs) {
     await sleep(Math.min(forMs ?? windowMs, endMs - Date.now()), undefined, { signal: stop }).catch(() => {});
     const after = await scrapeAll(pods, directScraper);
-    out(`${table(workloadStats(workloads, deployments, measurementBetween(before, after)))}\n`);
+    const measurement = measurementBetween(before, after);
+    out(`${table(workloadStats(workloads, deployments, measurement))}\n`);
+    out(`${routesTable(routeStats(measurement, pods, undefined))}\n`);
     before = after;
   }
   const found = edges(new Map([...before.samples].map(([pod, { samples }]) => [pod, samples])));

@@ -14,10 +14,14 @@ import { parseResource, type Resource } from './resource.ts';
 import { formatTable } from './table.ts';
 import { figures, statCells, statColumns, type WorkloadStats, wideColumns } from './workload-stats.ts';
 
-interface StatOptions extends ClusterOptions {
+/** Where figures are asked for. */
+export interface PlaceOptions extends ClusterOptions {
+  readonly state?: string;
+}
+
+interface StatOptions extends PlaceOptions {
   readonly allNamespaces?: boolean;
   readonly timeWindow: string;
-  readonly state?: string;
   readonly selector?: string;
   readonly to?: string;
   readonly toNamespace?: string;
@@ -72,8 +76,8 @@ export function statCommand(terminal: Terminal): Command {
 }
 
 /** The mesh that is asked, and the namespace when none is given. */
-async function openSource(
-  options: StatOptions,
+export async function openSource(
+  options: PlaceOptions,
   terminal: Terminal,
 ): Promise<{ source: FiguresSource; namespace: string; title: string; local: boolean }> {
   const stateFolder = resolve(terminal.cwd, options.state ?? defaultStateFolder);
@@ -114,7 +118,7 @@ async function select(
   throw new CommandError(`no ${title} with a meshed pod in ${place}; --unmeshed shows the others`);
 }
 
-function warnOfSilent({ silent }: Measurement, { err }: Terminal): void {
+export function warnOfSilent({ silent }: Measurement, { err }: Terminal): void {
   for (const [{ metadata }, reason] of silent) {
     err(`warning: the sidecar of ${metadata.namespace}/${metadata.name} is not counted: ${reason}\n`);
   }

@@ -1,7 +1,10 @@
+import type { DescService } from '@bufbuild/protobuf';
 import { ApiObject, Chart, JsonPatch, Size } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { type Injection, MeshedDeployment } from '../../lib/index.ts';
+import { EmojiService } from './gen/emojivoto/v1/emoji_pb.js';
+import { VotingService } from './gen/emojivoto/v1/voting_pb.js';
 
 export interface EmojivotoProps {
   /**
@@ -30,6 +33,8 @@ export class Emojivoto extends Chart {
 
     this.service('emoji', port, props);
     this.service('voting', port, props);
+    this.routes('emoji-svc', EmojiService);
+    this.routes('voting-svc', VotingService);
     this.service('web', 80, props, {
       EMOJI_SVC: kplus.EnvValue.fromValue('emoji-svc.emojivoto:8080'),
       VOTING_SVC: kplus.EnvValue.fromValue('voting-svc.emojivoto:8080'),
@@ -54,6 +59,21 @@ export class Emojivoto extends Chart {
       ...(name === 'web' ? { readiness: kplus.Probe.fromHttpGet('/health', { port }) } : {}),
     });
     deployment.exposeViaService({ name: `${name}-svc`, ports: [{ port: servicePort, targetPort: port }] });
+  }
+
+  /** Each method of a gRPC service is a route, which metrics tell apart. */
+  private routes(service: string, { typeName, methods }: DescService): void {
+    new ApiObject(this, `${service}-profile`, {
+      apiVersion: 'linkerd.io/v1alpha2',
+      kind: 'ServiceProfile',
+      metadata: { name: `${service}.${this.namespace}.svc.cluster.local` },
+      spec: {
+        routes: methods.map(({ name }) => ({
+          name,
+          condition: { method: 'POST', pathRegex: `/${typeName.replaceAll('.', '\\.')}/${name}` },
+        })),
+      },
+    });
   }
 
   private deployment(

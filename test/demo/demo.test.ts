@@ -41,6 +41,16 @@ it('the failing vote shows in the success rate of voting, and of web which passe
   expect(success('emoji')).toBe(100);
 });
 
+it('each gRPC method is a route: the doughnut’s alone fails', () => {
+  const success = ['ListAll', 'FindByShortcode', 'Vote', 'VoteDoughnut'].map((route) => cells(route).slice(1, 3));
+  expect(success).toEqual([
+    ['emoji-svc', '100.00%'],
+    ['emoji-svc', '100.00%'],
+    ['voting-svc', '100.00%'],
+    ['voting-svc', '0.00%'],
+  ]);
+});
+
 it('every edge is mutual TLS, as both sidecars say', () => {
   const edges = demo.stdout.match(/^(vote-bot|web) +(web|emoji|voting) +[1-9]\d* +√$/gm) ?? [];
   expect(edges.map((line) => line.split(/\s+/).slice(0, 2))).toEqual([

@@ -26,9 +26,10 @@ async function leaderboard() {
   return results.map(({ shortcode, votes }) => ({ shortcode, unicode: unicodes.get(shortcode), votes }));
 }
 
-async function vote(shortcode: string) {
+async function castVote(shortcode: string) {
   await emoji.call(EmojiService.method.findByShortcode, create(FindByShortcodeRequestSchema, { shortcode }));
-  await voting.call(VotingService.method.vote, create(VoteRequestSchema, { shortcode }));
+  const { vote, voteDoughnut } = VotingService.method;
+  await voting.call(shortcode === ':doughnut:' ? voteDoughnut : vote, create(VoteRequestSchema, { shortcode }));
   return { shortcode };
 }
 
@@ -50,7 +51,7 @@ const server = createServer(async (request, response) => {
         json(response, 200, await leaderboard());
         break;
       case 'POST /api/vote':
-        json(response, 200, await vote(url.searchParams.get('choice') ?? ''));
+        json(response, 200, await castVote(url.searchParams.get('choice') ?? ''));
         break;
       default:
         json(response, 404, { error: `there is no ${request.method} ${url.pathname}` });

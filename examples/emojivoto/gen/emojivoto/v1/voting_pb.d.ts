@@ -96,11 +96,19 @@ export declare const VotingResultSchema: GenMessage<VotingResult>;
  */
 export declare const VotingService: GenService<{
   /**
-   * INTERNAL for the doughnut, on purpose: a defect for the mesh to show.
-   *
    * @generated from rpc emojivoto.v1.VotingService.Vote
    */
   vote: {
+    methodKind: "unary";
+    input: typeof VoteRequestSchema;
+    output: typeof VoteResponseSchema;
+  },
+  /**
+   * The doughnut's own: always INTERNAL, on purpose, a defect for the mesh to show.
+   *
+   * @generated from rpc emojivoto.v1.VotingService.VoteDoughnut
+   */
+  voteDoughnut: {
     methodKind: "unary";
     input: typeof VoteRequestSchema;
     output: typeof VoteResponseSchema;

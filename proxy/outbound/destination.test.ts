@@ -189,3 +189,35 @@ describe('a connection that must be told what its target speaks', () => {
     expect(told()).toBe(1);
   });
 });
+
+describe('an endpoint that leaves its service while it is being connected to', () => {
+  const [a, b] = [endpoint('10.0.0.1'), endpoint('10.0.0.2')];
+  const dialled = () => dials.map((dial) => dial.endpoint.info.address);
+
+  it('leaves its requests to the others', () => {
+    destination.onEndpoints('api', [a, b]);
+    const answers = [send(), send(), send(), send()];
+    expect(new Set(dialled())).toEqual(new Set([a.address, b.address]));
+    destination.onEndpoints('api', [b]);
+    expect(answers.map(({ status }) => status)).toEqual([undefined, undefined, undefined, undefined]);
+    const before = dials.length;
+    expect(dialled().filter((address) => address === b.address)).toHaveLength(4);
+    expect(before).toBeGreaterThan(4);
+  });
+
+  it('lets them wait for others when it was the last', () => {
+    destination.onEndpoints('api', [a]);
+    const answer = send();
+    destination.onEndpoints('api', []);
+    expect(answer.status).toBeUndefined();
+    destination.onEndpoints('api', [b]);
+    expect(dialled()).toEqual([a.address, b.address]);
+  });
+
+  it('fails them when the destination is closed', () => {
+    destination.onEndpoints('api', [a, b]);
+    const answers = [send(), send()];
+    destination.close();
+    expect(answers.map(({ status }) => status)).toEqual([504, 504]);
+  });
+});

@@ -161,7 +161,9 @@ export class Destination implements Dispatcher, Resolution {
     this.closed = true;
     this.lookup?.close();
     for (const timer of this.retryTimers) this.options.clock.cancel(timer);
-    for (const endpoint of this.byAddress.values()) this.remove(endpoint);
+    const endpoints = [...this.byAddress.values()];
+    this.byAddress.clear();
+    this.remove(endpoints);
     this.routes.replace('', undefined);
     this.failQueue();
     for (const settle of [...this.protocolWaiters]) settle();
@@ -278,12 +280,13 @@ export class Destination implements Dispatcher, Resolution {
   private replaceEndpoints(infos: readonly EndpointInfo[]): void {
     const { clock, metrics, dialer } = this.options;
     const keep = new Set<string>();
+    const gone: BalancedEndpoint[] = [];
     for (const info of infos) {
       const key = formatHostPort(info.address, info.port);
       keep.add(key);
       const existing = this.byAddress.get(key);
       if (existing !== undefined && sameEndpoint(existing.endpoint.info, info)) continue;
-      if (existing !== undefined) this.remove(existing);
+      if (existing !== undefined) gone.push(existing);
       const endpoint = new Endpoint(info, dialer, limits);
       const ewma = new PeakEwma(clock.nowMs());
       const backOff = new BackOff(100, 5000, 1, clock.random);
@@ -295,15 +298,19 @@ export class Destination implements Dispatcher, Resolution {
     for (const [key, endpoint] of this.byAddress) {
       if (keep.has(key)) continue;
       this.byAddress.delete(key);
-      this.remove(endpoint);
+      gone.push(endpoint);
     }
-    this.rebalance();
+    this.remove(gone);
   }
 
-  private remove(endpoint: BalancedEndpoint): void {
-    endpoint.removed = true;
-    endpoint.endpoint.drain();
-    endpoint.metrics.release(this.options.clock.nowMs());
+  /** Lets go of endpoints that are not in `byAddress` any more: what waits for them goes to those that are. */
+  private remove(endpoints: readonly BalancedEndpoint[]): void {
+    for (const endpoint of endpoints) endpoint.removed = true;
+    this.rebalance();
+    for (const endpoint of endpoints) {
+      endpoint.endpoint.drain();
+      endpoint.metrics.release(this.options.clock.nowMs());
+    }
   }
 }
 

@@ -122,6 +122,22 @@ describe('a pool of HTTP/2 connections', () => {
     expect(dials).toHaveLength(2);
   });
 
+  it('a sweep closes what nothing used since the last, and what was only there for a peak', () => {
+    const { pool, ask, free } = poolOf(2);
+    for (let i = 0; i < 3; i++) ask();
+    const [a, b] = [new FakeConnection(2), new FakeConnection(2)];
+    pool.onConnected(a);
+    pool.onConnected(b);
+    free(a);
+    free(a);
+    pool.sweep();
+    // b carries a request, and a is the spare one.
+    expect([a.drained, b.drained]).toEqual([true, false]);
+    free(b);
+    pool.sweep();
+    expect(b.drained).toBe(true);
+  });
+
   it('goes back to a connection that has streams again', () => {
     const { pool, given, ask, free } = poolOf(1, { maxConnections: 1 });
     ask();

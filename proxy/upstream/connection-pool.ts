@@ -41,6 +41,8 @@ export class ConnectionPool implements Dialled, Resender {
   private readonly available: ClientConnection[] = [];
   /** Fewest connections that were available since the last sweep: that many at the bottom were not used. */
   private lowWater = 0;
+  /** A connection that carries many requests was asked for since the last sweep. */
+  private used = false;
   private readonly all = new Set<ClientConnection>();
   private waiters: Waiter[] = [];
   private opening = 0;
@@ -65,6 +67,7 @@ export class ConnectionPool implements Dialled, Resender {
       const connection = this.available[this.available.length - 1];
       if (connection.available) {
         if (this.options.requestsPerConnection === 1) this.unlistLast();
+        else this.used = true;
         return connection;
       }
       this.unlistLast();
@@ -86,6 +89,7 @@ export class ConnectionPool implements Dialled, Resender {
       waiter.onPoolFailure('overflow');
       return;
     }
+    this.used = true;
     this.waiters.push(waiter);
     this.openAsNeeded();
   }
@@ -139,6 +143,10 @@ export class ConnectionPool implements Dialled, Resender {
    * bottom ones of the stack, and no time need be kept for each connection.
    */
   sweep(): void {
+    if (this.options.requestsPerConnection > 1) {
+      this.sweepMultiplexed();
+      return;
+    }
     for (const connection of this.available.splice(0, this.lowWater)) {
       connection.listed = false;
       connection.drain();
@@ -149,6 +157,15 @@ export class ConnectionPool implements Dialled, Resender {
   /** Tells the connections the time. */
   checkDeadlines(nowMs: number): void {
     for (const connection of [...this.all]) connection.checkDeadlines?.(nowMs);
+  }
+
+  /** The last one takes all requests that it can: only when none came is it idle. The others were there for a peak. */
+  private sweepMultiplexed(): void {
+    const last = this.available.at(-1);
+    for (const connection of [...this.available]) {
+      if (connection.activeStreams === 0 && !(this.used && connection === last)) connection.drain();
+    }
+    this.used = false;
   }
 
   /** Lets requests in flight finish and takes no more. */

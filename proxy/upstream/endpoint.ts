@@ -70,6 +70,7 @@ export class Endpoint {
   /** Closes HTTP/1 connections that were not used since the last call, and what HTTP/2 peers have stalled for too long. */
   sweep(nowMs: number): void {
     this.http1?.sweep();
+    this.http2?.sweep();
     this.http2?.checkDeadlines(nowMs);
   }
 

@@ -74,8 +74,11 @@ export class SocketDialer implements Dialer {
       undefined,
       (connection) => {
         const metrics = this.opened(endpoint, connection);
+        // Whoever waited may be gone, and close it at once.
+        const unowned = new CountedHandler(connection, metrics);
+        connection.handler = unowned;
         onConnected(connection);
-        connection.handler = new CountedHandler(connection, metrics);
+        if (connection.handler !== unowned) connection.handler = new CountedHandler(connection, metrics);
       },
       onFailed,
     );

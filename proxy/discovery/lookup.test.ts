@@ -69,7 +69,7 @@ beforeEach(() => {
     {
       onOpaque: () => {},
       onProtocol: () => {},
-    onRoutes: () => {},
+      onRoutes: () => {},
       onEndpoints: (authority, infos) =>
         told.push(`${authority} -> ${infos.map((info) => `${info.address}:${info.port}`).join(' ')}`),
       onUnknown: () => told.push('unknown'),

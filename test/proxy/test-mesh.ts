@@ -84,6 +84,10 @@ export class TestMesh {
     return this.pod(workload).plan.ip;
   }
 
+  podName(workload: string): string {
+    return this.pod(workload).plan.name;
+  }
+
   pid(workload: string, container: string): number {
     const found = this.pod(workload).processes.find((process) => process.container === container);
     if (found === undefined) throw new Error(`${workload} has no process ${container}`);

@@ -1,0 +1,135 @@
+import { Agent } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { grpcJsClient } from '../clients/grpc-js-echo.ts';
+import { TestMesh } from '../proxy/test-mesh.ts';
+import { mix, type Target } from './calls.ts';
+import { applyEndpoints, type Churn, churn, serviceName } from './churn.ts';
+import { callInLoop, type Tally } from './load.ts';
+import { SeededRandom } from './random.ts';
+import { Application, ports } from './servers.ts';
+import { Watched } from './watch.ts';
+
+export interface SoakOptions {
+  readonly forMs: number;
+  readonly seed: number;
+  /** Told what is going on, in a line each. */
+  readonly report: (line: string) => void;
+}
+
+export interface ProxyResult {
+  readonly name: string;
+  /** Open descriptors before the load, and after it once all is settled. */
+  readonly descriptors: readonly [before: number, after: number];
+  /** Median private memory in the first and in the last part of the load. */
+  readonly privateBytes: readonly [first: number, last: number];
+  /** Connections of applications and peers that are left. */
+  readonly openConnections: number;
+}
+
+export interface SoakResult {
+  readonly tallies: readonly Tally[];
+  readonly churn: Churn;
+  readonly proxies: readonly ProxyResult[];
+}
+
+const servers = ['one', 'two'] as const;
+const names = ['client', ...servers];
+/** Idle destinations and connections of a proxy are closed within seconds. */
+const settleTimeoutMs = 45_000;
+
+/** Loads a mesh with all that it carries while its endpoints come and go, and tells what it cost the sidecars. */
+export async function soak({ forMs, seed, report }: SoakOptions): Promise<SoakResult> {
+  const annotations = { 'config.tulle.dev/opaque-ports': `${ports.tcp}` };
+  const served = servers.map((name) => ({ name, ports: Object.values(ports), annotations }));
+  const mesh = await TestMesh.start([{ name: 'client' }, ...served]);
+  const applications = new Map(servers.map((name) => [name as string, new Application(mesh, name)]));
+  const agent = new Agent({ keepAlive: true });
+  const proxy = mesh.ip('client');
+  const host = `${serviceName}.test`;
+  const grpc = grpcJsClient(`${proxy}:4140`, `${host}:${ports.grpc}`);
+  const target: Target = { proxy, host, httpPort: ports.http, tcpPort: ports.tcp, grpc };
+  try {
+    for (const application of applications.values()) await application.start();
+    applyEndpoints(mesh, servers);
+    await mesh.ready();
+    const random = new SeededRandom(seed);
+    const watched = names.map((name) => new Watched(name, mesh.pid(name, 'tulle-proxy')));
+    report('warming up');
+    const kinds = mix(agent);
+    for (let i = 0; i < 3; i++) for (const { call } of kinds) await call(target, random, new AbortController().signal);
+    agent.destroy();
+    grpc.close();
+    await settled(mesh);
+    const before = watched.map(({ descriptors }) => descriptors);
+
+    report(`load for ${forMs / 1000} s, seed ${seed}`);
+    const loaded = await load(
+      mesh,
+      { ...target, grpc: grpcJsClient(`${proxy}:4140`, `${host}:${ports.grpc}`) },
+      applications,
+      watched,
+      random,
+      forMs,
+    );
+
+    report('settling');
+    const openConnections = await settled(mesh, () => watched.every(({ descriptors }, i) => descriptors === before[i]));
+    const part = Math.min(60_000, forMs / 6);
+    const proxies = watched.map(
+      (one, i): ProxyResult => ({
+        name: one.name,
+        descriptors: [before[i], one.descriptors],
+        privateBytes: [one.privateBytes(part, 2 * part), one.privateBytes(forMs - part, forMs)],
+        openConnections: openConnections[i],
+      }),
+    );
+    return { ...loaded, proxies };
+  } finally {
+    agent.destroy();
+    grpc.close();
+    for (const application of applications.values()) application.stop();
+    await mesh.stop();
+  }
+}
+
+async function load(
+  mesh: TestMesh,
+  target: Target,
+  applications: ReadonlyMap<string, Application>,
+  watched: readonly Watched[],
+  random: SeededRandom,
+  forMs: number,
+): Promise<{ tallies: Tally[]; churn: Churn }> {
+  const until = AbortSignal.timeout(forMs);
+  const agent = new Agent({ keepAlive: true });
+  const startMs = Date.now();
+  const sampler = setInterval(() => {
+    for (const one of watched) one.sample(Date.now() - startMs);
+  }, 500);
+  try {
+    const kinds = mix(agent).map((kind) => ({
+      ...kind,
+      tally: { name: kind.name, done: 0, abandoned: 0, failures: [] } as Tally,
+    }));
+    const loops = kinds.flatMap(({ call, atOnce, share, tally }) =>
+      Array.from({ length: atOnce }, () => callInLoop(call, target, random.fork(), share, tally, until)),
+    );
+    const [churned] = await Promise.all([churn(mesh, applications, until), ...loops]);
+    return { tallies: kinds.map(({ tally }) => tally), churn: churned };
+  } finally {
+    clearInterval(sampler);
+    agent.destroy();
+    target.grpc.close();
+  }
+}
+
+/** Waits until no connection is left and `also` holds, or has been waited for long enough; returns what is left. */
+async function settled(mesh: TestMesh, also: () => boolean = () => true): Promise<number[]> {
+  const deadlineMs = Date.now() + settleTimeoutMs;
+  for (;;) {
+    const open = await Promise.all(names.map((name) => mesh.metric(name, 'tcp_open_connections')));
+    // The sidecars have yet to see the end of the connections that this was asked by.
+    await sleep(250);
+    if ((open.every((count) => count === 0) && also()) || Date.now() > deadlineMs) return open;
+  }
+}

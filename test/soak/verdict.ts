@@ -1,0 +1,51 @@
+import { formatTable } from '../../cli/stat/table.ts';
+import type { SoakResult } from './soak.ts';
+
+const megabyte = 1024 * 1024;
+/** A run of minutes has seen all code and every size of the heap in its first part; a short one has not. */
+const steadyMs = 5 * 60_000;
+const allowedGrowthBytes = (forMs: number): number => (forMs >= steadyMs ? 10 : 30) * megabyte;
+
+/** What does not hold after a run; empty when all is well. */
+export function faults({ tallies, proxies, churn }: SoakResult, forMs: number): string[] {
+  const found: string[] = [];
+  for (const { name, done, failures } of tallies) {
+    if (done === 0) found.push(`${name}: no call succeeded`);
+    for (const failure of failures) found.push(`${name}: a call failed that should not: ${failure}`);
+  }
+  found.push(...churn.failures);
+  if (churn.restarts === 0) found.push('no endpoint came and went');
+  for (const { name, descriptors, privateBytes, openConnections } of proxies) {
+    const [before, after] = descriptors;
+    if (after > before) found.push(`${name}: ${before} descriptors before the load, ${after} after it`);
+    if (openConnections !== 0) found.push(`${name}: ${openConnections} connections are left`);
+    const growth = privateBytes[1] - privateBytes[0];
+    const allowed = allowedGrowthBytes(forMs);
+    if (!(growth <= allowed)) {
+      const [grown, limit] = [growth, allowed].map((bytes) => (bytes / megabyte).toFixed(1));
+      found.push(`${name}: private memory grew by ${grown} MB, more than ${limit}`);
+    }
+  }
+  return found;
+}
+
+export function soakTables({ tallies, proxies, churn }: SoakResult): string {
+  const calls = tallies.map(({ name, done, abandoned, failures }) => [
+    name,
+    `${done}`,
+    `${abandoned}`,
+    `${failures.length}`,
+  ]);
+  const megabytes = (bytes: number): string => `${(bytes / megabyte).toFixed(1)} MB`;
+  const held = proxies.map(({ name, descriptors, privateBytes, openConnections }) => [
+    name,
+    ...descriptors.map(String),
+    ...privateBytes.map(megabytes),
+    `${openConnections}`,
+  ]);
+  return [
+    formatTable(['CALLS', 'DONE', 'ABANDONED', 'FAILED'], calls),
+    formatTable(['SIDECAR', 'FDS_BEFORE', 'FDS_AFTER', 'PRIVATE_FIRST', 'PRIVATE_LAST', 'CONNECTIONS_LEFT'], held),
+    `endpoints that left, were restarted and came back: ${churn.restarts}\n`,
+  ].join('\n');
+}

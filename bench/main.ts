@@ -80,7 +80,7 @@ async function main(): Promise<boolean> {
   try {
     const testbed = await startTestbed({ folder, version: packageJson.version, proxyCore, otherCore });
     stops.push(testbed.stop);
-    const { upstreams, behind, tulle } = testbed;
+    const { upstreams, behind, tulle, pooled } = testbed;
     const setting: PeerSetting = { folder, pki: await makePki(folder), upstreams, behind, core: proxyCore };
     const peers: Peer[] = [tulle];
     for (const { name, command, pattern, from, start } of candidates) {
@@ -95,7 +95,7 @@ async function main(): Promise<boolean> {
     }
     const messageFile = join(folder, 'message');
     await writeFile(messageFile, Buffer.concat([Buffer.from([0, 0, 0, 0, 16]), Buffer.alloc(16, 1)]));
-    return await measure(peers, {
+    return await measure(peers, [tulle, pooled], {
       seconds: Number(values.seconds),
       upstream: upstreams[0],
       messageFile,
@@ -107,8 +107,8 @@ async function main(): Promise<boolean> {
   }
 }
 
-/** Prints a table for each scenario; returns whether all limits hold. */
-async function measure(peers: readonly Peer[], options: RunOptions): Promise<boolean> {
+/** Prints a table for each scenario, `alternatives` being the peers of pooled ones; returns whether all limits hold. */
+async function measure(peers: readonly Peer[], alternatives: readonly Peer[], options: RunOptions): Promise<boolean> {
   const machine = `${cpus().length} × ${cpus()[0]?.model}`;
   console.log(`\n${machine}; ${peers.map(({ name, version }) => `${name} ${version}`).join(', ')}`);
   console.log(
@@ -126,7 +126,9 @@ async function measure(peers: readonly Peer[], options: RunOptions): Promise<boo
   }
   for (const scenario of chosen) {
     const rounds: Map<string, Sample>[] = [];
-    for (let round = 0; round < Number(values.rounds); round++) rounds.push(await runRound(scenario, peers, options));
+    const measured = scenario.pooled ? alternatives : peers;
+    for (let round = 0; round < Number(values.rounds); round++)
+      rounds.push(await runRound(scenario, measured, options));
     console.log(scenarioTable(scenario, rounds as Rounds));
     found.push(...verdicts(scenario, rounds));
   }

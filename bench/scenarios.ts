@@ -22,6 +22,8 @@ export interface Scenario {
   readonly streams: number;
   /** Size of each response's body; the upstream's 100 bytes when not set. */
   readonly bodyBytes?: number;
+  /** Tulle alone, against itself with HTTP/1 over pooled connections between the sidecars. */
+  readonly pooled?: boolean;
   readonly limits: readonly Limit[];
 }
 
@@ -100,6 +102,12 @@ export const scenarios: readonly Scenario[] = [
     load: 'rate',
     limits: [cpu('Envoy', 0.5), addedP50],
   }),
+  ...[
+    http1('chain', '-pooled', '50 connections', {}),
+    http1('chain', '-1000-pooled', '1,000 connections', { connections: 1000 }),
+    http1('chain', '-single-pooled', 'one request at a time', alone),
+    http1('chain', '-rate-pooled', '2,000 requests/s over 50 connections', { load: 'rate' }),
+  ].map((scenario) => ({ ...scenario, title: `${scenario.title}: multiplexed and pooled`, pooled: true })),
   tcp('hop'),
   tcp('chain'),
 ];

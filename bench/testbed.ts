@@ -10,6 +10,8 @@ import type { Peer } from './peers/peer.ts';
 /** A running mesh of an idle client, two upstreams outside the mesh, and one inside it. */
 export interface Testbed {
   readonly tulle: Peer;
+  /** The same, with HTTP/1 over pooled connections between the sidecars. Chains of HTTP/1 only. */
+  readonly pooled: Peer;
   readonly upstreams: readonly [string, string];
   readonly behind: string;
   stop(): Promise<void>;
@@ -56,13 +58,14 @@ export async function startTestbed({ folder, version, proxyCore, otherCore }: Te
     return process.pid;
   };
   for (const { plan, processes } of mesh.pods) {
-    const measured = plan.name === 'client-0' || plan.name === 'behind-0';
+    const measured = ['client-0', 'pooled-0', 'behind-0'].includes(plan.name);
     for (const { container, pid } of processes) {
       pin(pid, measured && container === proxyContainerName ? proxyCore : otherCore);
     }
   }
   const out = sidecar('client-0');
   const chain = [out, sidecar('behind-0')];
+  const pooledChain = [sidecar('pooled-0'), sidecar('behind-0')];
   return {
     upstreams: [pod('upstream-0').plan.ip, pod('upstream-1').plan.ip],
     behind: pod('behind-0').plan.ip,
@@ -72,6 +75,14 @@ export async function startTestbed({ folder, version, proxyCore, otherCore }: Te
       version,
       explicit: true,
       route: (path) => ({ target: `${pod('client-0').plan.ip}:4140`, pids: path.endsWith('chain') ? chain : [out] }),
+      stop: async () => {},
+    },
+    pooled: {
+      name: 'Tulle, pooled',
+      version,
+      explicit: true,
+      route: (path) =>
+        path === 'http1-chain' ? { target: `${pod('pooled-0').plan.ip}:4140`, pids: pooledChain } : undefined,
       stop: async () => {},
     },
   };
@@ -88,14 +99,20 @@ function objects(): object[] {
   const podIp = { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } };
   // Clients are told by the Service, the server's sidecar by the pod.
   const opaque = { 'config.tulle.dev/opaque-ports': '70,8070' };
-  const deployment = (name: string, replicas: number, inject: string, container: object) => ({
+  const deployment = (
+    name: string,
+    replicas: number,
+    inject: string,
+    container: object,
+    annotations: Readonly<Record<string, string>> = {},
+  ) => ({
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name, namespace: 'bench' },
     spec: {
       replicas,
       template: {
-        metadata: { labels: { app: name }, annotations: { 'tulle.dev/inject': inject, ...opaque } },
+        metadata: { labels: { app: name }, annotations: { 'tulle.dev/inject': inject, ...opaque, ...annotations } },
         spec: { containers: [{ name, ...container }] },
       },
     },
@@ -118,10 +135,13 @@ function objects(): object[] {
     env: [podIp],
     ports: [8080, 8090, 8070].map((containerPort) => ({ containerPort })),
   };
+  const idle = { command: ['sleep', 'infinity'] };
+  const pooled = [{ name: 'LINKERD2_PROXY_OUTBOUND_DISABLE_HTTP1_MULTIPLEXING', value: 'true' }];
   return [
     deployment('upstream', 2, 'disabled', serving),
     deployment('behind', 1, 'enabled', serving),
-    deployment('client', 1, 'enabled', { command: ['sleep', 'infinity'] }),
+    deployment('client', 1, 'enabled', idle),
+    deployment('pooled', 1, 'enabled', idle, { 'config.tulle.dev/proxy-additional-env': JSON.stringify(pooled) }),
     service('upstream'),
     service('behind'),
   ];

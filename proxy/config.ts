@@ -76,6 +76,8 @@ export interface ProxyConfig {
     readonly discoveryIdleMs: number;
     /** Whether meshed clients are told in `l5d-proxy-error` why a request failed. */
     readonly informationalHeaders: boolean;
+    /** HTTP/1 goes to meshed peers over HTTP/2, many requests on a connection; else over pooled connections of its own. */
+    readonly http1OverHttp2: boolean;
   };
   readonly admin: { readonly listen: readonly SocketAddress[]; readonly shutdownEnabled: boolean };
   readonly destination: {
@@ -143,6 +145,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       listen: listenAddresses(env, 'OUTBOUND', '127.0.0.1:4140'),
       discoveryIdleMs: env.durationMs('OUTBOUND_DISCOVERY_IDLE_TIMEOUT', 5000),
       informationalHeaders: !env.flag('OUTBOUND_DISABLE_INFORMATIONAL_HEADERS'),
+      http1OverHttp2: !env.flag('OUTBOUND_DISABLE_HTTP1_MULTIPLEXING'),
     },
     admin: {
       listen: listenAddresses(env, 'ADMIN', '127.0.0.1:4191'),

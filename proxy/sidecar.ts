@@ -141,6 +141,7 @@ export class Sidecar {
       discoveryTimeoutMs: config.destination.initialTimeoutMs,
       policy: policyControl && { channel: () => policyControl.channel(), workload: config.policy.workload },
       queueCapacity: config.outbound.queueCapacity,
+      http1OverHttp2: config.outbound.http1OverHttp2,
       idleMs: config.outbound.discoveryIdleMs,
       http1IdleMs: config.outbound.http1IdleMs,
     });

@@ -43,6 +43,7 @@ beforeEach(() => {
     discoveryTimeoutMs: 500,
     policy: undefined,
     queueCapacity: 2,
+    http1OverHttp2: true,
     discoverable: () => false,
   };
   destination = new Destination(

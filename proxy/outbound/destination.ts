@@ -24,6 +24,8 @@ export interface DestinationOptions extends LookupOptions {
   /** How long a connection waits to be told what its target speaks. */
   discoveryTimeoutMs: number;
   queueCapacity: number;
+  /** Whether HTTP/1 is carried over HTTP/2 where the control plane hints that the peer takes it. */
+  http1OverHttp2: boolean;
   /** Whether an address is one that discovery may know of. */
   discoverable: (address: string) => boolean;
 }
@@ -185,7 +187,8 @@ export class Destination implements Dispatcher, Resolution {
 
   onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void {
     this.authority = authority;
-    this.replaceEndpoints(endpoints);
+    const { http1OverHttp2 } = this.options;
+    this.replaceEndpoints(http1OverHttp2 ? endpoints : endpoints.map((info) => ({ ...info, http2: false })));
   }
 
   /** The address itself, in plaintext, or whatever the resolver makes of the name. */

@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { buildImage } from '../../images/build-image.ts';
 import { imageContents, imageNames } from '../../images/contents.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { Kubectl } from './kubectl.ts';
 import { takeLock } from './lock.ts';
+import { hasMesh, uninstallMesh } from './mesh.ts';
 import { type LoadableImage, OwnCluster, stateFolder } from './own-cluster.ts';
 import { areBuilt, programsFolder } from './programs.ts';
 import { whyNotHere } from './requirements.ts';
@@ -18,6 +21,8 @@ export type ClusterFacts =
       readonly kubeconfig: string;
       /** Folder of the cluster that we started ourselves; only that one's machines and programs can be stopped. */
       readonly ownState?: string;
+      /** What tells these images from those of another run, which have the same names. */
+      readonly images: string;
     };
 
 export interface ChosenCluster {
@@ -64,10 +69,17 @@ async function ownCluster(keep: boolean, say: (line: string) => void): Promise<C
       started = true;
       cluster = await OwnCluster.start({ nodes, say });
     }
-    await cluster.loadImages(await buildImages(say));
+    const built = await buildImages(say);
+    await cluster.loadImages(built);
     const kubectl = join(programsFolder(), 'bin/kubectl');
     return {
-      facts: { available: true, kubectl, kubeconfig: cluster.kubeconfig, ownState: stateFolder() },
+      facts: {
+        available: true,
+        kubectl,
+        kubeconfig: cluster.kubeconfig,
+        ownState: stateFolder(),
+        images: fingerprint(built),
+      },
       close,
     };
   } catch (error) {
@@ -88,13 +100,25 @@ async function usersCluster(
         "archive, such as 'kind load image-archive' or 'k3d image import', or to 'none' when they are there already",
     );
   }
-  if (loadCommand !== 'none') {
-    for (const { archive } of await buildImages(say)) {
-      execFileSync('sh', ['-c', `${loadCommand} "$1"`, 'sh', archive], { stdio: ['ignore', 'ignore', 'inherit'] });
-    }
+  const built = loadCommand === 'none' ? [] : await buildImages(say);
+  for (const { archive } of built) {
+    execFileSync('sh', ['-c', `${loadCommand} "$1"`, 'sh', archive], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
-  return { facts: { available: true, kubectl: 'kubectl', kubeconfig }, close: async () => {} };
+  const kubectl = new Kubectl('kubectl', kubeconfig);
+  const wasMeshed = await hasMesh(kubectl);
+  return {
+    facts: { available: true, kubectl: 'kubectl', kubeconfig, images: fingerprint(built) },
+    close: async () => {
+      if (!wasMeshed) await uninstallMesh(kubectl);
+    },
+  };
 }
+
+const fingerprint = (built: readonly LoadableImage[]): string =>
+  createHash('sha256')
+    .update(built.map(({ digest }) => digest).join())
+    .digest('hex')
+    .slice(0, 16);
 
 async function buildImages(say: (line: string) => void): Promise<LoadableImage[]> {
   const options = { builder: 'own', registry: '', tag: packageJson.version, out: images } as const;

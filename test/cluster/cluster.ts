@@ -1,7 +1,9 @@
 import { describe, inject } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
+import type { ClusterFacts } from './choose-cluster.ts';
 import { Kubectl } from './kubectl.ts';
 import { Machines } from './machines.ts';
+import { installMesh } from './mesh.ts';
 
 export { toolsImage } from './tools-image.ts';
 
@@ -17,6 +19,8 @@ export interface TestCluster {
   readonly kubeconfig: string;
   /** To stop nodes and programs with; undefined in a cluster of the user's. */
   readonly machines: Machines | undefined;
+  /** Installs the mesh where that is still to be done, and waits until it is ready. For `beforeAll`. */
+  readonly ensureMesh: () => Promise<void>;
 }
 
 /**
@@ -26,10 +30,10 @@ export interface TestCluster {
 export function describeOnCluster(name: string, body: (cluster: TestCluster) => void): void {
   const facts = inject('cluster');
   if (!facts.available) {
-    describe.skip(`${name} (skipped: ${facts.reason})`, () => body(asTestCluster('kubectl', '', undefined)));
+    describe.skip(`${name} (skipped: ${facts.reason})`, () => body(nowhere));
     return;
   }
-  describe(name, () => body(asTestCluster(facts.kubectl, facts.kubeconfig, facts.ownState)));
+  describe(name, () => body(asTestCluster(facts)));
 }
 
 /** A suite that stops machines or their programs, which only a cluster of our own allows. */
@@ -41,15 +45,20 @@ export function describeOnOwnCluster(
   const reason = facts.available ? 'KUBECONFIG names a cluster that is not ours to break' : facts.reason;
   if (facts.available && facts.ownState !== undefined) {
     const machines = new Machines(facts.ownState);
-    describe(name, () => body({ ...asTestCluster(facts.kubectl, facts.kubeconfig, undefined), machines }));
+    describe(name, () => body({ ...asTestCluster(facts), machines }));
     return;
   }
-  describe.skip(`${name} (skipped: ${reason})`, () =>
-    body({ ...asTestCluster('kubectl', '', undefined), machines: new Machines('') }));
+  describe.skip(`${name} (skipped: ${reason})`, () => body({ ...nowhere, machines: new Machines('') }));
 }
 
-const asTestCluster = (kubectl: string, kubeconfig: string, ownState: string | undefined): TestCluster => ({
-  kubectl: new Kubectl(kubectl, kubeconfig),
-  kubeconfig,
-  machines: ownState === undefined ? undefined : new Machines(ownState),
-});
+function asTestCluster(facts: Extract<ClusterFacts, { available: true }>): TestCluster {
+  const kubectl = new Kubectl(facts.kubectl, facts.kubeconfig);
+  return {
+    kubectl,
+    kubeconfig: facts.kubeconfig,
+    machines: facts.ownState === undefined ? undefined : new Machines(facts.ownState),
+    ensureMesh: () => installMesh(kubectl, facts.images),
+  };
+}
+
+const nowhere: TestCluster = asTestCluster({ available: true, kubectl: 'kubectl', kubeconfig: '', images: '' });

@@ -1,4 +1,5 @@
 import { toolsImage } from './cluster.ts';
+import type { Kubectl } from './kubectl.ts';
 
 /** What PodSecurity `restricted` asks of a container. */
 export const restricted = {
@@ -46,3 +47,31 @@ export const namespace = (name: string, labels: Readonly<Record<string, string>>
   kind: 'Namespace',
   metadata: { name, labels },
 });
+
+/** An object with a pod template, as far as tests change one. */
+export interface Workload {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec?: { readonly template?: { readonly spec?: object } };
+}
+
+/** The same workload, whose pods are to run on `node`. Objects without a pod template stay as they are. */
+export function placed(object: Workload, node: string): Workload {
+  const { spec } = object;
+  if (spec?.template === undefined) return object;
+  const nodeSelector = { 'kubernetes.io/hostname': node };
+  return {
+    ...object,
+    spec: { ...spec, template: { ...spec.template, spec: { ...spec.template.spec, nodeSelector } } },
+  };
+}
+
+/** Names of the nodes that take pods. */
+export async function workerNodes(kubectl: Kubectl): Promise<string[]> {
+  const { items } = await kubectl.get<{
+    items: { metadata: { name: string }; spec: { taints?: { effect: string }[] } }[];
+  }>(['nodes']);
+  return items
+    .filter(({ spec }) => !spec.taints?.some(({ effect }) => effect === 'NoSchedule'))
+    .map(({ metadata }) => metadata.name);
+}

@@ -88,7 +88,8 @@ function extensionsFolder(): string {
   return join('/usr/lib', triplet, 'xtables');
 }
 
-const nodeRuntime = (): Layer => base().program('/usr/bin/node', nodeProgram);
+/** Node, and what it needs. */
+export const nodeRuntime = (): Layer => base().program('/usr/bin/node', nodeProgram);
 
 /** The name without an extension is for people; with one, the runtime knows what it reads. */
 function program(name: string, text: string, extension: string): Layer {

@@ -7,6 +7,7 @@ packages=(
   util-linux procps socat curl ca-certificates # machines are made with nsenter and unshare, and reached through socat
   gcc libc6-dev                               # the kubelet and the pause container
   busybox-static                              # the tools of test pods
+  redis-server                                # a real server for the mesh to carry
   buildah                                     # a second builder, which must give the same images as our own
 )
 missing=()

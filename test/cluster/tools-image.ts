@@ -4,27 +4,50 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { layerCache } from '../../images/build-image.ts';
-import { base } from '../../images/contents.ts';
-import { programFile } from '../../images/layer.ts';
+import { nodeRuntime } from '../../images/contents.ts';
+import { Layer, programFile } from '../../images/layer.ts';
 import { compressLayer, writeOciArchive } from '../../images/oci-archive.ts';
 import type { LoadableImage } from './own-cluster.ts';
 
-/** busybox under all its names: sh, wget, nslookup, httpd, nc, ... */
+/** Whether this machine has a program, and so the image of test pods. */
+export function isOnThisMachine(program: string): boolean {
+  try {
+    programFile(program);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Node, busybox under all its names (sh, wget, nslookup, httpd, nc, ...), and Redis where this machine has it. */
 export const toolsImage = 'docker.io/tulle-test/tools:1';
 
 /** Writes the image that test pods run. */
 export async function buildToolsImage(out: string): Promise<LoadableImage> {
   mkdirSync(out, { recursive: true });
+  const archive = join(out, 'tools.tar');
+  const config = { User: '65534:65534', Env: ['PATH=/usr/bin'], Cmd: ['sleep', '2147483647'] };
+  // Node's layer is that of other images, and so compressed already.
+  const layers = [await compressed(nodeRuntime(), out), await compressed(tools(), out)];
+  const digest = await writeOciArchive(toolsImage, config, layers, archive);
+  return { name: toolsImage, archive, digest };
+}
+
+function tools(): Layer {
   const busybox = programFile('busybox');
-  const layer = base().program('/usr/bin/busybox', busybox);
+  const layer = new Layer().program('/usr/bin/busybox', busybox);
   for (const name of execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n')) {
     if (name !== 'busybox') layer.symlink(`/usr/bin/${name}`, 'busybox');
   }
+  return isOnThisMachine('redis-server') ? layer.program('/usr/bin/redis-server', 'redis-server') : layer;
+}
+
+async function compressed(layer: Layer, out: string) {
   const tar = join(out, 'tools.layer.tar');
-  const archive = join(out, 'tools.tar');
   await pipeline(Readable.from(layer.tar()), createWriteStream(tar));
-  const config = { User: '65534:65534', Env: ['PATH=/usr/bin'], Cmd: ['sleep', '2147483647'] };
-  const digest = await writeOciArchive(toolsImage, config, [await compressLayer(tar, layerCache)], archive);
-  rmSync(tar);
-  return { name: toolsImage, archive, digest };
+  try {
+    return await compressLayer(tar, layerCache);
+  } finally {
+    rmSync(tar);
+  }
 }

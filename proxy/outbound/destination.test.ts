@@ -137,6 +137,38 @@ it('without endpoints, requests wait for some, as many as there is room for', ()
   expect(waiting.map(({ status }) => status)).toEqual([undefined, undefined]);
 });
 
+describe('a request that waits for a connection to an endpoint which discovery takes away', () => {
+  beforeEach(() => destination.onEndpoints('api', [endpoint('10.0.0.1')]));
+
+  it('goes to one that has come in its place', () => {
+    const answered = send();
+    destination.onEndpoints('api', [endpoint('10.0.0.2')]);
+    expect(dials.map(({ endpoint: { info } }) => info.address)).toEqual(['10.0.0.1', '10.0.0.2']);
+    expect(answered.status).toBeUndefined();
+  });
+
+  it('goes to the same one as it is now, when only that has changed', () => {
+    const answered = send();
+    destination.onEndpoints('api', [{ ...endpoint('10.0.0.1'), http2: true }]);
+    expect(dials.map(({ endpoint: { info } }) => info.http2)).toEqual([false, true]);
+    expect(answered.status).toBeUndefined();
+  });
+
+  it('waits on when there is no other', () => {
+    const answered = send();
+    destination.onEndpoints('api', []);
+    expect(answered.status).toBeUndefined();
+    destination.onEndpoints('api', [endpoint('10.0.0.2')]);
+    expect(dials.at(-1)?.endpoint.info.address).toBe('10.0.0.2');
+  });
+
+  it('fails when the destination is closed', () => {
+    const answered = send();
+    destination.close();
+    expect(answered.status).toBe(504);
+  });
+});
+
 it('is idle when nothing has used it for a while, and no request is under way', () => {
   expect(destination.isIdle(clock.nowMs(), 5000)).toBe(false);
   clock.advance(5000);

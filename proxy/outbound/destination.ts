@@ -85,12 +85,9 @@ export class Destination implements Dispatcher, Resolution {
 
   /** Sends a request to one of the endpoints, at once or when one is ready. */
   send(exchange: Exchange): void {
-    const nowMs = exchange.startMs;
-    this.lastUsedMs = nowMs;
+    this.lastUsedMs = exchange.startMs;
     this.routes.count(exchange);
-    const endpoint = this.balancer.pick(nowMs);
-    if (endpoint !== undefined) endpoint.forward(exchange);
-    else this.enqueue({ exchange });
+    this.dispatch(exchange, exchange.startMs);
   }
 
   /** Connects to one of the endpoints for opaque bytes. `release` must be called when the connection has closed. */
@@ -217,8 +214,12 @@ export class Destination implements Dispatcher, Resolution {
     }
     this.setUnready(endpoint);
     // Nothing of the request has been sent: another endpoint may have it.
-    const other = this.balancer.pick(this.options.clock.nowMs());
-    if (other !== undefined) other.forward(exchange);
+    this.dispatch(exchange, this.options.clock.nowMs());
+  }
+
+  private dispatch(exchange: Exchange, nowMs: number): void {
+    const endpoint = this.balancer.pick(nowMs);
+    if (endpoint !== undefined) endpoint.forward(exchange);
     else this.enqueue({ exchange });
   }
 
@@ -275,7 +276,7 @@ export class Destination implements Dispatcher, Resolution {
       else if (!waiting.exchange.finished) {
         // The profile may have come only now.
         this.routes.count(waiting.exchange);
-        this.balancer.pick(this.options.clock.nowMs())?.forward(waiting.exchange);
+        this.dispatch(waiting.exchange, this.options.clock.nowMs());
       }
     }
   }

@@ -104,6 +104,10 @@ describe('sockets on Bun', () => {
     expect(await run('reset')).toEqual(['error']);
   });
 
+  it('break when who serves them fails, and tell of it', async () => {
+    expect(await run('defect')).toEqual({ server: 'no such thing', client: 'closed', unexpected: 'no such thing' });
+  });
+
   it('tell a refused connection', async () => {
     expect(await run('refused')).toBe('connect');
   });

@@ -168,5 +168,12 @@ export const socketHandlers: SocketHandler<SocketConnection> = {
   },
   error(socket, error) {
     socket.data.gone(error);
+    // Bun tells here of what a handler threw as well, and leaves the socket open: nobody would serve it any more.
+    socket.terminate();
+    if ((error as NodeJS.ErrnoException).code === undefined) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   },
 };

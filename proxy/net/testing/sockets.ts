@@ -66,6 +66,34 @@ function tlsServer(): { port: number; seen: string[] } {
 }
 
 const scenarios: Record<string, () => Promise<unknown>> = {
+  async defect() {
+    const told: { server?: string; client?: string; unexpected?: string } = {};
+    process.once('uncaughtException', (error) => {
+      told.unexpected = error.message;
+    });
+    const listener = listen('127.0.0.1', 0, (accepted) => {
+      accepted.handler = handler({
+        onBytes: () => {
+          throw new TypeError('no such thing');
+        },
+        onClose: (error) => {
+          told.server = error?.message;
+        },
+      });
+    });
+    const client = await open(listener.port);
+    await new Promise<void>((resolve) => {
+      client.handler = handler({
+        onClose: () => {
+          told.client = 'closed';
+          resolve();
+        },
+      });
+      client.write(Buffer.from('question'));
+    });
+    return told;
+  },
+
   async 'half-close'() {
     const events: string[] = [];
     const listener = listen('127.0.0.1', 0, (accepted) => {

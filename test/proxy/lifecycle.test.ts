@@ -118,6 +118,25 @@ describe('in a mesh', () => {
     }
   });
 
+  it('a request under way is answered by an endpoint that discovery takes away meanwhile', async () => {
+    const opened = () => mesh.metric('client', 'tcp_open_connections', 'peer="dst"', 'dst_deployment="server"');
+    await call('server.test:8080');
+    const answer = call('server.test:8080', '/?delay=2000');
+    await vi.waitFor(async () =>
+      expect(await mesh.metric('server', 'request_total', 'direction="inbound"')).toBeGreaterThan(
+        await mesh.metric('server', 'response_total', 'direction="inbound"'),
+      ),
+    );
+    mesh.select('server', 'nobody');
+    try {
+      expect(await answer).toEqual({ status: 200, body: 'answered' });
+      await vi.waitFor(async () => expect(await opened()).toBe(0));
+    } finally {
+      mesh.select('server', 'server');
+    }
+    await vi.waitFor(async () => expect((await call('server.test:8080')).status).toBe(200), 10_000);
+  });
+
   it('a sidecar that is told to end answers what is under way, then goes', async () => {
     const pid = mesh.pid('server', 'tulle-proxy');
     const answer = call('server.test:8080', '/?delay=1000');

@@ -132,6 +132,19 @@ export class TestMesh {
     renameSync(join(this.folder, 'more'), join(this.folder, 'dist', 'more.json'));
   }
 
+  /** Has a workload's Service select the pods of another, or of nobody. */
+  select(workload: string, pods: string): void {
+    const file = join(this.folder, 'dist', 'objects.json');
+    const list = JSON.parse(readFileSync(file, 'utf8')) as { items: { kind: string; metadata: { name: string } }[] };
+    const items = list.items.map((item) =>
+      item.kind === 'Service' && item.metadata.name === workload
+        ? { ...item, spec: { ...(item as { spec?: object }).spec, selector: { app: pods } } }
+        : item,
+    );
+    writeFileSync(join(this.folder, 'objects'), JSON.stringify({ ...list, items }));
+    renameSync(join(this.folder, 'objects'), file);
+  }
+
   /** What a container of the workload has written. */
   log(workload: string, container: string): string {
     const { namespace, name } = this.pod(workload).plan;

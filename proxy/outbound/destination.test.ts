@@ -178,6 +178,16 @@ it('is idle when nothing has used it for a while, and no request is under way', 
   expect(destination.isIdle(clock.nowMs(), 5000)).toBe(false);
 });
 
+it('is kept, with its endpoints, while a connection leads to it, however long that is idle', () => {
+  destination.retain();
+  clock.advance(3_600_000);
+  expect(destination.isIdle(clock.nowMs(), 5000)).toBe(false);
+  destination.release();
+  expect(destination.isIdle(clock.nowMs(), 5000)).toBe(false);
+  clock.advance(5000);
+  expect(destination.isIdle(clock.nowMs(), 5000)).toBe(true);
+});
+
 describe('a connection that must be told what its target speaks', () => {
   const name = { kind: 'service', host: 'web.shop.svc.cluster.local', given: 'web.shop', port: 80 } as const;
   const silent = () => ({ stream: () => () => {} }) as unknown as GrpcChannel;

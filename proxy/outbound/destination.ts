@@ -67,7 +67,8 @@ export class Destination implements Dispatcher, Resolution {
   private failing = false;
   private readonly retryTimers = new Set<TimerHandle>();
   private readonly routes: CountedRoutes;
-  private tunnels = 0;
+  /** Connections of the application that lead here. */
+  private connections = 0;
   private lastUsedMs: number;
   private closed = false;
 
@@ -90,7 +91,7 @@ export class Destination implements Dispatcher, Resolution {
     this.dispatch(exchange, exchange.startMs);
   }
 
-  /** Connects to one of the endpoints for opaque bytes. `release` must be called when the connection has closed. */
+  /** Connects to one of the endpoints for opaque bytes. */
   connect(waiter: TcpWaiter): void {
     this.lastUsedMs = this.options.clock.nowMs();
     const endpoint = this.balancer.pick(this.lastUsedMs);
@@ -104,7 +105,6 @@ export class Destination implements Dispatcher, Resolution {
       endpoint.endpoint,
       (connection) => {
         endpoint.ewma.end(this.options.clock.nowMs(), this.options.clock.nowMs() - startMs);
-        this.tunnels++;
         this.onReady(endpoint);
         waiter.onConnected(connection);
       },
@@ -116,8 +116,13 @@ export class Destination implements Dispatcher, Resolution {
     );
   }
 
+  /** Keeps the destination for a connection of the application that leads here, until `release`. */
+  retain(): void {
+    this.connections++;
+  }
+
   release(): void {
-    this.tunnels--;
+    this.connections--;
     this.lastUsedMs = this.options.clock.nowMs();
   }
 
@@ -142,9 +147,9 @@ export class Destination implements Dispatcher, Resolution {
     this.protocolWaiters.add(settle);
   }
 
-  /** True when nothing has used it for `idleMs` and nothing does now. */
+  /** True when nothing has used it for `idleMs`, nothing does now, and no connection can send more. */
   isIdle(nowMs: number, idleMs: number): boolean {
-    if (this.queue.length > 0 || this.tunnels > 0 || nowMs - this.lastUsedMs < idleMs) return false;
+    if (this.queue.length > 0 || this.connections > 0 || nowMs - this.lastUsedMs < idleMs) return false;
     for (const { ewma } of this.byAddress.values()) if (ewma.inFlight > 0) return false;
     return true;
   }

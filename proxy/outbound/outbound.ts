@@ -75,13 +75,17 @@ export class Outbound {
       return;
     }
     const destination = destinations.forAddress(target.address, target.port);
-    const closed = this.counted(connection, targetLabels(target.address, target.port));
+    const counted = this.counted(connection, targetLabels(target.address, target.port));
     if (destination === undefined) {
       this.options.metrics.tcpError('loadshed');
       connection.abort();
       return;
     }
-    this.carry(connection, destination, closed);
+    destination.retain();
+    this.carry(connection, destination, (error) => {
+      destination.release();
+      counted(error);
+    });
   }
 
   /**
@@ -192,7 +196,8 @@ export class Outbound {
   private acceptConnect(outer: Connection, destination: Destination, stream: ServerStream): StreamHandler {
     stream.sendResponse({ status: 200, contentLength: -1, upgrade: undefined, fields: [] }, false);
     const inside = new StreamConnection(stream, outer);
-    this.carry(inside, destination, () => {});
+    destination.retain();
+    this.carry(inside, destination, () => destination.release());
     return inside;
   }
 
@@ -208,7 +213,6 @@ export class Outbound {
       onConnected: (upstream) => {
         if (held.gone) {
           upstream.close();
-          destination.release();
           return;
         }
         const tunnel = { drain: () => {} };
@@ -216,7 +220,6 @@ export class Outbound {
         held.release((first) => {
           splice(connection, upstream, (error) => {
             open.remove(tunnel);
-            destination.release();
             closed(error);
           });
           if (first.length > 0) upstream.write(first);

@@ -24,7 +24,7 @@ describe('in a mesh', () => {
 
   beforeAll(async () => {
     mesh = await TestMesh.start([
-      { name: 'client' },
+      { name: 'client', annotations: { 'config.tulle.dev/proxy-outbound-discovery-cache-unused-timeout': '200ms' } },
       { name: 'server', ports: [8080], annotations: { 'config.tulle.dev/proxy-additional-env': renewal } },
       { name: 'mail', ports: [2525], annotations: { 'config.tulle.dev/opaque-ports': '2525' } },
       { name: 'closed', ports: [8080], annotations: { 'config.tulle.dev/default-inbound-policy': 'deny' } },
@@ -82,6 +82,23 @@ describe('in a mesh', () => {
     const identity = 'client_id="client.test.serviceaccount.identity.tulle.cluster.local"';
     const opened = () => mesh.metric('mail', 'tcp_open_total', 'peer="src"', 'target_port="2525"', identity);
     expect(await opened()).toBeGreaterThan(0);
+  });
+
+  it('a connection that was idle for longer than a target is remembered still carries requests', async () => {
+    const socket = connect({ port: 4140, host: mesh.ip('client') });
+    let read = '';
+    socket.on('data', (chunk) => {
+      read += chunk;
+    });
+    const answers = () => read.split('answered').length - 1;
+    socket.write('CONNECT server.test:8080 HTTP/1.1\r\nhost: server.test:8080\r\n\r\n');
+    await vi.waitFor(() => expect(read).toMatch(/^HTTP\/1\.1 200 /));
+    for (const count of [1, 2]) {
+      socket.write('GET / HTTP/1.1\r\nhost: server.test:8080\r\n\r\n');
+      await vi.waitFor(() => expect(answers()).toBe(count), 5000);
+      await new Promise((resolve) => setTimeout(resolve, 1000)); // nothing tells of what is forgotten
+    }
+    socket.destroy();
   });
 
   it('a port that denies everyone refuses meshed clients with 403, and counts it', async () => {

@@ -55,7 +55,11 @@ export class Emojivoto extends Chart {
   ): void {
     const deployment = this.deployment(name, props, {
       portNumber: port,
-      envVariables: { POD_IP: kplus.EnvValue.fromFieldRef(kplus.EnvFieldPaths.POD_IP), ...env },
+      envVariables: {
+        POD_IP: kplus.EnvValue.fromFieldRef(kplus.EnvFieldPaths.POD_IP),
+        DRAIN_MS: kplus.EnvValue.fromValue('2000'),
+        ...env,
+      },
       ...(name === 'web' ? { readiness: kplus.Probe.fromHttpGet('/health', { port }) } : {}),
     });
     deployment.exposeViaService({ name: `${name}-svc`, ports: [{ port: servicePort, targetPort: port }] });

@@ -8,8 +8,12 @@ export function required(name: string): string {
 /** Where to listen: on the pod's own address, as a local mesh runs many pods on one machine. */
 export const host = process.env['POD_IP'] || '0.0.0.0';
 
-/** Ends the process in an orderly way when the kubelet asks. */
+/**
+ * Calls `stop` when the kubelet asks the process to end: at once, or `DRAIN_MS` later. A server does well to go on until
+ * all clients have heard that it ends; the kubelet tells it no later than them.
+ */
 export function onStop(stop: () => void): void {
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  const stopLater = (): void => void setTimeout(stop, Number(process.env['DRAIN_MS'] ?? 0));
+  process.once('SIGTERM', stopLater);
+  process.once('SIGINT', stopLater);
 }

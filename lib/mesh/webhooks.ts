@@ -124,7 +124,8 @@ function configuration(
       {
         name: `tulle-${webhook.name}.tulle.dev`,
         clientConfig: { service: { name: webhookServiceName(webhook.name), namespace, path: '/' } },
-        rules: webhook.rules,
+        // The default, which kubectl would otherwise take for a change at every apply.
+        rules: webhook.rules.map((rule) => ({ ...rule, scope: '*' })),
         namespaceSelector: { matchExpressions: [...notDisabled, ...notExcluded] },
         ...(webhook.objectSelector ? { objectSelector: webhook.objectSelector } : {}),
         // With replicas on several nodes the mesh can be waited for; a single one must not hold up the cluster.

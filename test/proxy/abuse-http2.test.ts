@@ -148,7 +148,8 @@ describe('floods end with ENHANCE_YOUR_CALM', () => {
     withNeighbour(async () => {
       const client = await attacker();
       await client.send(frame(FrameType.headers, 0, 1, requestBlock('GET', '/')));
-      const part = Buffer.concat(Array.from({ length: 100 }, () => literal('x-fill', 'y'.repeat(100))));
+      // Small enough that what is on its way when the GOAWAY leaves is read to its end, or a RST would take it back.
+      const part = Buffer.concat(Array.from({ length: 8 }, () => literal('x-fill', 'y'.repeat(100))));
       await flood(client, 5000, () => frame(FrameType.continuation, 0, 1, part));
       await expectEnd(client, calm);
     }));

@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['test/cluster/**/*.test.ts'],
     globalSetup: ['test/cluster/global-setup.ts'],
     testTimeout: 180_000,
+    // A machine that stood still for a moment is told from a defect by one more try, which is reported.
+    retry: process.env['CI'] === 'true' ? 1 : 0,
     hookTimeout: 180_000,
     // There is one cluster, and what one file stops or deletes would fail another.
     fileParallelism: false,

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { freePort } from './test-mesh.ts';
@@ -62,6 +62,18 @@ export class LoneProxy {
       .slice(11, 13);
     // Linux counts in hundredths for processes, whatever the kernel's own tick.
     return (Number(user) + Number(system)) / 100;
+  }
+
+  /** Sockets that it has open now. */
+  openSockets(): number {
+    const folder = `/proc/${this.child.pid}/fd`;
+    return readdirSync(folder).filter((fd) => {
+      try {
+        return readlinkSync(join(folder, fd)).startsWith('socket:');
+      } catch {
+        return false; // closed since it was listed
+      }
+    }).length;
   }
 
   /** What the process wrote; empty while nothing went wrong in it. */

@@ -1,5 +1,6 @@
 import { App } from 'cdk8s';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { run } from '../../cli/testing/run.ts';
 import { Emojivoto } from '../../examples/emojivoto/emojivoto-chart.ts';
 import { describeOnCluster } from './cluster.ts';
 import { identityOf } from './mesh.ts';
@@ -15,7 +16,15 @@ const edges: readonly (readonly [client: Service, server: Service])[] = [
   ['web', 'voting'],
 ];
 
-describeOnCluster('emojivoto, deployed from its cdk8s app', ({ kubectl, ensureMesh }) => {
+/** What `tulle stat -o json` says of a workload. */
+interface Stat {
+  readonly name: string;
+  readonly meshed: { readonly pods: number; readonly of: number };
+  readonly success?: number;
+  readonly rps?: number;
+}
+
+describeOnCluster('emojivoto, deployed from its cdk8s app', ({ kubectl, kubeconfig, ensureMesh }) => {
   const pods = {} as Record<Service, RunningPod>;
   const metrics = (service: Service): Promise<Metrics> => sidecarMetrics(kubectl, pods[service].metadata.name, ns);
   const deleteNamespace = (wait: boolean) =>
@@ -76,6 +85,23 @@ describeOnCluster('emojivoto, deployed from its cdk8s app', ({ kubectl, ensureMe
     const ratio = (after.requests - before.requests) / (2 * (after.votes - before.votes));
     expect(ratio).toBeGreaterThan(0.95);
     expect(ratio).toBeLessThan(1.05);
+  });
+
+  it('has in tulle stat the rate of vote-bot within 5 %, and the vote that fails', async () => {
+    const votes = async () =>
+      (await kubectl.logs(pods['vote-bot'].metadata.name, ns, 'vote-bot')).match(/^:\w+: \d{3}$/gm)?.length ?? 0;
+    const [before, startMs] = [await votes(), performance.now()];
+    const { out, err } = await run(['-n', ns, '--kubeconfig', kubeconfig, 'stat', 'deploy', '-t', '20s', '-o', 'json']);
+    const perSecond = (2 * ((await votes()) - before)) / ((performance.now() - startMs) / 1000);
+    expect(err).toBe('');
+    const stats = new Map((JSON.parse(out) as Stat[]).map((stat) => [stat.name, stat]));
+    const web = stats.get('web')!;
+    expect(web.rps! / perSecond).toBeGreaterThan(0.95);
+    expect(web.rps! / perSecond).toBeLessThan(1.05);
+    for (const service of services) expect(stats.get(service)?.meshed).toEqual({ pods: 1, of: 1 });
+    expect(stats.get('emoji')?.success).toBe(1);
+    expect(stats.get('voting')?.success).toBeLessThan(1);
+    expect(stats.get('voting')?.success).toBeGreaterThan(0.6);
   });
 
   it('shows the vote that fails: at voting by its gRPC status, at web by its HTTP status', async () => {

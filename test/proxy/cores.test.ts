@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { Agent, createServer, get } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openSockets } from './open-sockets.ts';
 import { TestMesh } from './test-mesh.ts';
 
 const cores = [{ name: 'LINKERD2_PROXY_CORES', value: '2' }];
@@ -11,16 +12,6 @@ function children(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
     readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
   );
-}
-
-function sockets(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).filter((fd) => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');
-    } catch {
-      return false; // closed since it was listed
-    }
-  }).length;
 }
 
 // A proxy never runs more workers than the host has cores.
@@ -63,13 +54,13 @@ describe.skipIf(availableParallelism() < 2)('a proxy that may use two cores (ski
     const first = mesh.pid('server', 'tulle-proxy');
     const [second, ...more] = children(first);
     expect(more).toEqual([]);
-    const before = [sockets(first), sockets(second)];
+    const before = [openSockets(first), openSockets(second)];
     for (let round = 0; round < 3; round++) {
       const statuses = await Promise.all(Array.from({ length: 60 }, call));
       expect(new Set(statuses)).toEqual(new Set([200]));
     }
-    expect(sockets(first) - before[0]).toBeGreaterThan(10);
-    expect(sockets(second) - before[1]).toBeGreaterThan(10);
+    expect(openSockets(first) - before[0]).toBeGreaterThan(10);
+    expect(openSockets(second) - before[1]).toBeGreaterThan(10);
     expect(await requests()).toBe(180);
     expect(await mesh.metric('server', 'identity_cert_refreshes_total')).toBe(2);
   });

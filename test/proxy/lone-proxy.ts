@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
+import { openSockets } from './open-sockets.ts';
 import { freePort } from './test-mesh.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -66,14 +67,7 @@ export class LoneProxy {
 
   /** Sockets that it has open now. */
   openSockets(): number {
-    const folder = `/proc/${this.child.pid}/fd`;
-    return readdirSync(folder).filter((fd) => {
-      try {
-        return readlinkSync(join(folder, fd)).startsWith('socket:');
-      } catch {
-        return false; // closed since it was listed
-      }
-    }).length;
+    return openSockets(this.child.pid!);
   }
 
   /** What the process wrote; empty while nothing went wrong in it. */

@@ -1,15 +1,8 @@
-/** The default inbound policies, by name (linkerd2 policy-controller/core/src/inbound.rs). */
-export const defaultInboundPolicies = [
-  'all-unauthenticated',
-  'all-authenticated',
-  'cluster-unauthenticated',
-  'cluster-authenticated',
-  'all-tls-unauthenticated',
-  'cluster-tls-unauthenticated',
-  'audit',
-  'deny',
-] as const;
-export type DefaultInboundPolicy = (typeof defaultInboundPolicies)[number];
+import { type InboundPolicyName, inboundPolicies } from '../../lib/inject/index.ts';
+
+/** The default inbound policies, by name: those that an annotation may ask for. */
+export const defaultInboundPolicies = inboundPolicies;
+export type DefaultInboundPolicy = InboundPolicyName;
 
 export function isDefaultInboundPolicy(name: string): name is DefaultInboundPolicy {
   return (defaultInboundPolicies as readonly string[]).includes(name);

@@ -47,6 +47,10 @@ const stop = (signal: string): void => {
 // Before the start, which may take long: the first process of a container is not ended by a signal that it does not take.
 process.on('SIGTERM', () => stop('SIGTERM'));
 process.on('SIGINT', () => stop('SIGINT'));
+process.on('uncaughtException', (error) => {
+  log.fatal({ error: error.stack ?? String(error) }, 'unexpected error: restarting is safer than going on');
+  process.exit(1);
+});
 
 try {
   component = await start(args, log);

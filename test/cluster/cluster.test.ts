@@ -67,6 +67,7 @@ describeOnCluster('the images, in a namespace with PodSecurity restricted', ({ k
 
   /** What a pod printed by the time it ended. */
   async function output(name: string, options: PodOptions, phase: 'Failed' | 'Succeeded'): Promise<string> {
+    await kubectl.run(['delete', 'pod', name, '--namespace', imagesNs, '--ignore-not-found']);
     await kubectl.apply([pod(name, imagesNs, options)]);
     await kubectl.waitFor(`pod/${name}`, `jsonpath={.status.phase}=${phase}`, imagesNs, 60);
     return kubectl.logs(name, imagesNs);
@@ -87,6 +88,7 @@ describeOnCluster('the images, in a namespace with PodSecurity restricted', ({ k
     const command = ['node', 'examples/emojivoto/services/web.ts'];
     const text = await output('emojivoto', { image: images.emojivoto, command }, 'Failed');
     expect(text).toContain('EMOJI_SVC must be set');
+    expect(text.length, 'no line of a bundle buries the message').toBeLessThan(4000);
   });
 
   it('gives an init container, which is not root and may not become it, iptables by way of its program', async () => {

@@ -19,7 +19,8 @@ const totalBytes = 1024 * 1024 * 1024;
 const maxGrowthBytes = 20 * 1024 * 1024;
 /** More than this does not lie between the two while the reader stops. */
 const maxHeldBytes = 10 * 1024 * 1024;
-const warmUpBytes = 128 * 1024 * 1024;
+/** The runtime's full collections of garbage are some 200 MB apart: the warm-up is to have seen two. */
+const warmUpBytes = 512 * 1024 * 1024;
 /** How long the reader stops, again and again, while it is slow. */
 const pauseMs = 150;
 const pauses = 8;

@@ -60,6 +60,8 @@ export class Exchange implements ResponseHandler {
   /** Asked when the server refused the request without having looked at it. */
   resender: Resender | undefined = undefined;
   resends = 0;
+  /** A connection has taken the request. */
+  sent = false;
   private readonly observer: ExchangeObserver;
   private readonly informational: boolean;
   private responded = false;
@@ -88,6 +90,7 @@ export class Exchange implements ResponseHandler {
   start(connection: ClientConnection): boolean {
     const upstream = connection.request(this.head, this.requestSide.isEmpty, this);
     if (upstream === undefined) return false;
+    this.sent = true;
     this.upstream = upstream;
     this.requestSide.release(upstream);
     return true;

@@ -6,7 +6,7 @@ import { MetricsRegistry } from '../telemetry/registry.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import type { Dialled } from '../upstream/connection-pool.ts';
 import type { Dialer, Endpoint, EndpointInfo } from '../upstream/endpoint.ts';
-import type { ClientConnection, ResponseHead, ServerStream } from '../wire/stream.ts';
+import { type ClientConnection, ErrorCode, type ResponseHead, type ServerStream } from '../wire/stream.ts';
 import { Destination, type DestinationOptions } from './destination.ts';
 import { OutboundMetrics } from './outbound-metrics.ts';
 
@@ -14,6 +14,7 @@ let clock: FakeClock;
 let dials: { endpoint: Endpoint; dialled: Dialled }[];
 let destination: Destination;
 let metrics: OutboundMetrics;
+let registry: MetricsRegistry;
 let options: DestinationOptions;
 
 /** A name that nothing is looked up for: its one endpoint is the name itself. */
@@ -24,7 +25,8 @@ beforeEach(() => {
     dialHttp: (endpoint, _version, dialled) => dials.push({ endpoint, dialled }),
     dialTcp: () => {},
   };
-  metrics = new OutboundMetrics(new MetricsRegistry(() => clock.nowMs(), 600_000), () => clock.nowMs());
+  registry = new MetricsRegistry(() => clock.nowMs(), 600_000);
+  metrics = new OutboundMetrics(registry, () => clock.nowMs());
   options = {
     clock,
     channel: () => {
@@ -52,12 +54,17 @@ beforeEach(() => {
   );
 });
 
-function send(): { status: number | undefined } {
-  const answered: { status: number | undefined } = { status: undefined };
+interface Sent {
+  readonly status: number | undefined;
+  readonly exchange: Exchange;
+}
+
+function send(): Sent {
+  let status: number | undefined;
   const stream: ServerStream = {
     sendInformational: () => {},
     sendResponse: (head: ResponseHead) => {
-      answered.status = head.status;
+      status = head.status;
     },
     sendData: () => {},
     sendTrailers: () => {},
@@ -68,8 +75,14 @@ function send(): { status: number | undefined } {
     ...{ method: 'GET', scheme: 'http', authority: 'api.example.com', path: '/' },
     ...{ contentLength: -1, upgrade: undefined, absoluteForm: false, fields: [] },
   };
-  destination.send(new Exchange(stream, head, true, metrics, clock.nowMs(), 'http1', false));
-  return answered;
+  const exchange = new Exchange(stream, head, true, metrics, clock.nowMs(), 'http1', false);
+  destination.send(exchange);
+  return {
+    exchange,
+    get status() {
+      return status;
+    },
+  };
 }
 const failLast = (): void => dials.at(-1)!.dialled.onDialFailed('connect');
 const endpoint = (address: string): EndpointInfo => ({
@@ -125,6 +138,13 @@ it('another endpoint gets the request of one that cannot be connected to', () =>
   expect(dials).toHaveLength(2);
   expect(dials[1].endpoint.info.address).not.toBe(first.endpoint.info.address);
   expect(answered.status).toBeUndefined();
+});
+
+it('a request given up before there is a connection counts neither as one that was sent nor as one that was answered', () => {
+  destination.onEndpoints('api', [endpoint('10.0.0.1')]);
+  send().exchange.cancelled(ErrorCode.cancel, 'the client has gone');
+  const counts = registry.text().match(/^(request|response)_total\{.*$/gm) ?? [];
+  expect(counts).toEqual([expect.stringMatching(/^request_total.* 0$/), expect.stringMatching(/^request_total.* 0$/)]);
 });
 
 it('without endpoints, requests wait for some, as many as there is room for', () => {

@@ -80,7 +80,8 @@ export class OutboundMetrics implements ExchangeObserver {
     const route = exchange.route instanceof CountedRoute ? exchange.route : undefined;
     const classification = route?.classify(status, grpc, error) ?? classify(status, grpc, error);
     route?.metrics.response(nowMs, status, classification, grpc, error, elapsedMs);
-    if (!(endpoint instanceof BalancedEndpoint)) {
+    if (!(endpoint instanceof BalancedEndpoint) || !exchange.sent) {
+      if (endpoint instanceof BalancedEndpoint) endpoint.ewma.abandon();
       if (error !== undefined) this.httpErrors.add({ error });
       return;
     }

@@ -1,14 +1,10 @@
-/**
- * Measures the sidecar side by side with HAProxy, nginx and Envoy on this machine.
- *
- * Usage: npm run bench -- [--rounds 3] [--seconds 4] [--only ID,ID|memory] [--check]
- */
+/** Measures the sidecar side by side with HAProxy, nginx and Envoy on this machine. */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import packageJson from '../package.json' with { type: 'json' };
+import { parseFlags, wholeNumber } from './flags.ts';
 import { type Memory, memoryOf } from './measure/processes.ts';
 import { idleVerdicts, measureHeld } from './memory.ts';
 import { startEnvoy } from './peers/envoy.ts';
@@ -43,14 +39,20 @@ const candidates = [
   },
 ] as const;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '4' },
-    only: { type: 'string' },
-    check: { type: 'boolean', default: false },
-  },
+const usage = `usage: npm run bench -- [--rounds 3] [--seconds 4] [--only ID,ID] [--check]
+
+  --rounds N    measurements of each proxy, which take turns
+  --seconds N   how long each lasts, at least
+  --only IDS    some of ${[...scenarios.map(({ id }) => id), 'memory'].join(', ')}
+  --check       exit with 1 when a number to hold does not`;
+const values = parseFlags(usage, {
+  rounds: { type: 'string', default: '3' },
+  seconds: { type: 'string', default: '4' },
+  only: { type: 'string' },
+  check: { type: 'boolean', default: false },
 });
+const roundCount = wholeNumber(usage, 'rounds', values.rounds);
+const seconds = wholeNumber(usage, 'seconds', values.seconds);
 const chosen = scenarios.filter(({ id }) => values.only === undefined || values.only.split(',').includes(id));
 
 const withMemory = values.only === undefined || values.only.split(',').includes('memory');
@@ -96,7 +98,7 @@ async function main(): Promise<boolean> {
     const messageFile = join(folder, 'message');
     await writeFile(messageFile, Buffer.concat([Buffer.from([0, 0, 0, 0, 16]), Buffer.alloc(16, 1)]));
     return await measure(peers, [tulle, pooled], {
-      seconds: Number(values.seconds),
+      seconds,
       upstream: upstreams[0],
       messageFile,
       core: otherCore,
@@ -112,7 +114,7 @@ async function measure(peers: readonly Peer[], alternatives: readonly Peer[], op
   const machine = `${cpus().length} × ${cpus()[0]?.model}`;
   console.log(`\n${machine}; ${peers.map(({ name, version }) => `${name} ${version}`).join(', ')}`);
   console.log(
-    `Proxies on core ${proxyCore}, load and upstreams on core ${otherCore}; medians of ${values.rounds} interleaved rounds\n`,
+    `Proxies on core ${proxyCore}, load and upstreams on core ${otherCore}; medians of ${roundCount} interleaved rounds\n`,
   );
   const memory = (): Map<string, Memory> =>
     new Map(peers.map((peer) => [peer.name, memoryOf(peer.route('http1-hop')?.pids ?? [])]));
@@ -127,8 +129,7 @@ async function measure(peers: readonly Peer[], alternatives: readonly Peer[], op
   for (const scenario of chosen) {
     const rounds: Map<string, Sample>[] = [];
     const measured = scenario.pooled ? alternatives : peers;
-    for (let round = 0; round < Number(values.rounds); round++)
-      rounds.push(await runRound(scenario, measured, options));
+    for (let round = 0; round < roundCount; round++) rounds.push(await runRound(scenario, measured, options));
     console.log(scenarioTable(scenario, rounds as Rounds));
     found.push(...verdicts(scenario, rounds));
   }

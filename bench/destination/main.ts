@@ -1,33 +1,24 @@
 /**
  * Measures how soon every proxy is told a change of one Service's endpoints, all of which it follows. The worst case: each
  * proxy follows the largest Service.
- *
- * Usage: npm run bench:destination -- [--endpoints 10000] [--proxies 1000] [--changes 20] [--limit-ms 1000]
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseNumbers } from '../flags.ts';
 import { cpuMicros } from '../measure/processes.ts';
 import { percentile } from '../measure/statistics.ts';
 import { startProxies } from './proxies.ts';
 
-const { values } = parseArgs({
-  options: {
-    endpoints: { type: 'string', default: '10000' },
-    proxies: { type: 'string', default: '1000' },
-    changes: { type: 'string', default: '20' },
-    'limit-ms': { type: 'string', default: '1000' },
-  },
-});
-const [endpoints, proxies, changes, limitMs] = (['endpoints', 'proxies', 'changes', 'limit-ms'] as const).map(
-  (name) => {
-    const number = Number(values[name]);
-    if (Number.isInteger(number) && number > 0) return number;
-    console.error(`--${name} (${values[name]}) must be a whole number above 0`);
-    return process.exit(64);
-  },
+const {
+  endpoints,
+  proxies,
+  changes,
+  'limit-ms': limitMs,
+} = parseNumbers(
+  'usage: npm run bench:destination -- [--endpoints 10000] [--proxies 1000] [--changes 20] [--limit-ms 1000]',
+  { endpoints: 10_000, proxies: 1000, changes: 20, 'limit-ms': 1000 },
 );
 
 /** Endpoints of one message (control-plane/destination/encoded-updates.ts). */

@@ -1,37 +1,26 @@
-/**
- * Measures the admission webhook: a process of the proxy injector, called by a pool of TLS connections at a constant rate.
- *
- * Usage: npm run bench:webhook -- [--rate 500] [--seconds 20] [--connections 25] [--replicas 10] [--limit-ms 20]
- */
+/** Measures the admission webhook: a process of the proxy injector, called by a pool of TLS connections at a constant rate. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
 import { injectConfig } from '../../lib/inject/index.ts';
+import { parseNumbers } from '../flags.ts';
 import { cpuMicros } from '../measure/processes.ts';
 import { openLoop } from './open-loop.ts';
 import { podReview } from './pods.ts';
 import { startStandInApi } from './stand-in-api.ts';
 
-const { values } = parseArgs({
-  options: {
-    rate: { type: 'string', default: '500' },
-    seconds: { type: 'string', default: '20' },
-    connections: { type: 'string', default: '25' },
-    replicas: { type: 'string', default: '10' },
-    'limit-ms': { type: 'string', default: '20' },
-  },
-});
-const [rate, seconds, connections, replicas, limitMs] = (
-  ['rate', 'seconds', 'connections', 'replicas', 'limit-ms'] as const
-).map((name) => {
-  const number = Number(values[name]);
-  if (Number.isInteger(number) && number > 0) return number;
-  console.error(`--${name} (${values[name]}) must be a whole number above 0`);
-  return process.exit(64);
-});
+const {
+  rate,
+  seconds,
+  connections,
+  replicas,
+  'limit-ms': limitMs,
+} = parseNumbers(
+  'usage: npm run bench:webhook -- [--rate 500] [--seconds 20] [--connections 25] [--replicas 10] [--limit-ms 20]',
+  { rate: 500, seconds: 20, connections: 25, replicas: 10, 'limit-ms': 20 },
+);
 
 const startLimitMs = 20_000;
 const warmUpSeconds = 2;

@@ -16,6 +16,14 @@ it('a process of the injector gives every pod its sidecar over TLS that it made 
   expect(stdout).toMatch(/^ok {3}p99 [\d.]+ ms \(below 60000 ms\)$/m);
 });
 
-it('the benchmark fails on numbers that are none', () => {
-  expect(run('--limit-ms=0')).toMatchObject({ status: 64, stderr: '--limit-ms (0) must be a whole number above 0\n' });
+it('the benchmark refuses numbers that are none and flags that it does not have, and says which there are', () => {
+  for (const [flag, problem] of [
+    ['--limit-ms=0', '--limit-ms (0) must be a whole number above 0'],
+    ['--pods=5', "Unknown option '--pods'"],
+  ]) {
+    const { status, stderr } = run(flag);
+    expect([status, stderr.split('\n')[0]]).toEqual([64, problem]);
+    expect(stderr).toContain('usage: npm run bench:webhook -- [--rate 500]');
+  }
+  expect(run('--help')).toMatchObject({ status: 0, stderr: '' });
 });

@@ -1,3 +1,4 @@
+import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
 import type { KubernetesObject, Namespace, Node, Pod, Service } from '../../control-plane/sources/kubernetes-object.ts';
 import { controlPlaneNamespaceLabel, type Manifest } from '../../lib/inject/index.ts';
 import { componentLabel } from '../../lib/mesh/component.ts';
@@ -5,7 +6,7 @@ import { upgradeInstall } from '../../lib/mesh/stored-install.ts';
 import { synthMesh } from '../../synth/mesh.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { type InstalledMesh, installedMesh } from '../cluster/installed-mesh.ts';
-import { getIfThere, listAll } from '../cluster/objects.ts';
+import { listAll } from '../cluster/objects.ts';
 import { CheckFailure } from './check.ts';
 
 export interface ContainerStatus {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { KubernetesApi } from '../../control-plane/kubernetes/api.ts';
+import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
 import type { InjectConfig } from '../../lib/inject/index.ts';
 import { configMapName } from '../../lib/mesh/config-map.ts';
 import type { StoredInstall } from '../../lib/mesh/stored-install.ts';
 import { CommandError } from '../terminal.ts';
-import { getIfThere } from './objects.ts';
 
 /** What the ConfigMap of an install says. */
 export interface InstalledMesh {

@@ -1,4 +1,4 @@
-import { ApiError, type KubernetesApi } from '../../control-plane/kubernetes/api.ts';
+import type { KubernetesApi } from '../../control-plane/kubernetes/api.ts';
 import type { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
 import { readBody } from '../../control-plane/kubernetes/status-error.ts';
 import type { KubernetesObject } from '../../control-plane/sources/kubernetes-object.ts';
@@ -27,16 +27,6 @@ export async function listAll<T = KubernetesObject>(
     if (next === '') return found;
   }
   throw new Error(`${path}: more than ${maxPages} pages of ${pageSize}`);
-}
-
-/** The object, or undefined when there is none. Rejects with an ApiError for anything else. */
-export async function getIfThere<T>(api: Pick<KubernetesApi, 'get'>, path: string): Promise<T | undefined> {
-  try {
-    return await api.get<T>(path);
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined;
-    throw error;
-  }
 }
 
 /** A text that the API server passes on, such as a pod's metrics. Rejects with an Error when it does not come in time. */

@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
-import { ApiError, type KubernetesApi } from '../kubernetes/api.ts';
+import { isConflict, type KubernetesApi } from '../kubernetes/api.ts';
+import { getIfThere, retryConflicts } from '../kubernetes/shared-object.ts';
 import { beginOf, endOf, readCertificates } from './bundle.ts';
 import type { CertificateWithKey } from './create-certificate.ts';
 
@@ -52,8 +53,6 @@ interface Secret {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-const maxConflicts = 5;
-
 /**
  * A certificate that lives in a Secret which several replicas share: whoever comes first makes it, all use what stands
  * there, and it is renewed in time. No lock is needed: creation fails when the Secret is there already, and a renewal
@@ -72,34 +71,26 @@ export class CertificateSecret {
    * The certificate to use now, made or renewed where that is due; undefined when there is none and none may be made.
    * Rejects when the API server cannot be asked or the Secret cannot be read, which its message then says.
    */
-  async ensure(): Promise<StoredCertificate | undefined> {
-    for (let attempt = 0; attempt < maxConflicts; attempt++) {
-      const secret = await this.read();
-      const stored = secret && this.parse(secret);
-      if (stored !== undefined && !this.isDue(stored)) return stored;
-      try {
-        const written = await this.write(secret, stored);
-        return written ?? stored;
-      } catch (error) {
-        if (error instanceof ApiError && error.status === 409) continue;
-        if (stored === undefined || stored.notAfterMs <= this.options.nowMs()) throw error;
-        this.options.onProblem(`${this.title} could not be renewed: ${(error as Error).message}`);
-        return stored;
-      }
-    }
-    throw new Error(`${this.title} was changed by others ${maxConflicts} times while it was to be written`);
+  ensure(): Promise<StoredCertificate | undefined> {
+    return retryConflicts(this.title, () => this.readOrWrite());
   }
 
   private get title(): string {
     return `Secret ${this.options.namespace}/${this.options.name}`;
   }
 
-  private async read(): Promise<Secret | undefined> {
+  private async readOrWrite(): Promise<StoredCertificate | undefined> {
+    const { api, name, nowMs, onProblem } = this.options;
+    const secret = await getIfThere<Secret>(api, `${this.path}/${name}`);
+    const stored = secret && this.parse(secret);
+    if (stored !== undefined && !this.isDue(stored)) return stored;
     try {
-      return await this.options.api.get<Secret>(`${this.path}/${this.options.name}`);
+      const written = await this.write(secret, stored);
+      return written ?? stored;
     } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
+      if (isConflict(error) || stored === undefined || stored.notAfterMs <= nowMs()) throw error;
+      onProblem(`${this.title} could not be renewed: ${(error as Error).message}`);
+      return stored;
     }
   }
 

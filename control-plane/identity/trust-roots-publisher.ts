@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { controlPlaneNamespaceLabel } from '../../lib/inject/index.ts';
-import { ApiError, type KubernetesApi } from '../kubernetes/api.ts';
+import { ApiError, isConflict, isNotFound, type KubernetesApi } from '../kubernetes/api.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
 import { bundleKey, type ConfigMap } from './trust-roots.ts';
 
@@ -169,8 +169,9 @@ export class TrustRootsPublisher {
         this.published.add(name);
         this.retryMs = this.options.retryMs ?? 500;
       } catch (error) {
-        // A namespace that ends takes no new objects, and is gone soon.
-        if (!isEnding(error) && !isTaken(error)) {
+        // A namespace that ends takes no new objects, and is gone soon; of a conflict, the next sweep sees who owns a
+        // field of it.
+        if (!isEnding(error) && !isConflict(error)) {
           this.fail(`namespace ${name}: ${(error as Error).message}`);
           this.retryLater(name);
         }
@@ -228,9 +229,6 @@ export class TrustRootsPublisher {
 }
 
 function isEnding(error: unknown): boolean {
-  if (!(error instanceof ApiError)) return false;
-  return error.status === 404 || (error.status === 403 && error.message.includes('being terminated'));
+  if (isNotFound(error)) return true;
+  return error instanceof ApiError && error.status === 403 && error.message.includes('being terminated');
 }
-
-/** Somebody else owns a field of it; the next sweep sees who. */
-const isTaken = (error: unknown): boolean => error instanceof ApiError && error.status === 409;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mergeBundles, readCertificates } from '../certificates/bundle.ts';
-import { ApiError, type KubernetesApi } from '../kubernetes/api.ts';
+import type { KubernetesApi } from '../kubernetes/api.ts';
+import { getIfThere, retryConflicts } from '../kubernetes/shared-object.ts';
 
 /** The bundle of trust anchors as it stands in its ConfigMap. */
 export interface StoredBundle {
@@ -36,8 +37,6 @@ export const bundleKey = 'ca-bundle.crt';
 /** Names the bundle that this project wrote, so that a changed one is known to be somebody else's. */
 const madeAnnotation = 'tulle.dev/bundle-sha256';
 
-const maxConflicts = 5;
-
 /** The ConfigMap of the mesh's trust anchors. Replicas write it without a lock: a conflict is read and tried again. */
 export class TrustRoots {
   private readonly options: TrustRootsOptions;
@@ -57,35 +56,25 @@ export class TrustRoots {
    * Adds `anchors` (PEM) to the bundle and drops those that have ended; makes the ConfigMap when there is none. Somebody
    * else's is returned as it is.
    */
-  async include(anchors: readonly string[]): Promise<StoredBundle> {
-    for (let attempt = 0; attempt < maxConflicts; attempt++) {
+  include(anchors: readonly string[]): Promise<StoredBundle> {
+    return retryConflicts(this.title, async () => {
       const found = await this.get();
       const stored = found && this.parse(found);
       if (stored !== undefined && !stored.ours) return stored;
       const bundle = mergeBundles([...anchors, stored?.bundle ?? ''], this.options.nowMs());
       if (bundle === '') throw new Error(`${this.title} would be empty: every trust anchor has ended`);
       if (stored !== undefined && isSameSet(bundle, stored.bundle)) return stored;
-      try {
-        await this.write(found, bundle);
-        return { bundle, ours: true };
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.status !== 409) throw error;
-      }
-    }
-    throw new Error(`${this.title} was changed by others ${maxConflicts} times while it was to be written`);
+      await this.write(found, bundle);
+      return { bundle, ours: true };
+    });
   }
 
   get title(): string {
     return `ConfigMap ${this.options.namespace}/${this.options.name}`;
   }
 
-  private async get(): Promise<ConfigMap | undefined> {
-    try {
-      return await this.options.api.get<ConfigMap>(`${this.path}/${this.options.name}`);
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
-    }
+  private get(): Promise<ConfigMap | undefined> {
+    return getIfThere(this.options.api, `${this.path}/${this.options.name}`);
   }
 
   private async write(found: ConfigMap | undefined, bundle: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Metadata } from '../../lib/inject/index.ts';
-import { ApiError, type KubernetesApi } from '../kubernetes/api.ts';
+import type { KubernetesApi } from '../kubernetes/api.ts';
+import { getIfThere } from '../kubernetes/shared-object.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
 import { Unavailable } from '../webhook/webhook-server.ts';
 
@@ -26,10 +27,10 @@ export class Namespaces {
     const known = this.known.get(name);
     if (known !== undefined) return known;
     try {
-      const { metadata } = await this.api.get<{ metadata: Metadata }>(`/api/v1/namespaces/${encodeURIComponent(name)}`);
-      return metadata;
+      const path = `/api/v1/namespaces/${encodeURIComponent(name)}`;
+      const found = await getIfThere<{ metadata: Metadata }>(this.api, path);
+      return found?.metadata ?? { name };
     } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return { name };
       throw new Unavailable(`namespace ${name} cannot be read: ${(error as Error).message}`);
     }
   }

@@ -37,3 +37,9 @@ export class ApiError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 }
+
+/** There is no such object, or not its namespace. */
+export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
+
+/** The name is taken, the object was changed since it was read, or somebody else owns a field that is applied. */
+export const isConflict = (error: unknown): boolean => error instanceof ApiError && error.status === 409;

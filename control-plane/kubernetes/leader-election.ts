@@ -1,4 +1,5 @@
-import { ApiError, type KubernetesApi } from './api.ts';
+import { isConflict, type KubernetesApi } from './api.ts';
+import { getIfThere } from './shared-object.ts';
 
 export interface LeaderElectionOptions {
   readonly api: KubernetesApi;
@@ -150,11 +151,8 @@ export class LeaderElection {
 
   private async acquireOrRenew(): Promise<Result> {
     const { api, identity, name, namespace } = this.options;
-    let lease: Lease;
-    try {
-      lease = await api.get<Lease>(this.path);
-    } catch (error) {
-      if (!(error instanceof ApiError && error.status === 404)) throw error;
+    const lease = await getIfThere<Lease>(api, this.path);
+    if (lease === undefined) {
       return this.write(() =>
         api.create<Lease>(this.collection, {
           apiVersion: 'coordination.k8s.io/v1',
@@ -182,7 +180,7 @@ export class LeaderElection {
       return 'held';
     } catch (error) {
       // Somebody else was faster, or changed a label: the next look tells.
-      if (error instanceof ApiError && error.status === 409) return 'unknown';
+      if (isConflict(error)) return 'unknown';
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { ApiError } from '../kubernetes/api.ts';
+import { ApiError, isNotFound } from '../kubernetes/api.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { fromStatus, type Status } from '../kubernetes/status-error.ts';
 import { type BackOff, backOffMs } from './back-off.ts';
@@ -161,7 +161,7 @@ export class Reflector {
       try {
         resourceVersion = await this.listVersion(version);
       } catch (error) {
-        if (error instanceof ApiError && error.status === 404) continue;
+        if (isNotFound(error)) continue;
         throw error;
       }
       if (this.absences > 0) this.log.appeared(version);

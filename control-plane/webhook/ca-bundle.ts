@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { mergeBundles, readCertificates } from '../certificates/bundle.ts';
-import { ApiError, type KubernetesApi } from '../kubernetes/api.ts';
+import { isConflict, type KubernetesApi } from '../kubernetes/api.ts';
+import { getIfThere } from '../kubernetes/shared-object.ts';
 
 /** Which configuration names a webhook's server. */
 export interface WebhookConfiguration {
@@ -57,7 +58,7 @@ export class CaBundle {
       try {
         return await this.write(authorities);
       } catch (error) {
-        if (!(error instanceof ApiError && error.status === 409) || attempt === maxAttempts) throw error;
+        if (!isConflict(error) || attempt === maxAttempts) throw error;
       }
     }
   }
@@ -65,7 +66,7 @@ export class CaBundle {
   private async write(authorities: string): Promise<BundleState> {
     if (authorities === '') return 'foreign';
     const { api, configuration, log, onPatch } = this.options;
-    const found = await this.read();
+    const found = await getIfThere<Configuration>(api, this.path);
     if (found === undefined) return 'absent';
     const { metadata, webhooks = [] } = found;
     if (foreignAnnotations.some((name) => metadata.annotations?.[name] !== undefined)) return 'foreign';
@@ -87,15 +88,6 @@ export class CaBundle {
     onPatch();
     log.info({ kind: configuration.kind, name: configuration.name }, 'caBundle written');
     return 'patched';
-  }
-
-  private async read(): Promise<Configuration | undefined> {
-    try {
-      return await this.options.api.get<Configuration>(this.path);
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
-    }
   }
 
   /** What is to stand in place of `current`, in base64 both; undefined when it may stay. */

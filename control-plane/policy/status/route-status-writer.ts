@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { ApiError, type KubernetesApi } from '../../kubernetes/api.ts';
+import { ApiError, isNotFound, type KubernetesApi } from '../../kubernetes/api.ts';
 import { kindInfo } from '../../sources/kinds.ts';
 import { type PolicyIndex, policyTopics } from '../index/policy-index.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
@@ -85,7 +85,7 @@ export class RouteStatusWriter {
       this.sent.set(object, written);
     } catch (error) {
       // A route that is gone needs no status.
-      if (error instanceof ApiError && error.status === 404) return;
+      if (isNotFound(error)) return;
       log.warn({ route: `${namespace}/${metadata.name}`, kind, error: (error as Error).message }, 'status not written');
       this.retryLater(error instanceof ApiError ? error.retryAfterMs : undefined);
     }

@@ -19,5 +19,17 @@ export function mergeBundles(texts: readonly string[], nowMs: number): string {
   return [...merged.values()].join('');
 }
 
+/** Whether both are the same certificates, in whatever order. */
+export function areSame(a: readonly X509Certificate[], b: readonly X509Certificate[]): boolean {
+  return fingerprints(a) === fingerprints(b);
+}
+
+function fingerprints(certificates: readonly X509Certificate[]): string {
+  return certificates
+    .map(({ fingerprint256 }) => fingerprint256)
+    .sort()
+    .join();
+}
+
 export const beginOf = (certificate: X509Certificate): number => Date.parse(certificate.validFrom);
 export const endOf = (certificate: X509Certificate): number => Date.parse(certificate.validTo);

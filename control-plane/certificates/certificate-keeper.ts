@@ -1,3 +1,4 @@
+import { Poll } from '../poll.ts';
 import type { CertificateSecret, StoredCertificate } from './certificate-secret.ts';
 
 export interface CertificateKeeperOptions {
@@ -17,26 +18,21 @@ export class CertificateKeeper {
   /** The certificate of the last `onChange` that succeeded. */
   current: StoredCertificate | undefined = undefined;
   private readonly options: CertificateKeeperOptions;
-  private readonly timer: NodeJS.Timeout;
-  private running: Promise<void> | undefined = undefined;
+  private readonly poll: Poll;
   private problem: string | undefined = undefined;
 
   constructor(options: CertificateKeeperOptions) {
     this.options = options;
-    this.timer = setInterval(() => void this.refresh(), options.intervalMs ?? 5000);
-    this.timer.unref();
+    this.poll = new Poll(() => this.look(), options.intervalMs ?? 5000);
   }
 
   /** Looks at the Secret now, or waits for the look that is under way. Never rejects. */
   refresh(): Promise<void> {
-    this.running ??= this.look().finally(() => {
-      this.running = undefined;
-    });
-    return this.running;
+    return this.poll.now();
   }
 
   close(): void {
-    clearInterval(this.timer);
+    this.poll.close();
   }
 
   private async look(): Promise<void> {

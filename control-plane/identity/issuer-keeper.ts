@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
+import { Poll } from '../poll.ts';
 import { Issuer } from './issuer.ts';
 import type { IssuerMaterial } from './mesh-authority.ts';
 
@@ -27,8 +28,7 @@ export class IssuerKeeper {
   current: Issuer | undefined = undefined;
   private readonly options: IssuerKeeperOptions;
   private readonly updates: Counter<'result'>;
-  private readonly timer: NodeJS.Timeout;
-  private running: Promise<void> | undefined = undefined;
+  private readonly poll: Poll;
   private loaded: string | undefined = undefined;
   private bundle: string | undefined = undefined;
   private problem: string | undefined = undefined;
@@ -41,20 +41,16 @@ export class IssuerKeeper {
       labelNames: ['result'] as const,
       registers: [options.registry],
     });
-    this.timer = setInterval(() => void this.refresh(), options.intervalMs ?? 5000);
-    this.timer.unref();
+    this.poll = new Poll(() => this.look(), options.intervalMs ?? 5000);
   }
 
   /** Looks now, or waits for the look that is under way. Never rejects. */
   refresh(): Promise<void> {
-    this.running ??= this.look().finally(() => {
-      this.running = undefined;
-    });
-    return this.running;
+    return this.poll.now();
   }
 
   close(): void {
-    clearInterval(this.timer);
+    this.poll.close();
   }
 
   private async look(): Promise<void> {

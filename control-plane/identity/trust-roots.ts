@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mergeBundles, readCertificates } from '../certificates/bundle.ts';
+import { areSame, mergeBundles, readCertificates } from '../certificates/bundle.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
 import { getIfThere, retryConflicts } from '../kubernetes/shared-object.ts';
 
@@ -63,7 +63,8 @@ export class TrustRoots {
       if (stored !== undefined && !stored.ours) return stored;
       const bundle = mergeBundles([...anchors, stored?.bundle ?? ''], this.options.nowMs());
       if (bundle === '') throw new Error(`${this.title} would be empty: every trust anchor has ended`);
-      if (stored !== undefined && isSameSet(bundle, stored.bundle)) return stored;
+      // The order does not matter: replicas that know the same anchors must not write by turns.
+      if (stored !== undefined && areSame(readCertificates(bundle), readCertificates(stored.bundle))) return stored;
       await this.write(found, bundle);
       return { bundle, ours: true };
     });
@@ -110,16 +111,6 @@ export class TrustRoots {
 export function isInBundle(certificate: string, bundle: string): boolean {
   const [wanted] = readCertificates(certificate);
   return readCertificates(bundle).some(({ fingerprint256 }) => fingerprint256 === wanted.fingerprint256);
-}
-
-/** The order does not matter: replicas that know the same anchors must not write by turns. */
-function isSameSet(a: string, b: string): boolean {
-  const key = (bundle: string) =>
-    readCertificates(bundle)
-      .map(({ fingerprint256 }) => fingerprint256)
-      .sort()
-      .join();
-  return key(a) === key(b);
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

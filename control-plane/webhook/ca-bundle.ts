@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { mergeBundles, readCertificates } from '../certificates/bundle.ts';
+import { areSame, mergeBundles, readCertificates } from '../certificates/bundle.ts';
 import { isConflict, type KubernetesApi } from '../kubernetes/api.ts';
 import { getIfThere } from '../kubernetes/shared-object.ts';
 
@@ -108,7 +108,8 @@ export class CaBundle {
     });
     const bundle = mergeBundles([authorities, ...retiring.map((certificate) => certificate.toString())], now);
     // Without an authority that still holds nothing would be gained.
-    return bundle === '' || sameCertificates(bundle, current) ? undefined : Buffer.from(bundle).toString('base64');
+    const nothingGained = bundle === '' || areSame(readCertificates(bundle), certificatesOf(current));
+    return nothingGained ? undefined : Buffer.from(bundle).toString('base64');
   }
 }
 
@@ -119,13 +120,4 @@ function certificatesOf(bundle: string): ReturnType<typeof readCertificates> {
   } catch {
     return [];
   }
-}
-
-function sameCertificates(pem: string, bundle: string): boolean {
-  const names = (list: ReturnType<typeof readCertificates>): string =>
-    list
-      .map(({ fingerprint256 }) => fingerprint256)
-      .sort()
-      .join();
-  return names(readCertificates(pem)) === names(certificatesOf(bundle));
 }

@@ -5,6 +5,7 @@ import { CertificateKeeper } from '../certificates/certificate-keeper.ts';
 import { CertificateSecret, type KeptCertificate, type StoredCertificate } from '../certificates/certificate-secret.ts';
 import { createAuthority, createServerCertificate } from '../certificates/create-certificate.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
+import { Poll } from '../poll.ts';
 import { CaBundle, type WebhookConfiguration } from './ca-bundle.ts';
 import type { WebhookMetrics } from './webhook-metrics.ts';
 import type { WebhookServer } from './webhook-server.ts';
@@ -41,11 +42,10 @@ export class ServingCertificate {
   private readonly options: ServingCertificateOptions;
   private readonly bundle: CaBundle;
   private readonly keeper: CertificateKeeper;
-  private readonly timer: NodeJS.Timeout;
+  private readonly repairs: Poll;
   /** In the Secret, and shown or about to be. */
   private latest: StoredCertificate | undefined = undefined;
   private shown: StoredCertificate | undefined = undefined;
-  private looking = false;
   private problem: string | undefined = undefined;
 
   constructor(options: ServingCertificateOptions) {
@@ -77,8 +77,7 @@ export class ServingCertificate {
       onProblem,
       intervalMs,
     });
-    this.timer = setInterval(() => void this.repair(), intervalMs);
-    this.timer.unref();
+    this.repairs = new Poll(() => this.repair(), intervalMs);
     void this.keeper.refresh();
   }
 
@@ -88,7 +87,7 @@ export class ServingCertificate {
   }
 
   close(): void {
-    clearInterval(this.timer);
+    this.repairs.close();
     this.keeper.close();
   }
 
@@ -146,8 +145,7 @@ export class ServingCertificate {
   /** Puts the bundle right when somebody applied the configuration without it. */
   private async repair(): Promise<void> {
     const { log, metrics, name } = this.options;
-    if (this.latest === undefined || this.looking) return;
-    this.looking = true;
+    if (this.latest === undefined) return;
     try {
       await this.bundle.ensure(this.latest.authorities);
       this.problem = undefined;
@@ -156,8 +154,6 @@ export class ServingCertificate {
       metrics.certificateErrors.inc({ webhook: name });
       if (message !== this.problem) log.error({ webhook: name, error: message }, 'caBundle not kept');
       this.problem = message;
-    } finally {
-      this.looking = false;
     }
   }
 }

@@ -1,33 +1,17 @@
 import { status } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  endpoint,
-  namespace,
-  pod,
-  type Seen,
-  service,
-  slice,
-  startTestDestination,
-  type TestDestination,
-} from './testing.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { destinationPerTest, told, webPath } from './destination-per-test.ts';
+import { endpoint, namespace, pod, service, slice } from './testing.ts';
 
-const path = 'web.shop.svc.cluster.local:80';
-let destination: TestDestination;
-beforeEach(async () => {
-  destination = await startTestDestination();
-});
-afterEach(() => destination.stop());
-
-const put = (...objects: object[]): void => destination.source.put(...objects);
-const told = (seen: Seen, count: number) =>
-  vi.waitFor(() => expect([seen.messages.length, seen.error]).toEqual([count, undefined]));
+const destination = destinationPerTest();
+const { put } = destination;
 const budget = { minRetriesPerSecond: 10, retryRatio: expect.closeTo(0.2), ttl: '10s' };
 const address = (ip: number, port: number) => ({ ip: { ipv4: ip }, port });
 
 describe('the profile of a Service', () => {
   test('by name and by each ClusterIP has its name; of a port that it has not, nothing', async () => {
     put(service({ clusterIPs: ['10.96.0.10', 'fd00::a'] }));
-    for (const asked of [path, '10.96.0.10:80', '[fd00:0::A]:80']) {
+    for (const asked of [webPath, '10.96.0.10:80', '[fd00:0::A]:80']) {
       const seen = destination.getProfile(asked);
       await told(seen, 1);
       expect(seen.messages[0]).toEqual({
@@ -43,7 +27,7 @@ describe('the profile of a Service', () => {
 
   test('follows the opaque ports of Service, namespace and default', async () => {
     put(service());
-    const http = destination.getProfile(path);
+    const http = destination.getProfile(webPath);
     const db = destination.getProfile('10.96.0.10:3306');
     await told(http, 1);
     await told(db, 1);
@@ -70,171 +54,17 @@ describe('the profile of a Service', () => {
   ])('appProtocol %s comes before lists of opaque ports: opaque %s', async (appProtocol, opaque) => {
     const list = { annotations: { 'config.linkerd.io/opaque-ports': opaque ? '81' : '80' } };
     put(service({ ports: [{ name: 'http', port: 80, appProtocol }] }, list));
-    const seen = destination.getProfile(path);
+    const seen = destination.getProfile(webPath);
     await told(seen, 1);
     expect((seen.messages[0] as { opaqueProtocol?: boolean }).opaqueProtocol ?? false).toBe(opaque);
   });
 
   test('of an ExternalName is refused', async () => {
     put(service({ type: 'ExternalName', clusterIP: undefined }));
-    const seen = destination.getProfile(path);
+    const seen = destination.getProfile(webPath);
     await vi.waitFor(() =>
-      expect(seen.error).toMatchObject({ code: status.INVALID_ARGUMENT, details: `Invalid authority: ${path}` }),
+      expect(seen.error).toMatchObject({ code: status.INVALID_ARGUMENT, details: `Invalid authority: ${webPath}` }),
     );
-  });
-});
-
-describe('a ServiceProfile', () => {
-  const profile = (spec: object, inNamespace = 'shop') => ({
-    apiVersion: 'linkerd.io/v1alpha2',
-    kind: 'ServiceProfile',
-    metadata: { name: 'web.shop.svc.cluster.local', namespace: inNamespace },
-    spec,
-  });
-  const ref = (inNamespace: string) => ({
-    resource: {
-      group: 'linkerd.io',
-      kind: 'ServiceProfile',
-      name: 'web.shop.svc.cluster.local',
-      namespace: inNamespace,
-    },
-  });
-
-  test('gives routes, classes, timeouts, budget, split and opaque ports', async () => {
-    put(
-      service(),
-      profile({
-        routes: [
-          {
-            name: 'GET /books/{id}',
-            condition: { method: 'get', pathRegex: '/books/[^/]*' },
-            isRetryable: true,
-            timeout: '1m1.5s',
-            responseClasses: [
-              {
-                condition: { any: [{ status: { min: 500, max: 599 } }, { not: { status: { max: 200 } } }] },
-                isFailure: true,
-              },
-            ],
-          },
-          { name: 'purge', condition: { all: [{ method: 'PURGE' }, { not: { pathRegex: '/(?P<a>x)' } }] } },
-        ],
-        retryBudget: { retryRatio: 0.5, minRetriesPerSecond: 5, ttl: '500ms' },
-        dstOverrides: [
-          { authority: 'a.shop.svc.cluster.local:80', weight: '500m' },
-          { authority: 'b.shop.svc.cluster.local:80', weight: 1 },
-        ],
-        opaquePorts: ['80'],
-      }),
-    );
-    const seen = destination.getProfile(path);
-    await told(seen, 1);
-    expect(seen.messages[0]).toMatchObject({
-      opaqueProtocol: true,
-      profileRef: ref('shop'),
-      retryBudget: { retryRatio: 0.5, minRetriesPerSecond: 5, ttl: '0.500s' },
-      dstOverrides: [
-        { authority: 'a.shop.svc.cluster.local:80', weight: 5000 },
-        { authority: 'b.shop.svc.cluster.local:80', weight: 10_000 },
-      ],
-      routes: [
-        {
-          condition: { all: { matches: [{ method: { registered: 'GET' } }, { path: { regex: '/books/[^/]*' } }] } },
-          metricsLabels: { route: 'GET /books/{id}' },
-          isRetryable: true,
-          timeout: '61.500s',
-          responseClasses: [
-            {
-              condition: {
-                any: { matches: [{ status: { min: 500, max: 599 } }, { not: { status: { max: 200 } } }] },
-              },
-              isFailure: true,
-            },
-          ],
-        },
-        {
-          condition: {
-            all: {
-              matches: [{ method: { unregistered: 'PURGE' } }, { not: { path: { regex: '/(?P<a>x)' } } }],
-            },
-          },
-          metricsLabels: { route: 'purge' },
-        },
-      ],
-    });
-    expect(destination.logged).toEqual([]);
-  });
-
-  test('in the namespace of the client comes before one in that of the Service', async () => {
-    put(service(), profile({}));
-    const mine = destination.getProfile(path, { ns: 'client' });
-    const other = destination.getProfile('10.96.0.10:80', { ns: 'other' });
-    await told(mine, 1);
-    await told(other, 1);
-    expect(mine.messages[0]).toMatchObject({ profileRef: ref('shop') });
-    put(profile({}, 'client'));
-    await told(mine, 2);
-    expect(mine.messages[1]).toMatchObject({ profileRef: ref('client') });
-    destination.source.delete(profile({}, 'client'), profile({}));
-    await told(mine, 3);
-    expect(mine.messages[2]).not.toHaveProperty('profileRef');
-    await told(other, 2);
-  });
-
-  test('is used but for its bad parts, which are reported once', async () => {
-    put(
-      service(),
-      profile({
-        routes: [
-          { name: 'nothing', condition: {} },
-          { name: 'regex', condition: { pathRegex: '/(' } },
-          {
-            name: 'good',
-            condition: { pathRegex: '/good' },
-            timeout: 'soon',
-            responseClasses: [
-              { condition: { status: { min: 599, max: 500 } } },
-              { condition: { status: { min: 500, max: 500 } }, isFailure: true },
-            ],
-          },
-        ],
-        retryBudget: { retryRatio: 0.5, minRetriesPerSecond: 5, ttl: '-1s' },
-        dstOverrides: [
-          { authority: 'a.shop.svc.cluster.local:80', weight: '1' },
-          { authority: 'b.shop.svc.cluster.local:80', weight: 'half' },
-        ],
-        opaquePorts: ['80-'],
-      }),
-    );
-    const seen = destination.getProfile(path);
-    await told(seen, 1);
-    const again = destination.getProfile(path, { ns: 'client' });
-    await told(again, 1);
-    expect(seen.messages[0]).toMatchObject({
-      retryBudget: budget,
-      routes: [
-        {
-          metricsLabels: { route: 'good' },
-          responseClasses: [{ condition: { status: { min: 500, max: 500 } }, isFailure: true }],
-        },
-      ],
-    });
-    expect(seen.messages[0]).not.toHaveProperty('dstOverrides');
-    expect(seen.messages[0]).not.toHaveProperty('opaqueProtocol');
-    expect((seen.messages[0] as { routes: object[] }).routes[0]).not.toHaveProperty('timeout');
-    const problems = destination.logged.map((line) => JSON.parse(line) as { serviceProfile: string; problem: string });
-    expect(new Set(problems.map(({ serviceProfile }) => serviceProfile))).toEqual(
-      new Set(['shop/web.shop.svc.cluster.local']),
-    );
-    expect(problems.map(({ problem }) => problem)).toEqual([
-      'spec.routes[0].condition must have one of pathRegex, method, all, any, not',
-      expect.stringContaining('spec.routes[1].condition.pathRegex (/() is no regular expression'),
-      'spec.routes[2].responseClasses[0].condition.status (599-500) must not end before it begins',
-      'spec.routes[2].timeout (soon) must be a duration such as 300ms or 1m30s',
-      'spec.retryBudget.ttl (-1s) must be a duration such as 300ms or 1m30s',
-      'spec.dstOverrides[1].weight (half) must be a quantity such as 500m or 1',
-      'spec.opaquePorts (80-) must be ports, ranges or names',
-    ]);
   });
 });
 
@@ -257,7 +87,7 @@ describe('the profile of an address', () => {
     expect(seen.messages[1]).toEqual(bare);
     put(pod('10.0.0.1'));
     await told(seen, 3);
-    destination.source.delete(pod('10.0.0.1'));
+    destination.delete(pod('10.0.0.1'));
     await told(seen, 4);
     expect(seen.messages[3]).toEqual(bare);
     const database = destination.getProfile('192.0.2.1:3306');
@@ -273,7 +103,7 @@ describe('the profile of an address', () => {
     await told(seen, 2);
     expect(seen.messages[1]).toMatchObject({ fullyQualifiedName: 'web.shop.svc.cluster.local' });
     expect(seen.messages[1]).not.toHaveProperty('endpoint');
-    destination.source.delete(service({ clusterIPs: ['10.96.0.10'] }));
+    destination.delete(service({ clusterIPs: ['10.96.0.10'] }));
     await told(seen, 3);
     expect(seen.messages[2]).toMatchObject({ endpoint: { addr: { port: 80 } } });
   });
@@ -286,7 +116,7 @@ describe('the profile of an address', () => {
     await told(seen, 2);
     expect(seen.messages[1]).toMatchObject({ endpoint: { metricLabels: { pod: 'new' } } });
     put(pod('10.0.0.1', { name: 'old', labels: { changed: 'yes' } }));
-    destination.source.delete(pod('10.0.0.1', { name: 'old' }));
+    destination.delete(pod('10.0.0.1', { name: 'old' }));
     put(pod('10.0.0.1', { name: 'new', labels: { 'linkerd.io/proxy-deployment': 'other' } }));
     await told(seen, 3);
     expect(seen.messages[2]).toMatchObject({ endpoint: { metricLabels: { pod: 'new', deployment: 'other' } } });
@@ -342,7 +172,7 @@ describe('the profile of an address', () => {
     const seen = destination.getProfile('web-1.web.shop.svc.cluster.local:8080');
     await told(seen, 1);
     expect(seen.messages[0]).toMatchObject({ endpoint: { addr: address(0x0a000001, 8080) } });
-    destination.source.delete(pod('10.0.0.1'));
+    destination.delete(pod('10.0.0.1'));
     put(slice([]));
     const missing = destination.getProfile('web-1.web.shop.svc.cluster.local:8080');
     await vi.waitFor(() => expect(missing.error?.code).toBe(status.NOT_FOUND));

@@ -1,26 +1,10 @@
 import { status } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  endpoint,
-  namespace,
-  pod,
-  type Seen,
-  service,
-  slice,
-  startTestDestination,
-  type TestDestination,
-} from './testing.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { destinationPerTest, told, webPath } from './destination-per-test.ts';
+import { endpoint, namespace, pod, service, slice } from './testing.ts';
 
-const path = 'web.shop.svc.cluster.local:80';
-let destination: TestDestination;
-beforeEach(async () => {
-  destination = await startTestDestination();
-});
-afterEach(() => destination.stop());
-
-const put = (...objects: object[]): void => destination.source.put(...objects);
-const told = (seen: Seen, count: number) =>
-  vi.waitFor(() => expect([seen.messages.length, seen.error]).toEqual([count, undefined]));
+const destination = destinationPerTest();
+const { put } = destination;
 /** Waits until everything that was put has had its effect. */
 const settled = async (): Promise<void> => {
   const seen = destination.get('settled.shop.svc.cluster.local:80');
@@ -51,7 +35,7 @@ describe('the endpoints of a Service', () => {
       pod('10.0.0.1'),
       pod('10.0.0.2'),
     );
-    const seen = destination.get(path);
+    const seen = destination.get(webPath);
     await told(seen, 1);
     const identity = { name: 'web.shop.serviceaccount.identity.tulle.cluster.local' };
     expect(seen.messages[0]).toEqual({
@@ -80,7 +64,7 @@ describe('the endpoints of a Service', () => {
 
   test('are told as they change, and nothing else', async () => {
     put(service(), slice([endpoint('10.0.0.1')]), pod('10.0.0.1'), pod('10.0.0.2'));
-    const seen = destination.get(path);
+    const seen = destination.get(webPath);
     await told(seen, 1);
     put(slice([endpoint('10.0.0.1'), endpoint('10.0.0.2')]));
     await told(seen, 2);
@@ -93,10 +77,10 @@ describe('the endpoints of a Service', () => {
     );
     await told(seen, 3);
     expect(seen.messages[2]).toEqual({ remove: { addrs: [{ ip: { ipv4: 0x0a000001 }, port: 8080 }] } });
-    destination.source.delete(slice([]));
+    destination.delete(slice([]));
     await told(seen, 4);
     expect(seen.messages[3]).toEqual({ noEndpoints: { exists: true } });
-    destination.source.delete(service());
+    destination.delete(service());
     await told(seen, 5);
     expect(seen.messages[4]).toEqual({ noEndpoints: {} });
     put(service(), slice([endpoint('10.0.0.2')]));
@@ -106,7 +90,7 @@ describe('the endpoints of a Service', () => {
 
   test('follow the ports of the Service and of its slices', async () => {
     put(service(), slice([endpoint('10.0.0.1')]), pod('10.0.0.1'));
-    const seen = destination.get(path);
+    const seen = destination.get(webPath);
     await told(seen, 1);
     put(slice([endpoint('10.0.0.1')], { ports: [{ name: 'http', port: 9090 }] }));
     await told(seen, 3);
@@ -125,7 +109,7 @@ describe('the endpoints of a Service', () => {
       slice([endpoint('10.0.0.1'), endpoint('10.0.0.2')], {}, 'two'),
       ...['10.0.0.1', '10.0.0.2'].map((ip) => pod(ip)),
     );
-    const seen = destination.get(path);
+    const seen = destination.get(webPath);
     const old = destination.get('old.shop.svc.cluster.local:80');
     await told(seen, 1);
     expect(addressesOf(seen.messages[0])).toEqual(['10.0.0.1:8080', '10.0.0.2:8080']);
@@ -138,7 +122,7 @@ describe('the endpoints of a Service', () => {
 
   test('without pods are told as they are; one whose pod is not known yet is not told', async () => {
     put(service(), slice([{ addresses: ['192.0.2.1'] }, endpoint('10.0.0.1')]));
-    const seen = destination.get(path);
+    const seen = destination.get(webPath);
     await told(seen, 1);
     expect(added(seen.messages[0])).toEqual([
       { ip: '192.0.2.1', port: 8080, weight: 10_000, metricLabels: { zone_locality: 'unknown' } },
@@ -171,7 +155,7 @@ describe('the endpoints of a Service', () => {
   test('more than a message holds come in several', async () => {
     const ips = Array.from({ length: 2500 }, (_, i) => `192.0.${i >> 8}.${i & 255}`);
     put(service(), slice(ips.map((ip) => ({ addresses: [ip] }))));
-    const seen = destination.get(path);
+    const seen = destination.get(webPath);
     await told(seen, 3);
     expect(seen.messages.flatMap(addressesOf)).toEqual(ips.map((ip) => `${ip}:8080`));
   });
@@ -221,7 +205,7 @@ describe('a pod behind a Service', () => {
 
   test('is told anew when its labels, its namespace or a Server changes', async () => {
     put(service(), slice([endpoint('10.0.0.1')]), pod('10.0.0.1', { meshed: false }));
-    const seen = destination.get(path);
+    const seen = destination.get(webPath);
     await told(seen, 1);
     put(pod('10.0.0.1'));
     await told(seen, 2);
@@ -239,7 +223,7 @@ describe('a pod behind a Service', () => {
     put(server({ proxyProtocol: 'opaque' }));
     await told(seen, 3);
     expect(added(seen.messages[2])[0].protocolHint).toHaveProperty('opaque');
-    destination.source.delete(server({}));
+    destination.delete(server({}));
     await told(seen, 4);
     expect(added(seen.messages[3])[0].protocolHint).toEqual({ h2: {} });
 
@@ -273,7 +257,7 @@ describe('a pod behind a Service', () => {
       },
     });
     put(service(), slice([endpoint('10.0.0.1')]), owned('Job', 'clean', {}));
-    const seen = destination.get(path);
+    const seen = destination.get(webPath);
     await told(seen, 1);
     expect(added(seen.messages[0])[0].metricLabels).toMatchObject({ k8s_job: 'clean' });
     put(owned('ReplicaSet', 'web-6d4f', { 'pod-template-hash': '6d4f' }));

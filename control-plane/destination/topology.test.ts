@@ -1,27 +1,14 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import {
-  endpoint,
-  node,
-  pod,
-  type Seen,
-  service,
-  slice,
-  startTestDestination,
-  type TestDestination,
-} from './testing.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { destinationPerTest, told, webPath } from './destination-per-test.ts';
+import { endpoint, node, pod, service, slice, startTestDestination } from './testing.ts';
 
-const path = 'web.shop.svc.cluster.local:80';
-let destination: TestDestination;
-afterEach(() => destination.stop());
-beforeEach(async () => {
-  destination = await startTestDestination();
+const destination = destinationPerTest();
+const { put } = destination;
+beforeEach(() => {
   put(node('n1', 'a'), node('n2', 'b'), node('n3', 'c'), service());
   put(pod('10.0.0.1'), pod('10.0.0.2', { spec: { nodeName: 'n2' } }), pod('10.0.0.3', { spec: { nodeName: 'n2' } }));
 });
 
-const put = (...objects: object[]): void => destination.source.put(...objects);
-const told = (seen: Seen, count: number) =>
-  vi.waitFor(() => expect([seen.messages.length, seen.error]).toEqual([count, undefined]));
 interface Address {
   addr: { ip: { ipv4?: number; ipv6?: object } };
   metricLabels: Record<string, string>;
@@ -36,7 +23,7 @@ const hinted = (ip: string, zone: string, ...zones: string[]) =>
 
 test('an endpoint is labelled as of the own zone, another one, or an unknown one', async () => {
   put(slice([hinted('10.0.0.1', 'a'), hinted('10.0.0.2', 'b'), endpoint('10.0.0.3')]));
-  const seen = destination.get(path, { ns: 'shop', nodeName: 'n1', pod: 'client' });
+  const seen = destination.get(webPath, { ns: 'shop', nodeName: 'n1', pod: 'client' });
   await told(seen, 1);
   expect(added(seen.messages[0])).toEqual(['1 local', '2 remote', '3 unknown']);
   put(node('n1', 'b'));
@@ -48,7 +35,7 @@ test('hints keep to a zone, until an endpoint has none; without any for the zone
   const inA = hinted('10.0.0.1', 'a', 'a');
   const inB = hinted('10.0.0.2', 'b', 'b');
   put(slice([inA, inB]));
-  const [a, b, c, nowhere] = ['n1', 'n2', 'n3', undefined].map((nodeName) => destination.get(path, { nodeName }));
+  const [a, b, c, nowhere] = ['n1', 'n2', 'n3', undefined].map((nodeName) => destination.get(webPath, { nodeName }));
   for (const seen of [a, b, c, nowhere]) await told(seen, 1);
   expect(added(a.messages[0])).toEqual(['1 local']);
   expect(added(b.messages[0])).toEqual(['2 local']);
@@ -67,7 +54,7 @@ test('hints keep to a zone, until an endpoint has none; without any for the zone
 test('internalTrafficPolicy Local keeps to the node, however few are left, and is told when it changes', async () => {
   put(slice([hinted('10.0.0.1', 'a', 'b'), hinted('10.0.0.2', 'b', 'b')]));
   const [one, two, three, nowhere] = ['n1', 'n2', 'n3', undefined].map((nodeName) =>
-    destination.get(path, { nodeName }),
+    destination.get(webPath, { nodeName }),
   );
   for (const seen of [one, two, three, nowhere]) await told(seen, 1);
   put(service({ internalTrafficPolicy: 'Local' }));
@@ -100,7 +87,7 @@ test.each([
     slice([endpoint('10.0.0.1'), endpoint('10.0.0.2')], {}, 'four'),
     slice([endpoint('fd00::1')], { addressType: 'IPv6' }, 'six'),
   );
-  const seen = other.get(path);
+  const seen = other.get(webPath);
   await told(seen, 1);
   const told6 = (seen.messages[0] as { add: { addrs: Address[] } }).add.addrs
     .sort((a, b) => a.metricLabels.pod.localeCompare(b.metricLabels.pod))

@@ -24,7 +24,12 @@ export class PolicyWorld {
   private readonly client: GrpcClient;
   private readonly calls: { cancel(): void }[] = [];
 
-  static async start(objects: readonly object[], flags: Readonly<Record<string, string>> = {}): Promise<PolicyWorld> {
+  /** The client asks at the address for policy, or at that for discovery, where the same is served. */
+  static async start(
+    objects: readonly object[],
+    flags: Readonly<Record<string, string>> = {},
+    asks: 'policy' | 'discovery' = 'policy',
+  ): Promise<PolicyWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'tulle-policy-'));
     write(folder, objects);
     const address = '127.0.0.1:0';
@@ -39,13 +44,13 @@ export class PolicyWorld {
       }),
       pino({ level: 'silent' }),
     );
-    return new PolicyWorld(folder, component);
+    return new PolicyWorld(folder, component, component.ports[asks === 'discovery' ? 0 : 1]);
   }
 
-  private constructor(folder: string, component: Component) {
+  private constructor(folder: string, component: Component, port: number) {
     this.folder = folder;
     this.component = component;
-    this.client = new GrpcClient(`127.0.0.1:${component.ports[1]}`, credentials.createInsecure());
+    this.client = new GrpcClient(`127.0.0.1:${port}`, credentials.createInsecure());
   }
 
   /** Replaces all objects. */

@@ -324,11 +324,18 @@ describe('peers that wait', () => {
   });
 
   it('that are idle between requests stay', async () => {
-    const client = await attacker();
-    await client.send(get(1));
-    await new Promise((resolve) => setTimeout(resolve, 2500));
-    await client.send(get(3));
-    await vi.waitFor(() => expect(client.count(FrameType.headers)).toBe(2), 5000);
-    expect(client.goAway).toBeUndefined();
+    const idle = await attacker();
+    await idle.send(get(1));
+    await vi.waitFor(() => expect(idle.count(FrameType.headers)).toBe(1), 5000);
+    // Whose deadlines end later than one for the idle connection would.
+    const unfinished = await attacker();
+    await unfinished.send(get(1).subarray(0, 20));
+    const stalled = await attacker(settings([4, 0]));
+    await stalled.send(get(1, '/large'));
+    await expectEnd(unfinished, ErrorCode.enhanceYourCalm);
+    await vi.waitFor(() => expect(stalled.resetOf(1)).toBe(ErrorCode.cancel), 8000);
+    await idle.send(get(3));
+    await vi.waitFor(() => expect(idle.count(FrameType.headers)).toBe(2), 5000);
+    expect(idle.goAway).toBeUndefined();
   });
 });

@@ -84,6 +84,18 @@ describe('in a mesh', () => {
     expect(await opened()).toBeGreaterThan(0);
   });
 
+  /** Calls a workload, and waits until the client has forgotten it, which closes its connections there. */
+  async function useAndForget(workload: string): Promise<void> {
+    const deployment = `dst_deployment="${workload}"`;
+    const forgotten = () => mesh.metric('client', 'tcp_close_total', 'peer="dst"', deployment);
+    const before = await forgotten();
+    await call(`${workload}.test:8080`);
+    await vi.waitFor(async () => expect(await forgotten()).toBeGreaterThan(before), 5000);
+    await vi.waitFor(async () =>
+      expect(await mesh.metric('client', 'tcp_open_connections', 'peer="dst"', deployment)).toBe(0),
+    );
+  }
+
   it('a connection that was idle for longer than a target is remembered still carries requests', async () => {
     const socket = connect({ port: 4140, host: mesh.ip('client') });
     let read = '';
@@ -91,13 +103,16 @@ describe('in a mesh', () => {
       read += chunk;
     });
     const answers = () => read.split('answered').length - 1;
+    const ask = async (): Promise<void> => {
+      const before = answers();
+      socket.write('GET / HTTP/1.1\r\nhost: server.test:8080\r\n\r\n');
+      await vi.waitFor(() => expect(answers()).toBe(before + 1), 5000);
+    };
     socket.write('CONNECT server.test:8080 HTTP/1.1\r\nhost: server.test:8080\r\n\r\n');
     await vi.waitFor(() => expect(read).toMatch(/^HTTP\/1\.1 200 /));
-    for (const count of [1, 2]) {
-      socket.write('GET / HTTP/1.1\r\nhost: server.test:8080\r\n\r\n');
-      await vi.waitFor(() => expect(answers()).toBe(count), 5000);
-      await new Promise((resolve) => setTimeout(resolve, 1000)); // nothing tells of what is forgotten
-    }
+    await ask();
+    await useAndForget('closed');
+    await ask();
     socket.destroy();
   });
 

@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { isConflict, type KubernetesApi } from '../kubernetes/api.ts';
-import { getIfThere, retryConflicts } from '../kubernetes/shared-object.ts';
+import { getIfThere, metadataOver, retryConflicts, type SharedObject, writeOver } from '../kubernetes/shared-object.ts';
 import { beginOf, endOf, readCertificates } from './bundle.ts';
 import type { CertificateWithKey } from './create-certificate.ts';
 
@@ -39,17 +39,10 @@ export interface CertificateSecretOptions {
 /** Names the certificate that this project put there, so that another one in its place is known to be somebody else's. */
 export const madeAnnotation = 'tulle.dev/certificate-sha256';
 
-interface Secret {
+interface Secret extends SharedObject {
   readonly apiVersion: 'v1';
   readonly kind: 'Secret';
   readonly type?: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace: string;
-    readonly resourceVersion?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
   readonly data?: Readonly<Record<string, string>>;
 }
 
@@ -120,22 +113,19 @@ export class CertificateSecret {
       kind: 'Secret',
       // A Secret keeps the type that it was created with.
       type: secret?.type ?? 'kubernetes.io/tls',
-      metadata: {
-        ...(secret?.metadata ?? { name, namespace }),
-        labels: { ...secret?.metadata.labels, ...labels },
-        annotations: { ...secret?.metadata.annotations, [madeAnnotation]: fingerprint(leaf.fingerprint256) },
-      },
+      metadata: metadataOver(secret, {
+        name,
+        namespace,
+        labels,
+        annotations: { [madeAnnotation]: fingerprint(leaf.fingerprint256) },
+      }),
       data: {
         'tls.crt': base64(made.certificate),
         'tls.key': base64(made.key),
         ...(made.authorities === '' ? {} : { 'ca.crt': base64(made.authorities) }),
       },
     };
-    const written =
-      secret === undefined
-        ? await api.create<Secret>(this.path, next)
-        : await api.replace<Secret>(`${this.path}/${name}`, next);
-    return this.parse(written);
+    return this.parse(await writeOver(api, this.path, secret, next));
   }
 
   private parse({ data, metadata }: Secret): StoredCertificate {

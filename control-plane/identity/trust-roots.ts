@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { areSame, mergeBundles, readCertificates } from '../certificates/bundle.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
-import { getIfThere, retryConflicts } from '../kubernetes/shared-object.ts';
+import { getIfThere, metadataOver, retryConflicts, type SharedObject, writeOver } from '../kubernetes/shared-object.ts';
 
 /** The bundle of trust anchors as it stands in its ConfigMap. */
 export interface StoredBundle {
@@ -19,16 +19,9 @@ export interface TrustRootsOptions {
   readonly nowMs: () => number;
 }
 
-export interface ConfigMap {
+export interface ConfigMap extends SharedObject {
   readonly apiVersion: 'v1';
   readonly kind: 'ConfigMap';
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace: string;
-    readonly resourceVersion?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
   readonly data?: Readonly<Record<string, string>>;
 }
 
@@ -83,15 +76,10 @@ export class TrustRoots {
     const next: ConfigMap = {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: {
-        ...(found?.metadata ?? { name, namespace }),
-        labels: { ...found?.metadata.labels, ...labels },
-        annotations: { ...found?.metadata.annotations, [madeAnnotation]: sha256(bundle) },
-      },
+      metadata: metadataOver(found, { name, namespace, labels, annotations: { [madeAnnotation]: sha256(bundle) } }),
       data: { ...found?.data, [bundleKey]: bundle },
     };
-    if (found === undefined) await api.create(this.path, next);
-    else await api.replace(`${this.path}/${name}`, next);
+    await writeOver(api, this.path, found, next);
   }
 
   private parse({ data, metadata }: ConfigMap): StoredBundle {

@@ -72,7 +72,7 @@ export class OutboundMetrics implements ExchangeObserver {
 
   onFinish(exchange: Exchange, trailers: Field[] | undefined, error: string | undefined): void {
     this.inFlight--;
-    const endpoint = exchange.context;
+    const endpoint = exchange.context instanceof BalancedEndpoint ? exchange.context : undefined;
     const nowMs = this.nowMs();
     const elapsedMs = nowMs - exchange.startMs;
     const grpc = exchange.grpc ? grpcStatus(trailers) : -1;
@@ -80,13 +80,10 @@ export class OutboundMetrics implements ExchangeObserver {
     const route = exchange.route instanceof CountedRoute ? exchange.route : undefined;
     const classification = route?.classify(status, grpc, error) ?? classify(status, grpc, error);
     route?.metrics.response(nowMs, status, classification, grpc, error, elapsedMs);
-    if (!(endpoint instanceof BalancedEndpoint) || !exchange.sent) {
-      if (endpoint instanceof BalancedEndpoint) endpoint.ewma.abandon();
-      if (error !== undefined) this.httpErrors.add({ error });
-      return;
-    }
-    if (error === 'client cancelled') endpoint.ewma.abandon();
-    else endpoint.ewma.end(nowMs, elapsedMs);
-    endpoint.metrics.response(nowMs, status, classification, grpc, error, elapsedMs);
+    if (!exchange.sent || error === 'client cancelled') endpoint?.ewma.abandon();
+    else endpoint?.ewma.end(nowMs, elapsedMs);
+    if (endpoint !== undefined && exchange.sent)
+      endpoint.metrics.response(nowMs, status, classification, grpc, error, elapsedMs);
+    else if (error !== undefined) this.httpErrors.add({ error });
   }
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
+import { openSockets } from './open-sockets.ts';
 import { freePort } from './test-mesh.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -62,6 +63,11 @@ export class LoneProxy {
       .slice(11, 13);
     // Linux counts in hundredths for processes, whatever the kernel's own tick.
     return (Number(user) + Number(system)) / 100;
+  }
+
+  /** Sockets that it has open now. */
+  openSockets(): number {
+    return openSockets(this.child.pid!);
   }
 
   /** What the process wrote; empty while nothing went wrong in it. */

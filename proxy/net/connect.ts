@@ -41,9 +41,13 @@ export function connect(
   const fail = (failure: ConnectFailure, detail: string): void => {
     if (settle()) onFailed(failure, detail);
   };
-  const timer = setTimeout(() => {
+  const expire = (): void => {
     fail('connect timeout', `no connection to ${options.host}:${options.port} within ${options.timeoutMs} ms`);
     connection.abort();
+  };
+  let timer = setTimeout(() => {
+    // When this process stood still (a long turn, a CPU quota), the connection may be there unseen: look once more.
+    timer = setTimeout(expire, 1);
   }, options.timeoutMs);
 
   const { tls } = options;

@@ -108,6 +108,10 @@ describe('sockets on Bun', () => {
     expect(await run('defect')).toEqual({ server: 'no such thing', client: 'closed', unexpected: 'no such thing' });
   });
 
+  it('do not time out for a process that stood still while the connection was made', async () => {
+    expect(await run('stood still')).toBe('connected');
+  });
+
   it('tell a refused connection', async () => {
     expect(await run('refused')).toBe('connect');
   });

@@ -193,6 +193,28 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return closes;
   },
 
+  async 'stood still'() {
+    const told = Promise.withResolvers<string>();
+    const dialAndStandStill = (): void => {
+      connect(
+        { host: '127.0.0.1', port: listener.port, timeoutMs: 50 },
+        (connection) => {
+          connection.handler = handler({});
+          told.resolve('connected');
+        },
+        told.resolve,
+      );
+      const untilMs = performance.now() + 200;
+      while (performance.now() < untilMs);
+    };
+    // As the proxy dials: on bytes that came.
+    const listener = listen('127.0.0.1', 0, (accepted) => {
+      accepted.handler = handler({ onBytes: dialAndStandStill });
+    });
+    (await open(listener.port)).write(new Uint8Array(1));
+    return await told.promise;
+  },
+
   async refused() {
     const listener = listen('127.0.0.1', 0, () => {});
     listener.stop();

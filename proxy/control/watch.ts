@@ -11,13 +11,16 @@ export interface WatchOptions<Input extends DescMessage, Output extends DescMess
   timers: Timers;
   random: () => number;
   onMessage(message: MessageShape<Output>): void;
-  /** The control plane does not know the target; what is known of it is void. The watch goes on, and asks seldom. */
+  /**
+   * The control plane does not know the target; what is known of it is void. The watch goes on: soon at first, for what
+   * is called may be about to be created, then ever more seldom.
+   */
   onRefused(code: number, detail: string): void;
   /** The stream broke; what is known stays valid until the next message. */
   onLost?(code: number, detail: string): void;
 }
 
-/** Answers that will not change by asking again soon. */
+/** Answers about the target itself: the control plane works. */
 const refusals = new Set<number>([Status.notFound, Status.invalidArgument, Status.unimplemented]);
 
 /** A server stream that is opened again whenever it ends, until it is closed. */
@@ -32,7 +35,7 @@ export class Watch<Input extends DescMessage, Output extends DescMessage> {
   constructor(options: WatchOptions<Input, Output>) {
     this.options = options;
     this.backOff = new BackOff(100, 5000, 1, options.random);
-    this.refusedBackOff = new BackOff(5000, 30_000, 0.5, options.random);
+    this.refusedBackOff = new BackOff(250, 30_000, 0.5, options.random);
     this.open();
   }
 

@@ -154,10 +154,19 @@ it('an edited Service takes effect within a second', async () => {
   await vi.waitFor(async () => expect(await called('guarded', 'http://shop.shop/')).toBe('blue'), { timeout: 2000 });
 });
 
+it('a Service that comes while it is called already is found by those calls', async () => {
+  const late = call('green', 'http://late.shop/');
+  const [destination] = /(?<=tulle-destination-0 is ready at )\S+/.exec(output)!;
+  const asked = async () => (await ask({ host: destination, port: 9996, path: '/metrics' })).body;
+  await vi.waitFor(async () => expect(await asked()).toContain('profile="late.shop.'), { timeout: 2000 });
+  write('late.yaml', [{ ...service('blue'), metadata: { name: 'late', namespace: 'shop' } }]);
+  expect((await late).body).toContain('"name":"blue"');
+});
+
 it('a process that dies is told of and started again, and calls reach it again', async () => {
-  const { pid } = JSON.parse((await call('green', 'http://shop.shop/')).body);
+  const { name, pid } = JSON.parse((await call('green', 'http://shop.shop/')).body);
   process.kill(pid, 'SIGKILL');
-  await vi.waitFor(() => expect(output).toContain(`blue-0/blue (pid ${pid}) ended (signal SIGKILL)`), {
+  await vi.waitFor(() => expect(output).toContain(`${name}-0/${name} (pid ${pid}) ended (signal SIGKILL)`), {
     timeout: 3000,
   });
   await vi.waitFor(async () => expect(JSON.parse((await call('green', 'http://shop.shop/')).body).pid).not.toBe(pid), {

@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -26,8 +26,8 @@ function write(name: string, text: string): void {
 const service = (name: string, port = 80): string =>
   `apiVersion: v1\nkind: Service\nmetadata: { name: ${name}, namespace: shop }\nspec: { ports: [{ port: ${port} }] }\n`;
 
-async function open(): Promise<string[]> {
-  source = new FileSource({ folders: [folder], onProblem: (problem) => problems.push(problem), rescanMs: 50 });
+async function open(nowMs?: () => number): Promise<string[]> {
+  source = new FileSource({ folders: [folder], onProblem: (problem) => problems.push(problem), rescanMs: 50, nowMs });
   const events: string[] = [];
   source.watch('Service', ({ type, object }) =>
     events.push(`${type} ${object.metadata.namespace}/${object.metadata.name} ${object.spec?.ports?.[0]?.port}`),
@@ -59,6 +59,26 @@ test('an edited, an added and a deleted file take effect within a second', async
   await vi.waitFor(() => expect(events).toContain('added shop/api 80'), 1000);
   rmSync(join(folder, 'a.yaml'));
   await vi.waitFor(() => expect(events).toContain('deleted shop/web 8080'), 1000);
+});
+
+test('a file that is emptied and then written piece by piece is taken when it is whole', async () => {
+  write('a.yaml', `${service('web')}---\n${service('api')}`);
+  let asked = 0;
+  // While the file is being written, it was written just now.
+  let nowMs = (): number => {
+    asked++;
+    return statSync(join(folder, 'a.yaml')).mtimeMs;
+  };
+  const events = await open(() => nowMs());
+  events.length = 0;
+  for (const pieces of [[], [service('web')], [service('web'), service('api', 8080)]]) {
+    writeFileSync(join(folder, 'a.yaml'), pieces.join('---\n'));
+    asked = 0;
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(2), 5000);
+  }
+  expect(events).toEqual([]);
+  nowMs = Date.now;
+  await vi.waitFor(() => expect(events).toEqual(['modified shop/api 8080']), 1000);
 });
 
 test('a file that is no YAML any more keeps its objects and is reported with its line', async () => {

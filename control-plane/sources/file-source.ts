@@ -14,6 +14,8 @@ export interface FileSourceOptions {
   onProblem: (problem: ManifestProblem) => void;
   /** How often the folders are looked at besides the system's own notices. Default 500 ms. */
   rescanMs?: number;
+  /** Wall-clock milliseconds, as in the times of files. Default: the system's. */
+  nowMs?: () => number;
   /** Told of handlers that throw. Default: the process ends with the error. */
   onHandlerFailure?: (failure: HandlerFailure) => void;
 }
@@ -25,6 +27,11 @@ interface KnownFile {
 }
 
 const maxFileBytes = 16 * 1024 * 1024;
+/**
+ * A known file that was written this shortly ago is read later: most programs empty a file before they write it, and
+ * objects must not go and come back for that.
+ */
+const settleMs = 50;
 
 /**
  * A folder of manifests as a source: the same synthesized YAML that goes to a cluster. An edit takes effect within a
@@ -43,6 +50,7 @@ export class FileSource implements ObjectSource {
   private missing = new Set<string>();
   private scanning: Promise<void> | undefined = undefined;
   private again = false;
+  private settling: NodeJS.Timeout | undefined = undefined;
   private closed = false;
 
   constructor(options: FileSourceOptions) {
@@ -70,6 +78,7 @@ export class FileSource implements ObjectSource {
   close(): void {
     this.closed = true;
     clearInterval(this.timer);
+    clearTimeout(this.settling);
     for (const watcher of this.watchers) watcher.close();
   }
 
@@ -91,6 +100,15 @@ export class FileSource implements ObjectSource {
       void this.rescan();
     });
     return this.scanning;
+  }
+
+  private rescanSoon(): void {
+    if (this.settling !== undefined) return;
+    this.settling = setTimeout(() => {
+      this.settling = undefined;
+      void this.rescan();
+    }, settleMs);
+    this.settling.unref();
   }
 
   private async scan(): Promise<void> {
@@ -129,6 +147,11 @@ export class FileSource implements ObjectSource {
       const { mtimeMs, ctimeMs, size, ino } = await stat(path);
       stamp = `${mtimeMs} ${ctimeMs} ${size} ${ino}`;
       if (known?.stamp === stamp) return false;
+      const ageMs = (this.options.nowMs ?? Date.now)() - mtimeMs;
+      if (known !== undefined && ageMs >= 0 && ageMs < settleMs) {
+        this.rescanSoon();
+        return false;
+      }
       if (size > maxFileBytes) throw new Error(`is larger than ${maxFileBytes} bytes`);
       const { objects, problems, readable } = parseManifests(path, await readFile(path, 'utf8'));
       for (const problem of problems) this.tell(problem);

@@ -11,7 +11,9 @@ it('a short run: mixed protocols, abandoned calls, endpoints that come and go; n
   const lines: string[] = [];
   const result = await soak({ forMs: smokeMs, seed: 5, report: (line) => lines.push(line) });
   expect(faults(result, smokeMs), soakTables(result)).toEqual([]);
-  expect(result.tallies.every(({ abandoned }) => abandoned > 0)).toBe(true);
+  // Of a kind that is called seldom on a busy machine, all may have come through.
+  const abandoned = result.tallies.reduce((sum, tally) => sum + tally.abandoned, 0);
+  expect(abandoned, soakTables(result)).toBeGreaterThan(10);
 });
 
 describe('the verdict', () => {

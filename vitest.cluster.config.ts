@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/cluster/**/*.test.ts'],
     globalSetup: ['test/cluster/global-setup.ts'],
+    setupFiles: ['test/house/patience.ts'],
     testTimeout: 180_000,
     // A machine that stood still for a moment is told from a defect by one more try, which is reported.
     retry: process.env['CI'] === 'true' ? 1 : 0,

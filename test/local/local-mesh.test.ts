@@ -148,6 +148,7 @@ it('a name that is nowhere is told as a failure of the proxy, within seconds', a
 });
 
 it('an edited Service takes effect within a second', async () => {
+  expect(await called('guarded', 'http://shop.shop/')).toBe('blue');
   write('service.yaml', [service('green')]);
   await vi.waitFor(async () => expect(await called('guarded', 'http://shop.shop/')).toBe('green'), { timeout: 2000 });
   write('service.yaml', [service('blue')]);
@@ -158,7 +159,7 @@ it('a Service that comes while it is called already is found by those calls', as
   const late = call('green', 'http://late.shop/');
   const [destination] = /(?<=tulle-destination-0 is ready at )\S+/.exec(output)!;
   const asked = async () => (await ask({ host: destination, port: 9996, path: '/metrics' })).body;
-  await vi.waitFor(async () => expect(await asked()).toContain('profile="late.shop.'), { timeout: 2000 });
+  await vi.waitFor(async () => expect(await asked()).toContain('profile="late.shop.'));
   write('late.yaml', [{ ...service('blue'), metadata: { name: 'late', namespace: 'shop' } }]);
   expect((await late).body).toContain('"name":"blue"');
 });

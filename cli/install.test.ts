@@ -10,7 +10,16 @@ it('prints what cdk8s synth writes, byte for byte, each time', async () => {
 });
 
 it('options reach the mesh', async () => {
-  const flags = ['--ha', '--mesh-namespace', 'mesh', '--no-crds', '--compat', 'linkerd', '--network-policies'];
+  const flags = [
+    '--ha',
+    '--mesh-namespace',
+    'mesh',
+    '--no-crds',
+    '--compat',
+    'linkerd',
+    '--network-policies',
+    '--ipv6',
+  ];
   const { out } = await run(['install', ...flags]);
   const objects = parseAllDocuments(out).map((document) => document.toJS());
   expect(objects.find(({ kind }) => kind === 'Namespace').metadata.name).toBe('mesh');
@@ -18,7 +27,7 @@ it('options reach the mesh', async () => {
   expect(objects.some(({ kind }) => kind === 'PodDisruptionBudget')).toBe(true);
   expect(objects.some(({ kind }) => kind === 'NetworkPolicy')).toBe(true);
   const values = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'tulle-config');
-  expect(JSON.parse(values.data.values).compat).toBe('linkerd');
+  expect(JSON.parse(values.data.values)).toMatchObject({ compat: 'linkerd', ipv6: true });
 });
 
 it('a value that cannot be is told with its name', async () => {

@@ -12,6 +12,7 @@ export interface MeshOptions {
   readonly trustDomain?: string;
   readonly clusterDomain?: string;
   readonly clusterNetworks?: string;
+  readonly ipv6?: boolean;
   readonly registry?: string;
   readonly imageTag?: string;
   readonly imagePullSecret?: readonly string[];
@@ -43,6 +44,7 @@ export function addMeshOptions(command: Command): Command {
     .option('--trust-domain <domain>', 'end of every identity (default: cluster.local)')
     .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
     .option('--cluster-networks <cidrs>', 'networks of pods and Services, separated by commas (default: private ones)')
+    .option('--ipv6', 'lead IPv6 to the proxies too: for clusters whose pods have IPv6 addresses')
     .option('--registry <registry>', 'where images are pulled from')
     .option('--image-tag <tag>', 'tag of the images (default: the version of this command line)')
     .option('--image-pull-secret <name>', 'Secret that images are pulled with; may be repeated', repeated)
@@ -71,6 +73,7 @@ export function meshProps(options: MeshOptions): MeshProps {
     trustDomain: options.trustDomain,
     clusterDomain: options.clusterDomain,
     clusterNetworks: options.clusterNetworks?.split(','),
+    ipv6: options.ipv6,
     registry: options.registry,
     version: options.imageTag,
     imagePullSecrets: options.imagePullSecret ? [...options.imagePullSecret] : undefined,

@@ -1,25 +1,72 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { programPath } from './requirements.ts';
 
 /** The networks of the cluster. They exist in network namespaces only, from which no link leads out. */
 export const addresses = {
   controlPlane: '172.30.0.1',
-  pods: '10.244.0.0/16',
-  services: '10.96.0.0/16',
   kubernetesService: '10.96.0.1',
   dns: '10.96.0.10',
 } as const;
 
+/** The networks of one version of IP. */
+interface Family {
+  readonly version: 4 | 6;
+  readonly pods: string;
+  readonly services: string;
+  readonly controlPlane: string;
+  readonly machineBits: number;
+  readonly node: (number: number) => string;
+  readonly podsOfNode: (number: number) => string;
+}
+
+const ipv4: Family = {
+  version: 4,
+  pods: '10.244.0.0/16',
+  services: '10.96.0.0/16',
+  controlPlane: addresses.controlPlane,
+  machineBits: 24,
+  node: (number) => `172.30.0.${10 + number}`,
+  podsOfNode: (number) => `10.244.${number}.0/24`,
+};
+const ipv6: Family = {
+  version: 6,
+  pods: 'fd00:10:244::/56',
+  services: 'fd00:10:96::/112',
+  controlPlane: 'fd00:172:30::1',
+  machineBits: 64,
+  node: (number) => `fd00:172:30::${10 + number}`,
+  podsOfNode: (number) => `fd00:10:244:${number}::/64`,
+};
+
+/** The versions of IP that pods and Services have here, IPv4 first. */
+export function ipFamilies(): readonly Family[] {
+  return hasIpv6() ? [ipv4, ipv6] : [ipv4];
+}
+
+/** Whether this machine's kernel has IPv6 and can translate its addresses, as Services need it. */
+function hasIpv6(): boolean {
+  try {
+    execFileSync('unshare', ['--net', 'sh', '-c', 'test -e /proc/sys/net/ipv6 && ip6tables -t nat -S'], {
+      env: { PATH: programPath.join(':') },
+      stdio: 'ignore',
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export const controlPlaneMachine = 'cp';
 export const nodeName = (number: number): string => `node${number}`;
-export const nodeAddress = (number: number): string => `172.30.0.${10 + number}`;
-export const podNetwork = (number: number): string => `10.244.${number}.0/24`;
+/** The address by which the API server reaches a node. */
+export const nodeAddress = ipv4.node;
 
 export const namespaceOf = (machine: string): string => `tulle-${machine}`;
 export const namespaceFile = (machine: string): string => `/run/netns/${namespaceOf(machine)}`;
 
 /** Makes a network namespace for each machine, and in that of the control plane the bridge that all are plugged into. */
-export function makeNetwork(nodes: number): void {
+export function makeNetwork(nodes: number, families: readonly Family[]): void {
   const numbers = Array.from({ length: nodes }, (_, index) => index + 1);
   for (const machine of [controlPlaneMachine, ...numbers.map(nodeName)]) {
     ip(`netns add ${namespaceOf(machine)}`);
@@ -27,19 +74,29 @@ export function makeNetwork(nodes: number): void {
   }
   const hub = `-n ${namespaceOf(controlPlaneMachine)}`;
   ip(`${hub} link add machines type bridge`);
-  ip(`${hub} addr add ${addresses.controlPlane}/24 dev machines`);
   ip(`${hub} link set machines up`);
   for (const number of numbers) {
     const node = nodeName(number);
     const inNode = `-n ${namespaceOf(node)}`;
     ip(`${hub} link add ${node} type veth peer name eth0 netns ${namespaceOf(node)}`);
     ip(`${hub} link set ${node} master machines up`);
-    ip(`${inNode} addr add ${nodeAddress(number)}/24 dev eth0`);
     ip(`${inNode} link set eth0 up`);
-    ip(`${hub} route add ${podNetwork(number)} via ${nodeAddress(number)}`);
-    for (const other of numbers.filter((candidate) => candidate !== number)) {
-      ip(`${inNode} route add ${podNetwork(other)} via ${nodeAddress(other)}`);
-    }
+  }
+  for (const family of families) addAddresses(numbers, family);
+}
+
+function addAddresses(numbers: readonly number[], family: Family): void {
+  const { version, controlPlane, machineBits, node, podsOfNode } = family;
+  // Nobody else is there to have an address already.
+  const flags = version === 6 ? ' nodad' : '';
+  const add = (machine: string, address: string, device: string): void =>
+    ip(`-${version} -n ${namespaceOf(machine)} addr add ${address}/${machineBits} dev ${device}${flags}`);
+  add(controlPlaneMachine, controlPlane, 'machines');
+  for (const number of numbers) add(nodeName(number), node(number), 'eth0');
+  for (const number of numbers) {
+    const route = `route add ${podsOfNode(number)} via ${node(number)}`;
+    for (const machine of [controlPlaneMachine, ...numbers.filter((other) => other !== number).map(nodeName)])
+      ip(`-${version} -n ${namespaceOf(machine)} ${route}`);
   }
 }
 

@@ -10,11 +10,10 @@ import { Machines } from './machines.ts';
 import {
   addresses,
   controlPlaneMachine,
+  ipFamilies,
   makeNetwork,
   namespaceFile,
-  nodeAddress,
   nodeName,
-  podNetwork,
   removeNetwork,
 } from './network.ts';
 import { areBuilt, buildPrograms, programsFolder } from './programs.ts';
@@ -140,18 +139,23 @@ export class OwnCluster {
 
   private async bringUp({ programs, nodes, apiPort }: ClusterRecord): Promise<void> {
     await makeCertificates(this.state, nodes, apiPort);
-    makeNetwork(nodes.length);
+    const families = ipFamilies();
+    makeNetwork(nodes.length, families);
     const env = {
       PROGRAMS: programs,
       CP_IP: addresses.controlPlane,
-      POD_NET: addresses.pods,
-      SERVICE_NET: addresses.services,
+      POD_NETS: families.map(({ pods }) => pods).join(),
+      SERVICE_NETS: families.map(({ services }) => services).join(),
       DNS_IP: addresses.dns,
     };
     await this.machines.start(controlPlaneMachine, env);
     this.startForward(apiPort);
     for (const [index, node] of nodes.entries()) {
-      const own = { NODE_IP: nodeAddress(index + 1), POD_CIDR: podNetwork(index + 1) };
+      const own = {
+        NODE_IPS: families.map(({ node }) => node(index + 1)).join(),
+        POD_RANGES: JSON.stringify(families.map(({ podsOfNode }) => [{ subnet: podsOfNode(index + 1) }])),
+        POD_ROUTES: JSON.stringify(families.map(({ version }) => ({ dst: version === 6 ? '::/0' : '0.0.0.0/0' }))),
+      };
       await this.machines.start(node, { ...env, ...own });
     }
     const { kubectl } = this;

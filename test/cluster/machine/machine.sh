@@ -3,7 +3,7 @@
 # ../machines.ts made. Runs the control plane (MACHINE=cp) or one worker node, in the foreground. Killing it ends every
 # process in it, and with them their mounts.
 set -euo pipefail
-: "${MACHINE:?}" "${PROGRAMS:?}" "${STATE:?}" "${CONF:?}" "${CP_IP:?}" "${POD_NET:?}" "${SERVICE_NET:?}" "${DNS_IP:?}"
+: "${MACHINE:?}" "${PROGRAMS:?}" "${STATE:?}" "${CONF:?}" "${CP_IP:?}" "${POD_NETS:?}" "${SERVICE_NETS:?}" "${DNS_IP:?}"
 export PATH=$PROGRAMS/bin:/usr/sbin:/sbin:$PATH
 export NO_PROXY='*' no_proxy='*' # whatever proxy the host has is not for the cluster
 pki=$STATE/pki
@@ -16,6 +16,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs /run
 echo 1 >/proc/sys/net/ipv4/ip_forward
+case $POD_NETS in *:*) echo 1 >/proc/sys/net/ipv6/conf/all/forwarding ;; esac
 
 # start NAME COMMAND...: keeps it running for as long as this machine lives, its process id in a file. A test stops a
 # program by a file NAME.stopped and a signal, and starts it again by removing the file.
@@ -38,7 +39,7 @@ control_plane() {
   local options=(
     --etcd-servers=http://127.0.0.1:2379
     --advertise-address="$CP_IP" --secure-port=6443
-    --service-cluster-ip-range="$SERVICE_NET"
+    --service-cluster-ip-range="$SERVICE_NETS"
     --allow-privileged
     --authorization-mode=Node,RBAC
     --enable-admission-plugins=NodeRestriction,MutatingAdmissionWebhook,ValidatingAdmissionWebhook
@@ -70,7 +71,7 @@ control_plane() {
 }
 
 worker() {
-  : "${NODE_IP:?}" "${POD_CIDR:?}"
+  : "${NODE_IPS:?}" "${POD_RANGES:?}" "${POD_ROUTES:?}"
   local dir controller setting
   # Every daemon keeps its usual paths; they are private to this machine.
   for dir in /var/lib/kubelet /var/lib/containerd /var/log/pods /var/log/containers; do
@@ -94,7 +95,8 @@ worker() {
 
   mkdir -p /run/cni
   : >/run/resolv.conf # nothing of the host's resolver reaches a pod
-  local place="s#@STATE@#$STATE#; s#@MACHINE@#$MACHINE#; s#@DNS_IP@#$DNS_IP#; s#@POD_NET@#$POD_NET#; s#@POD_CIDR@#$POD_CIDR#"
+  local place="s#@STATE@#$STATE#; s#@MACHINE@#$MACHINE#; s#@DNS_IP@#$DNS_IP#; s#@POD_NETS@#$POD_NETS#"
+  place+="; s#@POD_RANGES@#$POD_RANGES#; s#@POD_ROUTES@#$POD_ROUTES#"
   sed "$place" "$CONF/cni.conflist" >/run/cni/pods.conflist
   sed "$place" "$CONF/kubelet.yaml" >/run/kubelet.yaml
   sed "$place" "$CONF/kube-proxy.yaml" >/run/kube-proxy.yaml
@@ -103,7 +105,7 @@ worker() {
   until ctr version >/dev/null 2>&1; do sleep 0.1; done
   for image in "$PROGRAMS"/images/*.tar; do ctr -n k8s.io images import "$image"; done
   start kubelet kubelet --config=/run/kubelet.yaml --kubeconfig="$pki/$MACHINE.conf" \
-    --hostname-override="$MACHINE" --node-ip="$NODE_IP"
+    --hostname-override="$MACHINE" --node-ip="$NODE_IPS"
   start kube-proxy kube-proxy --config=/run/kube-proxy.yaml
 }
 

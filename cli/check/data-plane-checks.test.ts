@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connectCluster } from '../cluster/cluster.ts';
 import { servePods } from '../testing/pods-of-processes.ts';
+import { bypassingIpv6 } from './bypassing-ipv6.ts';
 import { type CheckResult, runChecks } from './check.ts';
 import { ClusterFacts } from './cluster-facts.ts';
 import { dataPlaneChecks } from './data-plane-checks.ts';
@@ -82,6 +83,25 @@ it('sidecars without certificate, not ready or of another version are named; pod
     result: 'warning',
     error: 'pod shop/web-1: config.tulle.dev/opaque-ports must be an annotation, and is a label',
   });
+});
+
+it('pods whose IPv6 goes past their proxy are named with what to do, those that are not intercepted are not', () => {
+  const of = (name: string, ips: string[], args?: string[]) => ({
+    metadata: { name, namespace: 'shop' },
+    spec: { initContainers: args === undefined ? [] : [{ name: 'tulle-init', args: ['init', ...args] }] },
+    status: { podIPs: ips.map((ip) => ({ ip })) },
+  });
+  const both = ['10.0.0.1', 'fd00::1'];
+  const pods = [
+    of('past', both, ['--ipv6=false']),
+    of('led', both, ['--ipv6=true']),
+    of('ipv4', ['10.0.0.1'], ['--ipv6=false']),
+    of('explicit', both),
+  ] as never[];
+  expect(bypassingIpv6(pods, false)).toEqual([
+    "shop/past has an IPv6 address, whose connections go past its proxy: apply 'tulle upgrade --ipv6', then restart it",
+  ]);
+  expect(bypassingIpv6(pods, true)[0]).toContain('its proxy: restart it');
 });
 
 it('a namespace that is not there ends the checks', async () => {

@@ -1,6 +1,7 @@
 import { eachBounded, getText, podMetricsPath } from '../cluster/objects.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import { parseExposition } from '../stat/exposition.ts';
+import { bypassingIpv6 } from './bypassing-ipv6.ts';
 import { type Category, CheckFailure } from './check.ts';
 import type { CheckedPod, ClusterFacts } from './cluster-facts.ts';
 import { fail } from './control-plane-checks.ts';
@@ -58,6 +59,12 @@ export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefin
           hint: 'versions',
           warning: true,
           run: async () => fail((await pods()).flatMap(otherProxyVersion)),
+        },
+        {
+          description: 'data plane proxies get the IPv6 connections of their pods',
+          hint: 'ipv6',
+          warning: true,
+          run: async () => fail(bypassingIpv6(await pods(), (await facts.installed()).config.ipv6 ?? false)),
         },
         {
           description: 'data plane pod labels are configured correctly',

@@ -1,9 +1,20 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { run } from '../../cli/testing/run.ts';
 import { synthMeshYaml } from '../../synth/mesh.ts';
 import { describeOnCluster } from './cluster.ts';
 import type { Kubectl } from './kubectl.ts';
 import { identityOf, meshNamespace, meshReady } from './mesh.ts';
-import { account, fetchCommand, meshedNamespace, type PodOptions, pod, program, service, workerNodes } from './pods.ts';
+import {
+  account,
+  fetchCommand,
+  meshedNamespace,
+  type PodOptions,
+  pageServer,
+  pod,
+  program,
+  service,
+  workerNodes,
+} from './pods.ts';
 import { type Metrics, sidecarMetrics } from './sidecar.ts';
 
 const ns = 'tulle-test-ipv6';
@@ -27,7 +38,7 @@ async function ipv6Of(kubectl: Kubectl, name: string): Promise<string> {
   return status.podIPs!.find(({ ip }) => ip.includes(':'))!.ip;
 }
 
-describeOnCluster('IPv6, in a mesh that leads it to the proxies', ({ kubectl, ensureMesh }) => {
+describeOnCluster('IPv6, in a mesh that leads it to the proxies', ({ kubectl, kubeconfig, ensureMesh }) => {
   let dualStack = false;
   const metrics = (name: string): Promise<Metrics> => sidecarMetrics(kubectl, name, ns);
   const page = (client: string, url: string): Promise<string> => kubectl.podExec(client, ns, fetchCommand(url), client);
@@ -46,12 +57,13 @@ describeOnCluster('IPv6, in a mesh that leads it to the proxies', ({ kubectl, en
     if (!dualStack) return;
     await ensureMesh();
     await kubectl.run(['delete', 'namespace', ns, '--ignore-not-found']);
+    await kubectl.apply([meshedNamespace(ns), pod('early', ns, pageServer('early'))]);
+    await kubectl.waitFor('pod/early', 'condition=Ready', ns);
     await changeMesh(true);
     const [here, there] = await workerNodes(kubectl);
     const guarded = { 'config.tulle.dev/default-inbound-policy': 'all-authenticated' };
     const opaque = { 'config.tulle.dev/opaque-ports': '2525' };
     await kubectl.apply([
-      meshedNamespace(ns),
       ...['client', 'web', 'guarded', 'greeter'].map((name) => account(name, ns)),
       ...['greeter', 'greeted'].map((name) => program(name, ns)),
       pod('client', ns, { program: 'greeted', command: ['sleep', '2147483647'], ownAccount: true, nodeName: here }),
@@ -115,5 +127,14 @@ describeOnCluster('IPv6, in a mesh that leads it to the proxies', ({ kubectl, en
     const url = `http://[${await ipv6Of(kubectl, 'guarded')}]:8080/`;
     expect(await page('client', url)).toBe('200 guarded');
     expect(await page('outsider', url)).toBe('403 ');
+  });
+
+  it('the check names a pod that was injected before, and no other', async () => {
+    const { out } = await run(['check', '--proxy', '-n', ns, '-o', 'json', '--kubeconfig', kubeconfig]);
+    const { categories } = JSON.parse(out) as { categories: { checks: { description: string; error?: string }[] }[] };
+    const check = categories
+      .flatMap(({ checks }) => checks)
+      .find(({ description }) => description === 'data plane proxies get the IPv6 connections of their pods');
+    expect(check?.error).toBe(`${ns}/early has an IPv6 address, whose connections go past its proxy: restart it`);
   });
 });

@@ -40,10 +40,21 @@ it('one whose peer does not answer in time is broken', () => {
   clock.advance(1000);
   clock.advance(299);
   expect(connection.aborted).toBe(false);
-  clock.advance(1);
+  clock.advance(2);
   expect(connection.aborted).toBe(true);
   clock.advance(10_000);
   expect(pings()).toBe(1);
+});
+
+it('one whose answer came while this process stood still lives on', () => {
+  const { clock, connection, pings } = watched();
+  clock.advance(1000);
+  // The timer is told of before the socket is read.
+  clock.advance(300);
+  connection.bytesRead += 17;
+  clock.advance(1);
+  clock.advance(999);
+  expect([pings(), connection.aborted]).toEqual([1, false]);
 });
 
 it('while our own bytes wait for a slow reader it is not asked', () => {

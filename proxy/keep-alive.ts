@@ -31,6 +31,7 @@ export class KeepAlive {
   private timer: TimerHandle;
   private seenBytes: number;
   private asked = false;
+  private overdue = false;
 
   constructor(connection: Watched, session: { ping(): void }, times: KeepAliveTimes, timers: Timers) {
     this.connection = connection;
@@ -51,8 +52,14 @@ export class KeepAlive {
     if (bytesRead !== this.seenBytes || blocked) {
       this.seenBytes = bytesRead;
       this.asked = false;
-    } else if (this.asked) {
+      this.overdue = false;
+    } else if (this.overdue) {
       this.connection.abort();
+      return;
+    } else if (this.asked) {
+      // When this process stood still, the answer may be there unread: look once more.
+      this.overdue = true;
+      this.timer = this.timers.after(1, this.onTimer);
       return;
     } else {
       this.asked = true;

@@ -12,7 +12,8 @@ import { namespace } from './pods.ts';
 describeOnCluster('the API server takes, in a dry run, all that synth makes', ({ kubectl, ensureMesh }) => {
   // Objects can be tried out only in a namespace that is there, and only of kinds that are.
   beforeAll(async () => {
-    await ensureMesh();
+    // That of another file may still be ending.
+    await Promise.all([ensureMesh(), kubectl.run(['delete', 'namespace', 'emojivoto', '--ignore-not-found'])]);
     await kubectl.apply([namespace('emojivoto')]);
   });
   afterAll(() => kubectl.run(['delete', 'namespace', 'emojivoto', '--ignore-not-found', '--wait=false']));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { run } from '../../cli/testing/run.ts';
+import { componentLabel } from '../../lib/mesh/component.ts';
 import { synthMeshYaml } from '../../synth/mesh.ts';
 import { describeOnCluster } from './cluster.ts';
 import type { Kubectl } from './kubectl.ts';
@@ -46,9 +47,13 @@ describeOnCluster('IPv6, in a mesh that leads it to the proxies', ({ kubectl, ku
   /** Changes what pods are injected with; those of before stay as they are. */
   async function changeMesh(ipv6: boolean): Promise<void> {
     await kubectl.apply(synthMeshYaml({ ipv6 }));
-    // The injector would get the new configuration by itself, when the kubelet comes to it.
+    // The injectors would get the new configuration by themselves, when the kubelet comes to it.
+    const injectors = ['pods', '--namespace', meshNamespace, `--selector=${componentLabel}=proxy-injector`];
+    const before = (await kubectl.run(['get', ...injectors, '--output=name'])).trim().split('\n');
     await kubectl.run(['rollout', 'restart', 'deployment/tulle-proxy-injector', '--namespace', meshNamespace]);
     await meshReady(kubectl);
+    // One that ends still answers on the connections that it has.
+    for (const injector of before) await kubectl.waitFor(injector, 'delete', meshNamespace);
   }
 
   beforeAll(async () => {

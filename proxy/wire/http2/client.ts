@@ -1,5 +1,6 @@
 import type { Field } from '../field.ts';
 import { type ClientConnection, ErrorCode, type RequestHead, type ResponseHandler, type Stream } from '../stream.ts';
+import { DeferredStream } from './deferred-stream.ts';
 import { ConnectionError, preface, Setting } from './frame.ts';
 import type { Http2Stream } from './http2-stream.ts';
 import { MalformedMessage, responseHead } from './message.ts';
@@ -25,6 +26,8 @@ export class Http2Client extends Http2Session implements ClientConnection {
   private readonly options: Http2ClientOptions;
   private nextId = 1;
   listed = false;
+  /** Extended CONNECTs, which may be sent only to a peer that says that it takes them (RFC 8441 section 3). */
+  private readonly deferred = new Set<DeferredStream>();
   /** Resets of ours beyond the streams that were carried to their end. */
   private cancelled = 0;
 
@@ -46,15 +49,23 @@ export class Http2Client extends Http2Session implements ClientConnection {
     );
   }
 
+  override get activeStreams(): number {
+    return super.activeStreams + this.deferred.size;
+  }
+
   request(head: RequestHead, end: boolean, handler: ResponseHandler): Stream | undefined {
     if (!this.available) return undefined;
+    if (head.upgrade !== undefined && !this.settingsSeen) {
+      const deferred = new DeferredStream(head, end, handler, (givenUp) => this.deferred.delete(givenUp));
+      this.deferred.add(deferred);
+      return deferred;
+    }
     const stream = this.openStream(this.nextId);
     this.nextId += 2;
     stream.handler = handler;
     stream.awaitsResponse = true;
     stream.headRequest = head.method === 'HEAD';
-    // Before the peer's SETTINGS there is no saying; a peer that knows no extended CONNECT resets it then.
-    if (head.upgrade !== undefined && this.settingsSeen && !this.peerConnectProtocol) {
+    if (head.upgrade !== undefined && !this.peerConnectProtocol) {
       this.streams.delete(stream.id);
       stream.reset_ = true;
       handler.onReset(ErrorCode.http11Required, 'the peer takes no extended CONNECT');
@@ -105,13 +116,27 @@ export class Http2Client extends Http2Session implements ClientConnection {
     if (this.streams.size === this.peerMaxStreams - 1 && this.available) this.options.onAvailable(this);
   }
 
-  /** A limit that was raised leaves room where none will come of a stream that closes. */
   protected override onPeerSettings(): void {
+    for (const deferred of this.takeDeferred()) {
+      const { head, end, handler } = deferred;
+      const stream = this.request(head, end, handler);
+      if (stream !== undefined) deferred.begin(stream);
+      else handler.onReset(ErrorCode.refusedStream, 'the peer takes no more streams');
+    }
+    // A limit that was raised leaves room where none will come of a stream that closes.
     if (this.available) this.options.onAvailable(this);
   }
 
   protected override onConnectionClosed(error: Error | undefined): void {
     this.options.onClosed(this, error);
+    for (const { handler } of this.takeDeferred())
+      handler.onReset(ErrorCode.refusedStream, 'the connection ended before the request was sent');
+  }
+
+  private takeDeferred(): DeferredStream[] {
+    const taken = [...this.deferred];
+    this.deferred.clear();
+    return taken;
   }
 
   protected override isIdle(id: number): boolean {

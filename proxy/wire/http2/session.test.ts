@@ -5,7 +5,7 @@ import { ErrorCode, type RequestHead, type ServerStream } from '../stream.ts';
 import { ManualTurn, MemoryTransport } from '../testing/memory-transport.ts';
 import { StrictHandler } from '../testing/strict-handler.ts';
 import { Http2Client } from './client.ts';
-import { Flag, FrameType, preface, putUint32, uint32, writeFrame, writeSettings } from './frame.ts';
+import { Flag, FrameType, preface, putUint32, Setting, uint32, writeFrame, writeSettings } from './frame.ts';
 import { Http2Server } from './server.ts';
 
 /** A server with a connected client's SETTINGS read; `send` and `sent` are frames to and from it. */
@@ -161,21 +161,80 @@ describe('a client', () => {
     expect(cancelled).toBe(301);
     expect([client.activeStreams, kept.over, transport.closed]).toEqual([1, false, false]);
   });
+});
 
-  it('is told at once that a peer takes no extended CONNECT', () => {
+describe('extended CONNECT', () => {
+  const head: RequestHead = {
+    ...{ method: 'CONNECT', scheme: 'http', authority: 'a', path: '/', contentLength: -1 },
+    ...{ upgrade: 'websocket', absoluteForm: false, fields: [] },
+  };
+
+  /** A client that has written its preface; `settings` are those of its peer. */
+  function client() {
     const transport = new MemoryTransport();
     const turn = new ManualTurn();
     const options = { transport, turn, fields: new FieldTable(1), onAvailable: () => {}, onClosed: () => {} };
-    const client = new Http2Client(options);
-    const out = new OutputBuffer();
-    writeSettings(out, []);
-    client.onBytes(out.take());
+    const http2 = new Http2Client(options);
     turn.end();
     transport.take();
+    const settings = (...given: [number, number][]): void => {
+      const out = new OutputBuffer();
+      writeSettings(out, given);
+      http2.onBytes(out.take());
+      turn.end();
+    };
+    /** Types of the frames that were sent since the last call, but for acknowledgements. */
+    const sent = (): number[] => {
+      turn.end();
+      const bytes = transport.take();
+      const types: number[] = [];
+      for (let at = 0; at < bytes.length; at += 9 + bytes.readUIntBE(at, 3)) types.push(bytes[at + 3]);
+      return types.filter((type) => type !== FrameType.settings);
+    };
     const handler = new StrictHandler('head');
-    const head = { method: 'CONNECT', scheme: 'http', authority: 'a', path: '/', contentLength: -1 };
-    client.request({ ...head, upgrade: 'websocket', absoluteForm: false, fields: [] }, false, handler);
-    turn.end();
-    expect([handler.over, client.activeStreams, transport.take().length]).toEqual([true, 0, 0]);
+    return { http2, settings, sent, handler };
+  }
+  const takesIt: [number, number] = [Setting.enableConnectProtocol, 1];
+
+  it('waits for the SETTINGS of the peer, and what is sent on it waits behind it', () => {
+    const { http2, settings, sent, handler } = client();
+    const stream = http2.request(head, false, handler)!;
+    const chunk = Buffer.from('early');
+    stream.sendData(chunk, false);
+    chunk.fill(0);
+    expect([sent(), http2.activeStreams]).toEqual([[], 1]);
+    http2.request({ ...head, method: 'GET', upgrade: undefined }, true, new StrictHandler('head'));
+    settings(takesIt);
+    stream.sendData(Buffer.from('late'), true);
+    expect([sent(), http2.activeStreams, handler.over]).toEqual([
+      [FrameType.headers, FrameType.headers, FrameType.data, FrameType.data],
+      2,
+      false,
+    ]);
+  });
+
+  it('is refused when the peer turns out to take none, and at once when that is known', () => {
+    const { http2, settings, sent, handler } = client();
+    http2.request(head, false, handler)!.sendData(Buffer.from('early'), true);
+    settings();
+    const second = new StrictHandler('head');
+    http2.request(head, false, second);
+    expect([handler.over, second.over, sent(), http2.activeStreams]).toEqual([true, true, [], 0]);
+  });
+
+  it('is never sent when it is given up before', () => {
+    const { http2, settings, sent, handler } = client();
+    http2.request(head, false, handler)!.reset(ErrorCode.cancel, 'gone');
+    settings(takesIt);
+    expect([handler.over, sent(), http2.activeStreams]).toEqual([false, [], 0]);
+  });
+
+  it('may go to another connection when this one ends before', () => {
+    const { http2 } = client();
+    const codes: number[] = [];
+    const onReset = (code: number): void => void codes.push(code);
+    http2.request(head, false, Object.assign(new StrictHandler('head'), { onReset }));
+    http2.onClose(undefined);
+    expect([codes, http2.activeStreams]).toEqual([[ErrorCode.refusedStream], 0]);
   });
 });

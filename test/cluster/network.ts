@@ -47,7 +47,8 @@ export function ipFamilies(): readonly Family[] {
 /** Whether this machine's kernel has IPv6 and can translate its addresses, as Services need it. */
 function hasIpv6(): boolean {
   try {
-    execFileSync('unshare', ['--net', 'sh', '-c', 'test -e /proc/sys/net/ipv6 && ip6tables -t nat -S'], {
+    const has = 'grep -q 0 /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip6tables -t nat -S';
+    execFileSync('unshare', ['--net', 'sh', '-c', has], {
       env: { PATH: programPath.join(':') },
       stdio: 'ignore',
     });

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
 import { parseFlags, wholeNumber } from './flags.ts';
 import { type Memory, memoryOf } from './measure/processes.ts';
@@ -19,6 +20,7 @@ import { startTestbed } from './testbed.ts';
 
 const proxyCore = 0;
 const otherCore = 1;
+const idleAfterMs = 5000;
 
 /** How each peer tells its version, and where it is had from. */
 const candidates = [
@@ -118,6 +120,8 @@ async function measure(peers: readonly Peer[], alternatives: readonly Peer[], op
   );
   const memory = (): Map<string, Memory> =>
     new Map(peers.map((peer) => [peer.name, memoryOf(peer.route('http1-hop')?.pids ?? [])]));
+  // A sidecar is idle when its start is over and it has given back what that needed.
+  if (withMemory) await sleep(idleAfterMs);
   const idle = memory();
   const found: Verdict[] = [];
   if (withMemory) {

@@ -1,8 +1,11 @@
+import { readFileSync, readlinkSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { systemClock } from './clock.ts';
 import { ConfigError, type ProxyConfig, readConfig } from './config.ts';
+import { dropPages } from './net/system-calls.ts';
 import { Sidecar } from './sidecar.ts';
+import { executablePages } from './start-pages.ts';
 import { Log } from './telemetry/log.ts';
 import { workerCount } from './workers/cores.ts';
 import { workerArgument } from './workers/messages.ts';
@@ -11,6 +14,9 @@ import { WorkerPool } from './workers/worker-pool.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Write = (line: string) => void;
+
+/** By then the start is over. Most of the runtime that it read in is not needed again. */
+const startMs = 3000;
 
 /**
  * `tulle-proxy proxy`: the sidecar, configured by LINKERD2_PROXY_* alone; see config.ts. With several cores it starts
@@ -91,6 +97,7 @@ export function runProxy(args: readonly string[], environment: Environment, writ
     });
     return 1;
   }
+  systemClock.after(startMs, () => dropStartPages(log));
   log.info('started', {
     version: packageJson.version,
     inbound: shownAddresses(config.inbound.listen),
@@ -111,6 +118,16 @@ function configuration(environment: Environment, write: Write): ProxyConfig | un
     const log = new Log('info', format, write, () => new Date());
     for (const problem of error.problems) log.error('invalid configuration', { problem });
     return undefined;
+  }
+}
+
+/** What the start read of the runtime's program is more than half of an idle sidecar's memory. */
+function dropStartPages(log: Log): void {
+  try {
+    const smaps = readFileSync('/proc/self/smaps', 'utf8');
+    for (const range of executablePages(smaps, readlinkSync('/proc/self/exe'))) dropPages(range);
+  } catch (error) {
+    log.debug('the pages of the start are kept', { error: (error as Error).message });
   }
 }
 

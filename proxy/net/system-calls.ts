@@ -1,4 +1,5 @@
 import { dlopen, FFIType, ptr } from 'bun:ffi';
+import type { PageRange } from '../start-pages.ts';
 import { formatIp } from '../wire/ip-network.ts';
 import type { SocketOptions } from './socket-options.ts';
 
@@ -6,6 +7,7 @@ const { symbols: libc } = dlopen('libc.so.6', {
   getsockopt: { args: [FFIType.i32, FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
   setsockopt: { args: [FFIType.i32, FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
   listen: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+  madvise: { args: [FFIType.u64, FFIType.u64, FFIType.i32], returns: FFIType.i32 },
 });
 
 const solIp = 0;
@@ -18,6 +20,8 @@ const tcp = 6;
 const tcpKeepIdle = 4;
 const tcpKeepInterval = 5;
 const tcpUserTimeout = 18;
+/** MADV_DONTNEED of asm-generic/mman-common.h. */
+const dontNeed = 4;
 
 const address = Buffer.alloc(28);
 const length = Buffer.alloc(4);
@@ -25,6 +29,11 @@ const number = Buffer.alloc(4);
 
 export function raiseBacklog(fd: number, backlog: number): void {
   if (fd >= 0) libc.listen(fd, backlog);
+}
+
+/** Unmaps pages that are as they are in their file: they are read from there when they are needed (madvise(2)). */
+export function dropPages({ from, to }: PageRange): void {
+  libc.madvise(from, to - from, dontNeed);
 }
 
 /** Sets options of a connection; what is set on a listener, the connections that it accepts have from the start. */

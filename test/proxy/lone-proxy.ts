@@ -50,8 +50,12 @@ export class LoneProxy {
 
   /** Resident memory now, in MB. */
   memoryMb(): number {
-    const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.child.pid}/status`, 'utf8'));
-    return Number(match?.[1]) / 1024;
+    return this.statusMb('VmRSS');
+  }
+
+  /** The most resident memory that it had, in MB. */
+  peakMemoryMb(): number {
+    return this.statusMb('VmHWM');
   }
 
   /** CPU time used so far, in seconds. */
@@ -82,6 +86,11 @@ export class LoneProxy {
     const ended = new Promise((resolve) => this.child.once('exit', resolve));
     this.child.kill('SIGKILL');
     await ended;
+  }
+
+  private statusMb(field: 'VmRSS' | 'VmHWM'): number {
+    const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
+    return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024;
   }
 
   private async started(): Promise<void> {

@@ -33,18 +33,36 @@ function server(windowBytes = 65_535) {
     writeSettings(out, [[4, windowBytes]]);
   });
   transport.take();
-  /** Types and payloads of what was sent since the last call. */
-  const sent = (): { type: number; id: number; payload: Buffer }[] => {
-    const bytes = transport.take();
-    const frames = [];
-    for (let at = 0; at < bytes.length; ) {
-      const end = at + 9 + bytes.readUIntBE(at, 3);
-      frames.push({ type: bytes[at + 3], id: bytes.readUInt32BE(at + 5), payload: bytes.subarray(at + 9, end) });
-      at = end;
-    }
-    return frames;
-  };
+  /** What was sent since the last call. */
+  const sent = (): Frame[] => framesOf(transport.take());
   return { http2, transport, turn, streams, send, sent };
+}
+
+/** A client that has written its preface. */
+function client() {
+  const transport = new MemoryTransport();
+  const turn = new ManualTurn();
+  const options = { transport, turn, fields: new FieldTable(1), onAvailable: () => {}, onClosed: () => {} };
+  const http2 = new Http2Client(options);
+  turn.end();
+  transport.take();
+  return { http2, transport, turn };
+}
+
+interface Frame {
+  readonly type: number;
+  readonly id: number;
+  readonly payload: Buffer;
+}
+
+function framesOf(bytes: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 9 + bytes.readUIntBE(at, 3);
+    frames.push({ type: bytes[at + 3], id: bytes.readUInt32BE(at + 5), payload: bytes.subarray(at + 9, end) });
+    at = end;
+  }
+  return frames;
 }
 
 const get = (out: OutputBuffer, id: number): void => {
@@ -139,10 +157,7 @@ describe('deadlines', () => {
 
 describe('a client', () => {
   it('takes no new requests once it has cancelled many, so that no server ends the connection on the others', () => {
-    const transport = new MemoryTransport();
-    const turn = new ManualTurn();
-    const options = { transport, turn, fields: new FieldTable(1), onAvailable: () => {}, onClosed: () => {} };
-    const client = new Http2Client(options);
+    const { http2, transport } = client();
     const head: RequestHead = {
       method: 'GET',
       scheme: 'http',
@@ -154,12 +169,12 @@ describe('a client', () => {
       fields: [],
     };
     const kept = new StrictHandler('head');
-    client.request(head, true, kept);
+    http2.request(head, true, kept);
     let cancelled = 0;
-    for (; client.available && cancelled < 1000; cancelled++)
-      client.request(head, true, new StrictHandler('head'))?.reset(ErrorCode.cancel, 'cancelled');
+    for (; http2.available && cancelled < 1000; cancelled++)
+      http2.request(head, true, new StrictHandler('head'))?.reset(ErrorCode.cancel, 'cancelled');
     expect(cancelled).toBe(301);
-    expect([client.activeStreams, kept.over, transport.closed]).toEqual([1, false, false]);
+    expect([http2.activeStreams, kept.over, transport.closed]).toEqual([1, false, false]);
   });
 });
 
@@ -169,14 +184,9 @@ describe('extended CONNECT', () => {
     ...{ upgrade: 'websocket', absoluteForm: false, fields: [] },
   };
 
-  /** A client that has written its preface; `settings` are those of its peer. */
-  function client() {
-    const transport = new MemoryTransport();
-    const turn = new ManualTurn();
-    const options = { transport, turn, fields: new FieldTable(1), onAvailable: () => {}, onClosed: () => {} };
-    const http2 = new Http2Client(options);
-    turn.end();
-    transport.take();
+  /** `settings` are those of the client's peer. */
+  function connecting() {
+    const { http2, transport, turn } = client();
     const settings = (...given: [number, number][]): void => {
       const out = new OutputBuffer();
       writeSettings(out, given);
@@ -186,9 +196,7 @@ describe('extended CONNECT', () => {
     /** Types of the frames that were sent since the last call, but for acknowledgements. */
     const sent = (): number[] => {
       turn.end();
-      const bytes = transport.take();
-      const types: number[] = [];
-      for (let at = 0; at < bytes.length; at += 9 + bytes.readUIntBE(at, 3)) types.push(bytes[at + 3]);
+      const types = framesOf(transport.take()).map(({ type }) => type);
       return types.filter((type) => type !== FrameType.settings);
     };
     const handler = new StrictHandler('head');
@@ -197,7 +205,7 @@ describe('extended CONNECT', () => {
   const takesIt: [number, number] = [Setting.enableConnectProtocol, 1];
 
   it('waits for the SETTINGS of the peer, and what is sent on it waits behind it', () => {
-    const { http2, settings, sent, handler } = client();
+    const { http2, settings, sent, handler } = connecting();
     const stream = http2.request(head, false, handler)!;
     const chunk = Buffer.from('early');
     stream.sendData(chunk, false);
@@ -214,7 +222,7 @@ describe('extended CONNECT', () => {
   });
 
   it('is refused when the peer turns out to take none, and at once when that is known', () => {
-    const { http2, settings, sent, handler } = client();
+    const { http2, settings, sent, handler } = connecting();
     http2.request(head, false, handler)!.sendData(Buffer.from('early'), true);
     settings();
     const second = new StrictHandler('head');
@@ -223,14 +231,14 @@ describe('extended CONNECT', () => {
   });
 
   it('is never sent when it is given up before', () => {
-    const { http2, settings, sent, handler } = client();
+    const { http2, settings, sent, handler } = connecting();
     http2.request(head, false, handler)!.reset(ErrorCode.cancel, 'gone');
     settings(takesIt);
     expect([handler.over, sent(), http2.activeStreams]).toEqual([false, [], 0]);
   });
 
   it('may go to another connection when this one ends before', () => {
-    const { http2 } = client();
+    const { http2 } = connecting();
     const codes: number[] = [];
     const onReset = (code: number): void => void codes.push(code);
     http2.request(head, false, Object.assign(new StrictHandler('head'), { onReset }));

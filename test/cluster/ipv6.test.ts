@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { run } from '../../cli/testing/run.ts';
 import { componentLabel } from '../../lib/mesh/component.ts';
@@ -34,10 +35,10 @@ interface Addressed {
   readonly status: { readonly podIPs?: readonly { readonly ip: string }[] };
 }
 
-async function ipv6Of(kubectl: Kubectl, name: string): Promise<string> {
-  const { status } = await kubectl.get<Addressed>([`pod/${name}`, '--namespace', ns]);
-  return status.podIPs!.find(({ ip }) => ip.includes(':'))!.ip;
-}
+const ipv6In = ({ status }: Addressed): string | undefined => status.podIPs?.find(({ ip }) => isIPv6(ip))?.ip;
+
+const ipv6Of = async (kubectl: Kubectl, name: string): Promise<string> =>
+  ipv6In(await kubectl.get<Addressed>([`pod/${name}`, '--namespace', ns]))!;
 
 describeOnCluster('IPv6, in a mesh that leads it to the proxies', ({ kubectl, kubeconfig, ensureMesh }) => {
   let dualStack = false;
@@ -58,7 +59,7 @@ describeOnCluster('IPv6, in a mesh that leads it to the proxies', ({ kubectl, ku
 
   beforeAll(async () => {
     const { items } = await kubectl.get<{ items: Addressed[] }>(['pods', '--all-namespaces']);
-    dualStack = items.some(({ status }) => status.podIPs?.some(({ ip }) => ip.includes(':')));
+    dualStack = items.some((item) => ipv6In(item) !== undefined);
     if (!dualStack) return;
     await ensureMesh();
     await kubectl.run(['delete', 'namespace', ns, '--ignore-not-found']);

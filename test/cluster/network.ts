@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { programPath } from './requirements.ts';
+import { worksInNamespaces } from './requirements.ts';
 
 /** The networks of the cluster. They exist in network namespaces only, from which no link leads out. */
 export const addresses = {
@@ -12,6 +12,7 @@ export const addresses = {
 /** The networks of one version of IP. */
 interface Family {
   readonly version: 4 | 6;
+  readonly everywhere: string;
   readonly pods: string;
   readonly services: string;
   readonly controlPlane: string;
@@ -22,6 +23,7 @@ interface Family {
 
 const ipv4: Family = {
   version: 4,
+  everywhere: '0.0.0.0/0',
   pods: '10.244.0.0/16',
   services: '10.96.0.0/16',
   controlPlane: addresses.controlPlane,
@@ -31,6 +33,7 @@ const ipv4: Family = {
 };
 const ipv6: Family = {
   version: 6,
+  everywhere: '::/0',
   pods: 'fd00:10:244::/56',
   services: 'fd00:10:96::/112',
   controlPlane: 'fd00:172:30::1',
@@ -39,23 +42,12 @@ const ipv6: Family = {
   podsOfNode: (number) => `fd00:10:244:${number}::/64`,
 };
 
+/** Succeeds where the kernel has IPv6 and can translate its addresses, as Services need it. */
+const hasIpv6 = 'grep -q 0 /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip6tables -t nat -S';
+
 /** The versions of IP that pods and Services have here, IPv4 first. */
 export function ipFamilies(): readonly Family[] {
-  return hasIpv6() ? [ipv4, ipv6] : [ipv4];
-}
-
-/** Whether this machine's kernel has IPv6 and can translate its addresses, as Services need it. */
-function hasIpv6(): boolean {
-  try {
-    const has = 'grep -q 0 /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip6tables -t nat -S';
-    execFileSync('unshare', ['--net', 'sh', '-c', has], {
-      env: { PATH: programPath.join(':') },
-      stdio: 'ignore',
-    });
-    return true;
-  } catch {
-    return false;
-  }
+  return worksInNamespaces(['--net'], hasIpv6) ? [ipv4, ipv6] : [ipv4];
 }
 
 export const controlPlaneMachine = 'cp';

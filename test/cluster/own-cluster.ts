@@ -152,9 +152,9 @@ export class OwnCluster {
     this.startForward(apiPort);
     for (const [index, node] of nodes.entries()) {
       const own = {
-        NODE_IPS: families.map(({ node }) => node(index + 1)).join(),
+        NODE_IPS: families.map((family) => family.node(index + 1)).join(),
         POD_RANGES: JSON.stringify(families.map(({ podsOfNode }) => [{ subnet: podsOfNode(index + 1) }])),
-        POD_ROUTES: JSON.stringify(families.map(({ version }) => ({ dst: version === 6 ? '::/0' : '0.0.0.0/0' }))),
+        POD_ROUTES: JSON.stringify(families.map(({ everywhere }) => ({ dst: everywhere }))),
       };
       await this.machines.start(node, { ...env, ...own });
     }

@@ -31,7 +31,8 @@ export function whyNotHere(built: boolean): string | undefined {
   const missing = [...toRun, ...(built ? [] : toBuild)].filter((name) => find(name) === undefined);
   if (missing.length > 0) return `${missing.join(', ')} not found: ${packagesHint}`;
   if (!existsSync('/usr/lib/cni/bridge')) return `/usr/lib/cni/bridge is not there: ${packagesHint}`;
-  if (!canMakeNamespaces()) return 'this process may not make network namespaces';
+  if (!worksInNamespaces(['--net', '--mount', '--pid', '--fork'], 'true'))
+    return 'this process may not make network namespaces';
   return built ? undefined : whyGoCannot();
 }
 
@@ -44,9 +45,13 @@ function whyGoCannot(): string | undefined {
   return enough ? undefined : `${needed}, and ${go} is ${major}.${minor}`;
 }
 
-function canMakeNamespaces(): boolean {
+/** Whether a command ends well in new namespaces, of the kinds that `unshare` is told (unshare(1)). */
+export function worksInNamespaces(kinds: readonly string[], command: string): boolean {
   try {
-    execFileSync('unshare', ['--net', '--mount', '--pid', '--fork', 'true'], { stdio: 'ignore' });
+    execFileSync('unshare', [...kinds, 'sh', '-c', command], {
+      env: { PATH: `${process.env['PATH'] ?? ''}:${programPath.join(':')}` },
+      stdio: 'ignore',
+    });
     return true;
   } catch {
     return false;

@@ -34,9 +34,7 @@ describe.skipIf(availableParallelism() < 2)('a proxy that may use two cores (ski
     );
     await mesh.ready();
   }, 60_000);
-  afterAll(async () => {
-    await mesh.stop();
-  });
+  afterAll(() => mesh.stop());
 
   /** Straight to the server's sidecar, unmeshed. */
   const call = (agent: Agent | false) =>

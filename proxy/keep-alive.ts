@@ -19,8 +19,10 @@ interface Watched {
  * Finds HTTP/2 peers that are gone without a word: asks by PING when a connection has been silent, and breaks it when
  * nothing comes back. Costs a timer for each interval and connection, and nothing for each byte.
  *
- *     watching --silent for an interval--> asked --nothing within the timeout--> broken
- *        ^------------ bytes came ------------'
+ *     watching --silent for an interval--> asked --nothing within the timeout--> overdue --nothing either--> broken
+ *        ^------------ bytes came ------------'------------------------------------'
+ *
+ * `overdue` is one more look: when this process stood still, the answer may be there unread.
  */
 export class KeepAlive {
   private readonly connection: Watched;
@@ -30,8 +32,7 @@ export class KeepAlive {
   private readonly onTimer = (): void => this.check();
   private timer: TimerHandle;
   private seenBytes: number;
-  private asked = false;
-  private overdue = false;
+  private state: 'watching' | 'asked' | 'overdue' = 'watching';
 
   constructor(connection: Watched, session: { ping(): void }, times: KeepAliveTimes, timers: Timers) {
     this.connection = connection;
@@ -51,20 +52,16 @@ export class KeepAlive {
     const { bytesRead, blocked } = this.connection;
     if (bytesRead !== this.seenBytes || blocked) {
       this.seenBytes = bytesRead;
-      this.asked = false;
-      this.overdue = false;
-    } else if (this.overdue) {
-      this.connection.abort();
-      return;
-    } else if (this.asked) {
-      // When this process stood still, the answer may be there unread: look once more.
-      this.overdue = true;
-      this.timer = this.timers.after(1, this.onTimer);
-      return;
-    } else {
-      this.asked = true;
+      this.wait('watching', this.times.intervalMs);
+    } else if (this.state === 'watching') {
       this.session.ping();
-    }
-    this.timer = this.timers.after(this.asked ? this.times.timeoutMs : this.times.intervalMs, this.onTimer);
+      this.wait('asked', this.times.timeoutMs);
+    } else if (this.state === 'asked') this.wait('overdue', 1);
+    else this.connection.abort();
+  }
+
+  private wait(state: KeepAlive['state'], delayMs: number): void {
+    this.state = state;
+    this.timer = this.timers.after(delayMs, this.onTimer);
   }
 }

@@ -16,7 +16,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 type Write = (line: string) => void;
 
 /** By then the start is over. Most of the runtime that it read in is not needed again. */
-const startMs = 3000;
+const startOverMs = 3000;
 
 /**
  * `tulle-proxy proxy`: the sidecar, configured by LINKERD2_PROXY_* alone; see config.ts. With several cores it starts
@@ -97,7 +97,7 @@ export function runProxy(args: readonly string[], environment: Environment, writ
     });
     return 1;
   }
-  systemClock.after(startMs, () => dropStartPages(log));
+  systemClock.after(startOverMs, () => dropStartPages(log));
   log.info('started', {
     version: packageJson.version,
     inbound: shownAddresses(config.inbound.listen),

@@ -11,6 +11,7 @@ import { listen } from '../../proxy/net/listen.ts';
 import { EventLoopTurn } from '../../proxy/net/turn.ts';
 import { Field } from '../../proxy/wire/field.ts';
 import { FieldTable } from '../../proxy/wire/field-table.ts';
+import { responseHead } from '../../proxy/wire/heads.ts';
 import type { RequestListener, ServerStream, StreamHandler } from '../../proxy/wire/stream.ts';
 import type { Connection } from '../../proxy/wire/transport.ts';
 
@@ -20,20 +21,10 @@ const fields = new FieldTable(1);
 const open = new OpenConnections(systemClock);
 
 const text = Buffer.alloc(100, 'x');
-const plain = {
-  status: 200,
-  contentLength: text.length,
-  upgrade: undefined,
-  fields: [new Field('content-type', 'text/plain')],
-};
+const plain = responseHead(200, text.length, [new Field('content-type', 'text/plain')]);
 /** A message of 16 bytes behind gRPC's prefix: not compressed, its length. */
 const message = Buffer.concat([Buffer.from([0, 0, 0, 0, 16]), Buffer.alloc(16, 1)]);
-const grpc = {
-  status: 200,
-  contentLength: -1,
-  upgrade: undefined,
-  fields: [new Field('content-type', 'application/grpc')],
-};
+const grpc = responseHead(200, -1, [new Field('content-type', 'application/grpc')]);
 const trailers = [new Field('grpc-status', '0')];
 
 const bodies = new Map<string, Uint8Array>();

@@ -84,6 +84,7 @@ export class VariedLoad<Client extends Http1Client | Http2Client> {
       upgrade: undefined,
       absoluteForm: false,
       fields: [...this.common, new Field('x-request-id', `${count}-${count * 7919}`)],
+      marks: 0,
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Log } from '../telemetry/log.ts';
 import { Field, fieldValue } from '../wire/field.ts';
+import { responseHead } from '../wire/heads.ts';
 import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
 
 export interface AdminOptions {
@@ -134,9 +135,6 @@ async function send(stream: ServerStream, head: RequestHead, answer: Answer): Pr
     fields.push(new Field('content-encoding', 'gzip'));
   }
   const empty = body.length === 0 || head.method === 'HEAD';
-  stream.sendResponse(
-    { status: answer.status, contentLength: answer.status === 204 ? -1 : body.length, upgrade: undefined, fields },
-    empty,
-  );
+  stream.sendResponse(responseHead(answer.status, answer.status === 204 ? -1 : body.length, fields), empty);
   if (!empty) stream.sendData(body, true);
 }

@@ -77,7 +77,10 @@ class Chain {
 
 /** Sends back what comes, as it comes, and counts. */
 const echo: RequestListener = (stream, head, end) => {
-  stream.sendResponse({ status: 200, contentLength: head.contentLength, upgrade: undefined, fields: [] }, end);
+  stream.sendResponse(
+    { status: 200, contentLength: head.contentLength, upgrade: undefined, fields: [], marks: 0 },
+    end,
+  );
   return {
     onData: (chunk, last) => stream.sendData(chunk, last),
     onTrailers: (trailers) => stream.sendTrailers(trailers),
@@ -147,7 +150,11 @@ describe.each([
         const head = { method: 'POST', scheme: 'http', authority: 'a:80', path: '/', upgrade: undefined };
         const contentLength = sized ? body.length : -1;
         const empty = chunks.length === 0 && trailers.length === 0;
-        const stream = toOutbound.request({ ...head, contentLength, absoluteForm: false, fields: [] }, empty, got)!;
+        const stream = toOutbound.request(
+          { ...head, contentLength, absoluteForm: false, fields: [], marks: 0 },
+          empty,
+          got,
+        )!;
         got.source = stream;
         chunks.forEach((chunk, i) => {
           stream.sendData(chunk, trailers.length === 0 && i === chunks.length - 1);

@@ -21,6 +21,7 @@ const downstream: ServerStream = {
 };
 const connection: ClientConnection = {
   listed: false,
+  requests: 0,
   request: (_head, _end, handler) => {
     upstreams.push(handler);
     return nothing;
@@ -28,7 +29,7 @@ const connection: ClientConnection = {
   ...{ activeStreams: 0, available: true, drain: () => {}, close: () => {} },
 };
 const observer: ExchangeObserver = { onResponse: () => {}, onFinish: () => {} };
-const answer: ResponseHead = { status: 200, contentLength: 0, upgrade: undefined, fields: [] };
+const answer: ResponseHead = { status: 200, contentLength: 0, upgrade: undefined, fields: [], marks: 0 };
 
 beforeEach(() => {
   statuses = [];
@@ -40,7 +41,7 @@ beforeEach(() => {
 function begun(version: HttpVersion, end: boolean, body?: string): Exchange {
   const head = {
     ...{ method: 'GET', scheme: 'http', authority: 'web', path: '/', contentLength: -1 },
-    ...{ upgrade: undefined, absoluteForm: false, fields: [] },
+    ...{ upgrade: undefined, absoluteForm: false, fields: [], marks: 0 },
   };
   const exchange = new Exchange(downstream, head, end, observer, 0, version, false);
   exchange.resender = {

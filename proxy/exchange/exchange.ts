@@ -23,7 +23,7 @@ export interface ExchangeObserver {
    * The exchange is over, exactly once. `trailers` are the response's, if any; `error` names the failure when the
    * response did not end by itself.
    */
-  onFinish(exchange: Exchange, trailers: Field[] | undefined, error: string | undefined): void;
+  onFinish(exchange: Exchange, trailers: readonly Field[] | undefined, error: string | undefined): void;
 }
 
 /** Who gave an exchange its connection, and can give it another. */
@@ -45,7 +45,10 @@ const maxResends = 3;
  */
 export class Exchange implements ResponseHandler {
   readonly downstream: ServerStream;
-  readonly head: RequestHead;
+  /** As it came. */
+  head: RequestHead;
+  /** Fields of the hop to the endpoint, written behind the head's. */
+  extra: readonly Field[] | undefined = undefined;
   readonly requestSide: RequestSide;
   readonly startMs: number;
   /** What the request came by. */
@@ -88,7 +91,7 @@ export class Exchange implements ResponseHandler {
 
   /** Sends the request on over `connection`. Returns false, with nothing sent, if it takes no request now. */
   start(connection: ClientConnection): boolean {
-    const upstream = connection.request(this.head, this.requestSide.isEmpty, this);
+    const upstream = connection.request(this.head, this.requestSide.isEmpty, this, this.extra);
     if (upstream === undefined) return false;
     this.sent = true;
     this.upstream = upstream;
@@ -126,7 +129,7 @@ export class Exchange implements ResponseHandler {
     if (end) this.finish(undefined, undefined);
   }
 
-  onTrailers(fields: Field[]): void {
+  onTrailers(fields: readonly Field[]): void {
     this.downstream.sendTrailers(fields);
     this.finish(fields, undefined);
   }
@@ -169,7 +172,7 @@ export class Exchange implements ResponseHandler {
     this.finish(undefined, 'client cancelled');
   }
 
-  private finish(trailers: Field[] | undefined, error: string | undefined): void {
+  private finish(trailers: readonly Field[] | undefined, error: string | undefined): void {
     if (this.finished) return;
     this.finished = true;
     this.observer.onFinish(this, trailers, error);
@@ -183,7 +186,7 @@ export class Exchange implements ResponseHandler {
 export class RequestSide implements StreamHandler {
   private readonly exchange: Exchange;
   private waiting: SendQueue | undefined = undefined;
-  private trailers: Field[] | undefined = undefined;
+  private trailers: readonly Field[] | undefined = undefined;
   private ended: boolean;
   /** The request came without a body. */
   readonly headOnly: boolean;
@@ -227,7 +230,7 @@ export class RequestSide implements StreamHandler {
     }
   }
 
-  onTrailers(fields: Field[]): void {
+  onTrailers(fields: readonly Field[]): void {
     const upstream = this.exchange.upstream;
     if (upstream !== undefined) upstream.sendTrailers(fields);
     else {

@@ -1,4 +1,5 @@
 import { Field, fieldValue } from '../wire/field.ts';
+import { responseHead } from '../wire/heads.ts';
 import type { RequestHead, ServerStream } from '../wire/stream.ts';
 
 /**
@@ -59,8 +60,5 @@ export function respondFailure(
     fields.push(new Field('grpc-message', failure.message));
   }
   if (informational) fields.push(new Field('l5d-proxy-error', failure.message));
-  stream.sendResponse(
-    { status: grpc ? 200 : failure.status, contentLength: grpc ? -1 : 0, upgrade: undefined, fields },
-    true,
-  );
+  stream.sendResponse(responseHead(grpc ? 200 : failure.status, grpc ? -1 : 0, fields), true);
 }

@@ -11,7 +11,8 @@ import type { Count } from '../telemetry/registry.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import { forward } from '../upstream/forward.ts';
-import { Field } from '../wire/field.ts';
+import { Field, FieldMark, fieldValue } from '../wire/field.ts';
+import { withoutMeshFields } from '../wire/heads.ts';
 import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
 import type { InboundMetrics } from './inbound-metrics.ts';
 import { decisionFields } from './policy-log.ts';
@@ -48,7 +49,7 @@ type Decision = {
 /** The HTTP requests of one inbound connection: route → authorize → forward to the application. */
 export class InboundHttp {
   private readonly options: InboundHttpOptions;
-  private readonly clientId: Field | undefined;
+  private readonly clientId: readonly Field[] | undefined;
   private decidedFor: ServerPolicy | undefined = undefined;
   private readonly decisions: Decision[] = [];
   private notFound: Count | undefined = undefined;
@@ -56,8 +57,10 @@ export class InboundHttp {
   constructor(options: InboundHttpOptions) {
     this.options = options;
     const { identity } = options.client;
-    this.clientId = identity === undefined ? undefined : new Field('l5d-client-id', identity);
-    if (this.clientId !== undefined) this.clientId.interned = true;
+    if (identity === undefined) return;
+    const clientId = new Field('l5d-client-id', identity);
+    clientId.interned = true;
+    this.clientId = [clientId];
   }
 
   /** The connection is gone: its metrics handles are given back. */
@@ -74,12 +77,20 @@ export class InboundHttp {
     decision.count.value++;
     if (decision.failure !== undefined) return this.refuse(stream, head, decision.failure);
     if (decision.audit !== undefined) this.options.log.info('request allowed', decision.audit);
-    const origVersion = takeMeshFields(head.fields);
-    if (this.clientId !== undefined) head.fields.push(this.clientId);
+    const origVersion = originalVersion(head);
     decision.metrics.request();
     metrics.inFlight++;
     const informational = client.identity !== undefined;
-    const exchange = new Exchange(stream, head, end, metrics, clock.nowMs(), this.options.version, informational);
+    const exchange = new Exchange(
+      stream,
+      withoutMeshFields(head),
+      end,
+      metrics,
+      clock.nowMs(),
+      this.options.version,
+      informational,
+    );
+    exchange.extra = this.clientId;
     exchange.context = decision.metrics;
     if (metrics.inFlight > maxInFlight) exchange.fail(failures.loadShed);
     else forward(exchange, endpoint.pool(origVersion ?? this.options.version));
@@ -128,22 +139,8 @@ export class InboundHttp {
   }
 }
 
-/**
- * Takes the fields that proxies speak to each other out of a request: the application must not mistake a client's
- * `l5d-client-id` for a verified one. Returns the version that the request had before it was carried over HTTP/2.
- */
-function takeMeshFields(fields: Field[]): HttpVersion | undefined {
-  let version: HttpVersion | undefined;
-  let kept = 0;
-  for (let i = 0; i < fields.length; i++) {
-    const field = fields[i];
-    const { name } = field;
-    if (name.charCodeAt(0) === 0x6c && name.startsWith('l5d-')) {
-      if (name === 'l5d-orig-proto' && field.value.startsWith('HTTP/1.')) version = 'http1';
-      continue;
-    }
-    fields[kept++] = field;
-  }
-  fields.length = kept;
-  return version;
+/** The version that a request had before the client's proxy carried it over HTTP/2; undefined when it was not carried. */
+function originalVersion({ marks, fields }: RequestHead): HttpVersion | undefined {
+  if ((marks & FieldMark.mesh) === 0) return undefined;
+  return fieldValue(fields, 'l5d-orig-proto')?.startsWith('HTTP/1.') ? 'http1' : undefined;
 }

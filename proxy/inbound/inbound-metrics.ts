@@ -116,7 +116,7 @@ export class InboundMetrics implements ExchangeObserver {
 
   onResponse(): void {}
 
-  onFinish(exchange: Exchange, trailers: Field[] | undefined, error: string | undefined): void {
+  onFinish(exchange: Exchange, trailers: readonly Field[] | undefined, error: string | undefined): void {
     this.inFlight--;
     const metrics = exchange.context;
     if (!(metrics instanceof RequestMetrics)) return;

@@ -19,6 +19,7 @@ export interface Dispatcher {
 /** Tells the peer's proxy that an HTTP/1 request is carried (linkerd proxy/http/src/orig_proto.rs). */
 const origProto = new Field('l5d-orig-proto', 'HTTP/1.1');
 origProto.interned = true;
+const carriedHttp1: readonly Field[] = [origProto];
 
 /** An endpoint among those of a service: its connections, its load and its metrics. */
 export class BalancedEndpoint implements Candidate, Resender {
@@ -87,12 +88,8 @@ export class BalancedEndpoint implements Candidate, Resender {
   private poolFor(exchange: Exchange): ConnectionPool {
     const { head } = exchange;
     if (exchange.version === 'http2') return this.endpoint.pool('http2');
-    const { fields } = head;
     const carried = this.endpoint.info.http2 && head.upgrade === undefined && head.method !== 'CONNECT';
-    // A request that comes back from another endpoint may carry the mark already.
-    const marked = fields.length > 0 && fields[fields.length - 1] === origProto;
-    if (carried && !marked) fields.push(origProto);
-    else if (!carried && marked) fields.pop();
+    exchange.extra = carried ? carriedHttp1 : undefined;
     return this.endpoint.pool(carried ? 'http2' : 'http1');
   }
 }

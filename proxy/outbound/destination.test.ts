@@ -73,7 +73,7 @@ function send(): Sent {
   };
   const head = {
     ...{ method: 'GET', scheme: 'http', authority: 'api.example.com', path: '/' },
-    ...{ contentLength: -1, upgrade: undefined, absoluteForm: false, fields: [] },
+    ...{ contentLength: -1, upgrade: undefined, absoluteForm: false, fields: [], marks: 0 },
   };
   const exchange = new Exchange(stream, head, true, metrics, clock.nowMs(), 'http1', false);
   destination.send(exchange);
@@ -122,6 +122,7 @@ describe('an endpoint that cannot be connected to', () => {
     const accepted = send();
     const connection: ClientConnection = {
       listed: false,
+      requests: 0,
       request: () => ({ sendData: () => {}, sendTrailers: () => {}, reset: () => {}, credit: () => {} }),
       ...{ activeStreams: 0, available: true, drain: () => {}, close: () => {} },
     };

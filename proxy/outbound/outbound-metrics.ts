@@ -70,7 +70,7 @@ export class OutboundMetrics implements ExchangeObserver {
 
   onResponse(): void {}
 
-  onFinish(exchange: Exchange, trailers: Field[] | undefined, error: string | undefined): void {
+  onFinish(exchange: Exchange, trailers: readonly Field[] | undefined, error: string | undefined): void {
     this.inFlight--;
     const endpoint = exchange.context instanceof BalancedEndpoint ? exchange.context : undefined;
     const nowMs = this.nowMs();

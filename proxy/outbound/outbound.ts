@@ -15,8 +15,8 @@ import type { Log } from '../telemetry/log.ts';
 import type { TransportMetrics } from '../telemetry/registry.ts';
 import { errnoOf } from '../upstream/dialer.ts';
 import { detectHttp } from '../wire/detect/http-detect.ts';
-import type { Field } from '../wire/field.ts';
 import type { FieldTable } from '../wire/field-table.ts';
+import { responseHead, withoutMeshFields } from '../wire/heads.ts';
 import { isLoopback } from '../wire/ip-network.ts';
 import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
 import type { Connection, Turn } from '../wire/transport.ts';
@@ -184,9 +184,18 @@ export class Outbound {
     if (fixed === undefined && head.method === 'CONNECT' && head.upgrade === undefined) {
       return this.acceptConnect(connection, destination, stream);
     }
-    stripMeshFields(head.fields);
+    // What names the target to this proxy names it to no other.
+    const onward = fixed === undefined && head.absoluteForm ? { ...head, absoluteForm: false } : head;
     metrics.inFlight++;
-    const exchange = new Exchange(stream, head, end, metrics, clock.nowMs(), version, informationalHeaders);
+    const exchange = new Exchange(
+      stream,
+      withoutMeshFields(onward),
+      end,
+      metrics,
+      clock.nowMs(),
+      version,
+      informationalHeaders,
+    );
     if (metrics.inFlight > this.options.maxInFlight) exchange.fail(failures.loadShed);
     else destination.send(exchange);
     return exchange.requestSide;
@@ -194,7 +203,7 @@ export class Outbound {
 
   /** CONNECT: what is spoken inside is detected like on a connection of its own. */
   private acceptConnect(outer: Connection, destination: Destination, stream: ServerStream): StreamHandler {
-    stream.sendResponse({ status: 200, contentLength: -1, upgrade: undefined, fields: [] }, false);
+    stream.sendResponse(responseHead(200, -1), false);
     const inside = new StreamConnection(stream, outer);
     destination.retain();
     this.carry(inside, destination, () => destination.release());
@@ -247,15 +256,4 @@ export class Outbound {
     metrics.connectionOpened(connection);
     return (error) => metrics.connectionClosed(connection, errnoOf(error));
   }
-}
-
-/** Only proxies speak `l5d-*` to each other: what a workload sends of it is dropped. */
-export function stripMeshFields(fields: Field[]): void {
-  let kept = 0;
-  for (let i = 0; i < fields.length; i++) {
-    const { name } = fields[i];
-    if (name.charCodeAt(0) === 0x6c && name.startsWith('l5d-')) continue;
-    fields[kept++] = fields[i];
-  }
-  fields.length = kept;
 }

@@ -17,6 +17,7 @@ const head = (path: string, method = 'GET', authority = 'web'): RequestHead => (
   upgrade: undefined,
   absoluteForm: false,
   fields: [],
+  marks: 0,
 });
 const named = (name: string) => ({ kind: { case: 'default' as const, value: name } });
 

@@ -14,6 +14,7 @@ const request = (text: string, authority = 'web.shop:80', fields: Record<string,
     upgrade: undefined,
     absoluteForm: false,
     fields: Object.entries(fields).map(([name, value]) => new Field(name, value)),
+    marks: 0,
   };
 };
 const match = (some: Partial<RequestMatch>): RequestMatch => ({

@@ -28,6 +28,7 @@ const head = (target: string, verb = 'POST'): RequestHead => ({
   upgrade: undefined,
   absoluteForm: false,
   fields: [],
+  marks: 0,
 });
 const found = (among: ProfileRoutes, target: string, verb?: string) => among.find(head(target, verb)).labels['route'];
 

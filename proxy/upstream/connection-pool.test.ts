@@ -6,6 +6,7 @@ import { ConnectionPool, type Dialled, type PoolFailure } from './connection-poo
 class FakeConnection implements ClientConnection {
   activeStreams = 0;
   listed = false;
+  requests = 0;
   drained = false;
   readonly toldMs: number[] = [];
   readonly capacity: number;

@@ -1,3 +1,38 @@
+/** What a field's name says to the stacks, as bits: a head has those of all its fields. */
+export const FieldMark = {
+  /** `l5d-*`: what proxies tell each other. */
+  mesh: 1,
+  contentType: 2,
+  /** `traceparent`, `tracestate`, `b3`, `x-b3-*`, `grpc-trace-bin`. */
+  trace: 4,
+  grpcTimeout: 8,
+  /** `expect`. */
+  expect: 16,
+  baggage: 32,
+} as const;
+
+/** The marks of a field name (lower case). */
+function marksOf(name: string): number {
+  switch (name.charCodeAt(0)) {
+    case 0x6c: // l
+      return name.startsWith('l5d-') ? FieldMark.mesh : 0;
+    case 0x63: // c
+      return name === 'content-type' ? FieldMark.contentType : 0;
+    case 0x74: // t
+      return name === 'traceparent' || name === 'tracestate' ? FieldMark.trace : 0;
+    case 0x62: // b
+      return name === 'b3' ? FieldMark.trace : name === 'baggage' ? FieldMark.baggage : 0;
+    case 0x78: // x
+      return name.startsWith('x-b3-') ? FieldMark.trace : 0;
+    case 0x67: // g
+      return name === 'grpc-timeout' ? FieldMark.grpcTimeout : name === 'grpc-trace-bin' ? FieldMark.trace : 0;
+    case 0x65: // e
+      return name === 'expect' ? FieldMark.expect : 0;
+    default:
+      return 0;
+  }
+}
+
 /**
  * One header field of an HTTP message. Names are lower case; values are latin-1, without surrounding white space.
  *
@@ -9,6 +44,8 @@ export class Field {
   readonly value: string;
   /** Written as a never-indexed literal in HPACK and never interned: `authorization`, `cookie`, `set-cookie` and the like. */
   readonly sensitive: boolean;
+  /** See FieldMark. */
+  readonly marks: number;
   /** True for a field that a FieldTable owns: only then may a codec keep derived bytes on it. */
   interned = false;
   /** Index in HPACK's static table, 0 for none, -1 when it has not been looked up: kept by the encoder on interned fields. */
@@ -22,6 +59,7 @@ export class Field {
     this.name = name;
     this.value = value;
     this.sensitive = sensitive;
+    this.marks = marksOf(name);
   }
 }
 
@@ -29,4 +67,11 @@ export class Field {
 export function fieldValue(fields: readonly Field[], name: string): string | undefined {
   for (let i = 0; i < fields.length; i++) if (fields[i].name === name) return fields[i].value;
   return undefined;
+}
+
+/** The marks of fields together. */
+export function marksOfAll(fields: readonly Field[]): number {
+  let marks = 0;
+  for (let i = 0; i < fields.length; i++) marks |= fields[i].marks;
+  return marks;
 }

@@ -62,6 +62,7 @@ const request = (method: string): RequestHead => ({
   upgrade: undefined,
   absoluteForm: false,
   fields: [],
+  marks: 0,
 });
 
 /** A codec's output may not grow beyond what its input explains. */

@@ -9,29 +9,38 @@ import type { Field } from './field.ts';
  * the next hop. What is left is in `fields`, in the order of arrival.
  */
 export interface RequestHead {
-  method: string;
+  readonly method: string;
   /** `http` or `https`. */
-  scheme: string;
+  readonly scheme: string;
   /** Host and optional port: `:authority`, the absolute-form target's authority, or `Host`. Empty if there was none. */
-  authority: string;
+  readonly authority: string;
   /** Origin-form path and query, `*` for OPTIONS *, empty for CONNECT. */
-  path: string;
+  readonly path: string;
   /** Body length in bytes, or -1 when not declared. */
-  contentLength: number;
+  readonly contentLength: number;
   /** Protocol of an `Upgrade` (HTTP/1) or of an extended CONNECT (`:protocol`, RFC 8441); undefined when none. */
-  upgrade: string | undefined;
-  /** True when an HTTP/1 target was in absolute-form (a client that was told to use a proxy). */
-  absoluteForm: boolean;
-  fields: Field[];
+  readonly upgrade: string | undefined;
+  /** An HTTP/1 target was in absolute-form (a client that was told to use a proxy), and is written so in HTTP/1. */
+  readonly absoluteForm: boolean;
+  readonly fields: readonly Field[];
+  /** The marks of all fields, ORed (see FieldMark): whether there is any of a kind is one AND. */
+  readonly marks: number;
 }
 
 export interface ResponseHead {
-  status: number;
-  contentLength: number;
-  /** The protocol switched to by a 101. */
-  upgrade: string | undefined;
-  fields: Field[];
+  readonly status: number;
+  readonly contentLength: number;
+  /** The protocol switched to by a 101; that a server asks for with 426. */
+  readonly upgrade: string | undefined;
+  readonly fields: readonly Field[];
+  /** As of RequestHead. */
+  readonly marks: number;
 }
+
+/** A head while its codec builds it. Behind the codec heads are read-only: who changes one makes a copy. */
+export type Building<Head> = {
+  -readonly [Key in keyof Head]: Head[Key] extends readonly Field[] ? Field[] : Head[Key];
+};
 
 /** Error codes of RFC 9113 section 7, used as the neutral reason of a reset in HTTP/1 too. */
 export const ErrorCode = {
@@ -64,7 +73,7 @@ export interface Stream {
    */
   sendData(chunk: Uint8Array, end: boolean): void;
   /** Sends trailers and ends this direction. */
-  sendTrailers(fields: Field[]): void;
+  sendTrailers(fields: readonly Field[]): void;
   /** Ends both directions at once: RST_STREAM in HTTP/2; in HTTP/1 the connection is closed. No handler call follows. */
   reset(code: ErrorCode, reason: string): void;
   /** Gives back `bytes` of receive credit: that many received body bytes were passed on and left this process. */
@@ -85,7 +94,7 @@ export interface ServerStream extends Stream {
  */
 export interface StreamHandler {
   onData(chunk: Uint8Array, end: boolean): void;
-  onTrailers(fields: Field[]): void;
+  onTrailers(fields: readonly Field[]): void;
   /** `bytes` given to sendData have left for the socket: the source may have its credit back. */
   onSent(bytes: number): void;
   /** The stream died (peer's reset, connection lost, protocol error). Both directions are over. */
@@ -104,11 +113,14 @@ export type RequestListener = (stream: ServerStream, head: RequestHead, end: boo
 export interface ClientConnection {
   /** Kept by the pool that the connection belongs to: true while it is listed there as available. */
   listed: boolean;
+  /** Requests begun on it so far: above 0, a connection that closes may have been about to when the request came. */
+  readonly requests: number;
   /**
    * Starts a request; `handler` gets the response. Returns undefined when this connection takes no request now
-   * (busy HTTP/1, no stream left, draining, closed): the caller then picks or opens another one.
+   * (busy HTTP/1, no stream left, draining, closed): the caller then picks or opens another one. `extra` are fields of
+   * this hop, written behind those of the head.
    */
-  request(head: RequestHead, end: boolean, handler: ResponseHandler): Stream | undefined;
+  request(head: RequestHead, end: boolean, handler: ResponseHandler, extra?: readonly Field[]): Stream | undefined;
   /** Requests in flight. */
   readonly activeStreams: number;
   /** True while `request` would start one. */

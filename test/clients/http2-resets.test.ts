@@ -72,7 +72,7 @@ afterAll(async () => {
 function serveHalf(socket: Socket): void {
   const transport = new NodeTransport(socket);
   const onRequest: RequestListener = (stream, { path }) => {
-    stream.sendResponse({ status: 200, contentLength: -1, upgrade: undefined, fields: [] }, false);
+    stream.sendResponse({ status: 200, contentLength: -1, upgrade: undefined, fields: [], marks: 0 }, false);
     stream.sendData(Buffer.from('the first half'), false);
     stream.reset(Number(new URL(path, 'http://server').searchParams.get('code')) as ErrorCode, 'as asked');
     return { onData() {}, onTrailers() {}, onSent() {}, onReset() {} };

@@ -1,7 +1,7 @@
 import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import type { Clock, TimerHandle } from '../../clock.ts';
 import { KeepAlive } from '../../keep-alive.ts';
-import { Field } from '../../wire/field.ts';
+import { Field, marksOfAll } from '../../wire/field.ts';
 import type { FieldTable } from '../../wire/field-table.ts';
 import { Http2Client } from '../../wire/http2/client.ts';
 import type { RequestHead } from '../../wire/stream.ts';
@@ -127,8 +127,7 @@ export class GrpcChannel {
       const timer = this.options.clock.after(timeoutMs, () =>
         call.fail(Status.deadlineExceeded, `no answer within ${timeoutMs} ms`),
       );
-      const head = this.head(method);
-      head.fields.push(new Field('grpc-timeout', `${Math.ceil(timeoutMs)}m`));
+      const head = this.head(method, [new Field('grpc-timeout', `${Math.ceil(timeoutMs)}m`)]);
       this.send({ call, head, message: encode(method.input, request) });
     });
   }
@@ -149,8 +148,9 @@ export class GrpcChannel {
     this.current?.connection.abort();
   }
 
-  private head(method: DescMethod): RequestHead {
+  private head(method: DescMethod, more: readonly Field[] = []): RequestHead {
     const { authority, scheme } = this.options;
+    const fields = [contentType, trailersTaken, ...more];
     return {
       method: 'POST',
       scheme,
@@ -159,7 +159,8 @@ export class GrpcChannel {
       contentLength: -1,
       upgrade: undefined,
       absoluteForm: false,
-      fields: [contentType, trailersTaken],
+      fields,
+      marks: marksOfAll(fields),
     };
   }
 

@@ -7,7 +7,7 @@ import { parseTrailers } from './head-parser.ts';
 /** What a body reader finds. Chunks are only valid during the call. */
 export interface BodySink {
   onBody(chunk: Uint8Array, end: boolean): void;
-  onBodyTrailers(fields: Field[]): void;
+  onBodyTrailers(fields: readonly Field[]): void;
 }
 
 type State =

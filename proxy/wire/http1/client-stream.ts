@@ -27,7 +27,7 @@ export class Http1ClientStream implements Stream {
     this.client.write(this, chunk, end);
   }
 
-  sendTrailers(fields: Field[]): void {
+  sendTrailers(fields: readonly Field[]): void {
     if (this.requestOver) return;
     this.requestOver = true;
     this.client.requestEnded(this, fields);

@@ -14,8 +14,6 @@ export interface Http1ClientOptions {
   turn: Turn;
   fields: FieldTable;
   limits?: HeadLimits;
-  /** Write targets in absolute-form: the peer is a forward proxy. Default false. */
-  toProxy?: boolean;
   /** The connection takes a request again. */
   onAvailable: (connection: Http1Client) => void;
   onClosed: (connection: Http1Client, error: Error | undefined) => void;
@@ -39,6 +37,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   private readonly limits: HeadLimits;
   scheduled = false;
   listed = false;
+  requests = 0;
   private readonly out = new OutputBuffer();
   private readonly body: BodyReader;
   private state: State = 'idle';
@@ -71,7 +70,12 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
     return this.state === 'idle' && !this.draining && !this.processing;
   }
 
-  request(head: RequestHead, end: boolean, handler: ResponseHandler): Stream | undefined {
+  request(
+    head: RequestHead,
+    end: boolean,
+    handler: ResponseHandler,
+    extra: readonly Field[] | undefined = undefined,
+  ): Stream | undefined {
     if (!this.available) return undefined;
     const tunnel = head.method === 'CONNECT' || head.upgrade !== undefined;
     const hasBody = !tunnel && !end;
@@ -85,6 +89,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
       return stream;
     }
     this.stream = stream;
+    this.requests++;
     this.informationals = 0;
     this.state = 'head';
     this.keepAlive = true;
@@ -94,7 +99,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
       this.out,
       head,
       { contentLength: tunnel ? -1 : contentLength, chunked, close: false, keepAlive: false, upgrade: head.upgrade },
-      this.options.toProxy ?? false,
+      extra,
     );
     this.options.turn.schedule(this);
     return stream;
@@ -176,7 +181,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
     if (end) this.recycle();
   }
 
-  onBodyTrailers(fields: Field[]): void {
+  onBodyTrailers(fields: readonly Field[]): void {
     const stream = this.stream;
     if (stream === undefined) return;
     this.responseEnded(stream);
@@ -206,7 +211,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   }
 
   /** @internal called by the stream */
-  requestEnded(stream: Http1ClientStream, trailers: Field[] | undefined): void {
+  requestEnded(stream: Http1ClientStream, trailers: readonly Field[] | undefined): void {
     if (this.stream !== stream) return;
     if (stream.chunked) writeLastChunk(this.out, trailers);
     if (this.state === 'raw') this.endAfterFlush = true;

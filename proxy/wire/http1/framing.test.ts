@@ -19,7 +19,7 @@ function feed(input: string, cuts: number[]): Seen {
   const turn = new ManualTurn();
   const seen: Seen = { requests: [], refused: [], response: '', fin: false };
   const respond = (stream: ServerStream) =>
-    stream.sendResponse({ status: 200, contentLength: 0, upgrade: undefined, fields: [] }, true);
+    stream.sendResponse({ status: 200, contentLength: 0, upgrade: undefined, fields: [], marks: 0 }, true);
   const server = new Http1Server({
     transport,
     turn,

@@ -1,7 +1,7 @@
-import type { Field } from '../field.ts';
+import { type Field, marksOfAll } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import { latin1 } from '../latin1.ts';
-import type { RequestHead, ResponseHead } from '../stream.ts';
+import type { Building, RequestHead, ResponseHead } from '../stream.ts';
 import {
   COLON,
   CR,
@@ -34,12 +34,12 @@ export interface HopFields {
 }
 
 export interface ParsedRequest {
-  head: RequestHead;
+  head: Building<RequestHead>;
   hop: HopFields;
 }
 
 export interface ParsedResponse {
-  head: ResponseHead;
+  head: Building<ResponseHead>;
   hop: HopFields;
 }
 
@@ -80,7 +80,7 @@ export function parseRequestHead(
   if (hop.host === undefined && minorVersion === 1) throw new Http1Error(400, 'no Host');
   if (hop.chunked && hop.contentLength >= 0) throw new Http1Error(400, 'Content-Length beside Transfer-Encoding');
 
-  const head: RequestHead = {
+  const head: Building<RequestHead> = {
     method,
     scheme,
     authority: hop.host ?? '',
@@ -89,6 +89,7 @@ export function parseRequestHead(
     upgrade: hop.upgrade,
     absoluteForm: false,
     fields,
+    marks: marksOfAll(fields),
   };
   if (method === 'CONNECT') {
     if (hop.chunked || hop.contentLength > 0) throw new Http1Error(400, 'CONNECT with a body');
@@ -135,7 +136,8 @@ export function parseResponseHead(
   const fields: Field[] = [];
   const hop = parseFields(bytes, at + 2, end, minorVersion, table, limits, fields);
   if (hop.chunked && hop.contentLength >= 0) throw new Http1Error(502, 'Content-Length beside Transfer-Encoding');
-  return { head: { status, contentLength: hop.contentLength, upgrade: hop.upgrade, fields }, hop };
+  const marks = marksOfAll(fields);
+  return { head: { status, contentLength: hop.contentLength, upgrade: hop.upgrade, fields, marks }, hop };
 }
 
 /** Parses the trailer section `bytes[start, end)`, empty line included; framing fields in it are refused. */
@@ -290,7 +292,7 @@ function versionAt(bytes: Uint8Array, at: number): 0 | 1 {
   return minor as 0 | 1;
 }
 
-function absoluteForm(bytes: Uint8Array, start: number, end: number, head: RequestHead): void {
+function absoluteForm(bytes: Uint8Array, start: number, end: number, head: Building<RequestHead>): void {
   const target = latin1(bytes, start, end);
   const match = /^(https?):\/\/([^/?]+)(.*)$/i.exec(target);
   if (match === null) throw new Http1Error(400, 'invalid request target');

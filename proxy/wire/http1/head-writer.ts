@@ -52,10 +52,14 @@ export function writeRequestHead(
   out: OutputBuffer,
   head: RequestHead,
   framing: WrittenFraming,
-  toProxy: boolean,
+  extra: readonly Field[] | undefined,
 ): void {
   const target =
-    head.method === 'CONNECT' ? head.authority : toProxy ? `${head.scheme}://${head.authority}${head.path}` : head.path;
+    head.method === 'CONNECT'
+      ? head.authority
+      : head.absoluteForm
+        ? `${head.scheme}://${head.authority}${head.path === '*' ? '' : head.path}`
+        : head.path;
   out.appendLatin1(head.method);
   out.appendLatin1(' ');
   out.appendLatin1(target);
@@ -63,6 +67,7 @@ export function writeRequestHead(
   out.appendLatin1(head.authority);
   out.appendLatin1('\r\n');
   writeFields(out, head.fields);
+  if (extra !== undefined) writeFields(out, extra);
   writeFraming(out, framing);
 }
 

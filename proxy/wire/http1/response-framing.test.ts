@@ -14,6 +14,7 @@ const head = (method: string): RequestHead => ({
   upgrade: undefined,
   absoluteForm: false,
   fields: [],
+  marks: 0,
 });
 
 interface Seen {

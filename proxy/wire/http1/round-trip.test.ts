@@ -91,6 +91,7 @@ const request = (changes: Partial<RequestHead> = {}): RequestHead => ({
   upgrade: undefined,
   absoluteForm: false,
   fields: [],
+  marks: 0,
   ...changes,
 });
 const response = (changes: Partial<ResponseHead> = {}): ResponseHead => ({
@@ -98,6 +99,7 @@ const response = (changes: Partial<ResponseHead> = {}): ResponseHead => ({
   contentLength: -1,
   upgrade: undefined,
   fields: [],
+  marks: 0,
   ...changes,
 });
 

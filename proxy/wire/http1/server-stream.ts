@@ -39,7 +39,7 @@ export class Http1ServerStream implements ServerStream {
     this.server.writeBody(this, chunk, end);
   }
 
-  sendTrailers(fields: Field[]): void {
+  sendTrailers(fields: readonly Field[]): void {
     if (this.over) return;
     this.over = true;
     this.server.writeTrailers(this, fields);

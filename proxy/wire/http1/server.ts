@@ -1,6 +1,7 @@
 import { type Deadlines, defaultDeadlines, Since } from '../deadlines.ts';
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
+import { responseHead } from '../heads.ts';
 import { OutputBuffer } from '../output-buffer.ts';
 import { ErrorCode, type RequestListener, type ResponseHead } from '../stream.ts';
 import { defaultHeadLimits, type HeadLimits, Http1Error, headEnd, lastLineStart } from '../syntax.ts';
@@ -153,7 +154,7 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
     stream.handler?.onData(chunk, end);
   }
 
-  onBodyTrailers(fields: Field[]): void {
+  onBodyTrailers(fields: readonly Field[]): void {
     const stream = this.current;
     this.requestEnded();
     stream?.handler?.onTrailers(fields);
@@ -218,7 +219,7 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
   }
 
   /** @internal called by the stream */
-  writeTrailers(stream: Http1ServerStream, fields: Field[]): void {
+  writeTrailers(stream: Http1ServerStream, fields: readonly Field[]): void {
     if (stream.chunked) writeLastChunk(this.out, fields);
     this.options.turn.schedule(this);
     this.responseEnded(stream);
@@ -358,11 +359,13 @@ export class Http1Server implements TransportHandler, Flushable, BodySink {
       return;
     }
     stream?.handler?.onReset(ErrorCode.protocolError, error.message);
-    writeResponseHead(
-      this.out,
-      { status: error.status, contentLength: 0, upgrade: undefined, fields: [] },
-      { contentLength: 0, chunked: false, close: true, keepAlive: false, upgrade: undefined },
-    );
+    writeResponseHead(this.out, responseHead(error.status, 0), {
+      contentLength: 0,
+      chunked: false,
+      close: true,
+      keepAlive: false,
+      upgrade: undefined,
+    });
     this.finish();
   }
 

@@ -49,14 +49,23 @@ export class Http2Client extends Http2Session implements ClientConnection {
     );
   }
 
+  get requests(): number {
+    return (this.nextId - 1) / 2;
+  }
+
   override get activeStreams(): number {
     return super.activeStreams + this.deferred.size;
   }
 
-  request(head: RequestHead, end: boolean, handler: ResponseHandler): Stream | undefined {
+  request(
+    head: RequestHead,
+    end: boolean,
+    handler: ResponseHandler,
+    extra: readonly Field[] | undefined = undefined,
+  ): Stream | undefined {
     if (!this.available) return undefined;
     if (head.upgrade !== undefined && !this.settingsSeen) {
-      const deferred = new DeferredStream(head, end, handler, (givenUp) => this.deferred.delete(givenUp));
+      const deferred = new DeferredStream(head, end, handler, extra, (givenUp) => this.deferred.delete(givenUp));
       this.deferred.add(deferred);
       return deferred;
     }
@@ -71,7 +80,7 @@ export class Http2Client extends Http2Session implements ClientConnection {
       handler.onReset(ErrorCode.http11Required, 'the peer takes no extended CONNECT');
       return stream;
     }
-    this.writeRequest(stream, head, end);
+    this.writeRequest(stream, head, end, extra);
     return stream;
   }
 
@@ -118,8 +127,8 @@ export class Http2Client extends Http2Session implements ClientConnection {
 
   protected override onPeerSettings(): void {
     for (const deferred of this.takeDeferred()) {
-      const { head, end, handler } = deferred;
-      const stream = this.request(head, end, handler);
+      const { head, end, handler, extra } = deferred;
+      const stream = this.request(head, end, handler, extra);
       if (stream !== undefined) deferred.begin(stream);
       else handler.onReset(ErrorCode.refusedStream, 'the peer takes no more streams');
     }

@@ -6,15 +6,23 @@ export class DeferredStream implements Stream {
   readonly head: RequestHead;
   readonly end: boolean;
   readonly handler: ResponseHandler;
+  readonly extra: readonly Field[] | undefined;
   private readonly onGivenUp: (stream: DeferredStream) => void;
   private held: ((stream: Stream) => void)[] = [];
   private stream: Stream | undefined = undefined;
 
   /** `onGivenUp` is called when it is reset before it has begun. */
-  constructor(head: RequestHead, end: boolean, handler: ResponseHandler, onGivenUp: (stream: DeferredStream) => void) {
+  constructor(
+    head: RequestHead,
+    end: boolean,
+    handler: ResponseHandler,
+    extra: readonly Field[] | undefined,
+    onGivenUp: (stream: DeferredStream) => void,
+  ) {
     this.head = head;
     this.end = end;
     this.handler = handler;
+    this.extra = extra;
     this.onGivenUp = onGivenUp;
   }
 
@@ -34,7 +42,7 @@ export class DeferredStream implements Stream {
     this.held.push((stream) => stream.sendData(kept, end));
   }
 
-  sendTrailers(fields: Field[]): void {
+  sendTrailers(fields: readonly Field[]): void {
     if (this.stream !== undefined) this.stream.sendTrailers(fields);
     else this.held.push((stream) => stream.sendTrailers(fields));
   }

@@ -82,7 +82,11 @@ it('a client keeps its streams’ contract whatever frames come, and tells every
         const handler = new StrictHandler('head');
         const head = { method, scheme: 'http', authority: 'a', path: '/', contentLength: -1 };
         const end = method !== 'POST';
-        handler.source = client.request({ ...head, upgrade: undefined, absoluteForm: false, fields: [] }, end, handler);
+        handler.source = client.request(
+          { ...head, upgrade: undefined, absoluteForm: false, fields: [], marks: 0 },
+          end,
+          handler,
+        );
         return handler;
       });
       feed(bytesOf(frames, new Uint8Array(0)), piece, client, transport, turn);

@@ -33,7 +33,7 @@ export class Http2Stream implements ServerStream {
   /** What waits for a window or for the socket. */
   queue: SendQueue | undefined = undefined;
   queueEnd = false;
-  queueTrailers: Field[] | undefined = undefined;
+  queueTrailers: readonly Field[] | undefined = undefined;
   /** When the queue was seen not to move; -1 while it moves. */
   stalledFromMs = -1;
   /** Bytes written since the handler was last told. */
@@ -64,7 +64,7 @@ export class Http2Stream implements ServerStream {
     if (!this.localEnded && !this.reset_ && !this.queueEnd) this.session.sendData(this, chunk, end);
   }
 
-  sendTrailers(fields: Field[]): void {
+  sendTrailers(fields: readonly Field[]): void {
     if (this.localEnded || this.reset_ || this.queueEnd) return;
     if (this.queue !== undefined) {
       this.queueTrailers = fields;

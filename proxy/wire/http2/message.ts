@@ -1,6 +1,6 @@
-import { Field } from '../field.ts';
+import { Field, marksOfAll } from '../field.ts';
 import type { OutputBuffer } from '../output-buffer.ts';
-import type { RequestHead, ResponseHead } from '../stream.ts';
+import type { Building, RequestHead, ResponseHead } from '../stream.ts';
 import { isAuthority, targetByte, valueByte } from '../syntax.ts';
 import type { HpackEncoder } from './hpack/encoder.ts';
 
@@ -10,8 +10,8 @@ export class MalformedMessage extends Error {}
 const connectionFields = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 
 /** Turns a request's fields into a head (sections 8.2 and 8.3). Throws MalformedMessage. */
-export function requestHead(fields: Field[]): RequestHead {
-  const head: RequestHead = {
+export function requestHead(fields: readonly Field[]): RequestHead {
+  const head: Building<RequestHead> = {
     method: '',
     scheme: '',
     authority: '',
@@ -20,6 +20,7 @@ export function requestHead(fields: Field[]): RequestHead {
     upgrade: undefined,
     absoluteForm: false,
     fields: [],
+    marks: 0,
   };
   let seen = 0;
   let at = 0;
@@ -81,14 +82,15 @@ export function requestHead(fields: Field[]): RequestHead {
     else if (host !== head.authority) throw new MalformedMessage('host differs from :authority');
   }
   if (plainConnect && head.contentLength > 0) throw new MalformedMessage('CONNECT with a body');
+  head.marks = marksOfAll(head.fields);
   return head;
 }
 
 /** Turns a response's fields into a head. Throws MalformedMessage. */
-export function responseHead(fields: Field[]): ResponseHead {
+export function responseHead(fields: readonly Field[]): ResponseHead {
   const status = fields.length > 0 && fields[0].name === ':status' ? statusOf(fields[0].value) : 0;
   if (status < 100) throw new MalformedMessage('no valid :status');
-  const head: ResponseHead = { status, contentLength: -1, upgrade: undefined, fields: [] };
+  const head: Building<ResponseHead> = { status, contentLength: -1, upgrade: undefined, fields: [], marks: 0 };
   for (let at = 1; at < fields.length; at++) {
     const field = fields[at];
     checkField(field);
@@ -100,11 +102,12 @@ export function responseHead(fields: Field[]): ResponseHead {
     if (head.contentLength > 0) throw new MalformedMessage('length of a response that has no body');
     head.contentLength = -1;
   }
+  head.marks = marksOfAll(head.fields);
   return head;
 }
 
 /** Checks trailers, which have no pseudo-header fields and must not frame or route (RFC 9110 section 6.5.1). */
-export function checkTrailers(fields: Field[]): void {
+export function checkTrailers(fields: readonly Field[]): void {
   for (const field of fields) {
     checkField(field);
     if (field.name === 'content-length' || field.name === 'host' || field.name === 'te')
@@ -112,7 +115,13 @@ export function checkTrailers(fields: Field[]): void {
   }
 }
 
-export function encodeRequest(out: OutputBuffer, encoder: HpackEncoder, pseudo: PseudoFields, head: RequestHead): void {
+export function encodeRequest(
+  out: OutputBuffer,
+  encoder: HpackEncoder,
+  pseudo: PseudoFields,
+  head: RequestHead,
+  extra: readonly Field[] | undefined,
+): void {
   encoder.begin(out);
   encoder.field(out, pseudo.method.get(head.method));
   if (head.method !== 'CONNECT' || head.upgrade !== undefined) {
@@ -122,6 +131,7 @@ export function encodeRequest(out: OutputBuffer, encoder: HpackEncoder, pseudo: 
   }
   if (head.authority !== '') encoder.field(out, pseudo.authority.get(head.authority));
   encodeFields(out, encoder, head.fields);
+  if (extra !== undefined) encodeFields(out, encoder, extra);
   if (head.contentLength >= 0) encoder.field(out, pseudo.contentLength.get(String(head.contentLength)));
 }
 

@@ -40,9 +40,9 @@ export abstract class Outgoing implements Flushable {
   protected abstract forget(stream: Http2Stream): void;
 
   /** @internal */
-  writeRequest(stream: Http2Stream, head: RequestHead, end: boolean): void {
+  writeRequest(stream: Http2Stream, head: RequestHead, end: boolean, extra: readonly Field[] | undefined): void {
     const start = this.beginHeaders();
-    encodeRequest(this.out, this.encoder, this.pseudo, head);
+    encodeRequest(this.out, this.encoder, this.pseudo, head, extra);
     this.endHeaders(start, stream, end);
   }
 
@@ -54,7 +54,7 @@ export abstract class Outgoing implements Flushable {
   }
 
   /** @internal */
-  writeTrailers(stream: Http2Stream, fields: Field[]): void {
+  writeTrailers(stream: Http2Stream, fields: readonly Field[]): void {
     const start = this.beginHeaders();
     this.encoder.begin(this.out);
     encodeFields(this.out, this.encoder, fields);

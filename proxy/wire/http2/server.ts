@@ -1,4 +1,5 @@
 import type { Field } from '../field.ts';
+import { responseHead } from '../heads.ts';
 import { ErrorCode, type RequestListener } from '../stream.ts';
 import { ConnectionError, preface, Setting } from './frame.ts';
 import type { Http2Stream } from './http2-stream.ts';
@@ -77,7 +78,7 @@ export class Http2Server extends Http2Session {
   private answer(id: number, status: number, end: boolean, reason: string): void {
     const stream = this.openStream(id);
     stream.remoteEnded = end;
-    stream.sendResponse({ status, contentLength: 0, upgrade: undefined, fields: [] }, true);
+    stream.sendResponse(responseHead(status, 0), true);
     if (!end) stream.reset(ErrorCode.noError, reason);
   }
 

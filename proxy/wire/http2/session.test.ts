@@ -76,7 +76,7 @@ const update = (out: OutputBuffer, id: number, bytes: number): void => {
 const ping = (out: OutputBuffer): void => {
   out.bytes.fill(0, writeFrame(out, FrameType.ping, 0, 0, 8), out.length);
 };
-const response = { status: 200, contentLength: -1, upgrade: undefined, fields: [] };
+const response = { status: 200, contentLength: -1, upgrade: undefined, fields: [], marks: 0 };
 
 describe('what a peer may do for ever', () => {
   it('ping now and then on a connection that is idle otherwise', () => {
@@ -167,6 +167,7 @@ describe('a client', () => {
       upgrade: undefined,
       absoluteForm: false,
       fields: [],
+      marks: 0,
     };
     const kept = new StrictHandler('head');
     http2.request(head, true, kept);
@@ -181,7 +182,7 @@ describe('a client', () => {
 describe('extended CONNECT', () => {
   const head: RequestHead = {
     ...{ method: 'CONNECT', scheme: 'http', authority: 'a', path: '/', contentLength: -1 },
-    ...{ upgrade: 'websocket', absoluteForm: false, fields: [] },
+    ...{ upgrade: 'websocket', absoluteForm: false, fields: [], marks: 0 },
   };
 
   /** `settings` are those of the client's peer. */

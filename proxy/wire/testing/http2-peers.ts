@@ -72,6 +72,7 @@ export const response = (changes: Partial<ResponseHead> = {}): ResponseHead => (
   contentLength: -1,
   upgrade: undefined,
   fields: [],
+  marks: 0,
   ...changes,
 });
 export const request = (changes: Partial<RequestHead> = {}): RequestHead => ({
@@ -83,6 +84,7 @@ export const request = (changes: Partial<RequestHead> = {}): RequestHead => ({
   upgrade: undefined,
   absoluteForm: false,
   fields: [],
+  marks: 0,
   ...changes,
 });
 

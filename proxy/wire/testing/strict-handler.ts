@@ -1,4 +1,5 @@
 import type { Field } from '../field.ts';
+import { responseHead } from '../heads.ts';
 import type { RequestListener, ResponseHandler, ResponseHead, Stream } from '../stream.ts';
 
 /**
@@ -66,7 +67,7 @@ export const strictListener =
     const handler = new StrictHandler(end ? 'ended' : 'body');
     handler.source = stream;
     seen(handler);
-    stream.sendResponse({ status: 200, contentLength: -1, upgrade: undefined, fields: [] }, false);
+    stream.sendResponse(responseHead(200, -1), false);
     stream.sendData(new Uint8Array(100), false);
     stream.sendTrailers([]);
     return handler;

@@ -1,0 +1,24 @@
+import { type Field, FieldMark, marksOfAll } from './field.ts';
+import type { RequestHead, ResponseHead } from './stream.ts';
+
+/** A response's head. `contentLength` is -1 when the body's length is not declared. */
+export function responseHead(status: number, contentLength: number, fields: readonly Field[] = []): ResponseHead {
+  return { status, contentLength, upgrade: undefined, fields, marks: marksOfAll(fields) };
+}
+
+/** A copy of a head with other fields. */
+export function withFields<Head extends RequestHead | ResponseHead>(head: Head, fields: readonly Field[]): Head {
+  return { ...head, fields, marks: marksOfAll(fields) };
+}
+
+/**
+ * The head without what proxies tell each other (`l5d-*`): no application may mistake what another says for it. The
+ * head itself when there is none, the usual case.
+ */
+export function withoutMeshFields<Head extends RequestHead | ResponseHead>(head: Head): Head {
+  if ((head.marks & FieldMark.mesh) === 0) return head;
+  return withFields(
+    head,
+    head.fields.filter(({ marks }) => (marks & FieldMark.mesh) === 0),
+  );
+}

@@ -28,6 +28,16 @@ export class FakeClock implements Clock {
     this.timers = this.timers.filter((other) => other !== timer);
   }
 
+  /** How many timers are set. */
+  get pending(): number {
+    return this.timers.length;
+  }
+
+  /** Time passes and nothing runs, as when the process is stopped; what is late runs at the next `advance`. */
+  standStill(ms: number): void {
+    this.atMs += ms;
+  }
+
   /** Lets time pass; timers run at their time, in its order. */
   advance(ms: number): void {
     const untilMs = this.atMs + ms;

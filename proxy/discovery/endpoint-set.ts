@@ -1,5 +1,5 @@
 import type { Update, WeightedAddr } from '../../api/gen/destination_pb.js';
-import type { EndpointInfo } from '../upstream/endpoint.ts';
+import type { EndpointInfo } from '../model/endpoint-info.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import { addressFromApi } from './addresses.ts';
 

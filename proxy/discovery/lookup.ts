@@ -3,9 +3,9 @@ import { Destination, type DestinationProfile, GetDestinationSchema } from '../.
 import type { Clock } from '../clock.ts';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { Watch } from '../control/watch.ts';
+import type { EndpointInfo } from '../model/endpoint-info.ts';
 import { ProfileRoutes } from '../route/profile-routes.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { EndpointInfo } from '../upstream/endpoint.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { TargetName } from './addresses.ts';
 import { type DeclaredProtocol, type PolicySource, watchDeclaredProtocol } from './declared-protocol.ts';

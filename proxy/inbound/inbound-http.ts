@@ -2,7 +2,8 @@ import type { Clock } from '../clock.ts';
 import { dropRest } from '../exchange/drop-rest.ts';
 import { Exchange, type HttpVersion } from '../exchange/exchange.ts';
 import { failures, isGrpc, type ProxyFailure, respondFailure } from '../exchange/proxy-failure.ts';
-import { authorize, type Client } from '../policy/authorize.ts';
+import type { ClientInfo } from '../model/client-info.ts';
+import { authorize } from '../policy/authorize.ts';
 import type { PortPolicy } from '../policy/policy-store.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/server-policy.ts';
 import type { Labels } from '../telemetry/labels.ts';
@@ -23,7 +24,7 @@ export interface InboundHttpOptions {
   log: Log;
   policy: PortPolicy;
   port: number;
-  client: Client;
+  client: ClientInfo;
   /** What metrics say of the connection: target and TLS. */
   labels: Labels;
   endpoint: Endpoint;

@@ -5,8 +5,9 @@ import { serveHttp } from '../accept/serve-http.ts';
 import type { Clock } from '../clock.ts';
 import type { HttpVersion } from '../exchange/exchange.ts';
 import type { KeepAliveTimes } from '../keep-alive.ts';
+import type { ClientInfo } from '../model/client-info.ts';
 import { splice } from '../opaque/splice.ts';
-import { authorize, type Client } from '../policy/authorize.ts';
+import { authorize } from '../policy/authorize.ts';
 import type { PolicyStore, PortPolicy } from '../policy/policy-store.ts';
 import { targetLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
@@ -68,7 +69,7 @@ interface Incoming {
   readonly address: string;
   readonly port: number;
   readonly tls: Labels;
-  readonly client: Client;
+  readonly client: ClientInfo;
 }
 
 /** gRPC clients other than a sidecar offer `h2` and go no further when nothing of what they offer is chosen. */
@@ -375,7 +376,7 @@ export class Inbound {
 
   private incoming(connection: Connection, address: string, port: number, tls: Labels): Incoming {
     const unknown = { bits: 0n, version: 4 as const };
-    const client: Client = {
+    const client: ClientInfo = {
       address: parseIp(connection.remoteAddress) ?? unknown,
       tls: connection.tls !== undefined,
       identity: connection.tls?.identity,

@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { Exchange } from '../exchange/exchange.ts';
+import type { EndpointInfo } from '../model/endpoint-info.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import type { Dialled } from '../upstream/connection-pool.ts';
-import type { Dialer, Endpoint, EndpointInfo } from '../upstream/endpoint.ts';
+import type { Dialer, Endpoint } from '../upstream/endpoint.ts';
 import { type ClientConnection, ErrorCode, type ResponseHead, type ServerStream } from '../wire/stream.ts';
 import { Destination, type DestinationOptions } from './destination.ts';
 import { OutboundMetrics } from './outbound-metrics.ts';

@@ -1,11 +1,12 @@
 import type { Exchange, ExchangeObserver } from '../exchange/exchange.ts';
+import type { EndpointInfo } from '../model/endpoint-info.ts';
 import type { ProfileRoute } from '../route/profile-routes.ts';
 import { classify, grpcStatus } from '../telemetry/classify.ts';
 import { endpointLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
-import type { Endpoint, EndpointInfo } from '../upstream/endpoint.ts';
+import type { Endpoint } from '../upstream/endpoint.ts';
 import type { Field } from '../wire/field.ts';
 import { BalancedEndpoint } from './balanced-endpoint.ts';
 import { CountedRoute } from './counted-routes.ts';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import type { ClientInfo } from '../model/client-info.ts';
 import { IpNetwork, parseIp } from '../wire/ip-network.ts';
-import { authorize, type Client, inOrder } from './authorize.ts';
+import { authorize, inOrder } from './authorize.ts';
 import { defaultLabels, defaultServerPolicy } from './default-policy.ts';
 import type { Authorization } from './server-policy.ts';
 
@@ -10,11 +11,15 @@ const options = {
   opaque: false,
   requireIdentity: false,
 };
-const plainInside: Client = { address: parseIp('10.1.1.1')!, tls: false, identity: undefined };
-const plainOutside: Client = { ...plainInside, address: parseIp('192.0.2.1')! };
-const tlsOnly: Client = { ...plainInside, tls: true };
-const meshed: Client = { ...plainInside, tls: true, identity: 'web.shop.serviceaccount.identity.tulle.cluster.local' };
-const meshedOutside: Client = { ...meshed, address: parseIp('192.0.2.1')! };
+const plainInside: ClientInfo = { address: parseIp('10.1.1.1')!, tls: false, identity: undefined };
+const plainOutside: ClientInfo = { ...plainInside, address: parseIp('192.0.2.1')! };
+const tlsOnly: ClientInfo = { ...plainInside, tls: true };
+const meshed: ClientInfo = {
+  ...plainInside,
+  tls: true,
+  identity: 'web.shop.serviceaccount.identity.tulle.cluster.local',
+};
+const meshedOutside: ClientInfo = { ...meshed, address: parseIp('192.0.2.1')! };
 
 test.each([
   ['all-unauthenticated', [true, true, true, true, true]],

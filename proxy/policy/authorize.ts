@@ -1,29 +1,20 @@
-import type { IpAddress } from '../wire/ip-network.ts';
+import type { ClientInfo } from '../model/client-info.ts';
 import type { Authorization } from './server-policy.ts';
 
-/** What is known of a client. */
-export interface Client {
-  readonly address: IpAddress;
-  /** TLS of the mesh was terminated here. */
-  readonly tls: boolean;
-  /** Its verified identity; undefined without a client certificate. */
-  readonly identity: string | undefined;
-}
-
 /** The first authorization that lets the client in, or undefined. */
-export function authorize(authorizations: readonly Authorization[], client: Client): Authorization | undefined {
+export function authorize(authorizations: readonly Authorization[], client: ClientInfo): Authorization | undefined {
   return authorizations.find(
     (authorization) => fromNetwork(authorization, client) && authenticated(authorization, client),
   );
 }
 
-function fromNetwork({ networks }: Authorization, { address }: Client): boolean {
+function fromNetwork({ networks }: Authorization, { address }: ClientInfo): boolean {
   return networks.some(
     ({ network, except }) => network.contains(address) && !except.some((hole) => hole.contains(address)),
   );
 }
 
-function authenticated({ authentication }: Authorization, { tls, identity }: Client): boolean {
+function authenticated({ authentication }: Authorization, { tls, identity }: ClientInfo): boolean {
   if (authentication.kind === 'unauthenticated') return true;
   if (authentication.kind === 'tls') return tls;
   if (identity === undefined) return false;

@@ -1,4 +1,4 @@
-import type { EndpointInfo } from '../upstream/endpoint.ts';
+import type { EndpointInfo } from '../model/endpoint-info.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Labels } from './labels.ts';
 

@@ -1,6 +1,7 @@
 import { EnvParser } from './env-parser.ts';
 import type { KeepAliveTimes } from './keep-alive.ts';
 import type { SocketOptions } from './net/socket-options.ts';
+import { type DefaultPolicy, defaultPolicies } from './policy/inbound/default-policy.ts';
 import { logLevels } from './telemetry/log.ts';
 import { type Deadlines, defaultDeadlines } from './wire/deadlines.ts';
 import { IpNetwork, parseIp } from './wire/ip-network.ts';
@@ -15,18 +16,6 @@ export interface SocketAddress {
 export interface ControlAddress extends SocketAddress {
   readonly serverName: string | undefined;
 }
-
-export const defaultPolicies = [
-  'all-unauthenticated',
-  'all-authenticated',
-  'cluster-unauthenticated',
-  'cluster-authenticated',
-  'all-tls-unauthenticated',
-  'cluster-tls-unauthenticated',
-  'audit',
-  'deny',
-] as const;
-export type DefaultPolicy = (typeof defaultPolicies)[number];
 
 export interface SideConfig {
   readonly detectTimeoutMs: number;

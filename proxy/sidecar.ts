@@ -16,7 +16,7 @@ import { EventLoopTurn } from './net/turn.ts';
 import { Destinations } from './outbound/destinations.ts';
 import { Outbound } from './outbound/outbound.ts';
 import { OutboundMetrics } from './outbound/outbound-metrics.ts';
-import { PolicyStore } from './policy/policy-store.ts';
+import { PolicyStore } from './policy/inbound/policy-store.ts';
 import type { Log } from './telemetry/log.ts';
 import { processMetrics } from './telemetry/process-metrics.ts';
 import { MetricsRegistry } from './telemetry/registry.ts';

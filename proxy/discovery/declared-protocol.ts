@@ -1,10 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { OutboundPolicies, type OutboundPolicy, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
 import type { Clock } from '../clock.ts';
+import { addressToApi } from '../control/addresses.ts';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { Watch } from '../control/watch.ts';
 import { parseIp } from '../wire/ip-network.ts';
-import { addressToApi } from './addresses.ts';
 
 /** What a target is said to speak; `detect` when its first bytes are to tell. */
 export type DeclaredProtocol = 'detect' | 'http1' | 'http2' | 'opaque';

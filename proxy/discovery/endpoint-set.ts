@@ -1,7 +1,7 @@
 import type { Update, WeightedAddr } from '../../api/gen/destination_pb.js';
+import { addressFromApi } from '../control/addresses.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
-import { addressFromApi } from './addresses.ts';
 
 /** What the updates of Destination.Get say so far. */
 export class EndpointSet {

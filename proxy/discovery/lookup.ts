@@ -7,9 +7,9 @@ import type { EndpointInfo } from '../model/endpoint-info.ts';
 import { ProfileRoutes } from '../route/profile-routes.ts';
 import type { Log } from '../telemetry/log.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
-import type { TargetName } from './addresses.ts';
 import { type DeclaredProtocol, type PolicySource, watchDeclaredProtocol } from './declared-protocol.ts';
 import { EndpointSet, endpointInfo } from './endpoint-set.ts';
+import type { TargetName } from './target-name.ts';
 
 export interface LookupOptions {
   clock: Clock;

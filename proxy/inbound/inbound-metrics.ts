@@ -1,5 +1,5 @@
 import type { Exchange, ExchangeObserver } from '../exchange/exchange.ts';
-import type { Authorization, PolicyLabels, RoutePolicy, ServerPolicy } from '../policy/server-policy.ts';
+import type { Authorization, PolicyLabels, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import { classify, grpcStatus } from '../telemetry/classify.ts';
 import { targetLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';

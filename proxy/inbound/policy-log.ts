@@ -1,4 +1,4 @@
-import type { Authorization, PolicyLabels, RoutePolicy, ServerPolicy } from '../policy/server-policy.ts';
+import type { Authorization, PolicyLabels, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { LogFields } from '../telemetry/log.ts';
 

@@ -1,5 +1,5 @@
 import { splitHostPort } from '../config.ts';
-import { type TargetName, targetName } from '../discovery/addresses.ts';
+import { type TargetName, targetName } from '../discovery/target-name.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import { Destination, type DestinationOptions } from './destination.ts';
 

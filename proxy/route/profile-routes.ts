@@ -1,6 +1,6 @@
 import type { RequestMatch, ResponseClass, ResponseMatch, Route } from '../../api/gen/destination_pb.js';
-import { methodFromApi, pattern, UnknownMatch } from '../policy/matches-from-api.ts';
 import type { RequestHead } from '../wire/stream.ts';
+import { methodFromApi, pattern, UnknownMatch } from './matches-from-api.ts';
 
 type FitsRequest = (head: RequestHead) => boolean;
 type FitsResponse = (status: number) => boolean;

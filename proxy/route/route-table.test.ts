@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Field } from '../wire/field.ts';
 import type { RequestHead } from '../wire/stream.ts';
-import { type HostMatch, type RequestMatch, RouteMatcher } from './route-match.ts';
+import { type HostMatch, type RequestMatch, RouteTable } from './route-table.ts';
 
 const request = (text: string, authority = 'web.shop:80', fields: Record<string, string> = {}): RequestHead => {
   const [method, path] = text.split(' ');
@@ -24,14 +24,14 @@ const match = (some: Partial<RequestMatch>): RequestMatch => ({
   queryParams: [],
   ...some,
 });
-const route = (policy: string, matches: Partial<RequestMatch>[], ...hosts: HostMatch[]) => ({
-  policy,
+const route = (plan: string, matches: Partial<RequestMatch>[], ...hosts: HostMatch[]) => ({
+  plan,
   hosts,
   matches: matches.map(match),
 });
 const prefix = (value: string) => ({ kind: 'prefix', value }) as const;
 
-const byPath = new RouteMatcher([
+const byPath = new RouteTable([
   route('all', [{ path: prefix('') }]),
   route('api', [{ path: prefix('/api') }]),
   route('api-v1', [{ path: prefix('/api/v1') }]),
@@ -58,7 +58,7 @@ test.each([
 ])('%s goes by route %s', (text, name) => expect(byPath.find(request(text))).toBe(name));
 
 test('a pattern must match the whole path, and comes after paths in plain', () => {
-  const matcher = new RouteMatcher([
+  const matcher = new RouteTable([
     route('numbers', [{ path: { kind: 'regex', value: /^\/\d+$/ } }]),
     route('answer', [{ path: { kind: 'exact', value: '/42' } }]),
   ]);
@@ -70,7 +70,7 @@ test('a pattern must match the whole path, and comes after paths in plain', () =
 });
 
 test('headers and query parameters must all fit; who names more of them comes first', () => {
-  const matcher = new RouteMatcher([
+  const matcher = new RouteTable([
     route('any', [{}]),
     route('one', [{ headers: [{ name: 'x-a', value: '1' }] }]),
     route('two', [
@@ -98,7 +98,7 @@ test('headers and query parameters must all fit; who names more of them comes fi
 });
 
 test('an exact host comes before the longest suffix, whatever the path says', () => {
-  const matcher = new RouteMatcher([
+  const matcher = new RouteTable([
     route('any', [{ path: { kind: 'exact', value: '/long/path' } }]),
     route('shop', [{}], { kind: 'suffix', value: '.shop' }),
     route('web', [{}], { kind: 'suffix', value: '.web.shop' }),
@@ -115,7 +115,7 @@ test('an exact host comes before the longest suffix, whatever the path says', ()
 });
 
 test('any of a route’s matches is enough; without routes nothing fits', () => {
-  const matcher = new RouteMatcher([route('r', [{ method: 'PUT' }, { method: 'POST' }])]);
+  const matcher = new RouteTable([route('r', [{ method: 'PUT' }, { method: 'POST' }])]);
   expect(['PUT /', 'POST /', 'GET /'].map((text) => matcher.find(request(text)))).toEqual(['r', 'r', undefined]);
-  expect(new RouteMatcher([]).find(request('GET /'))).toBeUndefined();
+  expect(new RouteTable([]).find(request('GET /'))).toBeUndefined();
 });

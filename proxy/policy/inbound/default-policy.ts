@@ -1,6 +1,17 @@
-import type { DefaultPolicy } from '../config.ts';
-import { IpNetwork } from '../wire/ip-network.ts';
+import { IpNetwork } from '../../wire/ip-network.ts';
 import type { Authentication, Authorization, PolicyLabels, ServerPolicy } from './server-policy.ts';
+
+export const defaultPolicies = [
+  'all-unauthenticated',
+  'all-authenticated',
+  'cluster-unauthenticated',
+  'cluster-authenticated',
+  'all-tls-unauthenticated',
+  'cluster-tls-unauthenticated',
+  'audit',
+  'deny',
+] as const;
+export type DefaultPolicy = (typeof defaultPolicies)[number];
 
 export interface DefaultPolicyOptions {
   readonly clusterNetworks: readonly IpNetwork[];

@@ -1,8 +1,8 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import type { HttpMethod_Registered } from '../../api/gen/http_types_pb.js';
-import { type AuthzSchema, type ProxyProtocolSchema, ServerSchema } from '../../api/gen/inbound_pb.js';
-import type { RequestHead } from '../wire/stream.ts';
+import type { HttpMethod_Registered } from '../../../api/gen/http_types_pb.js';
+import { type AuthzSchema, type ProxyProtocolSchema, ServerSchema } from '../../../api/gen/inbound_pb.js';
+import type { RequestHead } from '../../wire/stream.ts';
 import { serverPolicyFromApi } from './from-api.ts';
 
 type Protocol = NonNullable<MessageInitShape<typeof ProxyProtocolSchema>['kind']>;

@@ -7,7 +7,7 @@ import type {
 } from '../../api/gen/http_route_pb.js';
 import { type HttpMethod, HttpMethod_Registered } from '../../api/gen/http_types_pb.js';
 import { latin1 } from '../wire/latin1.ts';
-import type { HostMatch, NamedMatch, PathMatch, RequestMatch } from './route-match.ts';
+import type { HostMatch, NamedMatch, PathMatch, RequestMatch } from './route-table.ts';
 
 /** A match that cannot be told here (by a pattern of another dialect, or of a kind that is not known) matches nothing: it must not match all. */
 export class UnknownMatch extends Error {}

@@ -1,13 +1,13 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { Authn, Authz, Network, Server } from '../../api/gen/inbound_pb.js';
-import type { Metadata } from '../../api/gen/meta_pb.js';
-import type { IPNetwork } from '../../api/gen/net_pb.js';
-import { ipFromApi } from '../discovery/addresses.ts';
-import { IpNetwork } from '../wire/ip-network.ts';
+import type { Authn, Authz, Network, Server } from '../../../api/gen/inbound_pb.js';
+import type { Metadata } from '../../../api/gen/meta_pb.js';
+import type { IPNetwork } from '../../../api/gen/net_pb.js';
+import { ipFromApi } from '../../control/addresses.ts';
+import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi } from '../../route/matches-from-api.ts';
+import { type Route, RouteTable } from '../../route/route-table.ts';
+import { IpNetwork } from '../../wire/ip-network.ts';
 import { inOrder } from './authorize.ts';
 import { defaultLabels } from './default-policy.ts';
-import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi } from './matches-from-api.ts';
-import { type Route, RouteMatcher } from './route-match.ts';
 import type { Authentication, Authorization, PolicyLabels, RoutePolicy, ServerPolicy } from './server-policy.ts';
 
 /** Reads a port's policy from the API. What cannot be read restricts: an authorization that is not understood is none. */
@@ -21,7 +21,7 @@ export function serverPolicyFromApi(server: Server, detectTimeoutMs: number): Se
     detectTimeoutMs: timeout === undefined ? detectTimeoutMs : durationMs(timeout),
     labels: labelsFromMap(server.labels),
     authorizations: inOrder(authorizations, []),
-    routes: routes.length === 0 ? undefined : new RouteMatcher(routes),
+    routes: routes.length === 0 ? undefined : new RouteTable(routes),
   };
 }
 
@@ -33,13 +33,13 @@ function protocolOf(kind: Kind['case']): ServerPolicy['protocol'] {
 }
 
 function routesFromApi(kind: Kind | undefined, ofServer: readonly Authorization[]): Route<RoutePolicy>[] {
-  const policy = (route: { metadata?: Metadata; authorizations: readonly Authz[] }): RoutePolicy => ({
+  const plan = (route: { metadata?: Metadata; authorizations: readonly Authz[] }): RoutePolicy => ({
     labels: labelsFromMetadata(route.metadata),
     authorizations: inOrder(ofServer, authorizationsFromApi(route.authorizations)),
   });
   if (kind?.case === 'grpc') {
     return kind.value.routes.map((route) => ({
-      policy: policy(route),
+      plan: plan(route),
       hosts: hostsFromApi(route.hosts),
       matches: grpcMatchesFromApi(route.rules),
     }));
@@ -51,7 +51,7 @@ function routesFromApi(kind: Kind | undefined, ofServer: readonly Authorization[
         ? kind.value.routes
         : [];
   return routes.map((route) => ({
-    policy: policy(route),
+    plan: plan(route),
     hosts: hostsFromApi(route.hosts),
     matches: httpMatchesFromApi(route.rules),
   }));

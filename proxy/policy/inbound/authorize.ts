@@ -1,4 +1,4 @@
-import type { ClientInfo } from '../model/client-info.ts';
+import type { ClientInfo } from '../../model/client-info.ts';
 import type { Authorization } from './server-policy.ts';
 
 /** The first authorization that lets the client in, or undefined. */

@@ -22,16 +22,17 @@ export interface RequestMatch {
   readonly queryParams: readonly NamedMatch[];
 }
 
-export interface Route<Policy> {
-  readonly policy: Policy;
+export interface Route<Plan> {
+  /** What is done with its requests. */
+  readonly plan: Plan;
   /** Any of them; every host, when there is none. */
   readonly hosts: readonly HostMatch[];
   /** Any of them. */
   readonly matches: readonly RequestMatch[];
 }
 
-interface Candidate<Policy> {
-  readonly policy: Policy;
+interface Candidate<Plan> {
+  readonly plan: Plan;
   readonly host: HostMatch | undefined;
   readonly match: RequestMatch;
   readonly rank: number;
@@ -45,16 +46,16 @@ interface Candidate<Policy> {
  * That order does not depend on the request, so the matches are sorted once and the first that fits is the answer. A
  * match by host, header, query or pattern costs allocations; one by plain path and method does not.
  */
-export class RouteMatcher<Policy> {
-  private readonly candidates: readonly Candidate<Policy>[];
+export class RouteTable<Plan> {
+  private readonly candidates: readonly Candidate<Plan>[];
   private readonly byHost: boolean;
 
-  constructor(routes: readonly Route<Policy>[]) {
+  constructor(routes: readonly Route<Plan>[]) {
     this.candidates = routes
-      .flatMap(({ policy, hosts, matches }) =>
+      .flatMap(({ plan, hosts, matches }) =>
         matches.flatMap((match) =>
           (hosts.length === 0 ? [undefined] : hosts).map((host) => ({
-            policy,
+            plan,
             host,
             match,
             rank: rankOf(host, match),
@@ -66,13 +67,13 @@ export class RouteMatcher<Policy> {
   }
 
   /** Undefined when no route fits. */
-  find(head: RequestHead): Policy | undefined {
+  find(head: RequestHead): Plan | undefined {
     const { candidates } = this;
     const host = this.byHost ? hostOf(head.authority) : '';
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[i];
       if (candidate.host !== undefined && !fitsHost(candidate.host, host)) continue;
-      if (fits(candidate.match, head)) return candidate.policy;
+      if (fits(candidate.match, head)) return candidate.plan;
     }
     return undefined;
   }

@@ -1,5 +1,5 @@
-import type { IpNetwork } from '../wire/ip-network.ts';
-import type { RouteMatcher } from './route-match.ts';
+import type { RouteTable } from '../../route/route-table.ts';
+import type { IpNetwork } from '../../wire/ip-network.ts';
 
 /** How the connections of a port are read. */
 export type ServerProtocol = 'detect' | 'opaque' | 'tls' | 'http1' | 'http2';
@@ -40,5 +40,5 @@ export interface ServerPolicy {
   readonly labels: PolicyLabels;
   readonly authorizations: readonly Authorization[];
   /** Undefined without routes: the authorizations of the server hold for every request. */
-  readonly routes: RouteMatcher<RoutePolicy> | undefined;
+  readonly routes: RouteTable<RoutePolicy> | undefined;
 }

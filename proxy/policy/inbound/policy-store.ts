@@ -1,12 +1,11 @@
 import { create } from '@bufbuild/protobuf';
-import { InboundServerPolicies, PortSpecSchema } from '../../api/gen/inbound_pb.js';
-import type { Clock } from '../clock.ts';
-import type { DefaultPolicy } from '../config.ts';
-import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
-import { Watch } from '../control/watch.ts';
-import type { Log } from '../telemetry/log.ts';
-import type { IpNetwork } from '../wire/ip-network.ts';
-import { defaultServerPolicy } from './default-policy.ts';
+import { InboundServerPolicies, PortSpecSchema } from '../../../api/gen/inbound_pb.js';
+import type { Clock } from '../../clock.ts';
+import type { GrpcChannel } from '../../control/grpc/grpc-channel.ts';
+import { Watch } from '../../control/watch.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { IpNetwork } from '../../wire/ip-network.ts';
+import { type DefaultPolicy, defaultServerPolicy } from './default-policy.ts';
 import { serverPolicyFromApi } from './from-api.ts';
 import type { ServerPolicy } from './server-policy.ts';
 

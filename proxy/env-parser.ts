@@ -1,3 +1,5 @@
+import { durationForm, parseDurationMs } from './duration.ts';
+
 /** Reads typed values from environment variables and remembers every one that is bad. */
 export class EnvParser {
   readonly problems: string[] = [];
@@ -37,14 +39,13 @@ export class EnvParser {
     return fallback;
   }
 
-  /** `100ms`, `3s`, `2m`, `1h`, `1d` in milliseconds. */
+  /** `100ms`, `3s`, `2m`, `1h`, `1d` in milliseconds; one that no clock could count is refused like any other. */
   durationMs(name: string, fallbackMs: number): number {
     const value = this.text(name);
     if (value === undefined) return fallbackMs;
-    const match = /^(\d+)(ms|s|m|h|d)$/.exec(value);
-    if (match) return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2]]!;
-    this.bad(name, value, 'must be a duration such as 100ms, 3s, 2m, 1h or 1d');
-    return fallbackMs;
+    const durationMs = parseDurationMs(value);
+    if (durationMs === undefined) this.bad(name, value, `must be ${durationForm}`);
+    return durationMs ?? fallbackMs;
   }
 
   choice<T extends string>(name: string, choices: readonly T[], fallback: T): T {

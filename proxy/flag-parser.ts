@@ -1,3 +1,5 @@
+import { durationForm, parseDurationMs } from './duration.ts';
+
 /**
  * Reads typed values from command-line flags written as the init and await programs of Linkerd take them: `--name value`,
  * `--name=value`, and `--name` alone for a switch. Remembers every one that is bad.
@@ -52,10 +54,10 @@ export class FlagParser {
   /** `500ms`, `10s`, `2m` in milliseconds. */
   durationMs(name: string, fallbackMs: number): number {
     const value = this.text(name);
-    const match = /^(\d+)(ms|s|m|h)$/.exec(value ?? '');
-    if (match) return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2]]!;
-    if (value !== undefined) this.bad(name, value, 'must be a duration such as 500ms, 10s or 2m');
-    return fallbackMs;
+    if (value === undefined) return fallbackMs;
+    const durationMs = parseDurationMs(value);
+    if (durationMs === undefined) this.bad(name, value, `must be ${durationForm}`);
+    return durationMs ?? fallbackMs;
   }
 
   /** Every value of a comma-separated list that `read` takes; it returns undefined for one that it does not. */

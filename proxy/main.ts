@@ -3,6 +3,7 @@
  * `init` writes the rules that lead connections to it, `validate` proves that they do, `await` ends when it is ready.
  */
 import packageJson from '../package.json' with { type: 'json' };
+import { commandClock } from './clock.ts';
 
 const write = (line: string): void => {
   process.stdout.write(line);
@@ -12,8 +13,8 @@ const write = (line: string): void => {
 const commands: Record<string, (args: readonly string[]) => Promise<number | undefined>> = {
   proxy: async (args) => (await import('./proxy.ts')).runProxy(args, process.env, write),
   init: async (args) => (await import('./init/init.ts')).init(args, write),
-  validate: async (args) => (await import('./validate/validate.ts')).validate(args, write),
-  await: async (args) => (await import('./await/await-ready.ts')).awaitReady(args, process.env, write),
+  validate: async (args) => (await import('./validate/validate.ts')).validate(args, write, commandClock),
+  await: async (args) => (await import('./await/await-ready.ts')).awaitReady(args, process.env, write, commandClock),
   version: async () => {
     write(`${packageJson.version}\n`);
     return 0;

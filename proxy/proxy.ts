@@ -1,7 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
-import { systemClock } from './clock.ts';
+import { systemClock, wallClockMs } from './clock.ts';
 import { ConfigError, type ProxyConfig, readConfig } from './config.ts';
 import { dropPages } from './net/system-calls.ts';
 import { Sidecar } from './sidecar.ts';
@@ -37,10 +37,10 @@ export function runProxy(args: readonly string[], environment: Environment, writ
     if (stopping) process.exit(1);
     stopping = true;
     log.info('shutting down', { reason, graceMs: config.shutdownGraceMs });
-    setTimeout(() => {
+    systemClock.after(config.shutdownGraceMs, () => {
       log.warn('connections were still open at the end of the grace period');
       process.exit(0);
-    }, config.shutdownGraceMs).unref();
+    });
     const others = workers?.shutdown() ?? Promise.resolve();
     sidecar.shutdown(() => void others.then(() => process.exit(0)));
   };
@@ -60,7 +60,7 @@ export function runProxy(args: readonly string[], environment: Environment, writ
   const sidecar: Sidecar = new Sidecar({
     config,
     clock: systemClock,
-    wallClockMs: Date.now,
+    wallClockMs,
     log,
     version: packageJson.version,
     environment,

@@ -261,8 +261,9 @@ export class Sidecar {
     const { tls } = this;
     if (tls === undefined) return undefined;
     return (connection, hello, alpn, onSecure, onFailed) => {
-      const timeoutMs = this.options.config.inbound.detectTimeoutMs;
-      acceptTls(connection as SocketConnection, hello, tls, alpn, timeoutMs, onSecure, onFailed);
+      const { config, clock } = this.options;
+      const timeoutMs = config.inbound.detectTimeoutMs;
+      acceptTls(connection as SocketConnection, hello, tls, alpn, timeoutMs, clock, onSecure, onFailed);
     };
   }
 

@@ -4,6 +4,7 @@
  *
  * Usage: bun flood.ts HOST PORT SECONDS [AUTHORITY]
  */
+import { systemClock } from '../../proxy/clock.ts';
 import { connect } from '../../proxy/net/connect.ts';
 import type { Connection } from '../../proxy/wire/transport.ts';
 
@@ -53,7 +54,7 @@ function run(connection: Connection): void {
 
 function open(): void {
   connect(
-    { host, port: Number(port), timeoutMs: 3000 },
+    { host, port: Number(port), timeoutMs: 3000, timers: systemClock },
     (connection) => {
       if (startMs === 0) startMs = performance.now();
       if (authority === undefined) {

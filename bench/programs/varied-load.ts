@@ -1,3 +1,4 @@
+import { systemClock } from '../../proxy/clock.ts';
 import { connect } from '../../proxy/net/connect.ts';
 import { EventLoopTurn } from '../../proxy/net/turn.ts';
 import { Field } from '../../proxy/wire/field.ts';
@@ -53,7 +54,7 @@ export class VariedLoad<Client extends Http1Client | Http2Client> {
     const fields = new FieldTable(1);
     for (let index = 0; index < connections; index++) {
       connect(
-        { host, port, timeoutMs: 3000 },
+        { host, port, timeoutMs: 3000, timers: systemClock },
         (connection) => {
           const client = this.options.client({
             transport: connection,

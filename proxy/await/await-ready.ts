@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock, Timers } from '../clock.ts';
 import { splitHostPort } from '../config.ts';
 import { FlagParser } from '../flag-parser.ts';
 import { connect } from '../net/connect.ts';
@@ -19,6 +19,7 @@ export async function awaitReady(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
   write: (line: string) => void,
+  clock: Clock,
 ): Promise<number> {
   const flags = new FlagParser(args, ['port', 'timeout'], []);
   const port = flags.integer('port', 1, 65_535) ?? 4191;
@@ -28,13 +29,13 @@ export async function awaitReady(
   if (flags.problems.length > 0) return 64;
 
   const host = adminHost(environment);
-  const deadlineMs = performance.now() + timeoutMs;
+  const deadlineMs = clock.nowMs() + timeoutMs;
   let last = '';
   do {
-    last = await readiness(host, port);
+    last = await readiness(host, port, clock);
     if (last === 'ready') return 0;
-    await sleep(pollMs);
-  } while (performance.now() < deadlineMs);
+    await new Promise<void>((resolve) => clock.after(pollMs, resolve));
+  } while (clock.nowMs() < deadlineMs);
   log.error('the proxy is not ready: its log says why', { host, port, timeoutMs, last });
   return notReady;
 }
@@ -46,15 +47,15 @@ function adminHost(environment: Readonly<Record<string, string | undefined>>): s
 }
 
 /** `ready`, or why not. */
-function readiness(host: string, port: number): Promise<string> {
+function readiness(host: string, port: number, timers: Timers): Promise<string> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve('no answer'), askTimeoutMs);
+    const timer = timers.after(askTimeoutMs, () => resolve('no answer'));
     const settle = (answer: string): void => {
-      clearTimeout(timer);
+      timers.cancel(timer);
       resolve(answer);
     };
     connect(
-      { host, port, timeoutMs: askTimeoutMs },
+      { host, port, timeoutMs: askTimeoutMs, timers },
       (connection) => {
         let read = '';
         connection.handler = {

@@ -75,16 +75,17 @@ export class ControlClient {
     onConnected: (connection: Connection) => void,
     onFailed: (detail: string) => void,
   ): void {
-    const { host, port, serverName } = this.options.address;
-    resolve(host).then(
+    const { address: component, clock } = this.options;
+    const { host, port, serverName } = component;
+    resolve(host, clock).then(
       (addresses) => {
-        const address = addresses[Math.floor(this.options.clock.random() * addresses.length)];
+        const address = addresses[Math.floor(clock.random() * addresses.length)];
         const tls =
           context === undefined || serverName === undefined
             ? {}
             : { tls: { context, serverName, identity: serverName, alpn: ['h2'] } };
         connect(
-          { host: address, port, timeoutMs: connectTimeoutMs, options: { userTimeoutMs }, ...tls },
+          { host: address, port, timeoutMs: connectTimeoutMs, timers: clock, options: { userTimeoutMs }, ...tls },
           onConnected,
           (_failure, detail) => onFailed(`${formatHostPort(address, port)}: ${detail}`),
         );

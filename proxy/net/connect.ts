@@ -1,3 +1,4 @@
+import type { TimerHandle, Timers } from '../clock.ts';
 import { nobody } from '../wire/nobody.ts';
 import { SocketConnection, socketHandlers } from './socket-connection.ts';
 import type { SocketOptions } from './socket-options.ts';
@@ -11,6 +12,7 @@ export interface ConnectOptions {
   port: number;
   /** Until TCP is connected and TLS established. */
   timeoutMs: number;
+  timers: Timers;
   options?: SocketOptions;
   tls?: {
     context: TlsContext;
@@ -30,12 +32,13 @@ export function connect(
   onConnected: (connection: SocketConnection) => void,
   onFailed: (failure: ConnectFailure, detail: string) => void,
 ): void {
+  const { timers } = options;
   const connection = new SocketConnection();
   let settled = false;
   const settle = (): boolean => {
     if (settled) return false;
     settled = true;
-    clearTimeout(timer);
+    timers.cancel(timer);
     return true;
   };
   const fail = (failure: ConnectFailure, detail: string): void => {
@@ -45,10 +48,10 @@ export function connect(
     fail('connect timeout', `no connection to ${options.host}:${options.port} within ${options.timeoutMs} ms`);
     connection.abort();
   };
-  let timer = setTimeout(() => {
+  let timer: TimerHandle = timers.after(options.timeoutMs, () => {
     // When this process stood still (a long turn, a CPU quota), the connection may be there unseen: look once more.
-    timer = setTimeout(expire, 1);
-  }, options.timeoutMs);
+    timer = timers.after(1, expire);
+  });
 
   const { tls } = options;
   connection.handler = {

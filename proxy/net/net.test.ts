@@ -121,6 +121,8 @@ describe('sockets on Bun', () => {
     expect(await run('options')).toEqual({
       without: { accepted: {}, connected: {} },
       with: { accepted: set, connected: set },
+      // The longest that the kernel takes, not none.
+      long: { accepted: {}, connected: { keepAliveMs: 32_767_000, userTimeoutMs: 2 ** 31 - 1 } },
     });
   });
 

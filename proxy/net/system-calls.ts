@@ -20,6 +20,9 @@ const tcp = 6;
 const tcpKeepIdle = 4;
 const tcpKeepInterval = 5;
 const tcpUserTimeout = 18;
+/** Beyond these the kernel refuses the option, and the connection would have none (MAX_TCP_KEEPIDLE; an int). */
+const longestKeepAliveSeconds = 32_767;
+const longestUserTimeoutMs = 2 ** 31 - 1;
 /** MADV_DONTNEED of asm-generic/mman-common.h. */
 const dontNeed = 4;
 
@@ -41,12 +44,12 @@ export function setSocketOptions(fd: number, { keepAliveMs, userTimeoutMs }: Soc
   if (fd < 0) return;
   if (keepAliveMs !== undefined) {
     // The kernel counts in seconds.
-    const seconds = Math.max(1, Math.round(keepAliveMs / 1000));
+    const seconds = Math.min(Math.max(1, Math.round(keepAliveMs / 1000)), longestKeepAliveSeconds);
     setOption(fd, socketLevel, soKeepAlive, 1);
     setOption(fd, tcp, tcpKeepIdle, seconds);
     setOption(fd, tcp, tcpKeepInterval, seconds);
   }
-  if (userTimeoutMs !== undefined) setOption(fd, tcp, tcpUserTimeout, userTimeoutMs);
+  if (userTimeoutMs !== undefined) setOption(fd, tcp, tcpUserTimeout, Math.min(userTimeoutMs, longestUserTimeoutMs));
 }
 
 /** The options that a socket has, as far as `setSocketOptions` sets them. */

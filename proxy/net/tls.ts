@@ -1,4 +1,5 @@
 import { createSecureContext } from 'node:tls';
+import type { Timers } from '../clock.ts';
 import { nobody } from '../wire/nobody.ts';
 import { type BunSocket, SocketConnection, socketHandlers } from './socket-connection.ts';
 
@@ -62,6 +63,7 @@ export function acceptTls(
   context: TlsContext,
   alpn: readonly string[],
   timeoutMs: number,
+  timers: Timers,
   onSecure: (connection: SocketConnection) => void,
   onFailed: (reason: string) => void,
 ): SocketConnection {
@@ -70,13 +72,13 @@ export function acceptTls(
   const fail = (reason: string): void => {
     if (settled) return;
     settled = true;
-    clearTimeout(timer);
+    timers.cancel(timer);
     onFailed(reason);
   };
-  const timer = setTimeout(() => {
+  const timer = timers.after(timeoutMs, () => {
     fail(`no handshake within ${timeoutMs} ms`);
     secure.abort();
-  }, timeoutMs).unref();
+  });
   secure.handler = { ...nobody, onClose: (error) => fail(error?.message ?? 'connection closed in the handshake') };
   secure.onHandshake = (socket, verified, error) => {
     const identity = verified ? peerIdentity(socket) : undefined;
@@ -88,7 +90,7 @@ export function acceptTls(
     }
     if (settled) return;
     settled = true;
-    clearTimeout(timer);
+    timers.cancel(timer);
     secure.tls = { identity, alpn: socket.alpnProtocol || undefined };
     onSecure(secure);
   };

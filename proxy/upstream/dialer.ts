@@ -96,13 +96,13 @@ export class SocketDialer implements Dialer {
     onConnected: (connection: Connection) => void,
     onFailed: (reason: PoolFailure) => void,
   ): void {
-    const { connectTimeoutMs, socketOptions } = this.options;
+    const { connectTimeoutMs, socketOptions, timers } = this.options;
     const { info } = endpoint;
     const fail = (reason: PoolFailure, detail: string): void => {
       this.options.onFailure(endpoint, reason, detail);
       onFailed(reason);
     };
-    const common = { timeoutMs: connectTimeoutMs, options: socketOptions };
+    const common = { timeoutMs: connectTimeoutMs, timers, options: socketOptions };
     if (info.identity === undefined) {
       connect({ host: info.address, port: info.port, ...common }, onConnected, fail);
       return;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Timers } from '../clock.ts';
 import { type SocketAddress, splitHostPort } from '../config.ts';
 import { FlagParser } from '../flag-parser.ts';
 import { connect } from '../net/connect.ts';
@@ -16,7 +17,11 @@ const notRedirected = 95;
  * random token shows. Returns the exit code: 0, 64 for flags that cannot be read, 95 when the connection was not
  * redirected in time.
  */
-export async function validate(args: readonly string[], write: (line: string) => void): Promise<number> {
+export async function validate(
+  args: readonly string[],
+  write: (line: string) => void,
+  timers: Timers,
+): Promise<number> {
   const flags = new FlagParser(args, ['connect-addr', 'listen-addr', 'timeout', 'log-level', 'log-format'], []);
   const target = addressOf(flags, 'connect-addr', '1.1.1.1:20001');
   const own = addressOf(flags, 'listen-addr', '0.0.0.0:4140');
@@ -35,7 +40,7 @@ export async function validate(args: readonly string[], write: (line: string) =>
       connection.write(Buffer.from(token));
       connection.end();
     });
-    const answer = await firstBytes(target, token.length, timeoutMs);
+    const answer = await firstBytes(target, token.length, timeoutMs, timers);
     if (answer !== token) throw new Error(`another server answered at ${formatHostPort(target.host, target.port)}`);
     log.info('connections are redirected to the proxy', { connect: formatHostPort(target.host, target.port) });
     return 0;
@@ -60,16 +65,16 @@ function addressOf(flags: FlagParser, name: string, fallback: string): SocketAdd
 }
 
 /** What a server says first, until there are `length` bytes or it ends. Rejects when it has not within `timeoutMs`. */
-function firstBytes({ host, port }: SocketAddress, length: number, timeoutMs: number): Promise<string> {
+function firstBytes({ host, port }: SocketAddress, length: number, timeoutMs: number, timers: Timers): Promise<string> {
   return new Promise((resolve, reject) => {
     let read = '';
-    const timer = setTimeout(() => reject(new Error(`no token within ${timeoutMs} ms`)), timeoutMs);
+    const timer = timers.after(timeoutMs, () => reject(new Error(`no token within ${timeoutMs} ms`)));
     const settle = (): void => {
-      clearTimeout(timer);
+      timers.cancel(timer);
       resolve(read);
     };
     connect(
-      { host, port, timeoutMs },
+      { host, port, timeoutMs, timers },
       (connection) => {
         connection.handler = {
           ...nobody,
@@ -84,7 +89,7 @@ function firstBytes({ host, port }: SocketAddress, length: number, timeoutMs: nu
         };
       },
       (_, detail) => {
-        clearTimeout(timer);
+        timers.cancel(timer);
         reject(new Error(detail));
       },
     );

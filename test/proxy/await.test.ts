@@ -65,7 +65,7 @@ it('a command or flag that there is not is refused with 64, and with those that 
   expect(command).toMatchObject({ code: 64, output: expect.stringContaining('proxy, init, validate, await, version') });
   expect(await tulleProxy('await', '--timeout=soon')).toMatchObject({
     code: 64,
-    output: expect.stringContaining('--timeout (soon) must be a duration such as 500ms, 10s or 2m'),
+    output: expect.stringContaining('--timeout (soon) must be a duration such as 100ms, 3s, 2m, 1h or 1d'),
   });
   expect(await tulleProxy('validate', '--connect-addr=host:1')).toMatchObject({ code: 64 });
 });

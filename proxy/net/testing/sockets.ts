@@ -3,6 +3,7 @@
  * Usage: bun sockets.ts SCENARIO [CERTIFICATE-FOLDER] [PORT]
  */
 import { readFileSync } from 'node:fs';
+import { commandClock } from '../../clock.ts';
 import type { TransportHandler } from '../../wire/transport.ts';
 import { connect } from '../connect.ts';
 import { listen } from '../listen.ts';
@@ -24,7 +25,7 @@ const handler = (changes: Partial<TransportHandler>): TransportHandler => ({
 const open = (port: number, tls?: Parameters<typeof connect>[0]['tls']): Promise<SocketConnection> =>
   new Promise((resolve, reject) => {
     connect(
-      { host: '127.0.0.1', port, timeoutMs: 2000, tls },
+      { host: '127.0.0.1', port, timeoutMs: 2000, timers: commandClock, tls },
       (connection) => {
         connection.handler = handler({});
         resolve(connection);
@@ -53,6 +54,7 @@ function tlsServer(): { port: number; seen: string[] } {
           server,
           ['transport.l5d.io/v1'],
           300,
+          commandClock,
           (secure) => {
             seen.push(`${secure.tls?.identity ?? 'anonymous'} ${secure.tls?.alpn ?? '-'}`);
             secure.handler = handler({ onBytes: (chunk) => secure.write(chunk) });
@@ -197,7 +199,7 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     const told = Promise.withResolvers<string>();
     const dialAndStandStill = (): void => {
       connect(
-        { host: '127.0.0.1', port: listener.port, timeoutMs: 50 },
+        { host: '127.0.0.1', port: listener.port, timeoutMs: 50, timers: commandClock },
         (connection) => {
           connection.handler = handler({});
           told.resolve('connected');
@@ -226,6 +228,7 @@ const scenarios: Record<string, () => Promise<unknown>> = {
 
   async options() {
     const options = { keepAliveMs: 7000, userTimeoutMs: 12_000 };
+    const yearMs = 8760 * 3_600_000;
     const fdOf = (connection: SocketConnection): number => (connection.native as unknown as { fd: number }).fd;
     let accepted: SocketConnection | undefined;
     const take = (connection: SocketConnection): void => {
@@ -238,10 +241,15 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     for (const [name, port, connecting] of [
       ['without', plain.port, undefined],
       ['with', tuned.port, options],
+      ['long', plain.port, { keepAliveMs: yearMs, userTimeoutMs: yearMs }],
     ] as const) {
       accepted = undefined;
       const client = await new Promise<SocketConnection>((resolve, reject) =>
-        connect({ host: '127.0.0.1', port, timeoutMs: 2000, options: connecting }, resolve, reject),
+        connect(
+          { host: '127.0.0.1', port, timeoutMs: 2000, timers: commandClock, options: connecting },
+          resolve,
+          reject,
+        ),
       );
       client.handler = handler({});
       while (accepted === undefined) await new Promise((resolve) => setImmediate(resolve));
@@ -256,7 +264,7 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     const attempt = (target: number, more: object): Promise<string> =>
       new Promise((resolve) =>
         connect(
-          { host: '127.0.0.1', port: target, timeoutMs: 300, ...more },
+          { host: '127.0.0.1', port: target, timeoutMs: 300, timers: commandClock, ...more },
           () => resolve('connected'),
           (failure) => resolve(failure),
         ),

@@ -260,11 +260,15 @@ export declare type AuthorityOverride = Message<"io.linkerd.proxy.destination.Au
 export declare const AuthorityOverrideSchema: GenMessage<AuthorityOverride>;
 
 /**
- * Settings of the HTTP/2 client for one endpoint; none is used yet.
+ * Settings of the HTTP/2 client for one endpoint.
  *
  * @generated from message io.linkerd.proxy.destination.Http2ClientParams
  */
 export declare type Http2ClientParams = Message<"io.linkerd.proxy.destination.Http2ClientParams"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.destination.Http2ClientParams.KeepAlive keep_alive = 2;
+   */
+  keepAlive?: Http2ClientParams_KeepAlive | undefined;
 };
 
 /**
@@ -272,6 +276,38 @@ export declare type Http2ClientParams = Message<"io.linkerd.proxy.destination.Ht
  * Use `create(Http2ClientParamsSchema)` to create a new message.
  */
 export declare const Http2ClientParamsSchema: GenMessage<Http2ClientParams>;
+
+/**
+ * @generated from message io.linkerd.proxy.destination.Http2ClientParams.KeepAlive
+ */
+export declare type Http2ClientParams_KeepAlive = Message<"io.linkerd.proxy.destination.Http2ClientParams.KeepAlive"> & {
+  /**
+   * How long the connection may be silent before the peer is asked for a sign of life.
+   *
+   * @generated from field: google.protobuf.Duration interval = 1;
+   */
+  interval?: Duration | undefined;
+
+  /**
+   * How long the peer has for it.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 2;
+   */
+  timeout?: Duration | undefined;
+
+  /**
+   * Whether it is asked while no request is under way too.
+   *
+   * @generated from field: bool while_idle = 3;
+   */
+  whileIdle: boolean;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.destination.Http2ClientParams.KeepAlive.
+ * Use `create(Http2ClientParams_KeepAliveSchema)` to create a new message.
+ */
+export declare const Http2ClientParams_KeepAliveSchema: GenMessage<Http2ClientParams_KeepAlive>;
 
 /**
  * @generated from message io.linkerd.proxy.destination.NoEndpoints

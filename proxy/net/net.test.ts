@@ -19,7 +19,7 @@ async function run(scenario: string, port = 0): Promise<unknown> {
   return JSON.parse(stdout);
 }
 
-function certificate(name: string, authority: string, dnsName: string): void {
+function certificate(name: string, authority: string, altName: string): void {
   const at = (file: string) => join(folder, file);
   const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
   openssl(
@@ -36,7 +36,7 @@ function certificate(name: string, authority: string, dnsName: string): void {
     '-subj',
     `/CN=${name}`,
   );
-  writeFileSync(at(`${name}.ext`), `subjectAltName=DNS:${dnsName}\nextendedKeyUsage=serverAuth,clientAuth\n`);
+  writeFileSync(at(`${name}.ext`), `subjectAltName=${altName}\nextendedKeyUsage=serverAuth,clientAuth\n`);
   openssl(
     'x509',
     '-req',
@@ -78,9 +78,10 @@ function authority(name: string): void {
 beforeAll(() => {
   authority('ca');
   authority('other-ca');
-  certificate('web', 'ca', 'web.shop.serviceaccount.identity.tulle.cluster.local');
-  certificate('client', 'ca', 'bot.shop.serviceaccount.identity.tulle.cluster.local');
-  certificate('foreign', 'other-ca', 'bot.shop.serviceaccount.identity.tulle.cluster.local');
+  certificate('web', 'ca', 'DNS:web.shop.serviceaccount.identity.tulle.cluster.local');
+  certificate('client', 'ca', 'DNS:bot.shop.serviceaccount.identity.tulle.cluster.local');
+  certificate('foreign', 'other-ca', 'DNS:bot.shop.serviceaccount.identity.tulle.cluster.local');
+  certificate('spiffe', 'ca', 'URI:spiffe://mesh/ns/shop/sa/web');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -154,6 +155,12 @@ describe('sockets on Bun', () => {
     expect(['tls', 'closed']).toContain(result.foreign);
     expect(result.seen[0]).toBe('bot.shop.serviceaccount.identity.tulle.cluster.local transport.l5d.io/v1');
     expect(result.seen.at(-1)).toBe('refused');
+  });
+
+  it('know a peer by its SPIFFE id, and refuse one that carries another or none', async () => {
+    const result = (await run('spiffe')) as Record<string, string> & { seen: string[] };
+    expect(result).toMatchObject({ good: 'hello', wrongId: 'tls', nameOnly: 'tls', foreign: 'tls' });
+    expect(result.seen[0]).toBe('spiffe://mesh/ns/shop/sa/web transport.l5d.io/v1');
   });
 
   it('give a TLS handshake up that does not go on', async () => {

@@ -2,6 +2,7 @@ import { createSecureContext } from 'node:tls';
 import type { Timers } from '../clock.ts';
 import { nobody } from '../wire/nobody.ts';
 import { type BunSocket, SocketConnection, socketHandlers } from './socket-connection.ts';
+import { subjectAltNames } from './subject-alt-names.ts';
 
 /** What a TLS context is made of, all PEM. */
 export interface TlsMaterial {
@@ -46,10 +47,20 @@ export function alpnWire(names: readonly string[]): Buffer {
   return Buffer.concat(names.map((name) => Buffer.from(String.fromCharCode(name.length) + name, 'latin1')));
 }
 
-/** The DNS SAN of the peer's certificate, or undefined when it showed none. */
+function namesOf(socket: BunSocket): ReturnType<typeof subjectAltNames> {
+  return subjectAltNames((socket.getPeerCertificate() as { subjectaltname?: string } | undefined)?.subjectaltname);
+}
+
+/** Who the peer's certificate says it is: its first DNS name, else its SPIFFE id; undefined when it showed none. */
 export function peerIdentity(socket: BunSocket): string | undefined {
-  const certificate = socket.getPeerCertificate() as { subjectaltname?: string } | undefined;
-  return /(?:^|, )DNS:([^,]+)/.exec(certificate?.subjectaltname ?? '')?.[1];
+  const { dns, uris } = namesOf(socket);
+  return dns[0] ?? uris.find((uri) => uri.startsWith('spiffe://'));
+}
+
+/** Whether the peer's certificate carries an identity: a DNS name, or a SPIFFE id. */
+export function proves(socket: BunSocket, identity: string): boolean {
+  const { dns, uris } = namesOf(socket);
+  return (identity.startsWith('spiffe://') ? uris : dns).includes(identity);
 }
 
 /**

@@ -34,17 +34,17 @@ const open = (port: number, tls?: Parameters<typeof connect>[0]['tls']): Promise
     );
   });
 
-const context = (name: string) =>
+const context = (name: string, authority = 'ca') =>
   makeTlsContext({
     key: readFileSync(`${folder}/${name}.key`, 'utf8'),
     certificateChain: readFileSync(`${folder}/${name}.crt`, 'utf8'),
-    trustAnchors: readFileSync(`${folder}/ca.crt`, 'utf8'),
+    trustAnchors: readFileSync(`${folder}/${authority}.crt`, 'utf8'),
   });
 
 /** A TLS server that says who it sees, fed its hello in pieces of `pieceBytes`. */
-function tlsServer(): { port: number; seen: string[] } {
+function tlsServer(name = 'web'): { port: number; seen: string[] } {
   const seen: string[] = [];
-  const server = context('web');
+  const server = context(name);
   const listener = listen('127.0.0.1', 0, (accepted) => {
     accepted.handler = handler({
       onBytes: (hello) => {
@@ -65,6 +65,27 @@ function tlsServer(): { port: number; seen: string[] } {
     });
   });
   return { port: listener.port, seen };
+}
+
+/** What comes of greeting a server as `name`, when it is to prove `expected`. */
+async function talk(port: number, name: string, expected: string, authority?: string): Promise<string> {
+  try {
+    const client = await open(port, {
+      context: context(name, authority),
+      serverName: identity,
+      identity: expected,
+      alpn: ['transport.l5d.io/v1'],
+    });
+    return await new Promise((resolve) => {
+      client.handler = handler({
+        onBytes: (chunk) => resolve(Buffer.from(chunk).toString()),
+        onClose: () => resolve('closed'),
+      });
+      client.write(Buffer.from('hello'));
+    });
+  } catch (error) {
+    return (error as Error).message.split(':')[0];
+  }
 }
 
 const scenarios: Record<string, () => Promise<unknown>> = {
@@ -279,29 +300,21 @@ const scenarios: Record<string, () => Promise<unknown>> = {
 
   async tls() {
     const { port, seen } = tlsServer();
-    const talk = async (name: string, expected: string): Promise<string> => {
-      try {
-        const client = await open(port, {
-          context: context(name),
-          serverName: identity,
-          identity: expected,
-          alpn: ['transport.l5d.io/v1'],
-        });
-        return await new Promise((resolve) => {
-          client.handler = handler({
-            onBytes: (chunk) => resolve(Buffer.from(chunk).toString()),
-            onClose: () => resolve('closed'),
-          });
-          client.write(Buffer.from('hello'));
-        });
-      } catch (error) {
-        return (error as Error).message.split(':')[0];
-      }
-    };
     const results = {
-      good: await talk('client', identity),
-      wrongName: await talk('client', 'other.shop.serviceaccount.identity.tulle.cluster.local'),
-      foreign: await talk('foreign', identity),
+      good: await talk(port, 'client', identity),
+      wrongName: await talk(port, 'client', 'other.shop.serviceaccount.identity.tulle.cluster.local'),
+      foreign: await talk(port, 'foreign', identity),
+    };
+    return { ...results, seen };
+  },
+
+  async spiffe() {
+    const { port, seen } = tlsServer('spiffe');
+    const results = {
+      good: await talk(port, 'spiffe', 'spiffe://mesh/ns/shop/sa/web'),
+      wrongId: await talk(port, 'spiffe', 'spiffe://mesh/ns/shop/sa/bot'),
+      nameOnly: await talk(port, 'spiffe', identity),
+      foreign: await talk(port, 'foreign', 'spiffe://mesh/ns/shop/sa/web', 'other-ca'),
     };
     return { ...results, seen };
   },

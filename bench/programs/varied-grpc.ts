@@ -20,7 +20,7 @@ const load = new VariedLoad<Http2Client>({
     ['te', 'trailers'],
   ],
   requests: Number(requests),
-  client: (parts) => new Http2Client({ ...parts, onAvailable: () => {} }),
+  client: (parts) => new Http2Client({ ...parts, onAvailable: parts.onReady }),
   send(client, head) {
     const stream = client.request(head, false, new Call(client));
     if (stream === undefined) fail('no stream was left');

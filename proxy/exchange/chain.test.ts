@@ -37,6 +37,8 @@ class Chain {
     const accepting = { transport: far, turn, fields: new FieldTable(2), onRequest };
     near.handler = client;
     far.handler = version === 'http1' ? new Http1Server(accepting) : new Http2Server(accepting);
+    // An HTTP/2 client takes requests once the other side's SETTINGS have come.
+    this.run();
     return client;
   }
 

@@ -222,6 +222,9 @@ describe(`fuzzing with seed ${seed}`, () => {
         const turn = new ManualTurn();
         const options = { transport, turn, fields: new FieldTable(random(1000)), onAvailable: () => {} };
         const client = new Http2Client({ ...options, onClosed: () => {} });
+        const settings = new OutputBuffer();
+        writeSettings(settings, []);
+        client.onBytes(settings.take());
         const handlers = [0, 1, 2, 3].map((i) => {
           const handler = new StrictHandler('head');
           const stream = client.request(request(i === 3 ? 'HEAD' : 'POST'), i % 2 === 0, handler);

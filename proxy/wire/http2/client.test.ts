@@ -38,17 +38,22 @@ describe("HTTP/2 client side against Node's server", () => {
     expect(got.sent).toBe(body.length);
   });
 
-  it('is available again when the peer allows more streams than are open', async () => {
+  it('opens as many streams as the peer allows, and is available again when one of them ends', async () => {
     let available = 0;
+    const ends: (() => void)[] = [];
     const client = await ourClient(
-      () => {},
-      { maxConcurrentStreams: 300 },
+      (stream) => {
+        stream.respond({ ':status': 200 });
+        ends.push(() => stream.end());
+      },
+      { maxConcurrentStreams: 10 },
       () => available++,
     );
-    // The peer's settings are not here yet: until then 100 streams are taken for allowed.
     while (client.available) client.request(request(), true, new Gather());
-    expect([client.activeStreams, available]).toEqual([100, 0]);
-    await vi.waitFor(() => expect(available).toBe(1));
+    expect([client.activeStreams, available]).toEqual([10, 1]);
+    await vi.waitFor(() => expect(ends.length).toBe(10));
+    ends[0]();
+    await vi.waitFor(() => expect([client.activeStreams, available]).toEqual([9, 2]));
     expect(client.available).toBe(true);
   });
 

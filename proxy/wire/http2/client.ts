@@ -1,13 +1,12 @@
 import type { Field } from '../field.ts';
 import { type ClientConnection, ErrorCode, type RequestHead, type ResponseHandler, type Stream } from '../stream.ts';
-import { DeferredStream } from './deferred-stream.ts';
 import { ConnectionError, preface, Setting } from './frame.ts';
-import type { Http2Stream } from './http2-stream.ts';
+import { Http2Stream } from './http2-stream.ts';
 import { MalformedMessage, responseHead } from './message.ts';
 import { Http2Session, type Http2SessionOptions } from './session.ts';
 
 export interface Http2ClientOptions extends Http2SessionOptions {
-  /** A connection that had no stream left has one again. */
+  /** A connection takes requests that took none before: the peer's SETTINGS are known, or a stream is free again. */
   onAvailable: (connection: Http2Client) => void;
   onClosed: (connection: Http2Client, error: Error | undefined) => void;
 }
@@ -21,15 +20,18 @@ const mostInformationals = 32;
 const mostCancelled = 300;
 const lastClientStreamId = 0x7fffffff;
 
-/** The connecting side of an HTTP/2 connection. */
+/**
+ * The connecting side of an HTTP/2 connection. It takes requests once the peer's SETTINGS have come: before that nobody
+ * knows how many streams the peer allows, and what it then refuses cannot always be sent again.
+ */
 export class Http2Client extends Http2Session implements ClientConnection {
   private readonly options: Http2ClientOptions;
   private nextId = 1;
   listed = false;
-  /** Extended CONNECTs, which may be sent only to a peer that says that it takes them (RFC 8441 section 3). */
-  private readonly deferred = new Set<DeferredStream>();
   /** Resets of ours beyond the streams that were carried to their end. */
   private cancelled = 0;
+  /** What `peerMaxStreams` was when the owner last learned of it. */
+  private knownMaxStreams = 0;
 
   constructor(options: Http2ClientOptions) {
     super(options, [[Setting.enablePush, 0]]);
@@ -39,22 +41,23 @@ export class Http2Client extends Http2Session implements ClientConnection {
     this.out.append(settings);
   }
 
+  /** The peer's SETTINGS have come: what it allows is known. */
+  get greeted(): boolean {
+    return this.settingsSeen;
+  }
+
   get available(): boolean {
     return (
-      !this.closed &&
-      !this.goAwayReceived &&
-      !this.goAwaySent &&
       this.streams.size < this.peerMaxStreams &&
-      this.nextId <= lastClientStreamId
+      !this.goAwaySent &&
+      !this.goAwayReceived &&
+      !this.finishing &&
+      !this.closed
     );
   }
 
   get requests(): number {
     return (this.nextId - 1) / 2;
-  }
-
-  override get activeStreams(): number {
-    return super.activeStreams + this.deferred.size;
   }
 
   request(
@@ -64,23 +67,19 @@ export class Http2Client extends Http2Session implements ClientConnection {
     extra: readonly Field[] | undefined = undefined,
   ): Stream | undefined {
     if (!this.available) return undefined;
-    if (head.upgrade !== undefined && !this.settingsSeen) {
-      const deferred = new DeferredStream(head, end, handler, extra, (givenUp) => this.deferred.delete(givenUp));
-      this.deferred.add(deferred);
-      return deferred;
+    if (head.upgrade !== undefined && !this.peerConnectProtocol) {
+      const refused = new Http2Stream(this, this.nextId, 0, 0);
+      refused.reset_ = true;
+      handler.onReset(ErrorCode.http11Required, 'the peer takes no extended CONNECT');
+      return refused;
     }
     const stream = this.openStream(this.nextId);
-    this.nextId += 2;
     stream.handler = handler;
     stream.awaitsResponse = true;
     stream.headRequest = head.method === 'HEAD';
-    if (head.upgrade !== undefined && !this.peerConnectProtocol) {
-      this.streams.delete(stream.id);
-      stream.reset_ = true;
-      handler.onReset(ErrorCode.http11Required, 'the peer takes no extended CONNECT');
-      return stream;
-    }
     this.writeRequest(stream, head, end, extra);
+    this.nextId += 2;
+    if (this.nextId > lastClientStreamId) this.drain();
     return stream;
   }
 
@@ -126,26 +125,14 @@ export class Http2Client extends Http2Session implements ClientConnection {
   }
 
   protected override onPeerSettings(): void {
-    for (const deferred of this.takeDeferred()) {
-      const { head, end, handler, extra } = deferred;
-      const stream = this.request(head, end, handler, extra);
-      if (stream !== undefined) deferred.begin(stream);
-      else handler.onReset(ErrorCode.refusedStream, 'the peer takes no more streams');
-    }
     // A limit that was raised leaves room where none will come of a stream that closes.
-    if (this.available) this.options.onAvailable(this);
+    const wasFull = this.streams.size >= this.knownMaxStreams;
+    this.knownMaxStreams = this.peerMaxStreams;
+    if (wasFull && this.available) this.options.onAvailable(this);
   }
 
   protected override onConnectionClosed(error: Error | undefined): void {
     this.options.onClosed(this, error);
-    for (const { handler } of this.takeDeferred())
-      handler.onReset(ErrorCode.refusedStream, 'the connection ended before the request was sent');
-  }
-
-  private takeDeferred(): DeferredStream[] {
-    const taken = [...this.deferred];
-    this.deferred.clear();
-    return taken;
   }
 
   protected override isIdle(id: number): boolean {

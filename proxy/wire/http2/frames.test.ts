@@ -78,6 +78,7 @@ it('a client keeps its streams’ contract whatever frames come, and tells every
         onAvailable: () => {},
         onClosed: () => {},
       });
+      client.onBytes(bytesOf([], new Uint8Array(0)));
       const handlers = ['GET', 'HEAD', 'POST'].map((method) => {
         const handler = new StrictHandler('head');
         const head = { method, scheme: 'http', authority: 'a', path: '/', contentLength: -1 };

@@ -22,6 +22,9 @@ import { checkTrailers, MalformedMessage } from './message.ts';
 import type { Http2Settings } from './settings.ts';
 import { StreamTable } from './stream-table.ts';
 
+/** Streams that are opened at a time to a peer that names no limit: RFC 9113 section 6.5.2 advises none lower. */
+const defaultMaxStreams = 100;
+
 /** The receiving half of an HTTP/2 connection: what each frame means (RFC 9113 section 6). */
 export abstract class Incoming extends StreamTable {
   protected readonly block: HeaderBlock;
@@ -50,11 +53,8 @@ export abstract class Incoming extends StreamTable {
     if (this.block.open && (type !== FrameType.continuation || id !== this.block.streamId)) {
       throw new ConnectionError(ErrorCode.protocolError, 'frame inside a header block');
     }
-    if (!this.settingsSeen) {
-      if (type !== FrameType.settings || (flags & Flag.ack) !== 0) {
-        throw new ConnectionError(ErrorCode.protocolError, 'the first frame is not SETTINGS');
-      }
-      this.settingsSeen = true;
+    if (!this.settingsSeen && (type !== FrameType.settings || (flags & Flag.ack) !== 0)) {
+      throw new ConnectionError(ErrorCode.protocolError, 'the first frame is not SETTINGS');
     }
     switch (type) {
       case FrameType.data:
@@ -206,11 +206,13 @@ export abstract class Incoming extends StreamTable {
     if ((end - start) % 6 !== 0) throw new ConnectionError(ErrorCode.frameSizeError, 'SETTINGS of a wrong size');
     // Each entry may touch every stream.
     this.abuse.control(1 + (end - start) / 6);
+    if (!this.settingsSeen) this.peerMaxStreams = defaultMaxStreams;
+    this.settingsSeen = true;
     for (let at = start; at < end; at += 6) this.applySetting((bytes[at] << 8) | bytes[at + 1], uint32(bytes, at + 2));
     writeFrame(this.out, FrameType.settings, Flag.ack, 0, 0);
     this.turn.schedule(this);
-    this.pump();
     this.onPeerSettings();
+    this.pump();
   }
 
   private applySetting(id: number, value: number): void {

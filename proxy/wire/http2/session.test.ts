@@ -1,7 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FieldTable } from '../field-table.ts';
 import { OutputBuffer } from '../output-buffer.ts';
-import { ErrorCode, type RequestHead, type ServerStream } from '../stream.ts';
+import { ErrorCode, type RequestHead, type ServerStream, type Stream } from '../stream.ts';
 import { ManualTurn, MemoryTransport } from '../testing/memory-transport.ts';
 import { StrictHandler } from '../testing/strict-handler.ts';
 import { Http2Client } from './client.ts';
@@ -38,15 +39,26 @@ function server(windowBytes = 65_535) {
   return { http2, transport, turn, streams, send, sent };
 }
 
-/** A client that has written its preface. */
-function client() {
+/** A client that has written its preface; `settings` are those that its peer sends. */
+function client(onAvailable: () => void = () => {}) {
   const transport = new MemoryTransport();
   const turn = new ManualTurn();
-  const options = { transport, turn, fields: new FieldTable(1), onAvailable: () => {}, onClosed: () => {} };
-  const http2 = new Http2Client(options);
+  const http2 = new Http2Client({ transport, turn, fields: new FieldTable(1), onAvailable, onClosed: () => {} });
+  const send = (write: (out: OutputBuffer) => void): void => {
+    const out = new OutputBuffer();
+    write(out);
+    http2.onBytes(out.take());
+    turn.end();
+  };
+  const settings = (...given: [number, number][]): void => send((out) => writeSettings(out, given));
   turn.end();
   transport.take();
-  return { http2, transport, turn };
+  /** What was sent since the last call. */
+  const sent = (): Frame[] => {
+    turn.end();
+    return framesOf(transport.take());
+  };
+  return { http2, transport, send, settings, sent };
 }
 
 interface Frame {
@@ -68,6 +80,10 @@ function framesOf(bytes: Buffer): Frame[] {
 const get = (out: OutputBuffer, id: number): void => {
   const at = writeFrame(out, FrameType.headers, Flag.endHeaders | Flag.endStream, id, 6);
   out.bytes.set([0x82, 0x86, 0x84, 0x41, 0x01, 0x61], at);
+};
+const answer = (out: OutputBuffer, id: number): void => {
+  const at = writeFrame(out, FrameType.headers, Flag.endHeaders | Flag.endStream, id, 1);
+  out.bytes[at] = 0x88;
 };
 const update = (out: OutputBuffer, id: number, bytes: number): void => {
   const at = writeFrame(out, FrameType.windowUpdate, 0, id, 4);
@@ -155,95 +171,112 @@ describe('deadlines', () => {
   });
 });
 
+const getHead: RequestHead = {
+  ...{ method: 'GET', scheme: 'http', authority: 'a', path: '/', contentLength: -1 },
+  ...{ upgrade: undefined, absoluteForm: false, fields: [], marks: 0 },
+};
+
 describe('a client', () => {
   it('takes no new requests once it has cancelled many, so that no server ends the connection on the others', () => {
-    const { http2, transport } = client();
-    const head: RequestHead = {
-      method: 'GET',
-      scheme: 'http',
-      authority: 'a',
-      path: '/',
-      contentLength: -1,
-      upgrade: undefined,
-      absoluteForm: false,
-      fields: [],
-      marks: 0,
-    };
+    const { http2, transport, settings } = client();
+    settings();
     const kept = new StrictHandler('head');
-    http2.request(head, true, kept);
+    http2.request(getHead, true, kept);
     let cancelled = 0;
     for (; http2.available && cancelled < 1000; cancelled++)
-      http2.request(head, true, new StrictHandler('head'))?.reset(ErrorCode.cancel, 'cancelled');
+      http2.request(getHead, true, new StrictHandler('head'))?.reset(ErrorCode.cancel, 'cancelled');
     expect(cancelled).toBe(301);
     expect([http2.activeStreams, kept.over, transport.closed]).toEqual([1, false, false]);
+  });
+
+  it('sends no request before it knows how many the peer allows', () => {
+    let told = 0;
+    const { http2, settings, sent } = client(() => told++);
+    expect([http2.greeted, http2.available]).toEqual([false, false]);
+    expect(http2.request(getHead, true, new StrictHandler('head'))).toBe(undefined);
+    expect([sent(), told]).toEqual([[], 0]);
+    settings([Setting.maxConcurrentStreams, 2]);
+    expect([http2.greeted, http2.available, told]).toEqual([true, true, 1]);
+    while (http2.available) http2.request(getHead, true, new StrictHandler('head'));
+    expect([http2.activeStreams, told]).toEqual([2, 1]);
+  });
+
+  it('is greeted but not available by a peer that allows nothing yet', () => {
+    let told = 0;
+    const { http2, settings } = client(() => told++);
+    settings([Setting.maxConcurrentStreams, 0]);
+    expect([http2.greeted, http2.available, told]).toEqual([true, false, 0]);
+    settings();
+    expect([http2.available, told]).toEqual([false, 0]);
+    settings([Setting.maxConcurrentStreams, 1]);
+    expect([http2.available, told]).toEqual([true, 1]);
+  });
+
+  it('takes no requests on a connection that the peer has broken', () => {
+    const { http2, send, settings } = client();
+    settings();
+    send((out) => writeFrame(out, FrameType.ping, 0, 0, 7));
+    expect([http2.available, http2.request(getHead, true, new StrictHandler('head'))]).toEqual([false, undefined]);
+  });
+
+  it('never has more streams open than allowed, and tells each time when it takes requests again', () => {
+    const limit = fc.integer({ min: 0, max: 6 });
+    const step = fc.oneof(
+      limit.map((value) => ({ kind: 'limit' as const, value })),
+      fc.constant({ kind: 'request' as const, value: 0 }),
+      fc.record({ kind: fc.constantFrom('cancel' as const, 'answer' as const), value: fc.nat(10) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        let allowed = 0;
+        let open: { id: number; stream: Stream }[] = [];
+        let nextId = 1;
+        let told = 0;
+        let expected = 0;
+        const { http2, send, settings } = client(() => told++);
+        for (const { kind, value } of steps) {
+          const before = open.length < allowed;
+          if (kind === 'limit') {
+            allowed = value;
+            settings([Setting.maxConcurrentStreams, value]);
+          } else if (kind === 'request') {
+            const stream = http2.request(getHead, true, new StrictHandler('head'));
+            expect(stream !== undefined).toBe(before);
+            if (stream !== undefined) open.push({ id: nextId, stream });
+            if (stream !== undefined) nextId += 2;
+          } else if (open.length > 0) {
+            const chosen = open[value % open.length];
+            open = open.filter((other) => other !== chosen);
+            if (kind === 'cancel') chosen.stream.reset(ErrorCode.cancel, 'gone');
+            else send((out) => answer(out, chosen.id));
+          }
+          const after = open.length < allowed;
+          if (!before && after) expected++;
+          expect([http2.available, http2.activeStreams, told]).toEqual([after, open.length, expected]);
+        }
+      }),
+    );
   });
 });
 
 describe('extended CONNECT', () => {
-  const head: RequestHead = {
-    ...{ method: 'CONNECT', scheme: 'http', authority: 'a', path: '/', contentLength: -1 },
-    ...{ upgrade: 'websocket', absoluteForm: false, fields: [], marks: 0 },
-  };
+  const head: RequestHead = { ...getHead, method: 'CONNECT', upgrade: 'websocket' };
 
-  /** `settings` are those of the client's peer. */
-  function connecting() {
-    const { http2, transport, turn } = client();
-    const settings = (...given: [number, number][]): void => {
-      const out = new OutputBuffer();
-      writeSettings(out, given);
-      http2.onBytes(out.take());
-      turn.end();
-    };
-    /** Types of the frames that were sent since the last call, but for acknowledgements. */
-    const sent = (): number[] => {
-      turn.end();
-      const types = framesOf(transport.take()).map(({ type }) => type);
-      return types.filter((type) => type !== FrameType.settings);
-    };
+  it('is sent to a peer that takes it', () => {
+    const { http2, settings, sent } = client();
+    settings([Setting.enableConnectProtocol, 1]);
     const handler = new StrictHandler('head');
-    return { http2, settings, sent, handler };
-  }
-  const takesIt: [number, number] = [Setting.enableConnectProtocol, 1];
-
-  it('waits for the SETTINGS of the peer, and what is sent on it waits behind it', () => {
-    const { http2, settings, sent, handler } = connecting();
-    const stream = http2.request(head, false, handler)!;
-    const chunk = Buffer.from('early');
-    stream.sendData(chunk, false);
-    chunk.fill(0);
-    expect([sent(), http2.activeStreams]).toEqual([[], 1]);
-    http2.request({ ...head, method: 'GET', upgrade: undefined }, true, new StrictHandler('head'));
-    settings(takesIt);
-    stream.sendData(Buffer.from('late'), true);
-    expect([sent(), http2.activeStreams, handler.over]).toEqual([
-      [FrameType.headers, FrameType.headers, FrameType.data, FrameType.data],
-      2,
-      false,
-    ]);
+    http2.request(head, false, handler)!.sendData(Buffer.from('early'), false);
+    const types = sent().map(({ type }) => type);
+    expect([types, handler.over]).toEqual([[FrameType.settings, FrameType.headers, FrameType.data], false]);
   });
 
-  it('is refused when the peer turns out to take none, and at once when that is known', () => {
-    const { http2, settings, sent, handler } = connecting();
-    http2.request(head, false, handler)!.sendData(Buffer.from('early'), true);
+  it('is refused for a peer that takes none', () => {
+    const { http2, settings, sent } = client();
     settings();
-    const second = new StrictHandler('head');
-    http2.request(head, false, second);
-    expect([handler.over, second.over, sent(), http2.activeStreams]).toEqual([true, true, [], 0]);
-  });
-
-  it('is never sent when it is given up before', () => {
-    const { http2, settings, sent, handler } = connecting();
-    http2.request(head, false, handler)!.reset(ErrorCode.cancel, 'gone');
-    settings(takesIt);
-    expect([handler.over, sent(), http2.activeStreams]).toEqual([false, [], 0]);
-  });
-
-  it('may go to another connection when this one ends before', () => {
-    const { http2 } = connecting();
-    const codes: number[] = [];
-    const onReset = (code: number): void => void codes.push(code);
-    http2.request(head, false, Object.assign(new StrictHandler('head'), { onReset }));
-    http2.onClose(undefined);
-    expect([codes, http2.activeStreams]).toEqual([[ErrorCode.refusedStream], 0]);
+    sent();
+    const handler = new StrictHandler('head');
+    http2.request(head, false, handler)!.sendData(Buffer.from('early'), true);
+    expect([handler.over, sent(), http2.activeStreams]).toEqual([true, [], 0]);
   });
 });

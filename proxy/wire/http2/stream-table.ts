@@ -17,7 +17,8 @@ export abstract class StreamTable extends Outgoing {
   protected readonly streams = new StreamMap();
   protected readonly settings: Http2Settings;
   protected peerStreamWindow = defaultWindowBytes;
-  protected peerMaxStreams = 100;
+  /** 0 until the peer's SETTINGS have come. */
+  protected peerMaxStreams = 0;
   protected lastPeerStreamId = 0;
   protected goAwaySent = false;
   protected goAwayReceived = false;

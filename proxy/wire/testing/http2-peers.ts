@@ -49,7 +49,7 @@ export async function nodeClient(
   return session;
 }
 
-/** A client of ours connected to Node's server. */
+/** A client of ours connected to Node's server, whose SETTINGS have come. */
 export async function ourClient(
   onStream: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void,
   settings: http2.Settings = {},
@@ -62,9 +62,15 @@ export async function ourClient(
   await once(socket, 'connect');
   cleanups.push(() => socket.destroy());
   const transport = new NodeTransport(socket);
-  const client = new Http2Client({ transport, turn, fields, onAvailable, onClosed: () => {} });
-  transport.handler = client;
-  return client;
+  return new Promise((resolve) => {
+    transport.handler = new Http2Client({
+      ...{ transport, turn, fields, onClosed: () => {} },
+      onAvailable: (client) => {
+        onAvailable();
+        resolve(client);
+      },
+    });
+  });
 }
 
 export const response = (changes: Partial<ResponseHead> = {}): ResponseHead => ({

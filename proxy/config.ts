@@ -4,7 +4,7 @@ import type { SocketOptions } from './net/socket-options.ts';
 import { type DefaultPolicy, defaultPolicies } from './policy/inbound/default-policy.ts';
 import { logLevels } from './telemetry/log.ts';
 import { type Deadlines, defaultDeadlines } from './wire/deadlines.ts';
-import { IpNetwork, parseIp } from './wire/ip-network.ts';
+import { formatIp, IpNetwork, parseIp } from './wire/ip-network.ts';
 import type { CoreLimits } from './workers/cores.ts';
 
 export interface SocketAddress {
@@ -123,7 +123,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       explicitPorts: new Map(
         env.list('INBOUND_EXPLICIT_PORTS', readPortPair, 'a listener and its port such as 14143=8080'),
       ),
-      ips: new Set(env.list('INBOUND_IPS', (ip) => (parseIp(ip) ? ip : undefined), 'an IP address')),
+      ips: new Set(env.list('INBOUND_IPS', readIp, 'an IP address')),
       opaquePorts: portSet(env, 'INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION'),
       requireIdentityPorts: portSet(env, 'INBOUND_PORTS_REQUIRE_IDENTITY'),
       defaultPolicy: env.choice('INBOUND_DEFAULT_POLICY', defaultPolicies, 'all-unauthenticated'),
@@ -323,6 +323,12 @@ function readPortPair(text: string): [number, number] | undefined {
 function readPort(text: string): number | undefined {
   const port = Number(text);
   return /^\d{1,5}$/.test(text) && port > 0 && port <= 65_535 ? port : undefined;
+}
+
+/** As `formatIp` writes it, so that addresses can be compared as text. */
+function readIp(text: string): string | undefined {
+  const ip = parseIp(text);
+  return ip === undefined ? undefined : formatIp(ip);
 }
 
 function readIpAndPort(text: string): SocketAddress | undefined {

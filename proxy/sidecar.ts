@@ -5,6 +5,7 @@ import { Admin } from './admin/admin.ts';
 import type { Clock } from './clock.ts';
 import type { ControlAddress, ProxyConfig, SideConfig, SocketAddress } from './config.ts';
 import { ControlClient, type ControlTls } from './control/control-client.ts';
+import { KnownTargets } from './discovery/known-targets.ts';
 import { IdentityClient } from './identity/identity-client.ts';
 import { Inbound, type TerminateTls } from './inbound/inbound.ts';
 import { InboundMetrics } from './inbound/inbound-metrics.ts';
@@ -129,6 +130,8 @@ export class Sidecar {
       log,
       channel: () => this.destinationControl.channel(),
       context: config.destination.context,
+      ownAddresses: config.inbound.ips,
+      known: new KnownTargets(),
       namespace: config.destination.namespace,
       serviceSuffix: config.destination.serviceSuffix,
       discoverable: (address) => {

@@ -63,6 +63,20 @@ it('opens a stream that broke at once, and ever later while it breaks, until a m
   expect(told).toEqual(['lost', 'lost', 'lost', 'message', 'lost']);
 });
 
+it('is live while the control plane speaks of the target, and lost when anything else ends the stream', () => {
+  const { watched, message, reopenedAfter } = watch();
+  expect(watched.isLive).toBe(false);
+  message();
+  expect(watched.isLive).toBe(true);
+  for (const code of [Status.unavailable, Status.unimplemented, Status.internal, Status.ok]) {
+    reopenedAfter(Status.notFound);
+    expect(watched.isLive).toBe(true);
+    reopenedAfter(code);
+    expect(watched.isLive).toBe(false);
+  }
+  watched.close();
+});
+
 it('asks nothing more once it is closed', () => {
   const { watched, clock, openedMs, told, end } = watch();
   end(Status.unavailable);

@@ -12,16 +12,19 @@ export interface WatchOptions<Input extends DescMessage, Output extends DescMess
   random: () => number;
   onMessage(message: MessageShape<Output>): void;
   /**
-   * The control plane does not know the target; what is known of it is void. The watch goes on: soon at first, for what
-   * is called may be about to be created, then ever more seldom.
+   * The control plane says that there is no such target, or that it can be none. The watch goes on: soon at first, for
+   * what is called may be about to be created, then ever more seldom.
    */
   onRefused(code: number, detail: string): void;
-  /** The stream broke; what is known stays valid until the next message. */
+  /** Nobody can say: the stream broke, or could not be opened. What is known stays valid until the next message. */
   onLost?(code: number, detail: string): void;
 }
 
-/** Answers about the target itself: the control plane works. */
-const refusals = new Set<number>([Status.notFound, Status.invalidArgument, Status.unimplemented]);
+/**
+ * Answers about the target itself. UNIMPLEMENTED is none: it comes from whoever answers in the control plane's place,
+ * with HTTP 404 for example.
+ */
+const refusals = new Set<number>([Status.notFound, Status.invalidArgument]);
 
 /** A server stream that is opened again whenever it ends, until it is closed. */
 export class Watch<Input extends DescMessage, Output extends DescMessage> {
@@ -31,6 +34,7 @@ export class Watch<Input extends DescMessage, Output extends DescMessage> {
   private timer: TimerHandle | undefined = undefined;
   private cancel: (() => void) | undefined = undefined;
   private closed = false;
+  private live = false;
 
   constructor(options: WatchOptions<Input, Output>) {
     this.options = options;
@@ -39,8 +43,14 @@ export class Watch<Input extends DescMessage, Output extends DescMessage> {
     this.open();
   }
 
+  /** Whether the control plane answers now: its last word was about the target, and has not been lost since. */
+  get isLive(): boolean {
+    return this.live;
+  }
+
   close(): void {
     this.closed = true;
+    this.live = false;
     if (this.timer !== undefined) this.options.timers.cancel(this.timer);
     this.cancel?.();
   }
@@ -53,6 +63,7 @@ export class Watch<Input extends DescMessage, Output extends DescMessage> {
         if (this.closed) return;
         this.backOff.reset();
         this.refusedBackOff.reset();
+        this.live = true;
         this.options.onMessage(message);
       },
       onEnd: (code, detail) => {
@@ -63,6 +74,7 @@ export class Watch<Input extends DescMessage, Output extends DescMessage> {
 
   private reopen(code: number, detail: string): void {
     const refused = refusals.has(code);
+    this.live = refused;
     if (refused) this.options.onRefused(code, detail);
     else this.options.onLost?.(code, detail);
     if (this.closed) return;

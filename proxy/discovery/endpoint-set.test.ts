@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { type Update, UpdateSchema } from '../../api/gen/destination_pb.js';
+import { EndpointReader } from './endpoint-from-api.ts';
 import { EndpointSet } from './endpoint-set.ts';
 
 const address = (last: number, port = 80) => ({
@@ -22,7 +23,7 @@ const remove = (...lasts: number[]): Update =>
 const addresses = (set: EndpointSet) => [...set.endpoints].map((endpoint) => endpoint.address);
 
 test('updates add to and take from what is known', () => {
-  const set = new EndpointSet();
+  const set = new EndpointSet(new EndpointReader(new Set(), () => {}));
   set.apply(add(1, 2), true);
   set.apply(add(3), false);
   set.apply(remove(1), false);
@@ -30,50 +31,25 @@ test('updates add to and take from what is known', () => {
 });
 
 test('the first update of a new stream replaces what was known', () => {
-  const set = new EndpointSet();
+  const set = new EndpointSet(new EndpointReader(new Set(), () => {}));
   set.apply(add(1, 2), true);
   set.apply(add(3), true);
   expect(addresses(set)).toEqual(['10.0.0.3']);
 });
 
+test('an endpoint that cannot be used any more is one less', () => {
+  const set = new EndpointSet(new EndpointReader(new Set(), () => {}));
+  set.apply(add(1, 2), true);
+  set.apply(
+    create(UpdateSchema, { update: { case: 'add', value: { addrs: [{ addr: address(1), tlsIdentity: {} }] } } }),
+    false,
+  );
+  expect(addresses(set)).toEqual(['10.0.0.2']);
+});
+
 test('no_endpoints empties the set and says whether there is a service', () => {
-  const set = new EndpointSet();
+  const set = new EndpointSet(new EndpointReader(new Set(), () => {}));
   set.apply(add(1), true);
   set.apply(create(UpdateSchema, { update: { case: 'noEndpoints', value: { exists: false } } }), false);
   expect([set.size, set.exists]).toEqual([0, false]);
-});
-
-test('identity, hints and labels of an endpoint are read', () => {
-  const set = new EndpointSet();
-  set.apply(
-    create(UpdateSchema, {
-      update: {
-        case: 'add',
-        value: {
-          metricLabels: { namespace: 'shop', service: 'web' },
-          addrs: [
-            {
-              addr: address(1, 8080),
-              weight: 500,
-              metricLabels: { pod: 'web-1' },
-              tlsIdentity: { strategy: { case: 'dnsLikeIdentity', value: { name: 'web.shop' } } },
-              protocolHint: { protocol: { case: 'h2', value: {} }, opaqueTransport: { inboundPort: 4143 } },
-            },
-          ],
-        },
-      },
-    }),
-    true,
-  );
-  expect([...set.endpoints]).toEqual([
-    {
-      address: '10.0.0.1',
-      port: 8080,
-      weight: 500,
-      labels: { namespace: 'shop', service: 'web', pod: 'web-1' },
-      identity: { name: 'web.shop', serverName: 'web.shop' },
-      http2: true,
-      opaqueTransportPort: 4143,
-    },
-  ]);
 });

@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { HttpVersion } from '../exchange/exchange.ts';
 import type { KeepAliveTimes } from '../keep-alive.ts';
 import type { ClientInfo } from '../model/client-info.ts';
+import { plaintextEndpoint } from '../model/endpoint-info.ts';
 import { splice } from '../opaque/splice.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { PolicyStore, PortPolicy } from '../policy/inbound/policy-store.ts';
@@ -354,15 +355,7 @@ export class Inbound {
     const key = `${address} ${port}`;
     let endpoint = this.endpoints.get(key);
     if (endpoint === undefined) {
-      const info = {
-        address,
-        port,
-        weight: 1,
-        labels: {},
-        identity: undefined,
-        http2: false,
-        opaqueTransportPort: undefined,
-      };
+      const info = plaintextEndpoint(address, port, 'loopback');
       const { maxConnectionsPerEndpoint } = this.options;
       endpoint = new Endpoint(info, this.options.dialer, {
         maxHttp1Connections: maxConnectionsPerEndpoint,

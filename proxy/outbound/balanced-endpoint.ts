@@ -31,17 +31,16 @@ export class BalancedEndpoint implements Candidate, Resender {
   /** False from a failed connect until the next try is due. */
   ready = true;
   removed = false;
+  /** Relative share of traffic, as of now. */
+  weight: number;
 
   constructor(endpoint: Endpoint, ewma: PeakEwma, metrics: RequestMetrics, backOff: BackOff, dispatcher: Dispatcher) {
     this.endpoint = endpoint;
+    this.weight = endpoint.info.weight;
     this.ewma = ewma;
     this.metrics = metrics;
     this.backOff = backOff;
     this.dispatcher = dispatcher;
-  }
-
-  get weight(): number {
-    return this.endpoint.info.weight;
   }
 
   cost(nowMs: number): number {

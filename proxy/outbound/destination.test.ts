@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
+import { KnownTargets } from '../discovery/known-targets.ts';
 import { Exchange } from '../exchange/exchange.ts';
-import type { EndpointInfo } from '../model/endpoint-info.ts';
+import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
@@ -45,6 +46,8 @@ beforeEach(() => {
     failfastMs: 3000,
     discoveryTimeoutMs: 500,
     policy: undefined,
+    ownAddresses: new Set(),
+    known: new KnownTargets(),
     queueCapacity: 2,
     http1OverHttp2: true,
     discoverable: () => false,
@@ -86,10 +89,7 @@ function send(): Sent {
   };
 }
 const failLast = (): void => dials.at(-1)!.dialled.onDialFailed('connect');
-const endpoint = (address: string): EndpointInfo => ({
-  ...{ address, port: 80, weight: 10_000, labels: {} },
-  ...{ identity: undefined, http2: false, opaqueTransportPort: undefined },
-});
+const endpoint = (address: string): EndpointInfo => plaintextEndpoint(address, 80, 'not_provided_by_service_discovery');
 
 describe('an endpoint that cannot be connected to', () => {
   it('is tried again with growing delays; the request fails when its time is over, not later', () => {

@@ -3,12 +3,11 @@ import { PeakEwma } from '../balance/peak-ewma.ts';
 import type { TimerHandle } from '../clock.ts';
 import { BackOff } from '../control/back-off.ts';
 import type { DeclaredProtocol } from '../discovery/declared-protocol.ts';
-import { sameEndpoint } from '../discovery/endpoint-set.ts';
 import { Lookup, type LookupOptions, type Resolution } from '../discovery/lookup.ts';
 import type { TargetName } from '../discovery/target-name.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { failures } from '../exchange/proxy-failure.ts';
-import type { EndpointInfo } from '../model/endpoint-info.ts';
+import { type EndpointInfo, plaintextEndpoint, sameConnection, sameLabels } from '../model/endpoint-info.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 import type { PoolFailure } from '../upstream/connection-pool.ts';
 import { type Dialer, Endpoint } from '../upstream/endpoint.ts';
@@ -151,6 +150,7 @@ export class Destination implements Dispatcher, Resolution {
   /** True when nothing has used it for `idleMs`, nothing does now, and no connection can send more. */
   isIdle(nowMs: number, idleMs: number): boolean {
     if (this.queue.length > 0 || this.connections > 0 || nowMs - this.lastUsedMs < idleMs) return false;
+    if (this.lookup?.mustBeKept) return false;
     for (const { ewma } of this.byAddress.values()) if (ewma.inFlight > 0) return false;
     return true;
   }
@@ -199,8 +199,7 @@ export class Destination implements Dispatcher, Resolution {
     this.declared ??= 'detect';
     if (this.opaque === undefined) this.onOpaque(false);
     const { given: host, port } = this.name;
-    const none = { labels: {}, identity: undefined, http2: false, opaqueTransportPort: undefined };
-    this.replaceEndpoints([{ address: host, port, weight: 10_000, ...none }]);
+    this.replaceEndpoints([plaintextEndpoint(host, port, 'not_provided_by_service_discovery')]);
   }
 
   onReady(endpoint: BalancedEndpoint): void {
@@ -295,7 +294,10 @@ export class Destination implements Dispatcher, Resolution {
       const key = formatHostPort(info.address, info.port);
       keep.add(key);
       const existing = this.byAddress.get(key);
-      if (existing !== undefined && sameEndpoint(existing.endpoint.info, info)) continue;
+      if (existing !== undefined && isUnchanged(existing.endpoint.info, info)) {
+        existing.weight = info.weight;
+        continue;
+      }
       if (existing !== undefined) gone.push(existing);
       const endpoint = new Endpoint(info, dialer, limits);
       const ewma = new PeakEwma(clock.nowMs());
@@ -322,6 +324,11 @@ export class Destination implements Dispatcher, Resolution {
       endpoint.metrics.release(this.options.clock.nowMs());
     }
   }
+}
+
+/** But for its weight. */
+function isUnchanged(was: EndpointInfo, is: EndpointInfo): boolean {
+  return sameConnection(was, is) && sameLabels(was, is);
 }
 
 function fail(waiting: Waiting, reason: 'failfast' | 'overflow'): void {

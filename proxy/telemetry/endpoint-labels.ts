@@ -12,7 +12,7 @@ export function endpointLabels(info: EndpointInfo): Labels {
   const labels: Record<string, string> = { ...targetLabels(info.address, info.port) };
   if (info.identity === undefined) {
     labels.tls = 'no_identity';
-    labels.no_tls_reason = 'not_provided_by_service_discovery';
+    labels.no_tls_reason = info.noTlsReason ?? 'not_provided_by_service_discovery';
   } else {
     labels.tls = 'true';
     labels.server_id = info.identity.name;

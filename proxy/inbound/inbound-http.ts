@@ -67,7 +67,11 @@ export class InboundHttp {
   /** The connection is gone: its metrics handles are given back. */
   close(): void {
     const nowMs = this.options.clock.nowMs();
-    for (const decision of this.decisions.splice(0)) if (!decision.failure) decision.metrics.release(nowMs);
+    for (const decision of this.decisions.splice(0)) {
+      decision.count.release(nowMs);
+      if (!decision.failure) decision.metrics.release(nowMs);
+    }
+    this.notFound?.release(nowMs);
     this.notFound = undefined;
   }
 

@@ -97,9 +97,14 @@ export class InboundMetrics implements ExchangeObserver {
     this.httpErrors.add({ error });
   }
 
-  /** The handle for accepted connections of one kind. */
-  accepted(connection: Labels): TransportMetrics {
-    return this.registry.transportMetrics({ direction: 'inbound', peer: 'src', ...connection });
+  /** The handle for accepted connections of one kind, by the policy in force when they come. */
+  accepted(connection: Labels, server: ServerPolicy, port: number): TransportMetrics {
+    return this.registry.transportMetrics({
+      direction: 'inbound',
+      peer: 'src',
+      ...connection,
+      ...serverLabels(server.labels, port),
+    });
   }
 
   /** The handle for connections to the application. */

@@ -286,7 +286,7 @@ export class Inbound {
       version,
       maxInFlight,
     });
-    const accepted = metrics.accepted(labels);
+    const accepted = metrics.accepted(labels, policy.current, port);
     accepted.connectionOpened(connection);
     serveHttp(connection, version, bytes, {
       turn,
@@ -315,7 +315,7 @@ export class Inbound {
     }
     metrics.tcpAllow(labels, policy.current, port, authz);
     if (authz.audit) log.info('connection allowed', decisionFields(labels, policy.current, port, undefined, authz));
-    const accepted = metrics.accepted(labels);
+    const accepted = metrics.accepted(labels, policy.current, port);
     accepted.connectionOpened(connection);
     const unsubscribe = policy.subscribe(() => {
       if (authorize(policy.current.authorizations, incoming.client) !== undefined) return;

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { ProfileRoute, ProfileRoutes } from '../route/profile-routes.ts';
-import { type Classification, classify } from '../telemetry/classify.ts';
+import { type Classification, classify, isFailed } from '../telemetry/classify.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { OutboundMetrics } from './outbound-metrics.ts';
 
@@ -17,7 +17,7 @@ export class CountedRoute {
 
   /** As `classify`, but for what the profile itself says of a status. */
   classify(status: number, grpc: number, error: string | undefined): Classification {
-    const isFailure = error === undefined ? this.route.isFailure(status) : undefined;
+    const isFailure = isFailed(error) ? undefined : this.route.isFailure(status);
     if (isFailure === undefined) return classify(status, grpc, error);
     return isFailure ? 'failure' : 'success';
   }

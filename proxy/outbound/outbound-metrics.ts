@@ -43,7 +43,7 @@ export class OutboundMetrics implements ExchangeObserver {
   connections(endpoint: Endpoint): TransportMetrics {
     const { info } = endpoint;
     let metrics = this.transports.get(info);
-    if (metrics === undefined) {
+    if (metrics === undefined || metrics.dropped) {
       metrics = this.registry.transportMetrics({ direction: 'outbound', peer: 'dst', ...endpointLabels(info) });
       this.transports.set(info, metrics);
     }

@@ -2,6 +2,9 @@ import { type Field, fieldValue } from '../wire/field.ts';
 
 export type Classification = 'success' | 'failure';
 
+/** The `error` of an exchange that the client gave up: nothing that the server did. */
+export const clientCancelled = 'client cancelled';
+
 /** gRPC codes that are the server's failure (linkerd proxy/client-policy/src/grpc.rs): the others are the client's. */
 const grpcFailures = new Set([
   2, // UNKNOWN
@@ -20,8 +23,14 @@ export function grpcStatus(fields: readonly Field[] | undefined): number {
   return Number(value);
 }
 
-/** Whether a response counts as the service's success. `grpc` is its gRPC status, -1 for none. */
+/** True when a response did not end by itself, for a reason that is the server's or this proxy's. */
+export const isFailed = (error: string | undefined): boolean => error !== undefined && error !== clientCancelled;
+
+/**
+ * Whether a response counts as the service's success. `grpc` is its gRPC status, -1 for none. One that the client gave
+ * up is taken as far as it came (linkerd/app/core/src/classify.rs: the end of a response without trailers).
+ */
 export function classify(status: number, grpc: number, error: string | undefined): Classification {
-  if (error !== undefined || status >= 500) return 'failure';
+  if (isFailed(error) || status >= 500) return 'failure';
   return grpcFailures.has(grpc) ? 'failure' : 'success';
 }

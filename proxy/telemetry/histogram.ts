@@ -1,3 +1,39 @@
+/** How often a value fell between each two bounds; the last bucket is +Inf. Allocates nothing once it is made. */
+export class Buckets {
+  protected readonly bounds: readonly number[];
+  protected readonly counts: Float64Array;
+  protected sum = 0;
+
+  /** `bounds` ascend. */
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = new Float64Array(bounds.length + 1);
+  }
+
+  add(value: number): void {
+    this.sum += value;
+    let i = 0;
+    while (i < this.bounds.length && value > this.bounds[i]) i++;
+    this.counts[i]++;
+  }
+
+  write(name: string, labels: string, into: string[]): void {
+    const before = labels === '' ? '' : `${labels},`;
+    let count = 0;
+    for (let i = 0; i < this.counts.length; i++) {
+      count += this.counts[i];
+      const bound = i < this.bounds.length ? String(this.bounds[i]) : '+Inf';
+      into.push(`${name}_bucket{${before}le="${bound}"} ${count}\n`);
+    }
+    const braces = labels === '' ? '' : `{${labels}}`;
+    into.push(`${name}_sum${braces} ${this.shownSum}\n`, `${name}_count${braces} ${count}\n`);
+  }
+
+  protected get shownSum(): number {
+    return this.sum;
+  }
+}
+
 /** Upper bounds of `response_latency_ms`, as Linkerd's proxy has them. */
 export const latencyBoundsMs: readonly number[] = [
   1, 2, 3, 4, 5, 10, 20, 30, 40, 50, 100, 200, 300, 400, 500, 1000, 2000, 3000, 4000, 5000, 10_000, 20_000, 30_000,
@@ -7,30 +43,24 @@ export const latencyBoundsMs: readonly number[] = [
 /** Bucket of each whole millisecond up to 50, where nearly all latencies fall: a look-up instead of a search. */
 const smallBuckets = Uint8Array.from({ length: 51 }, (_, ms) => latencyBoundsMs.findIndex((bound) => ms <= bound));
 
-/** A latency histogram with preallocated buckets; the last is +Inf. */
-export class LatencyHistogram {
-  private readonly buckets = new Float64Array(latencyBoundsMs.length + 1);
-  private sumMs = 0;
+export class LatencyHistogram extends Buckets {
+  constructor() {
+    super(latencyBoundsMs);
+  }
 
-  add(latencyMs: number): void {
-    this.sumMs += latencyMs;
+  override add(latencyMs: number): void {
+    this.sum += latencyMs;
     const whole = Math.ceil(latencyMs);
-    if (whole <= 50) this.buckets[smallBuckets[whole]]++;
+    if (whole <= 50) this.counts[smallBuckets[whole]]++;
     else {
       let i = 10;
       while (i < latencyBoundsMs.length && latencyMs > latencyBoundsMs[i]) i++;
-      this.buckets[i]++;
+      this.counts[i]++;
     }
   }
 
-  write(name: string, labels: string, into: string[]): void {
-    let count = 0;
-    for (let i = 0; i < this.buckets.length; i++) {
-      count += this.buckets[i];
-      const bound = i < latencyBoundsMs.length ? String(latencyBoundsMs[i]) : '+Inf';
-      into.push(`${name}_bucket{${labels},le="${bound}"} ${count}\n`);
-    }
-    // Whole milliseconds, as Linkerd counts them.
-    into.push(`${name}_sum{${labels}} ${Math.round(this.sumMs)}\n`, `${name}_count{${labels}} ${count}\n`);
+  /** Whole milliseconds, as Linkerd counts them. */
+  protected override get shownSum(): number {
+    return Math.round(this.sum);
   }
 }

@@ -1,18 +1,21 @@
-import type { Classification } from './classify.ts';
+import { type Classification, clientCancelled } from './classify.ts';
 import { LatencyHistogram } from './histogram.ts';
 import { formatLabels, type Labels } from './labels.ts';
+import { Series } from './series.ts';
 
 interface ResponseSeries {
   readonly labels: string;
   count: number;
 }
 
+/** Of one label set: servers choose the status codes, and each kind of response is a series in every scrape. */
+const maxKinds = 200;
+
 /**
  * The request metrics of one label set (direction, target, TLS, destination). A stack keeps it with its endpoint, so
  * that recording is a few additions: no label is formatted and nothing is looked up by string on the way of a request.
  */
-export class RequestMetrics {
-  private readonly labels: string;
+export class RequestMetrics extends Series {
   /** What the names of the metrics begin with: nothing, or `route_`. */
   private readonly prefix: string;
   private requests = 0;
@@ -22,20 +25,10 @@ export class RequestMetrics {
   private lastSeries: ResponseSeries | undefined = undefined;
   private lastStatus = -1;
   private lastLatency: LatencyHistogram | undefined = undefined;
-  /** When it was last used, in monotonic milliseconds: idle label sets that nobody holds are dropped. */
-  usedMs: number;
-  holders = 0;
 
   constructor(labels: Labels, nowMs: number, prefix = '') {
-    this.labels = formatLabels(labels);
+    super(labels, nowMs);
     this.prefix = prefix;
-    this.usedMs = nowMs;
-  }
-
-  /** The holder will not record any more. */
-  release(nowMs: number): void {
-    this.holders--;
-    this.usedMs = nowMs;
   }
 
   request(): void {
@@ -43,8 +36,16 @@ export class RequestMetrics {
   }
 
   /**
-   * A response has ended. `grpc` is its gRPC status, -1 for none; `error` the value of the `error` label;
-   * `latencyMs` counts from the request's head to the response's end.
+   * A response is over, or will not come. What is counted is what Linkerd's proxy counts
+   * (linkerd/http/metrics/src/requests/service.rs):
+   *
+   * - `status` is 0 when no head came: then there is no `status_code` and no latency, and nothing at all when it was the
+   *   client that gave up.
+   * - `classification` is what `classify` says, with the same `error`.
+   * - `grpc` is the gRPC status, -1 for none.
+   * - `error` is the value of the `error` label; `clientCancelled` is none, the response counts as far as it came.
+   * - `latencyMs` counts from the request's head to what came first behind the response's head (bytes, trailers or its
+   *   end), and to the end for one that was cut off before.
    */
   response(
     nowMs: number,
@@ -55,26 +56,34 @@ export class RequestMetrics {
     latencyMs: number,
   ): void {
     this.usedMs = nowMs;
+    const cancelled = error === clientCancelled;
+    if (status === 0 && cancelled) return;
     const key = (status * 128 + grpc + 1) * 2 + (classification === 'success' ? 1 : 0);
-    if (key === this.lastKey && error === undefined) (this.lastSeries as ResponseSeries).count++;
+    const isPlain = error === undefined || cancelled;
+    if (isPlain && key === this.lastKey) (this.lastSeries as ResponseSeries).count++;
     else {
-      const series = this.series(key, status, classification, grpc, error);
+      const series = this.series(key, status, classification, grpc, isPlain ? undefined : error);
       series.count++;
-      if (error === undefined) {
+      if (isPlain) {
         this.lastKey = key;
         this.lastSeries = series;
       }
     }
-    if (status !== this.lastStatus) {
-      let latency = this.latencies.get(status);
-      if (latency === undefined) {
-        latency = new LatencyHistogram();
-        this.latencies.set(status, latency);
-      }
-      this.lastStatus = status;
-      this.lastLatency = latency;
+    if (status !== 0) this.latency(status).add(latencyMs);
+  }
+
+  private latency(status: number): LatencyHistogram {
+    if (status === this.lastStatus) return this.lastLatency as LatencyHistogram;
+    // The status codes that are left over share one.
+    const key = this.latencies.size < maxKinds || this.latencies.has(status) ? status : 0;
+    let latency = this.latencies.get(key);
+    if (latency === undefined) {
+      latency = new LatencyHistogram();
+      this.latencies.set(key, latency);
     }
-    (this.lastLatency as LatencyHistogram).add(latencyMs);
+    this.lastStatus = status;
+    this.lastLatency = latency;
+    return latency;
   }
 
   private series(
@@ -86,12 +95,18 @@ export class RequestMetrics {
   ): ResponseSeries {
     const mapKey = error === undefined ? key : `${key} ${error}`;
     let series = this.responses.get(mapKey);
+    if (series !== undefined) return series;
+    const isFull = this.responses.size >= maxKinds;
+    if (isFull) series = this.responses.get(classification);
     if (series === undefined) {
-      const labels: Record<string, string> = { status_code: String(status), classification };
-      if (grpc >= 0) labels.grpc_status = String(grpc);
-      if (error !== undefined) labels.error = error;
+      const labels: Record<string, string> = {};
+      if (isFull) labels['overflow'] = 'true';
+      else if (status !== 0) labels['status_code'] = String(status);
+      labels['classification'] = classification;
+      if (!isFull && grpc >= 0) labels['grpc_status'] = String(grpc);
+      if (!isFull && error !== undefined) labels['error'] = error;
       series = { labels: `${this.labels},${formatLabels(labels)}`, count: 0 };
-      this.responses.set(mapKey, series);
+      this.responses.set(isFull ? classification : mapKey, series);
     }
     return series;
   }
@@ -107,7 +122,11 @@ export class RequestMetrics {
 
   writeLatencies(into: string[]): void {
     for (const [status, latency] of this.latencies) {
-      latency.write(`${this.prefix}response_latency_ms`, `${this.labels},status_code="${status}"`, into);
+      latency.write(
+        `${this.prefix}response_latency_ms`,
+        `${this.labels},${status === 0 ? 'overflow="true"' : `status_code="${status}"`}`,
+        into,
+      );
     }
   }
 }

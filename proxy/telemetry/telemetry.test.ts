@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Field } from '../wire/field.ts';
-import { classify, grpcStatus } from './classify.ts';
+import { classify, clientCancelled, grpcStatus } from './classify.ts';
 import { LatencyHistogram, latencyBoundsMs } from './histogram.ts';
 import { MetricsRegistry } from './registry.ts';
 
@@ -13,7 +13,9 @@ describe('classification', () => {
     [200, 5, undefined, 'success'],
     [200, 13, undefined, 'failure'],
     [200, 7, undefined, 'failure'],
-    [200, -1, 'cancelled', 'failure'],
+    [200, -1, 'reset by peer', 'failure'],
+    [200, -1, clientCancelled, 'success'],
+    [503, -1, clientCancelled, 'failure'],
   ] as const)('of status %i, gRPC %i, error %s is %s', (status, grpc, error, expected) => {
     expect(classify(status, grpc, error)).toBe(expected);
   });
@@ -73,16 +75,188 @@ describe('metrics registry', () => {
     }
   });
 
-  it('drops label sets that nobody has held for ten minutes, and bounds their number', () => {
+  const minuteMs = 60_000;
+
+  it('a cancel by the client is not the failure of the server', () => {
+    const registry = new MetricsRegistry(() => 0);
+    const metrics = registry.requestMetrics({ direction: 'outbound' });
+    const over = (status: number, grpc: number, error: string | undefined): void =>
+      metrics.response(0, status, classify(status, grpc, error), grpc, error, 3);
+    over(0, -1, clientCancelled);
+    over(200, -1, clientCancelled);
+    over(200, -1, undefined);
+    over(503, -1, clientCancelled);
+    over(200, 0, clientCancelled);
+    over(200, -1, 'reset by peer');
+    expect(linesOf(registry, 'response_total')).toEqual([
+      'response_total{direction="outbound",status_code="200",classification="success"} 2',
+      'response_total{direction="outbound",status_code="503",classification="failure"} 1',
+      'response_total{direction="outbound",status_code="200",classification="success",grpc_status="0"} 1',
+      'response_total{direction="outbound",status_code="200",classification="failure",error="reset by peer"} 1',
+    ]);
+  });
+
+  it('a response whose head never came has neither status nor latency', () => {
+    const registry = new MetricsRegistry(() => 0);
+    const metrics = registry.requestMetrics({ direction: 'outbound' });
+    metrics.response(0, 0, 'failure', -1, 'connection closed', 3);
+    expect(linesOf(registry, 'response_total')).toEqual([
+      'response_total{direction="outbound",classification="failure",error="connection closed"} 1',
+    ]);
+    expect(linesOf(registry, 'response_latency_ms')).toEqual([]);
+  });
+
+  it('a server that answers with every status there is does not fill the scrape', () => {
+    const registry = new MetricsRegistry(() => 0);
+    const metrics = registry.requestMetrics({ direction: 'outbound' });
+    for (let status = 100; status < 1000; status++) {
+      for (let grpc = -1; grpc < 17; grpc++) {
+        metrics.response(0, status, classify(status, grpc, undefined), grpc, undefined, 1);
+      }
+    }
+    const responses = linesOf(registry, 'response_total');
+    expect(responses.length).toBeLessThanOrEqual(202);
+    const total = responses.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    expect(total).toBe(900 * 18);
+    expect(linesOf(registry, 'response_latency_ms_count').length).toBeLessThanOrEqual(202);
+  });
+
+  it('every kind of series ends ten minutes after it was last held or used', () => {
     let now = 0;
     const registry = new MetricsRegistry(() => now);
-    registry.requestMetrics({ direction: 'inbound', target_addr: 'held' });
-    registry.requestMetrics({ direction: 'inbound', target_addr: 'released' }).release(now);
-    now = 700_000;
-    expect(registry.text()).toContain('target_addr="held"');
-    expect(registry.text()).not.toContain('target_addr="released"');
-    for (let i = 0; i < 10_050; i++)
+    const counter = registry.counter('denied_total', 'x');
+    const histogram = registry.histogram('waited_seconds', 'x', [0.1, 1]);
+    const connection = { bytesRead: 1, bytesWritten: 1 };
+    for (const peer of ['gone', 'here']) {
+      const labels = { direction: 'inbound', client_id: peer };
+      const held = [registry.requestMetrics(labels), registry.routeMetrics(labels), histogram.histogram(labels)];
+      const count = counter.count(labels);
+      count.value++;
+      const transport = registry.transportMetrics(labels);
+      transport.connectionOpened(peer === 'here' ? connection : { bytesRead: 9, bytesWritten: 9 });
+      if (peer === 'here') continue;
+      for (const series of [...held, count]) series.release(now);
+    }
+    counter.add({ error: 'once' });
+    now = 9 * minuteMs;
+    expect(registry.text()).toContain('gone');
+    now = 11 * minuteMs;
+    // Its connection is still open.
+    expect([...new Set(seriesOf(registry, 'gone'))]).toEqual([
+      'tcp_open_total',
+      'tcp_open_connections',
+      'tcp_read_bytes_total',
+      'tcp_write_bytes_total',
+    ]);
+    expect(registry.text()).not.toContain('once');
+    expect([...new Set(seriesOf(registry, 'here'))]).toEqual([
+      'request_total',
+      'route_request_total',
+      'tcp_open_total',
+      'tcp_open_connections',
+      'tcp_read_bytes_total',
+      'tcp_write_bytes_total',
+      'denied_total',
+      'waited_seconds_bucket',
+      'waited_seconds_sum',
+      'waited_seconds_count',
+    ]);
+  });
+
+  it('what a long connection carried is told for ten minutes after its end, and then forgotten', () => {
+    let now = 0;
+    const registry = new MetricsRegistry(() => now);
+    const connection = { bytesRead: 70, bytesWritten: 0 };
+    const metrics = registry.transportMetrics({ direction: 'inbound' });
+    metrics.connectionOpened(connection);
+    now = 600 * minuteMs;
+    expect(registry.text()).toContain('tcp_read_bytes_total{direction="inbound"} 70\n');
+    metrics.connectionClosed(connection, '');
+    now += 9 * minuteMs;
+    expect(registry.text()).toContain('tcp_close_total{direction="inbound"} 1\n');
+    now += 2 * minuteMs;
+    expect(registry.text()).not.toContain('{direction="inbound"}');
+    expect(metrics.dropped).toBe(true);
+    expect(registry.transportMetrics({ direction: 'inbound' })).not.toBe(metrics);
+  });
+
+  it('ten thousand peers that came and went are not told for ever', () => {
+    let now = 0;
+    const registry = new MetricsRegistry(() => now);
+    const denied = registry.counter('inbound_tcp_authz_deny_total', 'x');
+    for (let i = 0; i < 10_500; i++) {
+      const labels = {
+        direction: 'inbound',
+        client_id: `client-${i}.shop.serviceaccount.identity.tulle.cluster.local`,
+      };
+      const connection = { bytesRead: 1, bytesWritten: 1 };
+      const metrics = registry.transportMetrics(labels);
+      metrics.connectionOpened(connection);
+      metrics.connectionClosed(connection, '');
+      denied.add(labels);
+    }
+    expect(registry.text().length).toBeGreaterThan(1_000_000);
+    now = 11 * minuteMs;
+    expect(registry.text().length).toBeLessThan(2000);
+  });
+
+  it('a family that is full drops what is idle before it takes new ones together, scraped or not', () => {
+    let now = 0;
+    const registry = new MetricsRegistry(() => now);
+    const counter = registry.counter('x_total', 'x');
+    for (let i = 0; i < 10_050; i++) counter.add({ peer: String(i) });
+    expect(registry.text()).toContain('x_total{overflow="true"} 50\n');
+    const before = ['a', 'b'].map((name) => registry.requestMetrics({ direction: 'inbound', target_addr: name }));
+    for (let i = 0; i < 10_048; i++)
       registry.requestMetrics({ direction: 'inbound', target_addr: String(i) }).request();
-    expect(registry.text()).toContain('request_total{direction="inbound",overflow="true"} 51\n');
+    expect(registry.text()).toContain('request_total{direction="inbound",overflow="true"} 50\n');
+    for (const metrics of before) metrics.release(now);
+    now = 11 * minuteMs;
+    registry.requestMetrics({ direction: 'inbound', target_addr: 'new' }).request();
+    expect(registry.text()).toContain('request_total{direction="inbound",target_addr="new"} 1\n');
+  });
+
+  it('a gauge is asked by each scrape, for one number or one for each label set', () => {
+    const registry = new MetricsRegistry(() => 0);
+    let open = 0;
+    const endpoints = new Map([['web', 3]]);
+    registry.gauge('http_streams_open', 'Open streams.', () => open);
+    registry.gauge('endpoints', 'Ready endpoints.', () =>
+      [...endpoints].map(([service, ready]) => [{ service }, ready] as const),
+    );
+    open = 5;
+    expect(registry.text()).toContain(
+      '# HELP http_streams_open Open streams.\n# TYPE http_streams_open gauge\nhttp_streams_open 5\n',
+    );
+    expect(registry.text()).toContain('endpoints{service="web"} 3\n');
+    endpoints.clear();
+    expect(registry.text()).not.toContain('endpoints');
+  });
+
+  it('a histogram counts into the first bucket that holds a value', () => {
+    const registry = new MetricsRegistry(() => 0);
+    const histogram = registry.histogram('d_seconds', 'x', [0.05, 0.5]).histogram({ route: 'a' });
+    for (const seconds of [0.01, 0.05, 0.3, 7]) histogram.observe(seconds);
+    expect(linesOf(registry, 'd_seconds')).toEqual([
+      'd_seconds_bucket{route="a",le="0.05"} 2',
+      'd_seconds_bucket{route="a",le="0.5"} 3',
+      'd_seconds_bucket{route="a",le="+Inf"} 4',
+      'd_seconds_sum{route="a"} 7.36',
+      'd_seconds_count{route="a"} 4',
+    ]);
   });
 });
+
+const linesOf = (registry: MetricsRegistry, name: string): string[] =>
+  registry
+    .text()
+    .split('\n')
+    .filter((line) => line.startsWith(name));
+
+/** Names of the series whose labels hold a text. */
+const seriesOf = (registry: MetricsRegistry, text: string): string[] =>
+  registry
+    .text()
+    .split('\n')
+    .filter((line) => line.includes(`"${text}"`))
+    .map((line) => line.split('{')[0]);

@@ -33,11 +33,15 @@ test('values are read in their units', () => {
     LINKERD2_PROXY_INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION: '25,9200-9202',
     LINKERD2_PROXY_DESTINATION_CONTEXT: '{"ns":"shop","nodeName":"n1","pod":"web-1"}',
     LINKERD2_PROXY_EXPLICIT_MODE: 'true',
+    LINKERD2_PROXY_LOG: 'WARN',
+    LINKERD2_PROXY_INBOUND_DETECT_TIMEOUT: '8760h',
     LINKERD2_PROXY_INBOUND_PORTS: '8080,9090',
   });
   expect(config.outbound.listen.map(({ host }) => host)).toEqual(['127.0.0.1', '::1']);
   expect(config.outbound.connectTimeoutMs).toBe(250);
   expect(config.shutdownGraceMs).toBe(120_000);
+  expect(config.log.filter).toBe('WARN');
+  expect(config.inbound.detectTimeoutMs).toBe(8760 * 3_600_000);
   expect(config.deadlines).toEqual({ headMs: 30_000, stallMs: 60_000, closeMs: 10_000 });
   expect([...config.inbound.opaquePorts]).toEqual([25, 9200, 9201, 9202]);
   expect(config.destination.namespace).toBe('shop');
@@ -68,7 +72,7 @@ test('every bad variable is named, with its value and what it must be', () => {
         "LINKERD2_PROXY_OUTBOUND_CONNECT_TIMEOUT (1 minute) must be a duration such as 100ms, 3s, 2m, 1h or 1d",
         "LINKERD2_PROXY_DESTINATION_CONTEXT (shop) must be JSON such as {"ns":"shop","nodeName":"node-1","pod":"web-1"}",
         "LINKERD2_PROXY_IDENTITY_SVC_NAME must be set: tulle-identity-headless.tulle.svc.cluster.local. is not this host, so it has to prove its identity",
-        "LINKERD2_PROXY_LOG (loud) must be directives such as warn,linkerd=info, with levels trace, debug, info, warn, error, off",
+        "LINKERD2_PROXY_LOG (loud) must be directives such as warn,linkerd=info: 'loud' is no log directive: write a level (trace, debug, info, warn, error, off) or target=level",
       ]
     `);
   }

@@ -2,7 +2,7 @@ import { EnvParser } from './env-parser.ts';
 import type { KeepAliveTimes } from './keep-alive.ts';
 import type { SocketOptions } from './net/socket-options.ts';
 import { type DefaultPolicy, defaultPolicies } from './policy/inbound/default-policy.ts';
-import { logLevels } from './telemetry/log.ts';
+import { logThreshold } from './telemetry/log-filter.ts';
 import { type Deadlines, defaultDeadlines } from './wire/deadlines.ts';
 import { formatIp, IpNetwork, parseIp } from './wire/ip-network.ts';
 import type { CoreLimits } from './workers/cores.ts';
@@ -292,12 +292,13 @@ function namespaceOf(env: EnvParser, context: string): string {
 
 function logFilter(env: EnvParser): string {
   const filter = env.text('LOG') ?? 'warn,linkerd=info';
-  const known = filter
-    .split(',')
-    .every((directive) => (logLevels as readonly string[]).includes(directive.split('=').at(-1)!.trim()));
-  if (!known)
-    env.bad('LOG', filter, `must be directives such as warn,linkerd=info, with levels ${logLevels.join(', ')}`);
-  return known ? filter : 'info';
+  try {
+    logThreshold(filter);
+    return filter;
+  } catch (error) {
+    env.bad('LOG', filter, `must be directives such as warn,linkerd=info: ${(error as Error).message}`);
+    return 'info';
+  }
 }
 
 const networks = (env: EnvParser, name: string, fallback: string): IpNetwork[] =>

@@ -1,12 +1,19 @@
-/** Levels from the most to the least talkative, as `LINKERD2_PROXY_LOG` names them. */
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'off'] as const;
-export type LogLevel = (typeof logLevels)[number];
+import { type LogLevel, logLevels, logThreshold } from './log-filter.ts';
+
+export { type LogLevel, logLevels } from './log-filter.ts';
 
 export interface LogFields {
   readonly [name: string]: string | number | boolean | undefined;
 }
 
-/** Writes one line for each event. Never give it a token, a key or a header value. */
+/** Of one value: the rest says nothing that a reader would still take in. */
+const maxValueLength = 4096;
+
+/**
+ * Writes one line for each event. Never give it a token, a key or a header value.
+ *
+ * In JSON a line is as that of Linkerd's proxy: what the event says of itself, its message too, stands in `fields`.
+ */
 export class Log {
   private readonly write: (line: string) => void;
   private readonly format: 'plain' | 'json';
@@ -27,7 +34,7 @@ export class Log {
     this.now = now;
     this.target = target;
     this.filterText = filter;
-    this.threshold = thresholdOf(filter);
+    this.threshold = logThreshold(filter);
   }
 
   get filter(): string {
@@ -36,7 +43,7 @@ export class Log {
 
   /** Takes a filter such as `warn,linkerd=info`. Throws when it is none. */
   set filter(filter: string) {
-    this.threshold = thresholdOf(filter);
+    this.threshold = logThreshold(filter);
     this.filterText = filter;
   }
 
@@ -56,34 +63,38 @@ export class Log {
     this.log('error', message, fields);
   }
 
-  private log(level: LogLevel, message: string, fields: LogFields = {}): void {
-    if (logLevels.indexOf(level) < this.threshold) return;
+  /** True when lines of this level are written: what costs something to say is said only then. */
+  writes(level: LogLevel): boolean {
+    return logLevels.indexOf(level) >= this.threshold;
+  }
+
+  log(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (!this.writes(level)) return;
     const timestamp = this.now().toISOString();
+    const shownLevel = level.toUpperCase();
     if (this.format === 'json') {
-      this.write(
-        `${JSON.stringify({ timestamp, level: level.toUpperCase(), target: this.target, message, ...fields })}\n`,
-      );
+      const shown: Record<string, unknown> = { message };
+      for (const [name, value] of Object.entries(fields)) shown[name] = bounded(value);
+      this.write(`${JSON.stringify({ timestamp, level: shownLevel, fields: shown, target: this.target })}\n`);
       return;
     }
-    const shown = Object.entries(fields)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => ` ${name}=${value}`);
-    this.write(`${timestamp} ${level.toUpperCase().padEnd(5)} ${message}${shown.join('')}\n`);
+    let line = `${timestamp} ${shownLevel.padEnd(5)} ${message}`;
+    for (const [name, value] of Object.entries(fields)) {
+      if (value !== undefined) line += ` ${name}=${oneLine(bounded(value))}`;
+    }
+    this.write(`${line}\n`);
   }
 }
 
-/**
- * The threshold that a filter sets for this proxy. Filters are those of Linkerd's proxy: a level, then
- * `target=level` and `[span]=level` directives, of which `linkerd=` and `tulle=` are ours.
- */
-function thresholdOf(filter: string): number {
-  let threshold: number = logLevels.indexOf('warn');
-  for (const directive of filter.split(',')) {
-    const [target, level] = directive.includes('=') ? directive.split('=') : ['', directive];
-    const index = (logLevels as readonly string[]).indexOf(level.trim().toLowerCase());
-    if (index < 0)
-      throw new Error(`'${directive}' is no log directive: write a level (${logLevels.join(', ')}) or target=level`);
-    if (target === '' || target.trim() === 'linkerd' || target.trim() === 'tulle') threshold = index;
-  }
-  return threshold;
-}
+const bounded = (value: LogFields[string]): LogFields[string] =>
+  typeof value === 'string' && value.length > maxValueLength ? `${value.slice(0, maxValueLength)}...` : value;
+
+/** What a peer had a hand in must not write lines, or colours, of its own. */
+const oneLine = (value: LogFields[string]): string =>
+  String(value).replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+    (character) => escapes[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
+const escapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -67,7 +67,10 @@ export function runProxy(args: readonly string[], environment: Environment, writ
     sharedListeners: processes > 1,
     others: workers,
     onReadyChanged: () => channel?.ready(sidecar.ready),
-    onShutdownRequested: () => shutdown('asked by the admin server'),
+    // Once is enough: only a second signal means that somebody will not wait.
+    onShutdownRequested: () => {
+      if (!stopping) shutdown('asked by the admin server');
+    },
   });
 
   const channel = isWorker

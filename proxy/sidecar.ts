@@ -183,6 +183,7 @@ export class Sidecar {
         expiresMs: this.identity?.current?.notAfterMs,
         refreshedMs: this.identity?.refreshedMs ?? 0,
         refreshes: this.identity?.refreshes ?? 0,
+        failures: this.identity?.failures ?? 0,
       })),
     );
     this.admin = new Admin({

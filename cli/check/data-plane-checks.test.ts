@@ -7,7 +7,7 @@ import { ClusterFacts } from './cluster-facts.ts';
 import { dataPlaneChecks } from './data-plane-checks.ts';
 
 const nowMs = Date.parse('2030-01-01T00:00:00Z');
-const metric = (atMs: number): string => `identity_cert_expiration_timestamp_seconds ${atMs / 1000}\n`;
+const metric = (atMs: number): string => `control_identity_cert_expiration_timestamp_seconds ${atMs / 1000}\n`;
 const proxy = { name: 'tulle-proxy', image: 'tulle-proxy:0.1.0', readinessProbe: { httpGet: { port: 4191 } } };
 
 function pod(name: string, ready: boolean, image = proxy.image) {

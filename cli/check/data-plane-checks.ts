@@ -10,7 +10,8 @@ import { otherProxyVersion, proxyFault } from './version-checks.ts';
 
 const scrape = { timeoutMs: 5000, maxBytes: 64 * 1024 * 1024 };
 const concurrency = 16;
-const expirationMetric = 'identity_cert_expiration_timestamp_seconds';
+/** As proxies of today call it, and those of before 2026. */
+const expirationMetric = /^(control_)?identity_cert_expiration_timestamp_seconds$/;
 
 /** Whether meshed pods do well: those of one namespace, or all. */
 export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefined, nowMs: () => number): Category[] {
@@ -110,7 +111,7 @@ async function certificateFault({ cluster }: ClusterFacts, pod: CheckedPod, nowM
   } catch (error) {
     return [`${namespace}/${name}: ${(error as Error).message}`];
   }
-  const expires = parseExposition(text).find((sample) => sample.name === expirationMetric)?.value;
+  const expires = parseExposition(text).find((sample) => expirationMetric.test(sample.name))?.value;
   if (!expires) return [`${namespace}/${name} has no certificate yet`];
   if (expires * 1000 > nowMs) return [];
   return [`the certificate of ${namespace}/${name} has ended on ${new Date(expires * 1000).toISOString()}`];

@@ -20,6 +20,8 @@ interface Answer {
   readonly status: number;
   readonly body: string;
   readonly contentType?: string;
+  /** What is done once it is written. */
+  readonly afterwards?: () => void;
 }
 
 const maxBodyBytes = 4096;
@@ -88,8 +90,7 @@ export class Admin {
         if (!this.options.shutdownEnabled) return notFound;
         if (!fromThisHost) return forbidden;
         if (method !== 'POST') return notAllowed;
-        this.options.shutdown();
-        return { status: 200, body: 'shutdown\n' };
+        return { status: 200, body: 'shutdown\n', afterwards: this.options.shutdown };
       default:
         return notFound;
     }
@@ -110,7 +111,12 @@ export class Admin {
 
   /** All variables of the proxy, or those that the query names. */
   private environment(query: string): Answer {
-    const named = query === '' ? undefined : query.split('&').map(decodeURIComponent);
+    let named: string[] | undefined;
+    try {
+      named = query === '' ? undefined : query.split('&').map(decodeURIComponent);
+    } catch {
+      return { status: 400, body: 'the query must be names of variables, percent-encoded and separated by &\n' };
+    }
     const { environment } = this.options;
     const names = named ?? Object.keys(environment).filter((name) => name.startsWith('LINKERD2_PROXY_'));
     const shown = names.filter((name) => name.startsWith('LINKERD2_PROXY_') && !secret.test(name));
@@ -137,4 +143,6 @@ async function send(stream: ServerStream, head: RequestHead, answer: Answer): Pr
   const empty = body.length === 0 || head.method === 'HEAD';
   stream.sendResponse(responseHead(answer.status, answer.status === 204 ? -1 : body.length, fields), empty);
   if (!empty) stream.sendData(body, true);
+  // Output leaves at the end of the event-loop turn, by an immediate that was set before this one.
+  if (answer.afterwards !== undefined) setImmediate(answer.afterwards);
 }

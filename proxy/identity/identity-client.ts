@@ -38,6 +38,7 @@ export class IdentityClient {
   private closed = false;
   current: Certificate | undefined = undefined;
   refreshes = 0;
+  failures = 0;
   refreshedMs = 0;
 
   constructor(options: IdentityClientOptions) {
@@ -72,6 +73,7 @@ export class IdentityClient {
       this.options.onCertificate(certificate);
     } catch (error) {
       if (this.closed) return;
+      this.failures++;
       delayMs = this.backOff.delayMs();
       log.warn('certification failed', {
         identity: config.localName,

@@ -1,6 +1,8 @@
 /** Families of which the smallest value says more than the sum: the oldest start, the certificate that ends first. */
 const smallest: ReadonlySet<string> = new Set([
   'process_start_time_seconds',
+  'control_identity_cert_expiration_timestamp_seconds',
+  'control_identity_cert_refresh_timestamp_seconds',
   'identity_cert_expiration_timestamp_seconds',
   'identity_cert_refresh_timestamp_seconds',
 ]);

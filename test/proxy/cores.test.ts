@@ -61,7 +61,7 @@ describe.skipIf(availableParallelism() < 2)('a proxy that may use two cores (ski
     expect(openSockets(first) - before[0]).toBeGreaterThan(10);
     expect(openSockets(second) - before[1]).toBeGreaterThan(10);
     expect((await requests()) - requestsBefore).toBe(180);
-    expect(await mesh.metric('server', 'identity_cert_refreshes_total')).toBe(2);
+    expect(await mesh.metric('server', 'control_identity_cert_refreshes_total', 'result="ok"')).toBe(2);
   });
 
   it('is not ready while a worker is missing, starts it again, and serves on meanwhile', async () => {

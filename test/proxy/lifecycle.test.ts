@@ -123,7 +123,7 @@ describe('in a mesh', () => {
 
   it('certificates are renewed while requests go on: none fails, and no connection is dropped', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 4 });
-    const refreshes = () => mesh.metric('server', 'identity_cert_refreshes_total');
+    const refreshes = () => mesh.metric('server', 'control_identity_cert_refreshes_total', 'result="ok"');
     const connections = () => mesh.metric('client', 'tcp_open_total', 'peer="dst"', 'dst_deployment="server"');
     await call('server.test:8080', '/', agent);
     const [before, opened] = [await refreshes(), await connections()];

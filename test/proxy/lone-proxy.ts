@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '../..');
 export class LoneProxy {
   readonly inbound: number;
   readonly outbound: number;
-  private readonly admin: number;
+  readonly admin: number;
   private readonly child: ChildProcess;
   private output = '';
 
@@ -74,6 +74,18 @@ export class LoneProxy {
     return openSockets(this.child.pid!);
   }
 
+  /** Its exit code, once it has ended by itself. */
+  ended(): Promise<number | null> {
+    const { child } = this;
+    if (child.exitCode !== null) return Promise.resolve(child.exitCode);
+    return new Promise((resolve) => child.once('exit', resolve));
+  }
+
+  /** All that it wrote. */
+  get log(): string {
+    return this.output;
+  }
+
   /** What the process wrote; empty while nothing went wrong in it. */
   errors(): string {
     return this.output
@@ -83,7 +95,7 @@ export class LoneProxy {
   }
 
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.child.once('exit', resolve));
+    const ended = this.ended();
     this.child.kill('SIGKILL');
     await ended;
   }

@@ -117,6 +117,7 @@ export class Sidecar {
       log,
       channel: policyControl && (() => policyControl.channel()),
       workload: config.policy.workload,
+      ports: config.inbound.ports,
       defaultPolicy: config.inbound.defaultPolicy,
       clusterNetworks: config.policy.clusterNetworks,
       detectTimeoutMs: config.inbound.detectTimeoutMs,
@@ -226,7 +227,7 @@ export class Sidecar {
     ];
     this.identity?.start();
     this.options.onReadyChanged();
-    for (const port of inbound.ports) this.policies.port(port);
+    this.policies.start();
   }
 
   /** Takes nothing new, lets what is under way finish, and calls `done` when it has. */

@@ -4,7 +4,7 @@ import { Exchange, type HttpVersion } from '../exchange/exchange.ts';
 import { failures, isGrpc, type ProxyFailure, respondFailure } from '../exchange/proxy-failure.ts';
 import type { ClientInfo } from '../model/client-info.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
-import type { PortPolicy } from '../policy/inbound/policy-store.ts';
+import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { Log, LogFields } from '../telemetry/log.ts';
@@ -22,7 +22,7 @@ export interface InboundHttpOptions {
   clock: Clock;
   metrics: InboundMetrics;
   log: Log;
-  policy: PortPolicy;
+  policy: KnownPortPolicy;
   port: number;
   client: ClientInfo;
   /** What metrics say of the connection: target and TLS. */

@@ -9,7 +9,8 @@ import type { ClientInfo } from '../model/client-info.ts';
 import { plaintextEndpoint } from '../model/endpoint-info.ts';
 import { splice } from '../opaque/splice.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
-import type { PolicyStore, PortPolicy } from '../policy/inbound/policy-store.ts';
+import type { PolicyStore } from '../policy/inbound/policy-store.ts';
+import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import { targetLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -127,41 +128,87 @@ export class Inbound {
       connection.abort();
       return;
     }
-    const policy = port === undefined ? undefined : this.options.policies.port(port);
-    if (policy?.current.protocol === 'opaque' && !mayNameItsTarget) {
-      // A server may speak first there: waiting for a ClientHello would wait for ever.
-      const incoming = this.incoming(connection, address, port!, { tls: 'no_identity', no_tls_reason: 'port_skipped' });
-      this.opaque(connection, incoming, policy, nothing);
+    if (port === undefined) {
+      this.detectTls(connection, address, undefined, nothing);
       return;
     }
-    this.detectTls(connection, address, port);
+    this.withPolicy(connection, port, nothing, (policy, bytes) => {
+      if (policy.current.protocol === 'opaque' && !mayNameItsTarget) {
+        // A server may speak first there: waiting for a ClientHello would wait for ever.
+        const skipped: Labels = { tls: 'no_identity', no_tls_reason: 'port_skipped' };
+        this.opaque(connection, this.incoming(connection, address, port, skipped), policy, bytes);
+      } else this.detectTls(connection, address, policy, bytes);
+    });
   }
 
-  private detectTls(connection: Connection, address: string, port: number | undefined): void {
+  /**
+   * Goes on once the policy of a port is known, and refuses the connection when it does not become known. Who goes on
+   * releases the policy when the connection is over.
+   */
+  private withPolicy(
+    connection: Connection,
+    port: number,
+    first: Uint8Array,
+    goOn: (policy: KnownPortPolicy, bytes: Uint8Array) => void,
+  ): void {
+    const { policies, metrics, log } = this.options;
+    const policy = policies.acquire(port);
+    if (policy === undefined) {
+      metrics.tcpError('no policy');
+      connection.abort();
+      return;
+    }
+    let held: Hold | undefined;
+    policy.whenKnown((known) => {
+      if (known === undefined) {
+        log.warn('connection refused: the control plane has not said who may use its port', {
+          port,
+          client: connection.remoteAddress,
+        });
+        metrics.tcpError('no policy');
+        policy.release();
+        connection.abort();
+      } else if (held === undefined) goOn(known, first);
+      else held.release((bytes) => goOn(known, bytes));
+    });
+    if (policy.current === undefined) held = new Hold(connection, first, () => policy.release());
+  }
+
+  private detectTls(
+    connection: Connection,
+    address: string,
+    policy: KnownPortPolicy | undefined,
+    first: Uint8Array,
+  ): void {
     const { clock, detectTimeoutMs, localName, metrics } = this.options;
     const limits = { timeoutMs: detectTimeoutMs, limitBytes: maxHelloBytes };
     const decide = (bytes: Uint8Array, final: boolean): boolean => {
       const hello = parseClientHello(bytes);
       if (hello.kind === 'more' && !final) return false;
       if (hello.kind === 'hello' && localName !== undefined && hello.serverName === localName) {
-        this.secure(connection, address, port, bytes);
-      } else if (port === undefined) {
+        this.secure(connection, address, policy, bytes);
+      } else if (policy === undefined) {
         metrics.tcpError('no target');
         connection.abort();
       } else {
         const labels: Labels = hello.kind === 'hello' ? { tls: 'opaque', sni: hello.serverName ?? '' } : plain;
-        const incoming = this.incoming(connection, address, port, labels);
-        const policy = this.options.policies.port(port);
+        const incoming = this.incoming(connection, address, policy.port, labels);
         if (hello.kind === 'hello' || policy.current.protocol === 'tls')
           this.opaque(connection, incoming, policy, bytes);
         else this.serve(connection, incoming, policy, bytes, undefined, final);
       }
       return true;
     };
-    peek(connection, limits, clock, decide, () => {});
+    peek(connection, limits, clock, decide, () => policy?.release());
+    if (first.length > 0) connection.handler.onBytes(first);
   }
 
-  private secure(connection: Connection, address: string, port: number | undefined, hello: Uint8Array): void {
+  private secure(
+    connection: Connection,
+    address: string,
+    policy: KnownPortPolicy | undefined,
+    hello: Uint8Array,
+  ): void {
     const { metrics, log } = this.options;
     const terminate = this.options.terminateTls();
     if (terminate === undefined) {
@@ -174,16 +221,19 @@ export class Inbound {
       hello,
       alpnProtocols,
       (secure) => {
-        if (secure.tls?.alpn === transportAlpn) this.readTransportHeader(secure, address);
-        else if (port === undefined) {
+        if (secure.tls?.alpn === transportAlpn) {
+          policy?.release();
+          this.readTransportHeader(secure, address);
+        } else if (policy === undefined) {
           metrics.tcpError('no target');
           secure.abort();
         } else {
-          const incoming = this.incoming(secure, address, port, tlsLabels(secure));
-          this.serve(secure, incoming, this.options.policies.port(port), nothing, undefined);
+          const incoming = this.incoming(secure, address, policy.port, tlsLabels(secure));
+          this.serve(secure, incoming, policy, nothing, undefined);
         }
       },
       (reason) => {
+        policy?.release();
         log.info('TLS handshake failed', { client: connection.remoteAddress, reason });
         metrics.tcpError('tls handshake');
       },
@@ -215,10 +265,10 @@ export class Inbound {
       else {
         const port = this.options.explicitPorts.get(header.port) ?? header.port;
         const incoming = this.incoming(connection, address, port, tlsLabels(connection));
-        const policy = this.options.policies.port(port);
-        const rest = bytes.subarray(length);
-        if (header.protocol === undefined) this.opaque(connection, incoming, policy, rest);
-        else this.serve(connection, incoming, policy, rest, header.protocol);
+        this.withPolicy(connection, port, bytes.subarray(length), (policy, rest) => {
+          if (header.protocol === undefined) this.opaque(connection, incoming, policy, rest);
+          else this.serve(connection, incoming, policy, rest, header.protocol);
+        });
       }
       return true;
     };
@@ -232,7 +282,7 @@ export class Inbound {
   private serve(
     connection: Connection,
     incoming: Incoming,
-    policy: PortPolicy,
+    policy: KnownPortPolicy,
     bytes: Uint8Array,
     declared: HttpVersion | undefined,
     final = false,
@@ -259,14 +309,14 @@ export class Inbound {
       return;
     }
     const limits = { timeoutMs: detectTimeoutMs, limitBytes: detectLimitBytes };
-    peek(connection, limits, this.options.clock, decide, () => {});
+    peek(connection, limits, this.options.clock, decide, () => policy.release());
     if (bytes.length > 0) connection.handler.onBytes(bytes);
   }
 
   private http(
     connection: Connection,
     incoming: Incoming,
-    policy: PortPolicy,
+    policy: KnownPortPolicy,
     bytes: Uint8Array,
     version: HttpVersion,
   ): void {
@@ -298,11 +348,12 @@ export class Inbound {
       onClosed: (error) => {
         accepted.connectionClosed(connection, errnoOf(error));
         requests.close();
+        policy.release();
       },
     });
   }
 
-  private opaque(connection: Connection, incoming: Incoming, policy: PortPolicy, bytes: Uint8Array): void {
+  private opaque(connection: Connection, incoming: Incoming, policy: KnownPortPolicy, bytes: Uint8Array): void {
     const { metrics, open, dialer, log } = this.options;
     const { port } = incoming;
     const labels = { ...targetLabels(incoming.address, port), ...incoming.tls };
@@ -310,6 +361,7 @@ export class Inbound {
     if (authz === undefined) {
       log.info('connection denied', decisionFields(labels, policy.current, port, undefined, undefined));
       metrics.tcpDeny(labels, policy.current, port);
+      policy.release();
       connection.abort();
       return;
     }
@@ -317,7 +369,7 @@ export class Inbound {
     if (authz.audit) log.info('connection allowed', decisionFields(labels, policy.current, port, undefined, authz));
     const accepted = metrics.accepted(labels, policy.current, port);
     accepted.connectionOpened(connection);
-    const unsubscribe = policy.subscribe(() => {
+    policy.subscribe(() => {
       if (authorize(policy.current.authorizations, incoming.client) !== undefined) return;
       metrics.tcpTerminate(labels, policy.current, port);
       log.info('connection terminated', decisionFields(labels, policy.current, port, undefined, undefined));
@@ -326,7 +378,7 @@ export class Inbound {
     const tunnel = { drain: () => {} };
     open.add(tunnel);
     const closed = (error: Error | undefined): void => {
-      unsubscribe();
+      policy.release();
       open.remove(tunnel);
       accepted.connectionClosed(connection, errnoOf(error));
     };
@@ -368,9 +420,8 @@ export class Inbound {
   }
 
   private incoming(connection: Connection, address: string, port: number, tls: Labels): Incoming {
-    const unknown = { bits: 0n, version: 4 as const };
     const client: ClientInfo = {
-      address: parseIp(connection.remoteAddress) ?? unknown,
+      address: parseIp(connection.remoteAddress),
       tls: connection.tls !== undefined,
       identity: connection.tls?.identity,
     };

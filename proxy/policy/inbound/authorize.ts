@@ -9,6 +9,7 @@ export function authorize(authorizations: readonly Authorization[], client: Clie
 }
 
 function fromNetwork({ networks }: Authorization, { address }: ClientInfo): boolean {
+  if (address === undefined) return false;
   return networks.some(
     ({ network, except }) => network.contains(address) && !except.some((hole) => hole.contains(address)),
   );

@@ -1,13 +1,15 @@
 import { create } from '@bufbuild/protobuf';
 import { InboundServerPolicies, PortSpecSchema } from '../../../api/gen/inbound_pb.js';
-import type { Clock } from '../../clock.ts';
+import type { Clock, TimerHandle } from '../../clock.ts';
 import type { GrpcChannel } from '../../control/grpc/grpc-channel.ts';
 import { Watch } from '../../control/watch.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { IpNetwork } from '../../wire/ip-network.ts';
 import { type DefaultPolicy, defaultServerPolicy } from './default-policy.ts';
 import { serverPolicyFromApi } from './from-api.ts';
+import { PortPolicy } from './port-policy.ts';
 import type { ServerPolicy } from './server-policy.ts';
+import { WatchedPort } from './watched-port.ts';
 
 export interface PolicyStoreOptions {
   clock: Clock;
@@ -15,61 +17,177 @@ export interface PolicyStoreOptions {
   /** Undefined when no policy component is configured: defaults only. */
   channel: (() => GrpcChannel) | undefined;
   workload: string;
+  /** Ports that the workload declares: watched from `start` on, and never given up. */
+  ports: readonly number[];
+  /** What holds where no policy component is configured, and at declared ports when it does not speak in time. */
   defaultPolicy: DefaultPolicy;
   clusterNetworks: readonly IpNetwork[];
   detectTimeoutMs: number;
   opaquePorts: ReadonlySet<number>;
   requireIdentityPorts: ReadonlySet<number>;
+  /**
+   * How long the first word on a port is waited for, 3000 by default: one try to connect to a replica of the policy
+   * component takes at most as long, and a client that a probe or a user stands behind seldom waits longer.
+   */
+  firstAnswerMs?: number;
+  /** How long a port that the workload does not declare is watched after its last connection, 60,000 by default. */
+  idleMs?: number;
+  /** How many of those are watched at a time, 256 by default. */
+  maxUndeclared?: number;
 }
 
-/** The policy of one port, as of now. */
-export class PortPolicy {
-  current: ServerPolicy;
-  private readonly listeners = new Set<() => void>();
+/** A port is watched for so long at least, so that connections to ever new ports are no flood for the policy component. */
+const shortestWatchMs = 1000;
+/** How often the log is told of refusals. */
+const logIntervalMs = 10_000;
 
-  constructor(initial: ServerPolicy) {
-    this.current = initial;
-  }
-
-  replace(policy: ServerPolicy): void {
-    this.current = policy;
-    for (const listener of [...this.listeners]) listener();
-  }
-
-  /** Calls `listener` on each change until the returned function is called. */
-  subscribe(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  }
-}
-
-/** Ports beyond those of the workload that are watched; the rest has the default policy. */
-const maxPorts = 1000;
-
-/** The policies of this workload's ports, watched from the control plane; the default one until it has spoken. */
+/**
+ * The policies of this workload's ports, watched from the control plane.
+ *
+ * What is known stays in force, whatever becomes of the control plane: only another word of it changes a policy, and
+ * NOT_FOUND, which it also says as long as it has not heard of the pod, is none.
+ *
+ * What is not known yet is waited for, since a guess would let in whom a Server keeps out. When the first word does not
+ * come in time, the workload's own ports have the default policy that it was injected with, closed where that is closed:
+ * the control plane itself could not start otherwise, whose parts are servers of the mesh. Any other port is refused.
+ *
+ * Whoever can connect can name any port, above all in a transport header. So a port that the workload does not declare
+ * is watched only while it is used and for a while after; when there are too many, one that is idle makes room, and
+ * when none is, the connection is refused.
+ */
 export class PolicyStore {
   private readonly options: PolicyStoreOptions;
-  private readonly ports = new Map<number, PortPolicy>();
-  private readonly watches: { close(): void }[] = [];
+  private readonly firstAnswerMs: number;
+  private readonly idleMs: number;
+  private readonly maxUndeclared: number;
+  private readonly declared = new Map<number, WatchedPort>();
+  private readonly undeclared = new Map<number, WatchedPort>();
+  private readonly released = (watched: WatchedPort): void => {
+    watched.users--;
+    watched.idleSinceMs = this.options.clock.nowMs();
+    this.scheduleSweep();
+  };
+  private firstAnswerTimer: TimerHandle | undefined = undefined;
+  private sweepTimer: TimerHandle | undefined = undefined;
+  private closed = false;
+  private refusals = 0;
+  private loggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PolicyStoreOptions) {
     this.options = options;
+    this.firstAnswerMs = options.firstAnswerMs ?? 3000;
+    this.idleMs = options.idleMs ?? 60_000;
+    this.maxUndeclared = options.maxUndeclared ?? 256;
   }
 
-  port(port: number): PortPolicy {
-    let policy = this.ports.get(port);
-    if (policy === undefined) {
-      policy = new PortPolicy(this.initial(port));
-      if (this.ports.size < maxPorts) {
-        this.ports.set(port, policy);
-        this.watch(port, policy);
-      }
+  /** Watches the ports that the workload declares. */
+  start(): void {
+    const { ports, clock } = this.options;
+    for (const port of ports) if (!this.declared.has(port)) this.declared.set(port, this.open(port, true));
+    this.firstAnswerTimer = clock.after(this.firstAnswerMs, () => this.takeDefaults());
+  }
+
+  /** How many ports are watched now. */
+  get size(): number {
+    return this.declared.size + this.undeclared.size;
+  }
+
+  /** The policy of a connection's port; undefined when the connection is to be refused, since it cannot be watched. */
+  acquire(port: number): PortPolicy | undefined {
+    const watched = this.declared.get(port) ?? this.undeclared.get(port) ?? this.add(port);
+    if (watched === undefined) {
+      this.tellRefused(port);
+      return undefined;
     }
-    return policy;
+    watched.users++;
+    return new PortPolicy(watched, this.options.clock, this.firstAnswerMs, this.released);
   }
 
   close(): void {
-    for (const watch of this.watches) watch.close();
+    this.closed = true;
+    this.options.clock.cancel(this.firstAnswerTimer);
+    this.options.clock.cancel(this.sweepTimer);
+    for (const watched of [...this.declared.values(), ...this.undeclared.values()]) watched.close();
+  }
+
+  private add(port: number): WatchedPort | undefined {
+    if (this.closed || (this.undeclared.size >= this.maxUndeclared && !this.makeRoom())) return undefined;
+    const watched = this.open(port, false);
+    this.undeclared.set(port, watched);
+    this.scheduleSweep();
+    return watched;
+  }
+
+  private makeRoom(): boolean {
+    let longest: WatchedPort | undefined;
+    for (const watched of this.undeclared.values()) {
+      if (watched.users === 0 && (longest === undefined || watched.idleSinceMs < longest.idleSinceMs))
+        longest = watched;
+    }
+    if (longest === undefined || this.options.clock.nowMs() - longest.idleSinceMs < shortestWatchMs) return false;
+    this.giveUp(longest);
+    return true;
+  }
+
+  private giveUp(watched: WatchedPort): void {
+    watched.close();
+    this.undeclared.delete(watched.port);
+  }
+
+  private scheduleSweep(): void {
+    if (this.sweepTimer !== undefined || this.closed) return;
+    this.sweepTimer = this.options.clock.after(this.idleMs / 2, () => {
+      this.sweepTimer = undefined;
+      const nowMs = this.options.clock.nowMs();
+      for (const watched of this.undeclared.values()) {
+        if (watched.users === 0 && nowMs - watched.idleSinceMs >= this.idleMs) this.giveUp(watched);
+      }
+      if (this.undeclared.size > 0) this.scheduleSweep();
+    });
+  }
+
+  private open(port: number, declared: boolean): WatchedPort {
+    const { channel, clock, log, workload, detectTimeoutMs } = this.options;
+    const initial = channel === undefined ? this.initial(port) : undefined;
+    const watched = new WatchedPort(port, declared, initial, clock.nowMs());
+    if (channel === undefined) return watched;
+    let refused = false;
+    watched.follow(
+      new Watch({
+        channel,
+        method: InboundServerPolicies.method.watchPort,
+        request: create(PortSpecSchema, { workload, port }),
+        timers: clock,
+        random: clock.random,
+        onMessage: (server) => {
+          refused = false;
+          watched.replace(serverPolicyFromApi(server, detectTimeoutMs));
+        },
+        onRefused: (_code, detail) => {
+          // It is asked again for as long as the port is watched: one line is enough.
+          if (refused) return;
+          refused = true;
+          const holds = watched.policy === undefined ? 'connections to it wait' : 'what was known of it holds';
+          log.warn(`no policy for a port of this workload: ${holds}`, { port, detail });
+        },
+      }),
+    );
+    return watched;
+  }
+
+  private takeDefaults(): void {
+    for (const watched of this.declared.values()) {
+      if (watched.policy !== undefined) continue;
+      const { port } = watched;
+      const policy = this.initial(port);
+      const within = `${this.firstAnswerMs} ms`;
+      this.options.log.warn('the control plane has not spoken of a port of this workload: its default holds', {
+        port,
+        within,
+        default: policy.labels.name,
+      });
+      watched.replace(policy);
+    }
   }
 
   private initial(port: number): ServerPolicy {
@@ -82,21 +200,16 @@ export class PolicyStore {
     });
   }
 
-  private watch(port: number, policy: PortPolicy): void {
-    const { channel, clock, log, workload, detectTimeoutMs } = this.options;
-    if (channel === undefined) return;
-    const watch = new Watch({
-      channel,
-      method: InboundServerPolicies.method.watchPort,
-      request: create(PortSpecSchema, { workload, port }),
-      timers: clock,
-      random: clock.random,
-      onMessage: (server) => policy.replace(serverPolicyFromApi(server, detectTimeoutMs)),
-      onRefused: (_code, detail) => {
-        log.warn('no policy for a port of this workload: its default holds', { port, detail });
-        policy.replace(this.initial(port));
-      },
+  private tellRefused(port: number): void {
+    this.refusals++;
+    const nowMs = this.options.clock.nowMs();
+    if (nowMs - this.loggedMs < logIntervalMs) return;
+    this.loggedMs = nowMs;
+    this.options.log.warn('connections refused, since the policies of too many ports are in use', {
+      port,
+      ports: this.undeclared.size,
+      refused: this.refusals,
     });
-    this.watches.push(watch);
+    this.refusals = 0;
   }
 }

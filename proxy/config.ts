@@ -67,6 +67,8 @@ export interface ProxyConfig {
     readonly informationalHeaders: boolean;
     /** HTTP/1 goes to meshed peers over HTTP/2, many requests on a connection; else over pooled connections of its own. */
     readonly http1OverHttp2: boolean;
+    /** Requests say themselves where they go, wherever the application connected to: it is an ingress. */
+    readonly ingressMode: boolean;
   };
   readonly admin: { readonly listen: readonly SocketAddress[]; readonly shutdownEnabled: boolean };
   readonly destination: {
@@ -135,6 +137,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       discoveryIdleMs: env.durationMs('OUTBOUND_DISCOVERY_IDLE_TIMEOUT', 5000),
       informationalHeaders: !env.flag('OUTBOUND_DISABLE_INFORMATIONAL_HEADERS'),
       http1OverHttp2: !env.flag('OUTBOUND_DISABLE_HTTP1_MULTIPLEXING'),
+      ingressMode: env.flag('INGRESS_MODE'),
     },
     admin: {
       listen: listenAddresses(env, 'ADMIN', '127.0.0.1:4191'),

@@ -6,21 +6,26 @@ import type { Clock } from './clock.ts';
 import type { ControlAddress, ProxyConfig, SideConfig, SocketAddress } from './config.ts';
 import { ControlClient, type ControlTls } from './control/control-client.ts';
 import { KnownTargets } from './discovery/known-targets.ts';
+import type { ExchangeSide } from './exchange/exchange.ts';
+import { KeptBytes } from './exchange/request-body.ts';
 import { IdentityClient } from './identity/identity-client.ts';
-import { Inbound, type TerminateTls } from './inbound/inbound.ts';
-import { InboundMetrics } from './inbound/inbound-metrics.ts';
+import { Inbound } from './inbound/accept.ts';
+import { Applications } from './inbound/application.ts';
+import { InboundMetrics } from './inbound/metrics.ts';
+import type { TerminateTls } from './inbound/tls.ts';
 import { type Listener, listen } from './net/listen.ts';
 import type { SocketConnection } from './net/socket-connection.ts';
 import { originalDestination } from './net/system-calls.ts';
 import { acceptTls, makeTlsContext, type TlsContext } from './net/tls.ts';
 import { EventLoopTurn } from './net/turn.ts';
-import { Destinations } from './outbound/destinations.ts';
-import { Outbound } from './outbound/outbound.ts';
-import { OutboundMetrics } from './outbound/outbound-metrics.ts';
+import { Outbound } from './outbound/accept.ts';
+import { OutboundMetrics } from './outbound/metrics.ts';
+import { Targets } from './outbound/targets.ts';
 import { PolicyStore } from './policy/inbound/policy-store.ts';
 import type { Log } from './telemetry/log.ts';
 import { processMetrics } from './telemetry/process-metrics.ts';
 import { MetricsRegistry } from './telemetry/registry.ts';
+import { TimerWheel } from './timer-wheel.ts';
 import { SocketDialer } from './upstream/dialer.ts';
 import { FieldTable } from './wire/field-table.ts';
 import { isLoopback, parseIp } from './wire/ip-network.ts';
@@ -62,7 +67,8 @@ export class Sidecar {
   private readonly destinationControl: ControlClient;
   private readonly policyControl: ControlClient | undefined;
   private readonly policies: PolicyStore;
-  private readonly destinations: Destinations;
+  private readonly targets: Targets;
+  private readonly applications: Applications;
   private readonly inbound: Inbound;
   private readonly outbound: Outbound;
   private readonly admin: Admin;
@@ -124,10 +130,15 @@ export class Sidecar {
       opaquePorts: config.inbound.opaquePorts,
       requireIdentityPorts: config.inbound.requireIdentityPorts,
     });
+    const deadlines = new TimerWheel(clock);
     const outboundMetrics = new OutboundMetrics(this.registry, clock.nowMs);
     const inboundMetrics = new InboundMetrics(this.registry, clock.nowMs);
-    this.destinations = new Destinations({
+    const keptBytes = new KeptBytes();
+    const outboundSide: ExchangeSide = { clock, deadlines, keptBytes, observers: [outboundMetrics] };
+    const inboundSide: ExchangeSide = { clock, deadlines, keptBytes, observers: [inboundMetrics] };
+    this.targets = new Targets({
       clock,
+      deadlines,
       log,
       channel: () => this.destinationControl.channel(),
       context: config.destination.context,
@@ -152,7 +163,9 @@ export class Sidecar {
     const shared = { clock, turn: this.turn, fields: this.fields, log, open: this.open, explicit: config.explicit };
     this.outbound = new Outbound({
       ...shared,
-      destinations: this.destinations,
+      targets: this.targets,
+      side: outboundSide,
+      ingress: config.outbound.ingressMode,
       metrics: outboundMetrics,
       detectTimeoutMs: config.outbound.detectTimeoutMs,
       keepAlive: config.outbound.serverKeepAlive,
@@ -161,11 +174,21 @@ export class Sidecar {
       originalDestination: originalDestinationOf,
       isOwnListener: (address, port) => isListedAddress(config.outbound.listen, address, port),
     });
+    this.applications = new Applications({
+      clock,
+      deadlines,
+      log,
+      dialer: this.dialer(config.inbound, (endpoint) => inboundMetrics.forwarded(endpoint)),
+      maxConnectionsPerEndpoint: config.inbound.maxIdlePerEndpoint,
+      failfastMs: config.inbound.failfastMs,
+      http1IdleMs: config.inbound.http1IdleMs,
+    });
     this.inbound = new Inbound({
       ...shared,
       metrics: inboundMetrics,
+      side: inboundSide,
       policies: this.policies,
-      dialer: this.dialer(config.inbound, (endpoint) => inboundMetrics.forwarded(endpoint)),
+      applications: this.applications,
       listenPort: config.inbound.listen[0].port,
       defaultPort: config.inbound.ports[0],
       explicitPorts: config.inbound.explicitPorts,
@@ -176,9 +199,22 @@ export class Sidecar {
       detectTimeoutMs: config.inbound.detectTimeoutMs,
       keepAlive: config.inbound.serverKeepAlive,
       maxInFlight: config.inbound.maxInFlight,
-      maxConnectionsPerEndpoint: config.inbound.maxIdlePerEndpoint,
-      http1IdleMs: config.inbound.http1IdleMs,
     });
+    this.registry.gauge('proxy_deadlines_armed', 'Waits of requests that have a deadline now.', () => deadlines.armed);
+    this.registry.gauge(
+      'outbound_waiters',
+      'Requests and connections that wait for an endpoint, or for one of its connections.',
+      () => {
+        let waiting = 0;
+        for (const { backend } of this.targets.values()) waiting += backend.waiting;
+        return waiting;
+      },
+    );
+    this.registry.gauge(
+      'inbound_waiters',
+      'Requests that wait for a connection to the application.',
+      () => this.applications.waiters,
+    );
     this.registry.collect(
       processMetrics(options.version, wallClockMs(), () => ({
         expiresMs: this.identity?.current?.notAfterMs,
@@ -237,8 +273,8 @@ export class Sidecar {
       for (const listener of this.adminListeners) listener.stop();
       this.identity?.close();
       this.policies.close();
-      this.destinations.close();
-      this.inbound.drain();
+      this.targets.close();
+      this.applications.drain();
       this.identityControl?.close();
       this.destinationControl.close();
       this.policyControl?.close();
@@ -247,7 +283,7 @@ export class Sidecar {
   }
 
   private dialer(side: SideConfig, metrics: ConstructorParameters<typeof SocketDialer>[0]['metrics']): SocketDialer {
-    const { log, clock } = this.options;
+    const { clock } = this.options;
     return new SocketDialer({
       turn: this.turn,
       fields: this.fields,
@@ -257,8 +293,6 @@ export class Sidecar {
       timers: clock,
       tls: () => this.tls,
       metrics,
-      onFailure: ({ info }, failure, detail) =>
-        log.debug('connecting failed', { address: info.address, port: info.port, failure, detail }),
     });
   }
 

@@ -6,13 +6,12 @@
 import { OpenConnections } from '../../proxy/accept/open-connections.ts';
 import { serveHttp } from '../../proxy/accept/serve-http.ts';
 import { systemClock } from '../../proxy/clock.ts';
-import type { HttpVersion } from '../../proxy/exchange/exchange.ts';
 import { listen } from '../../proxy/net/listen.ts';
 import { EventLoopTurn } from '../../proxy/net/turn.ts';
 import { Field } from '../../proxy/wire/field.ts';
 import { FieldTable } from '../../proxy/wire/field-table.ts';
 import { responseHead } from '../../proxy/wire/heads.ts';
-import type { RequestListener, ServerStream, StreamHandler } from '../../proxy/wire/stream.ts';
+import type { HttpVersion, RequestListener, ServerStream, StreamHandler } from '../../proxy/wire/stream.ts';
 import type { Connection } from '../../proxy/wire/transport.ts';
 
 const host = process.env['POD_IP'] ?? '127.0.0.1';

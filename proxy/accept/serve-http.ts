@@ -1,10 +1,9 @@
 import type { Timers } from '../clock.ts';
-import type { HttpVersion } from '../exchange/exchange.ts';
 import { KeepAlive, type KeepAliveTimes } from '../keep-alive.ts';
 import type { FieldTable } from '../wire/field-table.ts';
 import { Http1Server } from '../wire/http1/server.ts';
 import { Http2Server } from '../wire/http2/server.ts';
-import type { RequestListener } from '../wire/stream.ts';
+import type { HttpVersion, RequestListener } from '../wire/stream.ts';
 import type { Connection, Turn } from '../wire/transport.ts';
 import type { OpenConnections } from './open-connections.ts';
 

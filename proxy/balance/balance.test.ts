@@ -15,17 +15,19 @@ describe('PeakEwma', () => {
   it('rises to a peak at once and falls by the decay', () => {
     const load = new PeakEwma(0, 30, 10_000);
     load.begin();
-    load.end(0, 1000);
+    load.sample(0, 1000);
+    load.end();
     expect(load.cost(0)).toBe(1000);
     load.begin();
-    load.end(10_000, 0);
+    load.sample(10_000, 0);
+    load.end();
     expect(load.cost(10_000)).toBeCloseTo(1000 / Math.E, 6);
   });
 
   it('learns nothing from a cancelled request', () => {
     const load = new PeakEwma(0);
     load.begin();
-    load.abandon();
+    load.end();
     expect(load.cost(0)).toBe(30);
   });
 
@@ -38,7 +40,8 @@ describe('PeakEwma', () => {
         for (const { waitMs, rttMs } of steps) {
           now += waitMs;
           load.begin();
-          load.end(now, rttMs);
+          load.sample(now, rttMs);
+          load.end();
           expect(load.cost(now)).toBeGreaterThanOrEqual(0);
           expect(load.cost(now)).toBeLessThanOrEqual(Math.max(30, ...steps.map((s) => s.rttMs)));
         }
@@ -108,7 +111,8 @@ describe('P2c', () => {
         now += 10;
         const endpoint = p2c.pick(now)!;
         endpoint.load.begin();
-        endpoint.load.end(now, endpoint.rttMs);
+        endpoint.load.sample(now, endpoint.rttMs);
+        endpoint.load.end();
         endpoint.picked++;
       }
       return endpoints.map((endpoint) => endpoint.picked / requests);

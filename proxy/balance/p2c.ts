@@ -38,7 +38,8 @@ export class P2c<T extends Candidate> {
     this.sums = sums;
   }
 
-  pick(nowMs: number): T | undefined {
+  /** `avoid` is taken only when there is no other. */
+  pick(nowMs: number, avoid: unknown = undefined): T | undefined {
     const { candidates } = this;
     const count = candidates.length;
     if (count <= 1) return candidates[0];
@@ -49,6 +50,8 @@ export class P2c<T extends Candidate> {
     } else if (second === first) second = (first + 1) % count;
     const a = candidates[first];
     const b = candidates[second];
+    if (a === avoid) return b;
+    if (b === avoid) return a;
     return a.cost(nowMs) <= b.cost(nowMs) ? a : b;
   }
 

@@ -1,5 +1,5 @@
 /**
- * Load of an endpoint: a peak-sensitive, exponentially weighted moving average of its round trips, times the requests
+ * Load of an endpoint: a peak-sensitive, exponentially weighted moving average of the time to its first byte, times the requests
  * that are waiting for it. A slower response raises the average at once, faster ones lower it with time, so an endpoint
  * that stumbles is left alone quickly and trusted again slowly (Linkerd's linkerd/ewma; Finagle's Peak EWMA).
  *
@@ -23,14 +23,13 @@ export class PeakEwma {
     this.inFlight++;
   }
 
-  /** A request is over that says nothing of the endpoint: cancelled, or never sent. */
-  abandon(): void {
+  /** A request is over. */
+  end(): void {
     this.inFlight--;
   }
 
-  /** A request is over; `rttMs` is its round trip. */
-  end(nowMs: number, rttMs: number): void {
-    this.inFlight--;
+  /** A response has begun: `rttMs` is the time to its first byte. */
+  sample(nowMs: number, rttMs: number): void {
     if (rttMs > this.averageMs) this.averageMs = rttMs;
     else {
       const keep = Math.exp(-Math.max(0, nowMs - this.updatedMs) / this.decayMs);

@@ -1,21 +1,31 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { classify } from '../telemetry/classify.ts';
+import { testSide } from '../testing/exchanges.ts';
 import { Field } from '../wire/field.ts';
 import { FieldTable } from '../wire/field-table.ts';
 import { Http1Client } from '../wire/http1/client.ts';
 import { Http1Server } from '../wire/http1/server.ts';
 import { Http2Client } from '../wire/http2/client.ts';
 import { Http2Server } from '../wire/http2/server.ts';
-import type { ClientConnection, RequestListener, ResponseHandler, ResponseHead, Stream } from '../wire/stream.ts';
+import type {
+  ClientConnection,
+  HttpVersion,
+  RequestListener,
+  ResponseHandler,
+  ResponseHead,
+  Stream,
+} from '../wire/stream.ts';
 import { ManualTurn, MemoryTransport } from '../wire/testing/memory-transport.ts';
 import type { TransportHandler } from '../wire/transport.ts';
-import { Exchange, type ExchangeObserver, type HttpVersion } from './exchange.ts';
+import { Exchange } from './exchange.ts';
+import type { RoutePlan } from './plan.ts';
 
 /**
  * client → outbound proxy → inbound proxy → server with the real codecs and exchanges, joined by connections in memory
  * that cut the bytes anywhere and are full now and then.
  */
-const observer: ExchangeObserver = { onResponse: () => {}, onFinish: () => {} };
+const side = testSide();
 
 class Chain {
   private readonly turn = new ManualTurn();
@@ -45,9 +55,18 @@ class Chain {
   /** What a proxy does with a request: it goes on over `next`. */
   proxied(next: ClientConnection, version: HttpVersion): RequestListener {
     return (stream, head, end) => {
-      const exchange = new Exchange(stream, head, end, observer, 0, version, false);
-      if (!exchange.start(next)) throw new Error('the next connection takes no request');
-      return exchange.requestSide;
+      const exchange = new Exchange(side, stream, head, end, version, version, false);
+      const plan: RoutePlan = {
+        sender: {
+          send: (attempt) => {
+            if (!attempt.start(next, 0)) throw new Error('the next connection takes no request');
+          },
+        },
+        metrics: undefined,
+        classify,
+      };
+      exchange.begin(plan);
+      return exchange;
     };
   }
 

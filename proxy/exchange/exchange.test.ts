@@ -1,105 +1,233 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  type ClientConnection,
-  ErrorCode,
-  type ResponseHandler,
-  type ResponseHead,
-  type ServerStream,
-} from '../wire/stream.ts';
-import { Exchange, type ExchangeObserver, type HttpVersion } from './exchange.ts';
+import { classify } from '../telemetry/classify.ts';
+import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
+import { Field, marksOfAll } from '../wire/field.ts';
+import { closedUnanswered, ErrorCode, resetByPeer } from '../wire/stream.ts';
+import type { Exchange, ExchangeSide } from './exchange.ts';
+import type { RoutePlan } from './plan.ts';
+import { failures } from './proxy-failure.ts';
 
-let statuses: number[];
-let resets: ErrorCode[];
-let upstreams: ResponseHandler[];
-let resent: number;
-const nothing = { sendData: () => {}, sendTrailers: () => {}, reset: () => {}, credit: () => {} };
-const downstream: ServerStream = {
-  ...nothing,
-  sendInformational: () => {},
-  sendResponse: ({ status }: ResponseHead) => void statuses.push(status),
-  reset: (code: ErrorCode) => void resets.push(code),
+let side: ExchangeSide;
+let connection: TestConnection;
+let finished: Exchange[];
+const plan: RoutePlan = {
+  sender: { send: (attempt) => void attempt.start(connection, 0) },
+  metrics: undefined,
+  classify,
 };
-const connection: ClientConnection = {
-  listed: false,
-  requests: 0,
-  request: (_head, _end, handler) => {
-    upstreams.push(handler);
-    return nothing;
-  },
-  ...{ activeStreams: 0, available: true, drain: () => {}, close: () => {} },
-};
-const observer: ExchangeObserver = { onResponse: () => {}, onFinish: () => {} };
-const answer: ResponseHead = { status: 200, contentLength: 0, upgrade: undefined, fields: [], marks: 0 };
+const bytes = (text: string) => Buffer.from(text);
 
 beforeEach(() => {
-  statuses = [];
-  resets = [];
-  upstreams = [];
-  resent = 0;
+  finished = [];
+  side = testSide([{ onFinish: (exchange) => finished.push(exchange) }]);
+  connection = new TestConnection();
 });
 
-function begun(version: HttpVersion, end: boolean, body?: string): Exchange {
-  const head = {
-    ...{ method: 'GET', scheme: 'http', authority: 'web', path: '/', contentLength: -1 },
-    ...{ upgrade: undefined, absoluteForm: false, fields: [], marks: 0 },
-  };
-  const exchange = new Exchange(downstream, head, end, observer, 0, version, false);
-  exchange.resender = {
-    resend: (again) => {
-      resent++;
-      again.start(connection);
-    },
-  };
+/** Begun, with its connection. */
+function begun(options: Parameters<typeof exchangeOf>[1] = {}, ...body: string[]) {
+  const { exchange, client } = exchangeOf(side, { ...options, end: body.length === 0 });
   // A body that comes before a connection is there waits for it.
-  if (body !== undefined) exchange.requestSide.onData(Buffer.from(body), true);
-  exchange.start(connection);
-  return exchange;
+  body.forEach((chunk, i) => {
+    exchange.onData(bytes(chunk), i === body.length - 1);
+  });
+  exchange.begin(plan);
+  return { exchange, client };
 }
-const refuse = (): void => upstreams.at(-1)!.onReset(ErrorCode.refusedStream, 'the peer goes away');
 
 describe('a request that the server refused without looking at it', () => {
   it('is sent again when all of it is its head, and the client notices nothing', () => {
-    begun('http1', true);
-    refuse();
-    upstreams.at(-1)!.onResponse(answer, true);
-    expect([resent, statuses, resets]).toEqual([1, [200], []]);
+    const { client } = begun();
+    connection.last.refuse();
+    connection.last.answer();
+    expect([connection.requests, client.status, client.resets]).toEqual([2, 200, []]);
   });
 
   it('is not sent again for ever', () => {
-    begun('http1', true);
-    for (let i = 0; i < 10 && statuses.length === 0; i++) refuse();
-    expect([resent, statuses]).toEqual([3, [502]]);
+    const { client } = begun();
+    for (let i = 0; i < 10 && client.status === undefined; i++) connection.last.refuse();
+    expect([connection.requests, client.status]).toEqual([4, 502]);
   });
 
-  it('with a body goes back to an HTTP/2 client as refused, which may send it again', () => {
-    begun('http2', false).requestSide.onData(Buffer.from('body'), true);
-    refuse();
-    expect([resent, statuses, resets]).toEqual([0, [], [ErrorCode.refusedStream]]);
+  it('is sent again with its body, which comes whole and is credited to the client once', () => {
+    const { exchange, client } = begun({ head: { method: 'POST' } }, 'one ', 'two');
+    const first = connection.last;
+    exchange.attempt!.onSent(7);
+    first.refuse();
+    exchange.attempt!.onSent(4);
+    exchange.attempt!.onSent(3);
+    expect([first.body, connection.last.body, connection.last.ended]).toEqual(['one two', 'one two', true]);
+    expect(client.credited).toBe(7);
+    connection.last.answer();
+    expect(client.status).toBe(200);
   });
 
-  it('with a body is an error to an HTTP/1 client', () => {
-    begun('http1', false).requestSide.onData(Buffer.from('body'), true);
-    refuse();
-    expect([resent, statuses]).toEqual([0, [502]]);
+  it('is sent again with what has come of its body so far, and what comes then follows', () => {
+    const { exchange } = exchangeOf(side, { end: false, head: { method: 'POST' } });
+    exchange.begin(plan);
+    exchange.onData(bytes('one '), false);
+    connection.last.refuse();
+    exchange.onData(bytes('two'), true);
+    expect([connection.requests, connection.last.body, connection.last.ended]).toEqual([2, 'one two', true]);
   });
 
-  it('with a body that had waited is not sent again without it', () => {
-    begun('http1', false, 'body');
-    refuse();
-    expect([resent, statuses]).toEqual([0, [502]]);
+  it('with more of a body than is kept goes back to an HTTP/2 client as refused, which may send it again', () => {
+    const { client } = begun({ version: 'http2' }, 'x'.repeat(65_537), '');
+    connection.last.refuse();
+    expect([connection.requests, client.heads, client.resets]).toEqual([1, [], [ErrorCode.refusedStream]]);
+    expect(side.keptBytes.used).toBe(0);
+  });
+
+  it('with more of a body than is kept is an error to an HTTP/1 client', () => {
+    const { client } = begun({}, 'x'.repeat(65_537));
+    connection.last.refuse();
+    expect([connection.requests, client.status]).toEqual([1, 502]);
   });
 
   it('is not sent again once its client is gone', () => {
-    const exchange = begun('http1', true);
-    const [upstream] = upstreams;
-    exchange.cancelled(ErrorCode.cancel, 'client closed the connection');
-    upstream.onReset(ErrorCode.refusedStream, 'the peer goes away');
-    expect([resent, statuses]).toEqual([0, []]);
+    const { exchange, client } = begun();
+    exchange.onReset(ErrorCode.cancel, 'client closed the connection');
+    connection.last.refuse();
+    expect([connection.requests, client.heads]).toEqual([1, []]);
   });
 });
 
-it('a request whose connection broke is not sent again: the server may have acted on it', () => {
-  begun('http1', true);
-  upstreams[0].onReset(ErrorCode.cancel, 'connection closed');
-  expect([resent, statuses]).toEqual([0, [502]]);
+describe('a connection that breaks with nothing answered', () => {
+  const close = (): void => connection.last.handler.onReset(ErrorCode.internalError, closedUnanswered);
+
+  it('has its request sent again when it had carried others and doing it twice does no harm', () => {
+    begun();
+    connection.last.answer();
+    const { client } = begun({ head: { method: 'PUT' } }, 'body');
+    close();
+    connection.last.answer();
+    expect([client.status, connection.last.body]).toEqual([200, 'body']);
+  });
+
+  it('fails a request that must not be done twice', () => {
+    begun();
+    connection.last.answer();
+    const { client } = begun({ head: { method: 'POST' } });
+    close();
+    expect([connection.requests, client.status]).toEqual([2, 502]);
+  });
+
+  it('fails the first request of a connection: that was not about to close', () => {
+    const { client } = begun();
+    close();
+    expect([connection.requests, client.status]).toEqual([1, 502]);
+  });
+
+  it('fails a request that may have been acted on', () => {
+    begun();
+    connection.last.answer();
+    const { client } = begun();
+    connection.last.handler.onReset(ErrorCode.internalError, 'connection ended inside the response');
+    expect([connection.requests, client.status]).toEqual([2, 502]);
+  });
+});
+
+describe('whichever half ends first', () => {
+  it('an answer before the request has ended resets the upstream and tells the client, once', () => {
+    const { exchange, client } = exchangeOf(side, { version: 'http2', end: false });
+    exchange.begin(plan);
+    exchange.onData(bytes('first'), false);
+    connection.last.answer(401);
+    expect([connection.last.resets, client.resets, client.status]).toEqual([
+      [ErrorCode.noError],
+      [ErrorCode.noError],
+      401,
+    ]);
+    exchange.onData(bytes('late'), true);
+    expect([client.credited, connection.last.body, finished.length]).toEqual([4, 'first', 1]);
+    expect(side.keptBytes.used).toBe(0);
+  });
+
+  it('an answer behind the request resets nothing of the client', () => {
+    const { client } = begun({ version: 'http2' }, 'body');
+    connection.last.answer();
+    expect(client.resets).toEqual([]);
+  });
+
+  it('a client that goes cancels what is under way', () => {
+    const { exchange } = begun();
+    exchange.onReset(ErrorCode.cancel, resetByPeer);
+    expect([connection.last.resets, finished[0]?.error]).toEqual([[ErrorCode.cancel], 'client cancelled']);
+  });
+
+  it('a client that goes calls off what waits', () => {
+    const { exchange } = exchangeOf(side);
+    let cancelled = 0;
+    const waiting: RoutePlan = {
+      ...plan,
+      sender: {
+        send: (attempt) => {
+          attempt.waitingAt = { cancel: () => cancelled++ };
+        },
+      },
+    };
+    exchange.begin(waiting);
+    exchange.onReset(ErrorCode.cancel, resetByPeer);
+    expect(cancelled).toBe(1);
+  });
+
+  it('the halves of a tunnel end one by one', () => {
+    const { exchange, client } = exchangeOf(side, { end: false, head: { method: 'CONNECT' } });
+    exchange.begin(plan);
+    connection.last.answer(200, false);
+    connection.last.handler.onData(bytes('bye'), true);
+    expect([client.body, client.ended, finished]).toEqual(['bye', true, []]);
+    exchange.onData(bytes('still'), false);
+    exchange.onData(bytes(' there'), true);
+    expect([connection.last.body, connection.last.ended, finished.length]).toEqual(['still there', true, 1]);
+    expect([connection.last.resets, client.resets]).toEqual([[], []]);
+  });
+});
+
+describe('an error of the proxy’s own', () => {
+  it('is told with its cause to whom it may be told', () => {
+    const { exchange, client } = exchangeOf(side, { tellsWhy: true });
+    exchange.fail(failures.connect, 'ECONNREFUSED\r\n10.0.0.1');
+    expect(client.heads[0].fields.map(({ name, value }) => [name, value])).toEqual([
+      ['l5d-proxy-error', 'connecting to the endpoint failed: ECONNREFUSED 10.0.0.1'],
+    ]);
+  });
+
+  it('where nothing was done with the request, a proxy that sent it may send it elsewhere', () => {
+    const meshed = exchangeOf(side, { version: 'http2', tellsWhy: true });
+    meshed.exchange.decline(failures.connect, 'refused');
+    expect([meshed.client.heads, meshed.client.resets]).toEqual([[], [ErrorCode.refusedStream]]);
+    const other = exchangeOf(side, { version: 'http2' });
+    other.exchange.decline(failures.connect, 'refused');
+    expect(other.client.status).toBe(502);
+  });
+
+  it('cuts a response off that is under way', () => {
+    const { exchange, client } = begun();
+    connection.last.answer(200, false);
+    exchange.fail(failures.unexpected);
+    expect([client.status, client.resets]).toEqual([200, [ErrorCode.internalError]]);
+  });
+});
+
+describe('what proxies tell each other', () => {
+  it('goes no further, in neither direction, and a connection that is to be closed is', () => {
+    const fields = [new Field('l5d-client-id', 'mallory'), new Field('x-a', '1')];
+    const { client } = begun({ head: { fields, marks: marksOfAll(fields) } });
+    expect(connection.last.head.fields.map(({ name }) => name)).toEqual(['x-a']);
+    const answered = [new Field('l5d-proxy-error', 'told'), new Field('l5d-proxy-connection', 'close')];
+    connection.last.handler.onResponse(
+      { status: 502, contentLength: 0, upgrade: undefined, fields: answered, marks: marksOfAll(answered) },
+      true,
+    );
+    expect([client.heads[0].fields, client.closesAfter]).toEqual([[], true]);
+  });
+});
+
+it('a malformed response is told as one, and a reset as one', () => {
+  const malformed = begun();
+  connection.last.handler.onReset(ErrorCode.protocolError, 'malformed response: invalid status');
+  expect([malformed.client.status, malformed.exchange.failure]).toEqual([502, failures.invalidResponse]);
+  const reset = begun();
+  connection.last.handler.onReset(ErrorCode.internalError, resetByPeer);
+  expect([reset.client.status, reset.exchange.failure]).toEqual([502, failures.reset]);
 });

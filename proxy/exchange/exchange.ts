@@ -1,249 +1,312 @@
-import type { Field } from '../wire/field.ts';
-import { SendQueue } from '../wire/send-queue.ts';
+import type { Clock } from '../clock.ts';
+import { clientCancelled, grpcStatus } from '../telemetry/classify.ts';
+import type { TimerWheel } from '../timer-wheel.ts';
+import { type Field, FieldMark, fieldValue } from '../wire/field.ts';
+import { withoutMeshFields } from '../wire/heads.ts';
 import {
-  type ClientConnection,
+  closedUnanswered,
   ErrorCode,
+  type HttpVersion,
   type RequestHead,
-  type ResponseHandler,
   type ResponseHead,
   resetByPeer,
   type ServerStream,
-  type Stream,
   type StreamHandler,
 } from '../wire/stream.ts';
-import { failures, isGrpc, type ProxyFailure, respondFailure } from './proxy-failure.ts';
+import { isGrpc, respondFailure } from './answer.ts';
+import { Attempt } from './attempt.ts';
+import type { AttemptObserver, ExchangeObserver } from './observers.ts';
+import type { RoutePlan, Sender } from './plan.ts';
+import { failures, type ProxyFailure } from './proxy-failure.ts';
+import { type KeptBytes, RequestBody } from './request-body.ts';
 
-export type HttpVersion = 'http1' | 'http2';
-
-/** What is told of an exchange as it goes by; each call is on the hot path and must not allocate. */
-export interface ExchangeObserver {
-  /** The response's head is about to be passed on; `fields` may be changed. */
-  onResponse(exchange: Exchange, head: ResponseHead): void;
-  /**
-   * The exchange is over, exactly once. `trailers` are the response's, if any; `error` names the failure when the
-   * response did not end by itself.
-   */
-  onFinish(exchange: Exchange, trailers: readonly Field[] | undefined, error: string | undefined): void;
+/** What the exchanges of one side of the proxy share. */
+export interface ExchangeSide {
+  readonly clock: Clock;
+  /** Where all waits of requests have their deadlines. */
+  readonly deadlines: TimerWheel;
+  /** Taken by each exchange at its start: observers come and go by another array. */
+  readonly observers: readonly ExchangeObserver[];
+  readonly keptBytes: KeptBytes;
 }
 
-/** Who gave an exchange its connection, and can give it another. */
-export interface Resender {
-  resend(exchange: Exchange): void;
-}
+/** Tries beyond the first that a server's refusals, or connections that were about to close, are worth. */
+const maxRepeats = 3;
 
-/** A server that refuses again and again is not worth more. */
-const maxResends = 3;
+/** Methods of which a second try does no more than the first (RFC 9110 section 9.2.2). */
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /**
- * One request and its response: joins the stream that it came in by with the stream that carries it on.
+ * What a client asked, once, and what it was answered. Each try at it is an Attempt.
  *
- *     downstream --request--> RequestSide --> upstream
- *     downstream <--response-- Exchange   <-- upstream
+ *     downstream --request--> Exchange --> Attempt --> upstream
+ *     downstream <--response- Exchange <-- Attempt <-- upstream
  *
  * Credit is given back to a side when the bytes it sent have left on the other, so neither runs ahead of the other by
- * more than its window.
+ * more than its window. Whoever ends it, all is given back: one `finish` resets an upstream half that is still open,
+ * tells an HTTP/2 client that the rest of its request is not wanted, and calls off what waits.
  */
-export class Exchange implements ResponseHandler {
+export class Exchange implements StreamHandler {
   readonly downstream: ServerStream;
+  readonly side: ExchangeSide;
   /** As it came. */
-  head: RequestHead;
-  /** Fields of the hop to the endpoint, written behind the head's. */
-  extra: readonly Field[] | undefined = undefined;
-  readonly requestSide: RequestSide;
-  readonly startMs: number;
-  /** What the request came by. */
+  readonly head: RequestHead;
+  /** As it goes on: without what other proxies said in it. */
+  outgoing: RequestHead;
+  /** What it came by. */
   readonly version: HttpVersion;
+  /** What the client's application spoke: HTTP/1 may have been carried over HTTP/2. */
+  readonly applicationVersion: HttpVersion;
+  readonly grpc: boolean;
+  /** Undefined when the request is all head. */
+  readonly body: RequestBody | undefined;
+  /** Undefined until it is known what is to become of it. */
+  plan: RoutePlan | undefined = undefined;
+  attempt: Attempt | undefined = undefined;
+  /** Tries so far. */
+  attempts = 0;
+  readonly startMs: number;
   status = 0;
-  grpc: boolean;
-  /** Whatever the stack wants to find again in the observer: the endpoint, the metrics handle. */
-  context: unknown = undefined;
-  /** What the stack found the request to be, when it tells routes apart. */
-  route: unknown = undefined;
-  upstream: Stream | undefined = undefined;
-  /** Asked when the server refused the request without having looked at it. */
-  resender: Resender | undefined = undefined;
-  resends = 0;
-  /** A connection has taken the request. */
-  sent = false;
-  private readonly observer: ExchangeObserver;
-  private readonly informational: boolean;
-  private responded = false;
+  /** -1 until it is known. */
+  grpcStatus = -1;
+  /** What ended it, if its response did not end by itself: the value of the `error` label. */
+  error: string | undefined = undefined;
+  /** What the proxy failed it for itself, and why in words; undefined when it did not. */
+  failure: ProxyFailure | undefined = undefined;
+  detail: string | undefined = undefined;
   finished = false;
+  private responded = false;
+  /** After a 101, or a 2xx to CONNECT: both directions are bytes, and each ends for itself. */
+  private tunnel = false;
+  private responseEnded = false;
+  private creditedBytes = 0;
+  private readonly observers: readonly ExchangeObserver[];
+  private readonly tellsWhy: boolean;
 
+  /** `tellsWhy`: whether the client is told why the proxy itself failed its request. */
   constructor(
+    side: ExchangeSide,
     downstream: ServerStream,
     head: RequestHead,
     end: boolean,
-    observer: ExchangeObserver,
-    startMs: number,
     version: HttpVersion,
-    informational: boolean,
+    applicationVersion: HttpVersion,
+    tellsWhy: boolean,
   ) {
+    this.side = side;
     this.downstream = downstream;
     this.head = head;
-    this.observer = observer;
-    this.startMs = startMs;
+    this.outgoing = withoutMeshFields(head);
     this.version = version;
-    this.informational = informational;
+    this.applicationVersion = applicationVersion;
     this.grpc = isGrpc(head);
-    this.requestSide = new RequestSide(this, end);
+    this.body = end ? undefined : new RequestBody(side.keptBytes);
+    this.observers = side.observers;
+    this.tellsWhy = tellsWhy;
+    this.startMs = side.clock.nowMs();
   }
 
-  /** Sends the request on over `connection`. Returns false, with nothing sent, if it takes no request now. */
-  start(connection: ClientConnection): boolean {
-    const upstream = connection.request(this.head, this.requestSide.isEmpty, this, this.extra);
-    if (upstream === undefined) return false;
-    this.sent = true;
-    this.upstream = upstream;
-    this.requestSide.release(upstream);
-    return true;
+  /** The request came without a body: all of it is its head. */
+  get isHeadOnly(): boolean {
+    return this.body === undefined;
+  }
+
+  /** Sends it by `plan`. */
+  begin(plan: RoutePlan): void {
+    if (this.finished) return;
+    this.plan = plan;
+    plan.metrics?.request();
+    this.try(plan.sender, undefined);
   }
 
   /** Answers with an error of the proxy's own; if a response is under way it is cut off instead. */
-  fail(failure: ProxyFailure): void {
+  fail(failure: ProxyFailure, detail: string | undefined = undefined): void {
     if (this.finished) return;
+    this.failure = failure;
+    this.detail = detail;
     if (this.responded) this.downstream.reset(ErrorCode.internalError, failure.message);
     else {
       this.responded = true;
       this.status = this.grpc ? 200 : failure.status;
-      respondFailure(this.downstream, this.grpc, failure, this.informational);
+      if (this.grpc) this.grpcStatus = failure.grpcStatus;
+      respondFailure(this.downstream, this.grpc, failure, this.tellsWhy, detail);
     }
-    this.finish(undefined, failure.kind);
+    this.finish(failure.kind);
   }
 
-  onInformational(head: ResponseHead): void {
-    this.downstream.sendInformational(head);
-  }
-
-  onResponse(head: ResponseHead, end: boolean): void {
+  /**
+   * Fails it where nothing was done with the request: a client's proxy may send it to another endpoint, and is told so
+   * in the one word that HTTP/2 has for it.
+   */
+  decline(failure: ProxyFailure, detail: string | undefined): void {
     if (this.finished) return;
+    if (this.responded || this.version !== 'http2' || !this.tellsWhy) {
+      this.fail(failure, detail);
+      return;
+    }
+    this.failure = failure;
+    this.detail = detail;
     this.responded = true;
-    this.status = head.status;
-    this.observer.onResponse(this, head);
-    this.downstream.sendResponse(head, end);
-    if (end) this.finish(head.fields, undefined);
+    this.downstream.reset(ErrorCode.refusedStream, failure.message);
+    this.finish(failure.kind);
   }
+
+  // The client's side.
 
   onData(chunk: Uint8Array, end: boolean): void {
-    this.downstream.sendData(chunk, end);
-    if (end) this.finish(undefined, undefined);
+    if (this.finished) this.downstream.credit(chunk.length);
+    else this.body?.onData(chunk, end, this.attempt?.upstream);
+    if (end) this.endTunnelIfOver();
   }
 
   onTrailers(fields: readonly Field[]): void {
-    this.downstream.sendTrailers(fields);
-    this.finish(fields, undefined);
+    if (!this.finished) this.body?.onTrailers(fields, this.attempt?.upstream);
   }
 
   onSent(bytes: number): void {
-    this.downstream.credit(bytes);
+    this.attempt?.upstream?.credit(bytes);
   }
 
+  /** The client went away, or gave the request up. */
   onReset(code: ErrorCode, reason: string): void {
-    this.upstream = undefined;
-    if (code === ErrorCode.refusedStream && this.resend()) return;
-    this.requestSide.dead = true;
     if (this.finished) return;
+    this.attempt?.abandon(code === ErrorCode.noError ? ErrorCode.cancel : code, reason, clientCancelled);
+    this.finish(clientCancelled);
+  }
+
+  // The side of its tries.
+
+  inform(head: ResponseHead): void {
+    if (!this.responded) this.downstream.sendInformational(withoutMeshFields(head));
+  }
+
+  /** When what came first behind the response's head came; -1 before, and without a response. */
+  get firstByteMs(): number {
+    return this.attempt?.firstByteMs ?? -1;
+  }
+
+  answer(attempt: Attempt, head: ResponseHead, end: boolean): void {
+    this.responded = true;
+    this.status = head.status;
+    this.tunnel = head.status === 101 || (head.status < 300 && this.head.method === 'CONNECT');
+    this.body?.release();
+    const { observers } = this;
+    for (let i = 0; i < observers.length; i++) observers[i].onResponse?.(this, head);
+    this.downstream.sendResponse(onward(head, this.downstream), end);
+    if (end) this.responseEndedBy(attempt, head.fields);
+  }
+
+  passData(attempt: Attempt, chunk: Uint8Array, end: boolean): void {
+    this.downstream.sendData(chunk, end);
+    if (end) this.responseEndedBy(attempt, undefined);
+  }
+
+  passTrailers(attempt: Attempt, fields: readonly Field[]): void {
+    this.downstream.sendTrailers(fields);
+    this.responseEndedBy(attempt, fields);
+  }
+
+  /** Bytes of the body have left for an endpoint: the client may send as many more, but those of a second try once. */
+  onAttemptSent(attempt: Attempt, bytes: number): void {
+    attempt.sentBytes += bytes;
+    const more = attempt.sentBytes - this.creditedBytes;
+    if (more <= 0) return;
+    this.creditedBytes = attempt.sentBytes;
+    this.downstream.credit(more);
+  }
+
+  onAttemptReset(attempt: Attempt, code: ErrorCode, reason: string): void {
+    if (this.mayRepeat(attempt, code, reason)) {
+      attempt.finish(repeated);
+      this.try(attempt.sender, attempt.endpoint);
+      return;
+    }
     // Clients of HTTP/2 know what the code means (REFUSED_STREAM: nothing was done with the request, send it again); to
     // those of HTTP/1, and where a connection was lost, the endpoint gave no answer.
     const told = code === ErrorCode.refusedStream || reason === resetByPeer;
     if (!this.responded && !(told && this.version === 'http2')) {
-      this.fail(failures.closed);
+      attempt.fail(failureOf(code, reason), reason === closedUnanswered ? undefined : reason);
       return;
     }
+    attempt.finish(reason);
     this.downstream.reset(code, reason);
-    this.finish(undefined, reason);
+    this.finish(reason);
   }
 
-  /** Sends the request again that a server has not looked at (GOAWAY, REFUSED_STREAM), if all of it is its head. */
-  private resend(): boolean {
-    const { resender } = this;
-    if (resender === undefined || this.finished || this.responded || !this.requestSide.headOnly) return false;
-    if (this.resends === maxResends) return false;
-    this.resends++;
-    resender.resend(this);
-    return true;
+  /**
+   * A request is sent once more when nothing was answered, all of it can be sent again, and either the server has not
+   * looked at it (GOAWAY, REFUSED_STREAM; RFC 9113 section 8.7) or a connection that was kept closed as it came and
+   * doing it twice does no harm (RFC 9110 section 9.2.2).
+   */
+  private mayRepeat(attempt: Attempt, code: ErrorCode, reason: string): boolean {
+    if (this.responded || this.attempts > maxRepeats) return false;
+    if (this.body !== undefined && !this.body.replayable) return false;
+    if (code === ErrorCode.refusedStream) return true;
+    return reason === closedUnanswered && attempt.reused && idempotent.has(this.head.method);
   }
 
-  /** The client went away. */
-  cancelled(code: ErrorCode, reason: string): void {
-    const upstream = this.upstream;
-    this.upstream = undefined;
-    upstream?.reset(code === ErrorCode.noError ? ErrorCode.cancel : code, reason);
-    this.finish(undefined, 'client cancelled');
+  private try(sender: Sender, avoid: AttemptObserver | undefined): void {
+    const attempt = new Attempt(this, sender, avoid);
+    this.attempt = attempt;
+    this.attempts++;
+    sender.send(attempt);
   }
 
-  private finish(trailers: readonly Field[] | undefined, error: string | undefined): void {
+  private responseEndedBy(attempt: Attempt, last: readonly Field[] | undefined): void {
+    this.responseEnded = true;
+    if (this.grpc) {
+      const status = grpcStatus(last);
+      this.grpcStatus = status;
+      attempt.grpcStatus = status;
+    }
+    if (this.tunnel) {
+      this.endTunnelIfOver();
+      return;
+    }
+    attempt.finish(undefined);
+    this.finish(undefined);
+  }
+
+  /** Each half of a tunnel ends for itself. */
+  private endTunnelIfOver(): void {
+    if (!this.tunnel || !this.responseEnded || this.finished || !(this.body?.complete ?? true)) return;
+    this.attempt?.finish(undefined);
+    this.finish(undefined);
+  }
+
+  private finish(error: string | undefined): void {
     if (this.finished) return;
     this.finished = true;
-    this.observer.onFinish(this, trailers, error);
+    this.error = error;
+    const { attempt, body, observers } = this;
+    if (attempt !== undefined) {
+      const { upstream } = attempt;
+      attempt.upstream = undefined;
+      if (!attempt.over) attempt.abandon(ErrorCode.cancel, error ?? 'over', error ?? 'over');
+      // Without effect where both halves have ended, as those of a tunnel have when it ends by itself.
+      if (body !== undefined && (!this.tunnel || error !== undefined))
+        upstream?.reset(ErrorCode.noError, 'answered before its end');
+    }
+    if (body !== undefined) {
+      body.release();
+      if (!body.complete && this.responded) this.downstream.reset(ErrorCode.noError, 'answered before its end');
+    }
+    for (let i = 0; i < observers.length; i++) observers[i].onFinish(this);
   }
 }
 
-/**
- * The request's body on its way up. What arrives before the upstream is chosen waits here, bounded by the receive
- * credit that the client has.
- */
-export class RequestSide implements StreamHandler {
-  private readonly exchange: Exchange;
-  private waiting: SendQueue | undefined = undefined;
-  private trailers: readonly Field[] | undefined = undefined;
-  private ended: boolean;
-  /** The request came without a body. */
-  readonly headOnly: boolean;
-  dead = false;
+/** What `error` of an attempt is that was followed by another. */
+export const repeated = 'repeated';
 
-  constructor(exchange: Exchange, end: boolean) {
-    this.exchange = exchange;
-    this.ended = end;
-    this.headOnly = end;
-  }
+function failureOf(code: ErrorCode, reason: string): ProxyFailure {
+  if (code === ErrorCode.refusedStream) return failures.refused;
+  if (reason === resetByPeer) return failures.reset;
+  return code === ErrorCode.protocolError ? failures.invalidResponse : failures.closed;
+}
 
-  /** True when the whole request is its head. */
-  get isEmpty(): boolean {
-    return this.ended && this.waiting === undefined && this.trailers === undefined;
-  }
-
-  release(upstream: Stream): void {
-    const { waiting, trailers } = this;
-    if (waiting !== undefined) {
-      this.waiting = undefined;
-      const endsWithData = this.ended && trailers === undefined;
-      while (!waiting.empty) {
-        const chunk = waiting.peek();
-        upstream.sendData(chunk, endsWithData && waiting.atLast);
-        waiting.drop(chunk.length);
-      }
-    }
-    if (trailers !== undefined) upstream.sendTrailers(trailers);
-  }
-
-  onData(chunk: Uint8Array, end: boolean): void {
-    const upstream = this.exchange.upstream;
-    if (upstream !== undefined) upstream.sendData(chunk, end);
-    else if (this.dead || this.exchange.finished) this.exchange.downstream.credit(chunk.length);
-    else {
-      if (chunk.length > 0) {
-        this.waiting ??= new SendQueue();
-        this.waiting.push(chunk);
-      }
-      this.ended = end;
-    }
-  }
-
-  onTrailers(fields: readonly Field[]): void {
-    const upstream = this.exchange.upstream;
-    if (upstream !== undefined) upstream.sendTrailers(fields);
-    else {
-      this.trailers = fields;
-      this.ended = true;
-    }
-  }
-
-  onSent(bytes: number): void {
-    this.exchange.upstream?.credit(bytes);
-  }
-
-  onReset(code: ErrorCode, reason: string): void {
-    this.exchange.cancelled(code, reason);
-  }
+/** The head of a response as the client gets it: what its proxy was told is acted on, and goes no further. */
+function onward(head: ResponseHead, downstream: ServerStream): ResponseHead {
+  if ((head.marks & FieldMark.mesh) === 0) return head;
+  if (fieldValue(head.fields, 'l5d-proxy-connection') === 'close') downstream.closeAfterResponse?.();
+  return withoutMeshFields(head);
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../testing/fake-clock.ts';
+import { TimerWheel } from '../timer-wheel.ts';
 import type { ClientConnection } from '../wire/stream.ts';
-import { ConnectionPool, type Dialled, type PoolFailure } from './connection-pool.ts';
+import { ConnectionPool, type Dialled, type PoolFailure, type PoolOwner, Waiter } from './connection-pool.ts';
 
 /** A connection that takes `capacity` requests at a time. */
 class FakeConnection implements ClientConnection {
@@ -30,16 +32,42 @@ class FakeConnection implements ClientConnection {
   }
 }
 
+class TestWaiter extends Waiter {
+  private readonly take: (connection: ClientConnection) => void;
+  private readonly failed: (reason: PoolFailure) => void;
+
+  constructor(take: (connection: ClientConnection) => void, failed: (reason: PoolFailure) => void) {
+    super();
+    this.take = take;
+    this.failed = failed;
+  }
+
+  override onConnection(connection: ClientConnection): void {
+    this.take(connection);
+  }
+
+  override onPoolFailure(reason: PoolFailure): void {
+    this.failed(reason);
+  }
+}
+
 function poolOf(capacity: number, limits: { maxConnections?: number; maxWaiters?: number } = {}) {
   const dials: Dialled[] = [];
+  const clock = new FakeClock();
+  const deadlines = new TimerWheel(clock);
+  const owner: PoolOwner = { onConnected: () => {}, onDialFailed: () => {}, onClosed: () => {} };
   const pool = new ConnectionPool({
-    dial: (dialled) => dials.push(dialled),
+    dial: (dialled) => void dials.push(dialled),
+    deadlines,
+    owner,
+    maxWaitMs: 1000,
     maxConnections: limits.maxConnections ?? 10,
     maxWaiters: limits.maxWaiters ?? 10,
     requestsPerConnection: capacity,
   });
   const given: FakeConnection[] = [];
   const failures: PoolFailure[] = [];
+  const waiters: Waiter[] = [];
   const ask = (): void => {
     const connection = pool.acquire() as FakeConnection | undefined;
     const take = (taken: ClientConnection): void => {
@@ -47,13 +75,17 @@ function poolOf(capacity: number, limits: { maxConnections?: number; maxWaiters?
       given.push(taken as FakeConnection);
     };
     if (connection !== undefined) take(connection);
-    else pool.wait({ onConnection: take, onPoolFailure: (reason) => failures.push(reason) });
+    else {
+      const waiter = new TestWaiter(take, (reason) => failures.push(reason));
+      waiters.push(waiter);
+      pool.wait(waiter);
+    }
   };
   const free = (connection: FakeConnection): void => {
     connection.activeStreams--;
     pool.onAvailable(connection);
   };
-  return { pool, dials, given, failures, ask, free };
+  return { pool, dials, given, failures, waiters, ask, free, clock, deadlines };
 }
 
 describe('a pool of HTTP/1 connections', () => {
@@ -162,14 +194,72 @@ it('tells every open connection the time, so that what its peer stalls does not 
   expect(connection.toldMs).toEqual([7000]);
 });
 
-it('a failed dial fails the requests that it was made for', () => {
-  const { pool, failures, ask } = poolOf(1);
-  ask();
-  ask();
-  pool.onDialFailed('connect');
-  expect(failures).toEqual(['connect']);
-  pool.onDialFailed('connect timeout');
-  expect(failures).toEqual(['connect', 'connect timeout']);
+describe('a dial that fails', () => {
+  it('fails no request that another connection, open or opening, may still take', () => {
+    const { pool, failures, given, ask, free } = poolOf(1);
+    ask();
+    ask();
+    pool.onDialFailed('connect timeout', '');
+    expect(failures).toEqual([]);
+    const only = new FakeConnection(1);
+    pool.onConnected(only);
+    expect(given).toEqual([only]);
+    free(only);
+    expect([given, failures]).toEqual([[only, only], []]);
+  });
+
+  it('fails those that wait when there is no other', () => {
+    const { pool, failures, ask, deadlines } = poolOf(1);
+    ask();
+    ask();
+    pool.onDialFailed('connect', '');
+    pool.onDialFailed('connect timeout', '');
+    expect(failures).toEqual(['connect timeout', 'connect timeout']);
+    expect([pool.waiters, deadlines.armed]).toEqual([0, 0]);
+  });
+});
+
+describe('a request that waits for a connection', () => {
+  it('waits no longer than it may', () => {
+    const { failures, ask, clock, pool, deadlines } = poolOf(1, { maxConnections: 1 });
+    ask();
+    pool.onConnected(new FakeConnection(1));
+    ask();
+    clock.advance(990);
+    expect(failures).toEqual([]);
+    clock.advance(20);
+    expect([failures, pool.waiters, deadlines.armed]).toEqual([['timeout'], 0, 0]);
+  });
+
+  it('waits on while an endpoint that took the connection has not said yet what it takes', () => {
+    const { failures, given, ask, clock, pool } = poolOf(3);
+    ask();
+    pool.onReached();
+    clock.advance(5000);
+    expect(failures).toEqual([]);
+    pool.onConnected(new FakeConnection(3));
+    expect(given).toHaveLength(1);
+  });
+
+  it('is forgotten when it is called off', () => {
+    const { failures, given, ask, waiters, pool, deadlines } = poolOf(1);
+    ask();
+    ask();
+    waiters[0].cancel();
+    expect([pool.waiters, deadlines.armed]).toEqual([1, 1]);
+    pool.onConnected(new FakeConnection(1));
+    expect([given.length, failures, pool.waiters, deadlines.armed]).toEqual([1, [], 0, 0]);
+  });
+});
+
+it('a connection is made before it is needed only when there is none', () => {
+  const { pool, dials } = poolOf(3);
+  pool.prepare();
+  pool.prepare();
+  expect(dials).toHaveLength(1);
+  pool.onConnected(new FakeConnection(3));
+  pool.prepare();
+  expect(dials).toHaveLength(1);
 });
 
 it('draining tells those that wait, closes what is idle when it is told of, and takes nothing more', () => {

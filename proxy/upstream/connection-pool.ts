@@ -1,31 +1,62 @@
-import type { Exchange, Resender } from '../exchange/exchange.ts';
+import { Deadline, type TimerWheel } from '../timer-wheel.ts';
 import type { ClientConnection } from '../wire/stream.ts';
-import { forward } from './forward.ts';
 
-/** Why a request got no connection. */
-export type PoolFailure = 'connect' | 'connect timeout' | 'tls' | 'overflow' | 'closed';
+/** Why a request got no connection; `timeout`: none came free in time. */
+export type PoolFailure = 'connect' | 'connect timeout' | 'tls' | 'overflow' | 'timeout' | 'closed';
 
-/** A request that waits for a connection. */
-export interface Waiter {
-  onConnection(connection: ClientConnection): void;
-  onPoolFailure(reason: PoolFailure): void;
+/** A request that waits for a connection, for as long as its deadline lets it. */
+export abstract class Waiter extends Deadline {
+  /** Neighbours among those that wait in a pool; the pool's. */
+  before: Waiter | undefined = undefined;
+  behind: Waiter | undefined = undefined;
+  pool: ConnectionPool | undefined = undefined;
+
+  /** May take the connection, or not; then it must see to itself. */
+  abstract onConnection(connection: ClientConnection): void;
+  /** It will get none. `detail` says what happened. */
+  abstract onPoolFailure(reason: PoolFailure, detail: string): void;
+
+  override onDeadline(): void {
+    this.pool?.expire(this);
+  }
+
+  /** Its request is gone. */
+  cancel(): void {
+    this.pool?.cancel(this);
+  }
 }
 
 /** Where a dial reports to, and then the connection that came of it. */
 export interface Dialled {
+  /** The endpoint is there; whether it takes requests is yet to be heard. */
+  onReached(): void;
+  /** The connection takes requests. */
   onConnected(connection: ClientConnection): void;
-  onDialFailed(reason: PoolFailure): void;
+  onDialFailed(reason: PoolFailure, detail: string): void;
   onAvailable(connection: ClientConnection): void;
   onClosed(connection: ClientConnection): void;
+}
+
+/** Who has the pool, and is told how its connections do. */
+export interface PoolOwner {
+  onConnected(): void;
+  /** A dial failed. */
+  onDialFailed(reason: PoolFailure, detail: string): void;
+  /** A connection has closed. */
+  onClosed(): void;
 }
 
 export interface PoolOptions {
   /** Opens one connection and reports to `dialled` once. */
   dial(dialled: Dialled): void;
+  deadlines: TimerWheel;
+  owner: PoolOwner;
   /** Most connections at a time, open or opening. */
   maxConnections: number;
   /** Most requests that wait for one. */
   maxWaiters: number;
+  /** How long each of them may, in ms. */
+  maxWaitMs: number;
   /** How many waiting requests one connection, once open, is expected to take: 1 for HTTP/1, many for HTTP/2. */
   requestsPerConnection: number;
 }
@@ -35,8 +66,11 @@ export interface PoolOptions {
  *
  * Idle HTTP/1 connections are reused last-in-first-out, so that the pool shrinks to what is needed; an HTTP/2 pool
  * stays at one connection until its streams run out.
+ *
+ * A dial that fails takes no request with it that another connection may still take: those that wait fail when there is
+ * none left, open or opening, or when their time is over.
  */
-export class ConnectionPool implements Dialled, Resender {
+export class ConnectionPool implements Dialled {
   private readonly options: PoolOptions;
   private readonly available: ClientConnection[] = [];
   /** Fewest connections that were available since the last sweep: that many at the bottom were not used. */
@@ -44,8 +78,12 @@ export class ConnectionPool implements Dialled, Resender {
   /** A connection that carries many requests was asked for since the last sweep. */
   private used = false;
   private readonly all = new Set<ClientConnection>();
-  private waiters: Waiter[] = [];
+  private first: Waiter | undefined = undefined;
+  private last: Waiter | undefined = undefined;
+  private waiting = 0;
   private opening = 0;
+  /** Of those being opened, the ones whose endpoint is there but has not said yet what it takes. */
+  private reached = 0;
   private closed = false;
 
   constructor(options: PoolOptions) {
@@ -57,8 +95,21 @@ export class ConnectionPool implements Dialled, Resender {
     return this.all.size;
   }
 
-  get idle(): boolean {
-    return this.waiters.length === 0 && this.opening === 0 && [...this.all].every((c) => c.activeStreams === 0);
+  /** Connections being opened. */
+  get dialling(): number {
+    return this.opening;
+  }
+
+  /** Requests that wait for a connection. */
+  get waiters(): number {
+    return this.waiting;
+  }
+
+  /** Requests under way. */
+  get activeStreams(): number {
+    let streams = 0;
+    for (const connection of this.all) streams += connection.activeStreams;
+    return streams;
   }
 
   /** A connection that takes a request now, or undefined: then `wait`. */
@@ -75,29 +126,46 @@ export class ConnectionPool implements Dialled, Resender {
     return undefined;
   }
 
-  /** The peer refused a request without having looked at it: another connection may take it. */
-  resend(exchange: Exchange): void {
-    forward(exchange, this);
-  }
-
   wait(waiter: Waiter): void {
     if (this.closed) {
-      waiter.onPoolFailure('closed');
+      this.options.deadlines.disarm(waiter);
+      waiter.onPoolFailure('closed', 'the endpoint is gone');
       return;
     }
-    if (this.waiters.length >= this.options.maxWaiters) {
-      waiter.onPoolFailure('overflow');
+    if (this.waiting >= this.options.maxWaiters) {
+      this.options.deadlines.disarm(waiter);
+      waiter.onPoolFailure('overflow', `${this.waiting} requests wait for a connection already`);
       return;
     }
     this.used = true;
-    this.waiters.push(waiter);
+    this.push(waiter);
+    // One that waits again keeps its time.
+    if (!waiter.isArmed) this.options.deadlines.arm(waiter, this.options.maxWaitMs);
     this.openAsNeeded();
   }
 
   /** Forgets a waiter whose request is gone. */
   cancel(waiter: Waiter): void {
-    const index = this.waiters.indexOf(waiter);
-    if (index >= 0) this.waiters.splice(index, 1);
+    this.options.deadlines.disarm(waiter);
+    if (waiter.pool === this) this.unlink(waiter);
+  }
+
+  /** @internal its time is over */
+  expire(waiter: Waiter): void {
+    if (this.reached > 0) {
+      // A server that is busy has taken the connection and will answer: the dialer knows when that is too late.
+      this.options.deadlines.arm(waiter, this.options.maxWaitMs);
+      return;
+    }
+    this.unlink(waiter);
+    waiter.onPoolFailure('timeout', `no connection came free within ${this.options.maxWaitMs} ms`);
+  }
+
+  /** Opens a connection, if there is none and none is being opened. */
+  prepare(): void {
+    if (this.closed || this.all.size + this.opening > 0) return;
+    this.used = true;
+    this.open();
   }
 
   /** A connection may take a request (again): HTTP/1 became idle, HTTP/2 has streams left. */
@@ -106,12 +174,14 @@ export class ConnectionPool implements Dialled, Resender {
       connection.drain();
       return;
     }
-    if (!connection.listed) {
-      // A mark on the connection: a set that changes with each request would be made anew all the time.
-      connection.listed = true;
-      this.available.push(connection);
+    if (connection.available) this.list(connection);
+    while (this.first !== undefined && connection.available) {
+      const waiter = this.first;
+      this.unlink(waiter);
+      waiter.onConnection(connection);
+      if (waiter.pool === undefined) this.options.deadlines.disarm(waiter);
     }
-    while (this.waiters.length > 0 && connection.available) this.waiters.shift()!.onConnection(connection);
+    if (this.first !== undefined) this.openAsNeeded();
   }
 
   onClosed(connection: ClientConnection): void {
@@ -121,21 +191,30 @@ export class ConnectionPool implements Dialled, Resender {
       this.available.splice(this.available.indexOf(connection), 1);
       this.lowWater = Math.min(this.lowWater, this.available.length);
     }
+    this.options.owner.onClosed();
     this.openAsNeeded();
+  }
+
+  onReached(): void {
+    this.reached++;
   }
 
   onConnected(connection: ClientConnection): void {
     this.opening--;
+    this.reached = Math.min(this.reached, this.opening);
     this.all.add(connection);
+    if (!this.closed) this.list(connection);
+    // What the owner has waiting may take it.
+    this.options.owner.onConnected();
     this.onAvailable(connection);
   }
 
-  onDialFailed(reason: PoolFailure): void {
+  onDialFailed(reason: PoolFailure, detail: string): void {
     this.opening--;
-    // One failed dial fails the requests that it was opened for; the others keep waiting for theirs.
-    const count =
-      this.opening === 0 ? this.waiters.length : Math.min(this.waiters.length, this.options.requestsPerConnection);
-    for (const waiter of this.waiters.splice(0, count)) waiter.onPoolFailure(reason);
+    this.reached = Math.min(this.reached, this.opening);
+    this.options.owner.onDialFailed(reason, detail);
+    if (this.opening + this.all.size > 0) return;
+    this.failWaiters(reason, detail);
   }
 
   /**
@@ -159,6 +238,13 @@ export class ConnectionPool implements Dialled, Resender {
     for (const connection of [...this.all]) connection.checkDeadlines?.(nowMs);
   }
 
+  /** Lets requests in flight finish and takes no more. */
+  drain(): void {
+    this.closed = true;
+    this.failWaiters('closed', 'the endpoint is gone');
+    for (const connection of this.all) connection.drain();
+  }
+
   /** The last one takes all requests that it can: only when none came is it idle. The others were there for a peak. */
   private sweepMultiplexed(): void {
     const last = this.available.at(-1);
@@ -168,11 +254,41 @@ export class ConnectionPool implements Dialled, Resender {
     this.used = false;
   }
 
-  /** Lets requests in flight finish and takes no more. */
-  drain(): void {
-    this.closed = true;
-    for (const waiter of this.waiters.splice(0)) waiter.onPoolFailure('closed');
-    for (const connection of this.all) connection.drain();
+  private failWaiters(reason: PoolFailure, detail: string): void {
+    // Those that come back meanwhile wait for another dial.
+    for (let count = this.waiting; count > 0 && this.first !== undefined; count--) {
+      const waiter = this.first;
+      this.cancel(waiter);
+      waiter.onPoolFailure(reason, detail);
+    }
+  }
+
+  private push(waiter: Waiter): void {
+    waiter.pool = this;
+    waiter.before = this.last;
+    if (this.last === undefined) this.first = waiter;
+    else this.last.behind = waiter;
+    this.last = waiter;
+    this.waiting++;
+  }
+
+  private unlink(waiter: Waiter): void {
+    const { before, behind } = waiter;
+    if (before === undefined) this.first = behind;
+    else before.behind = behind;
+    if (behind === undefined) this.last = before;
+    else behind.before = before;
+    waiter.before = undefined;
+    waiter.behind = undefined;
+    waiter.pool = undefined;
+    this.waiting--;
+  }
+
+  private list(connection: ClientConnection): void {
+    if (connection.listed) return;
+    // A mark on the connection: a set that changes with each request would be made anew all the time.
+    connection.listed = true;
+    this.available.push(connection);
   }
 
   private unlistLast(): void {
@@ -181,12 +297,16 @@ export class ConnectionPool implements Dialled, Resender {
   }
 
   private openAsNeeded(): void {
+    if (this.closed) return;
     while (
-      this.waiters.length > this.opening * this.options.requestsPerConnection &&
+      this.waiting > this.opening * this.options.requestsPerConnection &&
       this.all.size + this.opening < this.options.maxConnections
-    ) {
-      this.opening++;
-      this.options.dial(this);
-    }
+    )
+      this.open();
+  }
+
+  private open(): void {
+    this.opening++;
+    this.options.dial(this);
   }
 }

@@ -1,5 +1,4 @@
 import type { Timers } from '../clock.ts';
-import type { HttpVersion } from '../exchange/exchange.ts';
 import { KeepAlive, type KeepAliveTimes } from '../keep-alive.ts';
 import { connect } from '../net/connect.ts';
 import type { SocketOptions } from '../net/socket-options.ts';
@@ -9,6 +8,7 @@ import { encodeTransportHeader, transportAlpn } from '../wire/detect/transport-h
 import type { FieldTable } from '../wire/field-table.ts';
 import { Http1Client } from '../wire/http1/client.ts';
 import { Http2Client } from '../wire/http2/client.ts';
+import type { HttpVersion } from '../wire/stream.ts';
 import type { Connection, TransportHandler, Turn } from '../wire/transport.ts';
 import type { Dialled, PoolFailure } from './connection-pool.ts';
 import type { Dialer, Endpoint } from './endpoint.ts';
@@ -18,14 +18,19 @@ export interface SocketDialerOptions {
   fields: FieldTable;
   connectTimeoutMs: number;
   socketOptions: SocketOptions;
-  /** Of HTTP/2 connections; undefined when endpoints are never asked for a sign of life. */
+  /**
+   * Of HTTP/2 connections to other proxies, where the control plane says nothing of it; undefined when they are never
+   * asked for a sign of life. Applications are never asked: many end a connection on which they are.
+   */
   keepAlive: KeepAliveTimes | undefined;
   timers: Timers;
   /** This proxy's certificate; undefined until it has one. */
   tls: () => TlsContext | undefined;
   metrics: (endpoint: Endpoint) => TransportMetrics;
-  onFailure: (endpoint: Endpoint, failure: PoolFailure, detail: string) => void;
 }
+
+/** How long an HTTP/2 endpoint that took the connection has to say so (its SETTINGS). */
+const greetingMs = 30_000;
 
 /** Dials endpoints over sockets. */
 export class SocketDialer implements Dialer {
@@ -36,38 +41,17 @@ export class SocketDialer implements Dialer {
   }
 
   dialHttp(endpoint: Endpoint, version: HttpVersion, dialled: Dialled): void {
-    const { turn, fields, keepAlive, timers } = this.options;
-    this.dial(
-      endpoint,
-      version,
-      (connection) => {
-        const options = { transport: connection, turn, fields };
-        const onAvailable = (client: Http1Client | Http2Client): void => dialled.onAvailable(client);
-        const metrics = this.opened(endpoint, connection);
-        const onClosed = (client: Http1Client | Http2Client, error: Error | undefined): void => {
-          watched?.stop();
-          metrics.connectionClosed(connection, errnoOf(error));
-          dialled.onClosed(client);
-        };
-        const client =
-          version === 'http1'
-            ? new Http1Client({ ...options, onAvailable, onClosed })
-            : new Http2Client({ ...options, onAvailable, onClosed });
-        const watched =
-          client instanceof Http2Client && keepAlive !== undefined
-            ? new KeepAlive(connection, client, keepAlive, timers)
-            : undefined;
-        connection.handler = client;
-        dialled.onConnected(client);
-      },
-      (reason) => dialled.onDialFailed(reason),
-    );
+    const onConnected = (connection: Connection): void =>
+      version === 'http1'
+        ? this.serveHttp1(endpoint, connection, dialled)
+        : this.serveHttp2(endpoint, connection, dialled);
+    this.dial(endpoint, version, onConnected, (reason, detail) => dialled.onDialFailed(reason, detail));
   }
 
   dialTcp(
     endpoint: Endpoint,
     onConnected: (connection: Connection) => void,
-    onFailed: (reason: PoolFailure) => void,
+    onFailed: (reason: PoolFailure, detail: string) => void,
   ): void {
     this.dial(
       endpoint,
@@ -84,6 +68,52 @@ export class SocketDialer implements Dialer {
     );
   }
 
+  private serveHttp1(endpoint: Endpoint, connection: Connection, dialled: Dialled): void {
+    const { turn, fields } = this.options;
+    const metrics = this.opened(endpoint, connection);
+    const client = new Http1Client({
+      ...{ transport: connection, turn, fields },
+      onAvailable: (available) => dialled.onAvailable(available),
+      onClosed: (closed, error) => {
+        metrics.connectionClosed(connection, errnoOf(error));
+        dialled.onClosed(closed);
+      },
+    });
+    connection.handler = client;
+    dialled.onConnected(client);
+  }
+
+  /** The pool has it once the peer's SETTINGS have come: what it takes is not known before. */
+  private serveHttp2(endpoint: Endpoint, connection: Connection, dialled: Dialled): void {
+    const { turn, fields, timers } = this.options;
+    const metrics = this.opened(endpoint, connection);
+    let greeted = false;
+    const greeting = timers.after(greetingMs, () => connection.abort());
+    const client = new Http2Client({
+      ...{ transport: connection, turn, fields },
+      onAvailable: (available) => {
+        if (greeted) {
+          dialled.onAvailable(available);
+          return;
+        }
+        greeted = true;
+        timers.cancel(greeting);
+        dialled.onConnected(available);
+      },
+      onClosed: (closed, error) => {
+        watched?.stop();
+        timers.cancel(greeting);
+        metrics.connectionClosed(connection, errnoOf(error));
+        if (greeted) dialled.onClosed(closed);
+        else dialled.onDialFailed('connect', `closed before it spoke HTTP/2${error ? ` (${error.message})` : ''}`);
+      },
+    });
+    const keepAlive = endpoint.info.identity && (endpoint.info.keepAlive ?? this.options.keepAlive);
+    const watched = keepAlive && new KeepAlive(connection, client, keepAlive, timers);
+    connection.handler = client;
+    dialled.onReached();
+  }
+
   private opened(endpoint: Endpoint, connection: Connection): TransportMetrics {
     const metrics = this.options.metrics(endpoint);
     metrics.connectionOpened(connection);
@@ -94,38 +124,37 @@ export class SocketDialer implements Dialer {
     endpoint: Endpoint,
     protocol: HttpVersion | undefined,
     onConnected: (connection: Connection) => void,
-    onFailed: (reason: PoolFailure) => void,
+    onFailed: (reason: PoolFailure, detail: string) => void,
   ): void {
     const { connectTimeoutMs, socketOptions, timers } = this.options;
     const { info } = endpoint;
-    const fail = (reason: PoolFailure, detail: string): void => {
-      this.options.onFailure(endpoint, reason, detail);
-      onFailed(reason);
-    };
     const common = { timeoutMs: connectTimeoutMs, timers, options: socketOptions };
     if (info.identity === undefined) {
-      connect({ host: info.address, port: info.port, ...common }, onConnected, fail);
+      connect({ host: info.address, port: info.port, ...common }, onConnected, onFailed);
       return;
     }
     const context = this.options.tls();
     if (context === undefined) {
-      fail('tls', 'this proxy has no certificate yet');
+      timers.after(0, () => onFailed('tls', 'this proxy has no certificate yet'));
       return;
     }
-    const viaHeader = info.opaqueTransportPort !== undefined;
+    // The peer's proxy is told what it need not find out: that these are opaque bytes it would else detect again.
+    const viaPort = info.opaqueTransportPort !== undefined;
+    const offersHeader = viaPort || protocol === undefined;
     const tls = {
       context,
       serverName: info.identity.serverName,
       identity: info.identity.name,
-      alpn: viaHeader ? [transportAlpn] : [],
+      alpn: offersHeader ? [transportAlpn] : [],
     };
     connect(
       { host: info.address, port: info.opaqueTransportPort ?? info.port, ...common, tls },
       (connection) => {
-        if (viaHeader) connection.write(encodeTransportHeader({ port: info.port, name: '', protocol }));
+        if (viaPort || connection.tls?.alpn === transportAlpn)
+          connection.write(encodeTransportHeader({ port: info.port, name: '', protocol }));
         onConnected(connection);
       },
-      fail,
+      onFailed,
     );
   }
 }

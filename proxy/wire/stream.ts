@@ -1,5 +1,7 @@
 import type { Field } from './field.ts';
 
+export type HttpVersion = 'http1' | 'http2';
+
 /**
  * The contract between the codecs (HTTP/1 and HTTP/2, server and client side) and the stacks that join two of them.
  *
@@ -64,6 +66,9 @@ export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 /** The reason of a reset that the peer asked for, when there is no other. */
 export const resetByPeer = 'reset by the peer';
 
+/** The reason of a reset when the connection closed with nothing of a response read. */
+export const closedUnanswered = 'connection closed before a response';
+
 /** What a stack may send on a stream. Calls after the end or after a reset are ignored. */
 export interface Stream {
   /**
@@ -84,6 +89,8 @@ export interface Stream {
 export interface ServerStream extends Stream {
   /** A 1xx response, other than the 101 that accepts an upgrade. */
   sendInformational(head: ResponseHead): void;
+  /** Has an HTTP/1 connection close behind this response, and say so. */
+  closeAfterResponse?(): void;
   /** After a 101, or a 2xx to CONNECT, data is a raw byte stream both ways until each side has ended. */
   sendResponse(head: ResponseHead, end: boolean): void;
 }

@@ -26,6 +26,10 @@ export class Http1ServerStream implements ServerStream {
     if (!this.over && !this.responded && this.hop.minorVersion === 1) this.server.writeInformational(head);
   }
 
+  closeAfterResponse(): void {
+    this.hop.close = true;
+  }
+
   sendResponse(head: ResponseHead, end: boolean): void {
     if (this.over || this.responded) return;
     this.responded = true;

@@ -1,14 +1,14 @@
-import type { Exchange, ExchangeObserver } from '../exchange/exchange.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeObserver } from '../exchange/observers.ts';
+import { countResponse } from '../exchange/plan.ts';
 import type { Authorization, PolicyLabels, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
-import { classify, grpcStatus } from '../telemetry/classify.ts';
 import { targetLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { Count, CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
-import { RequestMetrics } from '../telemetry/request-metrics.ts';
+import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
-import type { Field } from '../wire/field.ts';
 
-/** The inbound side's metrics, and the observer that records each exchange by the handle in its context. */
+/** The inbound side's metrics, and the observer that records each exchange. */
 export class InboundMetrics implements ExchangeObserver {
   inFlight = 0;
   private readonly registry: MetricsRegistry;
@@ -34,6 +34,7 @@ export class InboundMetrics implements ExchangeObserver {
     this.tcpTerminated = counter('inbound_tcp_authz_terminate_total', 'TCP connections that a change of policy ended.');
     this.httpErrors = counter('inbound_http_errors_total', 'HTTP requests that this proxy failed itself.');
     this.tcpErrors = counter('inbound_tcp_errors_total', 'TCP connections that this proxy failed itself.');
+    registry.gauge('inbound_http_requests_in_flight', 'HTTP requests under way.', () => this.inFlight);
   }
 
   /** The handle for requests of one kind of client on one port, by route and authorization. */
@@ -119,22 +120,11 @@ export class InboundMetrics implements ExchangeObserver {
     });
   }
 
-  onResponse(): void {}
-
-  onFinish(exchange: Exchange, trailers: readonly Field[] | undefined, error: string | undefined): void {
+  onFinish(exchange: Exchange): void {
     this.inFlight--;
-    const metrics = exchange.context;
-    if (!(metrics instanceof RequestMetrics)) return;
-    const nowMs = this.nowMs();
-    const grpc = exchange.grpc ? grpcStatus(trailers) : -1;
-    metrics.response(
-      nowMs,
-      exchange.status,
-      classify(exchange.status, grpc, error),
-      grpc,
-      error,
-      nowMs - exchange.startMs,
-    );
+    const { failure } = exchange;
+    if (failure !== undefined) this.httpErrors.add({ error: failure.kind });
+    countResponse(exchange, this.nowMs);
   }
 }
 

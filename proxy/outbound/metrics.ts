@@ -1,17 +1,15 @@
-import type { Exchange, ExchangeObserver } from '../exchange/exchange.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeObserver } from '../exchange/observers.ts';
+import { countResponse } from '../exchange/plan.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
 import type { ProfileRoute } from '../route/profile-routes.ts';
-import { classify, grpcStatus } from '../telemetry/classify.ts';
 import { endpointLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
-import type { Field } from '../wire/field.ts';
-import { BalancedEndpoint } from './balanced-endpoint.ts';
-import { CountedRoute } from './counted-routes.ts';
 
-/** The outbound side's metrics, and the observer that records each exchange. */
+/** The outbound side's metrics, and the observer that records each exchange. What endpoints answer they count themselves. */
 export class OutboundMetrics implements ExchangeObserver {
   /** Requests under way. */
   inFlight = 0;
@@ -26,6 +24,7 @@ export class OutboundMetrics implements ExchangeObserver {
     this.nowMs = nowMs;
     this.httpErrors = registry.counter('outbound_http_errors_total', 'HTTP requests that this proxy failed itself.');
     this.tcpErrors = registry.counter('outbound_tcp_errors_total', 'TCP connections that this proxy failed itself.');
+    registry.gauge('outbound_http_requests_in_flight', 'HTTP requests under way.', () => this.inFlight);
   }
 
   /** The handle for requests to `authority` at an endpoint. */
@@ -69,22 +68,10 @@ export class OutboundMetrics implements ExchangeObserver {
     this.httpErrors.add({ error });
   }
 
-  onResponse(): void {}
-
-  onFinish(exchange: Exchange, trailers: readonly Field[] | undefined, error: string | undefined): void {
+  onFinish(exchange: Exchange): void {
     this.inFlight--;
-    const endpoint = exchange.context instanceof BalancedEndpoint ? exchange.context : undefined;
-    const nowMs = this.nowMs();
-    const elapsedMs = nowMs - exchange.startMs;
-    const grpc = exchange.grpc ? grpcStatus(trailers) : -1;
-    const { status } = exchange;
-    const route = exchange.route instanceof CountedRoute ? exchange.route : undefined;
-    const classification = route?.classify(status, grpc, error) ?? classify(status, grpc, error);
-    route?.metrics.response(nowMs, status, classification, grpc, error, elapsedMs);
-    if (!exchange.sent || error === 'client cancelled') endpoint?.ewma.abandon();
-    else endpoint?.ewma.end(nowMs, elapsedMs);
-    if (endpoint !== undefined && exchange.sent)
-      endpoint.metrics.response(nowMs, status, classification, grpc, error, elapsedMs);
-    else if (error !== undefined) this.httpErrors.add({ error });
+    const { failure } = exchange;
+    if (failure !== undefined) this.httpErrors.add({ error: failure.kind });
+    countResponse(exchange, this.nowMs);
   }
 }

@@ -1,0 +1,247 @@
+import type { Candidate } from '../balance/p2c.ts';
+import { PeakEwma } from '../balance/peak-ewma.ts';
+import type { Clock } from '../clock.ts';
+import { BackOff } from '../control/back-off.ts';
+import type { Attempt } from '../exchange/attempt.ts';
+import { repeated } from '../exchange/exchange.ts';
+import type { AttemptObserver } from '../exchange/observers.ts';
+import type { EndpointInfo } from '../model/endpoint-info.ts';
+import { classify } from '../telemetry/classify.ts';
+import type { RequestMetrics } from '../telemetry/request-metrics.ts';
+import { Deadline, type TimerWheel } from '../timer-wheel.ts';
+import type { ConnectionPool, PoolFailure, PoolOwner } from '../upstream/connection-pool.ts';
+import { type Dialer, Endpoint } from '../upstream/endpoint.ts';
+import type { ClientConnection, HttpVersion } from '../wire/stream.ts';
+import type { Connection } from '../wire/transport.ts';
+import { carriedHttp1 } from './carried-http1.ts';
+import { WaitingAttempt } from './waiting-attempt.ts';
+
+/**
+ * - `unconnected`: no connection, and none was tried since the last one closed;
+ * - `connecting`: the first one is being made, in the background;
+ * - `ready`: there is one, or an opaque one was made last;
+ * - `backing off`: the last try failed and nothing is connected. No request is given to it until a connection is made.
+ */
+export type EndpointState = 'unconnected' | 'connecting' | 'ready' | 'backing off';
+
+export interface BalancedEndpointOptions {
+  clock: Clock;
+  deadlines: TimerWheel;
+  dialer: Dialer;
+  /** HTTP/1 goes to peers that take it over HTTP/2, many requests on a connection. */
+  http1OverHttp2: boolean;
+  /** How long a request waits for a connection of an endpoint that is ready, in ms. */
+  maxWaitMs: number;
+}
+
+/** Who balances over the endpoint. */
+export interface Balancing {
+  /** Its state is another. */
+  onStateChanged(endpoint: BalancedEndpoint): void;
+  /** A try that waited gets no connection here: nothing of it was sent. */
+  onNoConnection(endpoint: BalancedEndpoint, attempt: Attempt, reason: PoolFailure, detail: string): void;
+  /** Whether it is worth a dial in the background when its time to back off is over. */
+  readonly isUsed: boolean;
+}
+
+/** Connections are few: HTTP/2 carries many requests, HTTP/1 as many as there are clients waiting at a time. */
+const limits = { maxHttp1Connections: 10_000, maxHttp2Connections: 16, maxWaiters: 10_000 };
+
+/** An endpoint among those of a service: its state, its connections, its load and its metrics. */
+export class BalancedEndpoint extends Deadline implements Candidate, AttemptObserver, PoolOwner {
+  readonly endpoint: Endpoint;
+  readonly ewma: PeakEwma;
+  metrics: RequestMetrics;
+  state: EndpointState = 'unconnected';
+  removed = false;
+  /** The log was told that it cannot be reached, and not yet that it can again. */
+  toldUnreachable = false;
+  /** Opaque connections that are open or being opened. */
+  openTcp = 0;
+  /** Why the last dial failed; undefined after one that succeeded. */
+  failure: { readonly reason: PoolFailure; readonly detail: string } | undefined = undefined;
+  /** When the last dial failed. */
+  failedMs = Number.NEGATIVE_INFINITY;
+  private readonly options: BalancedEndpointOptions;
+  private readonly owner: Balancing;
+  private readonly backOff: BackOff;
+  /** What is dialled in the background: what was asked for last; undefined when only opaque connections were. */
+  private wanted: HttpVersion | undefined = undefined;
+  private diallingTcp = 0;
+
+  constructor(info: EndpointInfo, metrics: RequestMetrics, owner: Balancing, options: BalancedEndpointOptions) {
+    super();
+    const { clock, dialer, deadlines, maxWaitMs } = options;
+    this.options = options;
+    this.owner = owner;
+    this.metrics = metrics;
+    this.ewma = new PeakEwma(clock.nowMs());
+    this.backOff = new BackOff(100, 5000, 1, clock.random);
+    this.endpoint = new Endpoint(info, { dialer, deadlines, owner: this, maxWaitMs, ...limits });
+  }
+
+  get weight(): number {
+    return this.endpoint.info.weight;
+  }
+
+  cost(nowMs: number): number {
+    return this.ewma.cost(nowMs);
+  }
+
+  /** Opaque connections for the share of traffic that it is to have. */
+  get tcpLoad(): number {
+    return (this.openTcp + 1) / Math.max(1, this.weight);
+  }
+
+  /** It failed last, and a connection is just finding out whether it still does. */
+  get isProbed(): boolean {
+    return this.failure !== undefined && this.diallingTcp > 0;
+  }
+
+  /** Opens a connection of the kind that `attempt` needs, in the background. */
+  connect(attempt: Attempt): void {
+    this.wanted = this.versionFor(attempt);
+    this.dial(this.wanted);
+  }
+
+  /** Sends a try here; it counts towards the endpoint's load until it is over. */
+  send(attempt: Attempt, nowMs: number): void {
+    const version = this.versionFor(attempt);
+    this.wanted = version;
+    const carried = version !== attempt.exchange.applicationVersion;
+    attempt.extra = carried ? carriedHttp1(attempt.head) : undefined;
+    attempt.endpoint = this;
+    this.ewma.begin();
+    const pool = this.endpoint.pool(version);
+    const connection = pool.acquire();
+    if (connection !== undefined && this.start(attempt, connection, nowMs)) return;
+    this.wait(attempt, pool);
+  }
+
+  /** Opens an opaque connection. */
+  connectTcp(
+    onConnected: (connection: Connection) => void,
+    onFailed: (reason: PoolFailure, detail: string) => void,
+  ): void {
+    this.openTcp++;
+    this.diallingTcp++;
+    this.endpoint.connectTcp(
+      (connection) => {
+        this.diallingTcp--;
+        this.onConnected();
+        onConnected(connection);
+      },
+      (reason, detail) => {
+        this.openTcp--;
+        this.diallingTcp--;
+        this.onDialFailed(reason, detail);
+        onFailed(reason, detail);
+      },
+    );
+  }
+
+  /** An opaque connection that was made has ended. */
+  tcpClosed(): void {
+    this.openTcp--;
+    this.onClosed();
+  }
+
+  /** Takes what discovery says of it now, where its connections may live on. */
+  update(info: EndpointInfo, metrics: RequestMetrics): void {
+    this.endpoint.info = info;
+    this.metrics.release(this.options.clock.nowMs());
+    this.metrics = metrics;
+  }
+
+  /** It is none of the service's endpoints any more: what is under way may end. */
+  remove(): void {
+    this.removed = true;
+    this.options.deadlines.disarm(this);
+    this.endpoint.drain();
+    this.metrics.release(this.options.clock.nowMs());
+  }
+
+  // As the owner of its pools.
+
+  onConnected(): void {
+    this.failure = undefined;
+    this.backOff.reset();
+    this.options.deadlines.disarm(this);
+    this.become('ready');
+  }
+
+  onDialFailed(reason: PoolFailure, detail: string): void {
+    this.failure = { reason, detail };
+    this.failedMs = this.options.clock.nowMs();
+    if (this.endpoint.connections + this.openTcp - this.diallingTcp > 0 || this.removed) return;
+    this.options.deadlines.arm(this, this.backOff.delayMs());
+    this.become('backing off');
+  }
+
+  onClosed(): void {
+    if (this.state === 'ready' && this.endpoint.connections + this.openTcp === 0) this.become('unconnected');
+  }
+
+  /** The time to back off is over: a connection in the background tells whether it is there again. */
+  override onDeadline(): void {
+    if (this.removed || this.state !== 'backing off') return;
+    if (this.wanted !== undefined && this.owner.isUsed) this.dial(this.wanted);
+    else this.become('unconnected');
+  }
+
+  // As the observer of its tries.
+
+  onFirstByte({ sentMs, firstByteMs }: Attempt): void {
+    this.ewma.sample(firstByteMs, firstByteMs - sentMs);
+  }
+
+  onOver(attempt: Attempt): void {
+    this.ewma.end();
+    if (attempt.sentMs < 0 || attempt.error === repeated) return;
+    const { status, grpcStatus, error, firstByteMs, sentMs, exchange } = attempt;
+    const nowMs = firstByteMs < 0 ? this.options.clock.nowMs() : firstByteMs;
+    const classification = exchange.plan?.classify(status, grpcStatus, error) ?? classify(status, grpcStatus, error);
+    this.metrics.response(nowMs, status, classification, grpcStatus, error, nowMs - sentMs);
+  }
+
+  /** @internal gives a waiting try a connection; false when the connection takes it not */
+  start(attempt: Attempt, connection: ClientConnection, nowMs: number): boolean {
+    if (!attempt.start(connection, nowMs)) return false;
+    this.metrics.request();
+    return true;
+  }
+
+  /** @internal a waiting try gets none */
+  onNoConnection(attempt: Attempt, reason: PoolFailure, detail: string): void {
+    attempt.endpoint = undefined;
+    this.ewma.end();
+    this.owner.onNoConnection(this, attempt, reason, detail);
+  }
+
+  private wait(attempt: Attempt, pool: ConnectionPool): void {
+    const waiting = new WaitingAttempt(this, attempt, pool, this.options.clock);
+    attempt.waitingAt = waiting;
+    pool.wait(waiting);
+  }
+
+  private dial(version: HttpVersion): void {
+    this.become('connecting');
+    this.endpoint.pool(version).prepare();
+  }
+
+  private versionFor({ exchange, head }: Attempt): HttpVersion {
+    if (exchange.applicationVersion === 'http2') return 'http2';
+    const carried =
+      this.options.http1OverHttp2 &&
+      this.endpoint.info.http2 &&
+      head.upgrade === undefined &&
+      head.method !== 'CONNECT';
+    return carried ? 'http2' : 'http1';
+  }
+
+  private become(state: EndpointState): void {
+    if (this.state === state || this.removed) return;
+    this.state = state;
+    this.owner.onStateChanged(this);
+  }
+}

@@ -1,0 +1,76 @@
+import { Deadline, type TimerWheel } from '../timer-wheel.ts';
+
+/** Something that waits for an endpoint. */
+export abstract class Queued extends Deadline {
+  /** Neighbours in the queue, which owns them. */
+  before: Queued | undefined = undefined;
+  behind: Queued | undefined = undefined;
+  queue: EndpointQueue | undefined = undefined;
+
+  /** There is an endpoint: goes on its way. */
+  abstract go(): void;
+  /** There will be none in time. */
+  abstract expire(): void;
+
+  override onDeadline(): void {
+    this.queue?.remove(this);
+    this.expire();
+  }
+
+  /** What waited is gone. */
+  cancel(): void {
+    this.queue?.remove(this);
+  }
+}
+
+/** What waits for an endpoint of a service, in the order in which it came, each for as long as it may. */
+export class EndpointQueue {
+  private readonly deadlines: TimerWheel;
+  private readonly capacity: number;
+  private readonly maxWaitMs: number;
+  private first: Queued | undefined = undefined;
+  private last: Queued | undefined = undefined;
+  size = 0;
+
+  constructor(deadlines: TimerWheel, capacity: number, maxWaitMs: number) {
+    this.deadlines = deadlines;
+    this.capacity = capacity;
+    this.maxWaitMs = maxWaitMs;
+  }
+
+  get isFull(): boolean {
+    return this.size >= this.capacity;
+  }
+
+  add(queued: Queued): void {
+    queued.queue = this;
+    queued.before = this.last;
+    if (this.last === undefined) this.first = queued;
+    else this.last.behind = queued;
+    this.last = queued;
+    this.size++;
+    // One that comes back from an endpoint keeps its time.
+    if (!queued.isArmed) this.deadlines.arm(queued, this.maxWaitMs);
+  }
+
+  /** The one that has waited longest, which waits no longer. */
+  take(): Queued | undefined {
+    const { first } = this;
+    if (first !== undefined) this.remove(first);
+    return first;
+  }
+
+  remove(queued: Queued): void {
+    this.deadlines.disarm(queued);
+    if (queued.queue !== this) return;
+    const { before, behind } = queued;
+    if (before === undefined) this.first = behind;
+    else before.behind = behind;
+    if (behind === undefined) this.last = before;
+    else behind.before = before;
+    queued.before = undefined;
+    queued.behind = undefined;
+    queued.queue = undefined;
+    this.size--;
+  }
+}

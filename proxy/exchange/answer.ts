@@ -1,0 +1,70 @@
+import { Field, FieldMark, fieldValue } from '../wire/field.ts';
+import { responseHead } from '../wire/heads.ts';
+import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
+import type { ProxyFailure } from './proxy-failure.ts';
+
+/** True for a gRPC request, by its content type. */
+export function isGrpc(head: RequestHead): boolean {
+  if ((head.marks & FieldMark.contentType) === 0) return false;
+  return fieldValue(head.fields, 'content-type')?.startsWith('application/grpc') ?? false;
+}
+
+/** Longest cause that is told to a client. */
+const maxDetailLength = 200;
+
+/**
+ * Answers a request with a failure: a trailers-only response to gRPC, an empty one with the status otherwise.
+ * `tellsWhy` is set for meshed peers and the workload itself only: they get the message, and `detail` as its cause, in
+ * `l5d-proxy-error`.
+ */
+export function respondFailure(
+  stream: ServerStream,
+  grpc: boolean,
+  failure: ProxyFailure,
+  tellsWhy: boolean,
+  detail: string | undefined = undefined,
+): void {
+  const fields: Field[] = [];
+  if (grpc) {
+    fields.push(new Field('content-type', 'application/grpc'));
+    fields.push(new Field('grpc-status', String(failure.grpcStatus)));
+    fields.push(new Field('grpc-message', failure.message));
+  }
+  if (tellsWhy) {
+    const why = detail === undefined ? failure.message : `${failure.message}: ${printable(detail)}`;
+    fields.push(new Field('l5d-proxy-error', why));
+  }
+  stream.sendResponse(responseHead(grpc ? 200 : failure.status, grpc ? -1 : 0, fields), true);
+}
+
+/** Fit for a field value, whatever the runtime or a peer made of it. */
+function printable(text: string): string {
+  return text
+    .slice(0, maxDetailLength)
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .trim();
+}
+
+/** Takes the rest of a request that has been answered already. */
+export function dropRest(stream: ServerStream): StreamHandler {
+  return {
+    onData: (chunk) => stream.credit(chunk.length),
+    onTrailers: () => {},
+    onSent: () => {},
+    onReset: () => {},
+  };
+}
+
+/** Refuses a request before it has become an exchange, and takes the rest of it. */
+export function refuse(
+  stream: ServerStream,
+  head: RequestHead,
+  end: boolean,
+  failure: ProxyFailure,
+  tellsWhy: boolean,
+): StreamHandler {
+  respondFailure(stream, isGrpc(head), failure, tellsWhy);
+  // An HTTP/2 client need not send what nobody reads.
+  if (!end) stream.reset(0, failure.message);
+  return dropRest(stream);
+}

@@ -1,0 +1,19 @@
+import type { ResponseHead } from '../wire/stream.ts';
+import type { Attempt } from './attempt.ts';
+import type { Exchange } from './exchange.ts';
+
+/** What is told of an exchange as it goes by: on the hot path, so it reads and must not allocate. */
+export interface ExchangeObserver {
+  /** The head of the response is about to be passed on. */
+  onResponse?(exchange: Exchange, head: ResponseHead): void;
+  /** It is over, exactly once. `exchange.error` names the failure when the response did not end by itself. */
+  onFinish(exchange: Exchange): void;
+}
+
+/** What is told of one try: the endpoint that has it. */
+export interface AttemptObserver {
+  /** What comes first behind the response's head has come, at `attempt.firstByteMs`. */
+  onFirstByte(attempt: Attempt): void;
+  /** It is over, exactly once; see `attempt.status`, `grpcStatus` and `error`. */
+  onOver(attempt: Attempt): void;
+}

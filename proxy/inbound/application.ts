@@ -1,0 +1,162 @@
+import { WaitingAttempt } from '../backend/waiting-attempt.ts';
+import type { Clock } from '../clock.ts';
+import type { Attempt } from '../exchange/attempt.ts';
+import type { Sender } from '../exchange/plan.ts';
+import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
+import { plaintextEndpoint } from '../model/endpoint-info.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { TimerWheel } from '../timer-wheel.ts';
+import type { PoolFailure, PoolOwner } from '../upstream/connection-pool.ts';
+import { type Dialer, Endpoint } from '../upstream/endpoint.ts';
+import { formatHostPort } from '../wire/ip-network.ts';
+import type { ClientConnection } from '../wire/stream.ts';
+import type { Connection } from '../wire/transport.ts';
+
+export interface ApplicationOptions {
+  clock: Clock;
+  deadlines: TimerWheel;
+  log: Log;
+  dialer: Dialer;
+  /** Most connections to a port, and most requests that wait for one. */
+  maxConnectionsPerEndpoint: number;
+  /** How long a request waits for a connection, in ms. */
+  failfastMs: number;
+  /** How long an HTTP/1 connection that nothing uses is kept, in ms. */
+  http1IdleMs: number;
+}
+
+const failureOf: Record<PoolFailure, ProxyFailure> = {
+  connect: failures.connect,
+  'connect timeout': failures.connectTimeout,
+  tls: failures.connect,
+  overflow: failures.loadShed,
+  timeout: failures.failfast,
+  closed: failures.connect,
+};
+
+/** The application at one of its ports. */
+export class Application implements Sender, PoolOwner {
+  private readonly endpoint: Endpoint;
+  private readonly options: ApplicationOptions;
+  /** Told in the log, until it can be reached again. */
+  private unreachable = false;
+
+  constructor(address: string, port: number, options: ApplicationOptions) {
+    this.options = options;
+    const { dialer, deadlines, maxConnectionsPerEndpoint, failfastMs } = options;
+    this.endpoint = new Endpoint(plaintextEndpoint(address, port, 'loopback'), {
+      dialer,
+      deadlines,
+      owner: this,
+      maxHttp1Connections: maxConnectionsPerEndpoint,
+      maxHttp2Connections: 16,
+      maxWaiters: maxConnectionsPerEndpoint,
+      maxWaitMs: failfastMs,
+    });
+  }
+
+  /** Requests that wait for a connection. */
+  get waiters(): number {
+    return this.endpoint.waiters;
+  }
+
+  send(attempt: Attempt): void {
+    const pool = this.endpoint.pool(attempt.exchange.applicationVersion);
+    const connection = pool.acquire();
+    if (connection !== undefined && attempt.start(connection, attempt.exchange.startMs)) return;
+    const waiting = new WaitingAttempt(this, attempt, pool, this.options.clock);
+    attempt.waitingAt = waiting;
+    pool.wait(waiting);
+  }
+
+  /** For opaque bytes. */
+  connectTcp(onConnected: (connection: Connection) => void, onFailed: (reason: PoolFailure) => void): void {
+    this.endpoint.connectTcp(
+      (connection) => {
+        this.onConnected();
+        onConnected(connection);
+      },
+      (reason, detail) => {
+        this.onDialFailed(reason, detail);
+        onFailed(reason);
+      },
+    );
+  }
+
+  sweep(nowMs: number): void {
+    this.endpoint.sweep(nowMs);
+  }
+
+  drain(): void {
+    this.endpoint.drain();
+  }
+
+  /** @internal a waiting try gets a connection */
+  start(attempt: Attempt, connection: ClientConnection, nowMs: number): boolean {
+    return attempt.start(connection, nowMs);
+  }
+
+  /** @internal a waiting try gets none: nothing of it was sent */
+  onNoConnection(attempt: Attempt, reason: PoolFailure, detail: string): void {
+    if (reason === 'connect') attempt.decline(failureOf[reason], detail);
+    else attempt.fail(failureOf[reason], detail);
+  }
+
+  onConnected(): void {
+    if (!this.unreachable) return;
+    this.unreachable = false;
+    this.options.log.info('the application is reachable again', { address: this.address });
+  }
+
+  onDialFailed(reason: PoolFailure, detail: string): void {
+    if (this.unreachable) return;
+    this.unreachable = true;
+    this.options.log.warn('the application cannot be reached', { address: this.address, reason, cause: detail });
+  }
+
+  onClosed(): void {}
+
+  private get address(): string {
+    const { address, port } = this.endpoint.info;
+    return formatHostPort(address, port);
+  }
+}
+
+/** The application's ports that were called. */
+export class Applications {
+  private readonly options: ApplicationOptions;
+  private readonly byPort = new Map<string, Application>();
+
+  constructor(options: ApplicationOptions) {
+    this.options = options;
+    this.scheduleSweep();
+  }
+
+  at(address: string, port: number): Application {
+    const key = `${address} ${port}`;
+    let application = this.byPort.get(key);
+    if (application === undefined) {
+      application = new Application(address, port, this.options);
+      this.byPort.set(key, application);
+    }
+    return application;
+  }
+
+  get waiters(): number {
+    let waiters = 0;
+    for (const application of this.byPort.values()) waiters += application.waiters;
+    return waiters;
+  }
+
+  drain(): void {
+    for (const application of this.byPort.values()) application.drain();
+  }
+
+  private scheduleSweep(): void {
+    this.options.clock.after(this.options.http1IdleMs, () => {
+      const nowMs = this.options.clock.nowMs();
+      for (const application of this.byPort.values()) application.sweep(nowMs);
+      this.scheduleSweep();
+    });
+  }
+}

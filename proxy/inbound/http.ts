@@ -1,0 +1,207 @@
+import type { OpenConnections } from '../accept/open-connections.ts';
+import { serveHttp } from '../accept/serve-http.ts';
+import type { Clock } from '../clock.ts';
+import { refuse } from '../exchange/answer.ts';
+import type { Attempt } from '../exchange/attempt.ts';
+import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
+import type { RoutePlan, Sender } from '../exchange/plan.ts';
+import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
+import type { KeepAliveTimes } from '../keep-alive.ts';
+import { authorize } from '../policy/inbound/authorize.ts';
+import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
+import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
+import { classify } from '../telemetry/classify.ts';
+import type { Log, LogFields } from '../telemetry/log.ts';
+import type { Count } from '../telemetry/registry.ts';
+import { errnoOf } from '../upstream/dialer.ts';
+import { Field, FieldMark, fieldValue } from '../wire/field.ts';
+import type { FieldTable } from '../wire/field-table.ts';
+import type { HttpVersion, RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
+import type { Connection, Turn } from '../wire/transport.ts';
+import type { Application, Applications } from './application.ts';
+import type { Incoming } from './incoming.ts';
+import type { InboundMetrics } from './metrics.ts';
+import { decisionFields } from './policy-log.ts';
+
+export interface InboundHttpOptions {
+  clock: Clock;
+  turn: Turn;
+  fields: FieldTable;
+  log: Log;
+  open: OpenConnections;
+  side: ExchangeSide;
+  metrics: InboundMetrics;
+  applications: Applications;
+  /** Of HTTP/2 connections; undefined when clients are never asked for a sign of life. */
+  keepAlive: KeepAliveTimes | undefined;
+  maxInFlight: number;
+}
+
+/** What was decided for a route under one policy: kept, since most requests of a connection are alike. */
+type Decision = {
+  readonly route: RoutePolicy | undefined;
+  /** Requests that were let in, or refused, so. */
+  readonly count: Count;
+} & (
+  | {
+      readonly plan: RoutePlan;
+      /** What the log is told of each request, where policy only audits. */
+      readonly audit: LogFields | undefined;
+      readonly failure?: undefined;
+    }
+  | { readonly failure: ProxyFailure }
+);
+
+/** The HTTP requests of one inbound connection: route → authorize → application. */
+export class InboundHttp {
+  private readonly options: InboundHttpOptions;
+  private readonly connection: Connection;
+  private readonly incoming: Incoming;
+  private readonly policy: KnownPortPolicy;
+  private readonly version: HttpVersion;
+  private readonly sender: Sender;
+  private decidedFor: ServerPolicy | undefined = undefined;
+  private readonly decisions: Decision[] = [];
+  private notFound: Count | undefined = undefined;
+
+  constructor(
+    options: InboundHttpOptions,
+    connection: Connection,
+    incoming: Incoming,
+    policy: KnownPortPolicy,
+    version: HttpVersion,
+  ) {
+    this.options = options;
+    this.connection = connection;
+    this.incoming = incoming;
+    this.policy = policy;
+    this.version = version;
+    const { address, port, client } = incoming;
+    this.sender = new ClientSender(options.applications.at(address, port), client.identity);
+  }
+
+  /** Serves the connection, of which `bytes` have been read. */
+  serve(bytes: Uint8Array): void {
+    const { clock, turn, fields, open, metrics, keepAlive } = this.options;
+    const { labels, port } = this.incoming;
+    const accepted = metrics.accepted(labels, this.policy.current, port);
+    accepted.connectionOpened(this.connection);
+    serveHttp(this.connection, this.version, bytes, {
+      turn,
+      fields,
+      open,
+      keepAlive: keepAlive && { times: keepAlive, timers: clock },
+      onRequest: (stream, head, end) => this.onRequest(stream, head, end),
+      onRefused: () => metrics.httpError('bad request'),
+      onClosed: (error) => {
+        accepted.connectionClosed(this.connection, errnoOf(error));
+        this.forgetDecisions();
+        this.policy.release();
+      },
+    });
+  }
+
+  private onRequest(stream: ServerStream, head: RequestHead, end: boolean): StreamHandler {
+    const { log, metrics, side, maxInFlight } = this.options;
+    const decision = this.decide(this.policy.current, head);
+    if (decision === undefined) return this.refuse(stream, head, end, failures.noRoute);
+    decision.count.value++;
+    if (decision.failure !== undefined) return this.refuse(stream, head, end, decision.failure);
+    if (decision.audit !== undefined) log.info('request allowed', decision.audit);
+    metrics.inFlight++;
+    const carried = carriedHttp1(head);
+    const spoken = carried === undefined ? this.version : 'http1';
+    const exchange = new Exchange(side, stream, head, end, this.version, spoken, this.tellsWhy);
+    if (carried === 'absolute-form') exchange.outgoing = { ...exchange.outgoing, absoluteForm: true };
+    if (metrics.inFlight > maxInFlight) exchange.fail(failures.loadShed);
+    else exchange.begin(decision.plan);
+    return exchange;
+  }
+
+  /** Why a request failed is told to meshed clients only. */
+  private get tellsWhy(): boolean {
+    return this.incoming.client.identity !== undefined;
+  }
+
+  /** Undefined when no route fits. */
+  private decide(policy: ServerPolicy, head: RequestHead): Decision | undefined {
+    if (policy !== this.decidedFor) {
+      this.forgetDecisions();
+      this.decidedFor = policy;
+    }
+    const route = policy.routes?.find(head);
+    if (route === undefined && policy.routes !== undefined) {
+      const { labels, port } = this.incoming;
+      this.notFound ??= this.options.metrics.noRoute(labels, policy, port);
+      this.notFound.value++;
+      return undefined;
+    }
+    for (let i = 0; i < this.decisions.length; i++) if (this.decisions[i].route === route) return this.decisions[i];
+    const decision = this.decideRoute(policy, route);
+    this.decisions.push(decision);
+    return decision;
+  }
+
+  private decideRoute(policy: ServerPolicy, route: RoutePolicy | undefined): Decision {
+    const { metrics, log } = this.options;
+    const { labels, port, client } = this.incoming;
+    const authz = authorize((route ?? policy).authorizations, client);
+    if (authz === undefined) {
+      // Once for each route of a connection: a client that is refused often asks often.
+      log.info('request denied', decisionFields(labels, policy, port, route, undefined));
+      return { route, count: metrics.denied(labels, policy, port, route), failure: failures.unauthorized };
+    }
+    return {
+      route,
+      plan: Object.freeze({
+        sender: this.sender,
+        metrics: metrics.requests(labels, policy, port, route, authz),
+        classify,
+      }),
+      count: metrics.allowed(labels, policy, port, route, authz),
+      audit: authz.audit ? decisionFields(labels, policy, port, route, authz) : undefined,
+    };
+  }
+
+  private forgetDecisions(): void {
+    const nowMs = this.options.clock.nowMs();
+    for (const decision of this.decisions.splice(0)) {
+      decision.count.release(nowMs);
+      if (!decision.failure) decision.plan.metrics?.release(nowMs);
+    }
+    this.notFound?.release(nowMs);
+    this.notFound = undefined;
+  }
+
+  private refuse(stream: ServerStream, head: RequestHead, end: boolean, failure: ProxyFailure): StreamHandler {
+    this.options.metrics.httpError(failure.kind);
+    return refuse(stream, head, end, failure, this.tellsWhy);
+  }
+}
+
+/** Tells the application who its client is, as far as that was proved. */
+class ClientSender implements Sender {
+  private readonly application: Application;
+  private readonly extra: readonly Field[] | undefined;
+
+  constructor(application: Application, identity: string | undefined) {
+    this.application = application;
+    if (identity === undefined) return;
+    const clientId = new Field('l5d-client-id', identity);
+    clientId.interned = true;
+    this.extra = [clientId];
+  }
+
+  send(attempt: Attempt): void {
+    attempt.extra = this.extra;
+    this.application.send(attempt);
+  }
+}
+
+/** Whether a request was HTTP/1 before the client's proxy carried it over HTTP/2, and in which form. */
+function carriedHttp1({ marks, fields }: RequestHead): 'origin-form' | 'absolute-form' | undefined {
+  if ((marks & FieldMark.mesh) === 0) return undefined;
+  const value = fieldValue(fields, 'l5d-orig-proto');
+  if (!value?.startsWith('HTTP/1.')) return undefined;
+  return value.endsWith('absolute-form') ? 'absolute-form' : 'origin-form';
+}

@@ -1,0 +1,116 @@
+import type { OpenConnections } from '../accept/open-connections.ts';
+import { serveHttp } from '../accept/serve-http.ts';
+import { StreamConnection } from '../accept/stream-connection.ts';
+import type { Clock } from '../clock.ts';
+import { refuse } from '../exchange/answer.ts';
+import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
+import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
+import type { KeepAliveTimes } from '../keep-alive.ts';
+import { FieldMark, fieldValue } from '../wire/field.ts';
+import type { FieldTable } from '../wire/field-table.ts';
+import { responseHead } from '../wire/heads.ts';
+import type { HttpVersion, RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
+import type { Connection, Turn } from '../wire/transport.ts';
+import type { OutboundMetrics } from './metrics.ts';
+import type { Target } from './target.ts';
+import type { Targets } from './targets.ts';
+
+export interface OutboundHttpOptions {
+  clock: Clock;
+  turn: Turn;
+  fields: FieldTable;
+  open: OpenConnections;
+  side: ExchangeSide;
+  targets: Targets;
+  metrics: OutboundMetrics;
+  /** Of HTTP/2 connections; undefined when clients are never asked for a sign of life. */
+  keepAlive: KeepAliveTimes | undefined;
+  maxInFlight: number;
+  /** Whether requests that this proxy fails say why in `l5d-proxy-error`. */
+  informationalHeaders: boolean;
+  /** Requests say themselves where they go, wherever the application connected to: it is an ingress. */
+  ingress: boolean;
+  /** True for an address that this proxy itself listens on. */
+  isOwnListener: (address: string, port: number) => boolean;
+  /** Takes what is spoken inside a tunnel, like a connection of its own. */
+  carry: (connection: Connection, target: Target, closed: (error: Error | undefined) => void) => void;
+}
+
+/**
+ * The HTTP requests of one connection of the workload: target → plan → endpoint. `fixed` is where the connection went;
+ * without one each request says where it goes.
+ */
+export class OutboundHttp {
+  private readonly options: OutboundHttpOptions;
+  private readonly connection: Connection;
+  private readonly version: HttpVersion;
+  private readonly fixed: Target | undefined;
+
+  constructor(options: OutboundHttpOptions, connection: Connection, version: HttpVersion, fixed: Target | undefined) {
+    this.options = options;
+    this.connection = connection;
+    this.version = version;
+    this.fixed = fixed;
+  }
+
+  /** Serves the connection, of which `bytes` have been read. */
+  serve(bytes: Uint8Array, closed: (error: Error | undefined) => void): void {
+    const { turn, fields, open, metrics, keepAlive, clock } = this.options;
+    serveHttp(this.connection, this.version, bytes, {
+      turn,
+      fields,
+      open,
+      keepAlive: keepAlive && { times: keepAlive, timers: clock },
+      onRequest: (stream, head, end) => this.onRequest(stream, head, end),
+      onRefused: () => metrics.httpError('bad request'),
+      onClosed: closed,
+    });
+  }
+
+  private onRequest(stream: ServerStream, head: RequestHead, end: boolean): StreamHandler {
+    const { metrics, side, informationalHeaders } = this.options;
+    const isExplicit = this.fixed === undefined;
+    // In plaintext, what is in it would be read by all who were to be kept from it.
+    if (isExplicit && head.scheme === 'https') return this.refuse(stream, head, end, failures.httpsTarget);
+    const target = this.targetOf(head);
+    if (target === undefined) return this.refuse(stream, head, end, failures.notFound);
+    if (this.options.isOwnListener(target.name.host, target.name.port)) {
+      return this.refuse(stream, head, end, failures.loop);
+    }
+    if (isExplicit && head.method === 'CONNECT' && head.upgrade === undefined) {
+      return this.acceptConnect(target, stream);
+    }
+    metrics.inFlight++;
+    const exchange = new Exchange(side, stream, head, end, this.version, this.version, informationalHeaders);
+    // What names the target to this proxy names it to no other.
+    if (isExplicit && head.absoluteForm) exchange.outgoing = { ...exchange.outgoing, absoluteForm: false };
+    if (metrics.inFlight > this.options.maxInFlight) exchange.fail(failures.loadShed);
+    else target.send(exchange);
+    return exchange;
+  }
+
+  private targetOf(head: RequestHead): Target | undefined {
+    const { targets, ingress } = this.options;
+    if (this.fixed === undefined) return targets.forAuthority(head.authority);
+    if (!ingress) return this.fixed;
+    const override = (head.marks & FieldMark.mesh) === 0 ? undefined : fieldValue(head.fields, 'l5d-dst-override');
+    if (override !== undefined) return targets.forAuthority(override);
+    const named = head.authority === '' ? undefined : targets.forAuthority(head.authority);
+    // A host of the world outside, which clients of an ingress call it by, says nothing of a service.
+    return named !== undefined && named.name.kind === 'service' ? named : this.fixed;
+  }
+
+  /** CONNECT: what is spoken inside is detected like on a connection of its own. */
+  private acceptConnect(target: Target, stream: ServerStream): StreamHandler {
+    stream.sendResponse(responseHead(200, -1), false);
+    const inside = new StreamConnection(stream, this.connection);
+    target.retain();
+    this.options.carry(inside, target, () => target.release());
+    return inside;
+  }
+
+  private refuse(stream: ServerStream, head: RequestHead, end: boolean, failure: ProxyFailure): StreamHandler {
+    this.options.metrics.httpError(failure.kind);
+    return refuse(stream, head, end, failure, this.options.informationalHeaders);
+  }
+}

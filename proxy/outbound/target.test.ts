@@ -1,0 +1,131 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
+import { KnownTargets } from '../discovery/known-targets.ts';
+import { Log } from '../telemetry/log.ts';
+import { MetricsRegistry } from '../telemetry/registry.ts';
+import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
+import type { FakeClock } from '../testing/fake-clock.ts';
+import type { Dialled } from '../upstream/connection-pool.ts';
+import { OutboundMetrics } from './metrics.ts';
+import { Target, type TargetOptions } from './target.ts';
+
+let side: ReturnType<typeof testSide>;
+let clock: FakeClock;
+let dials: Dialled[];
+let options: TargetOptions;
+const outside = { kind: 'other', host: 'api.example.com', given: 'api.example.com', port: 80 } as const;
+const web = { kind: 'service', host: 'web.shop.svc.cluster.local', given: 'web.shop', port: 80 } as const;
+const silent = () => ({ stream: () => () => {} }) as unknown as GrpcChannel;
+
+beforeEach(() => {
+  side = testSide();
+  clock = side.clock as FakeClock;
+  dials = [];
+  options = {
+    clock,
+    deadlines: side.deadlines,
+    channel: silent,
+    context: '',
+    log: new Log(
+      'off',
+      'plain',
+      () => {},
+      () => new Date(0),
+    ),
+    dialer: { dialHttp: (_endpoint, _version, dialled) => void dials.push(dialled), dialTcp: () => {} },
+    metrics: new OutboundMetrics(new MetricsRegistry(() => clock.nowMs()), () => clock.nowMs()),
+    failfastMs: 3000,
+    discoveryTimeoutMs: 500,
+    policy: { channel: silent, workload: '' },
+    queueCapacity: 10,
+    http1OverHttp2: true,
+    discoverable: () => true,
+    ownAddresses: new Set(),
+    known: new KnownTargets(),
+  };
+});
+
+describe('a target that nothing is looked up for', () => {
+  it('is kept while it is used, while it has connections, and for a while after', () => {
+    const target = new Target(outside, options);
+    const idle = () => target.isIdle(clock.nowMs(), 5000);
+    expect(idle()).toBe(false);
+    clock.advance(5000);
+    expect(idle()).toBe(true);
+    const { exchange } = exchangeOf(side, { version: 'http2' });
+    target.send(exchange);
+    const connection = new TestConnection();
+    dials[0].onConnected(connection);
+    clock.advance(5000);
+    expect(idle()).toBe(false);
+    connection.last.answer();
+    expect([exchange.finished, idle()]).toEqual([true, false]);
+    dials[0].onClosed(connection);
+    expect(idle()).toBe(true);
+  });
+
+  it('is kept while a connection of the application leads to it, however long that is idle', () => {
+    const target = new Target(outside, options);
+    target.retain();
+    clock.advance(3_600_000);
+    expect(target.isIdle(clock.nowMs(), 5000)).toBe(false);
+    target.release();
+    expect(target.isIdle(clock.nowMs(), 5000)).toBe(false);
+    clock.advance(5000);
+    expect(target.isIdle(clock.nowMs(), 5000)).toBe(true);
+  });
+});
+
+describe('a connection that must be told what its target speaks', () => {
+  const waiting = () => {
+    const target = new Target(web, options);
+    let told = 0;
+    target.whenDiscovered(() => told++);
+    return { target, told: () => told };
+  };
+
+  it('is told once both profile and policy have answered', () => {
+    const { target, told } = waiting();
+    target.onOpaque(false);
+    expect([told(), target.protocol]).toEqual([0, undefined]);
+    target.onProtocol('http2');
+    expect([told(), target.protocol]).toEqual([1, 'http2']);
+    clock.advance(10_000);
+    expect(told()).toBe(1);
+  });
+
+  it('is told at once that it is opaque, whatever the policy may say', () => {
+    const { target, told } = waiting();
+    target.onOpaque(true);
+    expect([told(), target.protocol]).toEqual([1, 'opaque']);
+  });
+
+  it('waits no longer than it may while the control plane is silent', () => {
+    const { target, told } = waiting();
+    clock.advance(499);
+    expect(told()).toBe(0);
+    clock.advance(1);
+    expect([told(), target.protocol]).toEqual([1, undefined]);
+    target.onOpaque(false);
+    target.onProtocol('detect');
+    expect(told()).toBe(1);
+  });
+
+  it('does not wait for a target that is closed', () => {
+    const { target, told } = waiting();
+    target.close();
+    expect(told()).toBe(1);
+  });
+});
+
+it('a request waits until it is known how it is routed, and not when its client has gone meanwhile', () => {
+  const target = new Target(web, options);
+  const [stays, goes] = [exchangeOf(side), exchangeOf(side)];
+  target.send(stays.exchange);
+  target.send(goes.exchange);
+  goes.exchange.onReset(8, 'gone');
+  expect([stays.exchange.attempts, goes.exchange.attempts]).toEqual([0, 0]);
+  target.onOpaque(false);
+  target.onProtocol('detect');
+  expect([stays.exchange.attempts, goes.exchange.attempts]).toEqual([1, 0]);
+});

@@ -1,0 +1,146 @@
+import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
+import type { TimerHandle } from '../clock.ts';
+import type { DeclaredProtocol } from '../discovery/declared-protocol.ts';
+import { Lookup, type LookupOptions, type Resolution } from '../discovery/lookup.ts';
+import type { TargetName } from '../discovery/target-name.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
+import type { ProfileRoutes } from '../route/profile-routes.ts';
+import { formatHostPort } from '../wire/ip-network.ts';
+import type { OutboundMetrics } from './metrics.ts';
+import { Plans } from './plans.ts';
+
+export interface TargetOptions extends LookupOptions, Omit<BalancerOptions, 'requestMetrics'> {
+  metrics: OutboundMetrics;
+  /** How long a connection or request waits to be told what its target speaks and how it is routed, in ms. */
+  discoveryTimeoutMs: number;
+  /** Whether an address is one that discovery may know of. */
+  discoverable: (address: string) => boolean;
+}
+
+/** Where the requests for one name go: what discovery says of it, the plans for its requests, and its endpoints. */
+export class Target implements Resolution {
+  readonly name: TargetName;
+  readonly backend: Balancer;
+  private readonly options: TargetOptions;
+  private readonly plans: Plans;
+  private readonly lookup: Lookup | undefined;
+  /** By the profile; undefined until discovery has answered. */
+  private opaque: boolean | undefined = undefined;
+  /** By the policy; undefined until it has answered. */
+  private declared: DeclaredProtocol | undefined = undefined;
+  private readonly undiscovered = new Set<() => void>();
+  /** Connections of the application that lead here. */
+  private connections = 0;
+  private lastUsedMs: number;
+  private closed = false;
+
+  constructor(name: TargetName, options: TargetOptions) {
+    this.name = name;
+    this.options = options;
+    const { metrics, clock } = options;
+    this.backend = new Balancer(formatHostPort(name.host, name.port), {
+      ...options,
+      requestMetrics: (authority, info) => metrics.requests(authority, info),
+    });
+    this.plans = new Plans(this.backend, metrics, clock);
+    this.lastUsedMs = clock.nowMs();
+    const direct = name.kind === 'other' || (name.kind === 'ip' && !options.discoverable(name.host));
+    this.lookup = direct ? undefined : new Lookup(name, options, this);
+    if (direct) this.onUnknown();
+  }
+
+  /** Sends a request on its way, once it is known which that is. */
+  send(exchange: Exchange): void {
+    this.lastUsedMs = exchange.startMs;
+    if (this.protocol !== undefined) exchange.begin(this.plans.find(exchange.head));
+    else this.whenDiscovered(() => exchange.begin(this.plans.find(exchange.head)));
+  }
+
+  /** Keeps the target for a connection of the application that leads here, until `release`. */
+  retain(): void {
+    this.connections++;
+  }
+
+  release(): void {
+    this.connections--;
+    this.lastUsedMs = this.options.clock.nowMs();
+  }
+
+  /** What connections speak; undefined until discovery has answered. */
+  get protocol(): DeclaredProtocol | undefined {
+    if (this.opaque) return 'opaque';
+    return this.opaque === undefined ? undefined : this.declared;
+  }
+
+  /** Calls back once `protocol` is known, or has been waited for long enough. */
+  whenDiscovered(callback: () => void): void {
+    if (this.protocol !== undefined || this.closed) {
+      callback();
+      return;
+    }
+    const { clock, discoveryTimeoutMs } = this.options;
+    const settle = (): void => {
+      clock.cancel(timer);
+      if (this.undiscovered.delete(settle)) callback();
+    };
+    const timer: TimerHandle = clock.after(discoveryTimeoutMs, settle);
+    this.undiscovered.add(settle);
+  }
+
+  /**
+   * True when nothing has used it for `idleMs`, nothing does now, and no connection can send more. One that is known is
+   * kept while nobody could be asked for it again, and one with connections that are still good while they are.
+   */
+  isIdle(nowMs: number, idleMs: number): boolean {
+    if (this.connections > 0 || this.undiscovered.size > 0 || nowMs - this.lastUsedMs < idleMs) return false;
+    return !this.lookup?.mustBeKept && !this.backend.isBusy && this.backend.connections === 0;
+  }
+
+  /** Closes connections that were not used since the last call. */
+  sweep(): void {
+    this.backend.sweep();
+  }
+
+  /** Lets what is under way finish and takes nothing more. */
+  close(): void {
+    this.closed = true;
+    this.lookup?.close();
+    this.backend.close();
+    this.plans.replace('', undefined);
+    this.settle();
+  }
+
+  onOpaque(opaque: boolean): void {
+    this.opaque = opaque;
+    if (this.protocol !== undefined) this.settle();
+  }
+
+  onProtocol(protocol: DeclaredProtocol): void {
+    this.declared = protocol;
+    if (this.protocol !== undefined) this.settle();
+  }
+
+  onRoutes(authority: string, routes: ProfileRoutes | undefined): void {
+    if (!this.closed) this.plans.replace(authority, routes);
+  }
+
+  onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void {
+    if (!this.closed) this.backend.replace(authority, endpoints);
+  }
+
+  /** The address itself, in plaintext, or whatever the resolver makes of the name. */
+  onUnknown(): void {
+    if (this.closed) return;
+    this.declared ??= 'detect';
+    if (this.opaque === undefined) this.onOpaque(false);
+    const { given, host, port, kind } = this.name;
+    const endpoint = plaintextEndpoint(given, port, 'not_provided_by_service_discovery');
+    // What is called may be about to be created.
+    this.backend.replace(formatHostPort(host, port), [endpoint], kind === 'service');
+  }
+
+  private settle(): void {
+    for (const settle of [...this.undiscovered]) settle();
+  }
+}

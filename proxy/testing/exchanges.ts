@@ -1,0 +1,157 @@
+import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
+import type { ExchangeObserver } from '../exchange/observers.ts';
+import { KeptBytes } from '../exchange/request-body.ts';
+import { TimerWheel } from '../timer-wheel.ts';
+import {
+  type ClientConnection,
+  ErrorCode,
+  type HttpVersion,
+  type RequestHead,
+  type ResponseHandler,
+  type ResponseHead,
+  type ServerStream,
+  type Stream,
+} from '../wire/stream.ts';
+import { FakeClock } from './fake-clock.ts';
+
+/** A side of the proxy whose time the test owns. */
+export function testSide(observers: readonly ExchangeObserver[] = [], clock = new FakeClock()): ExchangeSide {
+  return { clock, deadlines: new TimerWheel(clock), observers, keptBytes: new KeptBytes() };
+}
+
+export const requestOf = (changes: Partial<RequestHead> = {}): RequestHead => ({
+  method: 'GET',
+  scheme: 'http',
+  authority: 'web',
+  path: '/',
+  contentLength: -1,
+  upgrade: undefined,
+  absoluteForm: false,
+  fields: [],
+  marks: 0,
+  ...changes,
+});
+
+/** The client's end of an exchange: what it was told. */
+export class TestClient implements ServerStream {
+  readonly heads: ResponseHead[] = [];
+  readonly informed: number[] = [];
+  readonly resets: ErrorCode[] = [];
+  body = '';
+  ended = false;
+  credited = 0;
+  closesAfter = false;
+
+  get status(): number | undefined {
+    return this.heads[0]?.status;
+  }
+
+  sendInformational({ status }: ResponseHead): void {
+    this.informed.push(status);
+  }
+
+  sendResponse(head: ResponseHead, end: boolean): void {
+    this.heads.push(head);
+    this.ended = end;
+  }
+
+  sendData(chunk: Uint8Array, end: boolean): void {
+    this.body += Buffer.from(chunk).toString('latin1');
+    this.ended = end;
+  }
+
+  sendTrailers(): void {
+    this.ended = true;
+  }
+
+  reset(code: ErrorCode): void {
+    this.resets.push(code);
+  }
+
+  credit(bytes: number): void {
+    this.credited += bytes;
+  }
+
+  closeAfterResponse(): void {
+    this.closesAfter = true;
+  }
+}
+
+/** A request that an endpoint got, and how it may answer. */
+export class TestUpstream implements Stream {
+  readonly head: RequestHead;
+  readonly handler: ResponseHandler;
+  readonly extra: readonly { readonly name: string; readonly value: string }[];
+  readonly resets: ErrorCode[] = [];
+  body = '';
+  ended: boolean;
+  credited = 0;
+
+  constructor(head: RequestHead, end: boolean, handler: ResponseHandler, extra: TestUpstream['extra']) {
+    this.head = head;
+    this.ended = end;
+    this.handler = handler;
+    this.extra = extra;
+  }
+
+  sendData(chunk: Uint8Array, end: boolean): void {
+    this.body += Buffer.from(chunk).toString('latin1');
+    this.ended = end;
+  }
+
+  sendTrailers(): void {
+    this.ended = true;
+  }
+
+  reset(code: ErrorCode): void {
+    this.resets.push(code);
+  }
+
+  credit(bytes: number): void {
+    this.credited += bytes;
+  }
+
+  answer(status = 200, end = true): void {
+    this.handler.onResponse({ status, contentLength: -1, upgrade: undefined, fields: [], marks: 0 }, end);
+  }
+
+  refuse(): void {
+    this.handler.onReset(ErrorCode.refusedStream, 'the peer goes away');
+  }
+}
+
+/** A connection that takes as many requests as come. */
+export class TestConnection implements ClientConnection {
+  listed = false;
+  requests = 0;
+  activeStreams = 0;
+  available = true;
+  readonly upstreams: TestUpstream[] = [];
+
+  request(head: RequestHead, end: boolean, handler: ResponseHandler, extra: TestUpstream['extra'] = []): Stream {
+    this.requests++;
+    const upstream = new TestUpstream(head, end, handler, extra);
+    this.upstreams.push(upstream);
+    return upstream;
+  }
+
+  get last(): TestUpstream {
+    return this.upstreams.at(-1)!;
+  }
+
+  drain(): void {
+    this.available = false;
+  }
+
+  close(): void {}
+}
+
+/** An exchange of a client of `version`, and what that client was told. */
+export function exchangeOf(
+  side: ExchangeSide,
+  options: { version?: HttpVersion; end?: boolean; head?: Partial<RequestHead>; tellsWhy?: boolean } = {},
+): { exchange: Exchange; client: TestClient } {
+  const { version = 'http1', end = true, head = {}, tellsWhy = false } = options;
+  const client = new TestClient();
+  return { exchange: new Exchange(side, client, requestOf(head), end, version, version, tellsWhy), client };
+}

@@ -85,3 +85,52 @@ test('identity can be switched off, and then needs no token', () => {
   });
   expect(config.identity).toBeUndefined();
 });
+
+test('what is set and changes nothing is told, with what is missed; its value is not', () => {
+  const { withoutEffect } = readConfig({
+    ...minimal,
+    LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR: 'collector:4317',
+    LINKERD2_PROXY_INBOUND_CONECT_TIMEOUT: '1s',
+    LINKERD2_PROXY_IDENTITY_DIR: '/var/run/linkerd',
+    LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS: 'false',
+    LINKERD2_PROXY_ACCESS_LOG: '',
+    OTHER: 'x',
+  });
+  expect(withoutEffect).toEqual([
+    { variable: 'LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR', reason: 'no traces are sent yet', harmless: false },
+    {
+      variable: 'LINKERD2_PROXY_INBOUND_CONECT_TIMEOUT',
+      reason: 'there is no variable of this name: is it misspelt?',
+      harmless: false,
+    },
+    {
+      variable: 'LINKERD2_PROXY_IDENTITY_DIR',
+      reason: 'key and certificate are kept in memory alone',
+      harmless: true,
+    },
+    {
+      variable: 'LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS',
+      reason: 'no metric has a hostname yet',
+      harmless: true,
+    },
+  ]);
+});
+
+test('what a section that is switched off would need is not taken for misspelt', () => {
+  const { withoutEffect } = readConfig({
+    ...minimal,
+    LINKERD2_PROXY_IDENTITY_DISABLED: '1',
+    LINKERD2_PROXY_POLICY_SVC_NAME: 'policy',
+  });
+  expect(withoutEffect).toEqual([]);
+});
+
+test("a connection pool may have Linkerd's name for its size, and no idle time that would be a busy loop", () => {
+  const config = readConfig({
+    ...minimal,
+    LINKERD2_PROXY_MAX_IDLE_CONNS_PER_ENDPOINT: '7',
+    LINKERD2_PROXY_OUTBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT: '0',
+  });
+  expect(config.inbound.maxIdlePerEndpoint).toBe(7);
+  expect(config.outbound.http1IdleMs).toBe(100);
+});

@@ -3,6 +3,8 @@ import { durationForm, parseDurationMs } from './duration.ts';
 /** Reads typed values from environment variables and remembers every one that is bad. */
 export class EnvParser {
   readonly problems: string[] = [];
+  /** Names of all variables that were asked for, with the prefix: what else is set has no effect. */
+  readonly read = new Set<string>();
   private readonly env: Readonly<Record<string, string | undefined>>;
   private readonly prefix: string;
 
@@ -13,8 +15,20 @@ export class EnvParser {
 
   /** Undefined when unset or empty. */
   text(name: string): string | undefined {
-    const value = this.env[this.prefix + name];
+    const value = this.raw(name);
     return value === undefined || value === '' ? undefined : value;
+  }
+
+  /** True also when it is set to nothing. */
+  isSet(name: string): boolean {
+    return this.raw(name) !== undefined;
+  }
+
+  /** What begins so is not needed, whatever it says. */
+  passOver(beginning: string): void {
+    for (const variable of Object.keys(this.env)) {
+      if (variable.startsWith(this.prefix + beginning)) this.read.add(variable);
+    }
   }
 
   required(name: string, purpose: string): string {
@@ -23,11 +37,12 @@ export class EnvParser {
     return value ?? '';
   }
 
-  flag(name: string): boolean {
+  flag(name: string, fallback = false): boolean {
     const value = this.text(name);
-    if (value === undefined || value === 'false' || value === '0') return false;
-    if (value !== 'true' && value !== '1') this.bad(name, value, 'must be true or false');
-    return value === 'true' || value === '1';
+    if (value === undefined) return fallback;
+    if (value === 'true' || value === '1') return true;
+    if (value !== 'false' && value !== '0') this.bad(name, value, 'must be true or false');
+    return false;
   }
 
   integer(name: string, fallback: number, min: number, max: number): number {
@@ -67,6 +82,12 @@ export class EnvParser {
       else items.push(value);
     }
     return items;
+  }
+
+  private raw(name: string): string | undefined {
+    const variable = this.prefix + name;
+    this.read.add(variable);
+    return this.env[variable];
   }
 
   bad(name: string, value: string | undefined, rule: string): void {

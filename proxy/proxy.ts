@@ -100,6 +100,7 @@ export function runProxy(args: readonly string[], environment: Environment, writ
     });
     return 1;
   }
+  if (!isWorker) tellWithoutEffect(config, log);
   systemClock.after(startOverMs, () => dropStartPages(log));
   log.info('started', {
     version: packageJson.version,
@@ -110,6 +111,13 @@ export function runProxy(args: readonly string[], environment: Environment, writ
     processes: isWorker ? undefined : processes,
   });
   return undefined;
+}
+
+/** Of each variable that is set and changes nothing: a warning, or what is done instead where nothing is missed. */
+function tellWithoutEffect({ withoutEffect }: ProxyConfig, log: Log): void {
+  for (const { variable, reason, harmless } of withoutEffect) {
+    log.log(harmless ? 'debug' : 'warn', 'this variable has no effect', { variable, reason });
+  }
 }
 
 function configuration(environment: Environment, write: Write): ProxyConfig | undefined {

@@ -129,6 +129,7 @@ export class Sidecar {
       detectTimeoutMs: config.inbound.detectTimeoutMs,
       opaquePorts: config.inbound.opaquePorts,
       requireIdentityPorts: config.inbound.requireIdentityPorts,
+      idleMs: config.inbound.discoveryIdleMs,
     });
     const deadlines = new TimerWheel(clock);
     const outboundMetrics = new OutboundMetrics(this.registry, clock.nowMs);

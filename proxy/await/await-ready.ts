@@ -1,8 +1,8 @@
 import type { Clock, Timers } from '../clock.ts';
-import { splitHostPort } from '../config.ts';
 import { FlagParser } from '../flag-parser.ts';
 import { connect } from '../net/connect.ts';
 import { Log } from '../telemetry/log.ts';
+import { splitHostPort } from '../wire/host-port.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import { nobody } from '../wire/nobody.ts';
 

@@ -1,11 +1,11 @@
 import type { Clock } from '../clock.ts';
-import type { ControlAddress } from '../config.ts';
 import { connect } from '../net/connect.ts';
 import { resolve } from '../net/resolve.ts';
 import { makeTlsContext, type TlsContext } from '../net/tls.ts';
 import type { FieldTable } from '../wire/field-table.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Connection, Turn } from '../wire/transport.ts';
+import type { ControlAddress } from './control-address.ts';
 import { GrpcChannel } from './grpc/grpc-channel.ts';
 
 /** PEM material for the connection to a component; without a key it is TLS without a client certificate. */

@@ -3,12 +3,12 @@ import { create } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { CertifyRequestSchema, Identity } from '../../api/gen/identity_pb.js';
 import type { TimerHandle, Timers } from '../clock.ts';
-import type { IdentityConfig } from '../config.ts';
 import { BackOff } from '../control/back-off.ts';
 import type { ControlClient } from '../control/control-client.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type Certificate, certificatePem, checkLeaf, renewalDelayMs } from './certificate.ts';
 import { certificateSigningRequest } from './csr.ts';
+import type { IdentityConfig } from './identity-config.ts';
 
 export interface IdentityClientOptions {
   config: IdentityConfig;

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Timers } from '../clock.ts';
-import { type SocketAddress, splitHostPort } from '../config.ts';
 import { FlagParser } from '../flag-parser.ts';
 import { connect } from '../net/connect.ts';
 import { type Listener, listen } from '../net/listen.ts';
 import { Log, type LogLevel, logLevels } from '../telemetry/log.ts';
+import { type SocketAddress, splitHostPort } from '../wire/host-port.ts';
 import { formatHostPort, parseIp } from '../wire/ip-network.ts';
 import { nobody } from '../wire/nobody.ts';
 

@@ -25,7 +25,7 @@ function resolve(env: readonly EnvVar[]): Record<string, string> {
   return values;
 }
 
-function configFor(mode: string, annotations: Record<string, string> = {}) {
+function environmentFor(mode: string, annotations: Record<string, string> = {}): Record<string, string> {
   const { pod } = injectPod(
     {
       metadata: { annotations: { 'tulle.dev/inject': mode, ...annotations } },
@@ -34,8 +34,11 @@ function configFor(mode: string, annotations: Record<string, string> = {}) {
     injectConfig(),
   );
   const sidecar = pod.spec?.initContainers?.find(({ name }) => name === 'tulle-proxy') as Container;
-  return readConfig(resolve(sidecar.env ?? []));
+  return resolve(sidecar.env ?? []);
 }
+
+const configFor = (mode: string, annotations: Record<string, string> = {}) =>
+  readConfig(environmentFor(mode, annotations));
 
 it('the proxy accepts the environment that is injected, and knows itself by it', () => {
   const config = configFor('enabled');
@@ -71,4 +74,39 @@ it('settings reach it', () => {
   expect(config.inbound.detectTimeoutMs).toBeGreaterThan(86_400_000);
   expect(config.inbound.defaultPolicy).toBe('deny');
   expect(config.log.format).toBe('json');
+});
+
+it.each(['enabled', 'ingress', 'explicit'])('a sidecar with every default (%s) is warned of nothing', (mode) => {
+  const { withoutEffect } = configFor(mode);
+  expect(withoutEffect.filter(({ harmless }) => !harmless)).toEqual([]);
+});
+
+it('every variable that is injected has an effect, or the proxy says that it has none', () => {
+  const annotations = {
+    'config.tulle.dev/access-log': 'apache',
+    'config.tulle.dev/enable-gateway': 'true',
+    'config.tulle.dev/proxy-metrics-hostname-labels': 'true',
+    'config.tulle.dev/proxy-require-identity-inbound-ports': '8080',
+    'config.tulle.dev/proxy-cpu-request': '1',
+    'config.tulle.dev/proxy-cpu-limit': '2',
+    'config.tulle.dev/proxy-cpu-ratio-limit': '0.5',
+    'config.tulle.dev/proxy-disable-inbound-protocol-detect-timeout': 'true',
+    'config.tulle.dev/proxy-disable-outbound-protocol-detect-timeout': 'true',
+    'config.tulle.dev/shutdown-grace-period': '60s',
+  };
+  for (const mode of ['enabled', 'ingress', 'explicit']) {
+    const { withoutEffect } = configFor(mode, annotations);
+    expect(withoutEffect.filter(({ reason }) => reason.includes('misspelt'))).toEqual([]);
+    expect(withoutEffect.filter(({ harmless }) => !harmless).map(({ variable }) => variable)).toEqual([
+      'LINKERD2_PROXY_ACCESS_LOG',
+      'LINKERD2_PROXY_INBOUND_GATEWAY_SUFFIXES',
+      'LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS',
+    ]);
+  }
+});
+
+it('ingress mode reaches it, and its clients are told nothing of the mesh', () => {
+  const { outbound } = configFor('ingress');
+  expect([outbound.ingressMode, outbound.informationalHeaders]).toEqual([true, false]);
+  expect(configFor('enabled').outbound.ingressMode).toBe(false);
 });

@@ -24,12 +24,15 @@ export function statusError(title: string, { statusCode = 0, headers }: Incoming
   return fromStatus(title, { ...status, code: statusCode }, header > 0 ? header : undefined);
 }
 
+/** Nobody waits for ever because one answer says so; and what overflows a timer would not be waited for at all. */
+const longestRetrySeconds = 3600;
+
 /** A Status as an error; those of a watch come in its stream instead of an answer. */
 export function fromStatus(title: string, status: Status, retryAfterSeconds?: number): ApiError {
   const { code = 0, reason = '', message = '' } = status;
   const seconds = retryAfterSeconds ?? status.details?.retryAfterSeconds;
   return new ApiError(code, reason, `${title}: ${[code, reason, message].filter(Boolean).join(' ')}`, {
-    retryAfterMs: seconds === undefined ? undefined : seconds * 1000,
+    retryAfterMs: seconds === undefined || !(seconds > 0) ? undefined : Math.min(seconds, longestRetrySeconds) * 1000,
   });
 }
 

@@ -40,7 +40,7 @@ function refused(files: Readonly<Record<string, readonly string[]>>): Record<str
   );
 }
 
-describe('time, chance and environment have one owner each in the proxy', () => {
+describe('time, chance and environment have one owner each in the proxy, and none in what is synthesized', () => {
   const lines = banned.map(([line]) => line);
   const ownedBy = (file: string): string[] => banned.filter(([, owner]) => owner === file).map(([line]) => line);
   const files = [
@@ -48,12 +48,14 @@ describe('time, chance and environment have one owner each in the proxy', () => 
     'proxy/outbound/some.test.ts',
     'proxy/clock.ts',
     'proxy/main.ts',
+    'lib/some.ts',
     'cli/some.ts',
   ];
 
   it('the lint refuses each elsewhere, and takes it there and in tests', () => {
     const found = refused(Object.fromEntries(files.map((file) => [file, lines])));
     expect(found['proxy/outbound/some.ts']).toEqual(lines);
+    expect(found['lib/some.ts']).toEqual(lines);
     expect(found['proxy/clock.ts']).toEqual(ownedBy('proxy/main.ts'));
     expect(found['proxy/main.ts']).toEqual(ownedBy('proxy/clock.ts'));
     expect(found['proxy/outbound/some.test.ts']).toEqual([]);

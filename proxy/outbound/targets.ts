@@ -1,5 +1,5 @@
-import { splitHostPort } from '../wire/host-port.ts';
 import { type TargetName, targetName } from '../discovery/target-name.ts';
+import { splitHostPort } from '../wire/host-port.ts';
 import { formatHostPort, parseIp } from '../wire/ip-network.ts';
 import { Target, type TargetOptions } from './target.ts';
 

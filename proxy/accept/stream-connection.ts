@@ -61,8 +61,9 @@ export class StreamConnection implements Connection, StreamHandler {
     this.end();
     if (this.closed) return;
     this.closed = true;
-    // Nobody reads what the client may still send.
+    // What the client may still send is dropped as it comes.
     this.stream.credit(this.owedCredit);
+    if (this.unsent === 0) this.askForNoMore();
     this.handler.onClose(undefined);
   }
 
@@ -93,7 +94,7 @@ export class StreamConnection implements Connection, StreamHandler {
       this.bytesRead += chunk.length;
       // What is spoken inside is read by codecs too: their chunks may lie where this one does.
       this.handler.onBytes(chunk.length <= smallChunkBytes ? chunk.slice() : chunk);
-      if (this.paused) this.owedCredit += chunk.length;
+      if (this.paused && !this.closed) this.owedCredit += chunk.length;
       else this.stream.credit(chunk.length);
     }
     if (!end || this.closed) return;
@@ -108,7 +109,12 @@ export class StreamConnection implements Connection, StreamHandler {
 
   onSent(bytes: number): void {
     this.unsent = Math.max(0, this.unsent - bytes);
-    if (!this.waiting || this.unsent > 0) return;
+    if (this.unsent > 0) return;
+    if (this.closed) {
+      this.askForNoMore();
+      return;
+    }
+    if (!this.waiting) return;
     this.waiting = false;
     this.handler.onDrain();
   }
@@ -117,6 +123,11 @@ export class StreamConnection implements Connection, StreamHandler {
     if (this.closed) return;
     this.closed = true;
     this.handler.onClose(this.peerEnded && this.ended ? undefined : new Error(reason));
+  }
+
+  /** Without it a client that does not end would keep its stream, and this process what belongs to it. */
+  private askForNoMore(): void {
+    if (!this.peerEnded) this.stream.reset(ErrorCode.noError, 'the tunnel is closed');
   }
 
   private closeIfOver(): void {

@@ -27,6 +27,10 @@ class Splice {
   }
 }
 
+/**
+ * Whatever it tells its peer may end the peer inside that call, and bring the peer's half here before the call returns:
+ * each call on the peer is the last thing done.
+ */
 class Half implements TransportHandler {
   private readonly joint: Splice;
   private readonly self: Connection;
@@ -40,7 +44,9 @@ class Half implements TransportHandler {
   }
 
   onBytes(chunk: Uint8Array): void {
-    if (!this.peer.write(chunk, chunk.length, true)) this.self.pause();
+    // The peer is gone: nobody will take these bytes or any that follow, and the sender should learn of it.
+    if (this.joint.open < 2) this.self.abort();
+    else if (!this.peer.write(chunk, chunk.length, true)) this.self.pause();
   }
 
   onDrain(): void {
@@ -54,11 +60,10 @@ class Half implements TransportHandler {
 
   onClose(error: Error | undefined): void {
     this.joint.error ??= error;
-    if (this.joint.open-- === 2) {
-      if (error !== undefined) this.peer.abort();
-      else if (this.ended) this.peer.end();
-      else this.peer.close();
-    }
+    this.joint.open--;
     if (this.joint.open === 0) this.joint.onEnd(this.joint.error);
+    // Without its FIN it is not known to have sent all: its peer must not take what it got for the whole.
+    else if (error !== undefined || !this.ended) this.peer.abort();
+    else this.peer.end();
   }
 }

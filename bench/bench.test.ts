@@ -60,6 +60,17 @@ describe('the report', () => {
     expect(verdicts(hop, alone)).toHaveLength(1);
   });
 
+  it('holds a number of its own whatever others do, by the median of the rounds', () => {
+    const hole = scenarios.find(({ blackHole }) => blackHole === 'hole')!;
+    const added = (...ms: number[]) =>
+      ms.map((value) => new Map([['Tulle', { ...sample(10), addedP99Us: value * 1000 }]]));
+    expect(verdicts(hole, added(3, 21, 19))).toEqual([
+      { holds: true, text: 'http1-hop-hole: added p99 19.0 ms (at most 20)' },
+    ]);
+    expect(verdicts(hole, added(900))).toMatchObject([{ holds: false }]);
+    expect(verdicts(hole, [])).toEqual([]);
+  });
+
   it('has a row for each proxy', () => {
     const table = scenarioTable(hop, rounds);
     expect(table).toContain('| Tulle | 12.0 | 10.0-30.0 |');

@@ -15,7 +15,7 @@ import type { Peer, PeerSetting } from './peers/peer.ts';
 import { makePki } from './pki.ts';
 import { formatVerdict, memoryTable, type Rounds, scenarioTable, type Verdict, verdicts } from './report.ts';
 import { type RunOptions, runRound, type Sample } from './run-scenario.ts';
-import { scenarios } from './scenarios.ts';
+import { type Scenario, scenarios } from './scenarios.ts';
 import { startTestbed } from './testbed.ts';
 
 const proxyCore = 0;
@@ -99,7 +99,9 @@ async function main(): Promise<boolean> {
     }
     const messageFile = join(folder, 'message');
     await writeFile(messageFile, Buffer.concat([Buffer.from([0, 0, 0, 0, 16]), Buffer.alloc(16, 1)]));
-    return await measure(peers, [tulle, pooled], {
+    const subjects = (scenario: Scenario): readonly Peer[] =>
+      scenario.blackHole !== undefined ? [tulle] : scenario.pooled ? [tulle, pooled] : peers;
+    return await measure(peers, subjects, {
       seconds,
       upstream: upstreams[0],
       messageFile,
@@ -111,8 +113,12 @@ async function main(): Promise<boolean> {
   }
 }
 
-/** Prints a table for each scenario, `alternatives` being the peers of pooled ones; returns whether all limits hold. */
-async function measure(peers: readonly Peer[], alternatives: readonly Peer[], options: RunOptions): Promise<boolean> {
+/** Prints a table for each scenario, measured on its `subjects`; returns whether all limits hold. */
+async function measure(
+  peers: readonly Peer[],
+  subjects: (scenario: Scenario) => readonly Peer[],
+  options: RunOptions,
+): Promise<boolean> {
   const machine = `${cpus().length} × ${cpus()[0]?.model}`;
   console.log(`\n${machine}; ${peers.map(({ name, version }) => `${name} ${version}`).join(', ')}`);
   console.log(
@@ -132,8 +138,7 @@ async function measure(peers: readonly Peer[], alternatives: readonly Peer[], op
   }
   for (const scenario of chosen) {
     const rounds: Map<string, Sample>[] = [];
-    const measured = scenario.pooled ? alternatives : peers;
-    for (let round = 0; round < roundCount; round++) rounds.push(await runRound(scenario, measured, options));
+    for (let round = 0; round < roundCount; round++) rounds.push(await runRound(scenario, subjects(scenario), options));
     console.log(scenarioTable(scenario, rounds as Rounds));
     found.push(...verdicts(scenario, rounds));
   }

@@ -1,7 +1,7 @@
 import type { Memory } from './measure/processes.ts';
 import { median } from './measure/statistics.ts';
 import type { Sample } from './run-scenario.ts';
-import type { Limit, Scenario } from './scenarios.ts';
+import type { RatioLimit, Scenario } from './scenarios.ts';
 
 /** All samples of one scenario: one map for each round. */
 export type Rounds = readonly ReadonlyMap<string, Sample>[];
@@ -15,7 +15,7 @@ export interface Verdict {
 const subject = 'Tulle';
 
 /** How many times a peer's Tulle's figure is: the median over the rounds that measured both. */
-export function ratio(rounds: Rounds, peer: string, measure: Limit['measure']): number | undefined {
+export function ratio(rounds: Rounds, peer: string, measure: RatioLimit['measure']): number | undefined {
   const ratios = rounds.flatMap((samples) => {
     const [own, other] = [samples.get(subject), samples.get(peer)].map((sample) => sample && figure(sample, measure));
     return own === undefined || other === undefined ? [] : [own / other];
@@ -23,12 +23,19 @@ export function ratio(rounds: Rounds, peer: string, measure: Limit['measure']): 
   return ratios.length === 0 ? undefined : median(ratios);
 }
 
-const figure = (sample: Sample, measure: Limit['measure']): number | undefined =>
+const figure = (sample: Sample, measure: RatioLimit['measure']): number | undefined =>
   measure === 'cpu' ? sample.cpu : sample.addedP50Us;
 
 /** Which limits of a scenario hold; those against peers that were not measured are left out. */
 export function verdicts(scenario: Scenario, rounds: Rounds): Verdict[] {
   return scenario.limits.flatMap((limit) => {
+    if ('mostMs' in limit) {
+      const own = rounds.flatMap((samples) => samples.get(subject)?.addedP99Us ?? []);
+      if (own.length === 0) return [];
+      const addedMs = median(own) / 1000;
+      const text = `${scenario.id}: ${limit.measure} ${addedMs.toFixed(1)} ms (at most ${limit.mostMs})`;
+      return [{ holds: addedMs <= limit.mostMs, text }];
+    }
     const found = ratio(rounds, limit.peer, limit.measure);
     if (found === undefined) return [];
     const { peer, measure, ratio: most } = limit;

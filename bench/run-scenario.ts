@@ -25,6 +25,13 @@ export interface RunOptions {
   readonly core: number;
 }
 
+/** After so long a proxy should know that an endpoint answers nothing. */
+const settledAfterSeconds = 3;
+/** So long a measurement sees the ends of several back-offs. */
+const backOffSeconds = 10;
+/** How long a client waits for an answer where one may not come. */
+const patienceMs = 1000;
+
 interface Latency {
   readonly requests: number;
   readonly p50Us: number;
@@ -40,7 +47,7 @@ export async function runRound(
   const samples = new Map<string, Sample>();
   const direct =
     scenario.load === 'rate'
-      ? await constantRate(`${options.upstream}:${upstreamPorts.http1}`, scenario, options)
+      ? await constantRate(`${options.upstream}:${upstreamPorts.http1}`, { ...scenario, blackHole: undefined }, options)
       : undefined;
   for (const peer of peers) {
     const route = peer.route(scenario.path);
@@ -99,9 +106,9 @@ async function measureRoute(
 }
 
 /** By which name Tulle finds the upstream; the peers do not look at it. */
-export function authorityOf({ path }: Pick<Scenario, 'path'>): string {
+export function authorityOf({ path, blackHole }: Pick<Scenario, 'path' | 'blackHole'>): string {
   const port = { http1: 80, grpc: 90, tcp: 70 }[path.split('-')[0] as 'http1' | 'grpc' | 'tcp'];
-  return `${path.endsWith('hop') ? 'upstream' : 'behind'}.bench:${port}`;
+  return `${blackHole ?? (path.endsWith('hop') ? 'upstream' : 'behind')}.bench:${port}`;
 }
 
 function saturated(target: string, scenario: Scenario, requests: number, options: RunOptions): Promise<LoadResult> {
@@ -127,8 +134,14 @@ async function varied(target: string, scenario: Scenario, requests: number, { co
 }
 
 async function constantRate(target: string, scenario: Scenario, { seconds, core }: RunOptions): Promise<Latency> {
-  const args = [authorityOf(scenario), `${requestsPerSecond}`, `${seconds}`, `${scenario.connections}`];
-  return program('open-loop', target, args, core);
+  const { connections, blackHole } = scenario;
+  const of = (measuredSeconds: number, warmUpSeconds: number): string[] =>
+    [requestsPerSecond, measuredSeconds, connections, warmUpSeconds].map(String);
+  const args =
+    blackHole === undefined
+      ? of(seconds, 1)
+      : [...of(Math.max(seconds, backOffSeconds), settledAfterSeconds), `${patienceMs}`];
+  return program('open-loop', target, [authorityOf(scenario), ...args], core);
 }
 
 function flood(

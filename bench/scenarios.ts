@@ -1,11 +1,22 @@
 import type { Path } from './peers/peer.ts';
 
 /** What of Tulle's may be at most so many times a peer's. */
-export interface Limit {
+export interface RatioLimit {
   readonly peer: 'Envoy' | 'HAProxy';
   readonly measure: 'cpu' | 'added p50';
   readonly ratio: number;
 }
+
+/** What of Tulle's may be at most so much, whatever others do. */
+export interface OwnLimit {
+  readonly measure: 'added p99';
+  readonly mostMs: number;
+}
+
+export type Limit = RatioLimit | OwnLimit;
+
+/** What is wrong with one of three endpoints: it takes no connection, or takes each and answers nothing. */
+export type BlackHole = 'hole' | 'mute';
 
 /** A way of sending, and what it must not cost (design: "Numbers to hold"). */
 export interface Scenario {
@@ -24,10 +35,12 @@ export interface Scenario {
   readonly bodyBytes?: number;
   /** Tulle alone, against itself with HTTP/1 over pooled connections between the sidecars. */
   readonly pooled?: boolean;
+  /** Tulle alone, at a constant rate, counted from when it may know of the endpoint that answers nothing. */
+  readonly blackHole?: BlackHole;
   readonly limits: readonly Limit[];
 }
 
-const cpu = (peer: Limit['peer'], ratio: number): Limit => ({ peer, measure: 'cpu', ratio });
+const cpu = (peer: RatioLimit['peer'], ratio: number): Limit => ({ peer, measure: 'cpu', ratio });
 const perHop = { hop: 'one hop', chain: 'mTLS chain' } as const;
 type Hops = keyof typeof perHop;
 
@@ -76,6 +89,14 @@ const alone = { connections: 1, streams: 1 } as const;
 const variedTitle = 'another path and a unique header in each request';
 const addedP50: Limit = { peer: 'HAProxy', measure: 'added p50', ratio: 1 };
 
+function blackHole(kind: BlackHole, what: string): Scenario {
+  return http1('hop', `-${kind}`, `2,000 requests/s to three endpoints, one of which ${what}`, {
+    load: 'rate',
+    blackHole: kind,
+    limits: [{ measure: 'added p99', mostMs: 20 }],
+  });
+}
+
 export const scenarios: readonly Scenario[] = [
   http1('hop', '', '50 connections', { limits: [cpu('Envoy', 0.6), cpu('HAProxy', 1.4)] }),
   http1('hop', '-1000', '1,000 connections', { connections: 1000 }),
@@ -84,8 +105,8 @@ export const scenarios: readonly Scenario[] = [
     connections: 1000,
     limits: [cpu('Envoy', 0.35), cpu('HAProxy', 1)],
   }),
-  http1('hop', '-varied', variedTitle, varied),
-  http1('chain', '-varied', variedTitle, varied),
+  http1('hop', '-varied', variedTitle, { ...varied, limits: [cpu('HAProxy', 1.1)] }),
+  http1('chain', '-varied', variedTitle, { ...varied, limits: [cpu('HAProxy', 1.1)] }),
   http1('hop', '-10k', 'bodies of 10 KB', { bodyBytes: 10_000 }),
   http1('chain', '-10k', 'bodies of 10 KB', { bodyBytes: 10_000 }),
   http1('hop', '-1m', 'bodies of 1 MB', { bodyBytes: 1_000_000, connections: 10 }),
@@ -102,6 +123,8 @@ export const scenarios: readonly Scenario[] = [
     load: 'rate',
     limits: [cpu('Envoy', 0.5), addedP50],
   }),
+  blackHole('hole', 'takes no connection'),
+  blackHole('mute', 'takes connections and answers nothing'),
   ...[
     http1('chain', '-pooled', '50 connections', {}),
     http1('chain', '-1000-pooled', '1,000 connections', { connections: 1000 }),

@@ -6,6 +6,7 @@ import { proxyContainerName } from '../lib/inject/index.ts';
 import { LocalMesh } from '../local/local-mesh.ts';
 import { bunProgram, packageRoot } from '../local/package-root.ts';
 import type { Peer } from './peers/peer.ts';
+import type { BlackHole } from './scenarios.ts';
 
 /** A running mesh of an idle client, two upstreams outside the mesh, and one inside it. */
 export interface Testbed {
@@ -25,6 +26,7 @@ export interface TestbedOptions {
 }
 
 const readyTimeoutMs = 30_000;
+const blackHoles: readonly BlackHole[] = ['hole', 'mute'];
 
 /** Starts the mesh as `tulle local` does, with its real control plane, and puts the sidecars on their core. */
 export async function startTestbed({ folder, version, proxyCore, otherCore }: TestbedOptions): Promise<Testbed> {
@@ -104,7 +106,7 @@ function objects(): object[] {
     replicas: number,
     inject: string,
     container: object,
-    annotations: Readonly<Record<string, string>> = {},
+    more: { annotations?: Readonly<Record<string, string>>; labels?: Readonly<Record<string, string>> } = {},
   ) => ({
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -112,17 +114,20 @@ function objects(): object[] {
     spec: {
       replicas,
       template: {
-        metadata: { labels: { app: name }, annotations: { 'tulle.dev/inject': inject, ...opaque, ...annotations } },
+        metadata: {
+          labels: { app: name, ...more.labels },
+          annotations: { 'tulle.dev/inject': inject, ...opaque, ...more.annotations },
+        },
         spec: { containers: [{ name, ...container }] },
       },
     },
   });
-  const service = (name: string) => ({
+  const service = (name: string, selector: Readonly<Record<string, string>> = { app: name }) => ({
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace: 'bench', annotations: opaque },
     spec: {
-      selector: { app: name },
+      selector,
       ports: [
         { name: 'http', port: 80, targetPort: 8080 },
         { name: 'grpc', port: 90, targetPort: 8090 },
@@ -135,13 +140,24 @@ function objects(): object[] {
     env: [podIp],
     ports: [8080, 8090, 8070].map((containerPort) => ({ containerPort })),
   };
+  const blackHole = (kind: BlackHole) => ({
+    ...serving,
+    command: [...upstream.slice(0, 1), join(packageRoot, 'bench/programs/black-hole.ts'), kind],
+    readinessProbe: { httpGet: { port: 8081 } },
+  });
   const idle = { command: ['sleep', 'infinity'] };
   const pooled = [{ name: 'LINKERD2_PROXY_OUTBOUND_DISABLE_HTTP1_MULTIPLEXING', value: 'true' }];
   return [
-    deployment('upstream', 2, 'disabled', serving),
+    deployment('upstream', 2, 'disabled', serving, { labels: { hole: 'beside', mute: 'beside' } }),
+    ...blackHoles.flatMap((kind) => [
+      deployment(kind, 1, 'disabled', blackHole(kind), { labels: { [kind]: 'beside' } }),
+      service(kind, { [kind]: 'beside' }),
+    ]),
     deployment('behind', 1, 'enabled', serving),
     deployment('client', 1, 'enabled', idle),
-    deployment('pooled', 1, 'enabled', idle, { 'config.tulle.dev/proxy-additional-env': JSON.stringify(pooled) }),
+    deployment('pooled', 1, 'enabled', idle, {
+      annotations: { 'config.tulle.dev/proxy-additional-env': JSON.stringify(pooled) },
+    }),
     service('upstream'),
     service('behind'),
   ];

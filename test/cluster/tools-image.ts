@@ -7,6 +7,7 @@ import { layerCache } from '../../images/build-image.ts';
 import { nodeRuntime } from '../../images/contents.ts';
 import { Layer, programFile } from '../../images/layer.ts';
 import { compressLayer, writeOciArchive } from '../../images/oci-archive.ts';
+import { natsProgram } from '../nats/nats-program.ts';
 import type { LoadableImage } from './own-cluster.ts';
 
 /** Whether this machine has a program, and so the image of test pods. */
@@ -19,7 +20,10 @@ export function isOnThisMachine(program: string): boolean {
   }
 }
 
-/** Node, busybox under all its names (sh, wget, nslookup, httpd, nc, ...), and Redis where this machine has it. */
+/**
+ * Node, busybox under all its names (sh, wget, nslookup, httpd, nc, ...), Redis where this machine has it, and NATS where
+ * it has Go to build it.
+ */
 export const toolsImage = 'docker.io/tulle-test/tools:1';
 
 /** Writes the image that test pods run. */
@@ -39,7 +43,9 @@ function tools(): Layer {
   for (const name of execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n')) {
     if (name !== 'busybox') layer.symlink(`/usr/bin/${name}`, 'busybox');
   }
-  return isOnThisMachine('redis-server') ? layer.program('/usr/bin/redis-server', 'redis-server') : layer;
+  if (isOnThisMachine('redis-server')) layer.program('/usr/bin/redis-server', 'redis-server');
+  const nats = natsProgram();
+  return 'path' in nats ? layer.program('/usr/bin/nats', nats.path) : layer;
 }
 
 async function compressed(layer: Layer, out: string) {

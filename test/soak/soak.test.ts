@@ -21,9 +21,7 @@ describe('the verdict', () => {
   const good: SoakResult = {
     tallies: [{ name: 'HTTP/1', done: 10, abandoned: 1, failures: [] }],
     churn: { restarts: 2, failures: [] },
-    proxies: [
-      { name: 'client', descriptors: [20, 20], privateBytes: [30 * megabyte, 35 * megabyte], openConnections: 0 },
-    ],
+    proxies: [{ name: 'client', descriptors: [20, 20], privateBytes: [30 * megabyte, 35 * megabyte], left: {} }],
   };
   const proxy = good.proxies[0];
   const tally = good.tallies[0];
@@ -35,7 +33,10 @@ describe('the verdict', () => {
       { ...good, proxies: [{ ...proxy, descriptors: [20, 21] as const }] },
       'client: 20 descriptors before the load, 21 after it',
     ],
-    [{ ...good, proxies: [{ ...proxy, openConnections: 3 }] }, 'client: 3 connections are left'],
+    [
+      { ...good, proxies: [{ ...proxy, left: { tcp_open_connections: 3 } }] },
+      'client: tcp_open_connections is 3 without a call',
+    ],
     [
       { ...good, proxies: [{ ...proxy, privateBytes: [30 * megabyte, 41 * megabyte] as const }] },
       'client: private memory grew by 11.0 MB, more than 10.0',

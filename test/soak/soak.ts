@@ -1,5 +1,6 @@
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseExposition } from '../../cli/stat/exposition.ts';
 import { grpcJsClient } from '../clients/grpc-js-echo.ts';
 import { TestMesh } from '../proxy/test-mesh.ts';
 import { mix, type Target } from './calls.ts';
@@ -22,8 +23,8 @@ export interface ProxyResult {
   readonly descriptors: readonly [before: number, after: number];
   /** Median private memory in the first and in the last part of the load. */
   readonly privateBytes: readonly [first: number, last: number];
-  /** Connections of applications and peers that are left. */
-  readonly openConnections: number;
+  /** What the proxy says that it still holds, by series; empty when that is nothing. */
+  readonly left: Readonly<Record<string, number>>;
 }
 
 export interface SoakResult {
@@ -34,6 +35,11 @@ export interface SoakResult {
 
 const servers = ['one', 'two'] as const;
 const names = ['client', ...servers];
+/**
+ * Gauges of what a proxy holds for calls that are under way: each is 0 when there are none. One that counts streams,
+ * requests, waiters or deadlines belongs here as soon as the proxy shows it.
+ */
+const heldGauges = ['tcp_open_connections'] as const;
 /** Idle destinations and connections of a proxy are closed within seconds. */
 const settleTimeoutMs = 45_000;
 
@@ -73,14 +79,14 @@ export async function soak({ forMs, seed, report }: SoakOptions): Promise<SoakRe
     );
 
     report('settling');
-    const openConnections = await settled(mesh, () => watched.every(({ descriptors }, i) => descriptors === before[i]));
+    const left = await settled(mesh, () => watched.every(({ descriptors }, i) => descriptors <= before[i]));
     const part = Math.min(60_000, forMs / 6);
     const proxies = watched.map(
       (one, i): ProxyResult => ({
         name: one.name,
         descriptors: [before[i], one.descriptors],
         privateBytes: [one.privateBytes(part, 2 * part), one.privateBytes(forMs - part, forMs)],
-        openConnections: openConnections[i],
+        left: left[i],
       }),
     );
     return { ...loaded, proxies };
@@ -123,13 +129,25 @@ async function load(
   }
 }
 
-/** Waits until no connection is left and `also` holds, or has been waited for long enough; returns what is left. */
-async function settled(mesh: TestMesh, also: () => boolean = () => true): Promise<number[]> {
+/** Waits until nothing is held and `also` holds, or has been waited for long enough; returns what is left, by proxy. */
+async function settled(mesh: TestMesh, also: () => boolean = () => true): Promise<Record<string, number>[]> {
   const deadlineMs = Date.now() + settleTimeoutMs;
   for (;;) {
-    const open = await Promise.all(names.map((name) => mesh.metric(name, 'tcp_open_connections')));
+    const left = await Promise.all(names.map((name) => held(mesh, name)));
     // The sidecars have yet to see the end of the connections that this was asked by.
     await sleep(250);
-    if ((open.every((count) => count === 0) && also()) || Date.now() > deadlineMs) return open;
+    const nothing = left.every((gauges) => Object.keys(gauges).length === 0);
+    if ((nothing && also()) || Date.now() > deadlineMs) return left;
   }
+}
+
+/** The series of what is held that are not 0. */
+async function held(mesh: TestMesh, name: string): Promise<Record<string, number>> {
+  const { body } = await mesh.admin(name, '/metrics');
+  const left = parseExposition(body).filter(
+    (sample) => sample.value !== 0 && (heldGauges as readonly string[]).includes(sample.name),
+  );
+  const where = ({ direction, peer, target_addr }: Record<string, string>): string =>
+    [direction, peer, target_addr].filter(Boolean).join(' ');
+  return Object.fromEntries(left.map((sample) => [`${sample.name} (${where(sample.labels)})`, sample.value]));
 }

@@ -15,10 +15,10 @@ export function faults({ tallies, proxies, churn }: SoakResult, forMs: number): 
   }
   found.push(...churn.failures);
   if (churn.restarts === 0) found.push('no endpoint came and went');
-  for (const { name, descriptors, privateBytes, openConnections } of proxies) {
+  for (const { name, descriptors, privateBytes, left } of proxies) {
     const [before, after] = descriptors;
     if (after > before) found.push(`${name}: ${before} descriptors before the load, ${after} after it`);
-    if (openConnections !== 0) found.push(`${name}: ${openConnections} connections are left`);
+    for (const [series, value] of Object.entries(left)) found.push(`${name}: ${series} is ${value} without a call`);
     const growth = privateBytes[1] - privateBytes[0];
     const allowed = allowedGrowthBytes(forMs);
     if (!(growth <= allowed)) {
@@ -37,15 +37,17 @@ export function soakTables({ tallies, proxies, churn }: SoakResult): string {
     `${failures.length}`,
   ]);
   const megabytes = (bytes: number): string => `${(bytes / megabyte).toFixed(1)} MB`;
-  const held = proxies.map(({ name, descriptors, privateBytes, openConnections }) => [
+  const held = proxies.map(({ name, descriptors, privateBytes, left }) => [
     name,
     ...descriptors.map(String),
     ...privateBytes.map(megabytes),
-    `${openConnections}`,
+    Object.entries(left)
+      .map(([series, value]) => `${series} ${value}`)
+      .join(', ') || '-',
   ]);
   return [
     formatTable(['CALLS', 'DONE', 'ABANDONED', 'FAILED'], calls),
-    formatTable(['SIDECAR', 'FDS_BEFORE', 'FDS_AFTER', 'PRIVATE_FIRST', 'PRIVATE_LAST', 'CONNECTIONS_LEFT'], held),
+    formatTable(['SIDECAR', 'FDS_BEFORE', 'FDS_AFTER', 'PRIVATE_FIRST', 'PRIVATE_LAST', 'LEFT'], held),
     `endpoints that left, were restarted and came back: ${churn.restarts}\n`,
   ].join('\n');
 }

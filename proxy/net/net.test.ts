@@ -105,6 +105,10 @@ describe('sockets on Bun', () => {
     expect(await run('reset')).toEqual(['error']);
   });
 
+  it('that are aborted tell of their close, and of no FIN that the peer has not sent', async () => {
+    expect(await run('abort')).toEqual(['close']);
+  });
+
   it('break when who serves them fails, and tell of it', async () => {
     expect(await run('defect')).toEqual({ server: 'no such thing', client: 'closed', unexpected: 'no such thing' });
   });

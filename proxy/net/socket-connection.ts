@@ -87,7 +87,10 @@ export class SocketConnection implements Connection {
   }
 
   abort(): void {
-    if (!this.closed) this.socket?.terminate();
+    if (this.closed) return;
+    // The runtime tells of it as of a clean end: as if the peer had sent all.
+    this.gotEnd = true;
+    this.socket?.terminate();
   }
 
   pause(): void {

@@ -238,6 +238,21 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return await told.promise;
   },
 
+  async abort() {
+    const told: string[] = [];
+    const listener = listen('127.0.0.1', 0, (accepted) => {
+      accepted.handler = handler({});
+    });
+    const client = await open(listener.port);
+    client.handler = handler({
+      onEnd: () => told.push('end'),
+      onClose: (error) => told.push(error === undefined ? 'close' : 'error'),
+    });
+    client.abort();
+    while (!told.includes('close')) await new Promise((resolve) => setImmediate(resolve));
+    return told;
+  },
+
   async refused() {
     const listener = listen('127.0.0.1', 0, () => {});
     listener.stop();

@@ -7,7 +7,7 @@ export interface Deadlines {
   headMs: number;
   /** For a peer that takes nothing of what waits for it: a socket that stays full, a window that stays shut. */
   stallMs: number;
-  /** For the peer to close its side once we have closed ours. */
+  /** For the peer to close its side, or to end a request that has its whole answer, once we have closed ours. */
   closeMs: number;
 }
 

@@ -79,7 +79,10 @@ export interface Stream {
   sendData(chunk: Uint8Array, end: boolean): void;
   /** Sends trailers and ends this direction. */
   sendTrailers(fields: readonly Field[]): void;
-  /** Ends both directions at once: RST_STREAM in HTTP/2; in HTTP/1 the connection is closed. No handler call follows. */
+  /**
+   * Ends both directions at once: RST_STREAM in HTTP/2; in HTTP/1 the connection is closed. No handler call follows.
+   * With `noError`, behind a whole response, a server gives up the rest of the request only: the response still leaves.
+   */
   reset(code: ErrorCode, reason: string): void;
   /** Gives back `bytes` of receive credit: that many received body bytes were passed on and left this process. */
   credit(bytes: number): void;

@@ -1,11 +1,9 @@
-import { type ExecFileException, execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
-import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseH2load } from '../../bench/load/h2load.ts';
 import { TestMesh } from '../proxy/test-mesh.ts';
 import { type Http1Log, http1Server } from './http1-server.ts';
+import { needs, run } from './program.ts';
 
 /** curl and h2load through a pair of sidecars: clients that share no code with Node. */
 let mesh: TestMesh;
@@ -48,27 +46,6 @@ function echo(stream: ServerHttp2Stream): void {
   });
   stream.on('wantTrailers', () => stream.sendTrailers({ 'x-bytes': String(bytes) }));
   stream.pipe(stream);
-}
-
-const installed = (program: string): boolean =>
-  (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
-/** Not on this machine: the name of the test says so, and which package has it. */
-const needs = (program: string, of: string): [boolean, string] =>
-  installed(program) ? [true, program] : [false, `${program} (skipped: install the package ${of})`];
-
-function run(program: string, args: readonly string[], input?: Buffer): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const options = { encoding: 'buffer', timeout: 15_000, maxBuffer: 64 * 1024 * 1024, env: {} } as const;
-    const child = execFile(
-      join((process.env['PATH'] ?? '').split(delimiter).find((folder) => existsSync(join(folder, program)))!, program),
-      args,
-      options,
-      (error: ExecFileException | null, out: Buffer, err: Buffer) =>
-        error ? reject(new Error(`${program} ${args.join(' ')}: ${error.code} ${err}`)) : resolve(out),
-    );
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(input);
-  });
 }
 
 const [hasCurl, curlName] = needs('curl', 'curl');

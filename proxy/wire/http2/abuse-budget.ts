@@ -4,7 +4,6 @@ import { ConnectionError } from './frame.ts';
 const resetBudget = 1_000;
 const controlBudget = 5_000;
 const windowUpdateBudget = 100_000;
-const lateBudget = 100;
 
 /** What time alone pays back, in a second: keepalive pings and a client that cancels now and then go on for ever. */
 const resetsPerSecond = 5;
@@ -23,13 +22,14 @@ export class AbuseBudget {
   private resets = 0;
   private controls = 0;
   private windowUpdates = 0;
-  private lates = 0;
+  /** What the peer may still send on streams that it does not know to be over: their windows, and their ends. */
+  private lateBytes = 0;
+  private lateEnds = 0;
 
   completed(): void {
     if (this.resets > 0) this.resets--;
     this.controls = Math.max(0, this.controls - 10);
     this.windowUpdates = Math.max(0, this.windowUpdates - 50);
-    this.lates = Math.max(0, this.lates - 1);
   }
 
   /** A DATA frame was written. */
@@ -61,8 +61,17 @@ export class AbuseBudget {
       throw new ConnectionError(ErrorCode.enhanceYourCalm, 'too many window updates');
   }
 
-  /** Data behind a reset that the peer had not seen yet. Returns true once there was more than that explains. */
-  late(): boolean {
-    return ++this.lates > lateBudget;
+  /** A stream was ended from our side while the peer could still send `windowBytes` and an end on it. */
+  abandoned(windowBytes: number): void {
+    this.lateBytes += Math.max(0, windowBytes);
+    this.lateEnds++;
+  }
+
+  /** Takes what came for a stream that is no more. Returns false when no stream that was abandoned explains it. */
+  late(bytes: number, ends: boolean): boolean {
+    if (bytes > this.lateBytes || (ends && this.lateEnds === 0)) return false;
+    this.lateBytes -= bytes;
+    if (ends) this.lateEnds--;
+    return true;
   }
 }

@@ -1,5 +1,6 @@
 import type { Field } from '../field.ts';
 import { type ClientConnection, ErrorCode, type RequestHead, type ResponseHandler, type Stream } from '../stream.ts';
+import { CancelBudget } from './cancel-budget.ts';
 import { ConnectionError, preface, Setting } from './frame.ts';
 import { Http2Stream } from './http2-stream.ts';
 import { MalformedMessage, responseHead } from './message.ts';
@@ -13,11 +14,6 @@ export interface Http2ClientOptions extends Http2SessionOptions {
 
 /** 1xx responses that may come before the final one. */
 const mostInformationals = 32;
-/**
- * Servers end a connection on which too many requests are cancelled, and with it the requests of others: before that
- * it takes no new ones, and the next go on another.
- */
-const mostCancelled = 300;
 const lastClientStreamId = 0x7fffffff;
 
 /**
@@ -28,8 +24,7 @@ export class Http2Client extends Http2Session implements ClientConnection {
   private readonly options: Http2ClientOptions;
   private nextId = 1;
   listed = false;
-  /** Resets of ours beyond the streams that were carried to their end. */
-  private cancelled = 0;
+  private readonly cancels = new CancelBudget();
   /** What `peerMaxStreams` was when the owner last learned of it. */
   private knownMaxStreams = 0;
 
@@ -84,8 +79,9 @@ export class Http2Client extends Http2Session implements ClientConnection {
   }
 
   override resetStream(stream: Http2Stream, code: ErrorCode): void {
-    super.resetStream(stream, code);
-    if (++this.cancelled > mostCancelled) this.drain();
+    // NO_ERROR is a server's word (RFC 9113 section 8.1): clients that have their answer say CANCEL, as Rust's h2 and Go do.
+    super.resetStream(stream, code === ErrorCode.noError ? ErrorCode.cancel : code);
+    if (!this.cancels.reset(stream.remoteEnded)) this.drain();
   }
 
   protected override onHeaders(id: number, fields: Field[] | undefined, end: boolean): void {
@@ -120,7 +116,7 @@ export class Http2Client extends Http2Session implements ClientConnection {
   }
 
   protected override onStreamClosed(stream: Http2Stream): void {
-    if (stream.remoteEnded && this.cancelled > 0) this.cancelled--;
+    if (stream.remoteEnded && !stream.reset_) this.cancels.completed();
     if (this.streams.size === this.peerMaxStreams - 1 && this.available) this.options.onAvailable(this);
   }
 
@@ -129,6 +125,11 @@ export class Http2Client extends Http2Session implements ClientConnection {
     const wasFull = this.streams.size >= this.knownMaxStreams;
     this.knownMaxStreams = this.peerMaxStreams;
     if (wasFull && this.available) this.options.onAvailable(this);
+  }
+
+  protected override onPassed(seconds: number): void {
+    super.onPassed(seconds);
+    this.cancels.passed(seconds);
   }
 
   protected override onConnectionClosed(error: Error | undefined): void {

@@ -1,6 +1,12 @@
 import type { Field } from '../field.ts';
 import type { SendQueue } from '../send-queue.ts';
-import type { ErrorCode, ResponseHandler, ResponseHead, ServerStream, StreamHandler } from '../stream.ts';
+import {
+  ErrorCode,
+  type ResponseHandler,
+  type ResponseHead,
+  type ServerStream,
+  type StreamHandler,
+} from '../stream.ts';
 import type { StreamTable } from './stream-table.ts';
 
 /**
@@ -34,8 +40,12 @@ export class Http2Stream implements ServerStream {
   queue: SendQueue | undefined = undefined;
   queueEnd = false;
   queueTrailers: readonly Field[] | undefined = undefined;
+  /** The answer is whole, or waits in the queue, and the rest of the request is wanted by nobody. */
+  unwanted = false;
   /** When the queue was seen not to move; -1 while it moves. */
   stalledFromMs = -1;
+  /** When the request was seen to go on though it is not wanted; -1 before that. */
+  unwantedFromMs = -1;
   /** Bytes written since the handler was last told. */
   unsent = 0;
 
@@ -73,10 +83,15 @@ export class Http2Stream implements ServerStream {
   }
 
   reset(code: ErrorCode, _reason: string): void {
-    if (!this.closed) this.session.resetStream(this, code);
+    if (this.closed || this.unwanted) return;
+    if (code === ErrorCode.noError && this.responded && (this.localEnded || this.queueEnd)) {
+      this.unwanted = true;
+      this.handler = undefined;
+      this.session.dropRequest(this);
+    } else this.session.resetStream(this, code);
   }
 
   credit(bytes: number): void {
-    if (!this.remoteEnded && !this.reset_) this.session.creditStream(this, bytes);
+    if (!this.remoteEnded && !this.reset_ && !this.unwanted) this.session.creditStream(this, bytes);
   }
 }

@@ -125,8 +125,8 @@ export abstract class Incoming extends StreamTable {
     const stream = this.streams.get(id);
     if (stream === undefined || stream.remoteEnded) {
       if (this.isIdle(id)) throw new ConnectionError(ErrorCode.protocolError, 'DATA on an idle stream');
-      // A stream that we reset, or forgot: what was on its way is dropped, the rest told off.
-      if (stream !== undefined || ends || this.abuse.late())
+      // What was on its way to a stream that we reset is dropped, the rest is told off.
+      if (stream !== undefined || !this.abuse.late(length, ends))
         this.refuse(id, ErrorCode.streamClosed, 'DATA behind the end');
       return;
     }
@@ -147,7 +147,8 @@ export abstract class Incoming extends StreamTable {
         return;
       }
     }
-    if (bodyBytes < length && !ends) this.creditStream(stream, length - bodyBytes);
+    const unreadBytes = stream.unwanted ? length : length - bodyBytes;
+    if (unreadBytes > 0 && !ends) this.creditStream(stream, unreadBytes);
     if (ends) this.endRemote(stream);
     if (bodyBytes > 0 || ends) stream.handler?.onData(chunkOf(bytes, from, to), ends);
   }
@@ -171,6 +172,8 @@ export abstract class Incoming extends StreamTable {
       this.onHeaders(id, fields, this.block.endStream);
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error;
+      if (this.streams.get(id) === undefined && !this.block.endStream)
+        this.abuse.abandoned(this.settings.streamWindowBytes);
       this.refuse(id, ErrorCode.protocolError, error.message);
     }
   }
@@ -188,10 +191,14 @@ export abstract class Incoming extends StreamTable {
     if (end - start !== 4) throw new ConnectionError(ErrorCode.frameSizeError, 'RST_STREAM of a wrong size');
     if (this.isIdle(id)) throw new ConnectionError(ErrorCode.protocolError, 'RST_STREAM on an idle stream');
     const stream = this.streams.get(id);
-    // A server that has answered in full may well not want the rest of the request (RFC 9113 section 8.1).
-    const answered = stream?.remoteEnded && !this.isPeerStream(id);
+    if (stream === undefined) {
+      // It may have crossed with a reset of ours.
+      if (!this.abuse.late(0, true)) this.abuse.reset();
+      return;
+    }
+    // Behind the whole answer only the rest of a request is given up, by either side (RFC 9113 section 8.1).
+    const answered = this.isPeerStream(id) ? stream.localEnded : stream.remoteEnded;
     if (!answered) this.abuse.reset();
-    if (stream === undefined) return;
     stream.reset_ = true;
     this.forget(stream);
     stream.handler?.onReset(uint32(bytes, start) as ErrorCode, resetByPeer);

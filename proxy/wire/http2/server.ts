@@ -52,9 +52,14 @@ export class Http2Server extends Http2Session {
       return;
     }
     if ((id & 1) === 0) throw new ConnectionError(ErrorCode.protocolError, 'client stream with an even id');
-    if (id <= this.lastPeerStreamId) throw new ConnectionError(ErrorCode.streamClosed, 'HEADERS on a closed stream');
+    if (id <= this.lastPeerStreamId) {
+      // Trailers may have been on their way to a stream that we reset.
+      if (end && this.abuse.late(0, true)) return;
+      throw new ConnectionError(ErrorCode.streamClosed, 'HEADERS on a closed stream');
+    }
     this.lastPeerStreamId = id;
     if (this.streams.size >= this.settings.maxConcurrentStreams) {
+      if (!end) this.abuse.abandoned(this.settings.streamWindowBytes);
       this.refuse(id, ErrorCode.refusedStream, 'too many streams');
       return;
     }
@@ -71,7 +76,8 @@ export class Http2Server extends Http2Session {
     const stream = this.openStream(id);
     stream.expectedBytes = head.contentLength;
     stream.remoteEnded = end;
-    stream.handler = this.options.onRequest(stream, head, end);
+    const handler = this.options.onRequest(stream, head, end);
+    if (!stream.unwanted) stream.handler = handler;
   }
 
   /** Answers a request that goes no further. */

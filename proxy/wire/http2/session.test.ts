@@ -1,98 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FieldTable } from '../field-table.ts';
 import { OutputBuffer } from '../output-buffer.ts';
-import { ErrorCode, type RequestHead, type ServerStream, type Stream } from '../stream.ts';
-import { ManualTurn, MemoryTransport } from '../testing/memory-transport.ts';
+import { ErrorCode, type RequestHead, type Stream } from '../stream.ts';
+import { answer, client, get, getHead, ping, response, server, update } from '../testing/http2-frames.ts';
 import { StrictHandler } from '../testing/strict-handler.ts';
-import { Http2Client } from './client.ts';
-import { Flag, FrameType, preface, putUint32, Setting, uint32, writeFrame, writeSettings } from './frame.ts';
-import { Http2Server } from './server.ts';
-
-/** A server with a connected client's SETTINGS read; `send` and `sent` are frames to and from it. */
-function server(windowBytes = 65_535) {
-  const transport = new MemoryTransport();
-  const turn = new ManualTurn();
-  const streams: ServerStream[] = [];
-  const http2 = new Http2Server({
-    transport,
-    turn,
-    fields: new FieldTable(1),
-    onRequest: (stream, _head, end) => {
-      streams.push(stream);
-      return new StrictHandler(end ? 'ended' : 'body');
-    },
-  });
-  const send = (write: (out: OutputBuffer) => void): void => {
-    const out = new OutputBuffer();
-    write(out);
-    http2.onBytes(out.take());
-    turn.end();
-  };
-  send((out) => {
-    out.append(preface);
-    writeSettings(out, [[4, windowBytes]]);
-  });
-  transport.take();
-  /** What was sent since the last call. */
-  const sent = (): Frame[] => framesOf(transport.take());
-  return { http2, transport, turn, streams, send, sent };
-}
-
-/** A client that has written its preface; `settings` are those that its peer sends. */
-function client(onAvailable: () => void = () => {}) {
-  const transport = new MemoryTransport();
-  const turn = new ManualTurn();
-  const http2 = new Http2Client({ transport, turn, fields: new FieldTable(1), onAvailable, onClosed: () => {} });
-  const send = (write: (out: OutputBuffer) => void): void => {
-    const out = new OutputBuffer();
-    write(out);
-    http2.onBytes(out.take());
-    turn.end();
-  };
-  const settings = (...given: [number, number][]): void => send((out) => writeSettings(out, given));
-  turn.end();
-  transport.take();
-  /** What was sent since the last call. */
-  const sent = (): Frame[] => {
-    turn.end();
-    return framesOf(transport.take());
-  };
-  return { http2, transport, send, settings, sent };
-}
-
-interface Frame {
-  readonly type: number;
-  readonly id: number;
-  readonly payload: Buffer;
-}
-
-function framesOf(bytes: Buffer): Frame[] {
-  const frames: Frame[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const end = at + 9 + bytes.readUIntBE(at, 3);
-    frames.push({ type: bytes[at + 3], id: bytes.readUInt32BE(at + 5), payload: bytes.subarray(at + 9, end) });
-    at = end;
-  }
-  return frames;
-}
-
-const get = (out: OutputBuffer, id: number): void => {
-  const at = writeFrame(out, FrameType.headers, Flag.endHeaders | Flag.endStream, id, 6);
-  out.bytes.set([0x82, 0x86, 0x84, 0x41, 0x01, 0x61], at);
-};
-const answer = (out: OutputBuffer, id: number): void => {
-  const at = writeFrame(out, FrameType.headers, Flag.endHeaders | Flag.endStream, id, 1);
-  out.bytes[at] = 0x88;
-};
-const update = (out: OutputBuffer, id: number, bytes: number): void => {
-  const at = writeFrame(out, FrameType.windowUpdate, 0, id, 4);
-  putUint32(out.bytes, at, bytes);
-};
-const ping = (out: OutputBuffer): void => {
-  out.bytes.fill(0, writeFrame(out, FrameType.ping, 0, 0, 8), out.length);
-};
-const response = { status: 200, contentLength: -1, upgrade: undefined, fields: [], marks: 0 };
+import { FrameType, Setting, uint32, writeFrame } from './frame.ts';
 
 describe('what a peer may do for ever', () => {
   it('ping now and then on a connection that is idle otherwise', () => {
@@ -170,11 +82,6 @@ describe('deadlines', () => {
     expect(sent().some(({ type }) => type === FrameType.goAway)).toBe(false);
   });
 });
-
-const getHead: RequestHead = {
-  ...{ method: 'GET', scheme: 'http', authority: 'a', path: '/', contentLength: -1 },
-  ...{ upgrade: undefined, absoluteForm: false, fields: [], marks: 0 },
-};
 
 describe('a client', () => {
   it('takes no new requests once it has cancelled many, so that no server ends the connection on the others', () => {

@@ -130,6 +130,7 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
     const streams = this.streams.values();
     this.streams.clear();
     this.queued.clear();
+    this.unwanted.clear();
     for (const stream of streams) {
       stream.reset_ = true;
       stream.handler?.onReset(ErrorCode.cancel, 'connection closed');
@@ -188,7 +189,7 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
   checkDeadlines(nowMs: number): void {
     if (this.closed) return;
     const { headMs, stallMs, closeMs } = this.deadlines;
-    if (this.checkedAtMs >= 0) this.abuse.passed((nowMs - this.checkedAtMs) / 1000);
+    if (this.checkedAtMs >= 0) this.onPassed((nowMs - this.checkedAtMs) / 1000);
     this.checkedAtMs = nowMs;
     if (
       this.finishingSince.exceeds(this.finishing, nowMs, closeMs) ||
@@ -204,9 +205,14 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
       if (this.blockSince.exceeds(this.block.open, nowMs, headMs))
         throw new ConnectionError(ErrorCode.enhanceYourCalm, 'a header block took too long');
       this.resetStalled(nowMs, stallMs);
+      this.resetUnwanted(nowMs, closeMs);
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  protected onPassed(seconds: number): void {
+    this.abuse.passed(seconds);
   }
 
   /** Ends streams whose window the peer has kept shut, so that what waits for it is not held for ever. */
@@ -215,6 +221,15 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
       if (stream.stalledFromMs < 0) stream.stalledFromMs = nowMs;
       else if (nowMs - stream.stalledFromMs >= stallMs)
         this.refuse(stream.id, ErrorCode.cancel, 'the peer kept its window shut');
+    }
+  }
+
+  /** Ends requests that have gone on behind their answers for long enough. */
+  private resetUnwanted(nowMs: number, closeMs: number): void {
+    for (const stream of this.unwanted) {
+      if (!stream.localEnded) continue;
+      if (stream.unwantedFromMs < 0) stream.unwantedFromMs = nowMs;
+      else if (nowMs - stream.unwantedFromMs >= closeMs) this.resetStream(stream, ErrorCode.noError);
     }
   }
 
@@ -235,6 +250,7 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
     this.lingers = this.isPeerStream(1);
     this.turn.schedule(this);
     this.queued.clear();
+    this.unwanted.clear();
     for (const stream of this.streams.values()) {
       stream.reset_ = true;
       this.streams.delete(stream.id);

@@ -15,6 +15,8 @@ import { StreamMap } from './stream-map.ts';
  */
 export abstract class StreamTable extends Outgoing {
   protected readonly streams = new StreamMap();
+  /** Those whose request goes on behind a whole answer. */
+  protected readonly unwanted = new Set<Http2Stream>();
   protected readonly settings: Http2Settings;
   protected peerStreamWindow = defaultWindowBytes;
   /** 0 until the peer's SETTINGS have come. */
@@ -43,9 +45,20 @@ export abstract class StreamTable extends Outgoing {
   /** @internal */
   resetStream(stream: Http2Stream, code: ErrorCode): void {
     stream.reset_ = true;
+    if (!stream.remoteEnded) this.abuse.abandoned(stream.receiveWindow);
     writeRstStream(this.out, stream.id, code);
     this.turn.schedule(this);
     this.forget(stream);
+  }
+
+  /**
+   * Reads on and drops what comes, with its credit given back, until the peer ends the request or its time is up. A reset
+   * would do (RFC 9113 section 8.1), but there are clients that lose the answer that stands before it, or take the
+   * whole for failed (curl until 8).
+   * @internal
+   */
+  dropRequest(stream: Http2Stream): void {
+    this.unwanted.add(stream);
   }
 
   /** @internal */
@@ -81,6 +94,7 @@ export abstract class StreamTable extends Outgoing {
     this.turn.schedule(this);
     if (stream === undefined) return;
     stream.reset_ = true;
+    if (!stream.remoteEnded) this.abuse.abandoned(stream.receiveWindow);
     this.forget(stream);
     stream.handler?.onReset(code, reason);
   }
@@ -91,6 +105,7 @@ export abstract class StreamTable extends Outgoing {
       this.queued.delete(stream);
       stream.queue = undefined;
     }
+    if (stream.unwanted) this.unwanted.delete(stream);
     this.onStreamClosed(stream);
     this.closeIfDone();
   }

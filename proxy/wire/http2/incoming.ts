@@ -201,7 +201,9 @@ export abstract class Incoming extends StreamTable {
     if (!answered) this.abuse.reset();
     stream.reset_ = true;
     this.forget(stream);
-    stream.handler?.onReset(uint32(bytes, start) as ErrorCode, resetByPeer);
+    const code = uint32(bytes, start) as ErrorCode;
+    if (code === ErrorCode.refusedStream) tellRefused(stream, resetByPeer);
+    else stream.handler?.onReset(code, resetByPeer);
   }
 
   private onSettingsFrame(bytes: Uint8Array, flags: number, id: number, start: number, end: number): void {
@@ -313,9 +315,15 @@ export abstract class Incoming extends StreamTable {
       if (stream.id <= lastStreamId || this.isPeerStream(stream.id)) continue;
       stream.reset_ = true;
       this.forget(stream);
-      stream.handler?.onReset(ErrorCode.refusedStream, 'the peer goes away');
+      tellRefused(stream, 'the peer goes away');
     }
     if (code !== ErrorCode.noError) this.breakOff(ErrorCode.cancel, 'the peer ends the connection for an error');
     else this.closeIfDone();
   }
+}
+
+/** Refused means not looked at, and may be sent again: what has an answer, or a part of it, or is not ours, is broken. */
+function tellRefused(stream: Http2Stream, reason: string): void {
+  if (stream.awaitsResponse && stream.informationals === 0) stream.handler?.onReset(ErrorCode.refusedStream, reason);
+  else stream.handler?.onReset(ErrorCode.internalError, 'refused by the peer though it was under way');
 }

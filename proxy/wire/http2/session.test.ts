@@ -2,9 +2,21 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OutputBuffer } from '../output-buffer.ts';
 import { ErrorCode, type RequestHead, type Stream } from '../stream.ts';
-import { answer, client, get, getHead, ping, response, server, update } from '../testing/http2-frames.ts';
+import {
+  answer,
+  client,
+  get,
+  getHead,
+  headers,
+  ping,
+  post,
+  reset,
+  response,
+  server,
+  update,
+} from '../testing/http2-frames.ts';
 import { StrictHandler } from '../testing/strict-handler.ts';
-import { FrameType, Setting, uint32, writeFrame } from './frame.ts';
+import { FrameType, Setting, uint32, writeFrame, writeGoAway } from './frame.ts';
 
 describe('what a peer may do for ever', () => {
   it('ping now and then on a connection that is idle otherwise', () => {
@@ -164,6 +176,42 @@ describe('a client', () => {
       }),
     );
   });
+});
+
+describe('a request that the peer refuses', () => {
+  const refusals: [how: string, refuse: (out: OutputBuffer) => void][] = [
+    ['by a reset', (out) => reset(out, 1, ErrorCode.refusedStream)],
+    ['by going away', (out) => writeGoAway(out, 0, ErrorCode.noError, '')],
+  ];
+  const told = (refuse: (out: OutputBuffer) => void, ...blocks: number[][]): number[] => {
+    const { http2, send, settings } = client();
+    settings();
+    const codes: number[] = [];
+    const onReset = (code: number): void => void codes.push(code);
+    http2.request(getHead, true, Object.assign(new StrictHandler('head'), { onReset }));
+    for (const block of blocks) send((out) => headers(out, 1, false, block));
+    send(refuse);
+    return codes;
+  };
+  const status = (code: string): number[] => [0x08, 0x03, ...Buffer.from(code)];
+
+  it.each(refusals)('%s may be sent again', (_how, refuse) => {
+    expect(told(refuse)).toEqual([ErrorCode.refusedStream]);
+  });
+
+  it.each(refusals)('%s behind a part of its answer may not', (_how, refuse) => {
+    expect(told(refuse, status('200'))).toEqual([ErrorCode.internalError]);
+    expect(told(refuse, status('100'))).toEqual([ErrorCode.internalError]);
+  });
+});
+
+it('a client cannot refuse: a request of which it says so is broken', () => {
+  const { handlers, send } = server();
+  send((out) => post(out, 1));
+  const codes: number[] = [];
+  Object.assign(handlers[0], { onReset: (code: number) => codes.push(code) });
+  send((out) => reset(out, 1, ErrorCode.refusedStream));
+  expect(codes).toEqual([ErrorCode.internalError]);
 });
 
 describe('extended CONNECT', () => {

@@ -144,6 +144,19 @@ describe('a gRPC channel to a real server', () => {
     await vi.waitFor(() => expect(seen.ended).toEqual([5, 'no such']));
   });
 
+  it('goes on over another connection when so many calls were cancelled that one takes no more', async () => {
+    const kept = watch();
+    await vi.waitFor(() => expect(streams).toHaveLength(1));
+    for (let i = 0; i < 400; i++) {
+      watch().cancel();
+      if (i % 50 === 0) await certify('a');
+    }
+    expect((await certify('a')).leafCertificate.length).toBe(50_000);
+    expect([dials, kept.seen.ended]).toEqual([2, undefined]);
+    streams[0].write(noEndpoints());
+    await vi.waitFor(() => expect(kept.seen.paths).toEqual([true]));
+  });
+
   it('cancels a stream on the server, and says nothing more of it here', async () => {
     const { seen, cancel } = watch();
     await vi.waitFor(() => expect(streams).toHaveLength(1));

@@ -64,11 +64,21 @@ const maxWaiting = 10_000;
 const contentType = new Field('content-type', 'application/grpc');
 const trailersTaken = new Field('te', 'trailers');
 
+interface Link {
+  readonly client: Http2Client;
+  readonly connection: Connection;
+  keepAlive: KeepAlive | undefined;
+  checkTimer: TimerHandle | undefined;
+}
+
 /**
  * One connection to a gRPC server over our own HTTP/2, made when a call needs it.
  *
  *     idle --call--> connecting: calls wait --connected--> ready --lost or ended--> idle
  *                              --failed--> idle: waiting calls end UNAVAILABLE
+ *
+ * A connection that takes no new calls, because the server goes away or saw too many cancelled, carries those that it has
+ * to their end beside the one that follows it.
  *
  * It never tries again by itself: whoever calls has a back-off, and knows whether the answer is still wanted.
  */
@@ -77,9 +87,9 @@ export class GrpcChannel {
   /** Calls that wait for the connection, or for a stream of it. */
   private readonly waiting: Pending[] = [];
   private connecting = false;
-  private current: { client: Http2Client; connection: Connection } | undefined = undefined;
-  private keepAlive: KeepAlive | undefined = undefined;
-  private checkTimer: TimerHandle | undefined = undefined;
+  private current: Link | undefined = undefined;
+  /** The current connection, and those that drain. */
+  private readonly links = new Set<Link>();
   private closed = false;
 
   constructor(options: GrpcChannelOptions) {
@@ -135,17 +145,17 @@ export class GrpcChannel {
   /** Takes no new call; those under way may end by themselves for a while. */
   drain(): void {
     this.closed = true;
-    const { current } = this;
-    if (current === undefined) return;
-    current.client.drain();
-    this.options.clock.after(drainMs, () => current.connection.abort());
+    for (const { client, connection } of this.links) {
+      client.drain();
+      this.options.clock.after(drainMs, () => connection.abort());
+    }
   }
 
   /** Ends all calls at once. */
   close(): void {
     this.closed = true;
     this.failWaiting('the channel is closed');
-    this.current?.connection.abort();
+    for (const { connection } of [...this.links]) connection.abort();
   }
 
   private head(method: DescMethod, more: readonly Field[] = []): RequestHead {
@@ -178,7 +188,13 @@ export class GrpcChannel {
       return;
     }
     this.waiting.push(pending);
-    if (this.current !== undefined || this.connecting) return;
+    this.connectIfNeeded();
+  }
+
+  /** Opens a connection for the calls that wait, unless there is one that will take them. */
+  private connectIfNeeded(): void {
+    if (this.current?.client.draining) this.current = undefined;
+    if (this.waiting.length === 0 || this.current !== undefined || this.connecting || this.closed) return;
     this.connecting = true;
     this.options.connect(
       (connection) => {
@@ -201,36 +217,45 @@ export class GrpcChannel {
   }
 
   private connected(connection: Connection): void {
-    const client: Http2Client = new Http2Client({
+    const client = new Http2Client({
       transport: connection,
       turn: this.options.turn,
       fields: this.options.fields,
-      onAvailable: () => this.startWaiting(),
-      onClosed: () => {
-        if (this.current?.client !== client) return;
-        this.current = undefined;
-        this.keepAlive?.stop();
-        this.options.clock.cancel(this.checkTimer);
-        this.failWaiting('the connection was closed');
+      onAvailable: () => {
+        if (this.current === link) this.startWaiting();
       },
+      onClosed: () => this.lost(link),
     });
+    const link: Link = { client, connection, keepAlive: undefined, checkTimer: undefined };
     connection.handler = client;
-    this.current = { client, connection };
+    this.links.add(link);
+    this.current = link;
     if (this.closed) {
       this.failWaiting('the channel is closed');
       connection.abort();
       return;
     }
-    this.startWaiting();
-    this.keepAlive = new KeepAlive(connection, client, keepAliveTimes, this.options.clock);
-    this.scheduleCheck(client);
+    link.keepAlive = new KeepAlive(connection, client, keepAliveTimes, this.options.clock);
+    this.scheduleCheck(link);
   }
 
-  private scheduleCheck(client: Http2Client): void {
+  private lost(link: Link): void {
+    this.links.delete(link);
+    link.keepAlive?.stop();
+    this.options.clock.cancel(link.checkTimer);
+    if (this.current !== link) return;
+    this.current = undefined;
+    this.failWaiting('the connection was closed');
+  }
+
+  private scheduleCheck(link: Link): void {
     const { clock } = this.options;
-    this.checkTimer = clock.after(checkIntervalMs, () => {
-      client.checkDeadlines(clock.nowMs());
-      this.scheduleCheck(client);
+    link.checkTimer = clock.after(checkIntervalMs, () => {
+      link.client.checkDeadlines(clock.nowMs());
+      if (!this.links.has(link)) return;
+      // What waits for a stream of a connection that drains meanwhile would wait for ever.
+      this.connectIfNeeded();
+      this.scheduleCheck(link);
     });
   }
 

@@ -42,13 +42,12 @@ export class Http2Client extends Http2Session implements ClientConnection {
   }
 
   get available(): boolean {
-    return (
-      this.streams.size < this.peerMaxStreams &&
-      !this.goAwaySent &&
-      !this.goAwayReceived &&
-      !this.finishing &&
-      !this.closed
-    );
+    return this.streams.size < this.peerMaxStreams && !this.draining;
+  }
+
+  /** It will never take a request again, by our wish or the peer's. */
+  get draining(): boolean {
+    return this.goAwaySent || this.goAwayReceived || this.finishing || this.closed;
   }
 
   get requests(): number {

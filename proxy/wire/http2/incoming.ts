@@ -18,7 +18,7 @@ import {
 } from './frame.ts';
 import { HeaderBlock } from './header-block.ts';
 import type { Http2Stream } from './http2-stream.ts';
-import { checkTrailers, MalformedMessage } from './message.ts';
+import { MalformedMessage, trailersOf } from './message.ts';
 import type { Http2Settings } from './settings.ts';
 import { StreamTable } from './stream-table.ts';
 
@@ -181,9 +181,9 @@ export abstract class Incoming extends StreamTable {
   /** Trailers have come for an open stream. */
   protected onTrailers(stream: Http2Stream, fields: Field[], end: boolean): void {
     if (!end) throw new MalformedMessage('trailers without the end of the stream');
-    checkTrailers(fields);
+    const trailers = trailersOf(fields);
     this.endRemote(stream);
-    stream.handler?.onTrailers(fields);
+    stream.handler?.onTrailers(trailers);
   }
 
   private onRstStreamFrame(bytes: Uint8Array, id: number, start: number, end: number): void {

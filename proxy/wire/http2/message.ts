@@ -74,12 +74,13 @@ export function requestHead(fields: readonly Field[]): RequestHead {
       // Cookies may be cut into crumbs, which other versions do not know (section 8.2.3).
       if (cookieAt < 0) cookieAt = head.fields.push(field) - 1;
       else head.fields[cookieAt] = new Field('cookie', `${head.fields[cookieAt].value}; ${field.value}`, true);
-    } else if (field.name === 'te' && field.value !== 'trailers') throw new MalformedMessage('te other than trailers');
+    } else if (field.name === 'te') head.fields.push(trailersTaken(field));
     else head.fields.push(field);
   }
   if (host !== undefined) {
     if (head.authority === '') head.authority = host;
-    else if (host !== head.authority) throw new MalformedMessage('host differs from :authority');
+    else if (host !== head.authority && !sameAuthority(host, head.authority, head.scheme))
+      throw new MalformedMessage('host differs from :authority');
   }
   if (plainConnect && head.contentLength > 0) throw new MalformedMessage('CONNECT with a body');
   head.marks = marksOfAll(head.fields);
@@ -97,8 +98,7 @@ export function responseHead(fields: readonly Field[]): ResponseHead {
     if (field.name === 'content-length') head.contentLength = contentLength(field.value, head.contentLength);
     else head.fields.push(field);
   }
-  // These have no body to tell the length of (RFC 9110 section 8.6).
-  if (status < 200 || status === 204) {
+  if (isBodiless(status)) {
     if (head.contentLength > 0) throw new MalformedMessage('length of a response that has no body');
     head.contentLength = -1;
   }
@@ -106,13 +106,19 @@ export function responseHead(fields: readonly Field[]): ResponseHead {
   return head;
 }
 
-/** Checks trailers, which have no pseudo-header fields and must not frame or route (RFC 9110 section 6.5.1). */
-export function checkTrailers(fields: readonly Field[]): void {
+/**
+ * Checks trailers, which have no pseudo-header fields and must not frame or route (RFC 9110 section 6.5.1). Returns those
+ * that go on.
+ */
+export function trailersOf(fields: readonly Field[]): readonly Field[] {
+  let ofThisHop = false;
   for (const field of fields) {
     checkField(field);
-    if (field.name === 'content-length' || field.name === 'host' || field.name === 'te')
+    if (field.name === 'content-length' || field.name === 'host')
       throw new MalformedMessage('framing field in trailers');
+    if (field.name === 'te') ofThisHop = true;
   }
+  return ofThisHop ? fields.filter(({ name }) => name !== 'te') : fields;
 }
 
 export function encodeRequest(
@@ -145,7 +151,8 @@ export function encodeResponse(
   // HTTP/2 has no 101: an extended CONNECT is accepted with 200 (RFC 8441 section 5).
   encoder.field(out, pseudo.status.get(String(head.status === 101 ? 200 : head.status)));
   encodeFields(out, encoder, head.fields);
-  if (head.contentLength >= 0) encoder.field(out, pseudo.contentLength.get(String(head.contentLength)));
+  if (head.contentLength >= 0 && !isBodiless(head.status))
+    encoder.field(out, pseudo.contentLength.get(String(head.contentLength)));
 }
 
 export function encodeFields(out: OutputBuffer, encoder: HpackEncoder, fields: readonly Field[]): void {
@@ -214,6 +221,9 @@ function checkField(field: Field): void {
   if (field.interned) field.validHttp2 = true;
 }
 
+/** Of these no length may be told (RFC 9110 section 8.6). */
+const isBodiless = (status: number): boolean => status < 200 || status === 204;
+
 /** The number of a three-digit status, 0 when it is none. */
 function statusOf(text: string): number {
   let status = 0;
@@ -223,6 +233,25 @@ function statusOf(text: string): number {
     status = status * 10 + digit;
   }
   return text.length === 3 ? status : 0;
+}
+
+const teTrailers = new Field('te', 'trailers');
+
+/** `te: trailers` in the one spelling that every reader takes. */
+function trailersTaken(field: Field): Field {
+  if (field.value === 'trailers') return field;
+  if (field.value.toLowerCase() === 'trailers') return teTrailers;
+  throw new MalformedMessage('te other than trailers');
+}
+
+/** Names have no case, and a scheme's own port need not be told (RFC 9110 section 4.2.3). */
+function sameAuthority(a: string, b: string, scheme: string): boolean {
+  const port = scheme === 'https' ? ':443' : ':80';
+  const plain = (authority: string): string => {
+    const lower = authority.toLowerCase();
+    return lower.endsWith(port) ? lower.slice(0, -port.length) : lower;
+  };
+  return plain(a) === plain(b);
 }
 
 const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;

@@ -18,7 +18,7 @@ it('a connection that brings something is left alone', () => {
   const { clock, connection, pings } = watched();
   for (let i = 0; i < 10; i++) {
     connection.bytesRead++;
-    clock.advance(1000);
+    clock.advance(800);
   }
   expect([pings(), connection.aborted]).toEqual([0, false]);
 });
@@ -28,11 +28,43 @@ it('a silent one is asked, and lives on when its peer answers', () => {
   clock.advance(1000);
   expect(pings()).toBe(1);
   connection.bytesRead += 17;
-  clock.advance(300);
   clock.advance(999);
   expect([pings(), connection.aborted]).toEqual([1, false]);
   clock.advance(1);
   expect(pings()).toBe(2);
+});
+
+it('a peer that dies is noticed within an interval and a timeout of its last byte, wherever that came', () => {
+  for (let lastMs = 1; lastMs < 3000; lastMs += 37) {
+    const { clock, connection, pings } = watched();
+    let nowMs = 0;
+    for (; nowMs < lastMs; nowMs++) {
+      if (nowMs % 100 === 0 || nowMs === lastMs - 1) connection.bytesRead++;
+      clock.advance(1);
+    }
+    expect(pings()).toBe(0);
+    while (pings() === 0) {
+      clock.advance(1);
+      nowMs++;
+    }
+    expect(nowMs - lastMs).toBeGreaterThanOrEqual(1000 - 125 - 2);
+    expect(nowMs - lastMs).toBeLessThanOrEqual(1000);
+    while (!connection.aborted) {
+      clock.advance(1);
+      nowMs++;
+    }
+    expect(nowMs - lastMs).toBeLessThanOrEqual(1000 + 300 + 1);
+  }
+});
+
+it('one that dies right behind its answer is noticed as soon', () => {
+  const { clock, connection, pings } = watched();
+  clock.advance(1000);
+  connection.bytesRead += 17;
+  clock.advance(1000);
+  expect(pings()).toBe(2);
+  clock.advance(301);
+  expect(connection.aborted).toBe(true);
 });
 
 it('one whose peer does not answer in time is broken', () => {
@@ -53,7 +85,7 @@ it('one whose answer came while this process stood still lives on', () => {
   clock.advance(300);
   connection.bytesRead += 17;
   clock.advance(1);
-  clock.advance(999);
+  clock.advance(998);
   expect([pings(), connection.aborted]).toEqual([1, false]);
 });
 

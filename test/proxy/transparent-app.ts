@@ -3,6 +3,7 @@
  *
  *     node transparent-app.ts serve PORT...       HTTP that returns what it was asked; on 2525, mail that speaks first
  *     node transparent-app.ts visit ADDRESSES     calls a server by all its addresses, and prints what came as JSON
+ *     node transparent-app.ts call HOST PORT      calls one address, and prints what came as JSON
  */
 import { createServer, get, type IncomingHttpHeaders } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
@@ -76,4 +77,7 @@ const visit = async ({ service, pod, outside }: Targets): Promise<object> => ({
 
 const [mode, ...args] = process.argv.slice(2);
 if (mode === 'serve') for (const port of args) serve(Number(port));
-else process.stdout.write(JSON.stringify(await visit(JSON.parse(args[0]))));
+else {
+  const seen = mode === 'visit' ? await visit(JSON.parse(args[0])) : await call(args[0], Number(args[1]));
+  process.stdout.write(JSON.stringify(seen));
+}

@@ -188,8 +188,12 @@ try {
     app('visit', JSON.stringify({ service, pod: addresses.server.v4, outside })),
   );
   const seen = JSON.parse(execFileSync(file, args, { encoding: 'utf8', timeout: 30_000 }));
+  const own = Object.values(service).map((address) => {
+    const [file, ...args] = pods.server.inside(app('call', address, '80'));
+    return JSON.parse(execFileSync(file, args, { encoding: 'utf8', timeout: 30_000 }));
+  });
   const counted = { clientMetrics: await metrics('client'), serverMetrics: await metrics('server') };
-  process.stdout.write(`${JSON.stringify({ ...seen, ...counted })}\n`);
+  process.stdout.write(`${JSON.stringify({ ...seen, own, ...counted })}\n`);
 } finally {
   for (const child of children) child.kill('SIGKILL');
   for (const pod of Object.values(pods)) pod.stop();

@@ -27,6 +27,7 @@ describe.skipIf(skipped !== undefined)(
     const folder = mkdtempSync(join(tmpdir(), 'tulle-transparent-'));
     let seen: Record<string, { status?: number; headers?: Record<string, string>; error?: string }> & {
       opaque: string;
+      own: { status?: number; headers?: Record<string, string>; error?: string }[];
       clientMetrics: string;
       serverMetrics: string;
     };
@@ -71,6 +72,13 @@ describe.skipIf(skipped !== undefined)(
     it('what discovery does not know is passed on where it was going', () => {
       expect(seen.outside.status).toBe(200);
       expect(seen.outside.headers?.['l5d-client-id']).toBeUndefined();
+    });
+
+    it('a pod that calls its own Service is answered by its own application, without TLS', () => {
+      expect(seen.own.map(({ status, error }) => error ?? status)).toEqual([200, 200]);
+      expect(seen.own[0].headers).toMatchObject({ host: 'web.test' });
+      const requests = samples(seen.serverMetrics, 'request_total{', 'direction="outbound"', 'dst_service="web"');
+      expect(requests.join('\n')).toMatch(/target_addr="10\.2\.0\.1:8080".*no_tls_reason="loopback"/);
     });
 
     it('a server that speaks first is heard, through mutual TLS', () => {

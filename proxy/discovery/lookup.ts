@@ -1,226 +1,101 @@
-import { create } from '@bufbuild/protobuf';
-import { Destination, type DestinationProfile, GetDestinationSchema } from '../../api/gen/destination_pb.js';
-import type { Clock, TimerHandle } from '../clock.ts';
-import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
-import { Watch } from '../control/watch.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
-import { ProfileRoutes } from '../route/profile-routes.ts';
-import type { Log } from '../telemetry/log.ts';
-import { formatHostPort } from '../wire/ip-network.ts';
-import { type DeclaredProtocol, type PolicySource, watchDeclaredProtocol } from './declared-protocol.ts';
-import { EndpointReader } from './endpoint-from-api.ts';
-import { EndpointSet } from './endpoint-set.ts';
-import type { KnownTarget, KnownTargets } from './known-targets.ts';
+import type { ProfileRoutes } from '../route/profile-routes.ts';
+import type { DeclaredProtocol } from './declared-protocol.ts';
+import { type Name, NameLookup } from './name-lookup.ts';
+import type { LookupOptions, Resolution } from './resolution.ts';
 import type { TargetName } from './target-name.ts';
 
-export interface LookupOptions {
-  clock: Clock;
-  channel: () => GrpcChannel;
-  /** The context token: where this proxy stands. */
-  context: string;
-  log: Log;
-  /** Where policies of targets are watched; undefined where there are none. */
-  policy: PolicySource | undefined;
-  /** Addresses of this pod that are led to its proxy, as `formatIp` writes them. */
-  ownAddresses: ReadonlySet<string>;
-  /** What earlier lookups found. */
-  known: KnownTargets;
-}
-
-/** What a lookup finds, each time that it changes. */
-export interface Resolution {
-  /** Whether connections are opaque TCP. */
-  onOpaque(opaque: boolean): void;
-  /** What the target's policy says it speaks. */
-  onProtocol(protocol: DeclaredProtocol): void;
-  /** The routes that requests to `authority` are counted by; undefined when its profile has none. */
-  onRoutes(authority: string, routes: ProfileRoutes | undefined): void;
-  /** All endpoints of `authority`, the canonical `host:port`. */
-  onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void;
-  /** Discovery knows no such target. */
-  onUnknown(): void;
-}
-
 /**
- * How long the control plane has to answer before what an earlier lookup found is taken: less than a connection waits to
- * be told what its target speaks.
- */
-const recallAfterMs = 250;
-
-/**
- * Watches what the destination component says of one target: its profile, and the endpoints of its service.
- *
- * What is known holds until the control plane says something else. A stream that breaks changes nothing, and where
- * nobody answers from the start, what an earlier lookup found holds until somebody does.
+ * Looks up a target that may be called by a short name, as a resolver goes through its search path: its names are asked
+ * for one after the other, and the first that discovery knows is the target. Those before it stay watched, so that one
+ * that comes to be known takes the target over; when none is known any more, all of them are.
  */
 export class Lookup {
-  private readonly name: TargetName;
+  private readonly names: readonly Name[];
   private readonly options: LookupOptions;
   private readonly resolution: Resolution;
-  private readonly reader: EndpointReader;
-  private readonly profile: Watch<typeof GetDestinationSchema, typeof Destination.method.getProfile.output>;
-  private readonly policy: { close(): void } | undefined;
-  private endpoints: { readonly isLive: boolean; close(): void } | undefined = undefined;
-  private authority: string;
-  private readonly found: KnownTarget = {};
-  private recallTimer: TimerHandle;
+  private readonly lookups: NameLookup[] = [];
+  /** The one whose word is passed on; undefined while none is known. */
+  private chosen: NameLookup | undefined = undefined;
+  private toldUnknown = false;
+  private closed = false;
 
-  constructor(name: TargetName, options: LookupOptions, resolution: Resolution) {
-    this.name = name;
+  /** `target` is an address or a service. */
+  constructor(target: TargetName, options: LookupOptions, resolution: Resolution) {
+    const { host, port, candidates } = target;
+    this.names =
+      target.kind === 'ip'
+        ? [{ kind: 'ip', host, port }]
+        : candidates.map((candidate) => ({ kind: 'service', host: candidate, port }));
     this.options = options;
     this.resolution = resolution;
-    this.authority = formatHostPort(name.host, name.port);
-    const { policy, clock, log, ownAddresses } = options;
-    this.reader = new EndpointReader(ownAddresses, (address, why) =>
-      log.warn('endpoint left out, since it cannot be used as it is described', {
-        target: this.authority,
-        address,
-        why,
-      }),
-    );
-    this.recallTimer = clock.after(recallAfterMs, () => this.recall());
-    this.profile = new Watch({
-      ...this.common(this.authority),
-      method: Destination.method.getProfile,
-      onMessage: (profile) => this.onProfile(profile),
-      onRefused: (_code, detail) => this.onProfileRefused(detail),
-    });
-    if (policy === undefined) this.tellProtocol('detect');
-    this.policy =
-      policy && watchDeclaredProtocol(name, this.authority, policy, clock, (protocol) => this.tellProtocol(protocol));
-    if (name.kind === 'service') this.watchEndpoints();
+    this.choose();
   }
 
   /** Whether the control plane answers now. */
   get isLive(): boolean {
-    return this.profile.isLive && (this.endpoints?.isLive ?? true);
+    return this.lookups.every((lookup) => lookup.isLive);
   }
 
   /** The target is known, and nobody could be asked for it again: it is not to be given up for being idle. */
   get mustBeKept(): boolean {
-    return this.found.endpoints !== undefined && !this.isLive;
+    return this.lookups.some((lookup) => lookup.mustBeKept);
   }
 
   close(): void {
-    this.options.clock.cancel(this.recallTimer);
-    this.profile.close();
-    this.policy?.close();
-    this.endpoints?.close();
-    this.options.known.remember(formatHostPort(this.name.host, this.name.port), this.found);
+    this.closed = true;
+    for (const lookup of this.lookups) lookup.close();
   }
 
-  private onProfile(profile: DestinationProfile): void {
-    const { routes, fullyQualifiedName } = profile;
-    this.tellOpaque(profile.opaqueProtocol);
-    this.tellRoutes(
-      formatHostPort(fullyQualifiedName || this.name.host, this.name.port),
-      routes.length === 0 ? undefined : new ProfileRoutes(routes),
-    );
-    if (this.name.kind !== 'ip') return;
-    if (profile.endpoint !== undefined || fullyQualifiedName === '') {
-      // What a Service that is gone had as endpoints is not the address's.
-      this.endpoints?.close();
-      this.endpoints = undefined;
+  private choose(): void {
+    for (let i = 0; i < this.names.length; i++) {
+      if (i === this.lookups.length) this.add(this.names[i]);
+      const lookup = this.lookups[i];
+      const { endpoints } = lookup.found;
+      if (endpoints === undefined) return;
+      if (endpoints === 'unknown') continue;
+      for (const later of this.lookups.splice(i + 1)) later.close();
+      this.take(lookup);
+      return;
     }
-    if (profile.endpoint !== undefined) {
-      const endpoint = this.reader.read(profile.endpoint, {});
-      this.tellEndpoints(
-        formatHostPort(this.name.host, this.name.port),
-        // One that cannot be used is none: the address in plaintext would be another.
-        endpoint === undefined ? [] : [endpoint],
-      );
-    } else if (fullyQualifiedName === '') this.tellUnknown();
-    else {
-      const authority = formatHostPort(fullyQualifiedName, this.name.port);
-      if (this.endpoints !== undefined && authority === this.authority) return;
-      this.authority = authority;
-      this.watchEndpoints();
-    }
-  }
-
-  private onProfileRefused(detail: string): void {
-    this.refused(detail);
-    if (this.name.kind === 'ip') {
-      this.endpoints?.close();
-      this.endpoints = undefined;
-      this.tellOpaque(false);
-      this.tellUnknown();
-    } else if (this.found.opaque === undefined) this.tellOpaque(false);
-  }
-
-  private watchEndpoints(): void {
-    this.endpoints?.close();
-    const { authority } = this;
-    const set = new EndpointSet(this.reader);
-    // A stream that is opened again lists everything anew.
-    let fresh = true;
-    this.endpoints = new Watch({
-      ...this.common(authority),
-      method: Destination.method.get,
-      onMessage: (update) => {
-        set.apply(update, fresh);
-        fresh = false;
-        if (set.exists) this.tellEndpoints(authority, [...set.endpoints]);
-        else this.tellUnknown();
-      },
-      onRefused: (_code, detail) => {
-        this.refused(detail);
-        fresh = true;
-        this.tellUnknown();
-      },
-      onLost: () => {
-        fresh = true;
-        this.recall();
-      },
-    });
-  }
-
-  /** Takes what an earlier lookup found for what nobody has spoken of. */
-  private recall(): void {
-    const known = this.options.known.recall(formatHostPort(this.name.host, this.name.port));
-    if (known === undefined) return;
-    const { found } = this;
-    if (found.opaque === undefined && known.opaque !== undefined) this.tellOpaque(known.opaque);
-    if (found.protocol === undefined && known.protocol !== undefined) this.tellProtocol(known.protocol);
-    if (found.routes === undefined && known.routes !== undefined)
-      this.tellRoutes(known.routes.authority, known.routes.routes);
-    if (found.endpoints !== undefined || known.endpoints === undefined) return;
-    if (known.endpoints === 'unknown') this.tellUnknown();
-    else this.tellEndpoints(known.endpoints.authority, known.endpoints.infos);
-  }
-
-  private tellOpaque(opaque: boolean): void {
-    this.found.opaque = opaque;
-    this.resolution.onOpaque(opaque);
-  }
-
-  private tellProtocol(protocol: DeclaredProtocol): void {
-    this.found.protocol = protocol;
-    this.resolution.onProtocol(protocol);
-  }
-
-  private tellRoutes(authority: string, routes: ProfileRoutes | undefined): void {
-    this.found.routes = { authority, routes };
-    this.resolution.onRoutes(authority, routes);
-  }
-
-  private tellEndpoints(authority: string, infos: readonly EndpointInfo[]): void {
-    this.found.endpoints = { authority, infos };
-    this.resolution.onEndpoints(authority, infos);
-  }
-
-  private tellUnknown(): void {
-    this.found.endpoints = 'unknown';
+    this.chosen = undefined;
+    if (this.toldUnknown) return;
+    this.toldUnknown = true;
     this.resolution.onUnknown();
   }
 
-  private common(path: string) {
-    const { channel, clock, context } = this.options;
-    const request = create(GetDestinationSchema, { path, contextToken: context });
-    return { channel, timers: clock, random: clock.random, request, onLost: () => this.recall() };
+  private take(lookup: NameLookup): void {
+    if (this.chosen === lookup) return;
+    this.chosen = lookup;
+    this.toldUnknown = false;
+    const { opaque, protocol, routes, endpoints } = lookup.found;
+    if (opaque !== undefined) this.resolution.onOpaque(opaque);
+    if (protocol !== undefined) this.resolution.onProtocol(protocol);
+    if (routes !== undefined) this.resolution.onRoutes(routes.authority, routes.routes);
+    if (endpoints !== undefined && endpoints !== 'unknown') {
+      this.resolution.onEndpoints(endpoints.authority, endpoints.infos);
+    }
   }
 
-  private refused(detail: string): void {
-    this.options.log.debug('discovery knows no such target', { target: this.authority, detail });
+  private add(name: Name): void {
+    // A target with one name hears of what it speaks before it has endpoints.
+    const isOnly = this.names.length === 1;
+    let lookup: NameLookup | undefined;
+    const isHeard = (): boolean => isOnly || (lookup !== undefined && this.chosen === lookup);
+    lookup = new NameLookup(name, this.options, {
+      onOpaque: (opaque) => isHeard() && this.resolution.onOpaque(opaque),
+      onProtocol: (protocol: DeclaredProtocol) => isHeard() && this.resolution.onProtocol(protocol),
+      onRoutes: (authority: string, routes: ProfileRoutes | undefined) =>
+        isHeard() && this.resolution.onRoutes(authority, routes),
+      onEndpoints: (authority: string, infos: readonly EndpointInfo[]) => {
+        if (this.closed) return;
+        if (this.chosen === lookup) this.resolution.onEndpoints(authority, infos);
+        else this.choose();
+      },
+      onUnknown: () => {
+        if (!this.closed) this.choose();
+      },
+    });
+    this.lookups.push(lookup);
   }
 }

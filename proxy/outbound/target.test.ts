@@ -13,8 +13,9 @@ let side: ReturnType<typeof testSide>;
 let clock: FakeClock;
 let dials: Dialled[];
 let options: TargetOptions;
-const outside = { kind: 'other', host: 'api.example.com', given: 'api.example.com', port: 80 } as const;
-const web = { kind: 'service', host: 'web.shop.svc.cluster.local', given: 'web.shop', port: 80 } as const;
+const outside = { kind: 'other', host: 'localhost', given: 'localhost', port: 80, candidates: [] } as const;
+const host = 'web.shop.svc.cluster.local';
+const web = { kind: 'service', host, given: 'web.shop', port: 80, candidates: [host] } as const;
 const silent = () => ({ stream: () => () => {} }) as unknown as GrpcChannel;
 
 beforeEach(() => {

@@ -1,7 +1,8 @@
 import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
 import type { TimerHandle } from '../clock.ts';
 import type { DeclaredProtocol } from '../discovery/declared-protocol.ts';
-import { Lookup, type LookupOptions, type Resolution } from '../discovery/lookup.ts';
+import { Lookup } from '../discovery/lookup.ts';
+import type { LookupOptions, Resolution } from '../discovery/resolution.ts';
 import type { TargetName } from '../discovery/target-name.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
@@ -134,10 +135,10 @@ export class Target implements Resolution {
     if (this.closed) return;
     this.declared ??= 'detect';
     if (this.opaque === undefined) this.onOpaque(false);
-    const { given, host, port, kind } = this.name;
+    const { given, port, kind } = this.name;
     const endpoint = plaintextEndpoint(given, port, 'not_provided_by_service_discovery');
     // What is called may be about to be created.
-    this.backend.replace(formatHostPort(host, port), [endpoint], kind === 'service');
+    this.backend.replace(formatHostPort(given, port), [endpoint], kind === 'service');
   }
 
   private settle(): void {

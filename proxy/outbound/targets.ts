@@ -45,7 +45,7 @@ export class Targets {
   }
 
   forAddress(address: string, port: number): Target | undefined {
-    return this.get({ kind: 'ip', host: address, given: address, port });
+    return this.get({ kind: 'ip', host: address, given: address, port, candidates: [] });
   }
 
   values(): IterableIterator<Target> {

@@ -1,0 +1,35 @@
+import type { Clock } from '../clock.ts';
+import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
+import type { EndpointInfo } from '../model/endpoint-info.ts';
+import type { ProfileRoutes } from '../route/profile-routes.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { DeclaredProtocol, PolicySource } from './declared-protocol.ts';
+import type { KnownTargets } from './known-targets.ts';
+
+export interface LookupOptions {
+  clock: Clock;
+  channel: () => GrpcChannel;
+  /** The context token: where this proxy stands. */
+  context: string;
+  log: Log;
+  /** Where policies of targets are watched; undefined where there are none. */
+  policy: PolicySource | undefined;
+  /** Addresses of this pod that are led to its proxy, as `formatIp` writes them. */
+  ownAddresses: ReadonlySet<string>;
+  /** What earlier lookups found. */
+  known: KnownTargets;
+}
+
+/** What a lookup finds, each time that it changes. */
+export interface Resolution {
+  /** Whether connections are opaque TCP. */
+  onOpaque(opaque: boolean): void;
+  /** What the target's policy says it speaks. */
+  onProtocol(protocol: DeclaredProtocol): void;
+  /** The routes that requests to `authority` are counted by; undefined when its profile has none. */
+  onRoutes(authority: string, routes: ProfileRoutes | undefined): void;
+  /** All endpoints of `authority`, the canonical `host:port`. */
+  onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void;
+  /** Discovery knows no such target. */
+  onUnknown(): void;
+}

@@ -1,13 +1,18 @@
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
-import { OutputBuffer } from '../output-buffer.ts';
-import { type ClientConnection, ErrorCode, type RequestHead, type ResponseHandler, type Stream } from '../stream.ts';
-import { defaultHeadLimits, type HeadLimits, Http1Error, headEnd, lastLineStart } from '../syntax.ts';
+import {
+  type ClientConnection,
+  ErrorCode,
+  type RequestHead,
+  type ResponseHandler,
+  type ResponseHead,
+  type Stream,
+} from '../stream.ts';
+import { defaultHeadLimits, type HeadLimits, type Http1Error } from '../syntax.ts';
 import type { Flushable, Transport, TransportHandler, Turn } from '../transport.ts';
-import { BodyReader, type BodySink } from './body-reader.ts';
 import { Http1ClientStream } from './client-stream.ts';
-import { parseResponseHead } from './head-parser.ts';
-import { writeChunk, writeLastChunk, writeRequestHead } from './head-writer.ts';
+import { RequestWriter } from './request-writer.ts';
+import { ResponseReader, type ResponseSink } from './response-reader.ts';
 
 export interface Http1ClientOptions {
   transport: Transport;
@@ -20,46 +25,31 @@ export interface Http1ClientOptions {
 }
 
 const receiveWindowBytes = 64 * 1024;
-/** 1xx responses that may come before the final one. */
-const mostInformationals = 32;
-const nothing = new Uint8Array(0);
-
-/**
- * `idle`; `head`: request sent, waiting for the response's head; `body`: reading it; `raw`: tunnel; `broken`: aborted,
- * what still comes is not read; `closed`.
- */
-type State = 'idle' | 'head' | 'body' | 'raw' | 'broken' | 'closed';
 
 /** The connecting side of one HTTP/1 connection: one request at a time, never pipelined. */
-export class Http1Client implements ClientConnection, TransportHandler, Flushable, BodySink {
+export class Http1Client implements ClientConnection, TransportHandler, Flushable, ResponseSink {
   private readonly options: Http1ClientOptions;
   private readonly transport: Transport;
-  private readonly limits: HeadLimits;
   scheduled = false;
   listed = false;
   requests = 0;
-  private readonly out = new OutputBuffer();
-  private readonly body: BodyReader;
-  private state: State = 'idle';
+  private readonly reader: ResponseReader;
+  private readonly writer: RequestWriter;
   private stream: Http1ClientStream | undefined = undefined;
-  private held: Uint8Array = nothing;
-  private scanFrom = 0;
-  private keepAlive = true;
   private draining = false;
+  private closed = false;
   private outstanding = 0;
   private paused = false;
-  private unsent = 0;
   private endAfterFlush = false;
-  private processing = false;
-  /** A response ended in what is being processed: whether the connection can be used again depends on what follows. */
+  /** A response ended in what is being read: whether the connection can be used again depends on what follows. */
   private recycleDue = false;
-  private informationals = 0;
 
   constructor(options: Http1ClientOptions) {
+    const { transport, fields, limits = defaultHeadLimits } = options;
     this.options = options;
-    this.transport = options.transport;
-    this.limits = options.limits ?? defaultHeadLimits;
-    this.body = new BodyReader(options.fields, this.limits);
+    this.transport = transport;
+    this.reader = new ResponseReader(this, fields, limits);
+    this.writer = new RequestWriter(transport);
   }
 
   get activeStreams(): number {
@@ -67,7 +57,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   }
 
   get available(): boolean {
-    return this.state === 'idle' && !this.draining && !this.processing;
+    return this.reader.state === 'idle' && !this.closed && !this.draining && !this.reader.processing;
   }
 
   request(
@@ -78,8 +68,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   ): Stream | undefined {
     if (!this.available) return undefined;
     const tunnel = head.method === 'CONNECT' || head.upgrade !== undefined;
-    const hasBody = !tunnel && !end;
-    const chunked = hasBody && head.contentLength < 0;
+    const chunked = !tunnel && !end && head.contentLength < 0;
     const stream = new Http1ClientStream(this, head, handler, chunked, end);
     if (head.method === 'CONNECT' && head.upgrade !== undefined) {
       // What HTTP/1 has for it needs fields that an extended CONNECT does not carry (RFC 8441 section 5).
@@ -90,24 +79,15 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
     }
     this.stream = stream;
     this.requests++;
-    this.informationals = 0;
-    this.state = 'head';
-    this.keepAlive = true;
-    // A body of no bytes is told to methods that would otherwise have the server wait or guess.
-    const contentLength = hasBody || head.contentLength >= 0 ? head.contentLength : -1;
-    writeRequestHead(
-      this.out,
-      head,
-      { contentLength: tunnel ? -1 : contentLength, chunked, close: false, keepAlive: false, upgrade: head.upgrade },
-      extra,
-    );
+    this.reader.expect(stream);
+    this.writer.head(stream, head, end, extra);
     this.options.turn.schedule(this);
     return stream;
   }
 
   drain(): void {
     this.draining = true;
-    if (this.state === 'idle') this.transport.close();
+    if (this.reader.state === 'idle') this.transport.close();
   }
 
   close(): void {
@@ -115,26 +95,9 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   }
 
   onBytes(chunk: Uint8Array): void {
-    if (this.state === 'idle') {
-      // Nothing was asked: whatever this answers, it must not answer the next request.
-      this.state = 'broken';
-      this.transport.abort();
-      return;
-    }
-    if (this.state === 'closed' || this.state === 'broken') return;
-    let bytes = chunk;
-    if (this.held.length > 0) {
-      bytes = new Uint8Array(this.held.length + chunk.length);
-      bytes.set(this.held);
-      bytes.set(chunk, this.held.length);
-      this.held = nothing;
-    }
-    try {
-      this.process(bytes, bytes === chunk);
-    } catch (error) {
-      if (!(error instanceof Http1Error)) throw error;
-      this.break(ErrorCode.protocolError, `malformed response: ${error.message}`);
-    }
+    if (this.reader.state === 'stopped' || this.closed) return;
+    this.reader.read(chunk);
+    if (this.recycleDue) this.recycle();
   }
 
   onDrain(): void {
@@ -143,15 +106,13 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   }
 
   onEnd(): void {
-    if ((this.state === 'body' || this.state === 'raw') && this.body.close(this)) return;
-    if (this.state === 'head' || this.state === 'body')
-      this.break(ErrorCode.internalError, 'connection ended inside the response');
-    else if (this.state === 'idle') this.transport.close();
+    if (!this.reader.close()) this.break(ErrorCode.internalError, 'connection ended inside the response');
+    else if (this.reader.state === 'idle') this.transport.close();
   }
 
   onClose(error: Error | undefined): void {
-    if (this.state === 'closed') return;
-    this.state = 'closed';
+    if (this.closed) return;
+    this.closed = true;
     const stream = this.stream;
     this.stream = undefined;
     stream?.handler.onReset(ErrorCode.internalError, 'connection closed inside the response');
@@ -159,17 +120,27 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   }
 
   flush(): void {
-    if (this.state === 'closed') return;
     // What was written directly may wait as well: then `onDrain` tells of it.
-    if (this.out.length > 0 ? !this.out.writeTo(this.transport) : this.transport.blocked) return;
+    if (this.closed || !this.writer.flush()) return;
     this.reportSent();
     if (this.endAfterFlush) this.transport.end();
+  }
+
+  onInformationalHead(head: ResponseHead): void {
+    this.stream?.handler.onInformational(head);
+  }
+
+  onResponseHead(head: ResponseHead, end: boolean): void {
+    const stream = this.stream as Http1ClientStream;
+    if (end) this.responseEnded(stream);
+    stream.handler.onResponse(head, end);
+    if (end) this.recycle();
   }
 
   onBody(chunk: Uint8Array, end: boolean): void {
     const stream = this.stream;
     if (stream === undefined) return;
-    if (end && this.state === 'body') this.responseEnded(stream);
+    if (end && this.reader.state === 'body') this.responseEnded(stream);
     else {
       this.outstanding += chunk.length;
       if (this.outstanding > receiveWindowBytes && !this.paused) {
@@ -189,6 +160,16 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
     this.recycle();
   }
 
+  /** Bytes that nothing asked for, or behind a response: whatever they answer, they must not answer the next request. */
+  onSurplus(): void {
+    this.reader.stop();
+    this.transport.abort();
+  }
+
+  onMalformed(error: Http1Error): void {
+    this.break(ErrorCode.protocolError, `malformed response: ${error.message}`);
+  }
+
   /** @internal called by the stream */
   credit(stream: Http1ClientStream, bytes: number): void {
     if (this.stream !== stream) return;
@@ -201,20 +182,16 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   /** @internal called by the stream */
   write(stream: Http1ClientStream, chunk: Uint8Array, end: boolean): void {
     if (this.stream !== stream) return;
-    if (chunk.length > 0) {
-      if (stream.chunked) writeChunk(this.out, chunk, this.transport);
-      else this.out.appendBody(chunk, this.transport);
-    }
-    this.unsent += chunk.length;
-    if (end) this.requestEnded(stream, undefined);
+    this.writer.body(stream, chunk);
     this.options.turn.schedule(this);
+    if (end) this.requestEnded(stream, undefined);
   }
 
   /** @internal called by the stream */
   requestEnded(stream: Http1ClientStream, trailers: readonly Field[] | undefined): void {
     if (this.stream !== stream) return;
-    if (stream.chunked) writeLastChunk(this.out, trailers);
-    if (this.state === 'raw') this.endAfterFlush = true;
+    this.writer.end(stream, trailers);
+    if (this.reader.state === 'raw') this.endAfterFlush = true;
     this.options.turn.schedule(this);
   }
 
@@ -222,102 +199,23 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   abandon(stream: Http1ClientStream): void {
     if (this.stream !== stream) return;
     this.stream = undefined;
-    this.state = 'broken';
+    this.reader.stop();
     this.transport.abort();
-  }
-
-  private process(bytes: Uint8Array, borrowed: boolean): void {
-    this.processing = true;
-    try {
-      this.read(bytes, borrowed);
-    } finally {
-      this.processing = false;
-    }
-    if (this.recycleDue) this.recycle();
-  }
-
-  private read(bytes: Uint8Array, borrowed: boolean): void {
-    let at = 0;
-    while (at < bytes.length) {
-      if (this.state === 'head') {
-        const end = headEnd(bytes, at + this.scanFrom, bytes.length);
-        const headBytes = (end < 0 ? bytes.length : end) - at;
-        if (headBytes > this.limits.headBytes) throw new Http1Error(502, 'head too large');
-        if (end < 0) {
-          this.scanFrom = lastLineStart(bytes, at + this.scanFrom, bytes.length) - at;
-          this.held = borrowed ? bytes.slice(at) : bytes.subarray(at);
-          return;
-        }
-        this.scanFrom = 0;
-        this.begin(bytes, at, end);
-        at = end;
-      } else if (this.state === 'body' || this.state === 'raw') {
-        at = this.body.read(bytes, at, bytes.length, this);
-      } else {
-        // More than one response to one request: the rest must not answer the next.
-        if (this.state === 'idle') {
-          this.state = 'broken';
-          this.transport.abort();
-        }
-        return;
-      }
-    }
-  }
-
-  private begin(bytes: Uint8Array, start: number, end: number): void {
-    const stream = this.stream as Http1ClientStream;
-    const { head, hop } = parseResponseHead(bytes, start, end, this.options.fields, this.limits);
-    const { status } = head;
-    if ((status < 200 || status === 204) && (hop.chunked || hop.contentLength > 0))
-      throw new Http1Error(502, 'body in a response that has none');
-    if (status === 204) head.contentLength = -1;
-    if (status >= 100 && status < 200 && status !== 101) {
-      if (++this.informationals > mostInformationals) throw new Http1Error(502, 'too many informational responses');
-      head.contentLength = -1;
-      stream.handler.onInformational(head);
-      return;
-    }
-    if (status === 101 && !stream.upgrade) throw new Http1Error(502, 'switching protocols unasked');
-    if (hop.close) this.keepAlive = false;
-    const raw = status === 101 || (stream.method === 'CONNECT' && status >= 200 && status < 300);
-    if (raw) {
-      if (hop.chunked || hop.contentLength > 0) throw new Http1Error(502, 'tunnel with a body');
-      this.state = 'raw';
-      this.keepAlive = false;
-      this.body.startRaw();
-      stream.handler.onResponse(head, false);
-      return;
-    }
-    head.upgrade = undefined;
-    this.state = 'body';
-    const bodiless = stream.method === 'HEAD' || status === 204 || status === 304;
-    if (bodiless) this.body.startSized(0);
-    else if (hop.chunked) this.body.startChunked();
-    else if (hop.contentLength >= 0) this.body.startSized(hop.contentLength);
-    else {
-      this.keepAlive = false;
-      this.body.startUntilClose();
-    }
-    const ended = this.body.done;
-    if (ended) this.responseEnded(stream);
-    stream.handler.onResponse(head, ended);
-    if (ended) this.recycle();
   }
 
   private responseEnded(stream: Http1ClientStream): void {
     // A request whose body is still on its way would run into the next one.
-    if (!stream.requestOver) this.keepAlive = false;
+    if (!stream.requestOver) this.reader.keepAlive = false;
     stream.requestOver = true;
     this.stream = undefined;
-    this.state = 'idle';
+    this.reader.ended();
   }
 
   private recycle(): void {
-    this.recycleDue = this.processing;
-    if (this.processing || this.state !== 'idle') return;
+    this.recycleDue = this.reader.processing;
+    if (this.recycleDue || this.reader.state !== 'idle') return;
     this.outstanding = 0;
-    this.unsent = 0;
-    if (!this.keepAlive || this.draining) {
+    if (!this.reader.keepAlive || this.draining) {
       this.draining = true;
       this.transport.close();
       return;
@@ -332,14 +230,13 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   private break(code: ErrorCode, reason: string): void {
     const stream = this.stream;
     this.stream = undefined;
-    this.state = 'broken';
+    this.reader.stop();
     this.transport.abort();
     stream?.handler.onReset(code, reason);
   }
 
   private reportSent(): void {
-    const unsent = this.unsent;
-    this.unsent = 0;
-    if (unsent > 0) this.stream?.handler.onSent(unsent);
+    const sent = this.writer.takeSent();
+    if (sent > 0) this.stream?.handler.onSent(sent);
   }
 }

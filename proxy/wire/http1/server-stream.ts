@@ -1,6 +1,6 @@
 import type { Field } from '../field.ts';
 import type { ErrorCode, RequestHead, ResponseHead, ServerStream, StreamHandler } from '../stream.ts';
-import type { HopFields } from './head-parser.ts';
+import type { HopFields } from './field-parser.ts';
 import type { Http1Server } from './server.ts';
 
 /** One request on an HTTP/1 connection. */
@@ -19,6 +19,17 @@ export class Http1ServerStream implements ServerStream {
     this.server = server;
     this.method = head.method;
     this.hop = hop;
+  }
+
+  /** True when a response with `status` turns the connection into a byte stream. */
+  isTunnel(status: number): boolean {
+    return status === 101 || (this.method === 'CONNECT' && status >= 200 && status < 300);
+  }
+
+  /** True when only the end of the connection can tell the end of such a response. */
+  endsWithConnection(head: ResponseHead, end: boolean): boolean {
+    if (end || this.hop.minorVersion === 1 || head.contentLength >= 0) return false;
+    return this.method !== 'HEAD' && head.status !== 204 && head.status !== 304 && !this.isTunnel(head.status);
   }
 
   sendInformational(head: ResponseHead): void {
@@ -46,7 +57,7 @@ export class Http1ServerStream implements ServerStream {
   sendTrailers(fields: readonly Field[]): void {
     if (this.over) return;
     this.over = true;
-    this.server.writeTrailers(this, fields);
+    this.server.writeEnd(this, fields);
   }
 
   reset(_code: ErrorCode, _reason: string): void {

@@ -1,0 +1,179 @@
+import type { Field } from '../field.ts';
+import type { FieldTable } from '../field-table.ts';
+import type { Building, RequestHead } from '../stream.ts';
+import { type HeadLimits, Http1Error, headEnd, lastLineStart } from '../syntax.ts';
+import type { Transport } from '../transport.ts';
+import { BodyReader, type BodySink } from './body-reader.ts';
+import type { HopFields } from './field-parser.ts';
+import { parseRequestHead } from './head-parser.ts';
+
+/** What a request reader finds. Chunks are only valid during the call. */
+export interface RequestSink {
+  /** `ended`: the head is all of the request. */
+  onRequestHead(head: Building<RequestHead>, hop: HopFields, ended: boolean): void;
+  onRequestData(chunk: Uint8Array, end: boolean): void;
+  onRequestTrailers(fields: readonly Field[]): void;
+  /** What came is no HTTP/1. The reader must be told to `stop`. */
+  onMalformed(error: Http1Error): void;
+}
+
+/** Request bytes that may be on their way to the upstream before reading stops. */
+const receiveWindowBytes = 64 * 1024;
+const nothing = new Uint8Array(0);
+
+/**
+ * `head`: between requests, or inside a head; `body`: inside one; `whole`: a request has come to its end, and what comes
+ * behind it waits; `raw`: a tunnel; `stopped`: nothing is read any more.
+ */
+type State = 'head' | 'body' | 'whole' | 'raw' | 'stopped';
+
+/** Reads the requests of one connection, one when the one before it is done with, no faster than they are taken. */
+export class RequestReader implements BodySink {
+  private readonly sink: RequestSink;
+  private readonly transport: Transport;
+  private readonly table: FieldTable;
+  private readonly scheme: string;
+  private readonly limits: HeadLimits;
+  private readonly body: BodyReader;
+  state: State = 'head';
+  private held: Uint8Array = nothing;
+  private scanFrom = 0;
+  private outstanding = 0;
+  private paused = false;
+  private processing = false;
+
+  constructor(sink: RequestSink, transport: Transport, table: FieldTable, scheme: string, limits: HeadLimits) {
+    this.sink = sink;
+    this.transport = transport;
+    this.table = table;
+    this.scheme = scheme;
+    this.limits = limits;
+    this.body = new BodyReader(table, limits);
+  }
+
+  /** A head has begun and is not complete. */
+  get insideHead(): boolean {
+    return this.state === 'head' && this.held.length > 0;
+  }
+
+  read(chunk: Uint8Array): void {
+    let bytes = chunk;
+    if (this.held.length > 0) {
+      bytes = new Uint8Array(this.held.length + chunk.length);
+      bytes.set(this.held);
+      bytes.set(chunk, this.held.length);
+      this.held = nothing;
+    }
+    this.process(bytes, bytes === chunk);
+  }
+
+  /** The request that came last has been answered: goes on with the next. */
+  next(): void {
+    this.state = 'head';
+    this.outstanding = 0;
+    this.resumeIfRoom();
+    this.goOn();
+  }
+
+  /** Goes on with bytes without framing. */
+  startRaw(): void {
+    this.state = 'raw';
+    this.body.startRaw();
+    this.goOn();
+  }
+
+  /** The connection's end of bytes: ends a tunnel's direction. Returns false if a body was cut off by it. */
+  close(): boolean {
+    return this.body.close(this);
+  }
+
+  /** Reads nothing more; what comes is not kept from coming. */
+  stop(): void {
+    this.state = 'stopped';
+    this.held = nothing;
+    if (!this.paused) return;
+    this.paused = false;
+    this.transport.resume();
+  }
+
+  /** That many bytes of a body have left this process. */
+  credit(bytes: number): void {
+    this.outstanding = Math.max(0, this.outstanding - bytes);
+    this.resumeIfRoom();
+  }
+
+  onBody(chunk: Uint8Array, end: boolean): void {
+    if (end && this.state === 'body') this.state = 'whole';
+    this.outstanding += chunk.length;
+    if (this.outstanding > receiveWindowBytes) this.pause();
+    this.sink.onRequestData(chunk, end);
+  }
+
+  onBodyTrailers(fields: readonly Field[]): void {
+    this.state = 'whole';
+    this.sink.onRequestTrailers(fields);
+  }
+
+  /** Inside `process` its loop goes on by itself. */
+  private goOn(): void {
+    if (this.processing || this.held.length === 0) return;
+    const held = this.held;
+    this.held = nothing;
+    this.process(held, false);
+  }
+
+  private process(bytes: Uint8Array, borrowed: boolean): void {
+    let at = 0;
+    this.processing = true;
+    try {
+      while (at < bytes.length) {
+        if (this.state === 'head') {
+          const end = headEnd(bytes, at + this.scanFrom, bytes.length);
+          if (end < 0) {
+            if (bytes.length - at > this.limits.headBytes) throw new Http1Error(431, 'head too large');
+            this.scanFrom = lastLineStart(bytes, at + this.scanFrom, bytes.length) - at;
+            break;
+          }
+          if (end - at > this.limits.headBytes) throw new Http1Error(431, 'head too large');
+          this.scanFrom = 0;
+          this.begin(bytes, at, end);
+          at = end;
+        } else if (this.state === 'body' || this.state === 'raw') {
+          at = this.body.read(bytes, at, bytes.length, this);
+          if (this.state === 'raw' && this.body.done) break;
+        } else break;
+      }
+    } catch (error) {
+      if (!(error instanceof Http1Error)) throw error;
+      this.sink.onMalformed(error);
+      return;
+    } finally {
+      this.processing = false;
+    }
+    if (at < bytes.length && (this.state === 'head' || this.state === 'whole')) {
+      this.held = borrowed ? bytes.slice(at) : bytes.subarray(at);
+      if (this.state === 'whole' && this.held.length > receiveWindowBytes) this.pause();
+    }
+  }
+
+  private begin(bytes: Uint8Array, start: number, end: number): void {
+    const { head, hop } = parseRequestHead(bytes, start, end, this.scheme, this.table, this.limits);
+    const ended = !hop.chunked && hop.contentLength <= 0;
+    this.state = ended ? 'whole' : 'body';
+    if (hop.chunked) this.body.startChunked();
+    else this.body.startSized(Math.max(0, hop.contentLength));
+    this.sink.onRequestHead(head, hop, ended);
+  }
+
+  private pause(): void {
+    if (this.paused) return;
+    this.paused = true;
+    this.transport.pause();
+  }
+
+  private resumeIfRoom(): void {
+    if (!this.paused || this.outstanding > receiveWindowBytes / 2) return;
+    this.paused = false;
+    this.transport.resume();
+  }
+}

@@ -32,6 +32,11 @@ export class OpenConnections {
     return this.open.size;
   }
 
+  /** Monotonic, for what connections have to tell apart by time. */
+  nowMs(): number {
+    return this.clock.nowMs();
+  }
+
   add(connection: Drainable): void {
     this.open.add(connection);
     if (!this.checking && connection.checkDeadlines !== undefined) this.scheduleCheck();

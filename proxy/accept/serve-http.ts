@@ -39,6 +39,7 @@ export function serveHttp(
           turn,
           fields,
           deadlines: open.deadlines,
+          nowMs: () => open.nowMs(),
           onRequest,
           onBadRequest: options.onRefused,
           onClosed: () => closed(undefined),

@@ -49,6 +49,12 @@ export class BodyReader {
     return this.state === 'done';
   }
 
+  /** Bytes that are still to come; infinite when only the body itself will tell. */
+  get restBytes(): number {
+    if (this.state === 'done') return 0;
+    return this.state === 'sized' ? this.remaining : Number.POSITIVE_INFINITY;
+  }
+
   startSized(length: number): void {
     this.state = length === 0 ? 'done' : 'sized';
     this.remaining = length;

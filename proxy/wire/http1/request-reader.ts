@@ -13,6 +13,8 @@ export interface RequestSink {
   onRequestHead(head: Building<RequestHead>, hop: HopFields, ended: boolean): void;
   onRequestData(chunk: Uint8Array, end: boolean): void;
   onRequestTrailers(fields: readonly Field[]): void;
+  /** What was left of a request that has been answered is read: goes on with `next`. */
+  onRestRead(): void;
   /** What came is no HTTP/1. The reader must be told to `stop`. */
   onMalformed(error: Http1Error): void;
 }
@@ -40,7 +42,12 @@ export class RequestReader implements BodySink {
   private scanFrom = 0;
   private outstanding = 0;
   private paused = false;
-  private processing = false;
+  /** What came last is being read. */
+  processing = false;
+  /** The rest of the body is read for nobody. */
+  dropping = false;
+  /** Something of the body has come. */
+  bodyBegun = false;
 
   constructor(sink: RequestSink, transport: Transport, table: FieldTable, scheme: string, limits: HeadLimits) {
     this.sink = sink;
@@ -54,6 +61,23 @@ export class RequestReader implements BodySink {
   /** A head has begun and is not complete. */
   get insideHead(): boolean {
     return this.state === 'head' && this.held.length > 0;
+  }
+
+  /** Nothing has come behind the request. */
+  get empty(): boolean {
+    return this.held.length === 0 && !this.processing;
+  }
+
+  /** Bytes of the body that are still to come; infinite when their number is not known. */
+  get restBytes(): number {
+    return this.body.restBytes;
+  }
+
+  /** Reads on to the end of the body, for nobody. */
+  drop(): void {
+    this.dropping = true;
+    this.outstanding = 0;
+    this.resumeIfRoom();
   }
 
   read(chunk: Uint8Array): void {
@@ -90,6 +114,7 @@ export class RequestReader implements BodySink {
   /** Reads nothing more; what comes is not kept from coming. */
   stop(): void {
     this.state = 'stopped';
+    this.dropping = false;
     this.held = nothing;
     if (!this.paused) return;
     this.paused = false;
@@ -103,7 +128,12 @@ export class RequestReader implements BodySink {
   }
 
   onBody(chunk: Uint8Array, end: boolean): void {
+    this.bodyBegun = true;
     if (end && this.state === 'body') this.state = 'whole';
+    if (this.dropping) {
+      if (end) this.dropped();
+      return;
+    }
     this.outstanding += chunk.length;
     if (this.outstanding > receiveWindowBytes) this.pause();
     this.sink.onRequestData(chunk, end);
@@ -111,7 +141,13 @@ export class RequestReader implements BodySink {
 
   onBodyTrailers(fields: readonly Field[]): void {
     this.state = 'whole';
-    this.sink.onRequestTrailers(fields);
+    if (this.dropping) this.dropped();
+    else this.sink.onRequestTrailers(fields);
+  }
+
+  private dropped(): void {
+    this.dropping = false;
+    this.sink.onRestRead();
   }
 
   /** Inside `process` its loop goes on by itself. */
@@ -159,6 +195,7 @@ export class RequestReader implements BodySink {
   private begin(bytes: Uint8Array, start: number, end: number): void {
     const { head, hop } = parseRequestHead(bytes, start, end, this.scheme, this.table, this.limits);
     const ended = !hop.chunked && hop.contentLength <= 0;
+    this.bodyBegun = false;
     this.state = ended ? 'whole' : 'body';
     if (hop.chunked) this.body.startChunked();
     else this.body.startSized(Math.max(0, hop.contentLength));

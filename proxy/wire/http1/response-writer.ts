@@ -35,6 +35,8 @@ export class ResponseWriter {
     stream.chunked = framing.chunked;
     stream.bodiless = bodiless && !raw;
     stream.raw = raw;
+    if (stream.bodiless) stream.restBytes = 0;
+    else if (framing.contentLength >= 0) stream.restBytes = framing.contentLength;
     writeResponseHead(this.out, head, framing);
   }
 
@@ -49,6 +51,7 @@ export class ResponseWriter {
       if (stream.chunked) writeChunk(this.out, chunk, this.transport);
       else this.out.appendBody(chunk, this.transport);
     }
+    stream.restBytes -= chunk.length;
     this.unsent += chunk.length;
     this.unsentBy = stream;
   }

@@ -10,10 +10,17 @@ export class Http1ServerStream implements ServerStream {
   readonly hop: HopFields;
   handler: StreamHandler | undefined = undefined;
   responded = false;
+  /** The client was told to go on with its body. */
+  continued = false;
   chunked = false;
   bodiless = false;
   raw = false;
-  private over = false;
+  /** Bytes of the response's body that its head has told and that are not written; infinite when it tells no number. */
+  restBytes = Number.POSITIVE_INFINITY;
+  /** Nothing more is sent. */
+  private ended = false;
+  /** Neither direction goes on. */
+  private dead = false;
 
   constructor(server: Http1Server, head: RequestHead, hop: HopFields) {
     this.server = server;
@@ -34,7 +41,9 @@ export class Http1ServerStream implements ServerStream {
 
   sendInformational(head: ResponseHead): void {
     // An HTTP/1.0 client does not know 1xx (RFC 9110 section 15.2).
-    if (!this.over && !this.responded && this.hop.minorVersion === 1) this.server.writeInformational(head);
+    if (this.ended || this.responded || this.hop.minorVersion === 0) return;
+    if (head.status === 100) this.continued = true;
+    this.server.writeInformational(head);
   }
 
   closeAfterResponse(): void {
@@ -42,37 +51,45 @@ export class Http1ServerStream implements ServerStream {
   }
 
   sendResponse(head: ResponseHead, end: boolean): void {
-    if (this.over || this.responded) return;
+    if (this.ended || this.responded) return;
     this.responded = true;
-    if (end) this.over = true;
+    if (end) this.ended = true;
     this.server.writeHead(this, head, end);
   }
 
   sendData(chunk: Uint8Array, end: boolean): void {
-    if (this.over) return;
-    if (end) this.over = true;
+    if (this.ended) return;
+    if (end) this.ended = true;
     this.server.writeBody(this, chunk, end);
   }
 
   sendTrailers(fields: readonly Field[]): void {
-    if (this.over) return;
-    this.over = true;
+    if (this.ended) return;
+    this.ended = true;
     this.server.writeEnd(this, fields);
   }
 
+  /** Nothing happens behind a whole response: the request's rest is the connection's. A tunnel's halves end by themselves. */
   reset(_code: ErrorCode, _reason: string): void {
-    if (this.over) return;
-    this.over = true;
+    if (this.dead || (this.ended && !this.raw)) return;
+    this.ended = true;
+    this.dead = true;
     this.server.breakOff();
   }
 
   credit(bytes: number): void {
-    this.server.credit(bytes);
+    this.server.credit(this, bytes);
+  }
+
+  /** The response is whole, though its end may not have been told yet. */
+  get answered(): boolean {
+    return this.responded && !this.raw && this.restBytes <= 0;
   }
 
   /** The request broke off. */
   fail(code: ErrorCode, reason: string): void {
-    this.over = true;
+    this.ended = true;
+    this.dead = true;
     this.handler?.onReset(code, reason);
   }
 }

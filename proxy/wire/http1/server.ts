@@ -5,6 +5,7 @@ import { type Building, ErrorCode, type RequestHead, type RequestListener, type 
 import { defaultHeadLimits, type HeadLimits, Http1Error } from '../syntax.ts';
 import type { Flushable, Transport, TransportHandler, Turn } from '../transport.ts';
 import type { HopFields } from './field-parser.ts';
+import { Parting } from './parting.ts';
 import { RequestReader, type RequestSink } from './request-reader.ts';
 import { ResponseWriter } from './response-writer.ts';
 import { Http1ServerStream } from './server-stream.ts';
@@ -17,6 +18,8 @@ export interface Http1ServerOptions {
   scheme?: string;
   limits?: HeadLimits;
   deadlines?: Deadlines;
+  /** Monotonic milliseconds: tells a client that half-closes from one that goes (see Parting). Default: none goes. */
+  nowMs?: () => number;
   onRequest: RequestListener;
   /** A request was refused as malformed; `reason` names the rule. */
   onBadRequest?: (reason: string) => void;
@@ -24,15 +27,26 @@ export interface Http1ServerOptions {
   onClosed?: () => void;
 }
 
-/** Bytes of a refused or unread request that are read and dropped, so that the response is not lost to a RST. */
-const lingerBytes = 256 * 1024;
+/** What is left of a request that is answered already: up to this, it is read so that the connection can go on. */
+const keptRestBytes = 256 * 1024;
+/** A rest that nobody wants may take this many times the deadline for a client that sends nothing of it. */
+const restDeadlines = 3;
 
-/** `linger`: the last response is written, and we have sent FIN or are about to; `closed`: the connection is gone. */
+const clientClosed = 'client closed the connection';
+
+/**
+ * `linger`: the last response is written, we have sent FIN or are about to, and what comes is dropped until the client's;
+ * `closed`: the connection is gone.
+ */
 type State = 'open' | 'linger' | 'closed';
 
 /**
  * The accepting side of one HTTP/1 connection: one request after the other, pipelined ones wait for the response before
  * theirs. Malformed input is answered with its status and the connection closed.
+ *
+ * A response may end before its request. What is left of the request is then read and dropped, since closing on it would
+ * cost the client its answer (RFC 9112 section 9.6); no handler hears of it. A small rest leaves the connection usable;
+ * one that is large, or of unknown length behind an error, is told by `connection: close`. Both are bounded in time.
  */
 export class Http1Server implements TransportHandler, Flushable, RequestSink {
   private readonly options: Http1ServerOptions;
@@ -42,12 +56,14 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
   private readonly writer: ResponseWriter;
   private state: State = 'open';
   private current: Http1ServerStream | undefined = undefined;
-  private lingered = 0;
   private finAfterFlush = false;
   private closeAfterResponse = false;
   private readonly headSince = new Since();
   private readonly blockedSince = new Since();
-  private readonly lingerSince = new Since();
+  private readonly restSince = new Since();
+  private readonly restSilentSince = new Since();
+  private restDeadlines = restDeadlines;
+  private readonly parting: Parting;
 
   constructor(options: Http1ServerOptions) {
     const { transport, fields, scheme = 'http', limits = defaultHeadLimits } = options;
@@ -55,20 +71,22 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
     this.transport = transport;
     this.reader = new RequestReader(this, transport, fields, scheme, limits);
     this.writer = new ResponseWriter(transport);
+    this.parting = new Parting(options.nowMs ?? (() => 0));
   }
 
   /** Finishes the request under way, if any, then closes. */
   drain(): void {
     this.closeAfterResponse = true;
-    if (this.current === undefined && this.state !== 'closed') this.transport.close();
+    if (this.current !== undefined || this.state !== 'open') return;
+    if (this.reader.dropping) this.linger(restDeadlines);
+    else this.closeSoon();
   }
 
   onBytes(chunk: Uint8Array): void {
-    if (this.state === 'open') this.reader.read(chunk);
-    else if (this.state === 'linger') {
-      this.lingered += chunk.length;
-      if (this.lingered > lingerBytes) this.transport.abort();
-    }
+    this.restSilentSince.restart();
+    if (this.state !== 'open') return;
+    this.parting.heard();
+    this.reader.read(chunk);
   }
 
   /**
@@ -78,12 +96,15 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
   checkDeadlines(nowMs: number): void {
     if (this.state === 'closed') return;
     const { headMs, stallMs, closeMs } = this.options.deadlines ?? defaultDeadlines;
+    const rest = this.state === 'linger' || this.reader.dropping;
     if (
-      this.lingerSince.exceeds(this.state === 'linger', nowMs, closeMs) ||
+      this.restSilentSince.exceeds(rest, nowMs, closeMs) ||
+      this.restSince.exceeds(rest, nowMs, this.restDeadlines * closeMs) ||
       this.blockedSince.exceeds(this.transport.blocked, nowMs, stallMs)
     ) {
       this.transport.abort();
-    } else if (this.headSince.exceeds(this.reader.insideHead, nowMs, headMs))
+    } else if (this.parting.isOver(this.current?.raw === false, nowMs)) this.clientGone();
+    else if (this.headSince.exceeds(this.reader.insideHead, nowMs, headMs))
       this.onMalformed(new Http1Error(408, 'head took too long'));
   }
 
@@ -94,15 +115,13 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
   }
 
   onEnd(): void {
-    const { state } = this.reader;
-    if (state === 'body' || state === 'raw') {
-      if (!this.reader.close()) {
-        this.current?.fail(ErrorCode.cancel, 'client ended inside its request');
-        this.transport.close();
-      }
-      this.closeAfterResponse = true;
-    } else if (this.current === undefined) this.transport.close();
-    else this.closeAfterResponse = true;
+    if (this.state === 'closed') return;
+    const stream = this.current;
+    const together = this.parting.end();
+    if (this.reader.state === 'raw') this.reader.close();
+    else if (stream === undefined || this.state !== 'open') this.closeSoon();
+    else if (this.reader.state === 'body') this.leave('client ended inside its request');
+    else if (!together && !stream.answered) this.clientGone();
   }
 
   onClose(_error: Error | undefined): void {
@@ -110,7 +129,7 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
     this.state = 'closed';
     const stream = this.current;
     this.current = undefined;
-    stream?.fail(ErrorCode.cancel, 'client closed the connection');
+    stream?.fail(ErrorCode.cancel, clientClosed);
     this.options.onClosed?.();
   }
 
@@ -138,30 +157,41 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
     this.current?.handler?.onTrailers(fields);
   }
 
+  onRestRead(): void {
+    this.reader.next();
+  }
+
   onMalformed(error: Http1Error): void {
     this.options.onBadRequest?.(error.message);
     const stream = this.current;
     this.current = undefined;
     const cutShort = stream?.responded === true;
+    // Behind an answer there is no second one.
+    const answered = this.reader.dropping;
     stream?.fail(ErrorCode.protocolError, error.message);
     if (cutShort) this.breakOff();
     else {
-      this.writer.refusal(error.status);
-      this.linger();
+      if (!answered) this.writer.refusal(error.status);
+      this.linger(1);
     }
   }
 
   /** @internal called by the stream */
-  credit(bytes: number): void {
-    this.reader.credit(bytes);
+  credit(stream: Http1ServerStream, bytes: number): void {
+    if (this.current === stream) this.reader.credit(bytes);
   }
 
   /** @internal called by the stream */
   writeHead(stream: Http1ServerStream, head: ResponseHead, end: boolean): void {
-    if (stream.hop.close || stream.endsWithConnection(head, end)) this.closeAfterResponse = true;
+    if (stream.hop.close || stream.endsWithConnection(head, end) || this.isLast(stream, head, end))
+      this.closeAfterResponse = true;
     this.writer.head(stream, head, end, this.closeAfterResponse);
     this.options.turn.schedule(this);
-    if (stream.raw) this.reader.startRaw();
+    this.parting.answered();
+    if (stream.raw) {
+      this.reader.startRaw();
+      if (this.parting.ended) this.reader.close();
+    }
     if (end) this.responseEnded(stream);
   }
 
@@ -174,6 +204,7 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
   /** @internal called by the stream */
   writeBody(stream: Http1ServerStream, chunk: Uint8Array, end: boolean): void {
     this.writer.body(stream, chunk);
+    this.parting.answered();
     this.options.turn.schedule(this);
     if (end) this.writeEnd(stream, undefined);
   }
@@ -201,14 +232,49 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
       return;
     }
     this.current = undefined;
-    // The rest of a request that has been answered has no reader any more.
-    if (this.closeAfterResponse || this.reader.state === 'body') this.linger();
-    else this.reader.next();
+    if (this.closeAfterResponse) this.linger(restDeadlines);
+    else if (this.reader.state === 'body') this.reader.drop();
+    else {
+      this.reader.next();
+      // What came before the client's FIN has been answered.
+      if (this.parting.ended && this.current === undefined && !this.reader.processing) this.closeSoon();
+    }
+  }
+
+  /** Whether the connection ends with a response that is about to begin: nothing comes behind it, or nothing wanted. */
+  private isLast(stream: Http1ServerStream, head: ResponseHead, end: boolean): boolean {
+    const { reader } = this;
+    if (reader.state !== 'body') return this.parting.ended && reader.empty;
+    // A client that waits for its 100 does not send the body, or not that body.
+    if (stream.hop.expectContinue && !stream.continued && !reader.bodyBegun) return true;
+    // A response that is no error may take the request as it comes. An error with `close` spares the client the rest.
+    return (end || head.status >= 400) && reader.restBytes > keptRestBytes;
+  }
+
+  private clientGone(): void {
+    this.leave(clientClosed);
+  }
+
+  /** Nobody waits for the answer any more. */
+  private leave(reason: string): void {
+    const stream = this.current;
+    this.current = undefined;
+    this.closeSoon();
+    stream?.fail(ErrorCode.cancel, reason);
+  }
+
+  /** Closes once what was written has left. */
+  private closeSoon(): void {
+    this.state = 'linger';
+    this.reader.stop();
+    this.writer.flush();
+    this.transport.close();
   }
 
   /** Sends FIN behind the last response, and reads on until the client's. */
-  private linger(): void {
+  private linger(deadlines: number): void {
     this.state = 'linger';
+    this.restDeadlines = deadlines;
     this.finAfterFlush = true;
     this.options.turn.schedule(this);
     this.reader.stop();

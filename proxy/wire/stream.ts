@@ -32,7 +32,7 @@ export interface RequestHead {
 export interface ResponseHead {
   readonly status: number;
   readonly contentLength: number;
-  /** The protocol switched to by a 101; that a server asks for with 426. */
+  /** The protocol switched to by a 101; the one that a server asks for with 426, which HTTP/2 cannot say (RFC 9113 8.2.2). */
   readonly upgrade: string | undefined;
   readonly fields: readonly Field[];
   /** As of RequestHead. */
@@ -66,8 +66,10 @@ export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 /** The reason of a reset that the peer asked for, when there is no other. */
 export const resetByPeer = 'reset by the peer';
 
-/** The reason of a reset when the connection closed with nothing of a response read. */
+/** The reason of a reset when a server closed its connection and nothing of a response had come. */
 export const closedUnanswered = 'connection closed before a response';
+/** The same when something of one had come. */
+export const closedInResponse = 'connection closed inside the response';
 
 /** What a stack may send on a stream. Calls after the end or after a reset are ignored. */
 export interface Stream {

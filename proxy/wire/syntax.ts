@@ -1,3 +1,5 @@
+import { headListBytes, meshFieldBytes, pathBytes } from './limits.ts';
+
 /** Character classes of RFC 9110 section 5.6 and RFC 9112, as tables: one look-up a byte. */
 
 const table = (accepts: (byte: number) => boolean): Uint8Array =>
@@ -20,11 +22,45 @@ export const authorityByte = table(
   (byte) => isAlphaNumeric(byte) || "-._~%!$&'()*+,;=:[]".includes(String.fromCharCode(byte)),
 );
 
-/** Host and optional port, possibly empty. */
+const longestAuthority = 512;
+const highestPort = 65_535;
+
+/**
+ * Host and optional port (RFC 3986 section 3.2) without user information, possibly empty. The port may be empty too: it
+ * is the scheme's own then, and `normalAuthority` takes its colon off.
+ */
 export function isAuthority(text: string): boolean {
-  if (text.length > 512) return false;
-  for (let i = 0; i < text.length; i++) if (authorityByte[text.charCodeAt(i)] !== 1) return false;
-  return true;
+  const { length } = text;
+  if (length > longestAuthority) return false;
+  const literal = text.charCodeAt(0) === 0x5b;
+  let at = literal ? 1 : 0;
+  for (; at < length; at++) {
+    const byte = text.charCodeAt(at);
+    if (authorityByte[byte] !== 1 || byte === 0x5b) return false;
+    if (byte === 0x5d || (byte === COLON && !literal)) break;
+  }
+  if (literal) {
+    if (text.charCodeAt(at) !== 0x5d || at === 1) return false;
+    at++;
+  } else if (at === 0 && length > 0) return false;
+  return at === length || isPort(text, at);
+}
+
+/** Whether `text` goes on from `at` with a colon and a port, or no port, to its end. */
+function isPort(text: string, at: number): boolean {
+  if (text.charCodeAt(at) !== COLON || text.length > at + 6) return false;
+  let port = 0;
+  for (let i = at + 1; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return false;
+    port = port * 10 + digit;
+  }
+  return port <= highestPort;
+}
+
+/** An authority without the colon of an empty port (RFC 3986 section 6.2.3). */
+export function normalAuthority(authority: string): string {
+  return authority.charCodeAt(authority.length - 1) === COLON ? authority.slice(0, -1) : authority;
 }
 
 export const CR = 0x0d;
@@ -45,13 +81,19 @@ export class Http1Error extends Error {
 }
 
 export interface HeadLimits {
-  /** Start line and fields together. */
+  /** Start line and fields together, as they come. */
   headBytes: number;
-  targetBytes: number;
-  fields: number;
+  /** The same as HTTP/2 counts them (see limits.ts). */
+  listBytes: number;
+  /** A request's path with its query. */
+  pathBytes: number;
 }
 
-export const defaultHeadLimits: HeadLimits = { headBytes: 64 * 1024, targetBytes: 16 * 1024, fields: 256 };
+export const defaultHeadLimits: HeadLimits = {
+  headBytes: headListBytes,
+  listBytes: headListBytes - meshFieldBytes,
+  pathBytes,
+};
 
 /**
  * Finds the end of a head: the index behind its empty line, or -1 when it is not complete. `from` is where to go on,

@@ -121,18 +121,20 @@ describe('clients', () => {
   it('that go on behind a refused request are cut off, not read for ever', async () => {
     const raw = await dial(proxy.inbound);
     raw.socket.write('GET / HTTP/1.1\r\nhost : a\r\n\r\n');
-    const junk = Buffer.alloc(64 * 1024);
-    for (let i = 0; i < 1000 && !raw.closed; i++) {
+    const junk = Buffer.alloc(1024);
+    const junkUntilMs = Date.now() + 20_000;
+    while (!raw.closed && Date.now() < junkUntilMs) {
       raw.socket.write(junk);
-      await pause(1);
+      await pause(20);
     }
-    await closed(raw);
-  });
+    expect(raw.closed).toBe(true);
+    expect(raw.read).toMatch(/^HTTP\/1\.1 400 /);
+  }, 25_000);
 
   it.each([
     ['a head', 431, `GET / HTTP/1.1\r\nhost: a\r\nx: ${'v'.repeat(70_000)}\r\n\r\n`],
     ['a head without end', 431, `GET / HTTP/1.1\r\nhost: a\r\nx: ${'v'.repeat(100_000)}`],
-    ['many fields', 431, `GET / HTTP/1.1\r\nhost: a\r\n${'x: y\r\n'.repeat(300)}\r\n`],
+    ['many fields', 431, `GET / HTTP/1.1\r\nhost: a\r\n${'x: y\r\n'.repeat(3000)}\r\n`],
     ['a target', 414, `GET /${'p'.repeat(20_000)} HTTP/1.1\r\nhost: a\r\n\r\n`],
     [
       'trailers',

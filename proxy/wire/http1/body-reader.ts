@@ -1,7 +1,7 @@
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import { chunkOf } from '../small-chunk.ts';
-import { CR, type HeadLimits, Http1Error, headEnd, LF } from '../syntax.ts';
+import { CR, type HeadLimits, Http1Error, headEnd, LF, SP, TAB } from '../syntax.ts';
 import { parseTrailers } from './head-parser.ts';
 
 /** What a body reader finds. Chunks are only valid during the call. */
@@ -14,6 +14,7 @@ type State =
   | 'done'
   | 'sized'
   | 'size'
+  | 'before-extension'
   | 'extension'
   | 'size-lf'
   | 'chunk'
@@ -23,6 +24,7 @@ type State =
   | 'until-close'
   | 'raw';
 
+const SEMICOLON = 0x3b;
 const longestExtension = 1024;
 const nothing = new Uint8Array(0);
 
@@ -33,13 +35,16 @@ const nothing = new Uint8Array(0);
 export class BodyReader {
   private readonly table: FieldTable;
   private readonly limits: HeadLimits;
+  private readonly section: 'trailers' | 'response trailers';
   private state: State = 'done';
   private remaining = 0;
   private sizeDigits = 0;
   private extensionBytes = 0;
   private trailerBytes: Uint8Array = nothing;
 
-  constructor(table: FieldTable, limits: HeadLimits) {
+  /** `section` is where the trailers of its bodies stand. */
+  constructor(section: 'trailers' | 'response trailers', table: FieldTable, limits: HeadLimits) {
+    this.section = section;
     this.table = table;
     this.limits = limits;
   }
@@ -135,16 +140,22 @@ export class BodyReader {
           return;
         }
         if (this.sizeDigits === 0) throw new Http1Error(400, 'invalid chunk size');
+        this.extensionBytes = 0;
         if (byte === CR) this.state = 'size-lf';
-        else if (byte === 0x3b) {
-          this.state = 'extension';
-          this.extensionBytes = 0;
-        } else throw new Http1Error(400, 'invalid chunk size');
+        else if (byte === SEMICOLON) this.state = 'extension';
+        else if (byte === SP || byte === TAB) this.state = 'before-extension';
+        else throw new Http1Error(400, 'invalid chunk size');
         return;
       }
+      // White space is for extensions alone (RFC 9112 section 7.1.1): behind a bare size it is refused.
+      case 'before-extension':
+        if (byte === SEMICOLON) this.state = 'extension';
+        else if (byte !== SP && byte !== TAB) throw new Http1Error(400, 'invalid chunk size');
+        else if (++this.extensionBytes > longestExtension) throw new Http1Error(400, 'chunk extension too long');
+        return;
       case 'extension':
         if (byte === CR) this.state = 'size-lf';
-        else if (byte === LF || (byte < 0x20 && byte !== 0x09) || byte === 0x7f)
+        else if (byte === LF || (byte < 0x20 && byte !== TAB) || byte === 0x7f)
           throw new Http1Error(400, 'invalid chunk extension');
         else if (++this.extensionBytes > longestExtension) throw new Http1Error(400, 'chunk extension too long');
         return;
@@ -176,7 +187,7 @@ export class BodyReader {
     }
     this.trailerBytes = nothing;
     this.state = 'done';
-    const fields = parseTrailers(joined, 0, end, this.table, this.limits);
+    const fields = parseTrailers(joined, 0, end, this.section, this.table, this.limits);
     if (fields.length === 0) sink.onBody(nothing, true);
     else sink.onBodyTrailers(fields);
     return at + end - held;

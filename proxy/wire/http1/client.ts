@@ -2,6 +2,8 @@ import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import {
   type ClientConnection,
+  closedInResponse,
+  closedUnanswered,
   ErrorCode,
   type RequestHead,
   type ResponseHandler,
@@ -87,11 +89,12 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
 
   drain(): void {
     this.draining = true;
-    if (this.reader.state === 'idle') this.transport.close();
+    if (this.reader.state === 'idle') this.hangUp();
   }
 
   close(): void {
-    this.transport.close();
+    if (this.transport.blocked) this.transport.abort();
+    else this.transport.close();
   }
 
   onBytes(chunk: Uint8Array): void {
@@ -106,8 +109,9 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   }
 
   onEnd(): void {
-    if (!this.reader.close()) this.break(ErrorCode.internalError, 'connection ended inside the response');
-    else if (this.reader.state === 'idle') this.transport.close();
+    const { begun } = this.reader;
+    if (!this.reader.close()) this.break(ErrorCode.internalError, begun ? closedInResponse : closedUnanswered);
+    else if (this.reader.state === 'idle') this.hangUp();
   }
 
   onClose(error: Error | undefined): void {
@@ -115,7 +119,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
     this.closed = true;
     const stream = this.stream;
     this.stream = undefined;
-    stream?.handler.onReset(ErrorCode.internalError, 'connection closed inside the response');
+    stream?.handler.onReset(ErrorCode.internalError, this.reader.begun ? closedInResponse : closedUnanswered);
     this.options.onClosed(this, error);
   }
 
@@ -216,8 +220,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
     if (this.recycleDue || this.reader.state !== 'idle') return;
     this.outstanding = 0;
     if (!this.reader.keepAlive || this.draining) {
-      this.draining = true;
-      this.transport.close();
+      this.hangUp();
       return;
     }
     if (this.paused) {
@@ -225,6 +228,14 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
       this.transport.resume();
     }
     this.options.onAvailable(this);
+  }
+
+  /** Closes behind a whole response. What is left of a request goes with it: a server that does not read it would hold it. */
+  private hangUp(): void {
+    this.draining = true;
+    this.reader.stop();
+    this.writer.drop();
+    this.close();
   }
 
   private break(code: ErrorCode, reason: string): void {

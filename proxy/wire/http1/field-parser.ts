@@ -1,6 +1,19 @@
-import type { Field } from '../field.ts';
+import { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
-import { COLON, CR, type HeadLimits, Http1Error, isAuthority, LF, SP, TAB, tokenByte, valueByte } from '../syntax.ts';
+import { fieldOverheadBytes } from '../limits.ts';
+import {
+  COLON,
+  CR,
+  type HeadLimits,
+  Http1Error,
+  isAuthority,
+  LF,
+  normalAuthority,
+  SP,
+  TAB,
+  tokenByte,
+  valueByte,
+} from '../syntax.ts';
 
 /** What a head says of its own connection. */
 export interface HopFields {
@@ -19,12 +32,24 @@ export interface HopFields {
 /** Fields that frame or route the message: `Connection` must not take them off. */
 const endToEnd = new Set(['host', 'content-length', 'authorization', 'cookie', 'set-cookie', 'content-type']);
 
-/** Parses the fields at `bytes[start, end)`, empty line included: those that go on into `fields`. */
+/** What HTTP/2 calls `te`, written as it must be there (RFC 9113 section 8.2.2). */
+const teTrailers = new Field('te', 'trailers');
+teTrailers.interned = true;
+
+/** Which part of a message fields stand in. */
+export type Section = 'request' | 'response' | 'trailers' | 'response trailers';
+
+/**
+ * Parses the fields at `bytes[start, end)`, empty line included: those that go on into `fields`. `listBytes` is what the
+ * start line counts already (see limits.ts).
+ */
 export function parseFields(
   bytes: Uint8Array,
   start: number,
   end: number,
+  section: Section,
   minorVersion: 0 | 1,
+  listBytes: number,
   table: FieldTable,
   limits: HeadLimits,
   fields: Field[],
@@ -39,15 +64,17 @@ export function parseFields(
     host: undefined,
     expectContinue: false,
   };
+  const isResponse = section === 'response' || section === 'response trailers';
   let connection: string[] | undefined;
-  let count = 0;
+  let trailersTaken = false;
   let at = start;
   while (bytes[at] !== CR) {
-    if (++count > limits.fields) throw new Http1Error(431, 'too many header fields');
     const nameStart = at;
     while (tokenByte[bytes[at]] === 1) at++;
     const nameEnd = at;
     if (nameEnd === nameStart) throw new Http1Error(400, 'invalid field name or folded line');
+    // A response's field is passed on without it; in a request it is how smuggling begins (RFC 9112 section 5.1).
+    if (isResponse) while (bytes[at] === SP || bytes[at] === TAB) at++;
     if (bytes[at] !== COLON) throw new Http1Error(400, 'no colon right behind a field name');
     at++;
     while (bytes[at] === SP || bytes[at] === TAB) at++;
@@ -57,12 +84,17 @@ export function parseFields(
     let valueEnd = at;
     while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === TAB)) valueEnd--;
     at += 2;
+    listBytes += nameEnd - nameStart + valueEnd - valueStart + fieldOverheadBytes;
+    if (listBytes > limits.listBytes) throw new Http1Error(431, 'header fields too large');
 
     const field = table.get(bytes, nameStart, nameEnd, valueStart, valueEnd);
     if (!takeHopField(field, hop)) fields.push(field);
     else if (field.name === 'connection') {
       connection ??= [];
       connection.push(...listOf(field.value));
+    } else if (field.name === 'te' && !trailersTaken && section === 'request' && takesTrailers(field.value)) {
+      trailersTaken = true;
+      fields.push(teTrailers);
     }
   }
   if (at + 2 !== end) throw new Http1Error(400, 'bytes behind the head');
@@ -71,13 +103,18 @@ export function parseFields(
   return hop;
 }
 
+/** Whether a `TE` has `trailers` among its members (RFC 9110 section 10.1.4). */
+function takesTrailers(value: string): boolean {
+  return value === 'trailers' || listOf(value).some((member) => /^trailers\s*(;|$)/.test(member));
+}
+
 /** Takes what belongs to this hop. Returns false for a field that goes on. */
 function takeHopField(field: Field, hop: HopFields): boolean {
   switch (field.name) {
     case 'host':
       if (hop.host !== undefined) throw new Http1Error(400, 'more than one Host');
       if (!isAuthority(field.value)) throw new Http1Error(400, 'invalid Host');
-      hop.host = field.value;
+      hop.host = normalAuthority(field.value);
       return true;
     case 'content-length': {
       if (hop.contentLength >= 0) throw new Http1Error(400, 'more than one Content-Length');
@@ -97,15 +134,15 @@ function takeHopField(field: Field, hop: HopFields): boolean {
     case 'upgrade':
       hop.upgrade = hop.upgrade === undefined ? field.value : `${hop.upgrade}, ${field.value}`;
       return true;
-    case 'te':
-      return field.value.toLowerCase() !== 'trailers';
     case 'expect':
-      hop.expectContinue = field.value.toLowerCase() === '100-continue';
+      // What else may be expected is between the ends; an HTTP/1.0 client expects nothing (RFC 9110 section 10.1.1).
+      if (hop.minorVersion === 1 && listOf(field.value).includes('100-continue')) hop.expectContinue = true;
       return false;
     case 'connection':
     case 'keep-alive':
     case 'proxy-connection':
     case 'http2-settings':
+    case 'te':
       return true;
     default:
       return false;
@@ -114,13 +151,20 @@ function takeHopField(field: Field, hop: HopFields): boolean {
 
 function applyConnection(options: string[], hop: HopFields, fields: Field[]): void {
   let upgrade = false;
+  let named: Set<string> | undefined;
   for (const option of options) {
     if (option === 'close') hop.close = true;
     else if (option === 'keep-alive') hop.keepAlive = true;
     else if (option === 'upgrade') upgrade = true;
     else if (option !== 'te' && !endToEnd.has(option)) {
-      for (let i = fields.length - 1; i >= 0; i--) if (fields[i].name === option) fields.splice(i, 1);
+      named ??= new Set();
+      named.add(option);
     }
+  }
+  if (named !== undefined) {
+    let kept = 0;
+    for (const field of fields) if (!named.has(field.name)) fields[kept++] = field;
+    fields.length = kept;
   }
   if (hop.minorVersion === 0 && hop.keepAlive && !options.includes('close')) hop.close = false;
   // HTTP/2's cleartext upgrade is obsolete (RFC 9113 section 3.1): such a request goes on without it.

@@ -104,7 +104,7 @@ describe('HTTP/1 request framing, whole and cut at every byte', () => {
 
   it('refuses a head beyond its limits', () => {
     expect(feed(get(`X: ${'a'.repeat(70_000)}\r\n`), []).response).toMatch(/^HTTP\/1\.1 431 /);
-    expect(feed(get('X: a\r\n'.repeat(300)), []).response).toMatch(/^HTTP\/1\.1 431 /);
+    expect(feed(get('X: a\r\n'.repeat(3000)), []).response).toMatch(/^HTTP\/1\.1 431 /);
     expect(feed(`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, []).response).toMatch(/^HTTP\/1\.1 414 /);
     expect(feed(`GET /${'a'.repeat(100_000)}`, [50_000]).response).toMatch(/^HTTP\/1\.1 431 /);
   });

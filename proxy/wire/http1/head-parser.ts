@@ -1,8 +1,20 @@
 import { type Field, marksOfAll } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import { latin1 } from '../latin1.ts';
+import { fieldOverheadBytes } from '../limits.ts';
 import type { Building, RequestHead, ResponseHead } from '../stream.ts';
-import { CR, type HeadLimits, Http1Error, isAuthority, LF, SP, targetByte, tokenByte, valueByte } from '../syntax.ts';
+import {
+  CR,
+  type HeadLimits,
+  Http1Error,
+  isAuthority,
+  LF,
+  normalAuthority,
+  SP,
+  targetByte,
+  tokenByte,
+  valueByte,
+} from '../syntax.ts';
 import { type HopFields, parseFields } from './field-parser.ts';
 
 export interface ParsedRequest {
@@ -14,6 +26,13 @@ export interface ParsedResponse {
   head: Building<ResponseHead>;
   hop: HopFields;
 }
+
+/** What a start line counts in HTTP/2 beyond what it says: the pseudo-header fields that it becomes. */
+const requestLineBytes =
+  ':method:scheme:pathhttps'.length + 3 * fieldOverheadBytes + ':authority'.length - 'host'.length;
+const statusLineBytes = ':status200'.length + fieldOverheadBytes;
+/** What stands before the path in absolute-form, or instead of it in authority-form. */
+const longestOrigin = 'https://'.length + 512;
 
 const methods = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'PATCH', 'OPTIONS', 'CONNECT', 'TRACE'];
 
@@ -38,14 +57,17 @@ export function parseRequestHead(
   at = targetStart;
   while (targetByte[bytes[at]] === 1) at++;
   const targetEnd = at;
-  if (targetEnd - targetStart > limits.targetBytes) throw new Http1Error(414, 'request target too long');
+  const originForm = bytes[targetStart] === 0x2f;
+  if (targetEnd - targetStart > limits.pathBytes + (originForm ? 0 : longestOrigin))
+    throw new Http1Error(414, 'request target too long');
   if (targetEnd === targetStart || bytes[at] !== SP) throw new Http1Error(400, 'invalid request target');
   const minorVersion = versionAt(bytes, at + 1);
   at += 9;
   if (bytes[at] !== CR || bytes[at + 1] !== LF) throw new Http1Error(400, 'invalid request line');
 
   const fields: Field[] = [];
-  const hop = parseFields(bytes, at + 2, end, minorVersion, table, limits, fields);
+  const startBytes = requestLineBytes + method.length + targetEnd - targetStart;
+  const hop = parseFields(bytes, at + 2, end, 'request', minorVersion, startBytes, table, limits, fields);
   if (hop.host === undefined && minorVersion === 1) throw new Http1Error(400, 'no Host');
   if (hop.chunked && hop.contentLength >= 0) throw new Http1Error(400, 'Content-Length beside Transfer-Encoding');
 
@@ -63,15 +85,16 @@ export function parseRequestHead(
   if (method === 'CONNECT') {
     if (hop.chunked || hop.contentLength > 0) throw new Http1Error(400, 'CONNECT with a body');
     head.authority = authorityAt(bytes, targetStart, targetEnd);
-    if (!/:\d{1,5}$/.test(head.authority)) throw new Http1Error(400, 'CONNECT without a port');
+    if (!/:0*[1-9]\d*$/.test(head.authority)) throw new Http1Error(400, 'CONNECT without a port');
     head.upgrade = undefined;
-  } else if (bytes[targetStart] === 0x2f) {
+  } else if (originForm) {
     head.path = latin1(bytes, targetStart, targetEnd);
   } else if (targetEnd - targetStart === 1 && bytes[targetStart] === 0x2a) {
     if (method !== 'OPTIONS') throw new Http1Error(400, 'asterisk-form is for OPTIONS');
     head.path = '*';
   } else {
     absoluteForm(bytes, targetStart, targetEnd, head);
+    if (head.path.length > limits.pathBytes) throw new Http1Error(414, 'request target too long');
   }
   return { head, hop };
 }
@@ -103,7 +126,7 @@ export function parseResponseHead(
   }
   if (bytes[at] !== CR || bytes[at + 1] !== LF) throw new Http1Error(502, 'invalid status line');
   const fields: Field[] = [];
-  const hop = parseFields(bytes, at + 2, end, minorVersion, table, limits, fields);
+  const hop = parseFields(bytes, at + 2, end, 'response', minorVersion, statusLineBytes, table, limits, fields);
   if (hop.chunked && hop.contentLength >= 0) throw new Http1Error(502, 'Content-Length beside Transfer-Encoding');
   const marks = marksOfAll(fields);
   return { head: { status, contentLength: hop.contentLength, upgrade: hop.upgrade, fields, marks }, hop };
@@ -114,11 +137,12 @@ export function parseTrailers(
   bytes: Uint8Array,
   start: number,
   end: number,
+  section: 'trailers' | 'response trailers',
   table: FieldTable,
   limits: HeadLimits,
 ): Field[] {
   const fields: Field[] = [];
-  const hop = parseFields(bytes, start, end, 1, table, limits, fields);
+  const hop = parseFields(bytes, start, end, section, 1, 0, table, limits, fields);
   if (hop.chunked || hop.contentLength >= 0 || hop.host !== undefined)
     throw new Http1Error(400, 'framing field in trailers');
   return fields;
@@ -155,7 +179,7 @@ function absoluteForm(bytes: Uint8Array, start: number, end: number, head: Build
   const [, scheme, authority, rest] = match;
   if (!isAuthority(authority)) throw new Http1Error(400, 'invalid authority in request target');
   head.scheme = scheme.toLowerCase();
-  head.authority = authority;
+  head.authority = normalAuthority(authority);
   head.path = rest === '' ? (head.method === 'OPTIONS' ? '*' : '/') : rest.startsWith('/') ? rest : `/${rest}`;
   head.absoluteForm = true;
 }

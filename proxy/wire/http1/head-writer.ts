@@ -26,7 +26,12 @@ const reasons: Record<number, string> = {
   405: 'Method Not Allowed',
   408: 'Request Timeout',
   409: 'Conflict',
+  413: 'Content Too Large',
   414: 'URI Too Long',
+  417: 'Expectation Failed',
+  421: 'Misdirected Request',
+  422: 'Unprocessable Content',
+  426: 'Upgrade Required',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
@@ -113,7 +118,7 @@ function writeFraming(out: OutputBuffer, framing: WrittenFraming): void {
     out.appendLatin1('\r\n');
   } else if (framing.chunked) out.appendLatin1('transfer-encoding: chunked\r\n');
   if (framing.upgrade !== undefined) {
-    out.appendLatin1('connection: upgrade\r\nupgrade: ');
+    out.appendLatin1(framing.close ? 'connection: close, upgrade\r\nupgrade: ' : 'connection: upgrade\r\nupgrade: ');
     out.appendLatin1(framing.upgrade);
     out.appendLatin1('\r\n');
   } else if (framing.close) out.appendLatin1('connection: close\r\n');

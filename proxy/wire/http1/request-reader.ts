@@ -1,7 +1,7 @@
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import type { Building, RequestHead } from '../stream.ts';
-import { type HeadLimits, Http1Error, headEnd, lastLineStart } from '../syntax.ts';
+import { CR, type HeadLimits, Http1Error, headEnd, LF, lastLineStart } from '../syntax.ts';
 import type { Transport } from '../transport.ts';
 import { BodyReader, type BodySink } from './body-reader.ts';
 import type { HopFields } from './field-parser.ts';
@@ -21,6 +21,8 @@ export interface RequestSink {
 
 /** Request bytes that may be on their way to the upstream before reading stops. */
 const receiveWindowBytes = 64 * 1024;
+/** Empty lines that may stand before a request. */
+const mostEmptyLines = 4;
 const nothing = new Uint8Array(0);
 
 /**
@@ -40,6 +42,7 @@ export class RequestReader implements BodySink {
   state: State = 'head';
   private held: Uint8Array = nothing;
   private scanFrom = 0;
+  private emptyLines = 0;
   private outstanding = 0;
   private paused = false;
   /** What came last is being read. */
@@ -55,7 +58,7 @@ export class RequestReader implements BodySink {
     this.table = table;
     this.scheme = scheme;
     this.limits = limits;
-    this.body = new BodyReader(table, limits);
+    this.body = new BodyReader('trailers', table, limits);
   }
 
   /** A head has begun and is not complete. */
@@ -164,6 +167,8 @@ export class RequestReader implements BodySink {
     try {
       while (at < bytes.length) {
         if (this.state === 'head') {
+          at = this.skipEmptyLines(bytes, at);
+          if (at === bytes.length) break;
           const end = headEnd(bytes, at + this.scanFrom, bytes.length);
           if (end < 0) {
             if (bytes.length - at > this.limits.headBytes) throw new Http1Error(431, 'head too large');
@@ -172,6 +177,7 @@ export class RequestReader implements BodySink {
           }
           if (end - at > this.limits.headBytes) throw new Http1Error(431, 'head too large');
           this.scanFrom = 0;
+          this.emptyLines = 0;
           this.begin(bytes, at, end);
           at = end;
         } else if (this.state === 'body' || this.state === 'raw') {
@@ -190,6 +196,16 @@ export class RequestReader implements BodySink {
       this.held = borrowed ? bytes.slice(at) : bytes.subarray(at);
       if (this.state === 'whole' && this.held.length > receiveWindowBytes) this.pause();
     }
+  }
+
+  /** Some clients end a body with a line of their own (RFC 9112 section 2.2). */
+  private skipEmptyLines(bytes: Uint8Array, from: number): number {
+    let at = from;
+    while (bytes[at] === CR && bytes[at + 1] === LF) {
+      if (++this.emptyLines > mostEmptyLines) throw new Http1Error(400, 'too many empty lines before a request');
+      at += 2;
+    }
+    return at;
   }
 
   private begin(bytes: Uint8Array, start: number, end: number): void {

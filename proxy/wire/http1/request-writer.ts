@@ -37,6 +37,11 @@ export class RequestWriter {
     if (stream.chunked) writeLastChunk(this.out, trailers);
   }
 
+  /** Forgets what has not been handed to the transport. */
+  drop(): void {
+    this.out.length = 0;
+  }
+
   /** Hands everything to the transport. Returns false when bytes wait there. */
   flush(): boolean {
     return this.out.length > 0 ? this.out.writeTo(this.transport) : !this.transport.blocked;

@@ -48,7 +48,7 @@ export class ResponseReader {
     this.sink = sink;
     this.table = table;
     this.limits = limits;
-    this.body = new BodyReader(table, limits);
+    this.body = new BodyReader('response trailers', table, limits);
   }
 
   expect(asked: Asked): void {
@@ -56,6 +56,11 @@ export class ResponseReader {
     this.state = 'head';
     this.keepAlive = true;
     this.informationals = 0;
+  }
+
+  /** Something of the response has come. */
+  get begun(): boolean {
+    return this.state !== 'head' || this.held.length > 0 || this.informationals > 0;
   }
 
   /** The response is whole. */
@@ -122,27 +127,30 @@ export class ResponseReader {
   private begin(bytes: Uint8Array, start: number, end: number, asked: Asked): void {
     const { head, hop } = parseResponseHead(bytes, start, end, this.table, this.limits);
     const { status } = head;
-    if ((status < 200 || status === 204) && (hop.chunked || hop.contentLength > 0))
-      throw new Http1Error(502, 'body in a response that has none');
-    if (status === 204) head.contentLength = -1;
+    const raw = status === 101 || (asked.method === 'CONNECT' && status >= 200 && status < 300);
+    if (raw || status < 200 || status === 204) {
+      // It ends behind its head whatever that says (RFC 9112 section 6.3, RFC 9110 section 9.3.6). But a server that
+      // announces a body may send one, and that must answer nothing.
+      if (hop.chunked || hop.contentLength > 0) this.keepAlive = false;
+      head.contentLength = -1;
+    }
     if (status >= 100 && status < 200 && status !== 101) {
       if (++this.informationals > mostInformationals) throw new Http1Error(502, 'too many informational responses');
-      head.contentLength = -1;
+      head.upgrade = undefined;
       this.sink.onInformationalHead(head);
       return;
     }
     if (status === 101 && !asked.upgrade) throw new Http1Error(502, 'switching protocols unasked');
     if (hop.close) this.keepAlive = false;
-    const raw = status === 101 || (asked.method === 'CONNECT' && status >= 200 && status < 300);
     if (raw) {
-      if (hop.chunked || hop.contentLength > 0) throw new Http1Error(502, 'tunnel with a body');
       this.state = 'raw';
       this.keepAlive = false;
       this.body.startRaw();
       this.sink.onResponseHead(head, false);
       return;
     }
-    head.upgrade = undefined;
+    // 426 must name what it asks for (RFC 9110 section 15.5.22).
+    if (status !== 426) head.upgrade = undefined;
     this.state = 'body';
     const bodiless = asked.method === 'HEAD' || status === 204 || status === 304;
     if (bodiless) this.body.startSized(0);

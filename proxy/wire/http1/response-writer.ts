@@ -21,16 +21,17 @@ export class ResponseWriter {
   head(stream: Http1ServerStream, head: ResponseHead, end: boolean, close: boolean): void {
     const raw = stream.isTunnel(head.status);
     const bodiless = raw || head.status === 204 || head.status === 304 || stream.method === 'HEAD';
+    const isHttp11 = stream.hop.minorVersion === 1;
     const framing: WrittenFraming = {
       contentLength: raw || head.status === 204 ? -1 : head.contentLength,
       chunked: false,
       close: close && !raw,
-      keepAlive: !close && !raw && stream.hop.minorVersion === 0,
-      upgrade: head.status === 101 ? head.upgrade : undefined,
+      keepAlive: !close && !raw && !isHttp11,
+      upgrade: head.status === 101 || (head.status === 426 && isHttp11) ? head.upgrade : undefined,
     };
     if (!bodiless && framing.contentLength < 0) {
       if (end) framing.contentLength = 0;
-      else framing.chunked = stream.hop.minorVersion === 1;
+      else framing.chunked = isHttp11;
     }
     stream.chunked = framing.chunked;
     stream.bodiless = bodiless && !raw;

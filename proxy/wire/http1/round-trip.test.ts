@@ -233,7 +233,7 @@ describe('HTTP/1 client to server', () => {
     turn.end();
     client.onBytes(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok'));
     client.onEnd();
-    expect(got.reset).toBe('connection ended inside the response');
+    expect(got.reset).toBe('connection closed inside the response');
   });
 
   it('stops reading a request whose bytes nobody takes, and goes on with credit', () => {

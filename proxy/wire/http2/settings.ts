@@ -1,3 +1,4 @@
+import { headListBytes, pathBytes } from '../limits.ts';
 import { defaultWindowBytes } from './frame.ts';
 
 export interface Http2Settings {
@@ -17,6 +18,6 @@ export const defaultHttp2Settings: Http2Settings = {
   streamWindowBytes: defaultWindowBytes,
   connectionWindowBytes: 1024 * 1024,
   maxConcurrentStreams: 1000,
-  maxHeaderListBytes: 64 * 1024,
-  maxPathBytes: 16 * 1024,
+  maxHeaderListBytes: headListBytes,
+  maxPathBytes: pathBytes,
 };

@@ -26,8 +26,8 @@ const longestAuthority = 512;
 const highestPort = 65_535;
 
 /**
- * Host and optional port (RFC 3986 section 3.2) without user information, possibly empty. The port may be empty too: it
- * is the scheme's own then, and `normalAuthority` takes its colon off.
+ * Host and optional port (RFC 3986 section 3.2) without user information, possibly empty. A colon without a port is
+ * refused though that section allows it: clients of note send none, and not everybody reads it as the scheme's port.
  */
 export function isAuthority(text: string): boolean {
   const { length } = text;
@@ -46,9 +46,9 @@ export function isAuthority(text: string): boolean {
   return at === length || isPort(text, at);
 }
 
-/** Whether `text` goes on from `at` with a colon and a port, or no port, to its end. */
+/** Whether `text` goes on from `at` with a colon and a port to its end. */
 function isPort(text: string, at: number): boolean {
-  if (text.charCodeAt(at) !== COLON || text.length > at + 6) return false;
+  if (text.charCodeAt(at) !== COLON || text.length === at + 1 || text.length > at + 6) return false;
   let port = 0;
   for (let i = at + 1; i < text.length; i++) {
     const digit = text.charCodeAt(i) - 0x30;
@@ -56,11 +56,6 @@ function isPort(text: string, at: number): boolean {
     port = port * 10 + digit;
   }
   return port <= highestPort;
-}
-
-/** An authority without the colon of an empty port (RFC 3986 section 6.2.3). */
-export function normalAuthority(authority: string): string {
-  return authority.charCodeAt(authority.length - 1) === COLON ? authority.slice(0, -1) : authority;
 }
 
 export const CR = 0x0d;

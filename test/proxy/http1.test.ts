@@ -1,12 +1,15 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TestMesh } from './test-mesh.ts';
 
 /** HTTP/1.1 from a client through its sidecar, over mutual TLS, and through the server's sidecar to the server. */
 let mesh: TestMesh;
 const seen: IncomingMessage[] = [];
+/** Queries of the requests that are never answered and of which the server has heard the end. */
+const waitsEnded: string[] = [];
 
 beforeAll(async () => {
   mesh = await TestMesh.start([{ name: 'client' }, { name: 'server', ports: [8080] }]);
@@ -38,6 +41,13 @@ beforeAll(async () => {
       case '/hints':
         response.writeEarlyHints({ link: '</style.css>; rel=preload' });
         response.end('body');
+        break;
+      case '/wait':
+        if (url.searchParams.has('begin')) response.write('first');
+        response.on('close', () => waitsEnded.push(url.search));
+        break;
+      case '/early':
+        response.writeHead(413, { 'content-length': 9 }).end('too large');
         break;
       case '/break':
         response.writeHead(200, { 'content-length': 100 });
@@ -216,6 +226,69 @@ describe('connections', () => {
     );
     expect(expecting).toMatch(/^HTTP\/1\.1 100 Continue/);
   });
+});
+
+describe('a client that ends its direction', () => {
+  const get = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: server.test:8080\r\n\r\n`;
+  /** A client that does what a test says, and all that it read. */
+  async function dial(bytes: string): Promise<{ socket: Socket; read: () => string }> {
+    const socket = connect({ port: 4140, host: mesh.ip('client'), allowHalfOpen: true });
+    let read = '';
+    socket.on('data', (chunk) => {
+      read += chunk.toString('latin1');
+    });
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    socket.write(bytes);
+    return { socket, read: () => read };
+  }
+
+  it('with its requests is answered each of them', async () => {
+    const { socket, read } = await dial(get('/sized?bytes=3') + get('/sized?bytes=4'));
+    socket.end();
+    await once(socket, 'end');
+    expect(read()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*aaaHTTP\/1\.1 200 OK[\s\S]*\r\n\r\naaaa$/);
+  });
+
+  it.each([
+    ['while its answer is awaited', '?late', false],
+    ['while its answer is under way', '?begin', false],
+    ['and the other with it, by a reset', '?reset', true],
+  ])('%s, later, has gone: the server hears of it', async (_when, query, reset) => {
+    const asked = seen.length;
+    const { socket, read } = await dial(get(`/wait${query}`));
+    await vi.waitFor(() => expect(seen.length).toBe(asked + 1), 5000);
+    if (query === '?begin') await vi.waitFor(() => expect(read()).toContain('first'), 5000);
+    // Not right behind its request: what the proxy tells apart by.
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    if (reset) socket.resetAndDestroy();
+    else socket.end();
+    await vi.waitFor(() => expect(waitsEnded).toContain(query), 3000);
+    socket.destroy();
+  });
+});
+
+it('an upload that is answered before its end is taken to its end, so that the answer is read', async () => {
+  const length = 5_000_000;
+  const socket = connect(4140, mesh.ip('client'));
+  let failed: Error | undefined;
+  socket.on('error', (error) => {
+    failed = error;
+  });
+  socket.pause();
+  socket.write(`POST /early HTTP/1.1\r\nhost: server.test:8080\r\ncontent-length: ${length}\r\n\r\n`);
+  for (let sent = 0; sent < length; sent += 50_000) {
+    if (!socket.write(Buffer.alloc(50_000))) await once(socket, 'drain');
+  }
+  let read = '';
+  socket.on('data', (chunk) => {
+    read += chunk.toString('latin1');
+  });
+  socket.resume();
+  await once(socket, 'end');
+  socket.destroy();
+  expect(failed).toBeUndefined();
+  expect(read).toMatch(/^HTTP\/1\.1 413 Content Too Large\r\n[\s\S]*connection: close\r\n[\s\S]*too large$/);
 });
 
 describe('what is malformed is refused with 400 and a closed connection, and never reaches the server', () => {

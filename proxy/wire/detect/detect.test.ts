@@ -150,6 +150,18 @@ describe('HTTP detection', () => {
     expect(detectHttp(Buffer.from(text, 'latin1'), false)).toBe(expected);
   });
 
+  it('of a target longer than what is waited for is HTTP, in each form that is that long', () => {
+    const long = 'a'.repeat(4096);
+    for (const target of [`/${long}`, `http://a.test/?q=${long}`, `HTTPS://a/${long}`]) {
+      expect(detectHttp(Buffer.from(`GET ${target}`), false)).toBe('http1');
+      expect(detectHttp(Buffer.from(`GET ${target}`.slice(0, 4000)), false)).toBe('more');
+      expect(detectHttp(Buffer.from(`GET ${target} HTTP/1.1\r\n`), false)).toBe('http1');
+    }
+    for (const target of [long, `ftp://a/${long}`]) {
+      expect(detectHttp(Buffer.from(`GET ${target}`), false)).toBe('opaque');
+    }
+  });
+
   it('comes to a verdict when no more will come', () => {
     for (const text of ['', 'G', 'PRI', 'GET', 'GET ']) expect(detectHttp(Buffer.from(text), true)).toBe('opaque');
     expect(detectHttp(Buffer.from('GET /half'), true)).toBe('http1');

@@ -5,6 +5,8 @@ export type Detected = 'http1' | 'http2' | 'opaque' | 'more';
 /** The part of HTTP/2's preface that no HTTP/1 request begins with (RFC 9113 section 3.4). */
 const prefaceStart = Buffer.from('PRI * HTTP/2.0', 'latin1');
 const longestMethod = 32;
+/** So much of a request line is waited for to see its end. */
+const longestWaited = 4096;
 
 /**
  * Tells HTTP from other protocols by the first bytes the client sends. `final` forces a verdict: no more will come
@@ -27,7 +29,11 @@ export function detectHttp(bytes: Uint8Array, final: boolean): Detected {
   const target = at + 1;
   if (target >= bytes.length) return final ? 'opaque' : 'more';
   if (bytes[target] <= 0x20 || bytes[target] >= 0x7f) return 'opaque';
-  if (lineEnd < 0) return bytes.length < 4096 && !final ? 'more' : bytes[target] === 0x2f ? 'http1' : 'opaque';
+  if (lineEnd < 0) {
+    if (bytes.length < longestWaited && !final) return 'more';
+    // A long target: whether it is too long is for who reads it as HTTP.
+    return bytes[target] === 0x2f || isAbsolute(bytes, target) ? 'http1' : 'opaque';
+  }
   return isHttpVersion(bytes, lineEnd) ? 'http1' : 'opaque';
 }
 
@@ -35,4 +41,10 @@ export function detectHttp(bytes: Uint8Array, final: boolean): Detected {
 function isHttpVersion(bytes: Uint8Array, lineFeed: number): boolean {
   const line = Buffer.from(bytes.buffer, bytes.byteOffset, lineFeed).toString('latin1');
   return / HTTP\/\d\.\d\r?$/i.test(line);
+}
+
+/** Whether an absolute URI of HTTP begins at `at`: what clients of a proxy send. */
+function isAbsolute(bytes: Uint8Array, at: number): boolean {
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(8, bytes.length - at)).toString('latin1');
+  return /^https?:\/\//i.test(start);
 }

@@ -161,6 +161,16 @@ it('white space before the colon of a response’s field is taken off, in traile
   expect(asked.heads[0].fields.map(({ name, value }) => [name, value])).toEqual([['content-type', 'text/plain']]);
 });
 
+it('Host in a response is a field like any other, and in trailers a framing field', () => {
+  const asked = new Asked();
+  asked.ask();
+  asked.answer('HTTP/1.1 200 OK\r\nHost: a/b\r\nHost: c\r\nContent-Length: 0\r\n\r\n');
+  expect(asked.heads[0].fields.map(({ value }) => value)).toEqual(['a/b', 'c']);
+  asked.ask();
+  asked.answer('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nHost: a\r\n\r\n');
+  expect(asked.told.at(-1)).toBe('malformed response: framing field in trailers');
+});
+
 it('426 keeps what it asks for, and no other status does', () => {
   for (const [status, upgrade] of [
     [426, 'websocket'],

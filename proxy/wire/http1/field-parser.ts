@@ -1,19 +1,7 @@
 import { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import { fieldOverheadBytes } from '../limits.ts';
-import {
-  COLON,
-  CR,
-  type HeadLimits,
-  Http1Error,
-  isAuthority,
-  LF,
-  normalAuthority,
-  SP,
-  TAB,
-  tokenByte,
-  valueByte,
-} from '../syntax.ts';
+import { COLON, CR, type HeadLimits, Http1Error, isAuthority, LF, SP, TAB, tokenByte, valueByte } from '../syntax.ts';
 
 /** What a head says of its own connection. */
 export interface HopFields {
@@ -88,7 +76,7 @@ export function parseFields(
     if (listBytes > limits.listBytes) throw new Http1Error(431, 'header fields too large');
 
     const field = table.get(bytes, nameStart, nameEnd, valueStart, valueEnd);
-    if (!takeHopField(field, hop)) fields.push(field);
+    if (!takeHopField(field, hop, section)) fields.push(field);
     else if (field.name === 'connection') {
       connection ??= [];
       connection.push(...listOf(field.value));
@@ -109,12 +97,14 @@ function takesTrailers(value: string): boolean {
 }
 
 /** Takes what belongs to this hop. Returns false for a field that goes on. */
-function takeHopField(field: Field, hop: HopFields): boolean {
+function takeHopField(field: Field, hop: HopFields, section: Section): boolean {
   switch (field.name) {
     case 'host':
+      // In a response it says nothing: some servers send back what they were sent.
+      if (section === 'response') return false;
       if (hop.host !== undefined) throw new Http1Error(400, 'more than one Host');
       if (!isAuthority(field.value)) throw new Http1Error(400, 'invalid Host');
-      hop.host = normalAuthority(field.value);
+      hop.host = field.value;
       return true;
     case 'content-length': {
       if (hop.contentLength >= 0) throw new Http1Error(400, 'more than one Content-Length');

@@ -3,18 +3,7 @@ import type { FieldTable } from '../field-table.ts';
 import { latin1 } from '../latin1.ts';
 import { fieldOverheadBytes } from '../limits.ts';
 import type { Building, RequestHead, ResponseHead } from '../stream.ts';
-import {
-  CR,
-  type HeadLimits,
-  Http1Error,
-  isAuthority,
-  LF,
-  normalAuthority,
-  SP,
-  targetByte,
-  tokenByte,
-  valueByte,
-} from '../syntax.ts';
+import { CR, type HeadLimits, Http1Error, isAuthority, LF, SP, targetByte, tokenByte, valueByte } from '../syntax.ts';
 import { type HopFields, parseFields } from './field-parser.ts';
 
 export interface ParsedRequest {
@@ -179,7 +168,7 @@ function absoluteForm(bytes: Uint8Array, start: number, end: number, head: Build
   const [, scheme, authority, rest] = match;
   if (!isAuthority(authority)) throw new Http1Error(400, 'invalid authority in request target');
   head.scheme = scheme.toLowerCase();
-  head.authority = normalAuthority(authority);
+  head.authority = authority;
   head.path = rest === '' ? (head.method === 'OPTIONS' ? '*' : '/') : rest.startsWith('/') ? rest : `/${rest}`;
   head.absoluteForm = true;
 }

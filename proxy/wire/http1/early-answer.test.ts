@@ -164,3 +164,16 @@ it('a tunnel of which one half has ended can still be reset', () => {
   stream.reset(8, 'the other side broke');
   expect(client.transport.aborted).toBe(true);
 });
+
+it('what was sent for a tunnel that is refused becomes no request', () => {
+  const client = new ServedConnection();
+  client.send(`CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n${next}`);
+  client.answer(0, 403);
+  client.send(next);
+  expect([client.requests.length, client.statuses, closes(client), client.transport.ended]).toEqual([
+    1,
+    [403],
+    true,
+    true,
+  ]);
+});

@@ -244,6 +244,8 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
   /** Whether the connection ends with a response that is about to begin: nothing comes behind it, or nothing wanted. */
   private isLast(stream: Http1ServerStream, head: ResponseHead, end: boolean): boolean {
     const { reader } = this;
+    // What a client sends for a tunnel before it has one is somebody else's bytes: they must not become its requests.
+    if (stream.method === 'CONNECT' && !stream.isTunnel(head.status)) return true;
     if (reader.state !== 'body') return this.parting.ended && reader.empty;
     // A client that waits for its 100 does not send the body, or not that body.
     if (stream.hop.expectContinue && !stream.continued && !reader.bodyBegun) return true;

@@ -147,15 +147,28 @@ describe(`fuzzing with seed ${seed}`, () => {
       const transport = new MemoryTransport();
       const turn = new ManualTurn();
       const handlers: StrictHandler[] = [];
-      const onRequest = strictListener((handler) => handlers.push(handler));
-      const server = new Http1Server({ transport, turn, fields: new FieldTable(random(1000)), onRequest });
+      const answers: (() => void)[] = [];
+      const onRequest = strictListener(
+        (handler) => handlers.push(handler),
+        random(2) === 0 ? undefined : (answer) => answers.push(answer),
+      );
+      let now = 0;
+      const fields = new FieldTable(random(1000));
+      const server = new Http1Server({ transport, turn, fields, onRequest, nowMs: () => now });
       for (const piece of pieces(bytes, random)) {
         if (!transport.closed) server.onBytes(piece);
+        if (random(2) === 0) answers.shift()?.();
+        now += random(1000);
+        if (random(4) === 0) server.checkDeadlines(now);
         turn.end();
       }
+      now += random(1000);
       if (random(2) === 0) server.onEnd();
+      for (const answer of answers) answer();
+      server.checkDeadlines(now + 1_000_000);
       server.onClose(undefined);
       expectBounded(transport, bytes);
+      expect(handlers.filter((handler) => !handler.over && !handler.answered)).toEqual([]);
     });
   });
 

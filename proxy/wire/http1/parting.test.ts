@@ -59,6 +59,16 @@ describe('a client that ends its direction right behind its request', () => {
   });
 });
 
+it('a client that half-closed and takes its answer slowly has not gone', () => {
+  const client = new ServedConnection();
+  client.send(get('/'));
+  client.end();
+  client.requests[0].stream.sendResponse(responseHead(200, -1), false);
+  client.transport.blocked = true;
+  client.pass(200_000);
+  expect(client.requests[0].resets).toEqual([]);
+});
+
 describe('a client that ends its direction later', () => {
   it.each([
     ['while its answer is awaited', false],

@@ -7,8 +7,8 @@ const waitMs = 60_000;
 
 /**
  * What the FIN of a client means that waits for an answer. In TCP it only ends the client's direction: `nc -N` and
- * BusyBox's wget send it right behind their request and wait, and RFC 9112 section 9.6 has them answered. But it is also
- * all that is seen of a client that closed its connection, and nobody reads what its request would go on to cost: nginx
+ * BusyBox's wget send it right behind their request, and wait. But it is also all that is seen of a client that closed
+ * its connection, where the server works for nobody. HTTP leaves open which (httpwg/http-core#22); nginx
  * (unless `proxy_ignore_client_abort`), Envoy, hyper (unless `half_close`) and HAProxy (`abortonclose`) cancel it then.
  *
  * Here the time tells them apart. A FIN within half a second of the last byte that the client sent belongs to what it

@@ -103,7 +103,11 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
       this.blockedSince.exceeds(this.transport.blocked, nowMs, stallMs)
     ) {
       this.transport.abort();
-    } else if (this.parting.isOver(this.current?.raw === false, nowMs)) this.clientGone();
+      return;
+    }
+    // A client that takes slowly what waits for it has not gone.
+    const silent = this.current?.raw === false && !this.transport.blocked;
+    if (this.parting.isOver(silent, nowMs)) this.leave(clientClosed);
     else if (this.headSince.exceeds(this.reader.insideHead, nowMs, headMs))
       this.onMalformed(new Http1Error(408, 'head took too long'));
   }
@@ -121,7 +125,7 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
     if (this.reader.state === 'raw') this.reader.close();
     else if (stream === undefined || this.state !== 'open') this.closeSoon();
     else if (this.reader.state === 'body') this.leave('client ended inside its request');
-    else if (!together && !stream.answered) this.clientGone();
+    else if (!together && !stream.answered) this.leave(clientClosed);
   }
 
   onClose(_error: Error | undefined): void {
@@ -253,10 +257,6 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
     return (end || head.status >= 400) && reader.restBytes > keptRestBytes;
   }
 
-  private clientGone(): void {
-    this.leave(clientClosed);
-  }
-
   /** Nobody waits for the answer any more. */
   private leave(reason: string): void {
     const stream = this.current;
@@ -275,6 +275,10 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
 
   /** Sends FIN behind the last response, and reads on until the client's. */
   private linger(deadlines: number): void {
+    if (this.parting.ended) {
+      this.closeSoon();
+      return;
+    }
     this.state = 'linger';
     this.restDeadlines = deadlines;
     this.finAfterFlush = true;

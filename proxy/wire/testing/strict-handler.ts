@@ -10,6 +10,8 @@ export class StrictHandler implements ResponseHandler {
   source: Stream | undefined = undefined;
   private state: 'head' | 'body' | 'ended' | 'reset';
   bodyBytes = 0;
+  /** The response is whole: its request may end without a word. */
+  answered = false;
 
   /** `state` is what has come already: `body` behind a request's head. */
   constructor(state: 'head' | 'body' | 'ended') {
@@ -56,9 +58,12 @@ export class StrictHandler implements ResponseHandler {
   }
 }
 
-/** Answers every request as soon as it has come, with a body and trailers; `seen` is told of each. */
+/**
+ * Answers every request as soon as its head has come, or when `later` says so, with a body and trailers; `seen` is told
+ * of each.
+ */
 export const strictListener =
-  (seen: (handler: StrictHandler) => void): RequestListener =>
+  (seen: (handler: StrictHandler) => void, later = (answer: () => void): void => answer()): RequestListener =>
   (stream, head, end) => {
     for (const text of [head.method, head.path, head.authority]) {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -67,8 +72,11 @@ export const strictListener =
     const handler = new StrictHandler(end ? 'ended' : 'body');
     handler.source = stream;
     seen(handler);
-    stream.sendResponse(responseHead(200, -1), false);
-    stream.sendData(new Uint8Array(100), false);
-    stream.sendTrailers([]);
+    later(() => {
+      stream.sendResponse(responseHead(200, -1), false);
+      stream.sendData(new Uint8Array(100), false);
+      stream.sendTrailers([]);
+      handler.answered = true;
+    });
     return handler;
   };

@@ -36,6 +36,7 @@ export interface TcpWaiter {
 }
 
 const failureOf: Record<PoolFailure, ProxyFailure> = {
+  resolve: failures.connect,
   connect: failures.connect,
   'connect timeout': failures.connectTimeout,
   tls: failures.identityRequired,
@@ -85,8 +86,10 @@ export class Balancer extends Deadline implements Sender, Balancing {
     this.target = target;
     this.options = options;
     this.ready = new P2c(options.clock.random);
-    this.queue = new EndpointQueue(options.deadlines, options.queueCapacity, options.failfastMs);
-    this.tcpQueue = new EndpointQueue(options.deadlines, options.queueCapacity, options.failfastMs);
+    const makeQueue = (): EndpointQueue =>
+      new EndpointQueue(options.deadlines, options.queueCapacity, options.failfastMs, () => this.isUnderWay);
+    this.queue = makeQueue();
+    this.tcpQueue = makeQueue();
   }
 
   /** Sends a try to one of the endpoints, at once or when one is ready. */
@@ -247,7 +250,7 @@ export class Balancer extends Deadline implements Sender, Balancing {
   /** @internal what the queue's members are told when there is no endpoint for them */
   get failure(): { readonly failure: ProxyFailure; readonly reason: TcpFailure; readonly detail: string } {
     const cause = this.lastCause();
-    if (cause !== undefined && this.unconnected.length === 0 && !this.provisional) {
+    if (cause !== undefined && this.unconnected.length === 0 && !this.mayGetMore) {
       return { failure: failureOf[cause.reason], ...cause };
     }
     const { size } = this.byAddress;
@@ -317,7 +320,13 @@ export class Balancer extends Deadline implements Sender, Balancing {
 
   /** Waiting is worth it even where no endpoint can be reached: others may come. */
   private get mayGetMore(): boolean {
-    return this.byAddress.size === 0 || this.provisional;
+    return this.byAddress.size === 0 || (this.provisional && this.lastCause()?.reason === 'resolve');
+  }
+
+  /** @internal an endpoint's dial waits for something that has a deadline of its own */
+  get isUnderWay(): boolean {
+    for (const { endpoint } of this.byAddress.values()) if (endpoint.isUnderWay) return true;
+    return false;
   }
 
   private serveTcpQueue(): void {

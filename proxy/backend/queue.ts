@@ -13,6 +13,7 @@ export abstract class Queued extends Deadline {
   abstract expire(): void;
 
   override onDeadline(): void {
+    if (this.queue?.waitsOn(this)) return;
     this.queue?.remove(this);
     this.expire();
   }
@@ -28,14 +29,17 @@ export class EndpointQueue {
   private readonly deadlines: TimerWheel;
   private readonly capacity: number;
   private readonly maxWaitMs: number;
+  /** What is waited for has a deadline of its own, and is waited for as long. */
+  private readonly isUnderWay: () => boolean;
   private first: Queued | undefined = undefined;
   private last: Queued | undefined = undefined;
   size = 0;
 
-  constructor(deadlines: TimerWheel, capacity: number, maxWaitMs: number) {
+  constructor(deadlines: TimerWheel, capacity: number, maxWaitMs: number, isUnderWay: () => boolean) {
     this.deadlines = deadlines;
     this.capacity = capacity;
     this.maxWaitMs = maxWaitMs;
+    this.isUnderWay = isUnderWay;
   }
 
   get isFull(): boolean {
@@ -51,6 +55,13 @@ export class EndpointQueue {
     this.size++;
     // One that comes back from an endpoint keeps its time.
     if (!queued.isArmed) this.deadlines.arm(queued, this.maxWaitMs);
+  }
+
+  /** @internal gives one whose time is over more of it, when what it waits for is under way */
+  waitsOn(queued: Queued): boolean {
+    if (!this.isUnderWay()) return false;
+    this.deadlines.arm(queued, this.maxWaitMs);
+    return true;
   }
 
   /** The one that has waited longest, which waits no longer. */

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { classify } from '../telemetry/classify.ts';
 import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
+import type { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
 import { closedUnanswered, ErrorCode, resetByPeer } from '../wire/stream.ts';
 import type { Exchange, ExchangeSide } from './exchange.ts';
@@ -220,6 +221,39 @@ describe('what proxies tell each other', () => {
       true,
     );
     expect([client.heads[0].fields, client.closesAfter]).toEqual([[], true]);
+  });
+});
+
+describe('a client that waits to be told that it may send its body', () => {
+  const fields = [new Field('expect', '100-continue')];
+  const waiting = () => {
+    const sent = exchangeOf(side, { end: false, head: { method: 'PUT', fields, marks: marksOfAll(fields) } });
+    sent.exchange.begin(plan);
+    return sent;
+  };
+  const clock = () => side.clock as FakeClock;
+
+  it('is told by the server when that says so', () => {
+    const { client } = waiting();
+    connection.last.handler.onInformational({
+      status: 100,
+      contentLength: -1,
+      upgrade: undefined,
+      fields: [],
+      marks: 0,
+    });
+    clock().advance(2000);
+    expect([client.informed, side.deadlines.armed]).toEqual([[100], 0]);
+  });
+
+  it('is told after a second when nobody does, and not when it was answered', () => {
+    const { client } = waiting();
+    clock().advance(1020);
+    expect(client.informed).toEqual([100]);
+    const answered = waiting();
+    connection.last.answer(401);
+    clock().advance(2000);
+    expect([answered.client.informed, side.deadlines.armed]).toEqual([[], 0]);
   });
 });
 

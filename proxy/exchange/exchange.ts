@@ -15,6 +15,7 @@ import {
 } from '../wire/stream.ts';
 import { isGrpc, respondFailure } from './answer.ts';
 import { Attempt } from './attempt.ts';
+import { continueAfterMs, Expectation } from './expectation.ts';
 import type { AttemptObserver, ExchangeObserver } from './observers.ts';
 import type { RoutePlan, Sender } from './plan.ts';
 import { failures, type ProxyFailure } from './proxy-failure.ts';
@@ -80,6 +81,8 @@ export class Exchange implements StreamHandler {
   private tunnel = false;
   private responseEnded = false;
   private creditedBytes = 0;
+  /** The client waits to be told that it may send its body; undefined when it does not. */
+  private expectation: Expectation | undefined = undefined;
   private readonly observers: readonly ExchangeObserver[];
   private readonly tellsWhy: boolean;
 
@@ -116,6 +119,10 @@ export class Exchange implements StreamHandler {
     if (this.finished) return;
     this.plan = plan;
     plan.metrics?.request();
+    if (this.body !== undefined && (this.head.marks & FieldMark.expect) !== 0) {
+      this.expectation = new Expectation(this.downstream);
+      this.side.deadlines.arm(this.expectation, continueAfterMs);
+    }
     this.try(plan.sender, undefined);
   }
 
@@ -177,7 +184,9 @@ export class Exchange implements StreamHandler {
   // The side of its tries.
 
   inform(head: ResponseHead): void {
-    if (!this.responded) this.downstream.sendInformational(withoutMeshFields(head));
+    if (this.responded) return;
+    if (head.status === 100) this.expectationMet();
+    this.downstream.sendInformational(withoutMeshFields(head));
   }
 
   /** When what came first behind the response's head came; -1 before, and without a response. */
@@ -188,6 +197,7 @@ export class Exchange implements StreamHandler {
   answer(attempt: Attempt, head: ResponseHead, end: boolean): void {
     this.responded = true;
     this.status = head.status;
+    this.expectationMet();
     this.tunnel = head.status === 101 || (head.status < 300 && this.head.method === 'CONNECT');
     this.body?.release();
     const { observers } = this;
@@ -274,8 +284,13 @@ export class Exchange implements StreamHandler {
     this.finish(undefined);
   }
 
+  private expectationMet(): void {
+    if (this.expectation !== undefined) this.side.deadlines.disarm(this.expectation);
+  }
+
   private finish(error: string | undefined): void {
     if (this.finished) return;
+    this.expectationMet();
     this.finished = true;
     this.error = error;
     const { attempt, body, observers } = this;

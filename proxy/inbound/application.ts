@@ -26,6 +26,7 @@ export interface ApplicationOptions {
 }
 
 const failureOf: Record<PoolFailure, ProxyFailure> = {
+  resolve: failures.connect,
   connect: failures.connect,
   'connect timeout': failures.connectTimeout,
   tls: failures.connect,

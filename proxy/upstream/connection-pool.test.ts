@@ -234,7 +234,7 @@ describe('a request that waits for a connection', () => {
   it('waits on while an endpoint that took the connection has not said yet what it takes', () => {
     const { failures, given, ask, clock, pool } = poolOf(3);
     ask();
-    pool.onReached();
+    pool.onUnderWay();
     clock.advance(5000);
     expect(failures).toEqual([]);
     pool.onConnected(new FakeConnection(3));

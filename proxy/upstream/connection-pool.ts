@@ -1,8 +1,8 @@
 import { Deadline, type TimerWheel } from '../timer-wheel.ts';
 import type { ClientConnection } from '../wire/stream.ts';
 
-/** Why a request got no connection; `timeout`: none came free in time. */
-export type PoolFailure = 'connect' | 'connect timeout' | 'tls' | 'overflow' | 'timeout' | 'closed';
+/** Why a request got no connection; `resolve`: the endpoint's name has no address; `timeout`: none came free in time. */
+export type PoolFailure = 'resolve' | 'connect' | 'connect timeout' | 'tls' | 'overflow' | 'timeout' | 'closed';
 
 /** A request that waits for a connection, for as long as its deadline lets it. */
 export abstract class Waiter extends Deadline {
@@ -28,8 +28,8 @@ export abstract class Waiter extends Deadline {
 
 /** Where a dial reports to, and then the connection that came of it. */
 export interface Dialled {
-  /** The endpoint is there; whether it takes requests is yet to be heard. */
-  onReached(): void;
+  /** The dial waits for something that has a deadline of its own: a resolver, or a server that took the connection. */
+  onUnderWay(): void;
   /** The connection takes requests. */
   onConnected(connection: ClientConnection): void;
   onDialFailed(reason: PoolFailure, detail: string): void;
@@ -82,8 +82,8 @@ export class ConnectionPool implements Dialled {
   private last: Waiter | undefined = undefined;
   private waiting = 0;
   private opening = 0;
-  /** Of those being opened, the ones whose endpoint is there but has not said yet what it takes. */
-  private reached = 0;
+  /** Of those being opened, the ones that wait for something that has a deadline of its own. */
+  private underWay = 0;
   private closed = false;
 
   constructor(options: PoolOptions) {
@@ -98,6 +98,11 @@ export class ConnectionPool implements Dialled {
   /** Connections being opened. */
   get dialling(): number {
     return this.opening;
+  }
+
+  /** A dial waits for something that has a deadline of its own. */
+  get isUnderWay(): boolean {
+    return this.underWay > 0;
   }
 
   /** Requests that wait for a connection. */
@@ -152,7 +157,7 @@ export class ConnectionPool implements Dialled {
 
   /** @internal its time is over */
   expire(waiter: Waiter): void {
-    if (this.reached > 0) {
+    if (this.isUnderWay) {
       // A server that is busy has taken the connection and will answer: the dialer knows when that is too late.
       this.options.deadlines.arm(waiter, this.options.maxWaitMs);
       return;
@@ -195,13 +200,13 @@ export class ConnectionPool implements Dialled {
     this.openAsNeeded();
   }
 
-  onReached(): void {
-    this.reached++;
+  onUnderWay(): void {
+    this.underWay++;
   }
 
   onConnected(connection: ClientConnection): void {
     this.opening--;
-    this.reached = Math.min(this.reached, this.opening);
+    this.underWay = Math.min(this.underWay, this.opening);
     this.all.add(connection);
     if (!this.closed) this.list(connection);
     // What the owner has waiting may take it.
@@ -211,7 +216,7 @@ export class ConnectionPool implements Dialled {
 
   onDialFailed(reason: PoolFailure, detail: string): void {
     this.opening--;
-    this.reached = Math.min(this.reached, this.opening);
+    this.underWay = Math.min(this.underWay, this.opening);
     this.options.owner.onDialFailed(reason, detail);
     if (this.opening + this.all.size > 0) return;
     this.failWaiters(reason, detail);

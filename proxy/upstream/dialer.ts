@@ -1,6 +1,8 @@
+import { isIP } from 'node:net';
 import type { Timers } from '../clock.ts';
 import { KeepAlive, type KeepAliveTimes } from '../keep-alive.ts';
 import { connect } from '../net/connect.ts';
+import { resolve } from '../net/resolve.ts';
 import type { SocketOptions } from '../net/socket-options.ts';
 import type { TlsContext } from '../net/tls.ts';
 import type { TransportMetrics } from '../telemetry/registry.ts';
@@ -45,6 +47,7 @@ export class SocketDialer implements Dialer {
       version === 'http1'
         ? this.serveHttp1(endpoint, connection, dialled)
         : this.serveHttp2(endpoint, connection, dialled);
+    if (isIP(endpoint.info.address) === 0) dialled.onUnderWay();
     this.dial(endpoint, version, onConnected, (reason, detail) => dialled.onDialFailed(reason, detail));
   }
 
@@ -111,7 +114,7 @@ export class SocketDialer implements Dialer {
     const keepAlive = endpoint.info.identity && (endpoint.info.keepAlive ?? this.options.keepAlive);
     const watched = keepAlive && new KeepAlive(connection, client, keepAlive, timers);
     connection.handler = client;
-    dialled.onReached();
+    dialled.onUnderWay();
   }
 
   private opened(endpoint: Endpoint, connection: Connection): TransportMetrics {
@@ -120,17 +123,35 @@ export class SocketDialer implements Dialer {
     return metrics;
   }
 
+  /** A name is resolved first: the resolver's time is not the endpoint's. */
   private dial(
     endpoint: Endpoint,
     protocol: HttpVersion | undefined,
     onConnected: (connection: Connection) => void,
     onFailed: (reason: PoolFailure, detail: string) => void,
   ): void {
+    const { address } = endpoint.info;
+    if (isIP(address) !== 0) {
+      this.connect(endpoint, address, protocol, onConnected, onFailed);
+      return;
+    }
+    resolve(address, this.options.timers).then(
+      ([first]) => this.connect(endpoint, first, protocol, onConnected, onFailed),
+      (error: Error) => onFailed('resolve', `${address} has no address: ${error.message}`),
+    );
+  }
+
+  private connect(
+    { info }: Endpoint,
+    host: string,
+    protocol: HttpVersion | undefined,
+    onConnected: (connection: Connection) => void,
+    onFailed: (reason: PoolFailure, detail: string) => void,
+  ): void {
     const { connectTimeoutMs, socketOptions, timers } = this.options;
-    const { info } = endpoint;
-    const common = { timeoutMs: connectTimeoutMs, timers, options: socketOptions };
+    const common = { host, timeoutMs: connectTimeoutMs, timers, options: socketOptions };
     if (info.identity === undefined) {
-      connect({ host: info.address, port: info.port, ...common }, onConnected, onFailed);
+      connect({ port: info.port, ...common }, onConnected, onFailed);
       return;
     }
     const context = this.options.tls();
@@ -141,17 +162,14 @@ export class SocketDialer implements Dialer {
     // The peer's proxy is told what it need not find out: that these are opaque bytes it would else detect again.
     const viaPort = info.opaqueTransportPort !== undefined;
     const offersHeader = viaPort || protocol === undefined;
-    const tls = {
-      context,
-      serverName: info.identity.serverName,
-      identity: info.identity.name,
-      alpn: offersHeader ? [transportAlpn] : [],
-    };
+    const { serverName, name: identity } = info.identity;
+    const tls = { context, serverName, identity, alpn: offersHeader ? [transportAlpn] : [] };
     connect(
-      { host: info.address, port: info.opaqueTransportPort ?? info.port, ...common, tls },
+      { port: info.opaqueTransportPort ?? info.port, ...common, tls },
       (connection) => {
-        if (viaPort || connection.tls?.alpn === transportAlpn)
+        if (viaPort || connection.tls?.alpn === transportAlpn) {
           connection.write(encodeTransportHeader({ port: info.port, name: '', protocol }));
+        }
         onConnected(connection);
       },
       onFailed,

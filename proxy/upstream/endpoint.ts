@@ -56,6 +56,11 @@ export class Endpoint {
     return (this.http1?.dialling ?? 0) + (this.http2?.dialling ?? 0);
   }
 
+  /** A dial waits for something that has a deadline of its own. */
+  get isUnderWay(): boolean {
+    return (this.http1?.isUnderWay ?? false) || (this.http2?.isUnderWay ?? false);
+  }
+
   /** Requests that wait for a connection. */
   get waiters(): number {
     return (this.http1?.waiters ?? 0) + (this.http2?.waiters ?? 0);

@@ -1,6 +1,6 @@
 import { type Deadlines, defaultDeadlines, Since } from '../deadlines.ts';
 import type { FieldTable } from '../field-table.ts';
-import { ErrorCode } from '../stream.ts';
+import { closedInResponse, closedUnanswered, ErrorCode } from '../stream.ts';
 import type { Transport, TransportHandler, Turn } from '../transport.ts';
 import {
   ConnectionError,
@@ -133,7 +133,7 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
     this.unwanted.clear();
     for (const stream of streams) {
       stream.reset_ = true;
-      stream.handler?.onReset(ErrorCode.cancel, 'connection closed');
+      stream.handler?.onReset(ErrorCode.cancel, stream.awaitsResponse ? closedUnanswered : closedInResponse);
     }
     this.onConnectionClosed(error);
   }

@@ -1,11 +1,11 @@
 import type { Candidate } from '../balance/p2c.ts';
 import { PeakEwma } from '../balance/peak-ewma.ts';
 import type { Clock } from '../clock.ts';
-import { BackOff } from '../control/back-off.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import { repeated } from '../exchange/exchange.ts';
 import type { AttemptObserver } from '../exchange/observers.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
+import { BackOff } from '../resilience/back-off.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { Deadline, type TimerWheel } from '../timer-wheel.ts';

@@ -1,6 +1,6 @@
 import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
 import type { TimerHandle, Timers } from '../clock.ts';
-import { BackOff } from './back-off.ts';
+import { BackOff } from '../resilience/back-off.ts';
 import type { GrpcChannel } from './grpc/grpc-channel.ts';
 import { Status } from './grpc/status.ts';
 

@@ -62,13 +62,6 @@ export const failures = {
   ),
   noRoute: failure('no-route', 'no route', 404, notFound, 'no route of the server fits the request'),
   unauthorized: failure('unauthorized', 'unauthorized', 403, permissionDenied, 'the client is not authorized'),
-  policyUnknown: failure(
-    'policy-unknown',
-    'policy unknown',
-    503,
-    unavailable,
-    'the policy of the port is not known yet',
-  ),
   loop: failure('loop', 'gateway loop', 508, aborted, 'the request would loop back to this proxy'),
   unexpected: failure('unexpected', 'unexpected', 500, internal, 'unexpected error'),
 } as const;

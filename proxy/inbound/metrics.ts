@@ -1,6 +1,7 @@
 import type { Exchange } from '../exchange/exchange.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
 import { countResponse } from '../exchange/plan.ts';
+import type { TcpError } from '../model/tcp-errors.ts';
 import type { Authorization, PolicyLabels, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import { targetLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
@@ -90,7 +91,7 @@ export class InboundMetrics implements ExchangeObserver {
     this.tcpTerminated.add({ ...connection, ...serverLabels(server.labels, port) });
   }
 
-  tcpError(error: string): void {
+  tcpError(error: TcpError): void {
     this.tcpErrors.add({ error });
   }
 

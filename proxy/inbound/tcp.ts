@@ -64,7 +64,7 @@ export function carryOpaque(
       });
     },
     (reason) => {
-      metrics.tcpError(reason);
+      metrics.tcpError(reason === 'overflow' ? 'loadshed' : reason);
       if (!held.gone) connection.abort();
     },
   );

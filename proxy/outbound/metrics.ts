@@ -2,6 +2,7 @@ import type { Exchange } from '../exchange/exchange.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
 import { countResponse } from '../exchange/plan.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
+import type { TcpError } from '../model/tcp-errors.ts';
 import type { ProfileRoute } from '../route/profile-routes.ts';
 import { endpointLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
@@ -60,7 +61,7 @@ export class OutboundMetrics implements ExchangeObserver {
     });
   }
 
-  tcpError(error: string): void {
+  tcpError(error: TcpError): void {
     this.tcpErrors.add({ error });
   }
 

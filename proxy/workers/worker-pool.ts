@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Timers } from '../clock.ts';
-import { BackOff } from '../control/back-off.ts';
+import { BackOff } from '../resilience/back-off.ts';
 import type { Log } from '../telemetry/log.ts';
 import { mergeMetrics } from './merge-metrics.ts';
 import { type FromWorker, type ToWorker, workerArgument } from './messages.ts';

@@ -201,6 +201,11 @@ export class Sidecar {
       keepAlive: config.inbound.serverKeepAlive,
       maxInFlight: config.inbound.maxInFlight,
     });
+    this.registry.gauge(
+      'proxy_http_streams_open',
+      'HTTP requests under way on accepted connections.',
+      () => this.open.activeStreams,
+    );
     this.registry.gauge('proxy_deadlines_armed', 'Waits of requests that have a deadline now.', () => deadlines.armed);
     this.registry.gauge(
       'outbound_waiters',

@@ -6,6 +6,8 @@ export interface Drainable {
   drain(): void;
   /** Told the time now and then. */
   checkDeadlines?(nowMs: number): void;
+  /** Requests under way on it. */
+  readonly activeStreams?: number;
 }
 
 /** How often connections are told the time: one timer for all, and none while there is no connection. */
@@ -30,6 +32,13 @@ export class OpenConnections {
 
   get count(): number {
     return this.open.size;
+  }
+
+  /** Requests under way on all of them. */
+  get activeStreams(): number {
+    let streams = 0;
+    for (const { activeStreams } of this.open) streams += activeStreams ?? 0;
+    return streams;
   }
 
   /** Monotonic, for what connections have to tell apart by time. */

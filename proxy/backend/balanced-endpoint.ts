@@ -37,7 +37,7 @@ export interface BalancedEndpointOptions {
 /** Who balances over the endpoint. */
 export interface Balancing {
   /** Its state is another. */
-  onStateChanged(endpoint: BalancedEndpoint): void;
+  onStateChanged(endpoint: BalancedEndpoint, before: EndpointState): void;
   /** A try that waited gets no connection here: nothing of it was sent. */
   onNoConnection(endpoint: BalancedEndpoint, attempt: Attempt, reason: PoolFailure, detail: string): void;
   /** Whether it is worth a dial in the background when its time to back off is over. */
@@ -54,6 +54,8 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
   metrics: RequestMetrics;
   state: EndpointState = 'unconnected';
   removed = false;
+  /** Its place among those that are not connected; the balancer's. */
+  unconnectedAt = -1;
   /** The log was told that it cannot be reached, and not yet that it can again. */
   toldUnreachable = false;
   /** Opaque connections that are open or being opened. */
@@ -106,6 +108,8 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
 
   /** Sends a try here; it counts towards the endpoint's load until it is over. */
   send(attempt: Attempt, nowMs: number): void {
+    const { authorityOverride } = this.endpoint.info;
+    if (authorityOverride !== undefined) attempt.ownHead = { ...attempt.head, authority: authorityOverride };
     const version = this.versionFor(attempt);
     this.wanted = version;
     const carried = version !== attempt.exchange.applicationVersion;
@@ -214,6 +218,7 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
   /** @internal a waiting try gets none */
   onNoConnection(attempt: Attempt, reason: PoolFailure, detail: string): void {
     attempt.endpoint = undefined;
+    attempt.ownHead = undefined;
     this.ewma.end();
     this.owner.onNoConnection(this, attempt, reason, detail);
   }
@@ -240,8 +245,9 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
   }
 
   private become(state: EndpointState): void {
-    if (this.state === state || this.removed) return;
+    const before = this.state;
+    if (before === state || this.removed) return;
     this.state = state;
-    this.owner.onStateChanged(this);
+    this.owner.onStateChanged(this, before);
   }
 }

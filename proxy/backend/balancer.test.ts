@@ -287,6 +287,16 @@ describe('an endpoint that discovery describes anew', () => {
   });
 });
 
+it('an endpoint that wants to be called otherwise is, and the next one is not', () => {
+  balancer.replace('web', [endpoint('10.0.0.1', { authorityOverride: 'web.shop.svc.east.local:80' })]);
+  send();
+  const connection = connect(dials[0]);
+  expect(connection.last.head.authority).toBe('web.shop.svc.east.local:80');
+  balancer.replace('web', [endpoint('10.0.0.2')]);
+  connection.last.refuse();
+  expect(connect(dials[1]).last.head.authority).toBe('web');
+});
+
 it('a request given up before there is a connection counts neither as one that was sent nor as one that was answered', () => {
   balancer.replace('web', [endpoint('10.0.0.1')]);
   const { exchange } = send();

@@ -2,16 +2,23 @@ import { P2c } from '../balance/p2c.ts';
 import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import type { Sender } from '../exchange/plan.ts';
-import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
+import { failures } from '../exchange/proxy-failure.ts';
 import { type EndpointInfo, sameConnection, sameLabels } from '../model/endpoint-info.ts';
-import type { Log } from '../telemetry/log.ts';
+import type { Log, LogFields } from '../telemetry/log.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { Deadline, type TimerWheel } from '../timer-wheel.ts';
 import type { PoolFailure } from '../upstream/connection-pool.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
-import type { Connection } from '../wire/transport.ts';
-import { BalancedEndpoint, type BalancedEndpointOptions, type Balancing } from './balanced-endpoint.ts';
+import {
+  BalancedEndpoint,
+  type BalancedEndpointOptions,
+  type Balancing,
+  type EndpointState,
+} from './balanced-endpoint.ts';
+import { type Failing, failureOf, lastCause, overflowing } from './failing.ts';
 import { EndpointQueue, Queued } from './queue.ts';
+import { TcpBalancer, type TcpWaiter } from './tcp-balancer.ts';
+import { Unconnected } from './unconnected.ts';
 
 export interface BalancerOptions extends Omit<BalancedEndpointOptions, 'maxWaitMs'> {
   clock: Clock;
@@ -25,26 +32,6 @@ export interface BalancerOptions extends Omit<BalancedEndpointOptions, 'maxWaitM
   queueCapacity: number;
 }
 
-/** Why a connection got no endpoint. */
-export type TcpFailure = PoolFailure | 'failfast';
-
-/** A connection that waits for an endpoint. */
-export interface TcpWaiter {
-  /** `closed` is to be called when the connection has ended. */
-  onConnected(connection: Connection, closed: () => void): void;
-  onFailed(reason: TcpFailure, detail: string): void;
-}
-
-const failureOf: Record<PoolFailure, ProxyFailure> = {
-  resolve: failures.connect,
-  connect: failures.connect,
-  'connect timeout': failures.connectTimeout,
-  tls: failures.identityRequired,
-  overflow: failures.loadShed,
-  timeout: failures.failfast,
-  closed: failures.connect,
-};
-
 /** While requests wait and nothing is ready, one more endpoint is tried each time. */
 const hurryMs = 50;
 /** An endpoint that could not be reached is not tried again sooner, whoever asks. */
@@ -53,7 +40,7 @@ const redialMs = 100;
 const usedMs = 10_000;
 
 /**
- * Balances requests and connections over the endpoints of a service.
+ * Balances requests over the endpoints of a service; opaque connections are the TcpBalancer's.
  *
  * Requests go to endpoints that are ready: those that have a connection. The others are connected to in the background,
  * as they would have been picked, so an endpoint that does not answer costs no request anything as long as another
@@ -63,19 +50,19 @@ const usedMs = 10_000;
  *     none ready for `failfastMs`: further requests fail at once, until there is one or the endpoints change
  */
 export class Balancer extends Deadline implements Sender, Balancing {
+  readonly endpoints = new Map<string, BalancedEndpoint>();
   private readonly options: BalancerOptions;
-  /** What is balanced over, for the log. */
+  /** What is balanced over, for people. */
   private readonly target: string;
   private readonly ready: P2c<BalancedEndpoint>;
-  private readonly byAddress = new Map<string, BalancedEndpoint>();
-  /** Those that are neither ready nor backing off. */
-  private unconnected: BalancedEndpoint[] = [];
+  /** Those that are not connected, and were not found to be out of reach. */
+  private readonly unconnected = new Unconnected<BalancedEndpoint>();
   private connecting = 0;
-  /** Tries that wait for an endpoint that is ready. */
   private readonly queue: EndpointQueue;
-  /** Opaque connections that wait for any: each finds out for itself whether it is there. */
-  private readonly tcpQueue: EndpointQueue;
-  /** The endpoints stand in for those that discovery may yet tell of: that they fail is no answer. */
+  private readonly tcp: TcpBalancer;
+  /** What was queued last: endpoints are connected to in the way that it needs. */
+  private wanted: Attempt | undefined = undefined;
+  /** The endpoints stand in for those that discovery may yet tell of: that their names have no address is no answer. */
   private provisional = false;
   private failfast = false;
   private lastUsedMs = Number.NEGATIVE_INFINITY;
@@ -85,25 +72,24 @@ export class Balancer extends Deadline implements Sender, Balancing {
     super();
     this.target = target;
     this.options = options;
-    this.ready = new P2c(options.clock.random);
+    const { clock, deadlines, queueCapacity, failfastMs } = options;
+    this.ready = new P2c(clock.random);
     const makeQueue = (): EndpointQueue =>
-      new EndpointQueue(options.deadlines, options.queueCapacity, options.failfastMs, () => this.isUnderWay);
+      new EndpointQueue(deadlines, queueCapacity, failfastMs, () => this.isUnderWay);
     this.queue = makeQueue();
-    this.tcpQueue = makeQueue();
+    this.tcp = new TcpBalancer(this, clock, makeQueue());
   }
 
   /** Sends a try to one of the endpoints, at once or when one is ready. */
   send(attempt: Attempt): void {
-    const nowMs = attempt.exchange.attempts === 1 ? attempt.exchange.startMs : this.options.clock.nowMs();
-    this.dispatch(attempt, nowMs);
+    const { attempts, startMs } = attempt.exchange;
+    this.dispatch(attempt, attempts === 1 ? startMs : this.options.clock.nowMs());
   }
 
   /** Connects to one of the endpoints for opaque bytes. */
   connect(waiter: TcpWaiter): void {
     this.lastUsedMs = this.options.clock.nowMs();
-    const endpoint = this.leastConnected();
-    if (endpoint !== undefined) this.connectTo(endpoint, waiter);
-    else this.enqueue(new QueuedConnection(this, waiter), this.tcpQueue, this.mayGetMore || this.anyProbed);
+    this.tcp.connect(waiter);
   }
 
   /** Endpoints that have a connection. */
@@ -111,28 +97,24 @@ export class Balancer extends Deadline implements Sender, Balancing {
     return this.ready.size;
   }
 
-  get endpointCount(): number {
-    return this.byAddress.size;
-  }
-
   /** Requests and connections that wait for an endpoint, or for a connection of one. */
   get waiting(): number {
-    let waiting = this.queue.size + this.tcpQueue.size;
-    for (const { endpoint } of this.byAddress.values()) waiting += endpoint.waiters;
+    let waiting = this.queue.size + this.tcp.waiting;
+    for (const { endpoint } of this.endpoints.values()) waiting += endpoint.waiters;
     return waiting;
   }
 
   /** Connections to endpoints, opaque ones not counted. */
   get connections(): number {
     let connections = 0;
-    for (const { endpoint } of this.byAddress.values()) connections += endpoint.connections + endpoint.dialling;
+    for (const { endpoint } of this.endpoints.values()) connections += endpoint.connections + endpoint.dialling;
     return connections;
   }
 
   /** Something is under way. */
   get isBusy(): boolean {
-    if (this.queue.size + this.tcpQueue.size > 0) return true;
-    for (const { ewma, openTcp } of this.byAddress.values()) if (ewma.inFlight > 0 || openTcp > 0) return true;
+    if (this.queue.size + this.tcp.waiting > 0) return true;
+    for (const { ewma, openTcp } of this.endpoints.values()) if (ewma.inFlight > 0 || openTcp > 0) return true;
     return false;
   }
 
@@ -146,58 +128,50 @@ export class Balancer extends Deadline implements Sender, Balancing {
    */
   replace(authority: string, infos: readonly EndpointInfo[], provisional = false): void {
     this.provisional = provisional;
-    const gone = new Map(this.byAddress);
+    const gone = new Map(this.endpoints);
     for (const info of infos) {
       const key = formatHostPort(info.address, info.port);
-      const existing = this.byAddress.get(key);
+      const existing = this.endpoints.get(key);
       if (existing !== undefined && sameConnection(existing.endpoint.info, info)) {
         gone.delete(key);
-        if (!sameLabels(existing.endpoint.info, info)) this.relabel(existing, authority, info);
-        else existing.endpoint.info = info;
-        continue;
-      }
-      this.byAddress.set(
-        key,
-        new BalancedEndpoint(info, this.options.requestMetrics(authority, info), this, {
-          ...this.options,
-          maxWaitMs: this.options.failfastMs,
-        }),
-      );
+        if (sameLabels(existing.endpoint.info, info)) existing.endpoint.info = info;
+        else existing.update(info, this.options.requestMetrics(authority, info));
+      } else this.endpoints.set(key, this.make(authority, info));
     }
-    for (const [key, endpoint] of gone) if (this.byAddress.get(key) === endpoint) this.byAddress.delete(key);
+    for (const [key, endpoint] of gone) if (this.endpoints.get(key) === endpoint) this.endpoints.delete(key);
     this.failfast = false;
-    this.rebalance();
-    // What waits for those that are gone goes to those that are there.
-    for (const endpoint of gone.values()) endpoint.remove();
-    this.serveQueue();
+    this.remove([...gone.values()]);
+    this.serveQueues();
   }
 
   /** Closes connections that were not used since the last call. */
   sweep(): void {
     const nowMs = this.options.clock.nowMs();
-    for (const { endpoint } of this.byAddress.values()) endpoint.sweep(nowMs);
+    for (const { endpoint } of this.endpoints.values()) endpoint.sweep(nowMs);
   }
 
   /** Lets what is under way finish and takes nothing more. */
   close(): void {
     this.closed = true;
     this.options.deadlines.disarm(this);
-    const endpoints = [...this.byAddress.values()];
-    this.byAddress.clear();
-    this.rebalance();
-    for (const endpoint of endpoints) endpoint.remove();
+    const endpoints = [...this.endpoints.values()];
+    this.endpoints.clear();
+    this.remove(endpoints);
     this.failQueues();
   }
 
   // What its endpoints tell.
 
-  onStateChanged(endpoint: BalancedEndpoint): void {
-    if (endpoint.state === 'ready') {
-      this.failfast = false;
-      this.tell(endpoint, false);
-    } else if (endpoint.state === 'backing off') this.tell(endpoint, true);
-    this.rebalance();
-    this.serveQueue();
+  onStateChanged(endpoint: BalancedEndpoint, before: EndpointState): void {
+    const { state } = endpoint;
+    if (before === 'unconnected') this.unconnected.remove(endpoint);
+    else if (state === 'unconnected') this.unconnected.add(endpoint);
+    if (before === 'connecting') this.connecting--;
+    else if (state === 'connecting') this.connecting++;
+    if (before === 'ready' || state === 'ready') this.rebalance();
+    if (state === 'ready') this.failfast = false;
+    if (state === 'ready' || state === 'backing off') this.tell(endpoint, state === 'backing off');
+    this.serveQueues();
   }
 
   onNoConnection(_endpoint: BalancedEndpoint, attempt: Attempt, reason: PoolFailure, detail: string): void {
@@ -209,81 +183,92 @@ export class Balancer extends Deadline implements Sender, Balancing {
   /** Requests wait and nothing is ready yet: one more endpoint is tried. */
   override onDeadline(): void {
     if (this.queue.size === 0) return;
-    if (this.ready.size > 0) this.serveAll();
-    else {
-      this.connectOne();
-      this.options.deadlines.arm(this, hurryMs);
+    if (this.ready.size > 0) {
+      for (let i = this.queue.size; i > 0; i--) this.queue.take()?.go();
+      return;
     }
+    this.connectOne();
+    this.options.deadlines.arm(this, hurryMs);
   }
 
-  /** @internal */
+  // What those that wait ask.
+
   dispatchAgain(attempt: Attempt): void {
     this.dispatch(attempt, this.options.clock.nowMs());
+  }
+
+  /** Something waited for its whole time: whoever comes fails at once, until something changes. */
+  enterFailfast(): void {
+    if (!this.failfast) {
+      const fields = { target: this.target, endpoints: this.endpoints.size, cause: this.failing.detail };
+      this.options.log.warn('no endpoint became ready', fields);
+    }
+    this.failfast = true;
+  }
+
+  get isHopeless(): boolean {
+    return this.closed || this.failfast;
+  }
+
+  /** Waiting is worth it even where no endpoint can be reached: others may come. */
+  get mayGetMore(): boolean {
+    if (this.endpoints.size === 0) return true;
+    return this.provisional && lastCause(this.endpoints.values())?.reason === 'resolve';
+  }
+
+  get failing(): Failing {
+    const cause = lastCause(this.endpoints.values());
+    if (cause !== undefined && !this.mayBeReached && !this.mayGetMore) {
+      return { failure: failureOf[cause.reason], ...cause };
+    }
+    const { size } = this.endpoints;
+    const because = cause === undefined ? '' : `: ${cause.detail}`;
+    const detail =
+      size === 0
+        ? `${this.target} has no endpoints`
+        : `none of ${size} endpoints of ${this.target} became ready${because}`;
+    return { failure: failures.failfast, reason: 'failfast', detail };
   }
 
   private dispatch(attempt: Attempt, nowMs: number): void {
     this.lastUsedMs = nowMs;
     const endpoint = this.ready.pick(nowMs, attempt.avoid);
     if (endpoint === undefined) {
-      this.wanted = attempt;
-      const mayCome = this.unconnected.length > 0 || this.mayGetMore || this.redial(attempt);
-      this.enqueue(new QueuedAttempt(this, attempt), this.queue, mayCome);
+      this.wait(attempt);
       return;
     }
-    if (this.unconnected.length > 0) this.connectAsPicked(attempt);
+    if (this.unconnected.size > 0) this.connectAsPicked(attempt);
     endpoint.send(attempt, nowMs);
   }
 
-  /** @internal its time in the queue is over: so is that of all who come, until something changes */
-  enterFailfast(): void {
-    if (!this.failfast) {
-      const { size } = this.byAddress;
-      this.options.log.warn('no endpoint became ready', {
-        target: this.target,
-        endpoints: size,
-        cause: this.lastCause()?.detail,
-      });
+  private wait(attempt: Attempt): void {
+    this.wanted = attempt;
+    const mayCome = this.mayBeReached || this.mayGetMore || this.redial(attempt);
+    const queued = new QueuedAttempt(this, attempt);
+    if (this.isHopeless || !mayCome) queued.fail(this.failing);
+    else if (this.queue.isFull) queued.fail(overflowing(this.queue.size));
+    else {
+      this.queue.add(queued);
+      this.connectOne();
+      if (!this.isArmed) this.options.deadlines.arm(this, hurryMs);
     }
-    this.failfast = true;
   }
 
-  /** @internal what the queue's members are told when there is no endpoint for them */
-  get failure(): { readonly failure: ProxyFailure; readonly reason: TcpFailure; readonly detail: string } {
-    const cause = this.lastCause();
-    if (cause !== undefined && this.unconnected.length === 0 && !this.mayGetMore) {
-      return { failure: failureOf[cause.reason], ...cause };
-    }
-    const { size } = this.byAddress;
-    const detail =
-      size === 0
-        ? `${this.target} has no endpoints`
-        : `none of ${size} endpoints of ${this.target} became ready${cause === undefined ? '' : `: ${cause.detail}`}`;
-    return { failure: failures.failfast, reason: 'failfast', detail };
+  /** Some endpoint may turn out to be there. */
+  private get mayBeReached(): boolean {
+    return this.unconnected.size + this.connecting > 0;
   }
 
-  private enqueue(queued: QueuedAttempt | QueuedConnection, queue: EndpointQueue, isWorthIt: boolean): void {
-    if (this.closed || this.failfast || !isWorthIt) {
-      const { failure, reason, detail } = this.failure;
-      queued.fail(failure, reason, detail);
-      return;
-    }
-    if (queue.isFull) {
-      queued.fail(failures.loadShed, 'overflow', `${queue.size} wait for an endpoint already`);
-      return;
-    }
-    queue.add(queued);
-    if (queue === this.tcpQueue) return;
-    this.connectOne();
-    if (!this.isArmed) this.options.deadlines.arm(this, hurryMs);
+  /** An endpoint's dial waits for something that has a deadline of its own. */
+  private get isUnderWay(): boolean {
+    for (const { endpoint } of this.endpoints.values()) if (endpoint.isUnderWay) return true;
+    return false;
   }
-
-  /** What was queued last: endpoints are connected to in the way that it needs. */
-  private wanted: Attempt | undefined = undefined;
 
   /** All endpoints back off: whoever comes has the one tried that was left alone longest, unless that was just now. */
   private redial(attempt: Attempt): boolean {
     let oldest: BalancedEndpoint | undefined;
-    for (const endpoint of this.byAddress.values()) {
+    for (const endpoint of this.endpoints.values()) {
       if (oldest === undefined || endpoint.failedMs < oldest.failedMs) oldest = endpoint;
     }
     if (oldest === undefined || this.options.clock.nowMs() - oldest.failedMs < redialMs) return false;
@@ -293,130 +278,65 @@ export class Balancer extends Deadline implements Sender, Balancing {
 
   /** Has one of the endpoints connected to that are not yet. */
   private connectOne(): void {
-    const { unconnected, wanted } = this;
-    const open = unconnected.filter(({ state }) => state === 'unconnected');
-    if (open.length === 0 || wanted === undefined) return;
-    open[Math.floor(this.options.clock.random() * open.length)].connect(wanted);
+    if (this.wanted !== undefined) this.unconnected.any(this.options.clock.random())?.connect(this.wanted);
   }
 
   /** As often as it would have been picked, an endpoint that is not connected to yet is. */
   private connectAsPicked(attempt: Attempt): void {
     const { unconnected, ready } = this;
-    const at = Math.floor(this.options.clock.random() * (unconnected.length + ready.size));
-    if (at < unconnected.length && unconnected[at].state === 'unconnected') unconnected[at].connect(attempt);
+    const at = this.options.clock.random() * (unconnected.size + ready.size);
+    if (at < unconnected.size) unconnected.any(at / unconnected.size)?.connect(attempt);
   }
 
   /** Gives what waits to endpoints that are ready; a share of it each, while others are still being connected to. */
-  private serveQueue(): void {
-    this.serveTcpQueue();
+  private serveQueues(): void {
+    this.tcp.serve();
     const { queue, ready } = this;
     if (queue.size === 0) return;
     if (ready.size > 0) {
       const share = Math.ceil(queue.size / (this.connecting + 1));
       for (let i = 0; i < share; i++) queue.take()?.go();
-    } else if (this.unconnected.length === 0 && !this.mayGetMore) this.failQueues();
+    } else if (!this.mayBeReached && !this.mayGetMore) this.failQueues();
     else if (this.connecting === 0) this.connectOne();
   }
 
-  /** Waiting is worth it even where no endpoint can be reached: others may come. */
-  private get mayGetMore(): boolean {
-    return this.byAddress.size === 0 || (this.provisional && this.lastCause()?.reason === 'resolve');
-  }
-
-  /** @internal an endpoint's dial waits for something that has a deadline of its own */
-  get isUnderWay(): boolean {
-    for (const { endpoint } of this.byAddress.values()) if (endpoint.isUnderWay) return true;
-    return false;
-  }
-
-  private serveTcpQueue(): void {
-    if (this.byAddress.size === 0) return;
-    for (let i = this.tcpQueue.size; i > 0; i--) this.tcpQueue.take()?.go();
-  }
-
-  private serveAll(): void {
-    for (let i = this.queue.size; i > 0; i--) this.queue.take()?.go();
-  }
-
   private failQueues(): void {
-    const { failure, reason, detail } = this.failure;
-    for (const queue of [this.queue, this.tcpQueue]) {
-      for (let i = queue.size; i > 0; i--) {
-        (queue.take() as QueuedAttempt | QueuedConnection | undefined)?.fail(failure, reason, detail);
-      }
-    }
+    const { failing } = this;
+    for (let i = this.queue.size; i > 0; i--) (this.queue.take() as QueuedAttempt | undefined)?.fail(failing);
+    this.tcp.failAll();
   }
 
-  /** A connection is finding out whether an endpoint that failed is there again: its answer is worth waiting for. */
-  private get anyProbed(): boolean {
-    for (const endpoint of this.byAddress.values()) if (endpoint.isProbed) return true;
-    return false;
+  private make(authority: string, info: EndpointInfo): BalancedEndpoint {
+    const metrics = this.options.requestMetrics(authority, info);
+    const maxWaitMs = this.options.failfastMs;
+    const endpoint = new BalancedEndpoint(info, metrics, this, { ...this.options, maxWaitMs });
+    this.unconnected.add(endpoint);
+    return endpoint;
+  }
+
+  /** Lets go of endpoints that are not in the map any more: what waits for them goes to those that are. */
+  private remove(endpoints: readonly BalancedEndpoint[]): void {
+    for (const endpoint of endpoints) {
+      if (endpoint.state === 'unconnected') this.unconnected.remove(endpoint);
+      else if (endpoint.state === 'connecting') this.connecting--;
+    }
+    this.rebalance();
+    for (const endpoint of endpoints) endpoint.remove();
   }
 
   private rebalance(): void {
-    const all = [...this.byAddress.values()];
-    this.ready.replace(all.filter(({ state }) => state === 'ready'));
-    this.unconnected = all.filter(({ state }) => state === 'unconnected' || state === 'connecting');
-    this.connecting = all.filter(({ state }) => state === 'connecting').length;
-  }
-
-  private relabel(endpoint: BalancedEndpoint, authority: string, info: EndpointInfo): void {
-    endpoint.update(info, this.options.requestMetrics(authority, info));
-  }
-
-  /**
-   * For opaque connections: the endpoint that has the fewest for its weight. One that failed is tried by one connection
-   * at a time, and when all have failed the one that was left alone longest is, unless that was just now.
-   */
-  private leastConnected(): BalancedEndpoint | undefined {
-    const { clock } = this.options;
-    const all = [...this.byAddress.values()];
-    const from = Math.floor(clock.random() * all.length);
-    let least: BalancedEndpoint | undefined;
-    let oldest: BalancedEndpoint | undefined;
-    for (let i = 0; i < all.length; i++) {
-      const endpoint = all[(from + i) % all.length];
-      if (endpoint.state === 'backing off') {
-        if (oldest === undefined || endpoint.failedMs < oldest.failedMs) oldest = endpoint;
-      } else if (!endpoint.isProbed && (least === undefined || endpoint.tcpLoad < least.tcpLoad)) least = endpoint;
-    }
-    if (least !== undefined) return least;
-    return oldest !== undefined && clock.nowMs() - oldest.failedMs >= redialMs ? oldest : undefined;
-  }
-
-  /** @internal */
-  connectTo(endpoint: BalancedEndpoint, waiter: TcpWaiter): void {
-    endpoint.connectTcp(
-      (connection) => waiter.onConnected(connection, () => endpoint.tcpClosed()),
-      () => this.connect(waiter),
-    );
-  }
-
-  private lastCause(): { readonly reason: PoolFailure; readonly detail: string } | undefined {
-    let last: BalancedEndpoint | undefined;
-    for (const endpoint of this.byAddress.values()) {
-      if (endpoint.failure !== undefined && (last === undefined || endpoint.failedMs > last.failedMs)) last = endpoint;
-    }
-    return last?.failure;
+    this.ready.replace([...this.endpoints.values()].filter(({ state }) => state === 'ready'));
   }
 
   /** Says in the log that an endpoint cannot be reached, and why, and once that it can again. */
   private tell(endpoint: BalancedEndpoint, unreachable: boolean): void {
     if (endpoint.toldUnreachable === unreachable) return;
     endpoint.toldUnreachable = unreachable;
-    const { log } = this.options;
-    if (unreachable) log.warn('endpoint cannot be reached', this.fieldsOf(endpoint));
-    else log.info('endpoint is reachable again', this.fieldsOf(endpoint));
-  }
-
-  private fieldsOf({ endpoint, failure }: BalancedEndpoint): Record<string, string | undefined> {
-    const { address, port } = endpoint.info;
-    return {
-      target: this.target,
-      address: formatHostPort(address, port),
-      reason: failure?.reason,
-      cause: failure?.detail,
-    };
+    const { address, port } = endpoint.endpoint.info;
+    const { reason, detail } = endpoint.failure ?? {};
+    const fields: LogFields = { target: this.target, address: formatHostPort(address, port), reason, cause: detail };
+    if (unreachable) this.options.log.warn('endpoint cannot be reached', fields);
+    else this.options.log.info('endpoint is reachable again', fields);
   }
 }
 
@@ -439,38 +359,11 @@ class QueuedAttempt extends Queued {
 
   override expire(): void {
     this.balancer.enterFailfast();
-    const { failure, reason, detail } = this.balancer.failure;
-    this.fail(failure, reason, detail);
+    this.fail(this.balancer.failing);
   }
 
-  fail(failure: ProxyFailure, _reason: TcpFailure, detail: string): void {
+  fail({ failure, detail }: Failing): void {
     this.attempt.waitingAt = undefined;
     this.attempt.fail(failure, detail);
-  }
-}
-
-/** A connection in the queue. */
-class QueuedConnection extends Queued {
-  private readonly balancer: Balancer;
-  private readonly waiter: TcpWaiter;
-
-  constructor(balancer: Balancer, waiter: TcpWaiter) {
-    super();
-    this.balancer = balancer;
-    this.waiter = waiter;
-  }
-
-  override go(): void {
-    this.balancer.connect(this.waiter);
-  }
-
-  override expire(): void {
-    this.balancer.enterFailfast();
-    const { failure, reason, detail } = this.balancer.failure;
-    this.fail(failure, reason, detail);
-  }
-
-  fail(_failure: ProxyFailure, reason: TcpFailure, detail: string): void {
-    this.waiter.onFailed(reason, detail);
   }
 }

@@ -38,7 +38,7 @@ export function respondFailure(
 }
 
 /** Fit for a field value, whatever the runtime or a peer made of it. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text
     .slice(0, maxDetailLength)
     .replace(/[^\x20-\x7e]+/g, ' ')

@@ -28,6 +28,8 @@ export class Attempt implements ResponseHandler {
   endpoint: AttemptObserver | undefined = undefined;
   /** Fields for this hop, written behind those of the head. */
   extra: readonly Field[] | undefined = undefined;
+  /** Undefined while it is the exchange's. */
+  ownHead: RequestHead | undefined = undefined;
   /** Where it waits for a connection; undefined when it does not. */
   waitingAt: WaitingPlace | undefined = undefined;
   /** Undefined until it was sent, and when it is over. */
@@ -54,8 +56,9 @@ export class Attempt implements ResponseHandler {
     this.avoid = avoid;
   }
 
+  /** What goes to this endpoint: the exchange's own, but for what only this endpoint wants otherwise. */
   get head(): RequestHead {
-    return this.exchange.outgoing;
+    return this.ownHead ?? this.exchange.outgoing;
   }
 
   /**

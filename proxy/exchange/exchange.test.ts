@@ -112,6 +112,15 @@ describe('a connection that breaks with nothing answered', () => {
     expect([connection.requests, client.status]).toEqual([2, 502]);
   });
 
+  it('fails a request that the server has had for long: it did not close as that came', () => {
+    begun();
+    connection.last.answer();
+    const { client } = begun();
+    (side.clock as FakeClock).advance(1000);
+    close();
+    expect([connection.requests, client.status]).toEqual([2, 502]);
+  });
+
   it('fails the first request of a connection: that was not about to close', () => {
     const { client } = begun();
     close();
@@ -221,6 +230,30 @@ describe('what proxies tell each other', () => {
       true,
     );
     expect([client.heads[0].fields, client.closesAfter]).toEqual([[], true]);
+  });
+
+  it('is told in words of ours to whom it may be told, so that the client learns why', () => {
+    const { client } = begun({ tellsWhy: true });
+    const fields = [new Field('l5d-proxy-error', 'the client is not authorized')];
+    connection.last.handler.onResponse(
+      { status: 403, contentLength: 0, upgrade: undefined, fields, marks: marksOfAll(fields) },
+      true,
+    );
+    expect(client.heads[0].fields.map(({ value }) => value)).toEqual([
+      'its proxy failed it: the client is not authorized',
+    ]);
+  });
+
+  it('carries what 426 asks for, which HTTP/2 has no field for, from one proxy to the other', () => {
+    const inbound = begun({ version: 'http2' });
+    connection.last.handler.onResponse(
+      { status: 426, contentLength: 0, upgrade: 'websocket', fields: [], marks: 0 },
+      true,
+    );
+    const between = inbound.client.heads[0];
+    const outbound = begun();
+    connection.last.handler.onResponse({ ...between, upgrade: undefined }, true);
+    expect(outbound.client.heads[0].upgrade).toBe('websocket');
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { clientCancelled, grpcStatus } from '../telemetry/classify.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
-import { type Field, FieldMark, fieldValue } from '../wire/field.ts';
+import { type Field, FieldMark } from '../wire/field.ts';
 import { withoutMeshFields } from '../wire/heads.ts';
 import {
   closedUnanswered,
@@ -17,6 +17,7 @@ import { isGrpc, respondFailure } from './answer.ts';
 import { Attempt } from './attempt.ts';
 import { continueAfterMs, Expectation } from './expectation.ts';
 import type { AttemptObserver, ExchangeObserver } from './observers.ts';
+import { passedOn } from './peer-words.ts';
 import type { RoutePlan, Sender } from './plan.ts';
 import { failures, type ProxyFailure } from './proxy-failure.ts';
 import { type KeptBytes, RequestBody } from './request-body.ts';
@@ -33,6 +34,9 @@ export interface ExchangeSide {
 
 /** Tries beyond the first that a server's refusals, or connections that were about to close, are worth. */
 const maxRepeats = 3;
+
+/** A connection that closes later did not close as the request came: its server had it, and may be at it. */
+const closedAsItCameMs = 1000;
 
 /** Methods of which a second try does no more than the first (RFC 9110 section 9.2.2). */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
@@ -202,7 +206,7 @@ export class Exchange implements StreamHandler {
     this.body?.release();
     const { observers } = this;
     for (let i = 0; i < observers.length; i++) observers[i].onResponse?.(this, head);
-    this.downstream.sendResponse(onward(head, this.downstream), end);
+    this.downstream.sendResponse(passedOn(head, this.downstream, this.tellsWhy), end);
     if (end) this.responseEndedBy(attempt, head.fields);
   }
 
@@ -252,7 +256,8 @@ export class Exchange implements StreamHandler {
     if (this.responded || this.attempts > maxRepeats) return false;
     if (this.body !== undefined && !this.body.replayable) return false;
     if (code === ErrorCode.refusedStream) return true;
-    return reason === closedUnanswered && attempt.reused && idempotent.has(this.head.method);
+    if (reason !== closedUnanswered || !attempt.reused || !idempotent.has(this.head.method)) return false;
+    return this.side.clock.nowMs() - attempt.sentMs < closedAsItCameMs;
   }
 
   private try(sender: Sender, avoid: AttemptObserver | undefined): void {
@@ -317,11 +322,4 @@ function failureOf(code: ErrorCode, reason: string): ProxyFailure {
   if (code === ErrorCode.refusedStream) return failures.refused;
   if (reason === resetByPeer) return failures.reset;
   return code === ErrorCode.protocolError ? failures.invalidResponse : failures.closed;
-}
-
-/** The head of a response as the client gets it: what its proxy was told is acted on, and goes no further. */
-function onward(head: ResponseHead, downstream: ServerStream): ResponseHead {
-  if ((head.marks & FieldMark.mesh) === 0) return head;
-  if (fieldValue(head.fields, 'l5d-proxy-connection') === 'close') downstream.closeAfterResponse?.();
-  return withoutMeshFields(head);
 }

@@ -1,8 +1,8 @@
+import { failureOf } from '../backend/failing.ts';
 import { WaitingAttempt } from '../backend/waiting-attempt.ts';
 import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import type { Sender } from '../exchange/plan.ts';
-import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import { plaintextEndpoint } from '../model/endpoint-info.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
@@ -24,16 +24,6 @@ export interface ApplicationOptions {
   /** How long an HTTP/1 connection that nothing uses is kept, in ms. */
   http1IdleMs: number;
 }
-
-const failureOf: Record<PoolFailure, ProxyFailure> = {
-  resolve: failures.connect,
-  connect: failures.connect,
-  'connect timeout': failures.connectTimeout,
-  tls: failures.connect,
-  overflow: failures.loadShed,
-  timeout: failures.failfast,
-  closed: failures.connect,
-};
 
 /** The application at one of its ports. */
 export class Application implements Sender, PoolOwner {

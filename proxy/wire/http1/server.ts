@@ -74,6 +74,10 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
     this.parting = new Parting(options.nowMs ?? (() => 0));
   }
 
+  get activeStreams(): number {
+    return this.current === undefined ? 0 : 1;
+  }
+
   /** Finishes the request under way, if any, then closes. */
   drain(): void {
     this.closeAfterResponse = true;

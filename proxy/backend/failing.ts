@@ -1,0 +1,37 @@
+import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
+import type { PoolFailure } from '../upstream/connection-pool.ts';
+import type { BalancedEndpoint } from './balanced-endpoint.ts';
+
+/** Why a connection got no endpoint. */
+export type TcpFailure = PoolFailure | 'failfast';
+
+/** Why something got no endpoint, for a request and for an opaque connection. */
+export interface Failing {
+  readonly failure: ProxyFailure;
+  readonly reason: TcpFailure;
+  /** What happened, in words. */
+  readonly detail: string;
+}
+
+export const failureOf: Record<PoolFailure, ProxyFailure> = {
+  resolve: failures.connect,
+  connect: failures.connect,
+  'connect timeout': failures.connectTimeout,
+  tls: failures.identityRequired,
+  overflow: failures.loadShed,
+  timeout: failures.failfast,
+  closed: failures.connect,
+};
+
+export function overflowing(waiting: number): Failing {
+  return { failure: failures.loadShed, reason: 'overflow', detail: `${waiting} wait for an endpoint already` };
+}
+
+/** Why the endpoint that failed last did. */
+export function lastCause(endpoints: Iterable<BalancedEndpoint>): BalancedEndpoint['failure'] {
+  let last: BalancedEndpoint | undefined;
+  for (const endpoint of endpoints) {
+    if (endpoint.failure !== undefined && (last === undefined || endpoint.failedMs > last.failedMs)) last = endpoint;
+  }
+  return last?.failure;
+}

@@ -1,6 +1,6 @@
-import { Field } from '../field.ts';
+import { Field, FieldMark } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
-import { fieldOverheadBytes } from '../limits.ts';
+import { fieldOverheadBytes, meshFieldBytes } from '../limits.ts';
 import { COLON, CR, type HeadLimits, Http1Error, isAuthority, LF, SP, TAB, tokenByte, valueByte } from '../syntax.ts';
 
 /** What a head says of its own connection. */
@@ -54,6 +54,7 @@ export function parseFields(
   };
   const isResponse = section === 'response' || section === 'response trailers';
   let connection: string[] | undefined;
+  let meshBytes = 0;
   let trailersTaken = false;
   let at = start;
   while (bytes[at] !== CR) {
@@ -72,10 +73,13 @@ export function parseFields(
     let valueEnd = at;
     while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === TAB)) valueEnd--;
     at += 2;
-    listBytes += nameEnd - nameStart + valueEnd - valueStart + fieldOverheadBytes;
-    if (listBytes > limits.listBytes) throw new Http1Error(431, 'header fields too large');
-
+    const fieldBytes = nameEnd - nameStart + valueEnd - valueStart + fieldOverheadBytes;
     const field = table.get(bytes, nameStart, nameEnd, valueStart, valueEnd);
+    // What the proxy before this one has added is not held against its client.
+    if ((field.marks & FieldMark.mesh) === 0) listBytes += fieldBytes;
+    else meshBytes += fieldBytes;
+    if (listBytes > limits.listBytes || meshBytes > meshFieldBytes)
+      throw new Http1Error(431, 'header fields too large');
     if (!takeHopField(field, hop, section)) fields.push(field);
     else if (field.name === 'connection') {
       connection ??= [];

@@ -169,6 +169,18 @@ describe('what is accepted in HTTP/1', () => {
     expect(Math.min(accepted, refused)).toBeGreaterThan(5);
   });
 
+  it('is accepted in HTTP/1 by the next proxy too, with what this one has added', () => {
+    const own = 'x: '.padEnd(headListBytes - 5000, 'v');
+    const added = 'l5d-dst-canonical: '.padEnd(4000, 'c');
+    const statuses = [`${own}\r\n`, `${own}\r\n${added}\r\n`, `${own}\r\ny: ${'v'.repeat(1500)}\r\n`].map((lines) => {
+      const client = new ServedConnection();
+      client.send(get(lines));
+      if (client.requests.length > 0) client.answer(0);
+      return client.statuses;
+    });
+    expect(statuses).toEqual([[200], [200], [431]]);
+  });
+
   it('has fields by the thousand, if they are small', () => {
     const client = new ServedConnection();
     client.send(get('x: y\r\n'.repeat(1500)));

@@ -11,6 +11,8 @@ import type { RequestHead } from '../stream.ts';
 import { defaultHeadLimits, headEnd, isAuthority } from '../syntax.ts';
 import { ServedConnection } from '../testing/http1-server.ts';
 import { ManualTurn, MemoryTransport } from '../testing/memory-transport.ts';
+import { generator, mutate } from '../testing/mutate.ts';
+import { accepted } from '../testing/request-vectors.ts';
 import { parseRequestHead } from './head-parser.ts';
 import { writeRequestHead } from './head-writer.ts';
 
@@ -169,6 +171,21 @@ describe('what is accepted in HTTP/1', () => {
     expect(Math.min(accepted, refused)).toBeGreaterThan(5);
   });
 
+  it('is accepted in HTTP/2 too, however odd', () => {
+    const random = generator(7);
+    const corpus = accepted.map(([, bytes]) => new Uint8Array(Buffer.from(bytes, 'latin1')));
+    let taken = 0;
+    for (let i = 0; i < 3000; i++) {
+      const client = new ServedConnection();
+      client.send(mutate(corpus, random));
+      for (const { head } of client.requests) {
+        taken++;
+        expect(throughHttp2(head, []), JSON.stringify(head)).toBe(head.path);
+      }
+    }
+    expect(taken).toBeGreaterThan(300);
+  });
+
   it('is accepted in HTTP/1 by the next proxy too, with what this one has added', () => {
     const own = 'x: '.padEnd(headListBytes - 5000, 'v');
     const added = 'l5d-dst-canonical: '.padEnd(4000, 'c');
@@ -213,7 +230,13 @@ function throughHttp2(head: RequestHead, extra: readonly Field[]): string | unde
     client.onBytes(far.take());
   };
   carry();
-  client.request(head, true, { ...handler, onInformational: () => {}, onResponse: () => {} }, extra);
+  // An upgrade goes another way.
+  client.request(
+    { ...head, upgrade: undefined },
+    head.contentLength === 0,
+    { ...handler, onInformational: () => {}, onResponse: () => {} },
+    extra,
+  );
   carry();
   return path;
 }

@@ -91,9 +91,9 @@ describe('a request that is answered before its end', () => {
     client.pass(9000);
     client.send('x');
     client.pass(9000);
-    expect(client.transport.aborted).toBe(false);
+    expect(client.transport.closed).toBe(false);
     client.pass(3000);
-    expect(client.transport.aborted).toBe(true);
+    expect(client.transport.closed).toBe(true);
   });
 
   it('and comes without end is cut off in the end', () => {
@@ -104,12 +104,12 @@ describe('a request that is answered before its end', () => {
       client.send('x');
       client.pass(1000);
     }
-    expect(client.transport.aborted).toBe(false);
+    expect(client.transport.closed).toBe(false);
     for (let i = 0; i < 3; i++) {
       client.send('x');
       client.pass(1000);
     }
-    expect(client.transport.aborted).toBe(true);
+    expect(client.transport.closed).toBe(true);
   });
 
   it('and whose rest is malformed gets no second answer', () => {
@@ -176,4 +176,16 @@ it('what was sent for a tunnel that is refused becomes no request', () => {
     true,
     true,
   ]);
+});
+
+it('an answer behind which the connection closes is not cut off for a client that reads it slowly', () => {
+  const client = new ServedConnection();
+  client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  client.transport.blocked = true;
+  client.answer(0, 200, 100_000);
+  client.pass(60_000);
+  expect([client.transport.closed, client.transport.aborted]).toEqual([false, false]);
+  client.transport.unblock();
+  client.pass(20_000);
+  expect([client.transport.closed, client.transport.aborted]).toEqual([true, false]);
 });

@@ -100,13 +100,17 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
   checkDeadlines(nowMs: number): void {
     if (this.state === 'closed') return;
     const { headMs, stallMs, closeMs } = this.options.deadlines ?? defaultDeadlines;
-    const rest = this.state === 'linger' || this.reader.dropping;
+    if (this.blockedSince.exceeds(this.transport.blocked, nowMs, stallMs)) {
+      this.transport.abort();
+      return;
+    }
+    const rest = (this.state === 'linger' && !this.transport.blocked) || this.reader.dropping;
     if (
       this.restSilentSince.exceeds(rest, nowMs, closeMs) ||
-      this.restSince.exceeds(rest, nowMs, this.restDeadlines * closeMs) ||
-      this.blockedSince.exceeds(this.transport.blocked, nowMs, stallMs)
+      this.restSince.exceeds(rest, nowMs, this.restDeadlines * closeMs)
     ) {
-      this.transport.abort();
+      // Not a reset: what the kernel has of the answer may still be on its way to a client that reads slowly.
+      this.closeSoon();
       return;
     }
     // A client that takes slowly what waits for it has not gone.

@@ -9,7 +9,7 @@ export const fieldOverheadBytes = 32;
 /** A header list in HTTP/2, pseudo-header fields included. */
 export const headListBytes = 64 * 1024;
 
-/** Room in it for the fields that proxies write for each other (`l5d-*`): so much less is accepted of the others. */
+/** Room in it for the fields that proxies write for each other (`l5d-*`): so much less of others is accepted in HTTP/1. */
 export const meshFieldBytes = 4 * 1024;
 
 /** A request's path with its query. */

@@ -4,7 +4,8 @@ import { CancelBudget } from './cancel-budget.ts';
 import { ConnectionError, preface, Setting } from './frame.ts';
 import { Http2Stream } from './http2-stream.ts';
 import { MalformedMessage, responseHead } from './message.ts';
-import { Http2Session, type Http2SessionOptions } from './session.ts';
+import { Http2Session } from './session.ts';
+import type { Http2SessionOptions } from './settings.ts';
 
 export interface Http2ClientOptions extends Http2SessionOptions {
   /** A connection takes requests that took none before: the peer's SETTINGS are known, or a stream is free again. */
@@ -25,24 +26,25 @@ export class Http2Client extends Http2Session implements ClientConnection {
   private nextId = 1;
   listed = false;
   private readonly cancels = new CancelBudget();
-  /** What `peerMaxStreams` was when the owner last learned of it. */
+  /** What the peer's limit was when the owner last learned of it. */
   private knownMaxStreams = 0;
 
   constructor(options: Http2ClientOptions) {
     super(options, [[Setting.enablePush, 0]]);
     this.options = options;
-    const settings = this.out.take();
-    this.out.append(preface);
-    this.out.append(settings);
+    const { buffer } = this.output;
+    const settings = buffer.take();
+    buffer.append(preface);
+    buffer.append(settings);
   }
 
   /** The peer's SETTINGS have come: what it allows is known. */
   get greeted(): boolean {
-    return this.settingsSeen;
+    return this.peer.seen;
   }
 
   get available(): boolean {
-    return this.streams.size < this.peerMaxStreams && !this.draining;
+    return this.activeStreams < this.peer.maxStreams && !this.draining;
   }
 
   /** It will never take a request again, by our wish or the peer's. */
@@ -61,41 +63,41 @@ export class Http2Client extends Http2Session implements ClientConnection {
     extra: readonly Field[] | undefined = undefined,
   ): Stream | undefined {
     if (!this.available) return undefined;
-    if (head.upgrade !== undefined && !this.peerConnectProtocol) {
-      const refused = new Http2Stream(this, this.nextId, 0, 0);
+    if (head.upgrade !== undefined && !this.peer.connectProtocol) {
+      const refused = new Http2Stream(this.streams, this.nextId, 0, 0);
       refused.reset_ = true;
       handler.onReset(ErrorCode.http11Required, 'the peer takes no extended CONNECT');
       return refused;
     }
-    const stream = this.openStream(this.nextId);
+    const stream = this.streams.add(this.nextId);
     stream.handler = handler;
     stream.awaitsResponse = true;
     stream.headRequest = head.method === 'HEAD';
-    this.writeRequest(stream, head, end, extra);
+    this.output.writeRequest(stream, head, end, extra);
     this.nextId += 2;
     if (this.nextId > lastClientStreamId) this.drain();
     return stream;
   }
 
-  override resetStream(stream: Http2Stream, code: ErrorCode): void {
-    // NO_ERROR is a server's word (RFC 9113 section 8.1): clients that have their answer say CANCEL, as Rust's h2 and Go do.
-    super.resetStream(stream, code === ErrorCode.noError ? ErrorCode.cancel : code);
+  /** @internal */
+  override onStreamReset(stream: Http2Stream): void {
     if (!this.cancels.reset(stream.remoteEnded)) this.drain();
   }
 
-  protected override onHeaders(id: number, fields: Field[] | undefined, end: boolean): void {
+  /** @internal */
+  override onHeaders(id: number, fields: Field[] | undefined, end: boolean): void {
     const stream = this.streams.get(id);
     if (stream === undefined) {
       if (this.isIdle(id)) throw new ConnectionError(ErrorCode.protocolError, 'HEADERS on an idle stream');
       return;
     }
     if (stream.remoteEnded) {
-      this.refuse(id, ErrorCode.streamClosed, 'HEADERS behind the end');
+      this.streams.refuse(id, ErrorCode.streamClosed, 'HEADERS behind the end');
       return;
     }
     if (fields === undefined) throw new MalformedMessage('header list too large');
     if (!stream.awaitsResponse) {
-      this.onTrailers(stream, fields, end);
+      this.streams.takeTrailers(stream, fields, end);
       return;
     }
     const handler = stream.handler as ResponseHandler;
@@ -110,19 +112,22 @@ export class Http2Client extends Http2Session implements ClientConnection {
     const bodiless = stream.headRequest || head.status === 204 || head.status === 304;
     if (end && !bodiless && head.contentLength > 0) throw new MalformedMessage('body shorter than its content-length');
     stream.expectedBytes = bodiless ? 0 : head.contentLength;
-    if (end) this.endRemote(stream);
+    if (end) this.streams.endRemote(stream);
     handler.onResponse(head, end);
   }
 
-  protected override onStreamClosed(stream: Http2Stream): void {
+  /** @internal */
+  override onStreamClosed(stream: Http2Stream): void {
     if (stream.remoteEnded && !stream.reset_) this.cancels.completed();
-    if (this.streams.size === this.peerMaxStreams - 1 && this.available) this.options.onAvailable(this);
+    if (this.activeStreams === this.peer.maxStreams - 1 && this.available) this.options.onAvailable(this);
+    super.onStreamClosed(stream);
   }
 
-  protected override onPeerSettings(): void {
+  /** @internal */
+  override onPeerSettings(): void {
     // A limit that was raised leaves room where none will come of a stream that closes.
-    const wasFull = this.streams.size >= this.knownMaxStreams;
-    this.knownMaxStreams = this.peerMaxStreams;
+    const wasFull = this.activeStreams >= this.knownMaxStreams;
+    this.knownMaxStreams = this.peer.maxStreams;
     if (wasFull && this.available) this.options.onAvailable(this);
   }
 
@@ -135,11 +140,13 @@ export class Http2Client extends Http2Session implements ClientConnection {
     this.options.onClosed(this, error);
   }
 
-  protected override isIdle(id: number): boolean {
+  /** @internal */
+  override isIdle(id: number): boolean {
     return (id & 1) === 0 || id >= this.nextId;
   }
 
-  protected override isPeerStream(id: number): boolean {
+  /** @internal */
+  override isPeerStream(id: number): boolean {
     return (id & 1) === 0;
   }
 }

@@ -15,7 +15,7 @@ import type { StreamTable } from './stream-table.ts';
  */
 export class Http2Stream implements ServerStream {
   readonly id: number;
-  private readonly session: StreamTable;
+  private readonly table: StreamTable;
   handler: StreamHandler | ResponseHandler | undefined = undefined;
 
   remoteEnded = false;
@@ -49,8 +49,8 @@ export class Http2Stream implements ServerStream {
   /** Bytes written since the handler was last told. */
   unsent = 0;
 
-  constructor(session: StreamTable, id: number, sendWindow: number, receiveWindow: number) {
-    this.session = session;
+  constructor(table: StreamTable, id: number, sendWindow: number, receiveWindow: number) {
+    this.table = table;
     this.id = id;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
@@ -60,18 +60,24 @@ export class Http2Stream implements ServerStream {
     return this.reset_ || (this.remoteEnded && this.localEnded);
   }
 
+  /** Our half has been written to its end. */
+  endLocal(): void {
+    this.localEnded = true;
+    if (this.remoteEnded) this.table.completed(this);
+  }
+
   sendInformational(head: ResponseHead): void {
-    if (!this.localEnded && !this.reset_ && !this.responded) this.session.writeResponse(this, head, false);
+    if (!this.localEnded && !this.reset_ && !this.responded) this.table.output.writeResponse(this, head, false);
   }
 
   sendResponse(head: ResponseHead, end: boolean): void {
     if (this.localEnded || this.reset_ || this.responded) return;
     this.responded = true;
-    this.session.writeResponse(this, head, end);
+    this.table.output.writeResponse(this, head, end);
   }
 
   sendData(chunk: Uint8Array, end: boolean): void {
-    if (!this.localEnded && !this.reset_ && !this.queueEnd) this.session.sendData(this, chunk, end);
+    if (!this.localEnded && !this.reset_ && !this.queueEnd) this.table.output.sendData(this, chunk, end);
   }
 
   sendTrailers(fields: readonly Field[]): void {
@@ -79,19 +85,23 @@ export class Http2Stream implements ServerStream {
     if (this.queue !== undefined) {
       this.queueTrailers = fields;
       this.queueEnd = true;
-    } else this.session.writeTrailers(this, fields);
+    } else this.table.output.writeTrailers(this, fields);
   }
 
+  /**
+   * NO_ERROR is what a server says behind its whole answer (RFC 9113 section 8.1). A client that has its answer says
+   * CANCEL, as Rust's h2 and Go do.
+   */
   reset(code: ErrorCode, _reason: string): void {
     if (this.closed || this.unwanted) return;
     if (code === ErrorCode.noError && this.responded && (this.localEnded || this.queueEnd)) {
       this.unwanted = true;
       this.handler = undefined;
-      this.session.dropRequest(this);
-    } else this.session.resetStream(this, code);
+      this.table.dropRequest(this);
+    } else this.table.reset(this, code === ErrorCode.noError ? ErrorCode.cancel : code);
   }
 
   credit(bytes: number): void {
-    if (!this.remoteEnded && !this.reset_ && !this.unwanted) this.session.creditStream(this, bytes);
+    if (!this.remoteEnded && !this.reset_ && !this.unwanted) this.table.credit(this, bytes);
   }
 }

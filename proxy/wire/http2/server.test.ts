@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import * as http2 from 'node:http2';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Field, fieldValue } from '../field.ts';
-import type { RequestHead, ServerStream, StreamHandler } from '../stream.ts';
+import type { RequestHead, StreamHandler } from '../stream.ts';
 import { echo, nodeClient, readAll, response } from '../testing/http2-peers.ts';
 import type { Http2Server } from './server.ts';
 
@@ -75,16 +75,23 @@ describe("HTTP/2 server side against Node's client", () => {
 
   it('finishes what is under way when it drains, and takes nothing new', async () => {
     let finish: () => void = () => {};
-    let server: ServerStream | undefined;
-    const session = await nodeClient((stream): StreamHandler => {
-      server = stream;
-      finish = () => stream.sendResponse(response({ contentLength: 0 }), true);
-      return { onData: () => {}, onTrailers: () => {}, onSent: () => {}, onReset: () => {} };
-    });
+    let server: Http2Server | undefined;
+    let requests = 0;
+    const session = await nodeClient(
+      (stream): StreamHandler => {
+        requests++;
+        finish = () => stream.sendResponse(response({ contentLength: 0 }), true);
+        return { onData: () => {}, onTrailers: () => {}, onSent: () => {}, onReset: () => {} };
+      },
+      [],
+      (accepted) => {
+        server = accepted;
+      },
+    );
     const stream = session.request({ ':path': '/' });
-    while (server === undefined) await new Promise((resolve) => setImmediate(resolve));
+    await vi.waitFor(() => expect(requests).toBe(1));
     const goAway = once(session, 'goaway');
-    (server as unknown as { session: Http2Server }).session.drain();
+    server?.drain();
     await goAway;
     finish();
     const [headers] = await once(stream, 'response');

@@ -4,8 +4,8 @@ import { ErrorCode, type RequestListener } from '../stream.ts';
 import { ConnectionError, preface, Setting } from './frame.ts';
 import type { Http2Stream } from './http2-stream.ts';
 import { MalformedMessage, requestHead } from './message.ts';
-import { Http2Session, type Http2SessionOptions } from './session.ts';
-import { defaultHttp2Settings } from './settings.ts';
+import { Http2Session } from './session.ts';
+import { defaultHttp2Settings, type Http2SessionOptions } from './settings.ts';
 
 export interface Http2ServerOptions extends Http2SessionOptions {
   onRequest: RequestListener;
@@ -40,15 +40,16 @@ export class Http2Server extends Http2Session {
     return preface.length;
   }
 
-  protected override onHeaders(id: number, fields: Field[] | undefined, end: boolean): void {
+  /** @internal */
+  override onHeaders(id: number, fields: Field[] | undefined, end: boolean): void {
     const known = this.streams.get(id);
     if (known !== undefined) {
       if (known.remoteEnded) {
-        this.refuse(id, ErrorCode.streamClosed, 'HEADERS behind the end');
+        this.streams.refuse(id, ErrorCode.streamClosed, 'HEADERS behind the end');
         return;
       }
       if (fields === undefined) throw new MalformedMessage('trailers too large');
-      this.onTrailers(known, fields, end);
+      this.streams.takeTrailers(known, fields, end);
       return;
     }
     if ((id & 1) === 0) throw new ConnectionError(ErrorCode.protocolError, 'client stream with an even id');
@@ -58,9 +59,8 @@ export class Http2Server extends Http2Session {
       throw new ConnectionError(ErrorCode.streamClosed, 'HEADERS on a closed stream');
     }
     this.lastPeerStreamId = id;
-    if (this.streams.size >= this.settings.maxConcurrentStreams) {
-      if (!end) this.abuse.abandoned(this.settings.streamWindowBytes);
-      this.refuse(id, ErrorCode.refusedStream, 'too many streams');
+    if (this.activeStreams >= this.settings.maxConcurrentStreams) {
+      this.streams.refuseNew(id, end, ErrorCode.refusedStream, 'too many streams');
       return;
     }
     if (fields === undefined) {
@@ -73,7 +73,7 @@ export class Http2Server extends Http2Session {
       return;
     }
     if (end && head.contentLength > 0) throw new MalformedMessage('body shorter than its content-length');
-    const stream = this.openStream(id);
+    const stream = this.streams.add(id);
     stream.expectedBytes = head.contentLength;
     stream.remoteEnded = end;
     const handler = this.options.onRequest(stream, head, end);
@@ -82,25 +82,29 @@ export class Http2Server extends Http2Session {
 
   /** Answers a request that goes no further. */
   private answer(id: number, status: number, end: boolean, reason: string): void {
-    const stream = this.openStream(id);
+    const stream = this.streams.add(id);
     stream.remoteEnded = end;
     stream.sendResponse(responseHead(status, 0), true);
     if (!end) stream.reset(ErrorCode.noError, reason);
   }
 
-  protected override onStreamClosed(_stream: Http2Stream): void {}
+  /** @internal */
+  override onStreamReset(_stream: Http2Stream): void {}
 
-  protected override onPeerSettings(): void {}
+  /** @internal */
+  override onPeerSettings(): void {}
 
   protected override onConnectionClosed(error: Error | undefined): void {
     this.options.onClosed?.(error);
   }
 
-  protected override isIdle(id: number): boolean {
+  /** @internal */
+  override isIdle(id: number): boolean {
     return (id & 1) === 0 || id > this.lastPeerStreamId;
   }
 
-  protected override isPeerStream(id: number): boolean {
+  /** @internal */
+  override isPeerStream(id: number): boolean {
     return (id & 1) === 1;
   }
 }

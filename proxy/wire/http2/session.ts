@@ -1,7 +1,8 @@
 import { type Deadlines, defaultDeadlines, Since } from '../deadlines.ts';
-import type { FieldTable } from '../field-table.ts';
+import type { Field } from '../field.ts';
 import { closedInResponse, closedUnanswered, ErrorCode } from '../stream.ts';
-import type { Transport, TransportHandler, Turn } from '../transport.ts';
+import type { Flushable, Transport, TransportHandler } from '../transport.ts';
+import { AbuseBudget } from './abuse-budget.ts';
 import {
   ConnectionError,
   defaultWindowBytes,
@@ -17,18 +18,12 @@ import {
   writeSettings,
   writeWindowUpdate,
 } from './frame.ts';
-import { Incoming } from './incoming.ts';
-import { defaultHttp2Settings, type Http2Settings } from './settings.ts';
-
-export interface Http2SessionOptions {
-  transport: Transport;
-  turn: Turn;
-  fields: FieldTable;
-  settings?: Partial<Http2Settings>;
-  deadlines?: Deadlines;
-  /** The connection broke a rule and was closed for it. */
-  onProtocolError?: (reason: string) => void;
-}
+import { type FrameHandler, FrameReader } from './frame-reader.ts';
+import type { Http2Stream } from './http2-stream.ts';
+import { Output } from './output.ts';
+import { PeerSettings } from './peer-settings.ts';
+import { defaultHttp2Settings, type Http2SessionOptions, type Http2Settings } from './settings.ts';
+import { type StreamOwner, StreamTable } from './stream-table.ts';
 
 /** Control output that a peer may make us hold by not reading it. */
 const maxUnreadBytes = 1024 * 1024;
@@ -37,18 +32,36 @@ const lingerBytes = 1024 * 1024;
 const nothing = new Uint8Array(0);
 
 /**
- * What the two sides of an HTTP/2 connection share (RFC 9113). No I/O and no clock: bytes come in by `onBytes`, go out
- * with one write a turn by `flush`, and time comes by `checkDeadlines`.
+ * What the two sides of an HTTP/2 connection share (RFC 9113): its life, from the SETTINGS to the last byte. No I/O and no
+ * clock: bytes come in by `onBytes`, go out with one write a turn by `flush`, and time comes by `checkDeadlines`.
  *
- *     Outgoing     header blocks, DATA within the peer's windows, queues
- *     StreamTable  streams and their states
- *     Incoming     frames that come
- *     Http2Session the connection's life: bytes, errors, drain, deadlines
+ *     FrameReader   frames that come
+ *     PeerSettings  what the peer allows
+ *     StreamTable   streams and their states
+ *     Output        header blocks, DATA within the peer's windows, queues
+ *     AbuseBudget   what a peer may make us do for nothing
  */
-export abstract class Http2Session extends Incoming implements TransportHandler {
+export abstract class Http2Session implements TransportHandler, Flushable, FrameHandler, StreamOwner {
+  scheduled = false;
+  protected readonly settings: Http2Settings;
+  protected readonly abuse = new AbuseBudget();
+  protected readonly output: Output;
+  protected readonly streams: StreamTable;
+  protected readonly peer: PeerSettings;
+  /** The last stream that the peer has opened. */
+  protected lastPeerStreamId = 0;
+  protected goAwaySent = false;
+  protected goAwayReceived = false;
+  protected closed = false;
+  /** Closes once what is written has left. */
+  protected finishing = false;
+  private readonly reader: FrameReader;
+  private readonly transport: Transport;
   private readonly onProtocolError: ((reason: string) => void) | undefined;
   private readonly deadlines: Deadlines;
   private held: Uint8Array = nothing;
+  /** Our first GOAWAY has yet to reach the peer; the one that names the last stream comes after. */
+  private finalGoAwayDue = false;
   /** An error was told to a client: what it still sends is read and dropped until it has ended, or was told off. */
   private lingers = false;
   private lingered = 0;
@@ -59,20 +72,37 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
   private checkedAtMs = -1;
 
   constructor(options: Http2SessionOptions, own: readonly (readonly [number, number])[]) {
-    super(options.transport, options.turn, options.fields, { ...defaultHttp2Settings, ...options.settings });
+    const { transport, turn, fields } = options;
+    const settings = { ...defaultHttp2Settings, ...options.settings };
+    this.settings = settings;
+    this.transport = transport;
+    this.output = new Output(transport, turn, this, this.abuse);
+    this.streams = new StreamTable(this, this.output, this.abuse, settings.streamWindowBytes);
+    this.peer = new PeerSettings(this.streams);
+    this.reader = new FrameReader(this, this.streams, this.peer, this.abuse, fields, settings);
     this.onProtocolError = options.onProtocolError;
     this.deadlines = options.deadlines ?? defaultDeadlines;
-    writeSettings(this.out, [
+    writeSettings(this.output.buffer, [
       ...own,
-      [Setting.initialWindowSize, this.settings.streamWindowBytes],
-      [Setting.maxHeaderListSize, this.settings.maxHeaderListBytes],
+      [Setting.initialWindowSize, settings.streamWindowBytes],
+      [Setting.maxHeaderListSize, settings.maxHeaderListBytes],
     ]);
-    const extra = this.settings.connectionWindowBytes - defaultWindowBytes;
-    if (extra > 0) writeWindowUpdate(this.out, 0, extra);
-    this.turn.schedule(this);
+    const extra = settings.connectionWindowBytes - defaultWindowBytes;
+    if (extra > 0) writeWindowUpdate(this.output.buffer, 0, extra);
+    this.output.schedule();
   }
 
+  // What the two sides do differently.
   protected abstract onConnectionClosed(error: Error | undefined): void;
+  abstract onHeaders(id: number, fields: Field[] | undefined, end: boolean): void;
+  abstract onPeerSettings(): void;
+  abstract isIdle(id: number): boolean;
+  abstract isPeerStream(id: number): boolean;
+  abstract onStreamReset(stream: Http2Stream): void;
+
+  get activeStreams(): number {
+    return this.streams.open.size;
+  }
 
   onBytes(chunk: Uint8Array): void {
     if (this.closed) return;
@@ -100,7 +130,7 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
           const end = at + frameHeaderBytes + length;
           if (end > bytes.length) break;
           const id = uint32(bytes, at + 5) & 0x7fffffff;
-          this.frame(bytes, bytes[at + 3], bytes[at + 4], id, at + frameHeaderBytes, end);
+          this.reader.take(bytes, bytes[at + 3], bytes[at + 4], id, at + frameHeaderBytes, end);
           at = end;
         }
         if (at > 0) this.frameSince.restart();
@@ -114,9 +144,9 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
 
   onDrain(): void {
     this.blockedSince.restart();
-    this.reportSent();
-    this.pump();
-    if (this.out.length > 0 || this.finishing) this.turn.schedule(this);
+    this.output.reportSent();
+    this.output.pump();
+    if (this.output.buffer.length > 0 || this.finishing) this.output.schedule();
   }
 
   onEnd(): void {
@@ -127,58 +157,71 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
   onClose(error: Error | undefined): void {
     if (this.closed) return;
     this.closed = true;
-    const streams = this.streams.values();
-    this.streams.clear();
-    this.queued.clear();
-    this.unwanted.clear();
-    for (const stream of streams) {
-      stream.reset_ = true;
-      stream.handler?.onReset(ErrorCode.cancel, stream.awaitsResponse ? closedUnanswered : closedInResponse);
-    }
+    this.streams.endAll(ErrorCode.cancel, closedUnanswered, closedInResponse);
     this.onConnectionClosed(error);
   }
 
   flush(): void {
     if (this.closed) return;
-    if (this.out.length > 0) {
-      if (this.transport.blocked && this.out.length < maxUnreadBytes && !this.finishing) return;
-      if (this.transport.blocked && !this.finishing) {
-        this.transport.abort();
+    const { transport } = this;
+    const { buffer } = this.output;
+    if (buffer.length > 0) {
+      if (transport.blocked && buffer.length < maxUnreadBytes && !this.finishing) return;
+      if (transport.blocked && !this.finishing) {
+        transport.abort();
         return;
       }
-      if (!this.out.writeTo(this.transport)) return;
+      if (!buffer.writeTo(transport)) return;
     }
-    this.reportSent();
+    this.output.reportSent();
     // Were the connection closed with bytes unread, the reset could overtake the GOAWAY that says why.
-    if (this.lingers) this.transport.end();
-    else if (this.finishing) this.transport.close();
+    if (this.lingers) transport.end();
+    else if (this.finishing) transport.close();
   }
 
   /** Takes no new streams, lets those under way finish, then closes. */
   drain(): void {
     if (this.closed || this.goAwaySent) return;
     this.goAwaySent = true;
-    this.turn.schedule(this);
-    if (!this.isPeerStream(1)) {
-      // A server opens no streams, so the last of them is known. It would take another number for an error.
-      writeGoAway(this.out, this.lastPeerStreamId, ErrorCode.noError, '');
-      this.closeIfDone();
-      return;
+    // A server opens no streams, so the last of them is known. It would take another number for an error.
+    if (!this.isPeerStream(1)) this.sendGoAway(this.lastPeerStreamId, ErrorCode.noError, '');
+    else {
+      // Streams that the peer opened before it learns of this are still served: the last id follows a round trip later.
+      this.sendGoAway(0x7fffffff, ErrorCode.noError, '');
+      this.sendPing(drainPing);
+      this.finalGoAwayDue = true;
     }
-    // Streams that the peer opened before it learns of this are still served: the last id follows a round trip later.
-    writeGoAway(this.out, 0x7fffffff, ErrorCode.noError, '');
-    writeFrame(this.out, FrameType.ping, 0, 0, 8);
-    this.out.bytes.fill(drainPing, this.out.length - 8, this.out.length);
-    this.finalGoAwayDue = true;
     this.closeIfDone();
   }
 
   /** Asks the peer for a sign of life: it must answer. */
   ping(): void {
-    if (this.closed) return;
-    writeFrame(this.out, FrameType.ping, 0, 0, 8);
-    this.out.bytes.fill(keepAlivePing, this.out.length - 8, this.out.length);
-    this.turn.schedule(this);
+    if (!this.closed) this.sendPing(keepAlivePing);
+  }
+
+  /** @internal */
+  onPong(filling: number): void {
+    if (!this.finalGoAwayDue || filling !== drainPing) return;
+    this.finalGoAwayDue = false;
+    this.sendGoAway(this.lastPeerStreamId, ErrorCode.noError, '');
+    this.closeIfDone();
+  }
+
+  /** @internal */
+  onGoAway(lastStreamId: number, code: ErrorCode): void {
+    this.goAwayReceived = true;
+    for (const stream of this.streams.open.values()) {
+      // Ours that the peer will not process may be tried elsewhere.
+      if (stream.id <= lastStreamId || this.isPeerStream(stream.id) || stream.reset_) continue;
+      this.streams.refusedByPeer(stream, 'the peer goes away');
+    }
+    if (code !== ErrorCode.noError) this.breakOff(ErrorCode.cancel, 'the peer ends the connection for an error');
+    else this.closeIfDone();
+  }
+
+  /** @internal */
+  onStreamClosed(_stream: Http2Stream): void {
+    this.closeIfDone();
   }
 
   close(): void {
@@ -200,12 +243,12 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
     }
     if (this.finishing) return;
     try {
-      if (this.frameSince.exceeds(this.held.length > 0 || !this.settingsSeen, nowMs, headMs))
+      if (this.frameSince.exceeds(this.held.length > 0 || !this.peer.seen, nowMs, headMs))
         throw new ConnectionError(ErrorCode.enhanceYourCalm, 'a frame took too long');
-      if (this.blockSince.exceeds(this.block.open, nowMs, headMs))
+      if (this.blockSince.exceeds(this.reader.block.open, nowMs, headMs))
         throw new ConnectionError(ErrorCode.enhanceYourCalm, 'a header block took too long');
-      this.resetStalled(nowMs, stallMs);
-      this.resetUnwanted(nowMs, closeMs);
+      this.streams.resetStalled(nowMs, stallMs);
+      this.streams.resetUnwanted(nowMs, closeMs);
     } catch (error) {
       this.fail(error);
     }
@@ -213,24 +256,6 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
 
   protected onPassed(seconds: number): void {
     this.abuse.passed(seconds);
-  }
-
-  /** Ends streams whose window the peer has kept shut, so that what waits for it is not held for ever. */
-  private resetStalled(nowMs: number, stallMs: number): void {
-    for (const stream of this.queued) {
-      if (stream.stalledFromMs < 0) stream.stalledFromMs = nowMs;
-      else if (nowMs - stream.stalledFromMs >= stallMs)
-        this.refuse(stream.id, ErrorCode.cancel, 'the peer kept its window shut');
-    }
-  }
-
-  /** Ends requests that have gone on behind their answers for long enough. */
-  private resetUnwanted(nowMs: number, closeMs: number): void {
-    for (const stream of this.unwanted) {
-      if (!stream.localEnded) continue;
-      if (stream.unwantedFromMs < 0) stream.unwantedFromMs = nowMs;
-      else if (nowMs - stream.unwantedFromMs >= closeMs) this.resetStream(stream, ErrorCode.noError);
-    }
   }
 
   /** Where a subclass expects a preface: the offset behind it, or -1 when it is not complete. */
@@ -241,20 +266,34 @@ export abstract class Http2Session extends Incoming implements TransportHandler 
   private fail(error: unknown): void {
     if (!(error instanceof ConnectionError)) throw error;
     this.onProtocolError?.(error.message);
-    writeGoAway(this.out, this.lastPeerStreamId, error.code, error.message);
+    this.sendGoAway(this.lastPeerStreamId, error.code, error.message);
     this.breakOff(ErrorCode.protocolError, error.message);
   }
 
-  protected override breakOff(code: ErrorCode, reason: string): void {
+  /** Ends every stream, and the connection once what is written has left. */
+  private breakOff(code: ErrorCode, reason: string): void {
     this.finishing = true;
     this.lingers = this.isPeerStream(1);
-    this.turn.schedule(this);
-    this.queued.clear();
-    this.unwanted.clear();
-    for (const stream of this.streams.values()) {
-      stream.reset_ = true;
-      this.streams.delete(stream.id);
-      stream.handler?.onReset(code, reason);
-    }
+    this.output.schedule();
+    this.streams.endAll(code, reason);
+  }
+
+  private closeIfDone(): void {
+    if (this.activeStreams > 0 || this.closed || this.finishing) return;
+    if (!this.goAwayReceived && (!this.goAwaySent || this.finalGoAwayDue)) return;
+    this.finishing = true;
+    this.output.schedule();
+  }
+
+  private sendGoAway(lastStreamId: number, code: ErrorCode, reason: string): void {
+    writeGoAway(this.output.buffer, lastStreamId, code, reason);
+    this.output.schedule();
+  }
+
+  private sendPing(filling: number): void {
+    const { buffer } = this.output;
+    writeFrame(buffer, FrameType.ping, 0, 0, 8);
+    buffer.bytes.fill(filling, buffer.length - 8, buffer.length);
+    this.output.schedule();
   }
 }

@@ -1,4 +1,7 @@
+import type { Deadlines } from '../deadlines.ts';
+import type { FieldTable } from '../field-table.ts';
 import { headListBytes, pathBytes } from '../limits.ts';
+import type { Transport, Turn } from '../transport.ts';
 import { defaultWindowBytes } from './frame.ts';
 
 export interface Http2Settings {
@@ -21,3 +24,14 @@ export const defaultHttp2Settings: Http2Settings = {
   maxHeaderListBytes: headListBytes,
   maxPathBytes: pathBytes,
 };
+
+/** What either side of a connection is made of. */
+export interface Http2SessionOptions {
+  transport: Transport;
+  turn: Turn;
+  fields: FieldTable;
+  settings?: Partial<Http2Settings>;
+  deadlines?: Deadlines;
+  /** The connection broke a rule and was closed for it. */
+  onProtocolError?: (reason: string) => void;
+}

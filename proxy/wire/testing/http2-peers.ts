@@ -30,17 +30,20 @@ export async function listen(server: Server | http2.Http2Server): Promise<number
 export async function nodeClient(
   onRequest: RequestListener,
   refused: string[] = [],
+  onServer: (server: Http2Server) => void = () => {},
 ): Promise<http2.ClientHttp2Session> {
   const port = await listen(
     createServer({ allowHalfOpen: true }, (socket) => {
       const transport = new NodeTransport(socket);
-      transport.handler = new Http2Server({
+      const server = new Http2Server({
         transport,
         turn,
         fields,
         onRequest,
         onProtocolError: (reason) => refused.push(reason),
       });
+      transport.handler = server;
+      onServer(server);
     }),
   );
   const session = http2.connect(`http://127.0.0.1:${port}`);

@@ -3,7 +3,7 @@ import { OutputBuffer } from '../output-buffer.ts';
 import { SendQueue } from '../send-queue.ts';
 import type { RequestHead, ResponseHead } from '../stream.ts';
 import type { Flushable, Transport, Turn } from '../transport.ts';
-import { AbuseBudget } from './abuse-budget.ts';
+import type { AbuseBudget } from './abuse-budget.ts';
 import { defaultWindowBytes, Flag, FrameType, frameHeaderBytes, maxFrameBytes, writeFrame } from './frame.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import type { Http2Stream } from './http2-stream.ts';
@@ -15,53 +15,54 @@ const nothing = new Uint8Array(0);
  * The sending half of an HTTP/2 connection: header blocks, DATA within the peer's windows, and the queues of streams
  * whose window is shut or whose socket is full.
  */
-export abstract class Outgoing implements Flushable {
-  scheduled = false;
-  protected readonly transport: Transport;
-  protected readonly turn: Turn;
-  protected readonly out = new OutputBuffer();
-  protected readonly abuse = new AbuseBudget();
-  protected readonly encoder = new HpackEncoder();
+export class Output {
+  /** Frames of this turn. */
+  readonly buffer = new OutputBuffer();
+  readonly encoder = new HpackEncoder();
   /** Streams with something in their queue. */
-  protected readonly queued = new Set<Http2Stream>();
-  protected sendWindow = defaultWindowBytes;
-  protected peerMaxFrame = maxFrameBytes;
+  readonly queued = new Set<Http2Stream>();
+  /** What the peer's windows and SETTINGS leave us. */
+  windowBytes = defaultWindowBytes;
+  maxFrame = maxFrameBytes;
+  private readonly transport: Transport;
+  private readonly turn: Turn;
+  private readonly owner: Flushable;
+  private readonly abuse: AbuseBudget;
   private readonly pseudo = new PseudoFields();
   private unsentStreams: Http2Stream[] = [];
 
-  constructor(transport: Transport, turn: Turn) {
+  /** `owner` is flushed at the end of a turn in which something was written. */
+  constructor(transport: Transport, turn: Turn, owner: Flushable, abuse: AbuseBudget) {
     this.transport = transport;
     this.turn = turn;
+    this.owner = owner;
+    this.abuse = abuse;
   }
 
-  abstract flush(): void;
+  /** Frames were written to the buffer. */
+  schedule(): void {
+    this.turn.schedule(this.owner);
+  }
 
-  /** Nothing is left to be sent or received on a stream. */
-  protected abstract forget(stream: Http2Stream): void;
-
-  /** @internal */
   writeRequest(stream: Http2Stream, head: RequestHead, end: boolean, extra: readonly Field[] | undefined): void {
     const start = this.beginHeaders();
-    encodeRequest(this.out, this.encoder, this.pseudo, head, extra);
+    encodeRequest(this.buffer, this.encoder, this.pseudo, head, extra);
     this.endHeaders(start, stream, end);
   }
 
-  /** @internal */
   writeResponse(stream: Http2Stream, head: ResponseHead, end: boolean): void {
     const start = this.beginHeaders();
-    encodeResponse(this.out, this.encoder, this.pseudo, head);
+    encodeResponse(this.buffer, this.encoder, this.pseudo, head);
     this.endHeaders(start, stream, end);
   }
 
-  /** @internal */
   writeTrailers(stream: Http2Stream, fields: readonly Field[]): void {
     const start = this.beginHeaders();
-    this.encoder.begin(this.out);
-    encodeFields(this.out, this.encoder, fields);
+    this.encoder.begin(this.buffer);
+    encodeFields(this.buffer, this.encoder, fields);
     this.endHeaders(start, stream, true);
   }
 
-  /** @internal */
   sendData(stream: Http2Stream, chunk: Uint8Array, end: boolean): void {
     let at = 0;
     if (stream.queue === undefined) {
@@ -79,28 +80,28 @@ export abstract class Outgoing implements Flushable {
     let at = from;
     if (this.transport.blocked) return at;
     do {
-      const room = Math.min(chunk.length - at, this.peerMaxFrame, stream.sendWindow, this.sendWindow);
+      const room = Math.min(chunk.length - at, this.maxFrame, stream.sendWindow, this.windowBytes);
       if (room <= 0 && at < chunk.length) return at;
       const last = end && at + room === chunk.length;
       if (room === 0 && !last) return at;
-      const payload = writeFrame(this.out, FrameType.data, last ? Flag.endStream : 0, stream.id, room);
-      if (room > 0) this.out.bytes.set(room === chunk.length ? chunk : chunk.subarray(at, at + room), payload);
+      const payload = writeFrame(this.buffer, FrameType.data, last ? Flag.endStream : 0, stream.id, room);
+      if (room > 0) this.buffer.bytes.set(room === chunk.length ? chunk : chunk.subarray(at, at + room), payload);
       at += room;
       stream.sendWindow -= room;
-      this.sendWindow -= room;
+      this.windowBytes -= room;
       if (room > 0) {
         if (stream.unsent === 0) this.unsentStreams.push(stream);
         stream.unsent += room;
       }
       this.abuse.sent();
-      this.turn.schedule(this);
-      if (last) this.endLocal(stream);
+      this.turn.schedule(this.owner);
+      if (last) stream.endLocal();
     } while (at < chunk.length);
     return at;
   }
 
   /** Goes on with what waits, a frame's worth of each stream in turn. */
-  protected pump(): void {
+  pump(): void {
     let progress = true;
     while (progress && this.queued.size > 0 && !this.transport.blocked) {
       progress = false;
@@ -126,35 +127,36 @@ export abstract class Outgoing implements Flushable {
   }
 
   private beginHeaders(): number {
-    const start = this.out.length;
-    this.out.reserve(frameHeaderBytes);
-    this.out.length = start + frameHeaderBytes;
+    const start = this.buffer.length;
+    this.buffer.reserve(frameHeaderBytes);
+    this.buffer.length = start + frameHeaderBytes;
     return start;
   }
 
   /** Puts the frame headers to the block that was encoded from `start` on; a large one is cut into CONTINUATIONs. */
   private endHeaders(start: number, stream: Http2Stream, end: boolean): void {
-    const blockBytes = this.out.length - start - frameHeaderBytes;
+    const blockBytes = this.buffer.length - start - frameHeaderBytes;
     const flags = end ? Flag.endStream : 0;
     const { id } = stream;
-    if (blockBytes <= this.peerMaxFrame) {
-      this.out.length = start;
-      writeFrame(this.out, FrameType.headers, flags | Flag.endHeaders, id, blockBytes);
+    if (blockBytes <= this.maxFrame) {
+      this.buffer.length = start;
+      writeFrame(this.buffer, FrameType.headers, flags | Flag.endHeaders, id, blockBytes);
     } else {
-      const block = this.out.bytes.slice(start + frameHeaderBytes, this.out.length);
-      this.out.length = start;
-      for (let at = 0; at < blockBytes; at += this.peerMaxFrame) {
-        const part = block.subarray(at, at + this.peerMaxFrame);
+      const block = this.buffer.bytes.slice(start + frameHeaderBytes, this.buffer.length);
+      this.buffer.length = start;
+      for (let at = 0; at < blockBytes; at += this.maxFrame) {
+        const part = block.subarray(at, at + this.maxFrame);
         const last = at + part.length === blockBytes ? Flag.endHeaders : 0;
         const type = at === 0 ? FrameType.headers : FrameType.continuation;
-        this.out.bytes.set(part, writeFrame(this.out, type, (at === 0 ? flags : 0) | last, id, part.length));
+        this.buffer.bytes.set(part, writeFrame(this.buffer, type, (at === 0 ? flags : 0) | last, id, part.length));
       }
     }
-    this.turn.schedule(this);
-    if (end) this.endLocal(stream);
+    this.turn.schedule(this.owner);
+    if (end) stream.endLocal();
   }
 
-  protected reportSent(): void {
+  /** Tells the streams what of theirs has left. */
+  reportSent(): void {
     if (this.unsentStreams.length === 0) return;
     const streams = this.unsentStreams;
     this.unsentStreams = [];
@@ -163,14 +165,6 @@ export abstract class Outgoing implements Flushable {
       const bytes = stream.unsent;
       stream.unsent = 0;
       if (!stream.reset_) stream.handler?.onSent(bytes);
-    }
-  }
-
-  private endLocal(stream: Http2Stream): void {
-    stream.localEnded = true;
-    if (stream.remoteEnded) {
-      this.abuse.completed();
-      this.forget(stream);
     }
   }
 }

@@ -2,58 +2,67 @@ import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import { chunkOf } from '../small-chunk.ts';
 import { ErrorCode, resetByPeer } from '../stream.ts';
-import type { Transport, Turn } from '../transport.ts';
-import {
-  ConnectionError,
-  drainPing,
-  Flag,
-  FrameType,
-  maxFrameBytes,
-  maxWindowBytes,
-  Setting,
-  uint32,
-  writeFrame,
-  writeGoAway,
-  writeWindowUpdate,
-} from './frame.ts';
+import type { AbuseBudget } from './abuse-budget.ts';
+import { ConnectionError, Flag, FrameType, maxWindowBytes, uint32, writeFrame, writeWindowUpdate } from './frame.ts';
 import { HeaderBlock } from './header-block.ts';
-import type { Http2Stream } from './http2-stream.ts';
-import { MalformedMessage, trailersOf } from './message.ts';
+import { MalformedMessage } from './message.ts';
+import type { Output } from './output.ts';
+import type { PeerSettings } from './peer-settings.ts';
 import type { Http2Settings } from './settings.ts';
-import { StreamTable } from './stream-table.ts';
+import type { StreamTable } from './stream-table.ts';
 
-/** Streams that are opened at a time to a peer that names no limit: RFC 9113 section 6.5.2 advises none lower. */
-const defaultMaxStreams = 100;
+/** What a connection makes of what its frames say. */
+export interface FrameHandler {
+  /** A message's head, or trailers, have come for `id`; `fields` is undefined when they were more than the limit. */
+  onHeaders(id: number, fields: Field[] | undefined, end: boolean): void;
+  /** The peer has (other) settings: how many streams it allows may have changed. */
+  onPeerSettings(): void;
+  /** The peer will not process streams above `lastStreamId`, and takes no new ones. */
+  onGoAway(lastStreamId: number, code: ErrorCode): void;
+  /** The answer to a PING of ours; `filling` is what its bytes were. */
+  onPong(filling: number): void;
+  /** True if the peer may not have used `id` yet. */
+  isIdle(id: number): boolean;
+  /** True if `id` is one that the peer opens. */
+  isPeerStream(id: number): boolean;
+}
 
 /** The receiving half of an HTTP/2 connection: what each frame means (RFC 9113 section 6). */
-export abstract class Incoming extends StreamTable {
-  protected readonly block: HeaderBlock;
-  protected settingsSeen = false;
-  /** The peer takes extended CONNECT (RFC 8441 section 3). */
-  protected peerConnectProtocol = false;
+export class FrameReader {
+  readonly block: HeaderBlock;
+  private readonly handler: FrameHandler;
+  private readonly streams: StreamTable;
+  private readonly output: Output;
+  private readonly peer: PeerSettings;
+  private readonly abuse: AbuseBudget;
+  private readonly windowBytes: number;
   private receiveWindow: number;
   private uncredited = 0;
 
-  constructor(transport: Transport, turn: Turn, fields: FieldTable, settings: Http2Settings) {
-    super(transport, turn, settings);
+  constructor(
+    handler: FrameHandler,
+    streams: StreamTable,
+    peer: PeerSettings,
+    abuse: AbuseBudget,
+    fields: FieldTable,
+    settings: Http2Settings,
+  ) {
+    this.handler = handler;
+    this.streams = streams;
+    this.output = streams.output;
+    this.peer = peer;
+    this.abuse = abuse;
     this.block = new HeaderBlock(fields, settings.maxHeaderListBytes);
+    this.windowBytes = settings.connectionWindowBytes;
     this.receiveWindow = settings.connectionWindowBytes;
   }
 
-  /** The whole of a message's head, or a client's trailers, has come for `id`. */
-  protected abstract onHeaders(id: number, fields: Field[] | undefined, end: boolean): void;
-  /** The peer has (other) settings: `peerMaxStreams` may have changed. */
-  protected abstract onPeerSettings(): void;
-  /** Ends every stream, and the connection once what is written has left. */
-  protected abstract breakOff(code: ErrorCode, reason: string): void;
-  /** True if the peer may not have used `id` yet. */
-  protected abstract isIdle(id: number): boolean;
-
-  protected frame(bytes: Uint8Array, type: number, flags: number, id: number, start: number, end: number): void {
+  /** Takes the frame whose payload is `bytes[start, end)`. Throws a ConnectionError when it breaks the connection. */
+  take(bytes: Uint8Array, type: number, flags: number, id: number, start: number, end: number): void {
     if (this.block.open && (type !== FrameType.continuation || id !== this.block.streamId)) {
       throw new ConnectionError(ErrorCode.protocolError, 'frame inside a header block');
     }
-    if (!this.settingsSeen && (type !== FrameType.settings || (flags & Flag.ack) !== 0)) {
+    if (!this.peer.seen && (type !== FrameType.settings || (flags & Flag.ack) !== 0)) {
       throw new ConnectionError(ErrorCode.protocolError, 'the first frame is not SETTINGS');
     }
     switch (type) {
@@ -68,9 +77,9 @@ export abstract class Incoming extends StreamTable {
         break;
       case FrameType.priority:
         if (id === 0) throw new ConnectionError(ErrorCode.protocolError, 'PRIORITY on stream 0');
-        if (end - start !== 5) this.refuse(id, ErrorCode.frameSizeError, 'PRIORITY of a wrong size');
+        if (end - start !== 5) this.streams.refuse(id, ErrorCode.frameSizeError, 'PRIORITY of a wrong size');
         else if (uint32(bytes, start) % 0x80000000 === id)
-          this.refuse(id, ErrorCode.protocolError, 'stream that depends on itself');
+          this.streams.refuse(id, ErrorCode.protocolError, 'stream that depends on itself');
         this.abuse.control();
         break;
       case FrameType.rstStream:
@@ -88,7 +97,7 @@ export abstract class Incoming extends StreamTable {
         if (id !== 0) throw new ConnectionError(ErrorCode.protocolError, 'GOAWAY on a stream');
         if (end - start < 8) throw new ConnectionError(ErrorCode.frameSizeError, 'GOAWAY of a wrong size');
         this.abuse.control();
-        this.onGoAway(uint32(bytes, start) & 0x7fffffff, uint32(bytes, start + 4) as ErrorCode);
+        this.handler.onGoAway(uint32(bytes, start) & 0x7fffffff, uint32(bytes, start + 4) as ErrorCode);
         break;
       case FrameType.windowUpdate:
         this.onWindowUpdateFrame(bytes, id, start, end);
@@ -113,43 +122,43 @@ export abstract class Incoming extends StreamTable {
     this.receiveWindow -= length;
     if (this.receiveWindow < 0) throw new ConnectionError(ErrorCode.flowControlError, 'connection window exceeded');
     this.uncredited += length;
-    if (this.uncredited >= this.settings.connectionWindowBytes / 2) {
-      writeWindowUpdate(this.out, 0, this.uncredited);
+    if (this.uncredited >= this.windowBytes / 2) {
+      writeWindowUpdate(this.output.buffer, 0, this.uncredited);
       this.receiveWindow += this.uncredited;
       this.uncredited = 0;
-      this.turn.schedule(this);
+      this.output.schedule();
     }
     const ends = (flags & Flag.endStream) !== 0;
     // Padding alone is as empty as nothing at all.
     if (from === to && !ends) this.abuse.control();
     const stream = this.streams.get(id);
     if (stream === undefined || stream.remoteEnded) {
-      if (this.isIdle(id)) throw new ConnectionError(ErrorCode.protocolError, 'DATA on an idle stream');
+      if (this.handler.isIdle(id)) throw new ConnectionError(ErrorCode.protocolError, 'DATA on an idle stream');
       // What was on its way to a stream that we reset is dropped, the rest is told off.
       if (stream !== undefined || !this.abuse.late(length, ends))
-        this.refuse(id, ErrorCode.streamClosed, 'DATA behind the end');
+        this.streams.refuse(id, ErrorCode.streamClosed, 'DATA behind the end');
       return;
     }
     if (stream.awaitsResponse) {
-      this.refuse(id, ErrorCode.protocolError, 'DATA before the response');
+      this.streams.refuse(id, ErrorCode.protocolError, 'DATA before the response');
       return;
     }
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) {
-      this.refuse(id, ErrorCode.flowControlError, 'stream window exceeded');
+      this.streams.refuse(id, ErrorCode.flowControlError, 'stream window exceeded');
       return;
     }
     const bodyBytes = to - from;
     if (stream.expectedBytes >= 0) {
       stream.expectedBytes -= bodyBytes;
       if (stream.expectedBytes < 0 || (ends && stream.expectedBytes > 0)) {
-        this.refuse(id, ErrorCode.protocolError, 'body differs from its content-length');
+        this.streams.refuse(id, ErrorCode.protocolError, 'body differs from its content-length');
         return;
       }
     }
     const unreadBytes = stream.unwanted ? length : length - bodyBytes;
-    if (unreadBytes > 0 && !ends) this.creditStream(stream, unreadBytes);
-    if (ends) this.endRemote(stream);
+    if (unreadBytes > 0 && !ends) this.streams.credit(stream, unreadBytes);
+    if (ends) this.streams.endRemote(stream);
     if (bodyBytes > 0 || ends) stream.handler?.onData(chunkOf(bytes, from, to), ends);
   }
 
@@ -169,27 +178,18 @@ export abstract class Incoming extends StreamTable {
   private onBlock(fields: Field[] | undefined): void {
     const id = this.block.streamId;
     try {
-      this.onHeaders(id, fields, this.block.endStream);
+      this.handler.onHeaders(id, fields, this.block.endStream);
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error;
-      if (this.streams.get(id) === undefined && !this.block.endStream)
-        this.abuse.abandoned(this.settings.streamWindowBytes);
-      this.refuse(id, ErrorCode.protocolError, error.message);
+      if (this.streams.get(id) !== undefined) this.streams.refuse(id, ErrorCode.protocolError, error.message);
+      else this.streams.refuseNew(id, this.block.endStream, ErrorCode.protocolError, error.message);
     }
-  }
-
-  /** Trailers have come for an open stream. */
-  protected onTrailers(stream: Http2Stream, fields: Field[], end: boolean): void {
-    if (!end) throw new MalformedMessage('trailers without the end of the stream');
-    const trailers = trailersOf(fields);
-    this.endRemote(stream);
-    stream.handler?.onTrailers(trailers);
   }
 
   private onRstStreamFrame(bytes: Uint8Array, id: number, start: number, end: number): void {
     if (id === 0) throw new ConnectionError(ErrorCode.protocolError, 'RST_STREAM on stream 0');
     if (end - start !== 4) throw new ConnectionError(ErrorCode.frameSizeError, 'RST_STREAM of a wrong size');
-    if (this.isIdle(id)) throw new ConnectionError(ErrorCode.protocolError, 'RST_STREAM on an idle stream');
+    if (this.handler.isIdle(id)) throw new ConnectionError(ErrorCode.protocolError, 'RST_STREAM on an idle stream');
     const stream = this.streams.get(id);
     if (stream === undefined) {
       // It may have crossed with a reset of ours.
@@ -197,13 +197,11 @@ export abstract class Incoming extends StreamTable {
       return;
     }
     // Behind the whole answer only the rest of a request is given up, by either side (RFC 9113 section 8.1).
-    const answered = this.isPeerStream(id) ? stream.localEnded : stream.remoteEnded;
+    const answered = this.handler.isPeerStream(id) ? stream.localEnded : stream.remoteEnded;
     if (!answered) this.abuse.reset();
-    stream.reset_ = true;
-    this.forget(stream);
     const code = uint32(bytes, start) as ErrorCode;
-    if (code === ErrorCode.refusedStream) tellRefused(stream, resetByPeer);
-    else stream.handler?.onReset(code, resetByPeer);
+    if (code !== ErrorCode.refusedStream) this.streams.died(stream, code, resetByPeer);
+    else this.streams.refusedByPeer(stream, resetByPeer);
   }
 
   private onSettingsFrame(bytes: Uint8Array, flags: number, id: number, start: number, end: number): void {
@@ -215,69 +213,24 @@ export abstract class Incoming extends StreamTable {
     if ((end - start) % 6 !== 0) throw new ConnectionError(ErrorCode.frameSizeError, 'SETTINGS of a wrong size');
     // Each entry may touch every stream.
     this.abuse.control(1 + (end - start) / 6);
-    if (!this.settingsSeen) this.peerMaxStreams = defaultMaxStreams;
-    this.settingsSeen = true;
-    for (let at = start; at < end; at += 6) this.applySetting((bytes[at] << 8) | bytes[at + 1], uint32(bytes, at + 2));
-    writeFrame(this.out, FrameType.settings, Flag.ack, 0, 0);
-    this.turn.schedule(this);
-    this.onPeerSettings();
-    this.pump();
-  }
-
-  private applySetting(id: number, value: number): void {
-    switch (id) {
-      case Setting.headerTableSize:
-        this.encoder.setTableLimit(value);
-        break;
-      case Setting.enablePush:
-        if (value > 1) throw new ConnectionError(ErrorCode.protocolError, 'invalid ENABLE_PUSH');
-        break;
-      case Setting.maxConcurrentStreams:
-        this.peerMaxStreams = value;
-        break;
-      case Setting.initialWindowSize: {
-        if (value > maxWindowBytes)
-          throw new ConnectionError(ErrorCode.flowControlError, 'invalid INITIAL_WINDOW_SIZE');
-        const change = value - this.peerStreamWindow;
-        this.peerStreamWindow = value;
-        for (const stream of this.streams.values()) {
-          stream.sendWindow += change;
-          if (stream.sendWindow > maxWindowBytes)
-            throw new ConnectionError(ErrorCode.flowControlError, 'stream window overflow');
-        }
-        break;
-      }
-      case Setting.maxFrameSize:
-        if (value < maxFrameBytes || value > 0xffffff)
-          throw new ConnectionError(ErrorCode.protocolError, 'invalid MAX_FRAME_SIZE');
-        this.peerMaxFrame = Math.min(value, maxFrameBytes);
-        break;
-      case Setting.enableConnectProtocol:
-        if (value > 1 || (value === 0 && this.peerConnectProtocol))
-          throw new ConnectionError(ErrorCode.protocolError, 'invalid ENABLE_CONNECT_PROTOCOL');
-        this.peerConnectProtocol = value === 1;
-        break;
-      default:
-      // Unknown settings are ignored (section 6.5.2).
-    }
+    this.peer.apply(bytes, start, end);
+    writeFrame(this.output.buffer, FrameType.settings, Flag.ack, 0, 0);
+    this.output.schedule();
+    this.handler.onPeerSettings();
+    this.output.pump();
   }
 
   private onPingFrame(bytes: Uint8Array, flags: number, id: number, start: number, end: number): void {
     if (id !== 0) throw new ConnectionError(ErrorCode.protocolError, 'PING on a stream');
     if (end - start !== 8) throw new ConnectionError(ErrorCode.frameSizeError, 'PING of a wrong size');
     if ((flags & Flag.ack) !== 0) {
-      if (this.finalGoAwayDue && bytes[start] === drainPing) {
-        this.finalGoAwayDue = false;
-        writeGoAway(this.out, this.lastPeerStreamId, ErrorCode.noError, '');
-        this.turn.schedule(this);
-        this.closeIfDone();
-      }
+      this.handler.onPong(bytes[start]);
       return;
     }
     this.abuse.control();
-    const at = writeFrame(this.out, FrameType.ping, Flag.ack, 0, 8);
-    this.out.bytes.set(bytes.subarray(start, end), at);
-    this.turn.schedule(this);
+    const at = writeFrame(this.output.buffer, FrameType.ping, Flag.ack, 0, 8);
+    this.output.buffer.bytes.set(bytes.subarray(start, end), at);
+    this.output.schedule();
   }
 
   private onWindowUpdateFrame(bytes: Uint8Array, id: number, start: number, end: number): void {
@@ -286,44 +239,26 @@ export abstract class Incoming extends StreamTable {
     this.abuse.windowUpdate();
     if (id === 0) {
       if (increment === 0) throw new ConnectionError(ErrorCode.protocolError, 'WINDOW_UPDATE of 0');
-      this.sendWindow += increment;
-      if (this.sendWindow > maxWindowBytes)
+      this.output.windowBytes += increment;
+      if (this.output.windowBytes > maxWindowBytes)
         throw new ConnectionError(ErrorCode.flowControlError, 'connection window overflow');
     } else {
       const stream = this.streams.get(id);
       if (stream === undefined) {
-        if (this.isIdle(id)) throw new ConnectionError(ErrorCode.protocolError, 'WINDOW_UPDATE on an idle stream');
+        if (this.handler.isIdle(id))
+          throw new ConnectionError(ErrorCode.protocolError, 'WINDOW_UPDATE on an idle stream');
         return;
       }
       if (increment === 0) {
-        this.refuse(id, ErrorCode.protocolError, 'WINDOW_UPDATE of 0');
+        this.streams.refuse(id, ErrorCode.protocolError, 'WINDOW_UPDATE of 0');
         return;
       }
       stream.sendWindow += increment;
       if (stream.sendWindow > maxWindowBytes) {
-        this.refuse(id, ErrorCode.flowControlError, 'stream window overflow');
+        this.streams.refuse(id, ErrorCode.flowControlError, 'stream window overflow');
         return;
       }
     }
-    if (this.queued.size > 0) this.pump();
+    if (this.output.queued.size > 0) this.output.pump();
   }
-
-  private onGoAway(lastStreamId: number, code: ErrorCode): void {
-    this.goAwayReceived = true;
-    for (const stream of this.streams.values()) {
-      // Ours that the peer will not process may be tried elsewhere.
-      if (stream.id <= lastStreamId || this.isPeerStream(stream.id)) continue;
-      stream.reset_ = true;
-      this.forget(stream);
-      tellRefused(stream, 'the peer goes away');
-    }
-    if (code !== ErrorCode.noError) this.breakOff(ErrorCode.cancel, 'the peer ends the connection for an error');
-    else this.closeIfDone();
-  }
-}
-
-/** Refused means not looked at, and may be sent again: what has an answer, or a part of it, or is not ours, is broken. */
-function tellRefused(stream: Http2Stream, reason: string): void {
-  if (stream.awaitsResponse && stream.informationals === 0) stream.handler?.onReset(ErrorCode.refusedStream, reason);
-  else stream.handler?.onReset(ErrorCode.internalError, 'refused by the peer though it was under way');
 }

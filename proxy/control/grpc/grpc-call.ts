@@ -1,5 +1,12 @@
 import { type Field, fieldValue } from '../../wire/field.ts';
-import { ErrorCode, type ResponseHandler, type ResponseHead, type Stream } from '../../wire/stream.ts';
+import {
+  closedInResponse,
+  closedUnanswered,
+  ErrorCode,
+  type ResponseHandler,
+  type ResponseHead,
+  type Stream,
+} from '../../wire/stream.ts';
 import { FramingError, MessageReader } from './message-reader.ts';
 import { Status, statusOfHttp, statusOfReset } from './status.ts';
 
@@ -80,7 +87,7 @@ export class GrpcCall implements ResponseHandler {
   onReset(code: ErrorCode, reason: string): void {
     if (this.over) return;
     this.over = true;
-    const lost = reason === 'connection closed';
+    const lost = reason === closedUnanswered || reason === closedInResponse;
     this.handler.onEnd(lost ? Status.unavailable : statusOfReset(code), reason);
   }
 

@@ -117,7 +117,10 @@ describe('a server that has answered', () => {
       expect(credit).toBeGreaterThan(10_000);
     }
     send((out) => data(out, 1, 5, true));
-    expect([codesOf(sent()), http2.activeStreams]).toEqual([[], 0]);
+    const frames = sent();
+    expect([codesOf(frames), http2.activeStreams]).toEqual([[], 0]);
+    // The sign that some clients wait for.
+    expect(frames.map(({ type, id }) => [type, id])).toEqual([[FrameType.windowUpdate, 0]]);
     expect([handlers[0].bodyBytes, handlers[0].over]).toEqual([0, false]);
   });
 

@@ -122,12 +122,7 @@ export class FrameReader {
     this.receiveWindow -= length;
     if (this.receiveWindow < 0) throw new ConnectionError(ErrorCode.flowControlError, 'connection window exceeded');
     this.uncredited += length;
-    if (this.uncredited >= this.windowBytes / 2) {
-      writeWindowUpdate(this.output.buffer, 0, this.uncredited);
-      this.receiveWindow += this.uncredited;
-      this.uncredited = 0;
-      this.output.schedule();
-    }
+    if (this.uncredited >= this.windowBytes / 2) this.creditConnection();
     const ends = (flags & Flag.endStream) !== 0;
     // Padding alone is as empty as nothing at all.
     if (from === to && !ends) this.abuse.control();
@@ -158,8 +153,20 @@ export class FrameReader {
     }
     const unreadBytes = stream.unwanted ? length : length - bodyBytes;
     if (unreadBytes > 0 && !ends) this.streams.credit(stream, unreadBytes);
-    if (ends) this.streams.endRemote(stream);
+    if (ends) {
+      // Some that had their answer before (curl until 8) see that they are done only when something more comes.
+      if (stream.unwanted && this.uncredited > 0) this.creditConnection();
+      this.streams.endRemote(stream);
+    }
     if (bodyBytes > 0 || ends) stream.handler?.onData(chunkOf(bytes, from, to), ends);
+  }
+
+  /** Gives the peer back what it has used of the connection's window. */
+  private creditConnection(): void {
+    writeWindowUpdate(this.output.buffer, 0, this.uncredited);
+    this.receiveWindow += this.uncredited;
+    this.uncredited = 0;
+    this.output.schedule();
   }
 
   private onHeadersFrame(bytes: Uint8Array, flags: number, id: number, start: number, end: number): void {

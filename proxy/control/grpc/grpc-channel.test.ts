@@ -204,3 +204,31 @@ describe('a gRPC channel to a real server', () => {
     await vi.waitFor(() => expect(seen.paths).toEqual([true]));
   });
 });
+
+describe('streams that never end', () => {
+  const answer = create(UpdateSchema, { update: { case: 'noEndpoints', value: { exists: true } } });
+  /** Opens a stream and waits for its first message. */
+  const opened = async (): Promise<() => void> => {
+    const index = streams.length;
+    const told: string[] = [];
+    const cancel = channel.stream(Destination.method.get, request, {
+      onMessage: () => told.push('message'),
+      onEnd: (_code, detail) => told.push(detail),
+    });
+    await vi.waitFor(() => expect(streams.length).toBe(index + 1), { timeout: 3000, interval: 1 });
+    streams[index].write(answer);
+    await vi.waitFor(() => expect(told).toEqual(['message']), { timeout: 3000, interval: 1 });
+    return cancel;
+  };
+
+  it('may be more than one connection carries', async () => {
+    for (let i = 0; i < 250; i++) await opened();
+    expect(dials).toBe(3);
+  }, 20_000);
+
+  it('do not keep new ones from the server when many others have been cancelled', async () => {
+    await opened();
+    for (let i = 0; i < 700; i++) (await opened())();
+    expect(dials).toBeLessThanOrEqual(3);
+  }, 20_000);
+});

@@ -64,32 +64,35 @@ const maxWaiting = 10_000;
 const contentType = new Field('content-type', 'application/grpc');
 const trailersTaken = new Field('te', 'trailers');
 
-interface Link {
+/** As many as carry the streams of discovery: a peer that names no limit is given 100 on each. */
+const maxConnections = 8;
+
+/** A connection, and what watches over it. */
+interface Open {
   readonly client: Http2Client;
   readonly connection: Connection;
-  keepAlive: KeepAlive | undefined;
+  readonly keepAlive: KeepAlive;
   checkTimer: TimerHandle | undefined;
 }
 
 /**
- * One connection to a gRPC server over our own HTTP/2, made when a call needs it.
+ * Calls to a gRPC server over our own HTTP/2, on a connection that is made when a call needs it:
  *
  *     idle --call--> connecting: calls wait --connected--> ready --lost or ended--> idle
- *                              --failed--> idle: waiting calls end UNAVAILABLE
+ *                              --failed--> calls that wait end UNAVAILABLE
  *
- * A connection that takes no new calls, because the server goes away or saw too many cancelled, carries those that it has
- * to their end beside the one that follows it.
+ * A connection that takes no more streams, since the peer's limit is reached or either side has said GOAWAY, keeps those
+ * that it has, and another one is made for the calls that wait. Streams of discovery live for days: who waited for them
+ * to end would wait for ever.
  *
  * It never tries again by itself: whoever calls has a back-off, and knows whether the answer is still wanted.
  */
 export class GrpcChannel {
   private readonly options: GrpcChannelOptions;
-  /** Calls that wait for the connection, or for a stream of it. */
+  /** Calls that wait for a connection, or for a stream of one. */
   private readonly waiting: Pending[] = [];
   private connecting = false;
-  private current: Link | undefined = undefined;
-  /** The current connection, and those that drain. */
-  private readonly links = new Set<Link>();
+  private readonly connections: Open[] = [];
   private closed = false;
 
   constructor(options: GrpcChannelOptions) {
@@ -145,7 +148,7 @@ export class GrpcChannel {
   /** Takes no new call; those under way may end by themselves for a while. */
   drain(): void {
     this.closed = true;
-    for (const { client, connection } of this.links) {
+    for (const { client, connection } of this.connections) {
       client.drain();
       this.options.clock.after(drainMs, () => connection.abort());
     }
@@ -155,7 +158,7 @@ export class GrpcChannel {
   close(): void {
     this.closed = true;
     this.failWaiting('the channel is closed');
-    for (const { connection } of [...this.links]) connection.abort();
+    for (const { connection } of [...this.connections]) connection.abort();
   }
 
   private head(method: DescMethod, more: readonly Field[] = []): RequestHead {
@@ -180,7 +183,7 @@ export class GrpcChannel {
       queueMicrotask(() => pending.call.fail(Status.unavailable, 'the channel is closed'));
       return;
     }
-    if (this.current !== undefined && this.start(pending, this.current.client)) return;
+    if (this.start(pending)) return;
     if (this.waiting.length >= maxWaiting) {
       queueMicrotask(() =>
         pending.call.fail(Status.resourceExhausted, `${maxWaiting} calls wait for a stream already`),
@@ -188,13 +191,18 @@ export class GrpcChannel {
       return;
     }
     this.waiting.push(pending);
-    this.connectIfNeeded();
+    this.connectForWaiting();
   }
 
-  /** Opens a connection for the calls that wait, unless there is one that will take them. */
-  private connectIfNeeded(): void {
-    if (this.current?.client.draining) this.current = undefined;
-    if (this.waiting.length === 0 || this.current !== undefined || this.connecting || this.closed) return;
+  /** Makes a connection, unless one is on its way that may take what waits. */
+  private connectForWaiting(): void {
+    if (this.connecting || this.closed) return;
+    if (this.connections.some(({ client }) => !client.greeted && !client.draining)) return;
+    if (this.connections.length >= maxConnections) {
+      // What a drained one still has is asked for anew, on another.
+      this.connections.find(({ client }) => client.draining)?.connection.abort();
+      if (this.connections.length >= maxConnections) return;
+    }
     this.connecting = true;
     this.options.connect(
       (connection) => {
@@ -208,61 +216,64 @@ export class GrpcChannel {
     );
   }
 
-  private start({ call, head, message }: Pending, client: Http2Client): boolean {
-    const stream = client.request(head, false, call);
-    if (stream === undefined) return false;
-    call.started(stream);
-    stream.sendData(frameMessage(message), true);
-    return true;
+  private start({ call, head, message }: Pending): boolean {
+    for (const { client } of this.connections) {
+      const stream = client.request(head, false, call);
+      if (stream === undefined) continue;
+      call.started(stream);
+      stream.sendData(frameMessage(message), true);
+      return true;
+    }
+    return false;
   }
 
   private connected(connection: Connection): void {
-    const client = new Http2Client({
+    const client: Http2Client = new Http2Client({
       transport: connection,
       turn: this.options.turn,
       fields: this.options.fields,
-      onAvailable: () => {
-        if (this.current === link) this.startWaiting();
-      },
-      onClosed: () => this.lost(link),
+      onAvailable: () => this.startWaiting(),
+      onClosed: () => this.onClosed(client),
     });
-    const link: Link = { client, connection, keepAlive: undefined, checkTimer: undefined };
     connection.handler = client;
-    this.links.add(link);
-    this.current = link;
     if (this.closed) {
       this.failWaiting('the channel is closed');
       connection.abort();
       return;
     }
-    link.keepAlive = new KeepAlive(connection, client, keepAliveTimes, this.options.clock);
-    this.scheduleCheck(link);
+    const keepAlive = new KeepAlive(connection, client, keepAliveTimes, this.options.clock);
+    const open: Open = { client, connection, keepAlive, checkTimer: undefined };
+    this.connections.push(open);
+    this.scheduleCheck(open);
+    this.startWaiting();
   }
 
-  private lost(link: Link): void {
-    this.links.delete(link);
-    link.keepAlive?.stop();
-    this.options.clock.cancel(link.checkTimer);
-    if (this.current !== link) return;
-    this.current = undefined;
-    this.failWaiting('the connection was closed');
+  private onClosed(client: Http2Client): void {
+    const index = this.connections.findIndex((open) => open.client === client);
+    if (index < 0) return;
+    const [{ keepAlive, checkTimer }] = this.connections.splice(index, 1);
+    keepAlive.stop();
+    this.options.clock.cancel(checkTimer);
+    if (this.waiting.length === 0 || this.connecting) return;
+    if (this.connections.length === 0) this.failWaiting('the connection was closed');
+    else this.connectForWaiting();
   }
 
-  private scheduleCheck(link: Link): void {
+  private scheduleCheck(open: Open): void {
     const { clock } = this.options;
-    link.checkTimer = clock.after(checkIntervalMs, () => {
-      link.client.checkDeadlines(clock.nowMs());
-      if (!this.links.has(link)) return;
-      // What waits for a stream of a connection that drains meanwhile would wait for ever.
-      this.connectIfNeeded();
-      this.scheduleCheck(link);
+    open.checkTimer = clock.after(checkIntervalMs, () => {
+      open.client.checkDeadlines(clock.nowMs());
+      if (!this.connections.includes(open)) return;
+      // It may drain by now, with calls that wait for a stream of it.
+      if (this.waiting.length > 0) this.connectForWaiting();
+      this.scheduleCheck(open);
     });
   }
 
-  /** A server allows so many streams at a time; the others start as those end. */
+  /** As streams become free, those that wait start; what is left over needs another connection. */
   private startWaiting(): void {
-    const client = this.current?.client;
-    while (client !== undefined && this.waiting.length > 0 && this.start(this.waiting[0], client)) this.waiting.shift();
+    while (this.waiting.length > 0 && this.start(this.waiting[0])) this.waiting.shift();
+    if (this.waiting.length > 0) this.connectForWaiting();
   }
 
   private failWaiting(detail: string): void {

@@ -32,7 +32,10 @@ export interface PolicyStoreOptions {
   firstAnswerMs?: number;
   /** How long a port that the workload does not declare is watched after its last connection, 60,000 by default. */
   idleMs?: number;
-  /** How many of those are watched at a time, 256 by default. */
+  /**
+   * How many of those are watched at a time, 64 by default: the streams of a connection to the policy component are
+   * limited, and declared ports and targets need theirs.
+   */
   maxUndeclared?: number;
 }
 
@@ -77,7 +80,7 @@ export class PolicyStore {
     this.options = options;
     this.firstAnswerMs = options.firstAnswerMs ?? 3000;
     this.idleMs = options.idleMs ?? 60_000;
-    this.maxUndeclared = options.maxUndeclared ?? 256;
+    this.maxUndeclared = options.maxUndeclared ?? 64;
   }
 
   /** Watches the ports that the workload declares. */

@@ -92,7 +92,11 @@ export class NameLookup {
     this.tellOpaque(profile.opaqueProtocol);
     this.tellRoutes(
       formatHostPort(fullyQualifiedName || this.name.host, this.name.port),
-      routes.length === 0 ? undefined : new ProfileRoutes(routes),
+      routes.length === 0
+        ? undefined
+        : new ProfileRoutes(routes, (route, why) =>
+            this.options.log.warn('route of a profile left out', { target: this.authority, route, why }),
+          ),
     );
     if (this.name.kind !== 'ip') return;
     if (profile.endpoint !== undefined || fullyQualifiedName === '') {

@@ -7,21 +7,36 @@ import type {
 } from '../../api/gen/http_route_pb.js';
 import { type HttpMethod, HttpMethod_Registered } from '../../api/gen/http_types_pb.js';
 import { latin1 } from '../wire/latin1.ts';
+import { Pattern } from './pattern.ts';
+import { PatternError } from './pattern-parser.ts';
 import type { HostMatch, NamedMatch, PathMatch, RequestMatch } from './route-table.ts';
 
-/** A match that cannot be told here (by a pattern of another dialect, or of a kind that is not known) matches nothing: it must not match all. */
+/** A condition that cannot be read: `message` says why. */
 export class UnknownMatch extends Error {}
+
+/** Told why something of a rule cannot be read. */
+export type OnUnread = (why: string) => void;
 
 const everything: RequestMatch = { path: undefined, method: undefined, headers: [], queryParams: [] };
 
 /** Of all rules of a route. A rule without matches fits every request. */
-export function httpMatchesFromApi(rules: readonly { readonly matches: readonly HttpRouteMatch[] }[]): RequestMatch[] {
-  return rules.flatMap(({ matches }) => (matches.length === 0 ? [everything] : matches.flatMap(known(httpMatch))));
+export function httpMatchesFromApi(
+  rules: readonly { readonly matches: readonly HttpRouteMatch[] }[],
+  onUnread: OnUnread,
+): RequestMatch[] {
+  return rules.flatMap(({ matches }) =>
+    matches.length === 0 ? [everything] : matches.flatMap((match) => httpMatch(match, new Reader(onUnread))),
+  );
 }
 
 /** gRPC calls are requests to `/service/method`. */
-export function grpcMatchesFromApi(rules: readonly { readonly matches: readonly GrpcRouteMatch[] }[]): RequestMatch[] {
-  return rules.flatMap(({ matches }) => (matches.length === 0 ? [everything] : matches.flatMap(known(grpcMatch))));
+export function grpcMatchesFromApi(
+  rules: readonly { readonly matches: readonly GrpcRouteMatch[] }[],
+  onUnread: OnUnread,
+): RequestMatch[] {
+  return rules.flatMap(({ matches }) =>
+    matches.length === 0 ? [everything] : matches.map((match) => grpcMatch(match, new Reader(onUnread))),
+  );
 }
 
 /** A host that is not understood is kept as one that no request has: without any, every host would fit. */
@@ -34,27 +49,41 @@ export function hostsFromApi(hosts: readonly ApiHost[]): HostMatch[] {
   });
 }
 
-function known<From>(read: (from: From) => RequestMatch): (from: From) => RequestMatch[] {
-  return (from) => {
+/** Reads the conditions of one match; `unread` is set when one of them cannot be. */
+class Reader {
+  private readonly onUnread: OnUnread;
+  unread = false;
+
+  constructor(onUnread: OnUnread) {
+    this.onUnread = onUnread;
+  }
+
+  read<Value>(value: () => Value): Value | undefined {
     try {
-      return [read(from)];
+      return value();
     } catch (error) {
-      if (error instanceof UnknownMatch) return [];
-      throw error;
+      if (!(error instanceof UnknownMatch)) throw error;
+      this.unread = true;
+      this.onUnread(error.message);
+      return undefined;
     }
-  };
+  }
 }
 
-function httpMatch(match: HttpRouteMatch): RequestMatch {
-  return {
-    path: match.path === undefined ? undefined : pathMatch(match.path.kind),
-    method: methodFromApi(match.method),
-    headers: match.headers.map(headerMatch),
-    queryParams: match.queryParams.map(queryMatch),
+/** None when no request can fit. */
+function httpMatch({ path, method, headers, queryParams }: HttpRouteMatch, reader: Reader): RequestMatch[] {
+  // No path has a question mark: the query begins there.
+  if ((path?.kind.case === 'exact' || path?.kind.case === 'prefix') && path.kind.value.includes('?')) return [];
+  const match = {
+    path: path && (reader.read(() => pathMatch(path.kind)) ?? ({ kind: 'unread' } as const)),
+    method: reader.read(() => methodFromApi(method)),
+    headers: headers.map((header) => headerMatch(header, reader)),
+    queryParams: queryParams.map((param) => queryMatch(param, reader)),
   };
+  return [{ ...match, unread: reader.unread }];
 }
 
-function grpcMatch({ rpc, headers }: GrpcRouteMatch): RequestMatch {
+function grpcMatch({ rpc, headers }: GrpcRouteMatch, reader: Reader): RequestMatch {
   const { service = '', method = '' } = rpc ?? {};
   const path: PathMatch | undefined =
     service !== '' && method !== ''
@@ -62,49 +91,56 @@ function grpcMatch({ rpc, headers }: GrpcRouteMatch): RequestMatch {
       : service !== ''
         ? { kind: 'prefix', value: `/${service}` }
         : method !== ''
-          ? { kind: 'regex', value: new RegExp(`^/[^/]+/${escaped(method)}$`) }
+          ? (reader.read(() => ({ kind: 'regex', value: pattern(`/[^/]+/${escaped(method)}`) }) as const) ?? {
+              kind: 'unread',
+            })
           : undefined;
-  return { path, method: undefined, headers: headers.map(headerMatch), queryParams: [] };
+  const match = {
+    path,
+    method: undefined,
+    headers: headers.map((header) => headerMatch(header, reader)),
+    queryParams: [],
+  };
+  return { ...match, unread: reader.unread };
 }
 
 function pathMatch(kind: NonNullable<HttpRouteMatch['path']>['kind']): PathMatch {
   switch (kind.case) {
     case 'exact':
-      return { kind: 'exact', value: withoutQuery(kind.value) };
+      return { kind: 'exact', value: kind.value };
     case 'prefix':
-      return { kind: 'prefix', value: withoutQuery(kind.value).replace(/\/+$/, '') };
+      return { kind: 'prefix', value: kind.value.replace(/\/+$/, '') };
     case 'regex':
       return { kind: 'regex', value: pattern(kind.value) };
     default:
-      throw new UnknownMatch();
+      throw new UnknownMatch('a path match of a kind that is not known');
   }
 }
 
-/** No path has a question mark: the query begins there. */
-function withoutQuery(path: string): string {
-  if (path.includes('?')) throw new UnknownMatch();
-  return path;
-}
-
-function headerMatch({ name, value }: HeaderMatch): NamedMatch {
-  if (value.case === undefined) throw new UnknownMatch();
-  // Field values are latin-1 everywhere here.
-  const expected = value.case === 'exact' ? latin1(value.value, 0, value.value.length) : pattern(value.value);
+function headerMatch({ name, value }: HeaderMatch, reader: Reader): NamedMatch {
+  const expected = reader.read(() => {
+    if (value.case === undefined) throw new UnknownMatch('a header match of a kind that is not known');
+    // Field values are latin-1 everywhere here.
+    return value.case === 'exact' ? latin1(value.value, 0, value.value.length) : pattern(value.value);
+  });
   return { name: name.toLowerCase(), value: expected };
 }
 
-function queryMatch({ name, value }: QueryParamMatch): NamedMatch {
-  if (value.case === undefined) throw new UnknownMatch();
-  return { name, value: value.case === 'exact' ? value.value : pattern(value.value) };
+function queryMatch({ name, value }: QueryParamMatch, reader: Reader): NamedMatch {
+  const expected = reader.read(() => {
+    if (value.case === undefined) throw new UnknownMatch('a query match of a kind that is not known');
+    return value.case === 'exact' ? value.value : pattern(value.value);
+  });
+  return { name, value: expected };
 }
 
-/** Matches the whole of a value. Flags may lead it, as Rust writes them: `(?i)abc`. Throws UnknownMatch. */
-export function pattern(text: string): RegExp {
-  const scoped = text.replace(/^\(\?([ims]+)\)(.*)$/s, '(?$1:$2)');
+/** Matches the whole of a value, in linear time. Throws UnknownMatch. */
+export function pattern(text: string): Pattern {
   try {
-    return new RegExp(`^(?:${scoped})$`);
-  } catch {
-    throw new UnknownMatch();
+    return new Pattern(text);
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error;
+    throw new UnknownMatch(`the pattern ${JSON.stringify(text.slice(0, 200))} cannot be matched by: ${error.message}`);
   }
 }
 
@@ -112,7 +148,7 @@ export function pattern(text: string): RegExp {
 export function methodFromApi(method: HttpMethod | undefined): string | undefined {
   if (method?.type.case === 'registered') {
     const name: string | undefined = HttpMethod_Registered[method.type.value];
-    if (name === undefined) throw new UnknownMatch();
+    if (name === undefined) throw new UnknownMatch('a method that is not known');
     return name;
   }
   return method?.type.case === 'unregistered' ? method.type.value : undefined;

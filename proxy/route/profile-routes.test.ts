@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type RequestMatchSchema, type ResponseClassSchema, RouteSchema } from '../../api/gen/destination_pb.js';
 import { HttpMethod_Registered } from '../../api/gen/http_types_pb.js';
 import type { RequestHead } from '../wire/stream.ts';
@@ -15,9 +15,15 @@ const all = (...matches: Condition[]): Condition => ({ match: { case: 'all', val
 const any = (...matches: Condition[]): Condition => ({ match: { case: 'any', value: { matches } } });
 const not = (value: Condition): Condition => ({ match: { case: 'not', value } });
 
+let unread: string[] = [];
+beforeEach(() => {
+  unread = [];
+});
+
 const routes = (...conditions: Condition[]) =>
   new ProfileRoutes(
     conditions.map((condition, i) => create(RouteSchema, { condition, metricsLabels: { route: `route ${i}` } })),
+    (route, why) => unread.push(`${route}: ${why}`),
   );
 const head = (target: string, verb = 'POST'): RequestHead => ({
   method: verb,
@@ -68,6 +74,7 @@ describe('the route of a request', () => {
   it('whose condition cannot be told is left out', () => {
     const among = routes(path('(?<broken'), { match: { case: undefined } }, path('/.*'));
     expect(found(among, '/a')).toBe('route 2');
+    expect(unread).toEqual([expect.stringContaining('route 0: the pattern')]);
   });
 });
 
@@ -76,7 +83,7 @@ describe('response classes', () => {
   const status = (min: number, max: number) => ({ match: { case: 'status' as const, value: { min, max } } });
   const failure = (...responseClasses: Class[]) => {
     const made = create(RouteSchema, { condition: path('/'), responseClasses });
-    const route = new ProfileRoutes([made]).find(head('/'));
+    const route = new ProfileRoutes([made], () => {}).find(head('/'));
     return (code: number) => route.isFailure(code);
   };
 

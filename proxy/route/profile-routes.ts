@@ -1,6 +1,6 @@
 import type { RequestMatch, ResponseClass, ResponseMatch, Route } from '../../api/gen/destination_pb.js';
 import type { RequestHead } from '../wire/stream.ts';
-import { methodFromApi, pattern, UnknownMatch } from './matches-from-api.ts';
+import { methodFromApi, type OnUnread, pattern, UnknownMatch } from './matches-from-api.ts';
 
 type FitsRequest = (head: RequestHead) => boolean;
 type FitsResponse = (status: number) => boolean;
@@ -37,10 +37,10 @@ export class ProfileRoutes {
   private readonly routes: readonly ProfileRoute[];
   private readonly fallback = new ProfileRoute({}, () => true, []);
 
-  /** Routes whose condition cannot be told are left out, as Linkerd's proxy does. */
-  constructor(routes: readonly Route[]) {
+  /** Routes whose condition cannot be told are left out, as Linkerd's proxy does; `onUnread` is told why. */
+  constructor(routes: readonly Route[], onUnread: (route: string, why: string) => void) {
     this.routes = routes.flatMap(({ condition, responseClasses, metricsLabels }) => {
-      const fits = requestFilter(condition);
+      const fits = requestFilter(condition, (why) => onUnread(metricsLabels.route ?? '', why));
       return fits === undefined ? [] : [new ProfileRoute(metricsLabels, fits, responseClasses)];
     });
   }
@@ -52,25 +52,26 @@ export class ProfileRoutes {
   }
 }
 
-function requestFilter(condition: RequestMatch | undefined): FitsRequest | undefined {
+function requestFilter(condition: RequestMatch | undefined, onUnread: OnUnread): FitsRequest | undefined {
+  const inner = (each: RequestMatch): FitsRequest | undefined => requestFilter(each, onUnread);
   const match = condition?.match;
   switch (match?.case) {
     case 'all': {
-      const filters = match.value.matches.map(requestFilter).filter((filter) => filter !== undefined);
+      const filters = match.value.matches.map(inner).filter((filter) => filter !== undefined);
       return (head) => filters.every((fits) => fits(head));
     }
     case 'any': {
-      const filters = match.value.matches.map(requestFilter).filter((filter) => filter !== undefined);
+      const filters = match.value.matches.map(inner).filter((filter) => filter !== undefined);
       return (head) => filters.some((fits) => fits(head));
     }
     case 'not': {
-      const fits = requestFilter(match.value);
+      const fits = inner(match.value);
       return fits && ((head) => !fits(head));
     }
     case 'path':
-      return pathFilter(match.value.regex);
+      return pathFilter(match.value.regex, onUnread);
     case 'method': {
-      const method = known(() => methodFromApi(match.value));
+      const method = known(() => methodFromApi(match.value), onUnread);
       return method === undefined ? undefined : (head) => head.method === method;
     }
     default:
@@ -79,7 +80,7 @@ function requestFilter(condition: RequestMatch | undefined): FitsRequest | undef
 }
 
 /** The whole path must match, without its query. Most patterns are plain paths with dots escaped: those are compared. */
-function pathFilter(regex: string): FitsRequest | undefined {
+function pathFilter(regex: string, onUnread: OnUnread): FitsRequest | undefined {
   const text = regex
     .trim()
     .replace(/^\^/, '')
@@ -88,7 +89,7 @@ function pathFilter(regex: string): FitsRequest | undefined {
     const plain = text.replaceAll('\\', '');
     return ({ path }) => path === plain || (path.startsWith(plain) && path.charCodeAt(plain.length) === 0x3f);
   }
-  const compiled = known(() => pattern(text));
+  const compiled = known(() => pattern(text), onUnread);
   return compiled && (({ path }) => compiled.test(path.split('?', 1)[0]));
 }
 
@@ -116,11 +117,12 @@ function responseFilter(condition: ResponseMatch | undefined): FitsResponse | un
   }
 }
 
-function known<Value>(read: () => Value): Value | undefined {
+function known<Value>(read: () => Value, onUnread: OnUnread): Value | undefined {
   try {
     return read();
   } catch (error) {
-    if (error instanceof UnknownMatch) return undefined;
-    throw error;
+    if (!(error instanceof UnknownMatch)) throw error;
+    onUnread(error.message);
+    return undefined;
   }
 }

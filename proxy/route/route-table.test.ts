@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Field } from '../wire/field.ts';
 import type { RequestHead } from '../wire/stream.ts';
+import { Pattern } from './pattern.ts';
 import { type HostMatch, type RequestMatch, RouteTable } from './route-table.ts';
 
 const request = (text: string, authority = 'web.shop:80', fields: Record<string, string> = {}): RequestHead => {
@@ -59,7 +60,7 @@ test.each([
 
 test('a pattern must match the whole path, and comes after paths in plain', () => {
   const matcher = new RouteTable([
-    route('numbers', [{ path: { kind: 'regex', value: /^\/\d+$/ } }]),
+    route('numbers', [{ path: { kind: 'regex', value: new Pattern('/\\d+') } }]),
     route('answer', [{ path: { kind: 'exact', value: '/42' } }]),
   ]);
   expect(['GET /41?x', 'GET /42', 'GET /4x'].map((text) => matcher.find(request(text)))).toEqual([
@@ -77,7 +78,7 @@ test('headers and query parameters must all fit; who names more of them comes fi
       {
         headers: [
           { name: 'x-a', value: '1' },
-          { name: 'x-b', value: /^[a-z]+$/ },
+          { name: 'x-b', value: new Pattern('[a-z]+') },
         ],
       },
     ]),
@@ -118,4 +119,17 @@ test('any of a route’s matches is enough; without routes nothing fits', () => 
   const matcher = new RouteTable([route('r', [{ method: 'PUT' }, { method: 'POST' }])]);
   expect(['PUT /', 'POST /', 'GET /'].map((text) => matcher.find(request(text)))).toEqual(['r', 'r', undefined]);
   expect(new RouteTable([]).find(request('GET /'))).toBeUndefined();
+});
+
+test('a request that may fit what could not be read has no route, not a laxer one', () => {
+  const table = new RouteTable([
+    route('lax', [{}]),
+    route('prefix', [{ path: { kind: 'prefix', value: '/open' } }]),
+    route('path', [{ path: { kind: 'unread' }, method: 'POST', unread: true }]),
+    route('header', [
+      { path: { kind: 'exact', value: '/a' }, headers: [{ name: 'x', value: undefined }], unread: true },
+    ]),
+  ]);
+  const found = ['GET /', 'POST /', 'POST /open/x', 'GET /a', 'GET /b'].map((text) => table.find(request(text)));
+  expect(found).toEqual(['lax', undefined, 'prefix', undefined, 'lax']);
 });

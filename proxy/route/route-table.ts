@@ -1,14 +1,18 @@
 import { fieldValue } from '../wire/field.ts';
 import type { RequestHead } from '../wire/stream.ts';
+import type { Pattern } from './pattern.ts';
 
 export type PathMatch =
   /** `value` has no query; that of a prefix has no slash at its end, and an empty one matches every path. */
-  { readonly kind: 'exact' | 'prefix'; readonly value: string } | { readonly kind: 'regex'; readonly value: RegExp };
+  | { readonly kind: 'exact' | 'prefix'; readonly value: string }
+  | { readonly kind: 'regex'; readonly value: Pattern }
+  | { readonly kind: 'unread' };
 
 /** `name` is in lower case for a header. */
 export interface NamedMatch {
   readonly name: string;
-  readonly value: string | RegExp;
+  /** `undefined`: it could not be read. */
+  readonly value: string | Pattern | undefined;
 }
 
 /** In lower case. `suffix` begins with a dot and takes at least one label before it. */
@@ -20,6 +24,11 @@ export interface RequestMatch {
   readonly method: string | undefined;
   readonly headers: readonly NamedMatch[];
   readonly queryParams: readonly NamedMatch[];
+  /**
+   * A condition could not be read: a pattern that cannot be told in linear time, say, or a kind that is not known. A
+   * request that fits all others has no route: it is neither let through by this match, nor by a laxer one behind it.
+   */
+  readonly unread?: boolean;
 }
 
 export interface Route<Plan> {
@@ -66,14 +75,14 @@ export class RouteTable<Plan> {
     this.byHost = this.candidates.some(({ host }) => host !== undefined);
   }
 
-  /** Undefined when no route fits. */
+  /** Undefined when no route fits, or when that cannot be told. */
   find(head: RequestHead): Plan | undefined {
     const { candidates } = this;
     const host = this.byHost ? hostOf(head.authority) : '';
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[i];
       if (candidate.host !== undefined && !fitsHost(candidate.host, host)) continue;
-      if (fits(candidate.match, head)) return candidate.plan;
+      if (fits(candidate.match, head)) return candidate.match.unread ? undefined : candidate.plan;
     }
     return undefined;
   }
@@ -86,10 +95,11 @@ const maxCount = 63;
 
 function rankOf(host: HostMatch | undefined, { path, method, headers, queryParams }: RequestMatch): number {
   const byHost = host === undefined ? 0 : (host.kind === 'exact' ? 512 : 0) + 1 + Math.min(host.value.length, 255);
-  const byPath = path === undefined || path.kind === 'regex' ? 0 : path.kind === 'prefix' ? 1 : 2;
-  const length = path === undefined || path.kind === 'regex' ? 0 : Math.min(path.value.length, maxPathLength);
+  const isPlain = path?.kind === 'exact' || path?.kind === 'prefix';
+  const byPath = !isPlain ? 0 : path.kind === 'prefix' ? 1 : 2;
+  const length = isPlain ? Math.min(path.value.length, maxPathLength) : 0;
   // A pattern says more than nothing.
-  const pattern = path?.kind === 'regex' ? 1 : 0;
+  const pattern = path === undefined || isPlain ? 0 : 1;
   return [
     [byPath, 3],
     [length, maxPathLength + 1],
@@ -108,6 +118,7 @@ function fits(match: RequestMatch, head: RequestHead): boolean {
 }
 
 function fitsPath(match: PathMatch, path: string): boolean {
+  if (match.kind === 'unread') return true;
   if (match.kind === 'regex') return match.value.test(path.split('?', 1)[0]);
   const { value } = match;
   if (value === '' && match.kind === 'prefix') return true;
@@ -119,6 +130,7 @@ function fitsPath(match: PathMatch, path: string): boolean {
 
 /** One of several fields of a name is enough. */
 function fitsHeader({ name, value }: NamedMatch, { fields, authority }: RequestHead): boolean {
+  if (value === undefined) return true;
   // A codec takes the field into the head.
   if (name === 'host') return fitsValue(value, fieldValue(fields, name) ?? authority);
   for (let i = 0; i < fields.length; i++) if (fields[i].name === name && fitsValue(value, fields[i].value)) return true;
@@ -128,10 +140,12 @@ function fitsHeader({ name, value }: NamedMatch, { fields, authority }: RequestH
 function fitsQuery(matches: readonly NamedMatch[], path: string): boolean {
   const query = path.indexOf('?');
   const params = new URLSearchParams(query < 0 ? '' : path.slice(query));
-  return matches.every(({ name, value }) => params.getAll(name).some((each) => fitsValue(value, each)));
+  return matches.every(
+    ({ name, value }) => value === undefined || params.getAll(name).some((each) => fitsValue(value, each)),
+  );
 }
 
-function fitsValue(expected: string | RegExp, value: string): boolean {
+function fitsValue(expected: string | Pattern, value: string): boolean {
   return typeof expected === 'string' ? expected === value : expected.test(value);
 }
 

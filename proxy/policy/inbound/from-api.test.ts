@@ -1,13 +1,20 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { HttpMethod_Registered } from '../../../api/gen/http_types_pb.js';
 import { type AuthzSchema, type ProxyProtocolSchema, ServerSchema } from '../../../api/gen/inbound_pb.js';
 import type { RequestHead } from '../../wire/stream.ts';
 import { serverPolicyFromApi } from './from-api.ts';
 
+let unread: string[] = [];
+beforeEach(() => {
+  unread = [];
+});
+
 type Protocol = NonNullable<MessageInitShape<typeof ProxyProtocolSchema>['kind']>;
 const read = (kind: Protocol, authorizations: MessageInitShape<typeof AuthzSchema>[] = []) =>
-  serverPolicyFromApi(create(ServerSchema, { authorizations, protocol: { kind } }), 10_000);
+  serverPolicyFromApi(create(ServerSchema, { authorizations, protocol: { kind } }), 10_000, ({ name }, why) =>
+    unread.push(`${name}: ${why}`),
+  );
 const head = (path: string, method = 'GET', authority = 'web'): RequestHead => ({
   method,
   path,
@@ -64,6 +71,18 @@ test('a match that cannot be read matches nothing, and so does a host', () => {
   expect(policy.routes).toBeDefined();
   expect(policy.routes?.find(head('/'))).toBeUndefined();
   expect(policy.routes?.find(head('/?'))).toBeUndefined();
+  expect(unread.map((line) => line.split(':')[0])).toEqual(['pattern', 'header', 'path', 'method']);
+});
+
+test('a request that may fit what cannot be read is let in by no other route', () => {
+  const rule = (name: string, regex: string) => ({
+    metadata: named(name),
+    rules: [{ matches: [{ path: { kind: { case: 'regex' as const, value: regex } } }] }],
+  });
+  const routes = [rule('back', '/(.+)/\\1'), rule('lax', '/.*')];
+  const policy = read({ case: 'http1', value: { routes } });
+  expect(policy.routes?.find(head('/a/a'))).toBeUndefined();
+  expect(unread).toEqual([expect.stringMatching(/^back: the pattern .* refers to what one of its groups matched$/)]);
 });
 
 test('a pattern fits the whole path, and may be led by flags', () => {

@@ -10,12 +10,15 @@ import { inOrder } from './authorize.ts';
 import { defaultLabels } from './default-policy.ts';
 import type { Authentication, Authorization, PolicyLabels, RoutePolicy, ServerPolicy } from './server-policy.ts';
 
+/** Told of each match of a route that cannot be read: requests that may fit it are refused. */
+export type OnUnreadRoute = (route: PolicyLabels, why: string) => void;
+
 /** Reads a port's policy from the API. What cannot be read restricts: an authorization that is not understood is none. */
-export function serverPolicyFromApi(server: Server, detectTimeoutMs: number): ServerPolicy {
+export function serverPolicyFromApi(server: Server, detectTimeoutMs: number, onUnread: OnUnreadRoute): ServerPolicy {
   const kind = server.protocol?.kind;
   const timeout = kind?.case === 'detect' ? kind.value.timeout : undefined;
   const authorizations = authorizationsFromApi(server.authorizations);
-  const routes = routesFromApi(kind, authorizations);
+  const routes = routesFromApi(kind, authorizations, onUnread);
   return {
     protocol: protocolOf(kind?.case),
     detectTimeoutMs: timeout === undefined ? detectTimeoutMs : durationMs(timeout),
@@ -32,7 +35,12 @@ function protocolOf(kind: Kind['case']): ServerPolicy['protocol'] {
   return kind ?? 'detect';
 }
 
-function routesFromApi(kind: Kind | undefined, ofServer: readonly Authorization[]): Route<RoutePolicy>[] {
+function routesFromApi(
+  kind: Kind | undefined,
+  ofServer: readonly Authorization[],
+  onUnread: OnUnreadRoute,
+): Route<RoutePolicy>[] {
+  const told = (metadata: Metadata | undefined) => (why: string) => onUnread(labelsFromMetadata(metadata), why);
   const plan = (route: { metadata?: Metadata; authorizations: readonly Authz[] }): RoutePolicy => ({
     labels: labelsFromMetadata(route.metadata),
     authorizations: inOrder(ofServer, authorizationsFromApi(route.authorizations)),
@@ -41,7 +49,7 @@ function routesFromApi(kind: Kind | undefined, ofServer: readonly Authorization[
     return kind.value.routes.map((route) => ({
       plan: plan(route),
       hosts: hostsFromApi(route.hosts),
-      matches: grpcMatchesFromApi(route.rules),
+      matches: grpcMatchesFromApi(route.rules, told(route.metadata)),
     }));
   }
   const routes =
@@ -53,7 +61,7 @@ function routesFromApi(kind: Kind | undefined, ofServer: readonly Authorization[
   return routes.map((route) => ({
     plan: plan(route),
     hosts: hostsFromApi(route.hosts),
-    matches: httpMatchesFromApi(route.rules),
+    matches: httpMatchesFromApi(route.rules, told(route.metadata)),
   }));
 }
 

@@ -164,7 +164,14 @@ export class PolicyStore {
         random: clock.random,
         onMessage: (server) => {
           refused = false;
-          watched.replace(serverPolicyFromApi(server, detectTimeoutMs));
+          const read = serverPolicyFromApi(server, detectTimeoutMs, ({ kind, name }, why) =>
+            log.warn('requests that may be of a route are refused, since it cannot be read', {
+              port,
+              route: `${kind}/${name}`,
+              why,
+            }),
+          );
+          watched.replace(read);
         },
         onRefused: (_code, detail) => {
           // It is asked again for as long as the port is watched: one line is enough.

@@ -1,6 +1,6 @@
 import type { EndpointInfo } from '../model/endpoint-info.ts';
+import type { DeclaredProtocol } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
-import type { DeclaredProtocol } from './declared-protocol.ts';
 
 /** What the control plane has said of a target so far; what it has not spoken of is undefined. */
 export interface KnownTarget {

@@ -1,6 +1,6 @@
 import type { EndpointInfo } from '../model/endpoint-info.ts';
+import type { DeclaredProtocol } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
-import type { DeclaredProtocol } from './declared-protocol.ts';
 import { type Name, NameLookup } from './name-lookup.ts';
 import type { LookupOptions, Resolution } from './resolution.ts';
 import type { TargetName } from './target-name.ts';

@@ -8,7 +8,7 @@ import {
   type Update,
   UpdateSchema,
 } from '../../api/gen/destination_pb.js';
-import type { OutboundPolicy } from '../../api/gen/outbound_pb.js';
+import { type OutboundPolicy, OutboundPolicySchema } from '../../api/gen/outbound_pb.js';
 import type { GrpcChannel, StreamHandlers } from '../control/grpc/grpc-channel.ts';
 import { Status } from '../control/grpc/status.ts';
 import { Log } from '../telemetry/log.ts';
@@ -85,7 +85,7 @@ const web: Name = { kind: 'service', host: 'web.shop.svc.cluster.local', port: 8
 const lookUp = (name: Name): NameLookup =>
   new NameLookup(name, options, {
     onOpaque: (opaque) => opaque && told.push('opaque'),
-    onProtocol: (protocol) => protocol !== 'detect' && told.push(protocol),
+    onProtocol: (protocol) => options.policy !== undefined && told.push(protocol),
     onRoutes: () => {},
     onEndpoints: (authority, infos) =>
       told.push(`${authority} -> ${infos.map((info) => `${info.address}:${info.port}`).join(' ')}`),
@@ -163,6 +163,21 @@ describe('what is known of a target', () => {
     expect([lookup.isLive, lookup.mustBeKept]).toEqual([true, false]);
     calls[2].end(Status.notFound);
     expect([lookup.isLive, lookup.mustBeKept]).toEqual([true, false]);
+  });
+
+  it('is what it speaks too: a policy that is not found is forgotten with the target only', () => {
+    options = { ...options, policy: { channel: () => channel, workload: '' } };
+    lookUp(web);
+    const policy = (): Call => calls.filter(({ method }) => method === 'Watch').at(-1)!;
+    const get = calls.find(({ method }) => method === 'Get')!;
+    policy().send(create(OutboundPolicySchema, { protocol: { kind: { case: 'http2', value: {} } } }));
+    get.send(endpoints(1));
+    policy().end(Status.notFound);
+    clock.advance(60_000);
+    policy().end(Status.unimplemented);
+    expect(told).toEqual(['http2', 'web.shop.svc.cluster.local:80 -> 10.0.0.1:8080']);
+    get.send(gone());
+    expect(told.slice(2)).toEqual(['detect', 'unknown']);
   });
 
   const known = ['opaque', 'web.shop.svc.cluster.local:80 -> 10.0.0.1:8080'];

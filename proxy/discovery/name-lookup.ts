@@ -3,9 +3,10 @@ import { Destination, type DestinationProfile, GetDestinationSchema } from '../.
 import type { TimerHandle } from '../clock.ts';
 import { Watch } from '../control/watch.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
+import type { DeclaredProtocol } from '../policy/outbound/model.ts';
+import { watchOutboundPolicy } from '../policy/outbound/policy-watch.ts';
 import { ProfileRoutes } from '../route/profile-routes.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
-import { type DeclaredProtocol, watchDeclaredProtocol } from './declared-protocol.ts';
 import { EndpointReader } from './endpoint-from-api.ts';
 import { EndpointSet } from './endpoint-set.ts';
 import type { KnownTarget } from './known-targets.ts';
@@ -39,6 +40,7 @@ export class NameLookup {
   private readonly policy: { close(): void } | undefined;
   private endpoints: { readonly isLive: boolean; close(): void } | undefined = undefined;
   private authority: string;
+  private hasNoPolicy = false;
   /** What the control plane has said so far. */
   readonly found: KnownTarget = {};
   private recallTimer: TimerHandle;
@@ -65,7 +67,23 @@ export class NameLookup {
     });
     if (policy === undefined) this.tellProtocol('detect');
     this.policy =
-      policy && watchDeclaredProtocol(name, this.authority, policy, clock, (protocol) => this.tellProtocol(protocol));
+      policy &&
+      watchOutboundPolicy(name, this.authority, policy, clock, {
+        onPolicy: ({ protocol }) => {
+          this.hasNoPolicy = false;
+          this.tellProtocol(protocol);
+        },
+        onNone: () => {
+          this.hasNoPolicy = true;
+          this.dropProtocol();
+        },
+        onUnread: ({ kind, name }, why) =>
+          log.warn('requests that may be of a route have none, since it cannot be read', {
+            target: this.authority,
+            route: `${kind}/${name}`,
+            why,
+          }),
+      });
     if (name.kind === 'service') this.watchEndpoints();
   }
 
@@ -191,8 +209,15 @@ export class NameLookup {
     this.resolution.onEndpoints(authority, infos);
   }
 
+  /** What a target speaks is forgotten with the target only, not because its policy is not found. */
+  private dropProtocol(): void {
+    const { protocol, endpoints } = this.found;
+    if (protocol === undefined || (endpoints === 'unknown' && protocol !== 'detect')) this.tellProtocol('detect');
+  }
+
   private tellUnknown(): void {
     this.found.endpoints = 'unknown';
+    if (this.hasNoPolicy) this.dropProtocol();
     this.resolution.onUnknown();
   }
 

@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.ts';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
+import type { DeclaredProtocol } from '../policy/outbound/model.ts';
+import type { PolicySource } from '../policy/outbound/policy-watch.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { DeclaredProtocol, PolicySource } from './declared-protocol.ts';
 import type { KnownTargets } from './known-targets.ts';
 
 export interface LookupOptions {

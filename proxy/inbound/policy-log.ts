@@ -1,4 +1,5 @@
-import type { Authorization, PolicyLabels, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
+import type { Authorization, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
+import type { PolicyLabels } from '../policy/labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { LogFields } from '../telemetry/log.ts';
 

@@ -1,6 +1,6 @@
 import { Hold } from '../accept/hold.ts';
 import { peek } from '../accept/peek.ts';
-import type { DeclaredProtocol } from '../discovery/declared-protocol.ts';
+import type { DeclaredProtocol } from '../policy/outbound/model.ts';
 import { detectHttp } from '../wire/detect/http-detect.ts';
 import type { HttpVersion } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import type { ClientInfo } from '../../model/client-info.ts';
 import { IpNetwork, parseIp } from '../../wire/ip-network.ts';
+import { defaultLabels } from '../labels.ts';
 import { authorize, inOrder } from './authorize.ts';
-import { defaultLabels, defaultServerPolicy } from './default-policy.ts';
+import { defaultServerPolicy } from './default-policy.ts';
 import type { Authorization } from './server-policy.ts';
 
 const options = {

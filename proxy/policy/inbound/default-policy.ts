@@ -1,5 +1,6 @@
 import { IpNetwork } from '../../wire/ip-network.ts';
-import type { Authentication, Authorization, PolicyLabels, ServerPolicy } from './server-policy.ts';
+import { defaultLabels } from '../labels.ts';
+import type { Authentication, Authorization, ServerPolicy } from './server-policy.ts';
 
 export const defaultPolicies = [
   'all-unauthenticated',
@@ -23,11 +24,6 @@ export interface DefaultPolicyOptions {
 
 const everywhere = [IpNetwork.parse('0.0.0.0/0')!, IpNetwork.parse('::/0')!];
 const anyIdentity: Authentication = { kind: 'identities', names: new Set(), suffixes: [''] };
-
-/** The labels of something that is no object: `{group: "", kind: "default", name}`. */
-export function defaultLabels(name: string): PolicyLabels {
-  return { group: '', kind: 'default', name };
-}
 
 /** What a port accepts as long as the control plane has not spoken (linkerd app/inbound/src/policy/defaults.rs). */
 export function defaultServerPolicy(policy: DefaultPolicy, options: DefaultPolicyOptions): ServerPolicy {

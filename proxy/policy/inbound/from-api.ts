@@ -6,9 +6,9 @@ import { ipFromApi } from '../../control/addresses.ts';
 import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi } from '../../route/matches-from-api.ts';
 import { type Route, RouteTable } from '../../route/route-table.ts';
 import { IpNetwork } from '../../wire/ip-network.ts';
+import { labelsFromMetadata, type PolicyLabels } from '../labels.ts';
 import { inOrder } from './authorize.ts';
-import { defaultLabels } from './default-policy.ts';
-import type { Authentication, Authorization, PolicyLabels, RoutePolicy, ServerPolicy } from './server-policy.ts';
+import type { Authentication, Authorization, RoutePolicy, ServerPolicy } from './server-policy.ts';
 
 /** Told of each match of a route that cannot be read: requests that may fit it are refused. */
 export type OnUnreadRoute = (route: PolicyLabels, why: string) => void;
@@ -99,12 +99,6 @@ function networkFromApi(network: Network): Authorization['networks'] {
 function ipNetworkFromApi(network: IPNetwork | undefined): IpNetwork | undefined {
   const ip = ipFromApi(network?.ip);
   return ip === undefined || network === undefined ? undefined : new IpNetwork(ip, network.prefixLen);
-}
-
-function labelsFromMetadata(metadata: Metadata | undefined): PolicyLabels {
-  const kind = metadata?.kind;
-  if (kind?.case === 'resource') return { group: kind.value.group, kind: kind.value.kind, name: kind.value.name };
-  return defaultLabels(kind?.case === 'default' ? kind.value : 'unknown');
 }
 
 function labelsFromMap(labels: Readonly<Record<string, string>>): PolicyLabels {

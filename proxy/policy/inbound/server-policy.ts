@@ -1,5 +1,6 @@
 import type { RouteTable } from '../../route/route-table.ts';
 import type { IpNetwork } from '../../wire/ip-network.ts';
+import type { PolicyLabels } from '../labels.ts';
 
 /** How the connections of a port are read. */
 export type ServerProtocol = 'detect' | 'opaque' | 'tls' | 'http1' | 'http2';
@@ -18,13 +19,6 @@ export interface Authorization {
   readonly labels: PolicyLabels;
   /** It lets in those that nothing else does, and each is told in the log. */
   readonly audit: boolean;
-}
-
-/** What metrics call a server, route or authorization. */
-export interface PolicyLabels {
-  readonly group: string;
-  readonly kind: string;
-  readonly name: string;
 }
 
 export interface RoutePolicy {

@@ -2,8 +2,9 @@ import { type Atom, type Node, PatternError, parsePattern } from './pattern-pars
 
 /** Places of a pattern where a character is matched: repetitions are written out. */
 const maxPositions = 200;
-/** States that are kept made up, each of 514 bytes. Beyond them all are made anew as they are needed. */
+/** States that are kept made up, each of 512 bytes. Beyond them all are made anew as they are needed. */
 const maxStates = 64;
+const firstStates = 4;
 const bytes = 256;
 const unmade = -1;
 const dead = -2;
@@ -28,7 +29,8 @@ export class Pattern {
 
   private readonly byKey = new Map<string, number>();
   private sets: Uint32Array[] = [];
-  private tables: Int16Array[] = [];
+  /** The next state for each state and byte. */
+  private table = new Int16Array(0);
   private accepting: boolean[] = [];
 
   /** Throws a PatternError that says what is wrong with `text`. */
@@ -69,11 +71,17 @@ export class Pattern {
   /** Whether the whole of `text` fits. */
   test(text: string): boolean {
     let state = 0;
+    let { table } = this;
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i);
-      const next = code < bytes ? this.tables[state][code] : unmade;
-      state = next === unmade ? this.step(state, code) : next;
-      if (state === dead) return false;
+      const next = code < bytes ? table[(state << 8) | code] : unmade;
+      if (next >= 0) state = next;
+      else {
+        if (next === dead) return false;
+        state = this.step(state, code);
+        if (state === dead) return false;
+        table = this.table;
+      }
     }
     return this.accepting[state];
   }
@@ -97,7 +105,7 @@ export class Pattern {
       any |= next[i];
     }
     if (any === 0) {
-      if (code < bytes) this.tables[from][code] = dead;
+      if (code < bytes) this.table[(from << 8) | code] = dead;
       return dead;
     }
     const key = next.join();
@@ -109,7 +117,7 @@ export class Pattern {
       // The state that led here is made up no more.
       if (isFull) return state;
     }
-    if (code < bytes) this.tables[from][code] = state;
+    if (code < bytes) this.table[(from << 8) | code] = state;
     return state;
   }
 
@@ -126,13 +134,17 @@ export class Pattern {
   private clear(): void {
     this.byKey.clear();
     this.sets = [new Uint32Array(this.words)];
-    this.tables = [new Int16Array(bytes).fill(unmade)];
+    this.table = new Int16Array(firstStates * bytes).fill(unmade);
     this.accepting = [this.matchesEmpty];
   }
 
   private make(set: Uint32Array, key: string): number {
     const state = this.sets.push(set) - 1;
-    this.tables.push(new Int16Array(bytes).fill(unmade));
+    if (this.table.length < this.sets.length * bytes) {
+      const larger = new Int16Array(this.table.length * 2).fill(unmade);
+      larger.set(this.table);
+      this.table = larger;
+    }
     this.accepting.push(set.some((word, i) => (word & this.last[i]) !== 0));
     this.byKey.set(key, state);
     return state;

@@ -21,7 +21,7 @@ beforeAll(async () => {
   }
   await mesh.ready();
   own = mesh.issue('client.test.serviceaccount.identity.tulle.cluster.local');
-}, 60_000);
+}, 120_000);
 afterAll(() => mesh.stop());
 
 function open(): Promise<TLSSocket> {
@@ -79,4 +79,4 @@ it('nor can a client open such a port by naming many others before', async () =>
   expect([403, undefined]).toContain(await ask(hidden[1]));
   await vi.waitFor(async () => expect(await ask(hidden[1])).toBe(403), { timeout: 10_000, interval: 200 });
   expect(await ask(declared)).toBe(403);
-}, 60_000);
+}, 120_000);

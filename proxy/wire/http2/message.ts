@@ -159,17 +159,22 @@ export function encodeFields(out: OutputBuffer, encoder: HpackEncoder, fields: r
   for (let i = 0; i < fields.length; i++) encoder.field(out, fields[i]);
 }
 
-const fieldsPerName = 512;
 const longestKeptValue = 256;
 
-/** Fields of one name for what a head keeps as strings. One is marked as interned, and so indexed, when it comes a second time. */
+/**
+ * Fields of one name for what a head keeps as strings. One is marked as interned, and so indexed, when it comes a second
+ * time. The table is direct-mapped, so that a value which comes once, as many paths do, costs it one slot and no more.
+ */
 class FieldsOf {
   private readonly name: string;
-  private fields: Map<string, Field> | undefined = undefined;
+  private readonly slotCount: number;
+  private slots: (Field | undefined)[] | undefined = undefined;
   private last: Field;
 
-  constructor(name: string) {
+  /** `slotCount` is a power of two. */
+  constructor(name: string, slotCount: number) {
     this.name = name;
+    this.slotCount = slotCount;
     this.last = new Field(name, '');
   }
 
@@ -181,28 +186,34 @@ class FieldsOf {
     }
     // What is long is kept by no table: many of them would be megabytes.
     if (value.length > longestKeptValue) return new Field(this.name, value);
-    this.fields ??= new Map();
-    let field = this.fields.get(value);
-    if (field !== undefined) field.interned = true;
+    this.slots ??= new Array(this.slotCount).fill(undefined);
+    const slot = hashOf(value) & (this.slotCount - 1);
+    let field = this.slots[slot];
+    if (field !== undefined && field.value === value) field.interned = true;
     else {
-      if (this.fields.size >= fieldsPerName) this.fields.clear();
       field = new Field(this.name, value);
-      this.fields.set(value, field);
+      this.slots[slot] = field;
     }
     this.last = field;
     return field;
   }
 }
 
+function hashOf(value: string): number {
+  let hash = value.length;
+  for (let i = 0; i < value.length; i++) hash = Math.imul(hash ^ value.charCodeAt(i), 0x01000193);
+  return hash ^ (hash >>> 15);
+}
+
 /** What a connection's heads keep as strings, as fields. */
 export class PseudoFields {
-  readonly method = new FieldsOf(':method');
-  readonly scheme = new FieldsOf(':scheme');
-  readonly path = new FieldsOf(':path');
-  readonly authority = new FieldsOf(':authority');
-  readonly protocol = new FieldsOf(':protocol');
-  readonly status = new FieldsOf(':status');
-  readonly contentLength = new FieldsOf('content-length');
+  readonly method = new FieldsOf(':method', 16);
+  readonly scheme = new FieldsOf(':scheme', 4);
+  readonly path = new FieldsOf(':path', 512);
+  readonly authority = new FieldsOf(':authority', 64);
+  readonly protocol = new FieldsOf(':protocol', 4);
+  readonly status = new FieldsOf(':status', 32);
+  readonly contentLength = new FieldsOf('content-length', 64);
 }
 
 /** Interned fields are checked once. */

@@ -12,6 +12,11 @@ const opaquePorts = 'config.tulle.dev/opaque-ports';
 const program = natsProgram();
 const nats = 'path' in program ? { it, unless: '' } : { it: it.skip, unless: ` (skipped: ${program.missing})` };
 
+const annotated = (object: object, annotations: Readonly<Record<string, string>>): object => {
+  const { metadata } = object as { metadata: object };
+  return { ...object, metadata: { ...metadata, annotations } };
+};
+
 interface Exchange {
   readonly failed: readonly string[] | null;
   readonly slowestMs: number;
@@ -39,7 +44,9 @@ describeOnCluster('NATS, whose server speaks first', ({ kubectl, ensureMesh }) =
       pod('client', ns, { command: ['sleep', '2147483647'], ownAccount: true, nodeName: here }),
       pod('nats', ns, { ...server, annotations: { [opaquePorts]: `${port}` } }),
       pod('unmarked', ns, server),
-      ...['nats', 'unmarked'].map((name) => service(name, ns, port)),
+      // Clients are told by the Service, the server's sidecar by the pod.
+      annotated(service('nats', ns, port), { [opaquePorts]: `${port}` }),
+      service('unmarked', ns, port),
     ]);
     for (const name of ['client', 'nats', 'unmarked']) await kubectl.waitFor(`pod/${name}`, 'condition=Ready', ns);
   });

@@ -11,10 +11,10 @@ import type { GrpcChannel, StreamHandlers } from '../control/grpc/grpc-channel.t
 import { Status } from '../control/grpc/status.ts';
 import { Log } from '../telemetry/log.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
+import { targetName } from './addresses.ts';
 import { KnownTargets } from './known-targets.ts';
 import { Lookup } from './lookup.ts';
 import type { LookupOptions } from './resolution.ts';
-import { targetName } from './target-name.ts';
 
 interface Call {
   readonly path: string;

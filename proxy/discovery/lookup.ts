@@ -1,9 +1,9 @@
 import type { EndpointInfo } from '../model/endpoint-info.ts';
 import type { DeclaredProtocol } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
+import type { TargetName } from './addresses.ts';
 import { type Name, NameLookup } from './name-lookup.ts';
 import type { LookupOptions, Resolution } from './resolution.ts';
-import type { TargetName } from './target-name.ts';
 
 /**
  * Looks up a target that may be called by a short name, as a resolver goes through its search path: its names are asked

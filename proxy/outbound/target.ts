@@ -1,8 +1,8 @@
 import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
 import type { TimerHandle } from '../clock.ts';
+import type { TargetName } from '../discovery/addresses.ts';
 import { Lookup } from '../discovery/lookup.ts';
 import type { LookupOptions, Resolution } from '../discovery/resolution.ts';
-import type { TargetName } from '../discovery/target-name.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
 import type { DeclaredProtocol } from '../policy/outbound/model.ts';

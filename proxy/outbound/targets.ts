@@ -1,4 +1,4 @@
-import { type TargetName, targetName } from '../discovery/target-name.ts';
+import { type TargetName, targetName } from '../discovery/addresses.ts';
 import { splitHostPort } from '../wire/host-port.ts';
 import { formatHostPort, parseIp } from '../wire/ip-network.ts';
 import { Target, type TargetOptions } from './target.ts';

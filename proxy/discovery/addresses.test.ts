@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { targetName } from './target-name.ts';
+import { targetName } from './addresses.ts';
 
 const suffix = 'svc.cluster.local';
 

@@ -4,12 +4,12 @@ import { FakeClock } from './testing/fake-clock.ts';
 
 function watched() {
   const clock = new FakeClock();
-  const connection = { bytesRead: 0, blocked: false, aborted: false, abort: () => {} };
-  connection.abort = () => {
+  const connection = { bytesRead: 0, blocked: false, aborted: false };
+  let pings = 0;
+  const giveUp = () => {
     connection.aborted = true;
   };
-  let pings = 0;
-  const session = { ping: () => void pings++ };
+  const session = { ping: () => void pings++, giveUp };
   const keepAlive = new KeepAlive(connection, session, { intervalMs: 1000, timeoutMs: 300 }, clock);
   return { clock, connection, keepAlive, pings: () => pings };
 }

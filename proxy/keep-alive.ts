@@ -12,7 +12,12 @@ interface Watched {
   readonly bytesRead: number;
   /** While our own bytes wait, a ping would wait behind them. */
   readonly blocked: boolean;
-  abort(): void;
+}
+
+interface Session {
+  ping(): void;
+  /** Ends the connection at once, as one whose peer is gone. */
+  giveUp(): void;
 }
 
 /** Looks in an interval: a peer is asked so much of one early at most, never late. */
@@ -32,7 +37,7 @@ const looksPerInterval = 8;
  */
 export class KeepAlive {
   private readonly connection: Watched;
-  private readonly session: { ping(): void };
+  private readonly session: Session;
   private readonly times: KeepAliveTimes;
   private readonly lookMs: number;
   private readonly timers: Timers;
@@ -44,7 +49,7 @@ export class KeepAlive {
   private sinceMs = 0;
   private waitMs = 0;
 
-  constructor(connection: Watched, session: { ping(): void }, times: KeepAliveTimes, timers: Timers) {
+  constructor(connection: Watched, session: Session, times: KeepAliveTimes, timers: Timers) {
     this.connection = connection;
     this.session = session;
     this.times = times;
@@ -88,7 +93,7 @@ export class KeepAlive {
         this.wait(0);
         break;
       case 'overdue':
-        this.connection.abort();
+        this.session.giveUp();
     }
   }
 

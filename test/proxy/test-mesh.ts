@@ -4,6 +4,7 @@ import { get } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { explicitPortName } from '../../lib/inject/index.ts';
 import { LocalMesh } from '../../local/local-mesh.ts';
 import type { LocalPod } from '../../local/local-pod.ts';
@@ -18,6 +19,16 @@ export interface Workload {
   /** The Service leads to the sidecar, as in a cluster, where local mode needs no word of it. */
   readonly leadsToSidecar?: boolean;
 }
+
+/** Gauges of a sidecar that are 0 when no request is under way. */
+const held = [
+  'proxy_http_streams_open',
+  'proxy_deadlines_armed',
+  'outbound_http_requests_in_flight',
+  'inbound_http_requests_in_flight',
+  'outbound_waiters',
+  'inbound_waiters',
+];
 
 /**
  * A mesh of real sidecars and a real control plane whose applications are the test's own servers: pods run `sleep`, and
@@ -114,13 +125,15 @@ export class TestMesh {
   /** A page of the workload's sidecar's admin server, with its status. */
   admin(workload: string, path: string): Promise<{ status: number | undefined; body: string }> {
     return new Promise((resolve, reject) => {
-      get({ host: this.ip(workload), port: 4191, path, agent: false }, (response) => {
+      const asked = get({ host: this.ip(workload), port: 4191, path, agent: false, timeout: 2000 }, (response) => {
         let body = '';
         response.on('data', (chunk) => {
           body += chunk;
         });
         response.on('end', () => resolve({ status: response.statusCode, body }));
-      }).on('error', reject);
+      });
+      asked.on('timeout', () => asked.destroy(new Error('the admin server did not answer')));
+      asked.on('error', reject);
     });
   }
 
@@ -174,13 +187,38 @@ export class TestMesh {
     return clusterIP;
   }
 
+  /** Ends the mesh. Fails when a sidecar still holds something for requests of which none is under way any more. */
   async stop(): Promise<void> {
+    const left = await this.left();
     await this.mesh.stop();
     for (const server of this.servers) {
       server.close();
       (server as Server & { closeAllConnections?: () => void }).closeAllConnections?.();
     }
     rmSync(this.folder, { recursive: true });
+    expect(left).toEqual([]);
+  }
+
+  /** What is left at the sidecars when all is over, after a while for it to end. */
+  private async left(): Promise<string[]> {
+    // As long as an endpoint that cannot be reached is tried in the background after its last use.
+    const deadlineMs = Date.now() + 15_000;
+    for (;;) {
+      const pods = this.mesh.pods.filter(({ plan }) => plan.namespace === 'test');
+      const pages = await Promise.all(
+        pods.map(async ({ plan: { owner } }) => {
+          // One that a test has ended, or stopped, holds nothing.
+          const page = await this.admin(owner.name, '/metrics').catch(() => ({ body: '' }));
+          return page.body
+            .split('\n')
+            .filter((line) => held.some((name) => line.startsWith(`${name} `)) && !line.endsWith(' 0'))
+            .map((line) => `${owner.name}: ${line}`);
+        }),
+      );
+      const left = pages.flat();
+      if (left.length === 0 || Date.now() > deadlineMs) return left;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 
   private pod(workload: string): LocalPod {

@@ -30,6 +30,8 @@ const maxUnreadBytes = 1024 * 1024;
 /** Bytes of a client that was told of its error that are read and dropped. */
 const lingerBytes = 1024 * 1024;
 const nothing = new Uint8Array(0);
+/** The reason of resets on a connection that we gave up. */
+const noSignOfLife = 'the peer gave no sign of life';
 
 /**
  * What the two sides of an HTTP/2 connection share (RFC 9113): its life, from the SETTINGS to the last byte. No I/O and no
@@ -70,6 +72,7 @@ export abstract class Http2Session implements TransportHandler, Flushable, Frame
   private readonly blockedSince = new Since();
   private readonly finishingSince = new Since();
   private checkedAtMs = -1;
+  private gaveUp = false;
 
   constructor(options: Http2SessionOptions, own: readonly (readonly [number, number])[]) {
     const { transport, turn, fields } = options;
@@ -154,10 +157,17 @@ export abstract class Http2Session implements TransportHandler, Flushable, Frame
     this.transport.close();
   }
 
+  /** Ends the connection at once: its peer does not answer, or takes nothing. */
+  giveUp(): void {
+    this.gaveUp = true;
+    this.transport.abort();
+  }
+
   onClose(error: Error | undefined): void {
     if (this.closed) return;
     this.closed = true;
-    this.streams.endAll(ErrorCode.cancel, closedUnanswered, closedInResponse);
+    // What we ended ourselves did not close as a request came.
+    this.streams.endAll(ErrorCode.cancel, this.gaveUp ? noSignOfLife : closedUnanswered, closedInResponse);
     this.onConnectionClosed(error);
   }
 
@@ -168,7 +178,7 @@ export abstract class Http2Session implements TransportHandler, Flushable, Frame
     if (buffer.length > 0) {
       if (transport.blocked && buffer.length < maxUnreadBytes && !this.finishing) return;
       if (transport.blocked && !this.finishing) {
-        transport.abort();
+        this.giveUp();
         return;
       }
       if (!buffer.writeTo(transport)) return;
@@ -238,7 +248,7 @@ export abstract class Http2Session implements TransportHandler, Flushable, Frame
       this.finishingSince.exceeds(this.finishing, nowMs, closeMs) ||
       this.blockedSince.exceeds(this.transport.blocked, nowMs, stallMs)
     ) {
-      this.transport.abort();
+      this.giveUp();
       return;
     }
     if (this.finishing) return;

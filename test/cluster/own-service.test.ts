@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeOnCluster } from './cluster.ts';
-import { deployment, meshedNamespace, pageServer, service } from './pods.ts';
+import { deployment, meshedNamespace, service } from './pods.ts';
 import { podsOf } from './sidecar.ts';
 
 const ns = 'tulle-test-own-service';
 const calls = 24;
+/** Answers with the pod's name, and takes that many connections at once. */
+const serve = [
+  'node',
+  '--eval',
+  "require('node:http').createServer((_, answer) => answer.end(require('node:os').hostname())).listen(8080)",
+];
 
 /** Calls `url` a few times at once, each over a connection of its own, and prints status and text of each answer. */
 const callCommand = (url: string): string[] => [
@@ -29,7 +35,7 @@ describeOnCluster('a pod that calls the Service that it is an endpoint of', ({ k
       meshedNamespace(ns),
       ...(['alone', 'twins'] as const).flatMap((name) => [
         deployment(name, ns, {
-          ...pageServer('$HOSTNAME'),
+          ...{ command: serve, ports: [8080] },
           replicas: name === 'alone' ? 1 : 2,
           restartPolicy: 'Always',
         }),

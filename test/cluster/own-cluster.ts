@@ -120,7 +120,10 @@ export class OwnCluster {
     for (const name of names) await machines.kill(name);
     endForward(state);
     removeNetwork(names);
-    for (const node of record.nodes) removeCgroups(`tulle-${node}`);
+    // Pods end after their machine was killed, on a busy one a while after.
+    for (const node of record.nodes) {
+      await until(`the cgroups of ${node} are gone`, async () => removeCgroups(`tulle-${node}`));
+    }
   }
 
   /** Imports archives of images on every node; those whose digest is known are left out where a node has them. */

@@ -152,3 +152,22 @@ it('a short name that was known is known while the control plane is away', () =>
   expect(told).toEqual([`${service} -> 10.0.0.1:8080`]);
   expect([lookup.isLive, lookup.mustBeKept]).toEqual([false, true]);
 });
+
+it('a Service of which no pod has that name leaves it to the next that may be meant, as long as it has none', () => {
+  lookUp('shop.shop');
+  const noPods = create(UpdateSchema, { update: { case: 'noEndpoints', value: { exists: true } } });
+  call('shop.shop.shop.svc.cluster.local:80').send(noPods);
+  expect(told).toEqual([]);
+  call('shop.shop.svc.cluster.local:80').send(endpoint(1));
+  expect(told).toEqual(['shop.shop.svc.cluster.local:80 -> 10.0.0.1:8080']);
+});
+
+it('a Service without endpoints is known all the same when no other name is', () => {
+  lookUp('shop.shop');
+  const none = create(UpdateSchema, { update: { case: 'noEndpoints', value: { exists: true } } });
+  call('shop.shop.shop.svc.cluster.local:80').send(none);
+  call('shop.shop.svc.cluster.local:80').send(gone());
+  expect(told).toEqual(['shop.shop.shop.svc.cluster.local:80 -> ']);
+  call('shop.shop.svc.cluster.local:80').send(endpoint(2));
+  expect(told.at(-1)).toBe('shop.shop.svc.cluster.local:80 -> 10.0.0.2:8080');
+});

@@ -7,7 +7,8 @@ import type { LookupOptions, Resolution } from './resolution.ts';
 
 /**
  * Looks up a target that may be called by a short name, as a resolver goes through its search path: its names are asked
- * for one after the other, and the first that discovery knows is the target. Those before it stay watched, so that one
+ * for one after the other, and the first that discovery knows is the target, or the first that has endpoints where one
+ * has. Those before it stay watched, so that one
  * that comes to be known takes the target over; when none is known any more, all of them are.
  */
 export class Lookup {
@@ -48,14 +49,24 @@ export class Lookup {
   }
 
   private choose(): void {
+    let empty: NameLookup | undefined;
     for (let i = 0; i < this.names.length; i++) {
       if (i === this.lookups.length) this.add(this.names[i]);
       const lookup = this.lookups[i];
       const { endpoints } = lookup.found;
       if (endpoints === undefined) return;
       if (endpoints === 'unknown') continue;
+      // A Service that is known may have no pod of that name: a later name may be the one that is meant.
+      if (endpoints.infos.length === 0 && i < this.names.length - 1) {
+        empty ??= lookup;
+        continue;
+      }
       for (const later of this.lookups.splice(i + 1)) later.close();
       this.take(lookup);
+      return;
+    }
+    if (empty !== undefined) {
+      this.take(empty);
       return;
     }
     this.chosen = undefined;

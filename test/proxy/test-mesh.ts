@@ -21,7 +21,7 @@ export interface Workload {
 }
 
 /** Gauges of a sidecar that are 0 when no request is under way. */
-const held = [
+export const heldForRequests = [
   'proxy_http_streams_open',
   'proxy_deadlines_armed',
   'outbound_http_requests_in_flight',
@@ -211,7 +211,7 @@ export class TestMesh {
           const page = await this.admin(owner.name, '/metrics').catch(() => ({ body: '' }));
           return page.body
             .split('\n')
-            .filter((line) => held.some((name) => line.startsWith(`${name} `)) && !line.endsWith(' 0'))
+            .filter((line) => heldForRequests.some((name) => line.startsWith(`${name} `)) && !line.endsWith(' 0'))
             .map((line) => `${owner.name}: ${line}`);
         }),
       );

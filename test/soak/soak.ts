@@ -2,7 +2,7 @@ import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseExposition } from '../../cli/stat/exposition.ts';
 import { grpcJsClient } from '../clients/grpc-js-echo.ts';
-import { TestMesh } from '../proxy/test-mesh.ts';
+import { heldForRequests, TestMesh } from '../proxy/test-mesh.ts';
 import { mix, type Target } from './calls.ts';
 import { applyEndpoints, type Churn, churn, serviceName } from './churn.ts';
 import { callInLoop, type Tally } from './load.ts';
@@ -35,11 +35,8 @@ export interface SoakResult {
 
 const servers = ['one', 'two'] as const;
 const names = ['client', ...servers];
-/**
- * Gauges of what a proxy holds for calls that are under way: each is 0 when there are none. One that counts streams,
- * requests, waiters or deadlines belongs here as soon as the proxy shows it.
- */
-const heldGauges = ['tcp_open_connections'] as const;
+/** Gauges of what a proxy holds for calls that are under way: each is 0 when there are none. */
+const heldGauges = ['tcp_open_connections', ...heldForRequests] as const;
 /** Idle destinations and connections of a proxy are closed within seconds. */
 const settleTimeoutMs = 45_000;
 

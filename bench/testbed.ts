@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundle } from '../images/bundle.ts';
-import { proxyContainerName } from '../lib/inject/index.ts';
+import { proxyContainerName } from '../lib/contract/names.ts';
 import { LocalMesh } from '../local/local-mesh.ts';
 import { bunProgram, packageRoot } from '../local/package-root.ts';
 import type { Peer } from './peers/peer.ts';

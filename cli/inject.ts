@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander';
+import { settingKey } from '../lib/contract/annotations.ts';
+import { meshConfigMap } from '../lib/contract/names.ts';
 import {
   annotateManifest,
   type InjectConfig,
@@ -66,15 +68,15 @@ function setting(text: string, before?: Record<string, string>): Record<string, 
   if (!/^[a-z0-9-]+$/.test(name) || value.length === 0) {
     throw new CommandError(`--set (${text}) must be a setting and its value, such as opaque-ports=5432`);
   }
-  return { ...before, [`config.tulle.dev/${name}`]: value.join('=') };
+  return { ...before, [settingKey(name)]: value.join('=') };
 }
 
 async function meshConfig(path: string | undefined, terminal: Terminal): Promise<InjectConfig> {
   if (path === undefined) return injectConfig();
   const problems: LocalProblem[] = [];
   const objects = await readObjects(path, terminal);
-  if (!objects.some(({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === 'tulle-config')) {
-    throw new CommandError(`--mesh (${path}) has no ConfigMap tulle-config: give what 'tulle install' printed`);
+  if (!objects.some(({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === meshConfigMap)) {
+    throw new CommandError(`--mesh (${path}) has no ConfigMap ${meshConfigMap}: give what 'tulle install' printed`);
   }
   const config = installedConfig(objects, problems);
   if (problems.length > 0) throw new CommandError(problems.map(formatProblem).join('; '));

@@ -1,7 +1,7 @@
 import { Duration } from 'cdk8s';
 import { type Command, Option } from 'commander';
+import { type InboundPolicyName, inboundPolicies } from '../lib/contract/inbound-policies.ts';
 import { Compat, InboundPolicy, type MeshProps } from '../lib/index.ts';
-import { type InboundPolicyName, inboundPolicies } from '../lib/inject/index.ts';
 import { parseDurationMs } from './duration.ts';
 import { CommandError } from './terminal.ts';
 

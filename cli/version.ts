@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { ApiError } from '../control-plane/kubernetes/api.ts';
 import type { Pod } from '../control-plane/sources/kubernetes-object.ts';
-import { controlPlaneNamespaceLabel, meshVersion, proxyContainerName } from '../lib/inject/index.ts';
-import { componentLabel } from '../lib/mesh/component.ts';
+import { componentLabel, controlPlaneNamespaceLabel } from '../lib/contract/labels.ts';
+import { proxyContainerName } from '../lib/contract/names.ts';
+import { meshVersion } from '../lib/inject/index.ts';
 import { type Cluster, type ClusterOptions, clusterPlace, connectCluster, explain } from './cluster/cluster.ts';
 import { containerVersion } from './cluster/images.ts';
 import { listAll } from './cluster/objects.ts';

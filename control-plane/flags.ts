@@ -1,3 +1,5 @@
+import { durationMs } from '../lib/contract/durations.ts';
+
 /** A flag that is missing or wrong: the message names flag, value and rule. */
 export class FlagError extends Error {}
 
@@ -37,9 +39,9 @@ export class Flags {
   /** `20s`, `24h` in milliseconds. */
   durationMs(name: string, fallback: string): number {
     const text = this.text(name, fallback);
-    const match = /^(\d+)(ms|s|m|h|d)(?:0m)?(?:0s)?$/.exec(text);
-    if (!match) throw new FlagError(`--${name} (${text}) must be a duration such as 20s or 24h`);
-    return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'ms']!;
+    const ms = durationMs.read(text);
+    if (ms === undefined) throw new FlagError(`--${name} (${text}) must be a duration such as 20s or 24h`);
+    return ms;
   }
 
   list(name: string, fallback: string): string[] {

@@ -1,12 +1,17 @@
 import { join } from 'node:path';
-import { formatPorts, type InjectConfig, injectConfig, injectPod, type PodTemplate } from '../lib/inject/index.ts';
+import { injectAnnotation, settingKey } from '../lib/contract/annotations.ts';
+import { componentLabel } from '../lib/contract/labels.ts';
+import { componentName } from '../lib/contract/names.ts';
+import { formatPorts } from '../lib/contract/port-list.ts';
+import { meshPorts } from '../lib/contract/ports.ts';
+import { type InjectConfig, injectConfig, injectPod, type PodTemplate } from '../lib/inject/index.ts';
 import type { LocalCredentials } from './credentials.ts';
 import { packageRoot } from './package-root.ts';
 import type { PodPlan } from './pod-plan.ts';
 
 export const componentPorts = {
-  identity: { grpc: 8080, admin: 9990 },
-  destination: { grpc: 8086, policy: 8090, admin: 9996 },
+  identity: { grpc: meshPorts.identity, admin: meshPorts.identityAdmin },
+  destination: { grpc: meshPorts.destination, policy: meshPorts.policy, admin: meshPorts.destinationAdmin },
 } as const;
 
 export interface ControlPlanePodsOptions {
@@ -34,7 +39,7 @@ export function controlPlanePods(options: ControlPlanePodsOptions): PodPlan[] {
   const { identity, destination } = componentPorts;
   const mesh = ['--trust-domain', config.trustDomain, '--mesh-namespace', config.meshNamespace];
   return [
-    plan('tulle-identity', identityIp, config, {
+    plan(componentName('identity'), identityIp, config, {
       args: [
         'identity',
         ...['--addr', `${identityIp}:${identity.grpc}`, '--admin-addr', `${identityIp}:${identity.admin}`],
@@ -48,7 +53,7 @@ export function controlPlanePods(options: ControlPlanePodsOptions): PodPlan[] {
       admin: identity.admin,
       own: { IDENTITY: identity.grpc },
     }),
-    plan('tulle-destination', destinationIp, config, {
+    plan(componentName('destination'), destinationIp, config, {
       args: [
         'destination',
         ...[
@@ -82,11 +87,11 @@ interface ComponentPod {
 function plan(name: string, ip: string, config: InjectConfig, component: ComponentPod): PodPlan {
   const template: PodTemplate = {
     metadata: {
-      labels: { 'linkerd.io/control-plane-component': name.replace('tulle-', '') },
+      labels: { [componentLabel]: name.replace('tulle-', '') },
       annotations: {
-        'tulle.dev/inject': 'explicit',
+        [injectAnnotation]: 'explicit',
         // Whoever has no certificate yet must get in; the component checks its token.
-        'config.tulle.dev/default-inbound-policy': 'all-unauthenticated',
+        [settingKey('default-inbound-policy')]: 'all-unauthenticated',
       },
     },
     spec: {

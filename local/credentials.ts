@@ -1,3 +1,4 @@
+import { identityAudience } from '../lib/contract/names.ts';
 import 'reflect-metadata';
 import { generateKeyPairSync, type KeyObject, randomBytes, sign, webcrypto } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
@@ -10,7 +11,6 @@ import {
   type X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { identityAudience } from '../lib/inject/index.ts';
 
 /** What the identity component of a local mesh works with, as files, and the tokens that prove who a pod is. */
 export interface LocalCredentials {

@@ -1,5 +1,6 @@
 import type { EndpointSlice, Pod, Service, ServicePort } from '../control-plane/sources/kubernetes-object.ts';
-import { proxyContainerName } from '../lib/inject/index.ts';
+import { hasLabels } from '../lib/contract/labels.ts';
+import { proxyContainerName } from '../lib/contract/names.ts';
 
 /** What a Service is looked up by here; the control plane does without. */
 export interface SelectingService extends Service {
@@ -37,14 +38,8 @@ export function endpointSlices(services: readonly SelectingService[], pods: read
 export const isReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
-function selects({ metadata, spec }: SelectingService, pod: Pod): boolean {
-  const selector = Object.entries(spec?.selector ?? {});
-  return (
-    selector.length > 0 &&
-    metadata.namespace === pod.metadata.namespace &&
-    selector.every(([key, value]) => pod.metadata.labels?.[key] === value)
-  );
-}
+const selects = ({ metadata, spec }: SelectingService, pod: Pod): boolean =>
+  metadata.namespace === pod.metadata.namespace && hasLabels(pod.metadata.labels, spec?.selector ?? {});
 
 /** A port whose name no container has leads nowhere. */
 function resolvePort(port: ServicePort, pod: Pod): { name?: string; port: number; protocol: string }[] {

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { FileSource } from '../control-plane/sources/file-source.ts';
-import { type InjectConfig, type Manifest, trustRootsConfigMap } from '../lib/inject/index.ts';
+import { trustRootsConfigMap } from '../lib/contract/names.ts';
+import { proxyPorts } from '../lib/contract/ports.ts';
+import type { InjectConfig, Manifest } from '../lib/inject/index.ts';
 import type { EnvFacts } from './container-env.ts';
 import { controlPlaneAddresses, controlPlanePods } from './control-plane-pods.ts';
 import { type LocalCredentials, makeCredentials, tokenLifetimeMs } from './credentials.ts';
@@ -32,7 +34,7 @@ export interface LocalMeshOptions {
 
 const refreshMs = 500;
 /** That of the sidecars' admin servers, which every pod of the network listens on. */
-const claimPort = 4191;
+const claimPort = proxyPorts.admin;
 
 /** Runs the workloads of a folder of manifests as a mesh of processes on this machine, on loopback addresses. */
 export class LocalMesh {

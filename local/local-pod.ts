@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Pod } from '../control-plane/sources/kubernetes-object.ts';
-import { type Container, proxyContainerName } from '../lib/inject/index.ts';
+import { proxyContainerName } from '../lib/contract/names.ts';
+import { proxyPorts } from '../lib/contract/ports.ts';
+import type { Container } from '../lib/inject/index.ts';
 import { type EnvFacts, resolveEnv } from './container-env.ts';
 import type { PodPlan } from './pod-plan.ts';
 import { answers, isContainerReady } from './probe.ts';
@@ -179,7 +181,7 @@ export class LocalPod {
   }
 
   private sidecarAnswers(): Promise<boolean> {
-    const { path = '/ready', port = 4191 } = this.sidecarSpec?.readinessProbe?.httpGet ?? {};
+    const { path = '/ready', port = proxyPorts.admin } = this.sidecarSpec?.readinessProbe?.httpGet ?? {};
     return answers(this.plan.ip, Number(port), path);
   }
 }

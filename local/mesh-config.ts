@@ -1,13 +1,11 @@
+import { meshConfigMap } from '../lib/contract/names.ts';
 import { type InjectConfig, injectConfig, type Manifest } from '../lib/inject/index.ts';
 import { objectName } from './manifest-folder.ts';
 import type { LocalProblem } from './problem.ts';
 
-/** Where the install keeps what injection needs to know (lib/mesh). */
-const configMapName = 'tulle-config';
-
 /** The injection's configuration as the install among the manifests has it; without an install, the defaults. */
 export function installedConfig(objects: readonly Manifest[], problems: LocalProblem[]): InjectConfig {
-  const install = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === configMapName);
+  const install = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === meshConfigMap);
   if (install === undefined) return injectConfig();
   const values = (install.data as Record<string, string> | undefined)?.values;
   try {

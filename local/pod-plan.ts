@@ -1,14 +1,14 @@
+import { injectAnnotation, settingPrefixes } from '../lib/contract/annotations.ts';
+import { componentLabel } from '../lib/contract/labels.ts';
+import { proxyContainerName } from '../lib/contract/names.ts';
 import {
   decide,
   formatReport,
   type InjectConfig,
-  injectAnnotation,
   injectManifest,
   type Manifest,
   type Metadata,
   type PodTemplate,
-  proxyContainerName,
-  settingPrefixes,
   uninjectManifest,
 } from '../lib/inject/index.ts';
 import { objectName } from './manifest-folder.ts';
@@ -29,8 +29,6 @@ export interface PodPlan {
 
 const runningKinds = new Set(['Deployment', 'StatefulSet', 'ReplicaSet', 'DaemonSet', 'Pod']);
 const endingKinds = new Set(['Job', 'CronJob', 'ReplicationController']);
-/** The install's own components run as local mode's own processes. */
-const componentLabel = 'linkerd.io/control-plane-component';
 
 /**
  * The pods that the workloads among `objects` make. Each meshed one gets its sidecar in explicit mode, whichever way it
@@ -117,5 +115,6 @@ function replicas(object: Manifest): number {
   return object.kind === 'Pod' || object.kind === 'DaemonSet' || typeof count !== 'number' ? 1 : count;
 }
 
+/** The install's own components run as local mode's own processes. */
 const isComponent = (object: Manifest): boolean =>
   [object.metadata?.labels, templateOf(object)?.metadata?.labels].some((labels) => labels?.[componentLabel]);

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { issuerSecret, trustRootsConfigMap } from '../../lib/inject/index.ts';
+import { issuerSecret, trustRootsConfigMap } from '../../lib/contract/names.ts';
 import { certificateOf, isSignedByOne, isSupportedKey, readPem, title, validityFault } from './certificates.ts';
 import { type Category, type Check, CheckFailure } from './check.ts';
 import type { ClusterFacts, Secret, WebhookConfiguration } from './cluster-facts.ts';

@@ -1,11 +1,10 @@
 import { X509Certificate } from 'node:crypto';
+import { certificateAnnotation } from '../../lib/contract/annotations.ts';
 import { CheckFailure } from './check.ts';
 import type { Secret } from './cluster-facts.ts';
 
 const pemBlock = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 const dayMs = 86_400_000;
-/** Written by components to what they have made themselves, and so renew themselves. */
-const madeAnnotation = 'tulle.dev/certificate-sha256';
 
 /** All certificates of a PEM text. Throws a CheckFailure that begins with `where`. */
 export function readPem(text: string, where: string): X509Certificate[] {
@@ -26,7 +25,7 @@ export function certificateOf(secret: Secret): { readonly leaf: X509Certificate;
   const where = `Secret ${metadata.namespace}/${metadata.name}`;
   const text = Buffer.from(data['tls.crt'] ?? data['crt.pem'] ?? '', 'base64').toString('utf8');
   const [leaf] = readPem(text, `${where}: tls.crt`);
-  const made = metadata.annotations?.[madeAnnotation];
+  const made = metadata.annotations?.[certificateAnnotation];
   return { leaf, renewed: made !== undefined && made === leaf.fingerprint256.replaceAll(':', '').toLowerCase() };
 }
 

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { Pod, Service } from '../../control-plane/sources/kubernetes-object.ts';
+import { isWithin } from '../../lib/contract/cidr.ts';
 import { type Category, type CategoryResult, CheckFailure, runChecks } from './check.ts';
 import { formatCategory, formatJson, formatVerdict, hintsPage } from './format.ts';
-import { isWithin } from './networks.ts';
 import { opaqueMismatches } from './opaque-ports.ts';
 
 const good = { description: 'is good', hint: 'good', run: async () => {} };

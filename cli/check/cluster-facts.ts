@@ -1,7 +1,7 @@
 import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
 import type { KubernetesObject, Namespace, Node, Pod, Service } from '../../control-plane/sources/kubernetes-object.ts';
-import { controlPlaneNamespaceLabel, type Manifest } from '../../lib/inject/index.ts';
-import { componentLabel } from '../../lib/mesh/component.ts';
+import { componentLabel, controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
+import type { Manifest } from '../../lib/inject/index.ts';
 import { upgradeInstall } from '../../lib/mesh/stored-install.ts';
 import { synthMesh } from '../../synth/mesh.ts';
 import type { Cluster } from '../cluster/cluster.ts';

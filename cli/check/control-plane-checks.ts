@@ -1,8 +1,8 @@
+import { isWithin } from '../../lib/contract/cidr.ts';
 import type { Manifest } from '../../lib/inject/index.ts';
 import { objectTitle } from '../cluster/mesh-objects.ts';
 import { type Category, type Check, CheckFailure } from './check.ts';
 import type { CheckedPod, ClusterFacts, Deployment } from './cluster-facts.ts';
-import { isWithin } from './networks.ts';
 
 /** How many objects of a kind are named before the rest is counted. */
 const namedObjects = 5;

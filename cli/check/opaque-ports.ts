@@ -1,6 +1,8 @@
 import type { Pod, Service } from '../../control-plane/sources/kubernetes-object.ts';
-import { settingPrefixes } from '../../lib/inject/index.ts';
-import { containsPort, type PortEntry, parsePorts, resolvePorts } from '../../lib/inject/ports.ts';
+import { setting } from '../../lib/contract/annotations.ts';
+import { hasLabels } from '../../lib/contract/labels.ts';
+import { containsPort, type PortEntry, parsePorts } from '../../lib/contract/port-list.ts';
+import { resolvePorts } from '../../lib/inject/ports.ts';
 
 type SelectingService = Service & { readonly spec?: { readonly selector?: Readonly<Record<string, string>> } };
 
@@ -15,12 +17,10 @@ export function opaqueMismatches(
 ): string[] {
   return services.flatMap((service) => {
     const { namespace, name } = service.metadata;
-    const selector = Object.entries(service.spec?.selector ?? {});
-    if (selector.length === 0) return [];
     const found = new Set<string>();
     for (const pod of meshed) {
-      const { labels = {} } = pod.metadata;
-      if (pod.metadata.namespace !== namespace || !selector.every(([key, value]) => labels[key] === value)) continue;
+      if (pod.metadata.namespace !== namespace) continue;
+      if (!hasLabels(pod.metadata.labels, service.spec?.selector ?? {})) continue;
       for (const { port, targetPort = port } of service.spec?.ports ?? []) {
         const target = containerPort(pod, targetPort);
         if (target === undefined) continue;
@@ -37,7 +37,7 @@ export function opaqueMismatches(
 }
 
 function portsOf({ metadata }: Pod | Service, pod: Pod, defaults: readonly PortEntry[]): readonly PortEntry[] {
-  const value = settingPrefixes.map((prefix) => metadata.annotations?.[`${prefix}opaque-ports`]).find(Boolean);
+  const value = setting(metadata, 'opaque-ports');
   const entries = value === undefined ? undefined : parsePorts(value, 'names');
   return entries === undefined ? defaults : resolvePorts(entries, [...(pod.spec?.containers ?? [])] as never).ports;
 }

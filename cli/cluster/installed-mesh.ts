@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { KubernetesApi } from '../../control-plane/kubernetes/api.ts';
 import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
+import { meshConfigMap } from '../../lib/contract/names.ts';
 import type { InjectConfig } from '../../lib/inject/index.ts';
-import { configMapName } from '../../lib/mesh/config-map.ts';
 import type { StoredInstall } from '../../lib/mesh/stored-install.ts';
 import { CommandError } from '../terminal.ts';
 
@@ -34,7 +34,7 @@ export async function installedMesh(
   api: Pick<KubernetesApi, 'get'>,
   meshNamespace: string,
 ): Promise<InstalledMesh | undefined> {
-  const path = `/api/v1/namespaces/${meshNamespace}/configmaps/${configMapName}`;
+  const path = `/api/v1/namespaces/${meshNamespace}/configmaps/${meshConfigMap}`;
   const found = await getIfThere<{ data?: Readonly<Record<string, string>> }>(api, path);
   if (found === undefined) return undefined;
   const read = <T>(key: string, schema: z.ZodType<T>): T => {
@@ -44,7 +44,7 @@ export async function installedMesh(
       const cause = error instanceof z.ZodError ? `${error.issues[0].path.join('.')}: ` : '';
       const message = error instanceof z.ZodError ? error.issues[0].message : (error as Error).message;
       throw new CommandError(
-        `ConfigMap ${meshNamespace}/${configMapName}: data.${key}: ${cause}${message}. ` +
+        `ConfigMap ${meshNamespace}/${meshConfigMap}: data.${key}: ${cause}${message}. ` +
           `Apply the manifests of 'tulle install --ignore-cluster' with your options again`,
       );
     }

@@ -1,6 +1,7 @@
 import type { KubernetesApi } from '../../control-plane/kubernetes/api.ts';
-import { controlPlaneNamespaceLabel, type Manifest, trustRootsConfigMap } from '../../lib/inject/index.ts';
-import { componentLabel } from '../../lib/mesh/component.ts';
+import { componentLabel, controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
+import { trustRootsConfigMap } from '../../lib/contract/names.ts';
+import type { Manifest } from '../../lib/inject/index.ts';
 import { listAll } from './objects.ts';
 
 /** A kind that an install brings objects of. */

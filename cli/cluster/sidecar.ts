@@ -1,5 +1,6 @@
 import type { Container, Pod } from '../../control-plane/sources/kubernetes-object.ts';
-import { proxyContainerName } from '../../lib/inject/index.ts';
+import { proxyContainerName } from '../../lib/contract/names.ts';
+import { proxyPorts } from '../../lib/contract/ports.ts';
 
 /** The proxy's container of a pod, wherever it stands; undefined when the pod is not meshed. */
 export function sidecarOf({ spec }: Pod): Container | undefined {
@@ -8,4 +9,5 @@ export function sidecarOf({ spec }: Pod): Container | undefined {
 }
 
 /** The port of a sidecar's admin server: that of its probe. */
-export const adminPort = (sidecar: Container): number => Number(sidecar.readinessProbe?.httpGet?.port ?? 4191);
+export const adminPort = (sidecar: Container): number =>
+  Number(sidecar.readinessProbe?.httpGet?.port ?? proxyPorts.admin);

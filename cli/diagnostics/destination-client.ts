@@ -3,15 +3,11 @@ import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
 import { credentials } from '@grpc/grpc-js';
 import { GrpcClient } from '../../api/grpc.ts';
 import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
-import { componentLabel } from '../../lib/mesh/component.ts';
+import { componentLabel } from '../../lib/contract/labels.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { listAll } from '../cluster/objects.ts';
 import { forwardPort } from '../cluster/port-forward.ts';
 import { CommandError } from '../terminal.ts';
-
-/** Ports of the destination component (lib/mesh/destination.ts). */
-export const destinationPort = 8086;
-export const policyPort = 8090;
 
 const timeoutMs = 15_000;
 /** A first answer may come in several messages; after this time without another one it is whole. */

@@ -2,10 +2,11 @@ import { create } from '@bufbuild/protobuf';
 import { Command, Option } from 'commander';
 import { Destination, GetDestinationSchema, type Update } from '../../api/gen/destination_pb.js';
 import type { TcpAddress } from '../../api/gen/net_pb.js';
+import { meshPorts } from '../../lib/contract/ports.ts';
 import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { formatTable } from '../stat/table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
-import { destinationPort, firstAnswer } from './destination-client.ts';
+import { firstAnswer } from './destination-client.ts';
 import { ipText } from './ip-text.ts';
 
 interface EndpointsOptions extends ClusterOptions {
@@ -41,7 +42,7 @@ export function endpointsCommand(terminal: Terminal): Command {
         const all: Endpoint[] = [];
         for (const path of authorities) {
           const request = create(GetDestinationSchema, { path, contextToken: options.token ?? '' });
-          const pod = { pod: options.destinationPod, port: destinationPort };
+          const pod = { pod: options.destinationPod, port: meshPorts.destination };
           all.push(...endpointsOf(await firstAnswer(cluster, pod, Destination.method.get, request)));
         }
         return all;

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Container, Pod } from '../../control-plane/sources/kubernetes-object.ts';
-import { componentLabel } from '../../lib/mesh/component.ts';
+import { componentLabel } from '../../lib/contract/labels.ts';
 import { type Cluster, type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { eachBounded, getText, listAll, podMetricsPath } from '../cluster/objects.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';

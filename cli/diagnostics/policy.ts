@@ -3,11 +3,12 @@ import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { InboundServerPolicies, PortSpecSchema, ServerSchema } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies, OutboundPolicySchema, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
+import { meshPorts } from '../../lib/contract/ports.ts';
 import { type Cluster, type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { installedMesh } from '../cluster/installed-mesh.ts';
 import { parseResource } from '../stat/resource.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
-import { firstAnswer, policyPort } from './destination-client.ts';
+import { firstAnswer } from './destination-client.ts';
 import { meshedPodsOf } from './pods.ts';
 
 interface PolicyOptions extends ClusterOptions {
@@ -48,7 +49,7 @@ async function inboundPolicy(cluster: Cluster, resource: string, port: number): 
   const workload = JSON.stringify({ ns: pod.metadata.namespace, pod: pod.metadata.name });
   const request = create(PortSpecSchema, { workload, port });
   const { watchPort } = InboundServerPolicies.method;
-  const messages = await firstAnswer(cluster, { port: policyPort }, watchPort, request);
+  const messages = await firstAnswer(cluster, { port: meshPorts.policy }, watchPort, request);
   const latest = messages.at(-1);
   return latest === undefined ? {} : toJson(ServerSchema, latest);
 }
@@ -60,7 +61,7 @@ async function outboundPolicy(cluster: Cluster, service: string, port: number, t
     sourceWorkload: token ?? JSON.stringify({ ns: cluster.namespace, pod: '' }),
     target: { case: 'authority', value: `${service}.${cluster.namespace}.svc.${domain}:${port}` },
   });
-  const messages = await firstAnswer(cluster, { port: policyPort }, OutboundPolicies.method.watch, request);
+  const messages = await firstAnswer(cluster, { port: meshPorts.policy }, OutboundPolicies.method.watch, request);
   const latest = messages.at(-1);
   return latest === undefined ? {} : toJson(OutboundPolicySchema, latest);
 }

@@ -1,9 +1,10 @@
 import { create, toJson } from '@bufbuild/protobuf';
 import { Command } from 'commander';
 import { Destination, DestinationProfileSchema, GetDestinationSchema } from '../../api/gen/destination_pb.js';
+import { meshPorts } from '../../lib/contract/ports.ts';
 import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import type { Terminal } from '../terminal.ts';
-import { destinationPort, firstAnswer } from './destination-client.ts';
+import { firstAnswer } from './destination-client.ts';
 
 /** `tulle diagnostics profile`: what a proxy is told of where an application connects to. */
 export function profileCommand({ out, ...rest }: Terminal): Command {
@@ -16,7 +17,7 @@ export function profileCommand({ out, ...rest }: Terminal): Command {
       const options = command.optsWithGlobals<ClusterOptions & { token?: string; destinationPod?: string }>();
       const request = create(GetDestinationSchema, { path, contextToken: options.token ?? '' });
       const messages = await withCluster(options, { out, ...rest }, (cluster) => {
-        const pod = { pod: options.destinationPod, port: destinationPort };
+        const pod = { pod: options.destinationPod, port: meshPorts.destination };
         return firstAnswer(cluster, pod, Destination.method.getProfile, request);
       });
       const latest = messages.at(-1);

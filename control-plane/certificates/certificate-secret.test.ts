@@ -1,13 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
+import { certificateAnnotation } from '../../lib/contract/annotations.ts';
 import { ApiError } from '../kubernetes/api.ts';
 import { mergeBundles } from './bundle.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
-import {
-  CertificateSecret,
-  type KeptCertificate,
-  madeAnnotation,
-  type StoredCertificate,
-} from './certificate-secret.ts';
+import { CertificateSecret, type KeptCertificate, type StoredCertificate } from './certificate-secret.ts';
 import { createAuthority, createServerCertificate } from './create-certificate.ts';
 import { ObjectsInMemory } from './testing.ts';
 
@@ -132,11 +128,11 @@ describe('a certificate in a Secret', () => {
     const { secret, clock } = replica(api);
     await secret.ensure();
     stored(api).metadata.annotations!['backup'] = 'yes';
-    const before = stored(api).metadata.annotations![madeAnnotation];
+    const before = stored(api).metadata.annotations![certificateAnnotation];
     clock.nowMs += 80 * day;
     await secret.ensure();
     expect(stored(api).metadata.annotations).toMatchObject({ backup: 'yes' });
-    expect(stored(api).metadata.annotations![madeAnnotation]).not.toBe(before);
+    expect(stored(api).metadata.annotations![certificateAnnotation]).not.toBe(before);
   });
 });
 

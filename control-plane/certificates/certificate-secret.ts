@@ -1,4 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
+import { certificateAnnotation } from '../../lib/contract/annotations.ts';
 import { isConflict, type KubernetesApi } from '../kubernetes/api.ts';
 import { getIfThere, metadataOver, retryConflicts, type SharedObject, writeOver } from '../kubernetes/shared-object.ts';
 import { beginOf, endOf, readCertificates } from './bundle.ts';
@@ -35,9 +36,6 @@ export interface CertificateSecretOptions {
   /** Told when a renewal fails while the old certificate still holds. */
   readonly onProblem: (message: string) => void;
 }
-
-/** Names the certificate that this project put there, so that another one in its place is known to be somebody else's. */
-export const madeAnnotation = 'tulle.dev/certificate-sha256';
 
 interface Secret extends SharedObject {
   readonly apiVersion: 'v1';
@@ -117,7 +115,7 @@ export class CertificateSecret {
         name,
         namespace,
         labels,
-        annotations: { [madeAnnotation]: fingerprint(leaf.fingerprint256) },
+        annotations: { [certificateAnnotation]: fingerprint(leaf.fingerprint256) },
       }),
       data: {
         'tls.crt': base64(made.certificate),
@@ -147,7 +145,7 @@ export class CertificateSecret {
         authorities: text('ca.crt'),
         notBeforeMs: beginOf(leaf),
         notAfterMs: endOf(leaf),
-        ours: metadata.annotations?.[madeAnnotation] === fingerprint(leaf.fingerprint256),
+        ours: metadata.annotations?.[certificateAnnotation] === fingerprint(leaf.fingerprint256),
       };
     } catch (error) {
       throw new Error(

@@ -1,21 +1,23 @@
-import { identityName } from '../../lib/inject/index.ts';
+import { setting as settingOf } from '../../lib/contract/annotations.ts';
+import { controlPlaneNamespaceLabel, ownerLabelPrefix } from '../../lib/contract/labels.ts';
+import { identityName, proxyContainerName } from '../../lib/contract/names.ts';
+import { type PortSet, parsePortSet } from '../../lib/contract/port-list.ts';
+import { proxyPorts } from '../../lib/contract/ports.ts';
 import type { Container, KubernetesObject, Pod } from '../sources/kubernetes-object.ts';
-import { type ClusterConfig, type PortSet, parsePortSet } from './cluster-config.ts';
-
-const controlPlaneNamespaceLabel = 'linkerd.io/control-plane-ns';
-const proxyContainer = 'tulle-proxy';
-const defaultInboundPort = 4143;
+import type { ClusterConfig } from './cluster-config.ts';
 
 /** A setting of an object, by its own annotation or Linkerd's. */
-export function setting(object: KubernetesObject | undefined, name: string): string | undefined {
-  const annotations = object?.metadata.annotations;
-  return annotations?.[`config.tulle.dev/${name}`] ?? annotations?.[`config.linkerd.io/${name}`];
-}
+export const setting = (object: KubernetesObject | undefined, name: string): string | undefined =>
+  settingOf(object?.metadata, name);
 
 /** Ports that an annotation of an object lists; undefined when there is none, or it cannot be read. */
-export function portsSetting(object: KubernetesObject | undefined, name: string): PortSet | undefined {
+export function portsSetting(
+  object: KubernetesObject | undefined,
+  name: string,
+  names: 'names' | 'numbers' = 'names',
+): PortSet | undefined {
   const text = setting(object, name);
-  return text === undefined ? undefined : parsePortSet(text);
+  return text === undefined ? undefined : parsePortSet(text, names);
 }
 
 /** True for a pod whose sidecar belongs to this mesh. */
@@ -41,7 +43,7 @@ export function appPort(pod: Pod, port: number): number {
 
 /** Where the sidecar takes connections that carry a transport header. */
 export function inboundPort(pod: Pod): number {
-  return sidecarPort(pod, 'LINKERD2_PROXY_INBOUND_LISTEN_ADDR') ?? defaultInboundPort;
+  return sidecarPort(pod, 'LINKERD2_PROXY_INBOUND_LISTEN_ADDR') ?? proxyPorts.inbound;
 }
 
 /** True for a port of the sidecar itself, which takes no transport header. */
@@ -61,14 +63,14 @@ export function isReady(pod: Pod): boolean {
 
 /** True when a port's connections pass by the sidecar. */
 export function skipsInbound(pod: Pod, port: number): boolean {
-  return portsSetting(pod, 'skip-inbound-ports')?.has(port) ?? false;
+  return portsSetting(pod, 'skip-inbound-ports', 'numbers')?.has(port) ?? false;
 }
 
 /** Kind (lower case) and name of what the pod belongs to: `deployment`, `web`. */
 export function podOwner(pod: Pod): { kind: string; name: string } | undefined {
   const { labels = {}, ownerReferences = [] } = pod.metadata;
   for (const kind of ownerKinds) {
-    const name = labels[`linkerd.io/proxy-${kind}`];
+    const name = labels[ownerLabelPrefix + kind];
     if (name !== undefined) return { kind, name };
   }
   const owner = ownerReferences.find(({ controller }) => controller) ?? ownerReferences[0];
@@ -110,7 +112,7 @@ function containersOf(pod: Pod): Container[] {
 }
 
 function sidecarOf(pod: Pod): Container | undefined {
-  return containersOf(pod).find(({ name }) => name === proxyContainer);
+  return containersOf(pod).find(({ name }) => name === proxyContainerName);
 }
 
 function sidecarPort(pod: Pod, variable: string): number | undefined {

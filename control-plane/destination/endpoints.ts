@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
+import { selects } from '../../lib/contract/labels.ts';
 import { canonicalIp } from '../cluster/canonical-ip.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../cluster/cluster-index.ts';
-import { selects } from '../cluster/label-selector.ts';
 import {
   appPort,
   inboundPort,

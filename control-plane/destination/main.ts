@@ -6,11 +6,13 @@ import { Destination } from '../../api/gen/destination_pb.js';
 import { InboundServerPolicies } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
 import { grpcService } from '../../api/grpc.ts';
-import { defaultClusterNetworks, defaultOpaquePorts } from '../../lib/inject/index.ts';
-import { statusLease } from '../../lib/inject/names.ts';
-import { type ClusterConfig, parsePortSet } from '../cluster/cluster-config.ts';
+import { inboundPolicies, isInboundPolicy } from '../../lib/contract/inbound-policies.ts';
+import { statusLease } from '../../lib/contract/names.ts';
+import { parsePortSet } from '../../lib/contract/port-list.ts';
+import { defaultOpaquePorts, meshPorts } from '../../lib/contract/ports.ts';
+import { defaultClusterNetworks } from '../../lib/inject/index.ts';
+import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import { ClusterIndex } from '../cluster/cluster-index.ts';
-import { defaultInboundPolicies, isDefaultInboundPolicy } from '../cluster/inbound-policies.ts';
 import { type Component, startComponent } from '../component.ts';
 import { FlagError, type Flags } from '../flags.ts';
 import { connectToCluster } from '../kubernetes/connect.ts';
@@ -63,8 +65,11 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
   return startComponent({
     log,
     registry,
-    admin: flags.address('admin-addr', '0.0.0.0:9996'),
-    grpc: [flags.address('addr', '0.0.0.0:8086'), flags.address('policy-addr', '0.0.0.0:8090')],
+    admin: flags.address('admin-addr', `0.0.0.0:${meshPorts.destinationAdmin}`),
+    grpc: [
+      flags.address('addr', `0.0.0.0:${meshPorts.destination}`),
+      flags.address('policy-addr', `0.0.0.0:${meshPorts.policy}`),
+    ],
     services: [
       { definition: grpcService(Destination), handlers: destinationService(index, config, log, registry) },
       { definition: grpcService(InboundServerPolicies), handlers: policy.inbound },
@@ -117,10 +122,8 @@ async function statusWriter(flags: Flags, log: Logger) {
 
 function clusterConfig(flags: Flags): ClusterConfig {
   const inboundPolicy = flags.text('default-inbound-policy', 'all-unauthenticated');
-  if (!isDefaultInboundPolicy(inboundPolicy)) {
-    throw new FlagError(
-      `--default-inbound-policy (${inboundPolicy}) must be one of ${defaultInboundPolicies.join(', ')}`,
-    );
+  if (!isInboundPolicy(inboundPolicy)) {
+    throw new FlagError(`--default-inbound-policy (${inboundPolicy}) must be one of ${inboundPolicies.join(', ')}`);
   }
   const opaque = flags.list('default-opaque-ports', defaultOpaquePorts).join(',');
   const opaquePorts = parsePortSet(opaque);

@@ -9,9 +9,9 @@ import {
   type WeightedDst,
   WeightedDstSchema,
 } from '../../api/gen/destination_pb.js';
-import { type PortSet, parsePortSet } from '../cluster/cluster-config.ts';
+import { goDurationMs } from '../../lib/contract/durations.ts';
+import { type PortSet, parsePortSet } from '../../lib/contract/port-list.ts';
 import type { ProfileRoute, ServiceProfile } from '../sources/policy-objects.ts';
-import { parseGoDuration } from './go-duration.ts';
 import { InvalidProfile, requestMatch, responseMatch } from './route-conditions.ts';
 
 /** The defaults of Linkerd's profile translator. */
@@ -94,8 +94,9 @@ function route(from: ProfileRoute, where: string, attempt: Attempt): Route {
 
 function timeout(text: string | undefined, where: string) {
   if (!text) return undefined;
-  const ms = parseGoDuration(text);
-  if (ms === undefined) throw new InvalidProfile(`${where} (${text}) must be a duration such as 300ms or 1m30s`);
+  const ms = goDurationMs.read(text);
+  if (ms === undefined || ms < 0)
+    throw new InvalidProfile(`${where} (${text}) must be a duration such as 300ms or 1m30s`);
   return ms === 0 ? undefined : durationFromMs(ms);
 }
 

@@ -9,7 +9,8 @@ import {
   UpdateSchema,
 } from '../../api/gen/destination_pb.js';
 import { GrpcClient, grpcService } from '../../api/grpc.ts';
-import { type ClusterConfig, parsePortSet } from '../cluster/cluster-config.ts';
+import { parsePortSet } from '../../lib/contract/port-list.ts';
+import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import { ClusterIndex } from '../cluster/cluster-index.ts';
 import { startComponent } from '../component.ts';
 import type { Kind } from '../sources/kinds.ts';

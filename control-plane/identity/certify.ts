@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { status } from '@grpc/grpc-js';
 import { type CertifyRequest, type CertifyResponse, CertifyResponseSchema } from '../../api/gen/identity_pb.js';
-import { identityName } from '../../lib/inject/index.ts';
+import { identityName } from '../../lib/contract/names.ts';
 import type { Issuer } from './issuer.ts';
 import { checkSigningRequest, SigningRequestError } from './signing-request.ts';
 import { type ServiceAccount, type TokenAuthenticator, TokenError, type TokenProblem } from './token-authenticator.ts';

@@ -1,13 +1,8 @@
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import {
-  anchorSecret,
-  controlPlaneNamespaceLabel,
-  identityAudience,
-  issuerSecret,
-  trustRootsConfigMap,
-} from '../../lib/inject/index.ts';
+import { controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
+import { anchorSecret, identityAudience, issuerSecret, trustRootsConfigMap } from '../../lib/contract/names.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
 import { EventRecorder } from '../kubernetes/events.ts';
 import { LeaderElection } from '../kubernetes/leader-election.ts';

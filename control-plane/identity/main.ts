@@ -4,7 +4,8 @@ import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { Identity } from '../../api/gen/identity_pb.js';
 import { grpcService } from '../../api/grpc.ts';
-import { identityAudience } from '../../lib/inject/index.ts';
+import { identityAudience } from '../../lib/contract/names.ts';
+import { meshPorts } from '../../lib/contract/ports.ts';
 import { type Component, startComponent } from '../component.ts';
 import { FlagError, type Flags } from '../flags.ts';
 import { connectToCluster } from '../kubernetes/connect.ts';
@@ -77,8 +78,8 @@ export async function startIdentity(
   return startComponent({
     log,
     registry,
-    admin: flags.address('admin-addr', '0.0.0.0:9990'),
-    grpc: [flags.address('addr', '0.0.0.0:8080')],
+    admin: flags.address('admin-addr', `0.0.0.0:${meshPorts.identityAdmin}`),
+    grpc: [flags.address('addr', `0.0.0.0:${meshPorts.identity}`)],
     services: [{ definition: grpcService(Identity), handlers }],
     ready: () => canSign(credentials, nowMs()),
     close: () => credentials.close(),

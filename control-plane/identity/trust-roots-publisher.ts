@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { controlPlaneNamespaceLabel } from '../../lib/inject/index.ts';
+import { controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
 import { ApiError, isConflict, isNotFound, type KubernetesApi } from '../kubernetes/api.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
 import { bundleKey, type ConfigMap } from './trust-roots.ts';

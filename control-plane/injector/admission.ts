@@ -1,4 +1,4 @@
-import { findAnnotation, opaquePortsKeys } from '../../lib/inject/annotations.ts';
+import { findAnnotation, opaquePortsKeys } from '../../lib/contract/annotations.ts';
 import {
   type InjectConfig,
   type InjectProblem,

@@ -1,6 +1,7 @@
 import { Counter, type Registry } from 'prom-client';
-import { findAnnotation, settings } from '../../lib/inject/annotations.ts';
-import { injectAnnotation, linkerdInjectAnnotation, type Metadata } from '../../lib/inject/index.ts';
+import { findAnnotation, injectAnnotation, linkerdInjectAnnotation } from '../../lib/contract/annotations.ts';
+import { settings } from '../../lib/inject/annotations.ts';
+import type { Metadata } from '../../lib/inject/index.ts';
 
 export interface Admission {
   /** `deployment`; empty when nothing owns the object. */

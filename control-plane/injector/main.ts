@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
+import { meshPorts } from '../../lib/contract/ports.ts';
 import { type Component, startComponent } from '../component.ts';
 import { FlagError, type Flags } from '../flags.ts';
 import { connectToCluster } from '../kubernetes/connect.ts';
@@ -79,7 +80,7 @@ export async function startInjector(flags: Flags, log: Logger): Promise<Componen
       record: (owner, event) => events.record(owner, event),
       metrics: new InjectorMetrics(registry),
     }),
-    address: flags.address('addr', '0.0.0.0:8443'),
+    address: flags.address('addr', `0.0.0.0:${meshPorts.proxyInjector}`),
     api: client,
     meshNamespace: flags.text('mesh-namespace', 'tulle'),
     extraNames: flags.list('webhook-names', ''),
@@ -91,7 +92,7 @@ export async function startInjector(flags: Flags, log: Logger): Promise<Componen
   return startComponent({
     log,
     registry,
-    admin: flags.address('admin-addr', '0.0.0.0:9995'),
+    admin: flags.address('admin-addr', `0.0.0.0:${meshPorts.proxyInjectorAdmin}`),
     grpc: [],
     services: [],
     https: [webhook.https],

@@ -1,35 +1,8 @@
 import { expect, test } from 'vitest';
-import { parseAnnotationDuration, parseGoDuration } from './duration.ts';
 import { trafficSettings } from './traffic-settings.ts';
 
 const accrual = 'balancer.linkerd.io/failure-accrual';
 const alpha = 'balancer.alpha.linkerd.io';
-
-test.each([
-  ['10ms', 10],
-  ['5s', 5000],
-  ['2m', 120_000],
-  ['1h', 3_600_000],
-  ['1d', 86_400_000],
-  ['0', 0],
-  ['5', undefined],
-  ['1.5s', undefined],
-  ['1m30s', undefined],
-  ['-1s', undefined],
-  ['99999999999d', undefined],
-  ['', undefined],
-])('an annotation with the duration %j is %s ms', (text, ms) => expect(parseAnnotationDuration(text)).toBe(ms));
-
-test.each([
-  ['1h30m', 5_400_000],
-  ['1.5s', 1500],
-  ['100us', 0.1],
-  ['-1s', -1000],
-  ['0', 0],
-  ['1', undefined],
-  ['s', undefined],
-  ['1d', undefined],
-])('a field with the duration %j is %s ms', (text, ms) => expect(parseGoDuration(text)).toBe(ms));
 
 test('without annotations nothing is limited, retried or ejected', () => {
   expect(trafficSettings()).toEqual({ timeouts: {} });

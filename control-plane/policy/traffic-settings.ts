@@ -1,4 +1,4 @@
-import { parseAnnotationDuration } from './duration.ts';
+import { trafficDurationMs } from '../../lib/contract/durations.ts';
 
 /** What the annotations of a Service or a route say of its traffic (linkerd2 policy-controller/k8s/index/src/outbound/index.rs). */
 export interface TrafficSettings {
@@ -124,7 +124,7 @@ class Reader {
   durationMs(name: string): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    return parseAnnotationDuration(text) ?? this.wrong(name, "must be a number followed by 'ms', 's', 'm', 'h' or 'd'");
+    return trafficDurationMs.read(text) ?? this.wrong(name, `must be ${trafficDurationMs.expected}`);
   }
 
   number(name: string, min: number, max: number, integer: boolean): number | undefined {

@@ -1,15 +1,7 @@
+import type { LabelSelector } from '../../lib/contract/labels.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 
 /** The kinds of policy.linkerd.io and linkerd.io that say who may call and how (linkerd2 charts/linkerd-crds). */
-
-export interface LabelSelector {
-  readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly {
-    readonly key: string;
-    readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
-    readonly values?: readonly string[];
-  }[];
-}
 
 export interface ObjectRef {
   readonly group?: string;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { parseGoDuration } from '../policy/duration.ts';
+import { goDurationMs } from '../../lib/contract/durations.ts';
 import { patternProblem } from '../policy/pattern.ts';
 import { isKind } from '../policy/routes/references.ts';
 import { trafficSettings } from '../policy/traffic-settings.ts';
@@ -178,7 +178,7 @@ function checkTimeouts(
 ): void {
   const read = (text: string | null | undefined, field: string): number | undefined => {
     if (text == null) return undefined;
-    const ms = parseGoDuration(text);
+    const ms = goDurationMs.read(text);
     if (ms === undefined) problems.add(`${path}.${field}`, 'must be a duration such as 10s or 1h30m', text);
     else if (ms < 0) problems.add(`${path}.${field}`, 'must not be negative', text);
     return ms;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defaultInboundPolicies, isDefaultInboundPolicy } from '../cluster/inbound-policies.ts';
+import { inboundPolicies, isInboundPolicy } from '../../lib/contract/inbound-policies.ts';
 import { isKind } from '../policy/routes/references.ts';
 import { checkNetworks, networkShape } from './networks.ts';
 import type { Problems } from './problems.ts';
@@ -24,8 +24,8 @@ export function checkServer(spec: unknown, problems: Problems): void {
   if (typeof port === 'number' ? port < 1 || port > 65_535 : port === '') {
     problems.add('spec.port', "must be a number from 1 to 65535, or the name of a container's port", port);
   }
-  if (accessPolicy != null && !isDefaultInboundPolicy(accessPolicy)) {
-    problems.add('spec.accessPolicy', `must be one of ${defaultInboundPolicies.join(', ')}`, accessPolicy);
+  if (accessPolicy != null && !isInboundPolicy(accessPolicy)) {
+    problems.add('spec.accessPolicy', `must be one of ${inboundPolicies.join(', ')}`, accessPolicy);
   }
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseGoDuration } from '../policy/duration.ts';
+import { goDurationMs } from '../../lib/contract/durations.ts';
 import { patternProblem } from '../policy/pattern.ts';
 import type { Problems } from './problems.ts';
 
@@ -113,5 +113,5 @@ function checkResponse(condition: ResponseShape, path: string, problems: Problem
 }
 
 function checkDuration(text: string, path: string, problems: Problems): void {
-  if (parseGoDuration(text) === undefined) problems.add(path, 'must be a duration such as 300ms or 1m30s', text);
+  if (goDurationMs.read(text) === undefined) problems.add(path, 'must be a duration such as 300ms or 1m30s', text);
 }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { controlPlaneNamespaceLabel } from '../../lib/inject/names.ts';
+import { controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
 import { mergeBundles, readCertificates } from '../certificates/bundle.ts';
 import { CertificateKeeper } from '../certificates/certificate-keeper.ts';
 import { CertificateSecret, type KeptCertificate, type StoredCertificate } from '../certificates/certificate-secret.ts';

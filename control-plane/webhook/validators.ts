@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { meshPorts } from '../../lib/contract/ports.ts';
 import type { HttpsService } from '../component.ts';
 import type { Flags } from '../flags.ts';
 import { connectToCluster } from '../kubernetes/connect.ts';
@@ -34,8 +35,14 @@ export async function startValidators(flags: Flags, log: Logger, registry: Regis
   });
   const metrics = new WebhookMetrics(registry);
   const webhooks = [
-    { name: 'sp-validator', address: flags.address('sp-validator-addr', '0.0.0.0:8443') },
-    { name: 'policy-validator', address: flags.address('policy-validator-addr', '0.0.0.0:9443') },
+    {
+      name: 'sp-validator',
+      address: flags.address('sp-validator-addr', `0.0.0.0:${meshPorts.serviceProfileValidator}`),
+    },
+    {
+      name: 'policy-validator',
+      address: flags.address('policy-validator-addr', `0.0.0.0:${meshPorts.policyValidator}`),
+    },
   ].map((webhook) =>
     startWebhook({
       ...webhook,

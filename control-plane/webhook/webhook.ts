@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { webhookConfigurationName, webhookSecretName, webhookServiceName } from '../../lib/inject/names.ts';
+import { webhookConfigurationName, webhookSecretName, webhookServiceName } from '../../lib/contract/names.ts';
 import type { Address, HttpsService } from '../component.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
 import type { WebhookConfiguration } from './ca-bundle.ts';

@@ -1,6 +1,11 @@
-import { imagePullPolicies, inboundPolicies, type ProxySettings } from './config.ts';
+import { alphaSettingPrefix, findAnnotation, settingKeys, settingPrefixes } from '../contract/annotations.ts';
+import { subnetList } from '../contract/cidr.ts';
+import { durationMs } from '../contract/durations.ts';
+import type { Form } from '../contract/form.ts';
+import { inboundPolicies } from '../contract/inbound-policies.ts';
+import { namedPortList, portList } from '../contract/port-list.ts';
+import { imagePullPolicies, type ProxySettings } from './config.ts';
 import type { Metadata } from './kubernetes.ts';
-import { alphaSettingPrefix, settingPrefixes } from './names.ts';
 import type { InjectProblem } from './report.ts';
 import * as form from './values.ts';
 
@@ -19,14 +24,14 @@ interface Setting {
 function setting<K extends keyof ProxySettings>(
   name: string,
   key: K,
-  value: form.ValueForm<NonNullable<ProxySettings[K]>>,
+  value: Form<NonNullable<ProxySettings[K]>>,
   options: { readonly inherited?: boolean; readonly alpha?: boolean } = {},
 ): Setting {
   return {
     name,
     expected: value.expected,
     inherited: options.inherited ?? true,
-    keys: [...settingPrefixes, ...(options.alpha ? [alphaSettingPrefix] : [])].map((prefix) => prefix + name),
+    keys: [...settingKeys(name), ...(options.alpha ? [alphaSettingPrefix + name] : [])],
     read: (text) => {
       const read = value.read(text.trim());
       return read === undefined ? undefined : ({ [key]: read } as Partial<ProxySettings>);
@@ -45,11 +50,11 @@ export const settings: readonly Setting[] = [
   setting('inbound-port', 'inboundPort', form.port),
   setting('outbound-port', 'outboundPort', form.port),
   setting('admin-port', 'adminPort', form.port),
-  setting('skip-inbound-ports', 'skipInboundPorts', form.portList),
-  setting('skip-outbound-ports', 'skipOutboundPorts', form.portList),
-  setting('skip-subnets', 'skipSubnets', form.subnetList),
-  setting('opaque-ports', 'opaquePorts', form.namedPortList),
-  setting('proxy-require-identity-inbound-ports', 'requireIdentityPorts', form.namedPortList),
+  setting('skip-inbound-ports', 'skipInboundPorts', portList),
+  setting('skip-outbound-ports', 'skipOutboundPorts', portList),
+  setting('skip-subnets', 'skipSubnets', subnetList),
+  setting('opaque-ports', 'opaquePorts', namedPortList),
+  setting('proxy-require-identity-inbound-ports', 'requireIdentityPorts', namedPortList),
   setting('proxy-cpu-request', 'cpuRequest', form.cpu),
   setting('proxy-cpu-limit', 'cpuLimit', form.cpu),
   setting('proxy-cpu-ratio-limit', 'cpuRatioLimit', form.ratio, notInherited),
@@ -66,10 +71,10 @@ export const settings: readonly Setting[] = [
   setting('enable-external-profiles', 'externalProfiles', form.boolean),
   setting('proxy-metrics-hostname-labels', 'metricsHostnameLabels', form.boolean),
   setting('enable-gateway', 'gateway', form.boolean, notInherited),
-  setting('proxy-inbound-connect-timeout', 'inboundConnectTimeoutMs', form.durationMs),
-  setting('proxy-outbound-connect-timeout', 'outboundConnectTimeoutMs', form.durationMs),
-  setting('proxy-inbound-discovery-cache-unused-timeout', 'inboundDiscoveryIdleMs', form.durationMs),
-  setting('proxy-outbound-discovery-cache-unused-timeout', 'outboundDiscoveryIdleMs', form.durationMs),
+  setting('proxy-inbound-connect-timeout', 'inboundConnectTimeoutMs', durationMs),
+  setting('proxy-outbound-connect-timeout', 'outboundConnectTimeoutMs', durationMs),
+  setting('proxy-inbound-discovery-cache-unused-timeout', 'inboundDiscoveryIdleMs', durationMs),
+  setting('proxy-outbound-discovery-cache-unused-timeout', 'outboundDiscoveryIdleMs', durationMs),
   setting('proxy-disable-inbound-protocol-detect-timeout', 'inboundDetectTimeout', form.notBoolean),
   setting('proxy-disable-outbound-protocol-detect-timeout', 'outboundDetectTimeout', form.notBoolean),
   setting('close-wait-timeout', 'closeWaitTimeoutSeconds', form.seconds, notInherited),
@@ -77,7 +82,7 @@ export const settings: readonly Setting[] = [
   setting('proxy-await', 'await', form.enabled),
   setting('proxy-admin-shutdown', 'adminShutdown', form.enabled),
   setting('default-inbound-policy', 'inboundPolicy', form.oneOf(...inboundPolicies)),
-  setting('shutdown-grace-period', 'shutdownGraceMs', form.durationMs),
+  setting('shutdown-grace-period', 'shutdownGraceMs', durationMs),
   setting('proxy-wait-before-exit-seconds', 'waitBeforeExitSeconds', form.seconds, { alpha: true }),
   setting('proxy-additional-env', 'additionalEnv', form.envList),
   setting('enable-debug-sidecar', 'debug', form.boolean),
@@ -93,20 +98,6 @@ const otherNames: ReadonlySet<string> = new Set([
 ]);
 
 const knownKeys: ReadonlySet<string> = new Set(settings.flatMap(({ keys }) => keys));
-
-/** The value of the first of some annotations that an object has, and the key that it stands under. */
-export function findAnnotation(
-  metadata: Metadata | undefined,
-  keys: readonly string[],
-): { readonly key: string; readonly value: string } | undefined {
-  for (const key of keys) {
-    const value = metadata?.annotations?.[key];
-    if (value !== undefined) return { key, value: String(value) };
-  }
-  return undefined;
-}
-
-export const opaquePortsKeys = settingPrefixes.map((prefix) => `${prefix}opaque-ports`);
 
 /**
  * Lays the annotations of one object over settings. A value that cannot be read is told with its place and the

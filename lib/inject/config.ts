@@ -1,18 +1,8 @@
+import type { InboundPolicyName } from '../contract/inbound-policies.ts';
+import { controlPlaneServices, proxyContainerName } from '../contract/names.ts';
+import { type PortEntry, parsePorts } from '../contract/port-list.ts';
+import { defaultOpaquePorts, meshPorts, proxyPorts } from '../contract/ports.ts';
 import type { EnvVar } from './kubernetes.ts';
-import { type PortEntry, parsePorts } from './ports.ts';
-
-/** What an unauthorized, unconfigured port lets in (facts of Linkerd's policy controller: default inbound policies). */
-export const inboundPolicies = [
-  'all-unauthenticated',
-  'all-authenticated',
-  'cluster-unauthenticated',
-  'cluster-authenticated',
-  'all-tls-unauthenticated',
-  'cluster-tls-unauthenticated',
-  'audit',
-  'deny',
-] as const;
-export type InboundPolicyName = (typeof inboundPolicies)[number];
 
 /** Everything of a sidecar that an annotation can change. Mesh-wide values stand in `InjectConfig.defaults`. */
 export interface ProxySettings {
@@ -102,7 +92,6 @@ export interface InjectConfigOptions extends Partial<Omit<InjectConfig, 'default
   readonly defaults?: Partial<ProxySettings>;
 }
 
-export const defaultOpaquePorts = '25,587,3306,4444,5432,6379,9300,11211';
 export const defaultClusterNetworks = [
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -115,13 +104,13 @@ export const defaultClusterNetworks = [
 export const meshVersion = '0.1.0';
 
 export const defaultProxySettings: ProxySettings = {
-  image: 'tulle-proxy',
+  image: proxyContainerName,
   version: meshVersion,
   imagePullPolicy: 'IfNotPresent',
-  controlPort: 4190,
-  inboundPort: 4143,
-  outboundPort: 4140,
-  adminPort: 4191,
+  controlPort: proxyPorts.control,
+  inboundPort: proxyPorts.inbound,
+  outboundPort: proxyPorts.outbound,
+  adminPort: proxyPorts.admin,
   skipInboundPorts: ports('4567,4568'),
   skipOutboundPorts: ports('4567,4568'),
   skipSubnets: [],
@@ -166,10 +155,9 @@ export function injectConfig(options: InjectConfigOptions = {}): InjectConfig {
     meshNamespace,
     clusterDomain,
     controlPlane: {
-      // The headless names: proxies balance over the replicas themselves.
-      identity: service('tulle-identity-headless', 8080),
-      destination: service('tulle-dst-headless', 8086),
-      policy: service('tulle-policy', 8090),
+      identity: service(controlPlaneServices.identity, meshPorts.identity),
+      destination: service(controlPlaneServices.destination, meshPorts.destination),
+      policy: service(controlPlaneServices.policy, meshPorts.policy),
       ...controlPlane,
     },
     defaults: { ...defaultProxySettings, ...defaults },

@@ -1,6 +1,7 @@
+import { injectAnnotation, linkerdInjectAnnotation } from '../contract/annotations.ts';
+import { foreignSidecars } from '../contract/names.ts';
 import type { InjectConfig } from './config.ts';
 import type { Metadata, PodTemplate } from './kubernetes.ts';
-import { foreignSidecars, injectAnnotation, linkerdInjectAnnotation } from './names.ts';
 
 /** `ingress` routes by the Host header for ingress controllers; `explicit` does without interception. */
 export type InjectMode = 'enabled' | 'ingress' | 'explicit';

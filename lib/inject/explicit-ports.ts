@@ -1,5 +1,5 @@
+import { containsPort, type PortEntry } from '../contract/port-list.ts';
 import type { Container } from './kubernetes.ts';
-import { containsPort, type PortEntry } from './ports.ts';
 
 /** A port of the application, and where the sidecar takes the plain connections to it in explicit mode. */
 export interface ExplicitPort {

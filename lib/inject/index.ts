@@ -1,12 +1,9 @@
 export {
   type ControlPlaneAddresses,
   defaultClusterNetworks,
-  defaultOpaquePorts,
   defaultProxySettings,
-  type InboundPolicyName,
   type InjectConfig,
   type InjectConfigOptions,
-  inboundPolicies,
   injectConfig,
   meshVersion,
   type ProxySettings,
@@ -24,8 +21,5 @@ export {
 export { injectPod, type PodContext } from './inject-pod.ts';
 export { injectService } from './inject-service.ts';
 export type { Container, EnvVar, Manifest, Metadata, PodSpec, PodTemplate, Probe, Volume } from './kubernetes.ts';
-export * from './names.ts';
-export { formatPorts } from './ports.ts';
-export { trustRootsConfigMap } from './proxy-env.ts';
 export { formatReport, type InjectOutcome, type InjectProblem, type InjectReport } from './report.ts';
 export { uninjectManifest, uninjectPod } from './uninject.ts';

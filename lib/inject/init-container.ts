@@ -1,7 +1,7 @@
+import { initContainerName, xtablesVolumeName } from '../contract/names.ts';
+import { formatPorts, type PortEntry } from '../contract/port-list.ts';
 import type { InjectConfig, ProxySettings } from './config.ts';
 import type { Container, Volume } from './kubernetes.ts';
-import { initContainerName, xtablesVolumeName } from './names.ts';
-import { formatPorts, type PortEntry } from './ports.ts';
 import { resourcesOf } from './resources.ts';
 
 /** Redirects the pod's TCP connections to the proxy by iptables (linkerd2-proxy-init; same flags). */

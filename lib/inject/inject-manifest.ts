@@ -1,3 +1,4 @@
+import { injectAnnotation, linkerdInjectAnnotation } from '../contract/annotations.ts';
 import type { InjectConfig } from './config.ts';
 import { hasSidecar, type InjectMode } from './decision.ts';
 import { explicitPortName } from './explicit-ports.ts';
@@ -5,7 +6,6 @@ import { injectPod } from './inject-pod.ts';
 import { injectService } from './inject-service.ts';
 import type { Manifest, Metadata, PodTemplate } from './kubernetes.ts';
 import { leadToProxy, type Neighbours, portsWithoutService, selectablePod } from './lead-to-proxy.ts';
-import { injectAnnotation, linkerdInjectAnnotation } from './names.ts';
 import type { InjectProblem, InjectReport } from './report.ts';
 import { isList, manifestName, templateAt, templatePath, withTemplate } from './workload.ts';
 

@@ -1,18 +1,19 @@
-import { applyAnnotations, findAnnotation, settings as knownSettings, opaquePortsKeys } from './annotations.ts';
+import {
+  createdByAnnotation,
+  findAnnotation,
+  opaquePortsKeys,
+  proxyVersionAnnotation,
+} from '../contract/annotations.ts';
+import { controlPlaneNamespaceLabel, ownerLabelPrefix, workloadNamespaceLabel } from '../contract/labels.ts';
+import { containsPort } from '../contract/port-list.ts';
+import { applyAnnotations, settings as knownSettings } from './annotations.ts';
 import { type InjectConfig, meshVersion, type ProxySettings } from './config.ts';
 import { decide, type InjectMode } from './decision.ts';
 import { withExplicitEnv } from './explicit-env.ts';
 import { explicitPorts } from './explicit-ports.ts';
 import { initContainer, xtablesVolume } from './init-container.ts';
 import type { Container, Metadata, PodSpec, PodTemplate } from './kubernetes.ts';
-import {
-  controlPlaneNamespaceLabel,
-  createdByAnnotation,
-  ownerLabelPrefix,
-  proxyVersionAnnotation,
-  workloadNamespaceLabel,
-} from './names.ts';
-import { containsPort, inboundPorts, resolvePorts } from './ports.ts';
+import { inboundPorts, resolvePorts } from './ports.ts';
 import { debugContainer, proxyContainer, proxyVolumes } from './proxy-container.ts';
 import { proxyEnv } from './proxy-env.ts';
 import type { InjectProblem, InjectReport } from './report.ts';

@@ -1,8 +1,8 @@
-import { findAnnotation, opaquePortsKeys } from './annotations.ts';
+import { findAnnotation, opaquePortsKeys } from '../contract/annotations.ts';
+import { containsPort } from '../contract/port-list.ts';
 import type { InjectConfig } from './config.ts';
 import { explicitAppPort } from './explicit-ports.ts';
 import { isRecord, type Manifest, type Metadata } from './kubernetes.ts';
-import { containsPort } from './ports.ts';
 import type { InjectReport } from './report.ts';
 
 /**

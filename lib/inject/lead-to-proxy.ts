@@ -1,6 +1,7 @@
+import { hasLabels } from '../contract/labels.ts';
+import { proxyContainerName } from '../contract/names.ts';
 import { explicitAppPort, explicitPortName, explicitPortsOf } from './explicit-ports.ts';
 import { type Container, isRecord, type Manifest } from './kubernetes.ts';
-import { proxyContainerName } from './names.ts';
 import type { InjectProblem } from './report.ts';
 import { manifestName, templateAt, templatePath } from './workload.ts';
 
@@ -36,11 +37,9 @@ export function selectablePod(object: Manifest): SelectablePod | undefined {
 }
 
 export function selects(service: Manifest, pod: SelectablePod): boolean {
-  const selector = isRecord(service.spec?.selector) ? Object.entries(service.spec.selector) : [];
   return (
-    selector.length > 0 &&
     (service.metadata?.namespace ?? 'default') === (pod.namespace ?? 'default') &&
-    selector.every(([key, value]) => pod.labels[key] === value)
+    hasLabels(pod.labels, isRecord(service.spec?.selector) ? service.spec.selector : {})
   );
 }
 

@@ -1,13 +1,13 @@
-import type { ProxySettings } from './config.ts';
-import { type ExplicitPort, explicitPortName } from './explicit-ports.ts';
-import type { Container, EnvVar, Volume } from './kubernetes.ts';
 import {
   debugContainerName,
   identityAudience,
   identityVolumeName,
   proxyContainerName,
   tokenVolumeName,
-} from './names.ts';
+} from '../contract/names.ts';
+import type { ProxySettings } from './config.ts';
+import { type ExplicitPort, explicitPortName } from './explicit-ports.ts';
+import type { Container, EnvVar, Volume } from './kubernetes.ts';
 import { identityDir, tokenDir, tokenFileName } from './proxy-env.ts';
 import { resourcesOf } from './resources.ts';
 

@@ -1,9 +1,9 @@
+import { identityName, proxyContainerName, trustRootsConfigMap } from '../contract/names.ts';
+import { formatPorts, type PortEntry } from '../contract/port-list.ts';
 import type { InjectConfig, ProxySettings } from './config.ts';
 import type { InjectMode } from './decision.ts';
 import type { ExplicitPort } from './explicit-ports.ts';
 import type { EnvVar } from './kubernetes.ts';
-import { identityName, proxyContainerName } from './names.ts';
-import { formatPorts, type PortEntry } from './ports.ts';
 
 export interface ProxyEnvInput {
   readonly mode: InjectMode;
@@ -21,7 +21,6 @@ export interface ProxyEnvInput {
 export const identityDir = '/var/run/linkerd/identity/end-entity';
 export const tokenDir = '/var/run/secrets/tokens';
 export const tokenFileName = 'tulle-identity-token';
-export const trustRootsConfigMap = 'tulle-identity-trust-roots';
 
 /** With detection without deadline Linkerd waits a year. */
 const unlimitedDetectTimeout = '8760h';

@@ -1,24 +1,24 @@
+import {
+  alphaSettingPrefix,
+  createdByAnnotation,
+  injectAnnotation,
+  linkerdInjectAnnotation,
+  proxyVersionAnnotation,
+  settingPrefixes,
+} from '../contract/annotations.ts';
+import { controlPlaneNamespaceLabel, ownerLabelPrefix, workloadNamespaceLabel } from '../contract/labels.ts';
+import {
+  debugContainerName,
+  identityVolumeName,
+  initContainerName,
+  proxyContainerName,
+  tokenVolumeName,
+  xtablesVolumeName,
+} from '../contract/names.ts';
 import { withoutExplicitEnv } from './explicit-env.ts';
 import { explicitAppPort } from './explicit-ports.ts';
 import { type ManifestResult, overItems, overTemplate } from './inject-manifest.ts';
 import { type Container, isRecord, type Manifest, type Metadata, type PodTemplate } from './kubernetes.ts';
-import {
-  alphaSettingPrefix,
-  controlPlaneNamespaceLabel,
-  createdByAnnotation,
-  debugContainerName,
-  identityVolumeName,
-  initContainerName,
-  injectAnnotation,
-  linkerdInjectAnnotation,
-  ownerLabelPrefix,
-  proxyContainerName,
-  proxyVersionAnnotation,
-  settingPrefixes,
-  tokenVolumeName,
-  workloadNamespaceLabel,
-  xtablesVolumeName,
-} from './names.ts';
 import type { InjectOutcome } from './report.ts';
 import { isList, manifestName } from './workload.ts';
 

@@ -1,13 +1,13 @@
 import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
+import { injectAnnotation } from '../contract/annotations.ts';
+import { componentLabel, controlPlaneNamespaceLabel } from '../contract/labels.ts';
+import { componentName } from '../contract/names.ts';
 import type { InjectConfig, ProxySettings } from '../inject/config.ts';
 import { injectPod } from '../inject/inject-pod.ts';
 import type { PodTemplate, Volume } from '../inject/kubernetes.ts';
-import { controlPlaneNamespaceLabel } from '../inject/names.ts';
 import type { MeshInstall } from './mesh-props.ts';
 import { networkPolicy } from './network-policy.ts';
-
-export const componentLabel = 'linkerd.io/control-plane-component';
 
 /** One program of the control plane, as a Deployment runs it. */
 export interface Component {
@@ -31,8 +31,6 @@ export interface Component {
 
 /** Of the control plane's own sidecars, where the mesh's settings say nothing. They carry streams to every proxy. */
 const proxyResources: Partial<ProxySettings> = { cpuRequest: '10m', memoryRequest: '20Mi', memoryLimit: '250Mi' };
-
-export const componentName = (name: string): string => `tulle-${name}`;
 
 export function componentLabels(component: string, install: MeshInstall): Record<string, string> {
   return { [componentLabel]: component, [controlPlaneNamespaceLabel]: install.config.meshNamespace };
@@ -123,7 +121,7 @@ function podTemplate(component: Component, install: MeshInstall): PodTemplate {
     metadata: {
       namespace: install.config.meshNamespace,
       labels,
-      annotations: { 'tulle.dev/inject': 'enabled' },
+      annotations: { [injectAnnotation]: 'enabled' },
     },
     spec: {
       serviceAccountName: componentName(component.name),

@@ -1,10 +1,9 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
-import { controlPlaneNamespaceLabel } from '../inject/names.ts';
+import { controlPlaneNamespaceLabel } from '../contract/labels.ts';
+import { meshConfigMap } from '../contract/names.ts';
 import type { MeshInstall } from './mesh-props.ts';
 import { storeInstall } from './stored-install.ts';
-
-export const configMapName = 'tulle-config';
 
 /**
  * The values of the install, for the injector and the command line: key `values` is the InjectConfig as JSON, so that
@@ -17,7 +16,7 @@ export class ConfigComponent extends Construct {
     new ApiObject(this, 'values', {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name: configMapName, namespace, labels: { [controlPlaneNamespaceLabel]: namespace } },
+      metadata: { name: meshConfigMap, namespace, labels: { [controlPlaneNamespaceLabel]: namespace } },
       data: {
         values: `${JSON.stringify(install.config, null, 2)}\n`,
         install: `${JSON.stringify(storeInstall(install), null, 2)}\n`,

@@ -1,6 +1,13 @@
 import { Construct } from 'constructs';
-import { statusLease, webhookConfigurationName, webhookSecretName, webhookServiceName } from '../inject/names.ts';
-import { formatPorts } from '../inject/ports.ts';
+import {
+  controlPlaneServices,
+  statusLease,
+  webhookConfigurationName,
+  webhookSecretName,
+  webhookServiceName,
+} from '../contract/names.ts';
+import { formatPorts } from '../contract/port-list.ts';
+import { meshPorts } from '../contract/ports.ts';
 import { deployment, serviceAccount } from './component.ts';
 import type { MeshInstall } from './mesh-props.ts';
 import { permissions, watch } from './rbac.ts';
@@ -70,23 +77,38 @@ export class DestinationComponent extends Construct {
       },
       install,
     );
-    const ports = [{ name: 'grpc', port: 8086 }];
+    const ports = [{ name: 'grpc', port: meshPorts.destination }];
     service(this, name, { name: 'tulle-dst', ports }, install);
-    service(this, name, { name: 'tulle-dst-headless', headless: true, ports }, install);
-    service(this, name, { name: 'tulle-policy', headless: true, ports: [{ name: 'grpc', port: 8090 }] }, install);
+    service(this, name, { name: controlPlaneServices.destination, headless: true, ports }, install);
+    service(
+      this,
+      name,
+      { name: controlPlaneServices.policy, headless: true, ports: [{ name: 'grpc', port: meshPorts.policy }] },
+      install,
+    );
     const webhook = (targetPort: number) => [{ name: 'https', port: 443, targetPort }];
-    service(this, name, { name: webhookServiceName('sp-validator'), ports: webhook(8443) }, install);
-    service(this, name, { name: webhookServiceName('policy-validator'), ports: webhook(9443) }, install);
+    service(
+      this,
+      name,
+      { name: webhookServiceName('sp-validator'), ports: webhook(meshPorts.serviceProfileValidator) },
+      install,
+    );
+    service(
+      this,
+      name,
+      { name: webhookServiceName('policy-validator'), ports: webhook(meshPorts.policyValidator) },
+      install,
+    );
     deployment(
       this,
       {
         name,
         args: [
-          '--addr=0.0.0.0:8086',
-          '--policy-addr=0.0.0.0:8090',
-          '--sp-validator-addr=0.0.0.0:8443',
-          '--policy-validator-addr=0.0.0.0:9443',
-          '--admin-addr=0.0.0.0:9996',
+          `--addr=0.0.0.0:${meshPorts.destination}`,
+          `--policy-addr=0.0.0.0:${meshPorts.policy}`,
+          `--sp-validator-addr=0.0.0.0:${meshPorts.serviceProfileValidator}`,
+          `--policy-validator-addr=0.0.0.0:${meshPorts.policyValidator}`,
+          `--admin-addr=0.0.0.0:${meshPorts.destinationAdmin}`,
           '--source=kubernetes',
           `--trust-domain=${config.trustDomain}`,
           `--cluster-domain=${config.clusterDomain}`,
@@ -97,17 +119,17 @@ export class DestinationComponent extends Construct {
           ...(config.ipv6 ? ['--enable-ipv6=true'] : []),
         ],
         ports: [
-          { name: 'grpc', containerPort: 8086 },
-          { name: 'grpc-policy', containerPort: 8090 },
-          { name: 'sp-validator', containerPort: 8443 },
-          { name: 'policy-https', containerPort: 9443 },
+          { name: 'grpc', containerPort: meshPorts.destination },
+          { name: 'grpc-policy', containerPort: meshPorts.policy },
+          { name: 'sp-validator', containerPort: meshPorts.serviceProfileValidator },
+          { name: 'policy-https', containerPort: meshPorts.policyValidator },
         ],
-        adminPort: 9996,
-        webhookPorts: [8443, 9443],
+        adminPort: meshPorts.destinationAdmin,
+        webhookPorts: [meshPorts.serviceProfileValidator, meshPorts.policyValidator],
         // It holds the cluster's pods, Services and routes.
         memoryLimit: '1Gi',
         kubeApi: true,
-        controlPlane: { destination: 'localhost.:8086', policy: 'localhost.:8090' },
+        controlPlane: { destination: `localhost.:${meshPorts.destination}`, policy: `localhost.:${meshPorts.policy}` },
         // Its proxy learns of its pod from the component beside it, so that one may not wait for the proxy.
         proxy: { nativeSidecar: false, await: false },
       },

@@ -1,7 +1,13 @@
 import { Construct } from 'constructs';
-import { anchorSecret, issuerSecret } from '../inject/names.ts';
-import { trustRootsConfigMap } from '../inject/proxy-env.ts';
-import { componentName, deployment, serviceAccount } from './component.ts';
+import {
+  anchorSecret,
+  componentName,
+  controlPlaneServices,
+  issuerSecret,
+  trustRootsConfigMap,
+} from '../contract/names.ts';
+import { meshPorts } from '../contract/ports.ts';
+import { deployment, serviceAccount } from './component.ts';
 import type { MeshInstall } from './mesh-props.ts';
 import { permissions } from './rbac.ts';
 import { service } from './service.ts';
@@ -54,31 +60,31 @@ export class IdentityComponent extends Construct {
       },
       install,
     );
-    const ports = [{ name: 'grpc', port: 8080 }];
-    service(this, name, { name: 'tulle-identity', ports }, install);
-    service(this, name, { name: 'tulle-identity-headless', headless: true, ports }, install);
+    const ports = [{ name: 'grpc', port: meshPorts.identity }];
+    service(this, name, { name: componentName(name), ports }, install);
+    service(this, name, { name: controlPlaneServices.identity, headless: true, ports }, install);
     deployment(
       this,
       {
         name,
         args: [
-          '--addr=0.0.0.0:8080',
-          '--admin-addr=0.0.0.0:9990',
+          `--addr=0.0.0.0:${meshPorts.identity}`,
+          `--admin-addr=0.0.0.0:${meshPorts.identityAdmin}`,
           '--kubernetes',
           `--trust-domain=${install.config.trustDomain}`,
           `--mesh-namespace=${install.config.meshNamespace}`,
           `--issuance-lifetime=${install.issuanceLifetime}`,
           `--clock-skew-allowance=${install.clockSkewAllowance}`,
         ],
-        ports: [{ name: 'grpc', containerPort: 8080 }],
-        adminPort: 9990,
+        ports: [{ name: 'grpc', containerPort: meshPorts.identity }],
+        adminPort: meshPorts.identityAdmin,
         kubeApi: true,
-        controlPlane: { identity: 'localhost.:8080' },
+        controlPlane: { identity: `localhost.:${meshPorts.identity}` },
         // Its proxy can have no certificate before it runs itself, so neither may wait for the other.
         proxy: {
           nativeSidecar: false,
           await: false,
-          additionalEnv: [{ name: 'LINKERD2_PROXY_INBOUND_PORTS_REQUIRE_TLS', value: '8080' }],
+          additionalEnv: [{ name: 'LINKERD2_PROXY_INBOUND_PORTS_REQUIRE_TLS', value: `${meshPorts.identity}` }],
         },
       },
       install,

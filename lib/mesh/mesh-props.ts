@@ -1,7 +1,8 @@
 import { Duration } from 'cdk8s';
+import { settingKey } from '../contract/annotations.ts';
+import { isCidr } from '../contract/cidr.ts';
 import { applyAnnotations } from '../inject/annotations.ts';
 import { defaultProxySettings, type InjectConfig, injectConfig, meshVersion } from '../inject/config.ts';
-import { isCidr } from '../inject/values.ts';
 import type { InboundPolicy } from '../workload/inbound-policy.ts';
 import { annotationsOf, type ProxyOptions } from '../workload/mesh-options.ts';
 
@@ -211,7 +212,7 @@ export function meshInstall(props: MeshProps): MeshInstall {
   const version = props.version ?? meshVersion;
   const annotations = {
     ...(highAvailability
-      ? { 'config.tulle.dev/proxy-cpu-request': '100m', 'config.tulle.dev/proxy-memory-request': '20Mi' }
+      ? { [settingKey('proxy-cpu-request')]: '100m', [settingKey('proxy-memory-request')]: '20Mi' }
       : {}),
     ...annotationsOf({
       inboundPolicy: props.defaultInboundPolicy,

@@ -1,7 +1,8 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
+import { injectAnnotation } from '../contract/annotations.ts';
+import { controlPlaneNamespaceLabel } from '../contract/labels.ts';
 import { crdManifest, crds } from '../crds/index.ts';
-import { controlPlaneNamespaceLabel } from '../inject/names.ts';
 import { ConfigComponent } from './config-map.ts';
 import { DestinationComponent } from './destination.ts';
 import { IdentityComponent } from './identity.ts';
@@ -43,7 +44,7 @@ export class Mesh extends Construct {
       kind: 'Namespace',
       metadata: {
         name: this.namespace,
-        annotations: { 'tulle.dev/inject': 'disabled' },
+        annotations: { [injectAnnotation]: 'disabled' },
         labels: {
           'linkerd.io/is-control-plane': 'true',
           'config.tulle.dev/admission-webhooks': 'disabled',

@@ -1,7 +1,8 @@
 import { Construct } from 'constructs';
-import { webhookConfigurationName, webhookSecretName, webhookServiceName } from '../inject/names.ts';
+import { settingKey } from '../contract/annotations.ts';
+import { meshConfigMap, webhookConfigurationName, webhookSecretName, webhookServiceName } from '../contract/names.ts';
+import { meshPorts } from '../contract/ports.ts';
 import { deployment, serviceAccount } from './component.ts';
-import { configMapName } from './config-map.ts';
 import type { MeshInstall } from './mesh-props.ts';
 import { permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
@@ -49,8 +50,8 @@ export class ProxyInjectorComponent extends Construct {
       name,
       {
         name: webhookServiceName(name),
-        ports: [{ name: 'https', port: 443, targetPort: 8443 }],
-        annotations: { 'config.tulle.dev/opaque-ports': '443' },
+        ports: [{ name: 'https', port: 443, targetPort: meshPorts.proxyInjector }],
+        annotations: { [settingKey('opaque-ports')]: '443' },
       },
       install,
     );
@@ -59,17 +60,17 @@ export class ProxyInjectorComponent extends Construct {
       {
         name,
         args: [
-          '--addr=0.0.0.0:8443',
-          '--admin-addr=0.0.0.0:9995',
+          `--addr=0.0.0.0:${meshPorts.proxyInjector}`,
+          `--admin-addr=0.0.0.0:${meshPorts.proxyInjectorAdmin}`,
           '--config-file=/var/run/tulle/config/values',
           `--mesh-namespace=${config.meshNamespace}`,
         ],
-        ports: [{ name: 'https', containerPort: 8443 }],
-        adminPort: 9995,
-        webhookPorts: [8443],
+        ports: [{ name: 'https', containerPort: meshPorts.proxyInjector }],
+        adminPort: meshPorts.proxyInjectorAdmin,
+        webhookPorts: [meshPorts.proxyInjector],
         kubeApi: true,
-        volumes: [{ name: 'config', mountPath: '/var/run/tulle/config', configMap: { name: configMapName } }],
-        proxy: { opaquePorts: [{ from: 8443, to: 8443 }] },
+        volumes: [{ name: 'config', mountPath: '/var/run/tulle/config', configMap: { name: meshConfigMap } }],
+        proxy: { opaquePorts: [{ from: meshPorts.proxyInjector, to: meshPorts.proxyInjector }] },
       },
       install,
     );

@@ -1,6 +1,7 @@
 import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { componentLabels, componentName } from './component.ts';
+import { componentName } from '../contract/names.ts';
+import { componentLabels } from './component.ts';
 import type { MeshInstall } from './mesh-props.ts';
 
 export interface PolicyRule {

@@ -1,7 +1,8 @@
 import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { webhookConfigurationName, webhookServiceName } from '../inject/names.ts';
-import { componentLabel, componentLabels } from './component.ts';
+import { componentLabel } from '../contract/labels.ts';
+import { webhookConfigurationName, webhookServiceName } from '../contract/names.ts';
+import { componentLabels } from './component.ts';
 import type { MeshInstall } from './mesh-props.ts';
 
 interface Webhook {

@@ -1,4 +1,4 @@
-import type { InboundPolicyName } from '../inject/config.ts';
+import type { InboundPolicyName } from '../contract/inbound-policies.ts';
 
 /** Who may call a port that no Server and no authorization speaks of. */
 export class InboundPolicy {

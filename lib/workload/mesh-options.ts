@@ -1,5 +1,6 @@
 import type { Duration, Size } from 'cdk8s';
-import { isCidr } from '../inject/values.ts';
+import { settingKey } from '../contract/annotations.ts';
+import { isCidr } from '../contract/cidr.ts';
 import type { InboundPolicy } from './inbound-policy.ts';
 import type { Injection } from './injection.ts';
 
@@ -185,7 +186,7 @@ export function annotationsOf(options: MeshOptions): Record<string, string> {
   notAbove('memoryRequest', kibibytes(proxy.memoryRequest), 'memoryLimit', kibibytes(proxy.memoryLimit), 'Ki');
   const annotations: Record<string, string> = {};
   for (const [name, value] of Object.entries(values)) {
-    if (value !== undefined) annotations[`config.tulle.dev/${name}`] = value;
+    if (value !== undefined) annotations[settingKey(name)] = value;
   }
   return annotations;
 }

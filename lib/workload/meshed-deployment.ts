@@ -1,5 +1,6 @@
 import { Deployment, type DeploymentExposeViaServiceOptions, type DeploymentProps, type Service } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
+import { settingKey } from '../contract/annotations.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { WorkloadMesh } from './workload-mesh.ts';
 
@@ -32,7 +33,7 @@ export class MeshedDeployment extends Deployment {
     const { opaquePorts } = this.mesh;
     if (opaquePorts) {
       const ports = service.ports.filter(({ port, targetPort }) => opaquePorts.includes(targetPort ?? port));
-      service.metadata.addAnnotation('config.tulle.dev/opaque-ports', ports.map(({ port }) => port).join(','));
+      service.metadata.addAnnotation(settingKey('opaque-ports'), ports.map(({ port }) => port).join(','));
     }
     return service;
   }

@@ -1,6 +1,6 @@
 import type { ApiObject } from 'cdk8s';
 import { Chart } from 'cdk8s';
-import { identityName } from '../inject/names.ts';
+import { identityName } from '../contract/names.ts';
 import { installationOf } from '../mesh/installation.ts';
 import { Injection } from './injection.ts';
 import type { MeshOptions } from './mesh-options.ts';

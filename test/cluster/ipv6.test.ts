@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { run } from '../../cli/testing/run.ts';
-import { componentLabel } from '../../lib/mesh/component.ts';
+import { componentLabel } from '../../lib/contract/labels.ts';
 import { synthMeshYaml } from '../../synth/mesh.ts';
 import { describeOnCluster } from './cluster.ts';
 import type { Kubectl } from './kubectl.ts';

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AuthnSchema, AuthzSchema, NetworkSchema } from '../../../api/gen/inbound_pb.js';
-import { identityName } from '../../../lib/inject/index.ts';
+import { parseCidr } from '../../../lib/contract/cidr.ts';
+import { identityName } from '../../../lib/contract/names.ts';
 import type { ClusterConfig } from '../../cluster/cluster-config.ts';
 import { ipToApi } from '../../destination/addresses.ts';
 import type {
@@ -9,7 +10,6 @@ import type {
   NetworkMatch,
   ServerAuthorization,
 } from '../../sources/policy-objects.ts';
-import { parseCidr } from '../cidr.ts';
 import { type PolicyIndex, policyTopics } from '../index/policy-index.ts';
 import { isKind } from '../routes/references.ts';
 

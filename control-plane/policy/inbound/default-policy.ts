@@ -1,6 +1,6 @@
+import { type InboundPolicyName, isInboundPolicy } from '../../../lib/contract/inbound-policies.ts';
 import type { ClusterConfig } from '../../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../../cluster/cluster-index.ts';
-import { type DefaultInboundPolicy, isDefaultInboundPolicy } from '../../cluster/inbound-policies.ts';
 import { setting } from '../../cluster/pod-facts.ts';
 import type { Pod } from '../../sources/kubernetes-object.ts';
 import {
@@ -13,18 +13,18 @@ import {
 } from './authorizations.ts';
 
 /** The default policy of a pod: by its annotation, its namespace's, or that of the mesh. */
-export function defaultPolicyOf(pod: Pod, index: ClusterIndex, config: ClusterConfig): DefaultInboundPolicy {
+export function defaultPolicyOf(pod: Pod, index: ClusterIndex, config: ClusterConfig): InboundPolicyName {
   const namespace = index.namespaces.get(pod.metadata.namespace ?? 'default');
   for (const object of [pod, namespace]) {
     const name = setting(object, 'default-inbound-policy');
-    if (name !== undefined && isDefaultInboundPolicy(name)) return name;
+    if (name !== undefined && isInboundPolicy(name)) return name;
   }
   return config.inboundPolicy;
 }
 
 /** What a built-in policy lets in. `requireIdentity` takes no client without one, whatever the policy says. */
 export function defaultAuthorizations(
-  policy: DefaultInboundPolicy,
+  policy: InboundPolicyName,
   requireIdentity: boolean,
   config: ClusterConfig,
 ): AuthzInit[] {

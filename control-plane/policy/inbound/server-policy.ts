@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type Server as ApiServer, type ProxyProtocolSchema, ServerSchema } from '../../../api/gen/inbound_pb.js';
-import { type DefaultInboundPolicy, isDefaultInboundPolicy } from '../../cluster/inbound-policies.ts';
+import { type InboundPolicyName, isInboundPolicy } from '../../../lib/contract/inbound-policies.ts';
 import { portsSetting } from '../../cluster/pod-facts.ts';
 import { isOpaquePort } from '../../destination/endpoints.ts';
 import type { Pod } from '../../sources/kubernetes-object.ts';
@@ -104,9 +104,9 @@ function selectedServer(
 }
 
 /** Without one that is known, nobody is let in but by an authorization. */
-function accessPolicy({ spec }: Server): DefaultInboundPolicy {
+function accessPolicy({ spec }: Server): InboundPolicyName {
   const name = spec.accessPolicy ?? 'deny';
-  return isDefaultInboundPolicy(name) ? name : 'deny';
+  return isInboundPolicy(name) ? name : 'deny';
 }
 
 function protocolOf(

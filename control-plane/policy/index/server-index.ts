@@ -1,4 +1,4 @@
-import { selects } from '../../cluster/label-selector.ts';
+import { selects } from '../../../lib/contract/labels.ts';
 import type { Pod } from '../../sources/kubernetes-object.ts';
 import type { Server, ServerAuthorization } from '../../sources/policy-objects.ts';
 import { oldestFirst } from '../order.ts';

@@ -1,6 +1,6 @@
+import { goDurationMs } from '../../../lib/contract/durations.ts';
 import type { KubernetesObject } from '../../sources/kubernetes-object.ts';
 import type { BackendRef, GrpcRoute, HttpRoute, RouteRule } from '../../sources/route-objects.ts';
-import { parseGoDuration } from '../duration.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
 import { type FilterInit, routeFilter } from './filters.ts';
 import {
@@ -73,7 +73,7 @@ function rule<From, To>(source: RouteRule<From>, match: (from: From) => To): Rul
 /** 0 is no limit (GEP-1742). */
 function timeout(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const ms = parseGoDuration(text);
+  const ms = goDurationMs.read(text);
   if (ms === undefined || ms < 0) throw new UnsupportedRoute(`the timeout ${text} is no duration`);
   return ms === 0 ? undefined : ms;
 }

@@ -6,7 +6,7 @@ import { PolicyIndex } from '../../../control-plane/policy/index/policy-index.ts
 import { type StatusLeader, startStatusLeader } from '../../../control-plane/policy/status/status-leader.ts';
 import { KubernetesSource } from '../../../control-plane/sources/kubernetes-source.ts';
 import type { RouteParentStatus } from '../../../control-plane/sources/route-objects.ts';
-import { statusLease } from '../../../lib/inject/names.ts';
+import { statusLease } from '../../../lib/contract/names.ts';
 import { gatewayApi } from '../gateway-api.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
 import { type ControlPlaneProcess, destinationArgs, startControlPlane } from './control-plane-process.ts';

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { LabelSelector } from '../sources/policy-objects.ts';
-import { selects } from './label-selector.ts';
+import { hasLabels, type LabelSelector, selects } from './labels.ts';
 
 const labels = { app: 'web', tier: 'front' };
 const where = (key: string, operator: string, ...values: string[]) =>
@@ -28,4 +27,10 @@ test.each<[LabelSelector, boolean]>([
 test('what has no labels is selected only by what asks for none', () => {
   expect(selects({}, undefined)).toBe(true);
   expect(selects({ matchLabels: { app: 'web' } }, undefined)).toBe(false);
+});
+
+test('a Service with an empty selector selects nothing', () => {
+  expect(hasLabels(labels, {})).toBe(false);
+  expect(hasLabels(labels, { app: 'web' })).toBe(true);
+  expect(hasLabels(null, { app: 'web' })).toBe(false);
 });

@@ -1,4 +1,4 @@
-/** Names that injection writes and that the control plane, the CLI and other tools look for. */
+/** Names of what the mesh makes: whoever writes one and whoever looks for it read it here. */
 
 export const proxyContainerName = 'tulle-proxy';
 export const initContainerName = 'tulle-init';
@@ -15,9 +15,14 @@ export const foreignSidecars: ReadonlySet<string> = new Set([
   'istio-init',
 ]);
 
+/** The ConfigMap of the install's values (key `values`) and of what `upgrade` goes on from (key `install`). */
+export const meshConfigMap = 'tulle-config';
+
 /** Secrets of the mesh's namespace that the identity component makes when nobody has made them before. */
 export const issuerSecret = 'tulle-identity-issuer';
 export const anchorSecret = 'tulle-identity-trust-anchor';
+/** The ConfigMap with the certificates that identities are checked against, in every namespace. */
+export const trustRootsConfigMap = 'tulle-identity-trust-roots';
 
 /** The Lease of the replica that writes the status of routes, in the mesh's namespace. */
 export const statusLease = 'tulle-policy-write';
@@ -26,21 +31,18 @@ export const identityVolumeName = 'tulle-identity-end-entity';
 export const tokenVolumeName = 'tulle-identity-token';
 export const xtablesVolumeName = 'tulle-proxy-init-xtables-lock';
 
-export const injectAnnotation = 'tulle.dev/inject';
-export const linkerdInjectAnnotation = 'linkerd.io/inject';
-/** Prefixes of settings; where both name one setting on one object, the first wins. */
-export const settingPrefixes = ['config.tulle.dev/', 'config.linkerd.io/'] as const;
-/** Only the setting `proxy-wait-before-exit-seconds` stands here too, as in Linkerd. */
-export const alphaSettingPrefix = 'config.alpha.linkerd.io/';
-
-export const controlPlaneNamespaceLabel = 'linkerd.io/control-plane-ns';
-export const workloadNamespaceLabel = 'linkerd.io/workload-ns';
-export const ownerLabelPrefix = 'linkerd.io/proxy-';
-export const createdByAnnotation = 'linkerd.io/created-by';
-export const proxyVersionAnnotation = 'linkerd.io/proxy-version';
-
 /** Audience of the token that a proxy shows to the identity component (linkerd2 pkg/identity). */
 export const identityAudience = 'identity.l5d.io';
+
+/** Deployment, ServiceAccount and, where it has one, Service of a component: `tulle-identity`. */
+export const componentName = (component: string): string => `tulle-${component}`;
+
+/** The headless Services where proxies find the control plane: they balance over the replicas themselves. */
+export const controlPlaneServices = {
+  identity: 'tulle-identity-headless',
+  destination: 'tulle-dst-headless',
+  policy: 'tulle-policy',
+} as const;
 
 /** `<service account>.<namespace>.serviceaccount.identity.<mesh namespace>.<trust domain>` */
 export function identityName(

@@ -1,0 +1,43 @@
+/** Annotations that the mesh reads and writes on workloads, Services and namespaces. */
+
+export const injectAnnotation = 'tulle.dev/inject';
+export const linkerdInjectAnnotation = 'linkerd.io/inject';
+/** Prefixes of settings; where both name one setting on one object, the first wins. */
+export const settingPrefixes = ['config.tulle.dev/', 'config.linkerd.io/'] as const;
+/** Only the setting `proxy-wait-before-exit-seconds` stands here too, as in Linkerd. */
+export const alphaSettingPrefix = 'config.alpha.linkerd.io/';
+
+export const createdByAnnotation = 'linkerd.io/created-by';
+export const proxyVersionAnnotation = 'linkerd.io/proxy-version';
+
+/** Names the certificate that a component put into a Secret, so that another one in its place is known to be somebody else's. */
+export const certificateAnnotation = 'tulle.dev/certificate-sha256';
+
+/** What has annotations: metadata as manifests, sources and admission reviews have it. */
+export interface Annotated {
+  readonly annotations?: Readonly<Record<string, unknown>> | null;
+}
+
+/** The keys that a setting is read from; the first that is there holds. */
+export const settingKeys = (name: string): string[] => settingPrefixes.map((prefix) => prefix + name);
+
+/** The key that a setting is written to. */
+export const settingKey = (name: string): string => settingPrefixes[0] + name;
+
+export const opaquePortsKeys = settingKeys('opaque-ports');
+
+/** The value of the first of some annotations that an object has, and the key that it stands under. */
+export function findAnnotation(
+  metadata: Annotated | null | undefined,
+  keys: readonly string[],
+): { readonly key: string; readonly value: string } | undefined {
+  for (const key of keys) {
+    const value = metadata?.annotations?.[key];
+    if (value !== undefined && value !== null) return { key, value: String(value) };
+  }
+  return undefined;
+}
+
+/** A setting of an object, under its own prefix or Linkerd's. */
+export const setting = (metadata: Annotated | null | undefined, name: string): string | undefined =>
+  findAnnotation(metadata, settingKeys(name))?.value;

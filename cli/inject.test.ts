@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { readYaml } from '../control-plane/sources/kubectl-yaml.ts';
 import { CommandError } from './terminal.ts';
 import { run } from './testing/run.ts';
 
@@ -71,7 +72,7 @@ it('--mesh takes the settings of an install', async () => {
   const install = join(folder, 'install.yaml');
   writeFileSync(install, (await run(['install', '--trust-domain', 'mesh.shop'])).out);
   const { out } = await run(['inject', '--manual', '--mesh', install, '-'], { input: deployment('web') });
-  expect(out).toContain('value: mesh.shop');
+  expect(out).toContain('"value": "mesh.shop"');
 });
 
 it('a mistake in one object is told with its field, fails the command, and leaves the others their work', async () => {
@@ -89,6 +90,71 @@ it('what is no YAML is passed on as it came, told with its line, and fails the c
   expect(result.error.message).toContain('document 2');
   expect(result.out).toContain('foo: [bar');
   expect(result.err).toBe('deployment "web" annotated\ndeployment "api" annotated\n');
+});
+
+const secretPod = `# keys of the shop
+apiVersion: v1
+kind: Pod
+metadata: {name: a, labels: {"on": "yes"}}   # labels that are words of YAML 1.1
+spec:
+  containers:
+  - name: a
+    image: a
+    env: [{name: A, value: "yes"}, {name: B, value: "1_000"}]
+  volumes:
+  - {name: s, secret: {secretName: s, defaultMode: 0620}}
+---
+# not of the mesh
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c}
+data: {"y": 'no'}
+...
+`;
+
+it.each([['inject'], ['inject', '--manual'], ['uninject']])(
+  '%s %s leaves the bytes of what it does not change',
+  async (...args) => {
+    const { out } = await run([...args, '-'], { input: secretPod });
+    for (const line of secretPod.split('\n')) {
+      if (!line.includes('metadata: {name: a')) expect(out.split('\n')).toContain(line);
+    }
+    expect(out).toContain('"on": "yes"');
+    expect(out).toContain('# labels that are words of YAML 1.1');
+    if (args[0] === 'uninject') expect(out).toBe(secretPod);
+  },
+);
+
+it('merge keys are resolved as kubectl does, and every workload keeps its containers', async () => {
+  const input = `apiVersion: v1
+kind: List
+items:
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: a}
+  spec: {template: {metadata: {labels: {app: a}}, spec: &s {containers: [{name: app, image: app}]}}}
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata: {name: b}
+  spec: {template: {metadata: {labels: {app: b}}, spec: {<<: *s, serviceAccountName: b}}}
+`;
+  const { out, err } = await run(['inject', '--manual', '-'], { input });
+  const { items } = readYaml(out)!.value as {
+    items: { spec: { template: { spec: Record<string, { name: string }[]> } } }[];
+  };
+  for (const { spec } of items) {
+    expect(spec.template.spec.containers.map(({ name }) => name)).toEqual(['app']);
+    expect(spec.template.spec.initContainers.map(({ name }) => name)).toEqual(['tulle-init', 'tulle-proxy']);
+  }
+  expect(err).toContain('deployment "b" injected');
+});
+
+it('a template that is not rendered is passed on as it came, with a word and exit code 1', async () => {
+  const input = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: {{ .Values.x }}\n';
+  const { out, error } = await run(['inject', '-'], { input }).catch((failure) => failure);
+  expect(out).toBe(input);
+  expect(error.message).toContain('standard input:5: document 1: a key must be a text');
+  expect(error.exitCode).toBe(1);
 });
 
 it('uninject takes out what inject wrote', async () => {

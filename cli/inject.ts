@@ -13,7 +13,7 @@ import {
 } from '../lib/inject/index.ts';
 import { installedConfig } from '../local/mesh-config.ts';
 import { formatProblem, type LocalProblem } from '../local/problem.ts';
-import { editDocuments, type ManifestDocument, readDocuments, readObjects } from './manifest-stream.ts';
+import { editDocuments, objectsOf, readDocuments, readObjects } from './manifests/manifest-stream.ts';
 import { CommandError, type Terminal } from './terminal.ts';
 
 interface InjectOptions {
@@ -42,15 +42,15 @@ export function injectCommand(terminal: Terminal): Command {
     .option('--mesh <path>', 'manifests of your install (file or folder), when it has other settings than the defaults')
     .option('--set <name=value>', 'a setting for the pods, as in config.tulle.dev/<name>; may be repeated', setting)
     .action(async (file: string, options: InjectOptions) => {
-      const documents = await readDocuments(file, terminal);
+      const manifests = await readDocuments(file, terminal);
+      const objects = objectsOf(manifests);
       const config = await meshConfig(options.mesh, terminal);
       const request = requestOf(options);
-      const alone = { namespaces: namespacesOf(documents), request, annotations: options.set };
-      const objects = documents.flatMap((document) => ('object' in document ? [document.object] : []));
+      const alone = { namespaces: namespacesOf(objects), request, annotations: options.set };
       const context = { ...alone, neighbours: neighboursOf(objects, config, alone) };
       const writes = options.manual || options.explicit;
       editDocuments(
-        documents,
+        manifests,
         (object) => (writes ? injectManifest(object, config, context) : annotateManifest(object, config, context)),
         terminal,
       );
@@ -83,11 +83,9 @@ async function meshConfig(path: string | undefined, terminal: Terminal): Promise
   return config;
 }
 
-/** Namespaces among the documents: their annotations are inherited. */
-function namespacesOf(documents: readonly ManifestDocument[]): Map<string, Metadata> {
-  const all = documents
-    .flatMap((document) => ('object' in document ? [document.object] : []))
-    .flatMap((object): Manifest[] => [object, ...(object.items ?? [])]);
+/** Namespaces among the objects: their annotations are inherited. */
+function namespacesOf(objects: readonly Manifest[]): Map<string, Metadata> {
+  const all = objects.flatMap((object): Manifest[] => [object, ...(object.items ?? [])]);
   return new Map(
     all.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => [metadata?.name ?? '', metadata ?? {}]),
   );

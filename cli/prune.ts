@@ -4,7 +4,7 @@ import type { Manifest } from '../lib/inject/index.ts';
 import { type ClusterOptions, withCluster } from './cluster/cluster.ts';
 import { installedMesh } from './cluster/installed-mesh.ts';
 import { clusterObjects, componentObjects, objectTitle } from './cluster/mesh-objects.ts';
-import { formatObjects } from './manifest-stream.ts';
+import { formatObjects } from './manifests/manifest-stream.ts';
 import type { Terminal } from './terminal.ts';
 import { present, upgradedYaml } from './upgrade.ts';
 

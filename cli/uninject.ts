@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { uninjectManifest } from '../lib/inject/index.ts';
-import { editDocuments, readDocuments } from './manifest-stream.ts';
+import { editDocuments, readDocuments } from './manifests/manifest-stream.ts';
 import type { Terminal } from './terminal.ts';
 
 /** `tulle uninject`: takes sidecars and settings out of manifests again. */

@@ -6,7 +6,7 @@ import type { Manifest } from '../lib/inject/index.ts';
 import { type ClusterOptions, withCluster } from './cluster/cluster.ts';
 import { clusterObjects, scatteredObjects } from './cluster/mesh-objects.ts';
 import { listAll } from './cluster/objects.ts';
-import { formatObjects } from './manifest-stream.ts';
+import { formatObjects } from './manifests/manifest-stream.ts';
 import { CommandError, type Terminal } from './terminal.ts';
 
 const namedPods = 10;

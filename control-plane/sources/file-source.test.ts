@@ -94,11 +94,11 @@ test('a file that is no YAML any more keeps its objects and is reported with its
 test('a bad object is reported with file, object and field, and the others go on', async () => {
   write(
     'a.yaml',
-    `${service('web')}---\napiVersion: v1\nkind: Service\nmetadata: { name: bad, labels: { on: true } }\n---\nkind: Pod\n---\n`,
+    `${service('web')}---\napiVersion: v1\nkind: Service\nmetadata: { name: bad, labels: { ready: yes } }\n---\nkind: Pod\n---\n`,
   );
   expect(await open()).toEqual(['added shop/web 80']);
   expect(problems.map(({ where, message }) => `${where}: ${message}`)).toEqual([
-    "document 2, Service bad: metadata.labels['on'] (true) must be a string: put it in quotes",
+    "document 2, Service bad: metadata.labels['ready'] (true) must be a string: put it in quotes",
     'document 3, Pod: apiVersion must be a string such as v1 or apps/v1',
   ]);
 });

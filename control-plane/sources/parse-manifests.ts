@@ -1,4 +1,4 @@
-import { LineCounter, parseAllDocuments } from 'yaml';
+import { readYaml, splitYaml, YamlProblem } from './kubectl-yaml.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 
 /** Something in a file that is no object. */
@@ -35,28 +35,20 @@ const clusterKinds = new Set([
 export function parseManifests(file: string, text: string): ParsedManifests {
   const objects: KubernetesObject[] = [];
   const problems: ManifestProblem[] = [];
-  const lines = new LineCounter();
   let readable = true;
-  const documents = parseAllDocuments(text, { lineCounter: lines });
-  for (const [index, document] of (Array.isArray(documents) ? documents : []).entries()) {
-    const line = lines.linePos(document.contents?.range?.[0] ?? document.range?.[0] ?? 0).line;
+  for (const [index, document] of splitYaml(text).entries()) {
     const where = `document ${index + 1}`;
-    if (document.errors.length > 0) {
-      readable = false;
-      const [error] = document.errors;
-      const at = error.linePos?.[0].line ?? line;
-      problems.push({ file, line: at, where, message: error.message.split('\n')[0] });
-      continue;
-    }
-    let value: unknown;
+    const lineOf = (offset: number): number => text.slice(0, document.offset + offset).split('\n').length;
     try {
-      value = document.toJS({ maxAliasCount: 100 });
+      const read = readYaml(document.text);
+      if (read === undefined) continue;
+      const line = lineOf(read.document.contents?.range?.[0] ?? 0);
+      collect(read.value, { file, line, where }, objects, problems);
     } catch (error) {
-      problems.push({ file, line, where, message: (error as Error).message });
-      continue;
+      if (!(error instanceof YamlProblem)) throw error;
+      readable = false;
+      problems.push({ file, line: lineOf(error.offset ?? 0), where, message: error.message });
     }
-    if (value === null || value === undefined) continue;
-    collect(value, { file, line, where }, objects, problems);
   }
   return { objects, problems, readable };
 }

@@ -28,7 +28,7 @@ function toSidecar(opaquePorts: string): boolean {
 
 /** What the control plane tells the pod's clients; the mesh's default when it cannot read the list. */
 function toClients(opaquePorts: string): boolean {
-  return portsSetting(pod(opaquePorts) as Pod, 'opaque-ports')?.has(appPort, 'db') ?? false;
+  return portsSetting(pod(opaquePorts) as unknown as Pod, 'opaque-ports')?.has(appPort, 'db') ?? false;
 }
 
 it.each(['4000 - 4100', '33060000', '33060000,4050', '4050', 'db', ' 4000-4100 , ', '4100-4000', 'DB', '04050'])(

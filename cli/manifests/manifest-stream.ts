@@ -1,0 +1,127 @@
+import { readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Document } from 'yaml';
+import { readYaml, splitYaml, YamlProblem } from '../../control-plane/sources/kubectl-yaml.ts';
+import { formatReport, type Manifest, type ManifestResult } from '../../lib/inject/index.ts';
+import { readManifestFolder } from '../../local/manifest-folder.ts';
+import { CommandError, type Terminal } from '../terminal.ts';
+import { editYaml } from './edit-yaml.ts';
+import { blockYaml, flowYaml } from './write-yaml.ts';
+
+interface DocumentPlace {
+  readonly text: string;
+  /** Of the text in that of the file. */
+  readonly offset: number;
+}
+interface ObjectDocument extends DocumentPlace {
+  readonly object: Manifest;
+  readonly yaml: Document.Parsed;
+}
+interface OtherDocument extends DocumentPlace {
+  readonly problem: string;
+}
+
+/** A document of the input: an object, or text that is none and is passed on as it came. */
+export type ManifestDocument = ObjectDocument | OtherDocument;
+
+/** A file of manifests: documents, and what stands between them. */
+export interface ManifestFile {
+  readonly text: string;
+  readonly documents: readonly ManifestDocument[];
+}
+
+/** Reads `-` or a file. Rejects with a CommandError when it cannot be read. */
+export async function readDocuments(file: string, terminal: Terminal): Promise<ManifestFile> {
+  const name = file === '-' ? 'standard input' : file;
+  let text: string;
+  try {
+    text = file === '-' ? await terminal.input() : await readFile(resolve(terminal.cwd, file), 'utf8');
+  } catch (error) {
+    throw new CommandError(`${name} cannot be read: ${(error as Error).message}`);
+  }
+  return { text, documents: parseDocuments(name, text) };
+}
+
+export const objectsOf = ({ documents }: ManifestFile): Manifest[] =>
+  documents.flatMap((document) => ('object' in document ? [document.object] : []));
+
+function parseDocuments(name: string, whole: string): ManifestDocument[] {
+  const found: ManifestDocument[] = [];
+  for (const [index, { text, offset }] of splitYaml(whole).entries()) {
+    const at = (within: number): string => `${name}:${lineOf(whole, offset + within)}: document ${index + 1}`;
+    try {
+      const read = readYaml(text);
+      if (read === undefined) continue;
+      const { kind, apiVersion } = Object(read.value) as Manifest;
+      if (typeof kind !== 'string' || typeof apiVersion !== 'string') {
+        const start = read.document.contents?.range?.[0];
+        throw new YamlProblem('is no object: it must have apiVersion and kind', start);
+      }
+      found.push({ text, offset, object: read.value as Manifest, yaml: read.document });
+    } catch (error) {
+      if (!(error instanceof YamlProblem)) throw error;
+      found.push({ text, offset, problem: `${at(error.offset ?? 0)}: ${error.message}` });
+    }
+  }
+  return found;
+}
+
+const lineOf = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;
+
+/**
+ * Edits each object and writes all of the file to standard output, what has not changed byte for byte; what happened goes
+ * to standard error. Throws a CommandError afterwards when a document could not be read or an object has a mistake.
+ */
+export function editDocuments(
+  { text, documents }: ManifestFile,
+  edit: (object: Manifest) => ManifestResult,
+  { out, err }: Terminal,
+): void {
+  const failures: string[] = [];
+  let mistaken = 0;
+  let written = '';
+  let done = 0;
+  for (const document of documents) {
+    written += text.slice(done, document.offset);
+    done = document.offset + document.text.length;
+    if ('problem' in document) {
+      failures.push(`${document.problem}; it is passed on as it came`);
+      written += document.text;
+      continue;
+    }
+    const { object, reports } = edit(document.object);
+    written += rewritten(document, object, err);
+    for (const report of reports) {
+      // Objects that have nothing to do with the mesh are passed on without a word.
+      if (report.outcome !== 'skipped' || report.reasons.length > 0 || report.problems.length > 0) {
+        err(`${formatReport(report)}\n`);
+      }
+      mistaken += report.problems.filter(({ severity }) => severity === 'error').length;
+    }
+  }
+  out(written + text.slice(done));
+  if (mistaken > 0) failures.push(`mistakes in the objects: ${mistaken}, told above; the rest was done`);
+  if (failures.length > 0) throw new CommandError(failures.join('\nerror: '));
+}
+
+function rewritten({ text, yaml, object: before }: ObjectDocument, after: Manifest, err: Terminal['err']): string {
+  if (after === before) return text;
+  const edited = editYaml(text, yaml, before, after);
+  if (edited !== undefined) return edited;
+  err(`${before.kind} "${before.metadata?.name ?? ''}" is written anew, without its comments and anchors\n`);
+  return text.trimStart().startsWith('{') ? `${flowYaml(after)}\n` : blockYaml(after);
+}
+
+/** Objects as YAML documents. */
+export const formatObjects = (objects: readonly Manifest[]): string => objects.map(blockYaml).join('---\n');
+
+/** Objects of a file or folder of manifests, for what is only looked at. Rejects with a CommandError. */
+export async function readObjects(path: string, terminal: Terminal): Promise<Manifest[]> {
+  const full = resolve(terminal.cwd, path);
+  try {
+    if ((await stat(full)).isDirectory()) return (await readManifestFolder(full)).objects;
+  } catch (error) {
+    throw new CommandError(`${path} cannot be read: ${(error as Error).message}`);
+  }
+  return objectsOf(await readDocuments(path, terminal));
+}

@@ -52,14 +52,33 @@ function rewriteSpecifiers(file: string): void {
   writeFileSync(file, text.replace(/((?:from|import\()\s*['"]\.{1,2}\/[^'"]+)\.ts(['"])/g, '$1.js$2'));
 }
 
-/** cdk8s-plus-27 is loaded when MeshedDeployment is first used: everything else works without it. */
+/**
+ * cdk8s-plus-27 is loaded when MeshedDeployment is first asked for: everything else works without it. The getter of the
+ * export itself keeps its form, which is how Node finds the names that an ES module can import: older versions drop a
+ * name whose getter has any other. Node asks for each of them then, so what is missing is told when it is used.
+ */
 function makeOptionalPeerLazy(index: string): void {
   const text = readFileSync(index, 'utf8');
-  const required = /^(?:var|const) (\w+) = require\("(\.\/workload\/meshed-deployment\.js)"\);\n/m.exec(text);
+  const required = /^(?:var|const) (\w+) = (require\("\.\/workload\/meshed-deployment\.js"\));\n/m.exec(text);
   if (!required) throw new Error(`${index} does not require ./workload/meshed-deployment.js: has it moved?`);
-  const [line, name, path] = required;
-  const lazy = text.replace(line, '').replaceAll(`${name}.`, `require("${path}").`);
-  writeFileSync(index, lazy);
+  const [line, name, load] = required;
+  const lazy = `var ${name} = { get MeshedDeployment() {
+    try {
+        return ${load}.MeshedDeployment;
+    } catch (error) {
+        if (error.code !== "MODULE_NOT_FOUND" || !/'cdk8s-plus-27'/.test(error.message)) throw error;
+        return class MeshedDeployment {
+            constructor() {
+                throw new Error("MeshedDeployment needs the package cdk8s-plus-27: npm install cdk8s-plus-27", { cause: error });
+            }
+        };
+    }
+} };
+`;
+  writeFileSync(
+    index,
+    text.replace(line, () => lazy),
+  );
 }
 
 /** Without cdk8s-plus-27 its types are missing too, and projects that check declarations would fail over them. */

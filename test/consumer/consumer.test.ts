@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -74,9 +83,42 @@ it('keeps its snapshot in jest', () => {
   run(project, 'npx', 'jest', '--ci', 'main.test.ts');
 }, 240_000);
 
+/** The oldest Node that the package says it runs on, and the newest of each line; that of the project is among them. */
+const nodes = ['22.19.0', '22.23.3', '24.0.0', '24.21.0', '26.10.0'];
+
+it('is tested on the oldest Node that it says it runs on', () => {
+  const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  expect(engines.node).toBe(`>=${nodes[0].replace(/\.0$/, '')}`);
+});
+
+/** Kept in the machine's folder for temporary files, for one takes 40 MB of download. */
+function nodeOf(version: string): string {
+  const folder = join(tmpdir(), 'tulle-test-nodes', version);
+  const program = join(folder, 'node_modules/node/bin/node');
+  if (!existsSync(program)) {
+    mkdirSync(folder, { recursive: true });
+    run(folder, 'npm', 'install', '--no-audit', '--no-fund', '--prefix', '.', `node@${version}`);
+  }
+  return program;
+}
+
+it.each(nodes)(
+  'an ES module on Node %s imports every name',
+  (version) => {
+    for (const file of ['names.mjs', 'use.cjs'])
+      copyFileSync(join(import.meta.dirname, 'project', file), join(project, file));
+    const names = 'Compat InboundPolicy Injection Mesh MeshInjection MeshedDeployment WorkloadMesh';
+    expect(run(project, nodeOf(version), 'names.mjs').trim()).toBe(names);
+    // Without cdk8s-plus-27, what needs it says so when it is used.
+    expect(run(project, nodeOf(version), 'use.cjs')).toContain('npm install cdk8s-plus-27');
+  },
+  240_000,
+);
+
 it('has MeshedDeployment once cdk8s-plus-27 is installed', () => {
   run(project, 'npm', 'install', '--no-audit', '--no-fund', '--omit=optional', 'cdk8s-plus-27@^2.9.5');
   copyFileSync(join(import.meta.dirname, 'project/meshed.test.ts'), join(project, 'meshed.test.ts'));
   run(project, 'npx', 'tsc', '--noEmit');
   run(project, 'npx', 'jest', '--ci=false', 'meshed.test.ts');
+  for (const version of nodes) expect(run(project, nodeOf(version), 'use.cjs')).toContain('identity: default.default.');
 }, 240_000);

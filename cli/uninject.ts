@@ -1,5 +1,5 @@
-import { Command } from 'commander';
-import { uninjectManifest } from '../lib/inject/index.ts';
+import { Command, Option } from 'commander';
+import { type UninjectOptions, uninjectManifest } from '../lib/inject/index.ts';
 import { editDocuments, readDocuments } from './manifests/manifest-stream.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -8,5 +8,11 @@ export function uninjectCommand(terminal: Terminal): Command {
   return new Command('uninject')
     .description('take the mesh out of manifests: prints them, and on standard error what was done')
     .argument('<file>', 'file of manifests, or - for standard input')
-    .action(async (file: string) => editDocuments(await readDocuments(file, terminal), uninjectManifest, terminal));
+    .addOption(
+      new Option('--compat <mesh>', 'take out the annotations of another mesh too').choices(['linkerd', 'none']),
+    )
+    .action(async (file: string, options: UninjectOptions) => {
+      const manifests = await readDocuments(file, terminal);
+      editDocuments(manifests, (object) => uninjectManifest(object, options), terminal);
+    });
 }

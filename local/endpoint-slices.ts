@@ -44,13 +44,13 @@ const selects = ({ metadata, spec }: SelectingService, pod: Pod): boolean =>
 /** A port whose name no container has leads nowhere. */
 function resolvePort(port: ServicePort, pod: Pod): { name?: string; port: number; protocol: string }[] {
   const { name, protocol = 'TCP', targetPort = port.port } = port;
-  const number = typeof targetPort === 'number' ? targetPort : containerPort(pod, targetPort);
+  const number = typeof targetPort === 'number' ? targetPort : containerPort(pod, targetPort, protocol);
   return number === undefined ? [] : [{ ...(name === undefined ? {} : { name }), port: number, protocol }];
 }
 
 /** Of containers, then of the native sidecar. */
-function containerPort(pod: Pod, name: string): number | undefined {
+function containerPort(pod: Pod, name: string, wanted: string): number | undefined {
   const sidecars = pod.spec?.initContainers?.filter((container) => container.name === proxyContainerName) ?? [];
   const ports = [...(pod.spec?.containers ?? []), ...sidecars].flatMap((container) => container.ports ?? []);
-  return ports.find((port) => port.name === name)?.containerPort;
+  return ports.find(({ name: own, protocol = 'TCP' }) => own === name && protocol === wanted)?.containerPort;
 }

@@ -21,7 +21,8 @@ export function opaqueMismatches(
     for (const pod of meshed) {
       if (pod.metadata.namespace !== namespace) continue;
       if (!hasLabels(pod.metadata.labels, service.spec?.selector ?? {})) continue;
-      for (const { port, targetPort = port } of service.spec?.ports ?? []) {
+      for (const { port, targetPort = port, protocol = 'TCP' } of service.spec?.ports ?? []) {
+        if (protocol !== 'TCP') continue;
         const target = containerPort(pod, targetPort);
         if (target === undefined) continue;
         const byService = containsPort(portsOf(service, pod, defaults), port);
@@ -44,6 +45,6 @@ function portsOf({ metadata }: Pod | Service, pod: Pod, defaults: readonly PortE
 
 function containerPort({ spec }: Pod, target: number | string): number | undefined {
   if (typeof target === 'number') return target;
-  return (spec?.containers ?? []).flatMap(({ ports }) => ports ?? []).find(({ name }) => name === target)
-    ?.containerPort;
+  const ports = (spec?.containers ?? []).flatMap(({ ports }) => ports ?? []);
+  return ports.find(({ name, protocol = 'TCP' }) => name === target && protocol === 'TCP')?.containerPort;
 }

@@ -116,6 +116,9 @@ export const defaultProxySettings: ProxySettings = {
   skipSubnets: [],
   opaquePorts: ports(defaultOpaquePorts),
   requireIdentityPorts: [],
+  // Every container needs a request, or an autoscaler on the CPU of the pods cannot tell their use.
+  cpuRequest: '10m',
+  memoryRequest: '20Mi',
   uid: 2102,
   gid: -1,
   logLevel: 'warn,linkerd=info,hickory=error',

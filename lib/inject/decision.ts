@@ -21,8 +21,7 @@ export function decide(pod: PodTemplate, namespace: Metadata | undefined, config
   const atNamespace = trigger(namespace, config);
   const reasons: string[] = [];
 
-  if (pod.spec?.hostNetwork === true) reasons.push('hostNetwork is enabled');
-  if (hasSidecar(pod)) reasons.push('pod has a sidecar injected already');
+  reasons.push(...unfitReasons(pod));
 
   const valid = (value: string) => value === 'disabled' || modes.includes(value);
   if (atPod && !valid(atPod.value)) {
@@ -38,6 +37,19 @@ export function decide(pod: PodTemplate, namespace: Metadata | undefined, config
   if (reasons.length > 0) return { inject: false, reasons };
   return { inject: true, mode: (atPod ?? atNamespace)?.value as InjectMode };
 }
+
+/** Why a pod can have no sidecar, whatever it asks for. */
+function unfitReasons({ spec, ...pod }: PodTemplate): string[] {
+  const system = spec?.os?.name ?? spec?.nodeSelector?.['kubernetes.io/os'];
+  return [
+    ...(spec?.hostNetwork === true ? ['hostNetwork is enabled'] : []),
+    ...(hasSidecar({ ...pod, spec }) ? ['pod has a sidecar injected already'] : []),
+    ...(system === 'windows' ? ['the pod runs on Windows, where there is no sidecar'] : []),
+  ];
+}
+
+/** The first of these reasons; undefined when it can have one. */
+export const unfit = (pod: PodTemplate): string | undefined => unfitReasons(pod)[0];
 
 export function hasSidecar(pod: PodTemplate): boolean {
   return [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].some(({ name }) =>

@@ -22,4 +22,4 @@ export { injectPod, type PodContext } from './inject-pod.ts';
 export { injectService } from './inject-service.ts';
 export type { Container, EnvVar, Manifest, Metadata, PodSpec, PodTemplate, Probe, Volume } from './kubernetes.ts';
 export { formatReport, type InjectOutcome, type InjectProblem, type InjectReport } from './report.ts';
-export { uninjectManifest, uninjectPod } from './uninject.ts';
+export { type UninjectOptions, uninjectManifest, uninjectPod } from './uninject.ts';

@@ -1,13 +1,23 @@
 import { injectAnnotation, linkerdInjectAnnotation } from '../contract/annotations.ts';
 import type { InjectConfig } from './config.ts';
-import { hasSidecar, type InjectMode } from './decision.ts';
+import { decide, type InjectMode, unfit } from './decision.ts';
 import { explicitPortName } from './explicit-ports.ts';
-import { injectPod } from './inject-pod.ts';
+import { fieldPath, injectPod, misshapenReport } from './inject-pod.ts';
 import { injectService } from './inject-service.ts';
-import type { Manifest, Metadata, PodTemplate } from './kubernetes.ts';
+import { isRecord, type Manifest, type Metadata, type PodTemplate } from './kubernetes.ts';
 import { leadToProxy, type Neighbours, portsWithoutService, selectablePod } from './lead-to-proxy.ts';
+import { podSecurityProblem } from './pod-security.ts';
 import type { InjectProblem, InjectReport } from './report.ts';
-import { isList, manifestName, templateAt, templatePath, withTemplate } from './workload.ts';
+import { soundPod } from './shape.ts';
+import {
+  isList,
+  manifestName,
+  podsElsewhere,
+  takesNoSidecar,
+  templateAt,
+  templatePath,
+  withTemplate,
+} from './workload.ts';
 
 export interface ManifestContext {
   /** Metadata of namespaces by name, as far as they are known: their annotations are inherited. */
@@ -28,7 +38,7 @@ export interface ManifestResult {
 
 /**
  * Injects whatever makes pods: Pod, Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob,
- * ReplicationController, and Lists of these. Services get the opaque ports of the mesh, and the target ports of pods in
+ * ReplicationController, what keeps its pod template where these do (Rollout, CloneSet), and Lists of these. Services get the opaque ports of the mesh, and the target ports of pods in
  * explicit mode. Anything else is passed on.
  */
 export function injectManifest(object: Manifest, config: InjectConfig, context: ManifestContext = {}): ManifestResult {
@@ -40,9 +50,13 @@ export function injectManifest(object: Manifest, config: InjectConfig, context: 
     const outcome = service === annotated ? report.outcome : 'injected';
     return { object: service, reports: [{ ...report, outcome, problems: [...report.problems, ...problems] }] };
   }
-  const result = overTemplate(object, (template, path) => {
+  const result = overTemplate(object, (template, path, sound) => {
+    if (takesNoSidecar(object)) {
+      const reason = 'Knative takes no sidecar in its manifests: annotate it, and the webhook adds one to its pods';
+      return { template, report: skippedReport(object, reason) };
+    }
     const isPod = path.length === 0;
-    const given = requested(template, config, context);
+    const given = requested(sound, config, context);
     const known = given.metadata?.namespace ?? object.metadata?.namespace;
     const { pod, report } = injectPod(given, config, {
       namespace: namespace ?? (known === undefined ? undefined : { name: known }),
@@ -61,7 +75,7 @@ export function neighboursOf(
   config: InjectConfig,
   context: ManifestContext = {},
 ): Neighbours {
-  const all = objects.flatMap((object) => (isList(object) ? object.items : [object]));
+  const all = objects.flatMap((object) => (isList(object) ? object.items.filter(isRecord) : [object])) as Manifest[];
   const alone = { ...context, neighbours: undefined };
   return {
     pods: all.flatMap((object) => selectablePod(injectManifest(object, config, alone).object) ?? []),
@@ -95,26 +109,30 @@ export function annotateManifest(
   context: ManifestContext = {},
 ): ManifestResult {
   if (isList(object)) return overItems(object, (item) => annotateManifest(item, config, context));
-  const told = (outcome: InjectReport['outcome'], ...reasons: string[]): InjectReport => ({
-    object: manifestName(object),
-    outcome,
-    reasons,
-    problems: [],
-  });
-  const skipped = (reason: string): InjectReport => told('skipped', reason);
+  const told = (outcome: InjectReport['outcome']): InjectReport => ({ ...skippedReport(object), outcome });
   if (object.apiVersion === 'v1' && object.kind === 'Namespace') {
     const annotated = requested(object, config, { request: 'enabled', ...context });
     return { object: annotated, reports: [told(annotated === object ? 'unchanged' : 'annotated')] };
   }
-  return overTemplate(object, (template) => {
-    if (hasSidecar(template)) return { template, report: skipped('pod has a sidecar injected already') };
-    if (template.spec?.hostNetwork === true) return { template, report: skipped('hostNetwork is enabled') };
-    const disabled = injectKeys(config).find((key) => template.metadata?.annotations?.[key] === 'disabled');
-    if (disabled) return { template, report: skipped(`pod has the annotation "${disabled}:disabled"`) };
+  return overTemplate(object, (template, path, sound) => {
+    const disabled = injectKeys(config).find((key) => sound.metadata?.annotations?.[key] === 'disabled');
+    const reason = unfit(sound) ?? (disabled && `pod has the annotation "${disabled}:disabled"`);
+    if (reason) return { template, report: skippedReport(object, reason) };
     const annotated = requested(template, config, { request: 'enabled', ...context });
-    return { template: annotated, report: told(annotated === template ? 'unchanged' : 'annotated') };
+    const report = told(annotated === template ? 'unchanged' : 'annotated');
+    const decision = decide(annotated, undefined, config);
+    const place = { object: report.object, field: fieldPath(path.join('.'), 'metadata.annotations') };
+    const problems = decision.inject ? podSecurityProblem(decision.mode, namespaceOf(object, context), place) : [];
+    return { template: annotated, report: { ...report, problems } };
   });
 }
+
+const skippedReport = (object: Manifest, ...reasons: string[]): InjectReport => ({
+  object: manifestName(object),
+  outcome: 'skipped',
+  reasons,
+  problems: [],
+});
 
 const injectKeys = (config: InjectConfig): string[] =>
   config.compat === 'linkerd' ? [injectAnnotation, linkerdInjectAnnotation] : [injectAnnotation];
@@ -136,7 +154,10 @@ export function overItems(
   list: Manifest & { items: Manifest[] },
   edit: (item: Manifest) => ManifestResult,
 ): ManifestResult {
-  const results = list.items.map(edit);
+  const results = list.items.map((item, index) => {
+    if (isRecord(item)) return edit(item);
+    return { object: item, reports: [skippedReport(list, `items[${index}] is no object`)] };
+  });
   return {
     object: { ...list, items: results.map(({ object }) => object) },
     reports: results.flatMap(({ reports }) => reports),
@@ -145,12 +166,19 @@ export function overItems(
 
 export function overTemplate(
   object: Manifest,
-  edit: (template: PodTemplate, path: readonly string[]) => { template: PodTemplate; report: InjectReport },
+  /** Gets the template as it stands, and without fields that are null. */
+  edit: (
+    template: PodTemplate,
+    path: readonly string[],
+    sound: PodTemplate,
+  ) => { template: PodTemplate; report: InjectReport },
 ): ManifestResult {
   const path = templatePath(object);
   const name = manifestName(object);
   if (!path) {
-    return { object, reports: [{ object: name, outcome: 'skipped', reasons: [], problems: [] }] };
+    const elsewhere = podsElsewhere(object);
+    const reason = `its kind is not known, and its pods stand at ${elsewhere}: annotate these, or their namespace`;
+    return { object, reports: [skippedReport(object, ...(elsewhere === undefined ? [] : [reason]))] };
   }
   const template = templateAt(object, path);
   if (!template) {
@@ -166,7 +194,9 @@ export function overTemplate(
     ];
     return { object, reports: [{ object: name, outcome: 'skipped', reasons: ['it has no pod'], problems }] };
   }
-  const { template: edited, report } = edit(template, path);
+  const read = soundPod(template);
+  if ('misshape' in read) return { object, reports: [misshapenReport(name, read.misshape, path.join('.'))] };
+  const { template: edited, report } = edit(template, path, read.pod);
   return { object: edited === template ? object : withTemplate(object, path, edited), reports: [report] };
 }
 

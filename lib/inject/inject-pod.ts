@@ -13,10 +13,13 @@ import { withExplicitEnv } from './explicit-env.ts';
 import { explicitPorts } from './explicit-ports.ts';
 import { initContainer, xtablesVolume } from './init-container.ts';
 import type { Container, Metadata, PodSpec, PodTemplate } from './kubernetes.ts';
-import { inboundPorts, resolvePorts } from './ports.ts';
+import { podSecurityProblem } from './pod-security.ts';
+import { inboundPorts, resolvePorts, runningContainers } from './ports.ts';
 import { debugContainer, proxyContainer, proxyVolumes } from './proxy-container.ts';
 import { proxyEnv } from './proxy-env.ts';
 import type { InjectProblem, InjectReport } from './report.ts';
+import { withinLimits } from './resources.ts';
+import { type Misshape, soundPod } from './shape.ts';
 
 /** What surrounds a pod and cannot be read from it. */
 export interface PodContext {
@@ -33,17 +36,22 @@ export interface PodContext {
  * line and webhook all call it. The pod is not changed; a new one is returned, or the same when it is skipped.
  */
 export function injectPod(
-  pod: PodTemplate,
+  given: PodTemplate,
   config: InjectConfig,
   context: PodContext = {},
 ): { readonly pod: PodTemplate; readonly report: InjectReport } {
-  const object = objectName(pod, context);
+  const object = objectName(given, context);
+  const read = soundPod(given);
+  if ('misshape' in read) return { pod: given, report: misshapenReport(object, read.misshape, context.path) };
+  const { pod } = read;
   const decision = decide(pod, context.namespace, config);
   if (!decision.inject) {
-    return { pod, report: { object, outcome: 'skipped', reasons: decision.reasons, problems: [] } };
+    return { pod: given, report: { object, outcome: 'skipped', reasons: decision.reasons, problems: [] } };
   }
   const problems: InjectProblem[] = [];
-  const settings = settingsOf(pod, config, context, object, problems);
+  const settings = withinLimits(settingsOf(pod, config, context, object, problems), object, problems);
+  const field = fieldPath(context.path, 'metadata.annotations');
+  problems.push(...podSecurityProblem(decision.mode, context.namespace, { object, field }));
   const label = ownerLabel(context, object, problems);
   return {
     pod: {
@@ -59,6 +67,22 @@ export function objectName(pod: PodTemplate, { owner }: PodContext): string {
   const name = pod.metadata?.name ?? pod.metadata?.generateName ?? '';
   return owner ? `${owner.kind.toLowerCase()}/${owner.name}` : `pod/${name}`;
 }
+
+/** Of a pod in which something stands where injection cannot read it. */
+export const misshapenReport = (object: string, { field, expected }: Misshape, path?: string): InjectReport => ({
+  object,
+  outcome: 'skipped',
+  reasons: ['it is no pod that an API server would take'],
+  problems: [
+    {
+      severity: 'error',
+      object,
+      field: fieldPath(path, field),
+      message: `must be ${expected}`,
+      consequence: 'the object is left as it is',
+    },
+  ],
+});
 
 export const fieldPath = (...parts: (string | undefined)[]): string => parts.filter(Boolean).join('.');
 
@@ -92,7 +116,9 @@ function metadataOf(
   const annotations: Record<string, string> = { ...inheritedAnnotations(pod, namespace), ...pod.metadata?.annotations };
   if (!findAnnotation({ annotations }, opaquePortsKeys)) {
     // The control plane tells clients of the pod; both then agree also after the mesh's default changes.
-    const own = inboundPorts(pod.spec?.containers ?? []).filter((port) => containsPort(settings.opaquePorts, port));
+    const own = inboundPorts(runningContainers(pod.spec ?? {})).filter((port) =>
+      containsPort(settings.opaquePorts, port),
+    );
     if (own.length > 0) annotations[opaquePortsKeys[0]] = own.join(',');
   }
   annotations[createdByAnnotation] = `tulle/injector ${meshVersion}`;
@@ -155,15 +181,17 @@ function specOf(
       consequence,
     });
   const app = spec.containers ?? [];
-  const opaque = resolvePorts(settings.opaquePorts, app);
-  const requireIdentity = resolvePorts(settings.requireIdentityPorts, app);
+  const running = runningContainers(spec);
+  const opaque = resolvePorts(settings.opaquePorts, running);
+  const requireIdentity = resolvePorts(settings.requireIdentityPorts, running);
   for (const name of new Set([...opaque.unknown, ...requireIdentity.unknown])) {
     tell('error', `no container has a TCP port named '${name}', which an annotation names`, 'the name is ignored');
   }
-  if (app.some(({ ports }) => ports?.some(({ protocol }) => protocol === 'UDP'))) {
+  if (running.some(({ ports }) => ports?.some(({ protocol }) => protocol === 'UDP'))) {
     tell('warning', 'UDP port(s) configured on pod spec', 'the proxy carries TCP only');
   }
-  const ports = inboundPorts(app);
+  // In explicit mode the first is where plain connections go: the application's own.
+  const ports = inboundPorts([...app, ...running.filter((container) => !app.includes(container))]);
   if (mode === 'explicit' && ports.length === 0) {
     // Nothing is intercepted that would show where the application listens.
     tell('warning', 'no container declares a TCP port (containerPort)', 'the proxy takes no calls for the application');

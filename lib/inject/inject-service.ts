@@ -31,7 +31,8 @@ export function injectService(
 function opaqueOf(service: Manifest, config: InjectConfig): number[] {
   const ports = Array.isArray(service.spec?.ports) ? service.spec.ports.filter(isRecord) : [];
   return ports
-    .filter(({ port, targetPort }) => {
+    .filter(({ port, targetPort, protocol }) => {
+      if ((protocol ?? 'TCP') !== 'TCP') return false;
       const target = typeof targetPort === 'number' ? targetPort : (explicitAppPort(targetPort) ?? Number(port));
       return containsPort(config.defaults.opaquePorts, target);
     })

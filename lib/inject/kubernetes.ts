@@ -56,6 +56,8 @@ export interface PodSpec {
   initContainers?: Container[];
   volumes?: Volume[];
   hostNetwork?: boolean;
+  nodeSelector?: Record<string, string>;
+  os?: { name?: string };
   [field: string]: unknown;
 }
 

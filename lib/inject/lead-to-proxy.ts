@@ -2,7 +2,9 @@ import { hasLabels } from '../contract/labels.ts';
 import { proxyContainerName } from '../contract/names.ts';
 import { explicitAppPort, explicitPortName, explicitPortsOf } from './explicit-ports.ts';
 import { type Container, isRecord, type Manifest } from './kubernetes.ts';
+import { runningContainers } from './ports.ts';
 import type { InjectProblem } from './report.ts';
+import { soundPod } from './shape.ts';
 import { manifestName, templateAt, templatePath } from './workload.ts';
 
 /** What a Service needs to know of the pods that it may select. */
@@ -20,10 +22,12 @@ export interface SelectablePod {
 /** The pods that an injected manifest makes; undefined when it makes none. */
 export function selectablePod(object: Manifest): SelectablePod | undefined {
   const path = templatePath(object);
-  const template = path && templateAt(object, path);
-  if (template === undefined) return undefined;
+  const found = path && templateAt(object, path);
+  const read = found && soundPod(found);
+  if (read === undefined || 'misshape' in read) return undefined;
+  const template = read.pod;
   const all: Container[] = [...(template.spec?.initContainers ?? []), ...(template.spec?.containers ?? [])];
-  const app = template.spec?.containers?.filter(({ name }) => name !== proxyContainerName) ?? [];
+  const app = runningContainers(template.spec ?? {}).filter(({ name }) => name !== proxyContainerName);
   const named = app
     .flatMap(({ ports = [] }) => ports)
     .filter(({ name, protocol = 'TCP' }) => name !== undefined && protocol === 'TCP');

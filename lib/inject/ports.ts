@@ -1,5 +1,5 @@
 import type { PortEntry } from '../contract/port-list.ts';
-import type { Container } from './kubernetes.ts';
+import type { Container, PodSpec } from './kubernetes.ts';
 
 /** Names become the numbers that the containers give them; names that no container has are returned apart. */
 export function resolvePorts(
@@ -22,6 +22,12 @@ export function resolvePorts(
   return { ports, unknown };
 }
 
+/** Containers that run as long as the pod does: native sidecars, which start first, and then the others. */
+export const runningContainers = ({ initContainers, containers }: PodSpec): Container[] => [
+  ...(initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always'),
+  ...(containers ?? []),
+];
+
 /**
  * The TCP ports of the application: its container ports and the ports of its HTTP probes, each once, in the order in
  * which they are declared, for in explicit mode the first is where plain connections go.
@@ -32,6 +38,7 @@ export function inboundPorts(containers: readonly Container[]): number[] {
     const named = new Map<string, number>();
     for (const { containerPort, protocol = 'TCP', name } of container.ports ?? []) {
       if (protocol !== 'TCP') continue;
+      if (!Number.isInteger(containerPort)) continue;
       ports.add(containerPort);
       if (name !== undefined) named.set(name, containerPort);
     }

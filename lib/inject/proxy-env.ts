@@ -133,8 +133,9 @@ function serviceName(component: string, address: string, name: string): EnvVar[]
 
 const proxyVar = (name: string, value: string): EnvVar => ({ name: `LINKERD2_PROXY_${name}`, value });
 
+/** With the version that the API server would add: whoever applies the manifest then owns all of the field. */
 export function field(name: string, fieldPath: string): EnvVar {
-  return { name, valueFrom: { fieldRef: { fieldPath } } };
+  return { name, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } } };
 }
 
 /** Request headers reach the log only where that was asked for. */

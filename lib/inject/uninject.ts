@@ -15,6 +15,7 @@ import {
   tokenVolumeName,
   xtablesVolumeName,
 } from '../contract/names.ts';
+import type { InjectConfig } from './config.ts';
 import { withoutExplicitEnv } from './explicit-env.ts';
 import { explicitAppPort } from './explicit-ports.ts';
 import { type ManifestResult, overItems, overTemplate } from './inject-manifest.ts';
@@ -25,9 +26,17 @@ import { isList, manifestName } from './workload.ts';
 const containerNames = new Set([proxyContainerName, initContainerName, debugContainerName]);
 const volumeNames = new Set([identityVolumeName, tokenVolumeName, xtablesVolumeName]);
 
-/** Takes the sidecar and everything that belongs to it out of a manifest again, settings included. */
-export function uninjectManifest(object: Manifest): ManifestResult {
-  if (isList(object)) return overItems(object, uninjectManifest);
+export interface UninjectOptions {
+  /** With `linkerd`, Linkerd's words about injection and its settings go too. */
+  readonly compat?: InjectConfig['compat'];
+}
+
+/**
+ * Takes the sidecar and everything that belongs to it out of a manifest again, settings included. What another mesh has
+ * written stays, and so does a workload's word that it wants no sidecar.
+ */
+export function uninjectManifest(object: Manifest, options: UninjectOptions = {}): ManifestResult {
+  if (isList(object)) return overItems(object, (item) => uninjectManifest(item, options));
   const report = (changed: boolean) => ({
     object: manifestName(object),
     outcome: (changed ? 'uninjected' : 'unchanged') as InjectOutcome,
@@ -35,7 +44,7 @@ export function uninjectManifest(object: Manifest): ManifestResult {
     problems: [],
   });
   if (object.apiVersion === 'v1' && (object.kind === 'Service' || object.kind === 'Namespace')) {
-    const metadata = withoutMeshMetadata(object.metadata);
+    const metadata = withoutMeshMetadata(object.metadata, false, options);
     const spec = object.kind === 'Service' ? withoutExplicitTargets(object.spec) : object.spec;
     const changed = metadata !== object.metadata || spec !== object.spec;
     return {
@@ -43,19 +52,19 @@ export function uninjectManifest(object: Manifest): ManifestResult {
       reports: [report(changed)],
     };
   }
-  return overTemplate(object, (template) => {
-    const pod = uninjectPod(template);
-    return { template: pod, report: report(pod !== template) };
+  return overTemplate(object, (template, _path, sound) => {
+    const pod = uninjectPod(sound, options);
+    return pod === sound ? { template, report: report(false) } : { template: pod, report: report(true) };
   });
 }
 
 /** The pod itself when there is nothing of the mesh in it. */
-export function uninjectPod(pod: PodTemplate): PodTemplate {
-  const metadata = withoutMeshMetadata(pod.metadata);
+export function uninjectPod(pod: PodTemplate, options: UninjectOptions = {}): PodTemplate {
   const spec = pod.spec ?? {};
   const injected = [...(spec.containers ?? []), ...(spec.initContainers ?? [])].some(({ name }) =>
     containerNames.has(name),
   );
+  const metadata = withoutMeshMetadata(pod.metadata, injected, options);
   if (!injected) return metadata === pod.metadata ? pod : { ...pod, metadata };
   const keep = <T extends { name: string }>(items: T[] | undefined, names: ReadonlySet<string>) =>
     items?.filter(({ name }) => !names.has(name)) ?? [];
@@ -87,9 +96,21 @@ function withoutExplicitTargets(spec: Manifest['spec']): Manifest['spec'] {
   return { ...spec, ports: own };
 }
 
-function withoutMeshMetadata(metadata: Metadata | undefined): Metadata | undefined {
-  const labels = without(metadata?.labels, isMeshLabel);
-  const annotations = without(metadata?.annotations, isMeshAnnotation);
+/** `injected`: whether our sidecar is there, and so the labels and notes beside it are ours. */
+function withoutMeshMetadata(
+  metadata: Metadata | undefined,
+  injected: boolean,
+  { compat = 'none' }: UninjectOptions,
+): Metadata | undefined {
+  const linkerd = compat === 'linkerd';
+  const ours = injected || String(metadata?.annotations?.[createdByAnnotation] ?? '').startsWith('tulle/');
+  const labels = without(metadata?.labels, (key) => (ours || linkerd) && isMeshLabel(key));
+  const annotations = without(metadata?.annotations, (key, value) => {
+    if (key === injectAnnotation || (linkerd && key === linkerdInjectAnnotation)) return value !== 'disabled';
+    if (key === createdByAnnotation || key === proxyVersionAnnotation) return ours || linkerd;
+    const prefixes = linkerd ? [...settingPrefixes, alphaSettingPrefix] : [settingPrefixes[0]];
+    return prefixes.some((prefix) => key.startsWith(prefix));
+  });
   if (!metadata || (labels === metadata.labels && annotations === metadata.annotations)) return metadata;
   const { labels: _labels, annotations: _annotations, ...rest } = metadata;
   return { ...rest, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) };
@@ -98,16 +119,12 @@ function withoutMeshMetadata(metadata: Metadata | undefined): Metadata | undefin
 /** The same record when nothing goes, undefined when nothing stays. */
 function without(
   entries: Record<string, string> | undefined,
-  goes: (key: string) => boolean,
+  goes: (key: string, value: string) => boolean,
 ): Record<string, string> | undefined {
-  const kept = Object.entries(entries ?? {}).filter(([key]) => !goes(key));
+  const kept = Object.entries(entries ?? {}).filter(([key, value]) => !goes(key, value));
   if (kept.length === Object.keys(entries ?? {}).length) return entries;
   return kept.length > 0 ? Object.fromEntries(kept) : undefined;
 }
 
 const isMeshLabel = (key: string): boolean =>
   key === controlPlaneNamespaceLabel || key === workloadNamespaceLabel || key.startsWith(ownerLabelPrefix);
-
-const isMeshAnnotation = (key: string): boolean =>
-  [injectAnnotation, linkerdInjectAnnotation, createdByAnnotation, proxyVersionAnnotation].includes(key) ||
-  [...settingPrefixes, alphaSettingPrefix].some((prefix) => key.startsWith(prefix));

@@ -3,6 +3,7 @@ import { isRecord, type Manifest, type PodTemplate } from './kubernetes.ts';
 /** Where the kinds that make pods keep the template of these. */
 const templatePaths: Readonly<Record<string, readonly string[]>> = {
   'v1/Pod': [],
+  'v1/PodTemplate': ['template'],
   'v1/ReplicationController': ['spec', 'template'],
   'apps/Deployment': ['spec', 'template'],
   'apps/ReplicaSet': ['spec', 'template'],
@@ -10,12 +11,57 @@ const templatePaths: Readonly<Record<string, readonly string[]>> = {
   'apps/DaemonSet': ['spec', 'template'],
   'batch/Job': ['spec', 'template'],
   'batch/CronJob': ['spec', 'jobTemplate', 'spec', 'template'],
+  'apps.kruise.io/AdvancedCronJob': ['spec', 'template', 'jobTemplate', 'spec', 'template'],
 };
 
-/** Path of the pod template in an object; undefined when the kind makes no pods. Any version of a group counts. */
+/**
+ * Path of the pod template in an object; undefined when it makes no pods. Any version of a group counts. A kind of
+ * somebody else (Rollout, CloneSet, DeploymentConfig) has it where most do, if what stands there has containers.
+ */
 export function templatePath(object: Manifest): readonly string[] | undefined {
-  const [group, version] = (object.apiVersion ?? '').split('/');
-  return templatePaths[`${version === undefined ? 'v1' : group}/${object.kind ?? ''}`];
+  const { group, kind } = kindOf(object);
+  const known = templatePaths[`${group}/${kind}`];
+  if (known !== undefined || group === 'v1' || kind === '') return known;
+  return hasContainers(object.spec?.template) ? ['spec', 'template'] : undefined;
+}
+
+/** Knative gives pods their containers itself, and refuses revisions with init containers or volumes of other kinds. */
+export const takesNoSidecar = (object: Manifest): boolean => kindOf(object).group === 'serving.knative.dev';
+
+/** Where an object that is of no known kind has pods all the same: `spec.workers[0].template`. */
+export function podsElsewhere(object: Manifest): string | undefined {
+  return isRecord(object.spec) && kindOf(object).group !== 'apiextensions.k8s.io'
+    ? find(object.spec, 'spec', 0)
+    : undefined;
+}
+
+/** Pods of an object stand near its top. */
+const maxDepth = 6;
+
+function find(value: unknown, path: string, depth: number): string | undefined {
+  if (hasContainers(value)) return path;
+  if (depth === maxDepth) return undefined;
+  const parts: [string, unknown][] = Array.isArray(value)
+    ? value.map((one, index): [string, unknown] => [`${path}[${index}]`, one])
+    : isRecord(value)
+      ? Object.entries(value).map(([key, one]): [string, unknown] => [`${path}.${key}`, one])
+      : [];
+  for (const [at, part] of parts) {
+    const found = find(part, at, depth + 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function hasContainers(template: unknown): boolean {
+  const spec = isRecord(template) && isRecord(template.spec) ? template.spec : undefined;
+  const containers = Array.isArray(spec?.containers) ? spec.containers : [];
+  return containers.length > 0 && containers.every((one) => isRecord(one) && typeof one.image === 'string');
+}
+
+function kindOf({ apiVersion, kind }: Manifest): { readonly group: string; readonly kind: string } {
+  const [group, version] = typeof apiVersion === 'string' ? apiVersion.split('/') : [''];
+  return { group: version === undefined ? 'v1' : group, kind: typeof kind === 'string' ? kind : '' };
 }
 
 /** The template itself; undefined when the object has none, or something else in its place. */
@@ -34,8 +80,9 @@ export function withTemplate(object: Manifest, path: readonly string[], template
 
 /** `deployment/web` */
 export function manifestName(object: Manifest): string {
-  return `${(object.kind ?? 'object').toLowerCase()}/${object.metadata?.name ?? object.metadata?.generateName ?? ''}`;
+  const { name, generateName } = object.metadata ?? {};
+  return `${(kindOf(object).kind || 'object').toLowerCase()}/${name ?? generateName ?? ''}`;
 }
 
 export const isList = (object: Manifest): object is Manifest & { items: Manifest[] } =>
-  (object.kind ?? '').endsWith('List') && Array.isArray(object.items);
+  kindOf(object).kind.endsWith('List') && Array.isArray(object.items);

@@ -94,7 +94,7 @@ export interface MeshProps {
   /**
    * Sidecars, where no workload says otherwise.
    *
-   * @default - no limits; 100m CPU and 20Mi memory are requested with high availability
+   * @default - no limits; 10m CPU (100m with high availability) and 20Mi memory are requested
    */
   readonly proxy?: ProxyOptions;
 

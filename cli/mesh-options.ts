@@ -1,6 +1,8 @@
 import { Duration } from 'cdk8s';
 import { type Command, Option } from 'commander';
+import { subnetList } from '../lib/contract/cidr.ts';
 import { type InboundPolicyName, inboundPolicies } from '../lib/contract/inbound-policies.ts';
+import { portList } from '../lib/contract/port-list.ts';
 import { Compat, InboundPolicy, type MeshProps } from '../lib/index.ts';
 import { parseDurationMs } from './duration.ts';
 import { CommandError } from './terminal.ts';
@@ -22,7 +24,7 @@ export interface MeshOptions {
   readonly clockSkewAllowance?: string;
   readonly priorityClass?: string;
   readonly networkPolicies?: boolean;
-  readonly compat?: 'linkerd';
+  readonly compat?: 'linkerd' | 'none';
   readonly crds?: boolean;
   readonly proxyInjector?: boolean;
 }
@@ -41,11 +43,16 @@ const policies: Readonly<Record<InboundPolicyName, () => InboundPolicy>> = {
 export function addMeshOptions(command: Command): Command {
   return command
     .option('--ha', 'three of each component, spread over nodes, with disruption budgets')
+    .option('--no-ha', 'one of each (default)')
     .option('--trust-domain <domain>', 'end of every identity (default: cluster.local)')
     .option('--cluster-domain <domain>', 'DNS domain of the cluster (default: cluster.local)')
     .option('--cluster-networks <cidrs>', 'networks of pods and Services, separated by commas (default: private ones)')
     .option('--ipv6', 'lead IPv6 to the proxies too: for clusters whose pods have IPv6 addresses')
-    .option('--registry <registry>', 'where images are pulled from')
+    .option('--no-ipv6', 'IPv4 alone (default)')
+    .option(
+      '--registry <registry>',
+      "where images are pulled from; '' for where the nodes look by themselves (default)",
+    )
     .option('--image-tag <tag>', 'tag of the images (default: the version of this command line)')
     .option('--image-pull-secret <name>', 'Secret that images are pulled with; may be repeated', repeated)
     .addOption(
@@ -56,10 +63,13 @@ export function addMeshOptions(command: Command): Command {
     .option('--opaque-ports <ports>', 'ports that are passed on as they are, separated by commas')
     .option('--issuance-lifetime <duration>', 'how long certificates of workloads hold (default: 24h)')
     .option('--clock-skew-allowance <duration>', 'how far clocks may differ (default: 20s)')
-    .option('--priority-class <name>', 'PriorityClass of the control plane')
+    .option('--priority-class <name>', "PriorityClass of the control plane; '' for none (default)")
     .option('--network-policies', "limit the connections of the control plane's pods")
-    .addOption(new Option('--compat <mesh>', 'also obey the annotations of another mesh').choices(['linkerd']))
+    .option('--no-network-policies', 'do not limit them (default)')
+    .addOption(new Option('--compat <mesh>', 'also obey the annotations of another mesh').choices(['linkerd', 'none']))
+    .option('--crds', 'with the CustomResourceDefinitions (default)')
     .option('--no-crds', 'leave the CustomResourceDefinitions out')
+    .option('--proxy-injector', 'with the admission webhook (default)')
     .option('--no-proxy-injector', 'leave the admission webhook out: every workload has its sidecar in its manifest')
     .addHelpText('after', '\nMore can be set where the mesh is written in TypeScript: new Mesh(chart, "mesh", { … }).');
 }
@@ -72,30 +82,41 @@ export function meshProps(options: MeshOptions): MeshProps {
     namespace: options.meshNamespace,
     trustDomain: options.trustDomain,
     clusterDomain: options.clusterDomain,
-    clusterNetworks: options.clusterNetworks?.split(','),
+    clusterNetworks: networks(options.clusterNetworks),
     ipv6: options.ipv6,
     registry: options.registry,
     version: options.imageTag,
     imagePullSecrets: options.imagePullSecret ? [...options.imagePullSecret] : undefined,
     defaultInboundPolicy: defaultInboundPolicy && policies[defaultInboundPolicy](),
-    opaquePorts: options.opaquePorts?.split(',').map(port),
+    opaquePorts: ports(options.opaquePorts),
     issuanceLifetime: duration('--issuance-lifetime', issuanceLifetime),
     clockSkewAllowance: duration('--clock-skew-allowance', clockSkewAllowance),
     priorityClassName: options.priorityClass,
     networkPolicies: options.networkPolicies,
-    compat: options.compat === 'linkerd' ? Compat.linkerd() : undefined,
-    crds: options.crds === false ? false : undefined,
-    proxyInjector: options.proxyInjector === false ? false : undefined,
+    compat: options.compat && (options.compat === 'linkerd' ? Compat.linkerd() : Compat.none()),
+    crds: options.crds,
+    proxyInjector: options.proxyInjector,
   });
 }
 
-function port(text: string): number {
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || number < 1 || number > 65_535) {
-    throw new CommandError(`--opaque-ports (${text}) must be ports between 1 and 65535, such as 3306,5432`, 64);
-  }
-  return number;
+function ports(text: string | undefined): number[] | undefined {
+  if (text === undefined) return undefined;
+  const entries = portList.read(text);
+  if (entries === undefined) throw wrong('--opaque-ports', text, portList.expected);
+  return entries.flatMap((entry) =>
+    'name' in entry ? [] : Array.from({ length: entry.to - entry.from + 1 }, (_, index) => entry.from + index),
+  );
 }
+
+function networks(text: string | undefined): string[] | undefined {
+  if (text === undefined) return undefined;
+  const found = subnetList.read(text);
+  if (found === undefined || found.length === 0) throw wrong('--cluster-networks', text, subnetList.expected);
+  return found;
+}
+
+const wrong = (option: string, text: string, expected: string): CommandError =>
+  new CommandError(`${option} (${text}) must be ${expected}`, 64);
 
 const duration = (option: string, text: string | undefined): Duration | undefined =>
   text === undefined ? undefined : Duration.millis(parseDurationMs(option, text));

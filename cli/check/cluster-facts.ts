@@ -102,7 +102,7 @@ export class ClusterFacts {
   expected(kind: string): Promise<Manifest[]> {
     return this.once(`expected ${kind}`, async () => {
       const { stored } = await this.installed();
-      const install = upgradeInstall(stored, { version: stored.version });
+      const install = upgradeInstall(stored, { version: stored.given.version });
       return synthMesh({ _install: install }).filter((object) => object.kind === kind);
     });
   }

@@ -199,7 +199,7 @@ export function highAvailabilityChecks(facts: ClusterFacts): Category {
       fail(lines);
     },
   };
-  const isWanted = async () => (await facts.installed()).stored.differs['highAvailability'] === true;
+  const isWanted = async () => (await facts.installed()).stored.given.highAvailability === true;
   return { name: 'mesh-ha-checks', checks: async () => ((await isWanted()) ? [check] : []) };
 }
 

@@ -13,10 +13,7 @@ export interface InstalledMesh {
 }
 
 const storedInstall = z.object({
-  namespace: z.string(),
-  registry: z.string().optional(),
-  version: z.string().optional(),
-  differs: z.record(z.string(), z.unknown()),
+  given: z.looseObject({ namespace: z.string().optional(), settings: z.record(z.string(), z.string()).optional() }),
 });
 const values = z.looseObject({
   meshNamespace: z.string(),
@@ -51,6 +48,6 @@ export async function installedMesh(
   };
   return {
     config: read('values', values) as unknown as InjectConfig,
-    stored: read('install', storedInstall),
+    stored: read('install', storedInstall) as StoredInstall,
   };
 }

@@ -6,7 +6,7 @@ import { componentName } from '../contract/names.ts';
 import type { InjectConfig, ProxySettings } from '../inject/config.ts';
 import { injectPod } from '../inject/inject-pod.ts';
 import type { PodTemplate, Volume } from '../inject/kubernetes.ts';
-import type { MeshInstall } from './mesh-props.ts';
+import type { MeshInstall } from './install.ts';
 import { networkPolicy } from './network-policy.ts';
 
 /** One program of the control plane, as a Deployment runs it. */

@@ -2,7 +2,7 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { controlPlaneNamespaceLabel } from '../contract/labels.ts';
 import { meshConfigMap } from '../contract/names.ts';
-import type { MeshInstall } from './mesh-props.ts';
+import type { MeshInstall } from './install.ts';
 import { storeInstall } from './stored-install.ts';
 
 /**

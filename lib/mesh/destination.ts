@@ -9,7 +9,7 @@ import {
 import { formatPorts } from '../contract/port-list.ts';
 import { meshPorts } from '../contract/ports.ts';
 import { deployment, serviceAccount } from './component.ts';
-import type { MeshInstall } from './mesh-props.ts';
+import type { MeshInstall } from './install.ts';
 import { permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
 import { validatingWebhooks } from './webhooks.ts';

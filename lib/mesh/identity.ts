@@ -8,7 +8,7 @@ import {
 } from '../contract/names.ts';
 import { meshPorts } from '../contract/ports.ts';
 import { deployment, serviceAccount } from './component.ts';
-import type { MeshInstall } from './mesh-props.ts';
+import type { MeshInstall } from './install.ts';
 import { permissions } from './rbac.ts';
 import { service } from './service.ts';
 

@@ -1,10 +1,8 @@
-import { Duration } from 'cdk8s';
-import { settingKey } from '../contract/annotations.ts';
-import { isCidr } from '../contract/cidr.ts';
-import { applyAnnotations } from '../inject/annotations.ts';
-import { defaultProxySettings, type InjectConfig, injectConfig, meshVersion } from '../inject/config.ts';
+import type { Duration } from 'cdk8s';
+import type { InjectConfig } from '../inject/config.ts';
 import type { InboundPolicy } from '../workload/inbound-policy.ts';
-import { annotationsOf, type ProxyOptions } from '../workload/mesh-options.ts';
+import type { ProxyOptions } from '../workload/mesh-options.ts';
+import type { MeshInstall } from './install.ts';
 
 /** Which annotations of other meshes are obeyed. */
 export class Compat {
@@ -177,114 +175,4 @@ export interface MeshProps {
    * @internal
    */
   readonly _install?: MeshInstall;
-}
-
-/** What the components are made from: every prop with its value. */
-export interface MeshInstall {
-  readonly config: InjectConfig;
-  /** As given; undefined is where the images of this version are. */
-  readonly registry: string | undefined;
-  readonly version: string | undefined;
-  readonly controllerImage: string;
-  readonly replicas: number;
-  readonly highAvailability: boolean;
-  readonly imagePullSecrets: readonly string[];
-  readonly issuanceLifetime: string;
-  readonly clockSkewAllowance: string;
-  readonly crds: boolean;
-  readonly proxyInjector: boolean;
-  readonly networkPolicies: boolean;
-  readonly nodeSelector: Readonly<Record<string, string>>;
-  readonly priorityClassName: string | undefined;
-}
-
-const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-
-/** Resolves the props. Throws for the first that cannot be meant, naming it, its value and the fix. */
-export function meshInstall(props: MeshProps): MeshInstall {
-  if (props._install) return props._install;
-  const namespace = props.namespace ?? 'tulle';
-  if (!dnsLabel.test(namespace)) {
-    throw new Error(`'namespace' (${namespace}) must be a DNS label: lower-case letters, digits and -, at most 63`);
-  }
-  const highAvailability = props.highAvailability ?? false;
-  const image = (name: string) => (props.registry === undefined ? name : `${registry(props.registry)}/${name}`);
-  const version = props.version ?? meshVersion;
-  const annotations = {
-    ...(highAvailability
-      ? { [settingKey('proxy-cpu-request')]: '100m', [settingKey('proxy-memory-request')]: '20Mi' }
-      : {}),
-    ...annotationsOf({
-      inboundPolicy: props.defaultInboundPolicy,
-      opaquePorts: props.opaquePorts,
-      proxy: { image: image('tulle-proxy'), version, ...props.proxy },
-    }),
-  };
-  const place = { object: 'Mesh', field: 'proxy', level: 'workload' } as const;
-  const problems: Parameters<typeof applyAnnotations>[3] = [];
-  const defaults = applyAnnotations(defaultProxySettings, { annotations }, place, problems);
-  if (problems.length > 0) throw new Error(problems.map(({ field, message }) => `${field}: ${message}`).join('\n'));
-
-  return {
-    config: injectConfig({
-      meshNamespace: namespace,
-      trustDomain: domain('trustDomain', props.trustDomain),
-      clusterDomain: domain('clusterDomain', props.clusterDomain),
-      ...(props.clusterNetworks ? { clusterNetworks: networks(props.clusterNetworks) } : {}),
-      ...(props.ipv6 ? { ipv6: true } : {}),
-      compat: (props.compat ?? Compat.none())._name,
-      defaults,
-    }),
-    registry: props.registry,
-    version: props.version,
-    controllerImage: `${image('tulle-controller')}:${version}`,
-    replicas: highAvailability ? 3 : 1,
-    highAvailability,
-    imagePullSecrets: props.imagePullSecrets ?? [],
-    ...lifetimes(props),
-    crds: props.crds ?? true,
-    proxyInjector: props.proxyInjector ?? true,
-    networkPolicies: props.networkPolicies ?? false,
-    nodeSelector: props.nodeSelector ?? {},
-    priorityClassName: props.priorityClassName,
-  };
-}
-
-function domain(name: string, value = 'cluster.local'): string {
-  if (!value.split('.').every((label) => dnsLabel.test(label))) {
-    throw new Error(`'${name}' (${value}) must be a DNS name such as cluster.local, without a dot at its end`);
-  }
-  return value;
-}
-
-function networks(list: string[]): string[] {
-  const wrong = list.find((network) => !isCidr(network));
-  if (wrong !== undefined || list.length === 0) {
-    throw new Error(
-      `'clusterNetworks' (${list.join(', ')}) must be networks in CIDR notation such as 10.0.0.0/8: ` +
-        (wrong === undefined ? 'name at least one, or leave it out' : `replace ${wrong}`),
-    );
-  }
-  return [...list];
-}
-
-function registry(value: string): string {
-  if (!/^[a-z0-9][a-z0-9.:_/-]*[a-z0-9]$/i.test(value)) {
-    throw new Error(
-      `'registry' (${value}) must be a registry and path such as registry.example/mesh, without a / at its end`,
-    );
-  }
-  return value;
-}
-
-function lifetimes(props: MeshProps): Pick<MeshInstall, 'issuanceLifetime' | 'clockSkewAllowance'> {
-  const issuance = props.issuanceLifetime ?? Duration.hours(24);
-  const skew = props.clockSkewAllowance ?? Duration.seconds(20);
-  if (issuance.toMilliseconds() <= skew.toMilliseconds()) {
-    throw new Error(
-      `'issuanceLifetime' (${issuance.toHumanString()}) must be longer than 'clockSkewAllowance' (${skew.toHumanString()}): ` +
-        'certificates would end before they hold',
-    );
-  }
-  return { issuanceLifetime: `${issuance.toSeconds()}s`, clockSkewAllowance: `${skew.toSeconds()}s` };
 }

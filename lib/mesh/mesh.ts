@@ -6,8 +6,9 @@ import { crdManifest, crds } from '../crds/index.ts';
 import { ConfigComponent } from './config-map.ts';
 import { DestinationComponent } from './destination.ts';
 import { IdentityComponent } from './identity.ts';
+import { type MeshInstall, meshInstall } from './install.ts';
 import { registerInstallation } from './installation.ts';
-import { type MeshInstall, type MeshProps, meshInstall } from './mesh-props.ts';
+import type { MeshProps } from './mesh-props.ts';
 import { ProxyInjectorComponent } from './proxy-injector.ts';
 
 /**

@@ -3,7 +3,7 @@ import { settingKey } from '../contract/annotations.ts';
 import { meshConfigMap, webhookConfigurationName, webhookSecretName, webhookServiceName } from '../contract/names.ts';
 import { meshPorts } from '../contract/ports.ts';
 import { deployment, serviceAccount } from './component.ts';
-import type { MeshInstall } from './mesh-props.ts';
+import type { MeshInstall } from './install.ts';
 import { permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
 import { mutatingWebhook } from './webhooks.ts';

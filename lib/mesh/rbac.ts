@@ -2,7 +2,7 @@ import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { componentName } from '../contract/names.ts';
 import { componentLabels } from './component.ts';
-import type { MeshInstall } from './mesh-props.ts';
+import type { MeshInstall } from './install.ts';
 
 export interface PolicyRule {
   readonly apiGroups: readonly string[];

@@ -1,7 +1,7 @@
 import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { componentLabels } from './component.ts';
-import type { MeshInstall } from './mesh-props.ts';
+import type { MeshInstall } from './install.ts';
 
 export interface ComponentService {
   /** Well-known: proxies and webhooks dial it. */

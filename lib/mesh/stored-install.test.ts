@@ -1,14 +1,20 @@
 import { Size } from 'cdk8s';
 import { expect, it } from 'vitest';
 import { InboundPolicy } from '../workload/inbound-policy.ts';
-import { Compat, type MeshProps, meshInstall } from './mesh-props.ts';
+import { meshInstall } from './install.ts';
+import { Compat, type MeshProps } from './mesh-props.ts';
 import { type StoredInstall, storeInstall, upgradeInstall } from './stored-install.ts';
 
 const throughJson = (props: MeshProps): StoredInstall => JSON.parse(JSON.stringify(storeInstall(meshInstall(props))));
 
-it('an install with the defaults differs in nothing', () => {
-  expect(throughJson({})).toEqual({ namespace: 'tulle', differs: {} });
-  expect(throughJson({ namespace: 'mesh', registry: 'r.example', version: '9' }).differs).toEqual({});
+it('an install keeps what was given, and nothing else', () => {
+  expect(throughJson({})).toEqual({ given: {} });
+  const props: MeshProps = { namespace: 'mesh', ipv6: false, defaultInboundPolicy: InboundPolicy.allUnauthenticated() };
+  expect(throughJson(props).given).toEqual({
+    namespace: 'mesh',
+    ipv6: false,
+    settings: { 'config.tulle.dev/default-inbound-policy': 'all-unauthenticated' },
+  });
 });
 
 it('every setting survives an upgrade, in another namespace too', () => {
@@ -29,6 +35,8 @@ it('every setting survives an upgrade, in another namespace too', () => {
     priorityClassName: 'high',
   };
   expect(upgradeInstall(throughJson(props))).toEqual(meshInstall(props));
+  // The bytes too: a cluster to which the upgrade is applied sees no change.
+  expect(JSON.stringify(upgradeInstall(throughJson(props)))).toBe(JSON.stringify(meshInstall(props)));
 });
 
 it('images are those of this version, unless another is asked for', () => {
@@ -47,8 +55,33 @@ it('what is asked for wins over what was stored, and leaves the rest', () => {
   );
 });
 
-it('a default of this version reaches what nobody had set', () => {
-  const stored = throughJson({ opaquePorts: [5432] });
-  expect(Object.keys(stored.differs)).toEqual(['config']);
-  expect(stored.differs).toEqual({ config: { defaults: { opaquePorts: [{ from: 5432, to: 5432 }] } } });
+it('a setting goes back to its default when that is asked for', () => {
+  const before: MeshProps = {
+    highAvailability: true,
+    ipv6: true,
+    networkPolicies: true,
+    crds: false,
+    proxyInjector: false,
+    registry: 'r.example',
+    priorityClassName: 'high',
+    compat: Compat.linkerd(),
+    defaultInboundPolicy: InboundPolicy.deny(),
+    opaquePorts: [5432],
+    proxy: { memoryLimit: Size.mebibytes(64) },
+  };
+  const { config, ...upgraded } = upgradeInstall(throughJson(before), {
+    highAvailability: false,
+    ipv6: false,
+    networkPolicies: false,
+    crds: true,
+    proxyInjector: true,
+    registry: '',
+    priorityClassName: '',
+    compat: Compat.none(),
+    defaultInboundPolicy: InboundPolicy.allUnauthenticated(),
+    opaquePorts: [25, 587, 3306, 4444, 5432, 6379, 9300, 11_211],
+  });
+  const fresh = meshInstall({ proxy: { memoryLimit: Size.mebibytes(64) } });
+  expect(config).toEqual(fresh.config);
+  expect({ ...upgraded, given: undefined }).toEqual({ ...fresh, config: undefined, given: undefined });
 });

@@ -3,7 +3,7 @@ import type { Construct } from 'constructs';
 import { componentLabel } from '../contract/labels.ts';
 import { webhookConfigurationName, webhookServiceName } from '../contract/names.ts';
 import { componentLabels } from './component.ts';
-import type { MeshInstall } from './mesh-props.ts';
+import type { MeshInstall } from './install.ts';
 
 interface Webhook {
   /** `proxy-injector`: the Service is `tulle-proxy-injector`. */

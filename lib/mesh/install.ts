@@ -1,0 +1,165 @@
+import { Duration } from 'cdk8s';
+import { settingKey } from '../contract/annotations.ts';
+import { isCidr } from '../contract/cidr.ts';
+import { applyAnnotations } from '../inject/annotations.ts';
+import { defaultProxySettings, type InjectConfig, injectConfig, meshVersion } from '../inject/config.ts';
+import { isRecord } from '../inject/kubernetes.ts';
+import { annotationsOf } from '../workload/mesh-options.ts';
+import type { MeshProps } from './mesh-props.ts';
+
+/** What the components are made from: every prop with its value. */
+export interface MeshInstall {
+  /** What it was made from, for an upgrade to go on from. */
+  readonly given: GivenProps;
+  readonly config: InjectConfig;
+  readonly controllerImage: string;
+  readonly replicas: number;
+  readonly highAvailability: boolean;
+  readonly imagePullSecrets: readonly string[];
+  readonly issuanceLifetime: string;
+  readonly clockSkewAllowance: string;
+  readonly crds: boolean;
+  readonly proxyInjector: boolean;
+  readonly networkPolicies: boolean;
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  readonly priorityClassName: string | undefined;
+}
+
+/**
+ * The props that were given, as data. What is not given is not here, so that it follows the defaults of each version; what
+ * is given as the default is, so that an upgrade can bring a setting back to it.
+ */
+export interface GivenProps {
+  readonly namespace?: string;
+  readonly trustDomain?: string;
+  readonly clusterDomain?: string;
+  readonly clusterNetworks?: readonly string[];
+  readonly ipv6?: boolean;
+  readonly highAvailability?: boolean;
+  readonly compat?: InjectConfig['compat'];
+  /** What `defaultInboundPolicy`, `opaquePorts` and `proxy` say, by annotation. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Empty for none, as is the priority class. */
+  readonly registry?: string;
+  readonly version?: string;
+  readonly imagePullSecrets?: readonly string[];
+  readonly issuanceLifetimeMs?: number;
+  readonly clockSkewAllowanceMs?: number;
+  readonly crds?: boolean;
+  readonly proxyInjector?: boolean;
+  readonly networkPolicies?: boolean;
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly priorityClassName?: string;
+}
+
+const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** Resolves the props. Throws for the first that cannot be meant, naming it, its value and the fix. */
+export function meshInstall(props: MeshProps): MeshInstall {
+  return props._install ?? installOf(givenProps(props));
+}
+
+/** Throws when a setting cannot be meant. */
+export function givenProps(props: MeshProps): GivenProps {
+  const { compat, defaultInboundPolicy, opaquePorts, proxy, issuanceLifetime, clockSkewAllowance, ...plain } = props;
+  const settings = annotationsOf({ inboundPolicy: defaultInboundPolicy, opaquePorts, proxy });
+  const { _install, ...given } = {
+    ...plain,
+    compat: compat?._name,
+    settings: Object.keys(settings).length > 0 ? settings : undefined,
+    issuanceLifetimeMs: issuanceLifetime?.toMilliseconds(),
+    clockSkewAllowanceMs: clockSkewAllowance?.toMilliseconds(),
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** Throws as `meshInstall` does. */
+export function installOf(given: GivenProps): MeshInstall {
+  const namespace = given.namespace ?? 'tulle';
+  if (!dnsLabel.test(namespace)) {
+    throw new Error(`'namespace' (${namespace}) must be a DNS label: lower-case letters, digits and -, at most 63`);
+  }
+  const highAvailability = given.highAvailability ?? false;
+  const image = (name: string) => (given.registry ? `${registry(given.registry)}/${name}` : name);
+  const version = given.version ?? meshVersion;
+  const annotations = {
+    ...(highAvailability
+      ? { [settingKey('proxy-cpu-request')]: '100m', [settingKey('proxy-memory-request')]: '20Mi' }
+      : {}),
+    [settingKey('proxy-image')]: image('tulle-proxy'),
+    [settingKey('proxy-version')]: version,
+    ...given.settings,
+  };
+  const place = { object: 'Mesh', field: 'proxy', level: 'workload' } as const;
+  const problems: Parameters<typeof applyAnnotations>[3] = [];
+  const defaults = applyAnnotations(defaultProxySettings, { annotations }, place, problems);
+  if (problems.length > 0) throw new Error(problems.map(({ field, message }) => `${field}: ${message}`).join('\n'));
+
+  return {
+    given: inOrder(given),
+    config: injectConfig({
+      meshNamespace: namespace,
+      trustDomain: domain('trustDomain', given.trustDomain),
+      clusterDomain: domain('clusterDomain', given.clusterDomain),
+      ...(given.clusterNetworks ? { clusterNetworks: networks(given.clusterNetworks) } : {}),
+      ...(given.ipv6 ? { ipv6: true } : {}),
+      compat: given.compat ?? 'none',
+      defaults,
+    }),
+    controllerImage: `${image('tulle-controller')}:${version}`,
+    replicas: highAvailability ? 3 : 1,
+    highAvailability,
+    imagePullSecrets: given.imagePullSecrets ?? [],
+    ...lifetimes(given),
+    crds: given.crds ?? true,
+    proxyInjector: given.proxyInjector ?? true,
+    networkPolicies: given.networkPolicies ?? false,
+    nodeSelector: given.nodeSelector ?? {},
+    priorityClassName: given.priorityClassName || undefined,
+  };
+}
+
+/** In one order, so that an upgrade that changes nothing writes the same bytes. */
+function inOrder<T extends object>(given: T): T {
+  const entries = Object.entries(given).map(([key, value]) => [key, isRecord(value) ? inOrder(value) : value]);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))) as T;
+}
+
+function domain(name: string, value = 'cluster.local'): string {
+  if (!value.split('.').every((label) => dnsLabel.test(label))) {
+    throw new Error(`'${name}' (${value}) must be a DNS name such as cluster.local, without a dot at its end`);
+  }
+  return value;
+}
+
+function networks(list: readonly string[]): string[] {
+  const wrong = list.find((network) => !isCidr(network));
+  if (wrong !== undefined || list.length === 0) {
+    throw new Error(
+      `'clusterNetworks' (${list.join(', ')}) must be networks in CIDR notation such as 10.0.0.0/8: ` +
+        (wrong === undefined ? 'name at least one, or leave it out' : `replace ${wrong}`),
+    );
+  }
+  return [...list];
+}
+
+function registry(value: string): string {
+  if (!/^[a-z0-9][a-z0-9.:_/-]*[a-z0-9]$/i.test(value)) {
+    throw new Error(
+      `'registry' (${value}) must be a registry and path such as registry.example/mesh, without a / at its end`,
+    );
+  }
+  return value;
+}
+
+function lifetimes(given: GivenProps): Pick<MeshInstall, 'issuanceLifetime' | 'clockSkewAllowance'> {
+  const issuance = Duration.millis(given.issuanceLifetimeMs ?? 24 * 3_600_000);
+  const skew = Duration.millis(given.clockSkewAllowanceMs ?? 20_000);
+  if (issuance.toMilliseconds() <= skew.toMilliseconds()) {
+    throw new Error(
+      `'issuanceLifetime' (${issuance.toHumanString()}) must be longer than 'clockSkewAllowance' (${skew.toHumanString()}): ` +
+        'certificates would end before they hold',
+    );
+  }
+  return { issuanceLifetime: `${issuance.toSeconds()}s`, clockSkewAllowance: `${skew.toSeconds()}s` };
+}

@@ -1,5 +1,6 @@
 export { Mesh } from './mesh/mesh.ts';
 export { Compat, type MeshProps } from './mesh/mesh-props.ts';
+export { MeshReference, type MeshReferenceProps } from './mesh/mesh-reference.ts';
 export { InboundPolicy } from './workload/inbound-policy.ts';
 export { Injection } from './workload/injection.ts';
 export { MeshInjection } from './workload/mesh-injection.ts';

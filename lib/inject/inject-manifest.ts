@@ -1,4 +1,10 @@
-import { injectAnnotation, linkerdInjectAnnotation } from '../contract/annotations.ts';
+import {
+  findAnnotation,
+  injectAnnotation,
+  linkerdInjectAnnotation,
+  settingKeys,
+  settingPrefixes,
+} from '../contract/annotations.ts';
 import type { InjectConfig } from './config.ts';
 import { decide, type InjectMode, unfit } from './decision.ts';
 import { explicitPortName } from './explicit-ports.ts';
@@ -6,6 +12,7 @@ import { fieldPath, injectPod, misshapenReport } from './inject-pod.ts';
 import { injectService } from './inject-service.ts';
 import { isRecord, type Manifest, type Metadata, type PodTemplate } from './kubernetes.ts';
 import { leadToProxy, type Neighbours, portsWithoutService, selectablePod } from './lead-to-proxy.ts';
+import { tellOpaquePorts } from './opaque-services.ts';
 import { podSecurityProblem } from './pod-security.ts';
 import type { InjectProblem, InjectReport } from './report.ts';
 import { soundPod } from './shape.ts';
@@ -26,6 +33,8 @@ export interface ManifestContext {
   readonly request?: InjectMode | 'disabled';
   /** Settings for the pods, by annotation key; they win over those of the object. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Settings of the object win instead. */
+  readonly ownWordStands?: boolean;
   /** What stands beside the object (see `neighboursOf`): Services lead to the sidecars of its pods in explicit mode. */
   readonly neighbours?: Neighbours;
 }
@@ -45,9 +54,11 @@ export function injectManifest(object: Manifest, config: InjectConfig, context: 
   if (isList(object)) return overItems(object, (item) => injectManifest(item, config, context));
   const namespace = namespaceOf(object, context);
   if (object.apiVersion === 'v1' && object.kind === 'Service') {
-    const { service: annotated, report } = injectService(object, config, namespace);
-    const { service, problems } = leadToProxy(annotated, context.neighbours?.pods ?? []);
-    const outcome = service === annotated ? report.outcome : 'injected';
+    const pods = context.neighbours?.pods ?? [];
+    const told = tellOpaquePorts(object, pods);
+    const { service: annotated, report } = injectService(told, config, namespace);
+    const { service, problems } = leadToProxy(annotated, pods);
+    const outcome = service !== annotated ? 'injected' : annotated !== object ? 'annotated' : report.outcome;
     return { object: service, reports: [{ ...report, outcome, problems: [...report.problems, ...problems] }] };
   }
   const result = overTemplate(object, (template, path, sound) => {
@@ -127,6 +138,10 @@ export function annotateManifest(
   });
 }
 
+/** The keys that mean the same as one of ours. */
+const sameSetting = (key: string): string[] =>
+  key.startsWith(settingPrefixes[0]) ? settingKeys(key.slice(settingPrefixes[0].length)) : [key];
+
 const skippedReport = (object: Manifest, ...reasons: string[]): InjectReport => ({
   object: manifestName(object),
   outcome: 'skipped',
@@ -141,11 +156,14 @@ const injectKeys = (config: InjectConfig): string[] =>
 function requested<T extends PodTemplate | Manifest>(
   pod: T,
   config: InjectConfig,
-  { request, annotations }: ManifestContext,
+  { request, annotations, ownWordStands = false }: ManifestContext,
 ): T {
   const own = pod.metadata?.annotations;
   const silent = !injectKeys(config).some((key) => own?.[key] !== undefined);
-  const added = { ...(request && silent ? { [injectAnnotation]: request } : {}), ...annotations };
+  const asked = Object.entries(annotations ?? {}).filter(
+    ([key]) => !ownWordStands || findAnnotation(pod.metadata, sameSetting(key)) === undefined,
+  );
+  const added = { ...(request && silent ? { [injectAnnotation]: request } : {}), ...Object.fromEntries(asked) };
   if (Object.keys(added).length === 0) return pod;
   return { ...pod, metadata: { ...pod.metadata, annotations: { ...own, ...added } } };
 }

@@ -1,5 +1,7 @@
+import { setting } from '../contract/annotations.ts';
 import { hasLabels } from '../contract/labels.ts';
 import { proxyContainerName } from '../contract/names.ts';
+import { type PortEntry, parsePorts } from '../contract/port-list.ts';
 import { explicitAppPort, explicitPortName, explicitPortsOf } from './explicit-ports.ts';
 import { type Container, isRecord, type Manifest } from './kubernetes.ts';
 import { runningContainers } from './ports.ts';
@@ -15,6 +17,8 @@ export interface SelectablePod {
   readonly labels: Readonly<Record<string, string>>;
   /** Ports of the application that the sidecar takes connections for; empty when it is not in explicit mode. */
   readonly explicitPorts: ReadonlySet<number>;
+  /** What the pod itself says of its opaque ports; undefined when the mesh's or the namespace's hold. */
+  readonly opaquePorts?: readonly PortEntry[];
   /** The application's named TCP ports. */
   readonly namedPorts: ReadonlyMap<string, number>;
 }
@@ -27,6 +31,7 @@ export function selectablePod(object: Manifest): SelectablePod | undefined {
   if (read === undefined || 'misshape' in read) return undefined;
   const template = read.pod;
   const all: Container[] = [...(template.spec?.initContainers ?? []), ...(template.spec?.containers ?? [])];
+  const opaque = setting(template.metadata, 'opaque-ports');
   const app = runningContainers(template.spec ?? {}).filter(({ name }) => name !== proxyContainerName);
   const named = app
     .flatMap(({ ports = [] }) => ports)
@@ -35,6 +40,7 @@ export function selectablePod(object: Manifest): SelectablePod | undefined {
     object: manifestName(object),
     namespace: object.metadata?.namespace,
     labels: template.metadata?.labels ?? {},
+    opaquePorts: opaque === undefined ? undefined : parsePorts(opaque, 'names'),
     explicitPorts: explicitPortsOf(all.find(({ name }) => name === proxyContainerName)),
     namedPorts: new Map(named.map(({ name, containerPort }) => [name!, containerPort])),
   };

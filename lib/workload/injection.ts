@@ -14,7 +14,7 @@ export class Injection {
 
   /**
    * Written at synth like `static()`, without interception: no init container and no privilege; applications are
-   * told of the proxy by `http_proxy` and `grpc_proxy`. Runs under PodSecurity `restricted`. Services of the same chart
+   * told of the proxy by `http_proxy` and `grpc_proxy`. Runs under PodSecurity `restricted`. Services of the same app
    * lead to the sidecars; a Service elsewhere must name `tulle-in-<port>` as its target port.
    */
   static explicit(): Injection {

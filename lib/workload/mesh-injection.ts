@@ -10,8 +10,8 @@ import { isMeshable, meshApiObject } from './meshing.ts';
  * chart.with(new MeshInjection());
  * ```
  *
- * Workloads that say themselves how they are injected, MeshedDeployments among them, keep their word. Constructs that
- * are added after `with` are not reached: apply it last.
+ * Workloads that say themselves how they are injected, or with which settings, keep their word, MeshedDeployments among
+ * them. Constructs that are added after `with` are not reached: apply it last.
  */
 export class MeshInjection implements IMixin {
   private readonly options: MeshOptions;
@@ -25,6 +25,6 @@ export class MeshInjection implements IMixin {
   }
 
   applyTo(construct: IConstruct): void {
-    if (isMeshable(construct)) meshApiObject(construct, this.options);
+    if (isMeshable(construct)) meshApiObject(construct, this.options, 'mixin');
   }
 }

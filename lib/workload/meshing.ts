@@ -1,18 +1,28 @@
 import { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
+import { hasSidecar, unfit } from '../inject/decision.ts';
 import { annotateManifest, injectManifest } from '../inject/inject-manifest.ts';
 import type { Manifest } from '../inject/kubernetes.ts';
-import { templatePath } from '../inject/workload.ts';
+import { templateAt, templatePath } from '../inject/workload.ts';
 import { installationOf } from '../mesh/installation.ts';
-import { leadServicesOf } from './explicit-services.ts';
 import { Injection } from './injection.ts';
 import { annotationsOf, type MeshOptions } from './mesh-options.ts';
 import { failOnMistakes } from './mistakes.ts';
+import { servicesFollow } from './services.ts';
 
-/** Whether a construct is an object that makes pods, of whatever library. */
+/**
+ * Whether a construct is an object that makes pods, or may: a List, or a kind of somebody else, whose contents are looked
+ * at when they are rendered.
+ */
 export function isMeshable(construct: IConstruct): construct is ApiObject {
-  return ApiObject.isApiObject(construct) && templatePath(construct as ApiObject & Manifest) !== undefined;
+  if (!ApiObject.isApiObject(construct)) return false;
+  const { apiVersion, kind } = construct;
+  const isForeign = apiVersion.split('/')[0].includes('.') && !/\.k8s\.io\//.test(apiVersion);
+  return templatePath({ apiVersion, kind }) !== undefined || kind.endsWith('List') || isForeign;
 }
+
+/** Whose word is added: that of the workload's own construct, or of a mixin over many, beneath the workload's own. */
+export type Speaker = 'workload' | 'mixin';
 
 /**
  * Meshes one object as it is rendered. The instance's `toJson` is wrapped, for what cdk8s-plus-27 generates drops
@@ -21,9 +31,13 @@ export function isMeshable(construct: IConstruct): construct is ApiObject {
  * Mistakes in annotations fail the synth, also where the sidecar is only asked for and the webhook would find them.
  * They are told here and not by a validation, because cdk8s runs every validation once for each chart of the app.
  */
-export function meshApiObject(object: ApiObject, options: MeshOptions): void {
+export function meshApiObject(object: ApiObject, options: MeshOptions, speaker: Speaker): void {
   const injection = options.injection ?? Injection.webhook();
-  const context = { request: injection._mode, annotations: annotationsOf(options) };
+  const context = {
+    request: injection._mode,
+    annotations: annotationsOf(options),
+    ...(speaker === 'mixin' ? { ownWordStands: true } : {}),
+  };
   const render: () => Manifest = object.toJson.bind(object);
 
   object.toJson = () => {
@@ -34,7 +48,19 @@ export function meshApiObject(object: ApiObject, options: MeshOptions): void {
       object,
       injected.reports.flatMap(({ problems }) => problems),
     );
+    if (speaker === 'workload' && injection._mode !== 'disabled') failOnUnfit(object, manifest);
     return injection._by === 'static' ? injected.object : annotateManifest(manifest, config, context).object;
   };
-  if (injection._by === 'static') leadServicesOf(object);
+  servicesFollow(object);
+}
+
+/** Who asks for one workload's sidecar must not learn in the cluster that it has none. */
+function failOnUnfit(object: ApiObject, manifest: Manifest): void {
+  const path = templatePath(manifest);
+  const template = path && templateAt(manifest, path);
+  const reason = template && !hasSidecar(template) ? unfit(template) : undefined;
+  if (reason === undefined) return;
+  throw new Error(
+    `The workload can have no sidecar:\n  [${object.node.path}] ${reason}: give it Injection.disabled(), or change that`,
+  );
 }

@@ -24,7 +24,7 @@ export class WorkloadMesh {
     this.serviceAccount = serviceAccount;
     this.options = options;
     this.injection = options.injection ?? Injection.webhook();
-    meshApiObject(object, options);
+    meshApiObject(object, options, 'workload');
   }
 
   /**

@@ -107,7 +107,7 @@ it.each(nodes)(
   (version) => {
     for (const file of ['names.mjs', 'use.cjs'])
       copyFileSync(join(import.meta.dirname, 'project', file), join(project, file));
-    const names = 'Compat InboundPolicy Injection Mesh MeshInjection MeshedDeployment WorkloadMesh';
+    const names = 'Compat InboundPolicy Injection Mesh MeshInjection MeshReference MeshedDeployment WorkloadMesh';
     expect(run(project, nodeOf(version), 'names.mjs').trim()).toBe(names);
     // Without cdk8s-plus-27, what needs it says so when it is used.
     expect(run(project, nodeOf(version), 'use.cjs')).toContain('npm install cdk8s-plus-27');

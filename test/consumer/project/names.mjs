@@ -1,4 +1,13 @@
-import { Compat, InboundPolicy, Injection, Mesh, MeshedDeployment, MeshInjection, WorkloadMesh } from 'tulle';
+import {
+  Compat,
+  InboundPolicy,
+  Injection,
+  Mesh,
+  MeshedDeployment,
+  MeshInjection,
+  MeshReference,
+  WorkloadMesh,
+} from 'tulle';
 
-const names = [Compat, InboundPolicy, Injection, Mesh, MeshedDeployment, MeshInjection, WorkloadMesh];
+const names = [Compat, InboundPolicy, Injection, Mesh, MeshedDeployment, MeshInjection, MeshReference, WorkloadMesh];
 console.log(names.map(({ name }) => name).sort().join(' '));

@@ -13,10 +13,13 @@ import {
 } from '../lib/inject/index.ts';
 import { installedConfig } from '../local/mesh-config.ts';
 import { formatProblem, type LocalProblem } from '../local/problem.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import { type ClusterOptions, clusterPlace } from './cluster/place.ts';
 import { editDocuments, objectsOf, readDocuments, readObjects } from './manifests/manifest-stream.ts';
 import { CommandError, type Terminal } from './terminal.ts';
 
-interface InjectOptions {
+interface InjectOptions extends ClusterOptions {
+  ignoreCluster?: boolean;
   manual?: boolean;
   explicit?: boolean;
   ingress?: boolean;
@@ -28,7 +31,6 @@ interface InjectOptions {
 /** `tulle inject`: meshes the workloads of manifests. */
 export function injectCommand(terminal: Terminal): Command {
   return new Command('inject')
-    .description('mesh the workloads of manifests: prints them, and on standard error what was done')
     .argument('<file>', 'file of manifests, or - for standard input')
     .option('--manual', 'write the sidecar itself into the pods, instead of asking the webhook for it')
     .addOption(
@@ -41,14 +43,16 @@ export function injectCommand(terminal: Terminal): Command {
     .option('--disable', 'ask for no sidecar, even when the namespace does')
     .option('--mesh <path>', 'manifests of your install (file or folder), when it has other settings than the defaults')
     .option('--set <name=value>', 'a setting for the pods, as in config.tulle.dev/<name>; may be repeated', setting)
-    .action(async (file: string, options: InjectOptions) => {
+    .option('--ignore-cluster', 'do not look in the cluster for the settings of its mesh')
+    .action(async (file: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<InjectOptions>();
       const manifests = await readDocuments(file, terminal);
       const objects = objectsOf(manifests);
-      const config = await meshConfig(options.mesh, terminal);
+      const writes = options.manual || options.explicit;
+      const config = await meshConfig(options, terminal, writes);
       const request = requestOf(options);
       const alone = { namespaces: namespacesOf(objects), request, annotations: options.set };
       const context = { ...alone, neighbours: neighboursOf(objects, config, alone) };
-      const writes = options.manual || options.explicit;
       editDocuments(
         manifests,
         (object) => (writes ? injectManifest(object, config, context) : annotateManifest(object, config, context)),
@@ -71,16 +75,43 @@ function setting(text: string, before?: Record<string, string>): Record<string, 
   return { ...before, [settingKey(name)]: value.join('=') };
 }
 
-async function meshConfig(path: string | undefined, terminal: Terminal): Promise<InjectConfig> {
-  if (path === undefined) return injectConfig();
+/** Of the manifests that were given; else of the mesh in the cluster, when its settings come to stand in pods. */
+async function meshConfig(options: InjectOptions, terminal: Terminal, writes = false): Promise<InjectConfig> {
+  const { mesh, meshNamespace } = options;
+  const defaults = injectConfig(meshNamespace === undefined ? {} : { meshNamespace });
+  if (mesh === undefined) {
+    if (!writes || options.ignoreCluster) return defaults;
+    return (await configOfCluster(options, terminal)) ?? defaults;
+  }
   const problems: LocalProblem[] = [];
-  const objects = await readObjects(path, terminal);
+  const objects = await readObjects(mesh, terminal);
   if (!objects.some(({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === meshConfigMap)) {
-    throw new CommandError(`--mesh (${path}) has no ConfigMap ${meshConfigMap}: give what 'tulle install' printed`);
+    throw new CommandError(`--mesh (${mesh}) has no ConfigMap ${meshConfigMap}: give what 'tulle install' printed`);
   }
   const config = installedConfig(objects, problems);
   if (problems.length > 0) throw new CommandError(problems.map(formatProblem).join('; '));
   return config;
+}
+
+/** Manifests need no cluster, so one that does not answer is not waited for long. */
+const lookTimeoutMs = 5000;
+
+/** A cluster that was named must answer; the usual one need not be there. Undefined when nothing is installed. */
+async function configOfCluster(options: InjectOptions, terminal: Terminal): Promise<InjectConfig | undefined> {
+  if (clusterPlace(options, terminal) === undefined) return undefined;
+  const named = options.kubeconfig !== undefined || options.context !== undefined;
+  const { withCluster } = await import('./cluster/cluster.ts');
+  const { installedMesh } = await import('./cluster/installed-mesh.ts');
+  try {
+    const look = async ({ client, meshNamespace }: Cluster) => (await installedMesh(client, meshNamespace))?.config;
+    const config = await withCluster(options, terminal, look, { timeoutMs: lookTimeoutMs });
+    return config && injectConfig(config);
+  } catch (error) {
+    if (!(error instanceof CommandError) || named) throw error;
+    const remedy = '--mesh names the manifests of yours, --ignore-cluster says that you know';
+    terminal.err(`warning: the settings of a mesh with its defaults are written: ${error.message}. ${remedy}\n`);
+    return undefined;
+  }
 }
 
 /** Namespaces among the objects: their annotations are inherited. */

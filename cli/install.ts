@@ -1,8 +1,11 @@
 import { Command } from 'commander';
 import { ApiError } from '../control-plane/kubernetes/api.ts';
+import type { Node } from '../control-plane/sources/kubernetes-object.ts';
 import { synthMeshYaml } from '../synth/mesh.ts';
-import { type ClusterOptions, clusterPlace, connectCluster, explain } from './cluster/cluster.ts';
+import { dualStackProblem } from './check/dual-stack.ts';
+import { type Cluster, type ClusterOptions, clusterPlace, connectCluster, explain } from './cluster/cluster.ts';
 import { installedMesh } from './cluster/installed-mesh.ts';
+import { listAll } from './cluster/objects.ts';
 import { addMeshOptions, type MeshOptions, meshProps } from './mesh-options.ts';
 import { CommandError, type Terminal } from './terminal.ts';
 
@@ -12,7 +15,6 @@ const lookTimeoutMs = 5000;
 /** `tulle install`: the manifests of the mesh, the same that `cdk8s synth` writes. */
 export function installCommand(terminal: Terminal): Command {
   return addMeshOptions(new Command('install'))
-    .description('print the manifests of the mesh, for `kubectl apply -f -`')
     .option('--ignore-cluster', 'do not look whether the mesh is installed already')
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<MeshOptions & ClusterOptions & { ignoreCluster?: boolean }>();
@@ -30,14 +32,27 @@ function printable(options: MeshOptions): string {
   }
 }
 
+/** Who installs may not be allowed to see the nodes: then nothing is known, and `check --pre` says that. */
+async function warnOfIpv6({ client }: Cluster, terminal: Terminal): Promise<void> {
+  try {
+    const problem = dualStackProblem(await listAll<Node>(client, '/api/v1/nodes'));
+    if (problem !== undefined) terminal.err(`warning: ${problem}\n`);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+  }
+}
+
 /** A cluster that was named must answer; the usual one need not be there. */
-async function refuseSecondInstall(options: ClusterOptions, terminal: Terminal): Promise<void> {
+async function refuseSecondInstall(options: ClusterOptions & MeshOptions, terminal: Terminal): Promise<void> {
   if (clusterPlace(options, terminal) === undefined) return;
   const named = options.kubeconfig !== undefined || options.context !== undefined;
   try {
     const cluster = await connectCluster(options, terminal, { timeoutMs: lookTimeoutMs });
     try {
-      if ((await installedMesh(cluster.client, cluster.meshNamespace)) === undefined) return;
+      if ((await installedMesh(cluster.client, cluster.meshNamespace)) === undefined) {
+        if (!options.ipv6) await warnOfIpv6(cluster, terminal);
+        return;
+      }
     } catch (error) {
       throw error instanceof ApiError ? new CommandError(explain(error, cluster)) : error;
     } finally {

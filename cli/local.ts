@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { LocalMesh } from '../local/local-mesh.ts';
 import { defaultStateFolder } from '../local/state-folder.ts';
+import { requireCheckout } from './checkout.ts';
 import { CommandError, type Terminal } from './terminal.ts';
 
 const readyTimeoutMs = 60_000;
@@ -9,7 +10,6 @@ const readyTimeoutMs = 60_000;
 /** `tulle local`: runs the workloads of synthesized manifests on this machine until it is stopped. */
 export function localCommand({ out, err, cwd, environment, onStop }: Terminal): Command {
   return new Command('local')
-    .description('run the workloads of manifests as processes with sidecars on this machine, without a cluster')
     .argument('<folder>', 'folder of manifests, such as dist')
     .option('--state <folder>', 'where logs and addresses are kept', defaultStateFolder)
     .addHelpText(
@@ -18,6 +18,7 @@ export function localCommand({ out, err, cwd, environment, onStop }: Terminal): 
         '\nedited Services take effect within a second.',
     )
     .action(async (folder: string, { state }: { state: string }) => {
+      requireCheckout('local');
       const stopped = new Promise<void>(onStop);
       let mesh: LocalMesh;
       try {

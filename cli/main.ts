@@ -1,13 +1,13 @@
 /** `tulle`, the command line. */
 import { text } from 'node:stream/consumers';
 import { CommanderError } from 'commander';
-import { CommandError } from './terminal.ts';
-import { tulle } from './tulle.ts';
+import { CommandError, type Terminal } from './terminal.ts';
+import { runTulle } from './tulle.ts';
 
 /** sysexits.h: EX_USAGE. */
 const usageExitCode = 64;
 
-const program = tulle({
+const terminal: Terminal = {
   input: () => text(process.stdin),
   out: (line) => process.stdout.write(line),
   err: (line) => process.stderr.write(line),
@@ -17,7 +17,7 @@ const program = tulle({
   onStop: (callback) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, callback);
   },
-});
+};
 
 // `tulle install | head` closes the pipe early: that is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -26,7 +26,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await program.parseAsync(process.argv);
+  await runTulle(process.argv, terminal);
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : usageExitCode;
   else if (error instanceof CommandError) {

@@ -10,22 +10,20 @@ import { present, upgradedYaml } from './upgrade.ts';
 
 /** `tulle prune`: objects of the installed mesh that this version has no use for. */
 export function pruneCommand(terminal: Terminal): Command {
-  return new Command('prune')
-    .description('print objects that an earlier version or setting has left behind, for `kubectl delete -f -`')
-    .action(async (_: unknown, command: Command) => {
-      await withCluster(command.optsWithGlobals<ClusterOptions>(), terminal, async (cluster) => {
-        const { client, meshNamespace, title } = cluster;
-        const { stored } = present(await installedMesh(client, meshNamespace), meshNamespace, title);
-        const wanted = new Set(parseAllDocuments(upgradedYaml(stored)).map((one) => objectTitle(one.toJS())));
-        const there: Manifest[] = [
-          ...(await componentObjects(client, meshNamespace)),
-          ...(await clusterObjects(client, meshNamespace)),
-        ];
-        const stale = there.filter((object) => !wanted.has(objectTitle(object)) && !keptKinds.has(object.kind ?? ''));
-        if (stale.length === 0) terminal.err('nothing to prune\n');
-        else terminal.out(formatObjects(stale));
-      });
+  return new Command('prune').action(async (_: unknown, command: Command) => {
+    await withCluster(command.optsWithGlobals<ClusterOptions>(), terminal, async (cluster) => {
+      const { client, meshNamespace, title } = cluster;
+      const { stored } = present(await installedMesh(client, meshNamespace), meshNamespace, title);
+      const wanted = new Set(parseAllDocuments(upgradedYaml(stored)).map((one) => objectTitle(one.toJS())));
+      const there: Manifest[] = [
+        ...(await componentObjects(client, meshNamespace)),
+        ...(await clusterObjects(client, meshNamespace)),
+      ];
+      const stale = there.filter((object) => !wanted.has(objectTitle(object)) && !keptKinds.has(object.kind ?? ''));
+      if (stale.length === 0) terminal.err('nothing to prune\n');
+      else terminal.out(formatObjects(stale));
     });
+  });
 }
 
 /** With a kind all objects of it would be lost; with the namespace, the keys of the mesh. */

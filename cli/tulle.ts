@@ -1,22 +1,35 @@
 import { Command } from 'commander';
-import { checkCommand } from './check/command.ts';
-import { demoCommand } from './demo/demo.ts';
-import { diagnosticsCommand } from './diagnostics/command.ts';
-import { injectCommand } from './inject.ts';
-import { installCommand } from './install.ts';
-import { localCommand } from './local.ts';
-import { pruneCommand } from './prune.ts';
-import { routesCommand } from './routes/routes.ts';
-import { statCommand } from './stat/stat.ts';
+import { type RegisteredCommand, registry } from './registry.ts';
 import type { Terminal } from './terminal.ts';
-import { uninjectCommand } from './uninject.ts';
-import { uninstallCommand } from './uninstall.ts';
-import { upgradeCommand } from './upgrade.ts';
-import { versionCommand } from './version.ts';
 
-/** The program with all its commands. Parsing rejects with a CommandError or commander's own error. */
-export function tulle(terminal: Terminal): Command {
-  const program = new Command('tulle')
+/**
+ * Runs the command line. Of the commands only the one that is asked for is loaded. Rejects with a CommandError or
+ * commander's own error.
+ */
+export async function runTulle(argv: readonly string[], terminal: Terminal): Promise<void> {
+  const [first, second] = program(terminal).parseOptions(argv.slice(2)).operands;
+  const asked = first === 'help' ? second : first;
+  const tulle = await withCommands(terminal, ({ name, alias }) => asked !== undefined && [name, alias].includes(asked));
+  await tulle.parseAsync(argv);
+}
+
+/** The program with all its commands, loaded. */
+export const wholeTulle = (terminal: Terminal): Promise<Command> => withCommands(terminal, () => true);
+
+async function withCommands(terminal: Terminal, isLoaded: (entry: RegisteredCommand) => boolean): Promise<Command> {
+  const tulle = program(terminal);
+  for (const entry of registry) {
+    const command = isLoaded(entry) ? (await entry.load())(terminal) : new Command(entry.name);
+    command.description(entry.summary).copyInheritedSettings(tulle);
+    if (entry.alias !== undefined) command.alias(entry.alias);
+    for (const nested of command.commands) nested.copyInheritedSettings(tulle);
+    tulle.addCommand(command);
+  }
+  return tulle;
+}
+
+function program(terminal: Terminal): Command {
+  return new Command('tulle')
     .description('A service mesh for Kubernetes.')
     .option('-n, --namespace <name>', 'namespace of what is asked for')
     .option('-L, --mesh-namespace <name>', 'namespace of the control plane (default: tulle)')
@@ -34,25 +47,4 @@ export function tulle(terminal: Terminal): Command {
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .showHelpAfterError('(run with --help for what can be given)');
-  const commands = [
-    versionCommand,
-    installCommand,
-    upgradeCommand,
-    uninstallCommand,
-    pruneCommand,
-    checkCommand,
-    injectCommand,
-    uninjectCommand,
-    localCommand,
-    statCommand,
-    diagnosticsCommand,
-    routesCommand,
-    demoCommand,
-  ];
-  for (const command of commands) {
-    const made = command(terminal).copyInheritedSettings(program);
-    for (const nested of made.commands) nested.copyInheritedSettings(program);
-    program.addCommand(made);
-  }
-  return program;
 }

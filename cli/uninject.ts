@@ -6,7 +6,6 @@ import type { Terminal } from './terminal.ts';
 /** `tulle uninject`: takes sidecars and settings out of manifests again. */
 export function uninjectCommand(terminal: Terminal): Command {
   return new Command('uninject')
-    .description('take the mesh out of manifests: prints them, and on standard error what was done')
     .argument('<file>', 'file of manifests, or - for standard input')
     .addOption(
       new Option('--compat <mesh>', 'take out the annotations of another mesh too').choices(['linkerd', 'none']),

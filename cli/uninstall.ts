@@ -14,7 +14,6 @@ const namedPods = 10;
 /** `tulle uninstall`: every object of the mesh, for `kubectl delete -f -`. */
 export function uninstallCommand(terminal: Terminal): Command {
   return new Command('uninstall')
-    .description('print every object of the mesh, for `kubectl delete -f -`')
     .option('-f, --force', 'even while pods have a sidecar')
     .addHelpText(
       'after',

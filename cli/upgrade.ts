@@ -8,20 +8,18 @@ import { CommandError, type Terminal } from './terminal.ts';
 
 /** `tulle upgrade`: the manifests of this version with the settings of the mesh that is installed. */
 export function upgradeCommand(terminal: Terminal): Command {
-  return addMeshOptions(new Command('upgrade'))
-    .description('print the manifests of this version with the settings of the installed mesh')
-    .action(async (_: unknown, command: Command) => {
-      const options = command.optsWithGlobals<MeshOptions & ClusterOptions>();
-      const { stored, config } = await withCluster(options, terminal, async ({ client, meshNamespace, title }) =>
-        present(await installedMesh(client, meshNamespace), meshNamespace, title),
+  return addMeshOptions(new Command('upgrade')).action(async (_: unknown, command: Command) => {
+    const options = command.optsWithGlobals<MeshOptions & ClusterOptions>();
+    const { stored, config } = await withCluster(options, terminal, async ({ client, meshNamespace, title }) =>
+      present(await installedMesh(client, meshNamespace), meshNamespace, title),
+    );
+    if (options.trustDomain !== undefined && options.trustDomain !== config.trustDomain) {
+      terminal.err(
+        `warning: another trust domain renames every identity: pods know the new one after they are restarted\n`,
       );
-      if (options.trustDomain !== undefined && options.trustDomain !== config.trustDomain) {
-        terminal.err(
-          `warning: another trust domain renames every identity: pods know the new one after they are restarted\n`,
-        );
-      }
-      terminal.out(upgradedYaml(stored, options));
-    });
+    }
+    terminal.out(upgradedYaml(stored, options));
+  });
 }
 
 /** Throws a CommandError when nothing is installed. */

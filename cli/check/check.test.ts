@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import type { Pod, Service } from '../../control-plane/sources/kubernetes-object.ts';
 import { isWithin } from '../../lib/contract/cidr.ts';
 import { type Category, type CategoryResult, CheckFailure, runChecks } from './check.ts';
@@ -36,6 +37,31 @@ async function run(categories: readonly Category[], waitMs = 0) {
 }
 
 describe('checks', () => {
+  it('what the user may not see is told as not known, and the rest is asked, without waiting for it', async () => {
+    const forbidden = {
+      ...bad,
+      fatal: true,
+      retry: true,
+      run: async () => {
+        throw new ApiError(403, 'Forbidden', 'GET /api/v1/pods: pods is forbidden');
+      },
+    };
+    const { success, results, nowMs } = await run(
+      [
+        { name: 'a', checks: [forbidden, good] },
+        { name: 'b', checks: [good] },
+      ],
+      60_000,
+    );
+    expect([success, nowMs]).toEqual([true, 0]);
+    expect(results.flatMap(({ checks }) => checks).map(({ result }) => result)).toEqual([
+      'warning',
+      'success',
+      'success',
+    ]);
+    expect(results[0].checks[0].error).toBe('not known: GET /api/v1/pods: pods is forbidden');
+  });
+
   it('a warning is no error', async () => {
     const { success, results } = await run([{ name: 'a', checks: [{ ...bad, warning: true }, good] }]);
     expect(success).toBe(true);

@@ -1,3 +1,5 @@
+import { ApiError } from '../../control-plane/kubernetes/api.ts';
+
 /** A question to the cluster with a yes, or a no that says why. */
 export interface Check {
   /** `can query the Kubernetes API`. */
@@ -99,6 +101,10 @@ async function runCheck(check: Check, deadlineMs: number, options: RunOptions): 
       return { description, result: 'success' };
     } catch (error) {
       problem = (error as Error).message;
+      // What this user may not see may be well: the rest is asked all the same.
+      if (error instanceof ApiError && error.status === 403) {
+        return { description, result: 'warning', error: `not known: ${problem}`, hint: 'permissions' };
+      }
     }
     if (!check.retry || check.warning || options.nowMs() + retryMs > deadlineMs) {
       return { description, result: check.warning ? 'warning' : 'error', error: problem, hint };

@@ -25,7 +25,6 @@ const callTimeoutMs = 10_000;
 /** `tulle check`: whether a cluster can have the mesh, or how the mesh in it does. */
 export function checkCommand(terminal: Terminal): Command {
   return new Command('check')
-    .description('check a cluster before an install, or the mesh that is in it; exit code 1 when something is wrong')
     .addOption(new Option('--pre', 'only what an install needs').conflicts('proxy'))
     .option('--proxy', 'the sidecars too: of the namespace of -n, or all')
     .option('--wait <duration>', 'how long to wait for what may come right by itself', '5m')

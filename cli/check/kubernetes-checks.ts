@@ -4,6 +4,7 @@ import type { Manifest } from '../../lib/inject/index.ts';
 import { synthMesh } from '../../synth/mesh.ts';
 import { type Category, type Check, CheckFailure } from './check.ts';
 import type { ClusterFacts } from './cluster-facts.ts';
+import { dualStackProblem } from './dual-stack.ts';
 
 /** Native sidecars, init containers that go on, are on by default since 1.29 (KEP-753). */
 const minimumMinor = 29;
@@ -91,6 +92,15 @@ export function preInstallChecks(facts: ClusterFacts, nowMs: () => number): Cate
   return {
     name: 'pre-kubernetes-setup',
     checks: [
+      {
+        description: 'every address of pods is led to the proxies',
+        hint: 'ipv6',
+        warning: true,
+        run: async () => {
+          const problem = dualStackProblem(await facts.nodes());
+          if (problem !== undefined) throw new CheckFailure(problem);
+        },
+      },
       {
         description: 'control plane namespace does not already exist',
         hint: 'namespace-exists',

@@ -1,5 +1,5 @@
 import { proxyContainerName } from '../../lib/contract/names.ts';
-import { meshVersion } from '../../lib/inject/index.ts';
+import { meshVersion } from '../../lib/contract/version.ts';
 import { containerVersion } from '../cluster/images.ts';
 import { type Category, CheckFailure } from './check.ts';
 import type { CheckedPod, ClusterFacts } from './cluster-facts.ts';

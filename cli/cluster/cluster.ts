@@ -1,23 +1,14 @@
-import { existsSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
 import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
 import { contextAccess } from '../../control-plane/kubernetes/kubeconfig.ts';
 import { readContext } from '../../control-plane/kubernetes/kubeconfig-file.ts';
 import { AccessError, inClusterAccess, type ServerAccess } from '../../control-plane/kubernetes/server-access.ts';
-import { meshVersion } from '../../lib/inject/index.ts';
+import { meshVersion } from '../../lib/contract/version.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { credentialPlugin } from './credential-plugin.ts';
+import { type ClusterOptions, clusterPlace, defaultMeshNamespace, type Place } from './place.ts';
 
-/** The options that every command which talks to a cluster has. */
-export interface ClusterOptions {
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  readonly as?: string;
-  readonly asGroup?: readonly string[];
-  readonly namespace?: string;
-  readonly meshNamespace?: string;
-}
+export { type ClusterOptions, clusterPlace, defaultMeshNamespace } from './place.ts';
 
 /** A cluster that commands ask. */
 export interface Cluster {
@@ -28,26 +19,6 @@ export interface Cluster {
   /** The namespace asked for: that of `-n`, else that of the context, else `default`. */
   readonly namespace: string;
   readonly meshNamespace: string;
-}
-
-export const defaultMeshNamespace = 'tulle';
-
-type Place = { readonly kind: 'kubeconfig'; readonly paths: readonly string[] } | { readonly kind: 'pod' };
-
-/** Where the way to a cluster is described; undefined when nothing describes one. */
-export function clusterPlace(options: ClusterOptions, { environment, cwd }: Terminal): Place | undefined {
-  if (options.kubeconfig !== undefined) return { kind: 'kubeconfig', paths: [resolve(cwd, options.kubeconfig)] };
-  const listed = (environment['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
-  if (listed.length > 0) {
-    const paths = listed.map((path) => resolve(cwd, path));
-    const present = paths.filter((path) => existsSync(path));
-    // With one alone its absence is a mistake; of several kubectl passes over those that are not there.
-    return { kind: 'kubeconfig', paths: present.length > 0 ? present : paths };
-  }
-  const home = environment['HOME'];
-  const usual = home && join(home, '.kube', 'config');
-  if (usual && existsSync(usual)) return { kind: 'kubeconfig', paths: [usual] };
-  return environment['KUBERNETES_SERVICE_HOST'] ? { kind: 'pod' } : undefined;
 }
 
 export interface ConnectOptions {
@@ -112,8 +83,9 @@ export async function withCluster<T>(
   options: ClusterOptions,
   terminal: Terminal,
   work: (cluster: Cluster) => Promise<T>,
+  connect: ConnectOptions = {},
 ): Promise<T> {
-  const cluster = await connectCluster(options, terminal);
+  const cluster = await connectCluster(options, terminal, connect);
   try {
     return await work(cluster);
   } catch (error) {

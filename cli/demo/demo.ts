@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { LocalMesh } from '../../local/local-mesh.ts';
 import { packageRoot } from '../../local/package-root.ts';
 import { defaultStateFolder } from '../../local/state-folder.ts';
+import { requireCheckout } from '../checkout.ts';
 import { parseDurationMs } from '../duration.ts';
 import { routeStats, routesTable } from '../routes/route-stats.ts';
 import { workloadsOf } from '../stat/local-figures.ts';
@@ -29,10 +30,10 @@ const calls = [
 /** `tulle demo`, which is `npm start`: synthesizes emojivoto and the mesh, and runs them here. */
 export function demoCommand(terminal: Terminal): Command {
   return new Command('demo')
-    .description('synthesize the emojivoto example and run it here as a mesh; fails when a call was not mTLS')
     .option('--for <duration>', 'end after this time, such as 30s (default: run until Ctrl-C)')
     .option('--state <folder>', 'where logs and addresses are kept', defaultStateFolder)
     .action(async (options: { for?: string; state: string }) => {
+      requireCheckout('demo');
       const forMs = options.for === undefined ? undefined : parseDurationMs('--for', options.for);
       const manifests = await mkdtemp(join(tmpdir(), 'tulle-demo-'));
       try {

@@ -7,9 +7,7 @@ import { profileCommand } from './profile.ts';
 
 /** `tulle diagnostics`: what the control plane tells proxies, and what both have counted. */
 export function diagnosticsCommand(terminal: Terminal): Command {
-  const group = new Command('diagnostics')
-    .alias('dg')
-    .description('look into the mesh of a cluster: what proxies are told, and what they count');
+  const group = new Command('diagnostics');
   const commands = [endpointsCommand, profileCommand, policyCommand, proxyMetricsCommand, controllerMetricsCommand];
   for (const command of commands) group.addCommand(command(terminal));
   return group;

@@ -173,7 +173,7 @@ describe.each(readers)('$name reads what is written', (reader) => {
   const isGo = reader.name.includes('k8s');
 
   it.skipIf(reader.missing !== undefined)('anew', () => {
-    const values = fc.sample(anything, isGo ? 500 : 100).map((v) => ({ v }));
+    const values = fc.sample(anything, isGo ? 300 : 60).map((v) => ({ v }));
     const written = values.flatMap((value) => [blockYaml(value), flowYaml(value)]);
     const readings = reader.read(written);
     const wrong = values.flatMap((value, index) =>
@@ -188,7 +188,7 @@ describe.each(readers)('$name reads what is written', (reader) => {
     const cases = fc
       .sample(
         fc.tuple(fc.constantFrom(...texts), fc.array(fc.nat(50), { minLength: 1, maxLength: 5 }), anything),
-        isGo ? 2000 : 300,
+        isGo ? 700 : 150,
       )
       .flatMap(([text, path, added]) => {
         const { document, value } = readYaml(text)!;

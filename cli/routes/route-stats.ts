@@ -1,4 +1,5 @@
 import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
 import type { Sample } from '../stat/exposition.ts';
 import type { Measurement } from '../stat/figures-source.ts';
 import { formatTable } from '../stat/table.ts';
@@ -23,13 +24,14 @@ export interface RouteStats {
 const defaultRoute = '[DEFAULT]';
 
 /**
- * The traffic by route that the sidecars of `pods` counted for what their workloads call. Routes are in alphabetical
- * order within their Service, the default one last.
+ * The traffic by route that the sidecars of `pods` counted for what their workloads call, and the routes of the called
+ * Services' profiles that nobody took. Routes are in alphabetical order within their Service, the default one last.
  */
 export function routeStats(
   { samples }: Measurement,
   pods: readonly Pod[],
   filter: RouteFilter | undefined,
+  profiles: readonly ServiceProfile[] = [],
 ): RouteStats[] {
   const rows = new Map<string, RouteStats>();
   for (const pod of pods) {
@@ -39,6 +41,15 @@ export function routeStats(
       const [namespace, service, route] = JSON.parse(key) as [string, string, string];
       const traffic = trafficOf(ofRoute, counted.windowMs, { direction: 'outbound' });
       rows.set(key, { namespace, service, route, traffic: sumTraffic([rows.get(key)?.traffic ?? noTraffic, traffic]) });
+    }
+  }
+  const called = filter === undefined ? [...rows.values()] : [filter];
+  for (const one of profiles) {
+    const [service, namespace] = one.metadata.name.split('.');
+    if (!called.some((each) => each.service === service && each.namespace === namespace)) continue;
+    for (const route of [...(one.spec?.routes ?? []).map(({ name }) => name), defaultRoute]) {
+      const key = JSON.stringify([namespace, service, route]);
+      if (!rows.has(key)) rows.set(key, { namespace, service, route, traffic: noTraffic });
     }
   }
   return [...rows.values()].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
 import { parseExposition } from '../stat/exposition.ts';
 import type { Measurement } from '../stat/figures-source.ts';
 import { run } from '../testing/run.ts';
@@ -50,6 +51,31 @@ it('what several callers counted is summed, of the Service that is asked for alo
   const stats = routeStats(measurement, pods, { service: 'voting', namespace: 'shop' });
   expect(stats).toMatchObject([{ route: 'Vote', service: 'voting', traffic: { successes: 6, failures: 2 } }]);
   expect(routeStats(measurement, pods, { service: 'voting', namespace: 'other' })).toEqual([]);
+});
+
+it('routes of the called Services that nobody took have their rows, the default one too', () => {
+  const { measurement, pods } = measured(responses('voting', 'Vote', 3, 1));
+  const profile = (service: string): ServiceProfile => ({
+    apiVersion: 'linkerd.io/v1alpha2',
+    kind: 'ServiceProfile',
+    metadata: { name: `${service}.shop.svc.cluster.local`, namespace: 'shop' },
+    spec: {
+      routes: [
+        { name: 'Vote', condition: {} },
+        { name: 'Results', condition: {} },
+      ],
+    },
+  });
+  const routes = (filter?: { service: string; namespace: string }) =>
+    routeStats(measurement, pods, filter, [profile('voting'), profile('emoji')]).map(
+      ({ service, route, traffic }) => `${service} ${route} ${traffic.successes}`,
+    );
+  expect(routes()).toEqual(['voting Results 0', 'voting Vote 3', 'voting [DEFAULT] 0']);
+  expect(routes({ service: 'emoji', namespace: 'shop' })).toEqual([
+    'emoji Results 0',
+    'emoji Vote 0',
+    'emoji [DEFAULT] 0',
+  ]);
 });
 
 it('programs get numbers', () => {

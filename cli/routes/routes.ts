@@ -18,7 +18,6 @@ interface RoutesOptions extends PlaceOptions {
 /** `tulle routes`: success rate, request rate and latency by the routes of service profiles. */
 export function routesCommand(terminal: Terminal): Command {
   return new Command('routes')
-    .description('show success rate, request rate and latency by the routes of service profiles')
     .argument('<resource...>', 'who calls: deploy/web, pods, ns; or svc/voting, whoever calls it')
     .option('--to <service>', 'only what is called of this Service: svc/voting, or svc/voting.shop')
     .option('-t, --time-window <duration>', 'how long to measure', '5s')
@@ -33,7 +32,7 @@ export function routesCommand(terminal: Terminal): Command {
         const pods = (await workloads(source, callers, namespace)).flatMap((workload) => workload.pods);
         const measurement = await source.measure(pods, windowMs);
         warnOfSilent(measurement, terminal);
-        const stats = routeStats(measurement, pods, calls);
+        const stats = routeStats(measurement, pods, calls, await source.profiles());
         if (stats.length === 0) throw new CommandError(nothingCounted(resource, calls));
         terminal.out(options.output === 'json' ? routesJson(stats) : routesTable(stats));
       } catch (error) {

@@ -1,4 +1,6 @@
+import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import type { KubernetesObject, Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { listAll } from '../cluster/objects.ts';
 import type { FiguresSource, Workload, WorkloadQuery } from './figures-source.ts';
@@ -26,8 +28,19 @@ export function clusterFigures(cluster: Cluster): FiguresSource {
   return {
     workloads: (query) => clusterWorkloads(cluster, query),
     measure: (pods, windowMs) => measure(pods, windowMs, clusterScraper(cluster.client)),
+    profiles: () => clusterProfiles(cluster),
     close: () => cluster.client.close(),
   };
+}
+
+/** None where the kind is not installed, or this user may not see it: then routes are those that were counted. */
+async function clusterProfiles({ client }: Cluster): Promise<ServiceProfile[]> {
+  try {
+    return await listAll<ServiceProfile>(client, '/apis/linkerd.io/v1alpha2/serviceprofiles');
+  } catch (error) {
+    if (error instanceof ApiError && [403, 404].includes(error.status)) return [];
+    throw error;
+  }
 }
 
 async function clusterWorkloads({ client }: Cluster, query: WorkloadQuery): Promise<Workload[]> {

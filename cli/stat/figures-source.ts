@@ -1,4 +1,5 @@
 import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
 import type { Sample } from './exposition.ts';
 import type { Resource } from './resource.ts';
 
@@ -35,5 +36,7 @@ export interface FiguresSource {
   /** Rejects with a CommandError when they cannot be told. */
   workloads(query: WorkloadQuery): Promise<Workload[]>;
   measure(pods: readonly Pod[], windowMs: number): Promise<Measurement>;
+  /** What names the routes of Services; empty where it cannot be read. */
+  profiles(): Promise<readonly ServiceProfile[]>;
   close(): void;
 }

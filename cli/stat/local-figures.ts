@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
 import { readManifestFolder } from '../../local/manifest-folder.ts';
 import { StateFolder } from '../../local/state-folder.ts';
 import { CommandError } from '../terminal.ts';
@@ -28,6 +29,7 @@ export async function localFigures(stateFolder: string): Promise<FiguresSource> 
       return workloadsOf(pods, resource, namespace);
     },
     measure: (wanted, windowMs) => measure(wanted, windowMs, directScraper),
+    profiles: async () => objects.filter(({ kind }) => kind === 'ServiceProfile') as unknown as ServiceProfile[],
     close: () => {},
   };
 }

@@ -179,7 +179,8 @@ describe('pods that are scraped', () => {
     const source = {
       workloads: async () => [workload('web', [web])],
       measure: async () => measurement,
-      close: () => {},
+      profiles: async () => [],
+    close: () => {},
     };
     expect(await callers(source, [workload('db', [db])], from)).toEqual([workload('web', [web])]);
     await expect(callers({ ...source, workloads: async () => [] }, [], from)).rejects.toThrow(

@@ -34,7 +34,6 @@ interface StatOptions extends PlaceOptions {
 /** `tulle stat`: success rate, request rate and latency of workloads. */
 export function statCommand(terminal: Terminal): Command {
   return new Command('stat')
-    .description('show success rate, request rate and latency of workloads')
     .argument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns')
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('-l, --selector <labels>', 'of workloads with these labels')

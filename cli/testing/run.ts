@@ -1,4 +1,5 @@
-import { tulle } from '../tulle.ts';
+import type { Terminal } from '../terminal.ts';
+import { runTulle } from '../tulle.ts';
 
 /** What a command wrote, and how it failed. */
 export interface CommandRun {
@@ -18,7 +19,7 @@ export interface RunOptions {
 export async function run(args: readonly string[], options: RunOptions = {}): Promise<CommandRun> {
   let out = '';
   let err = '';
-  const program = tulle({
+  const terminal: Terminal = {
     input: async () => options.input ?? '',
     out: (text) => {
       out += text;
@@ -29,9 +30,9 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
     cwd: options.cwd ?? process.cwd(),
     environment: options.environment ?? {},
     onStop: () => {},
-  });
+  };
   try {
-    await program.parseAsync(['node', 'tulle', ...args]);
+    await runTulle(['node', 'tulle', ...args], terminal);
   } catch (error) {
     throw { out, err, error };
   }

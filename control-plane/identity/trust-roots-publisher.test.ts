@@ -71,17 +71,19 @@ describe('the publisher', () => {
 
   test('writes when it has a bundle and is the active one, to application namespaces', async () => {
     const { publisher, asked, tell } = world(async () => {});
-    for (const name of ['shop', 'kube-system', 'tulle', 'kube-public', 'web']) tell('added', name);
+    for (const name of ['shop', 'kube-system', 'tulle', 'kube-public', 'kube-tools']) tell('added', name);
     publisher.setBundle('PEM');
     publisher.setActive(true);
-    await vi.waitFor(() => expect(asked).toEqual(['shop', 'web']));
+    await vi.waitFor(() => expect(asked).toEqual(['shop', 'kube-tools']));
     tell('added', 'late');
     await vi.waitFor(() => expect(asked).toContain('late'));
     publisher.setActive(false);
     tell('added', 'later');
     publisher.setBundle('PEM 2');
     publisher.setActive(true);
-    await vi.waitFor(() => expect(asked).toEqual(['shop', 'web', 'late', 'shop', 'web', 'late', 'later']));
+    await vi.waitFor(() =>
+      expect(asked).toEqual(['shop', 'kube-tools', 'late', 'shop', 'kube-tools', 'late', 'later']),
+    );
   });
 
   test('tries again what failed until it works, and tells the same trouble once', async () => {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
+import { systemNamespaces } from '../../lib/contract/names.ts';
 import { ApiError, isConflict, isNotFound, type KubernetesApi } from '../kubernetes/api.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
 import { bundleKey, type ConfigMap } from './trust-roots.ts';
@@ -75,7 +76,7 @@ export class TrustRootsPublisher {
     });
     this.stopWatching = options.namespaces.watch('Namespace', ({ type, object }) => {
       const { name } = object.metadata;
-      if (name === options.meshNamespace || name.startsWith('kube-')) return;
+      if (name === options.meshNamespace || systemNamespaces.includes(name)) return;
       if (type === 'deleted') this.forget(name);
       else if (!this.namespaces.has(name)) {
         this.namespaces.add(name);

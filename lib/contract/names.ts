@@ -31,6 +31,9 @@ export const identityVolumeName = 'tulle-identity-end-entity';
 export const tokenVolumeName = 'tulle-identity-token';
 export const xtablesVolumeName = 'tulle-proxy-init-xtables-lock';
 
+/** Namespaces of the cluster itself, whose pods get no sidecar, and so no certificates to trust. */
+export const systemNamespaces: readonly string[] = ['kube-system', 'kube-public', 'kube-node-lease'];
+
 /** Audience of the token that a proxy shows to the identity component (linkerd2 pkg/identity). */
 export const identityAudience = 'identity.l5d.io';
 

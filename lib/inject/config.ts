@@ -2,6 +2,7 @@ import type { InboundPolicyName } from '../contract/inbound-policies.ts';
 import { controlPlaneServices, proxyContainerName } from '../contract/names.ts';
 import { type PortEntry, parsePorts } from '../contract/port-list.ts';
 import { defaultOpaquePorts, meshPorts, proxyPorts } from '../contract/ports.ts';
+import { meshVersion } from '../contract/version.ts';
 import type { EnvVar } from './kubernetes.ts';
 
 /** Everything of a sidecar that an annotation can change. Mesh-wide values stand in `InjectConfig.defaults`. */
@@ -99,9 +100,6 @@ export const defaultClusterNetworks = [
   '192.168.0.0/16',
   'fd00::/8',
 ] as const;
-
-/** Version of the images that this package installs; equal to the version of the package. */
-export const meshVersion = '0.1.0';
 
 export const defaultProxySettings: ProxySettings = {
   image: proxyContainerName,

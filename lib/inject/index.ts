@@ -5,7 +5,6 @@ export {
   type InjectConfig,
   type InjectConfigOptions,
   injectConfig,
-  meshVersion,
   type ProxySettings,
 } from './config.ts';
 export type { InjectDecision, InjectMode } from './decision.ts';

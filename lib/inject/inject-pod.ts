@@ -6,8 +6,9 @@ import {
 } from '../contract/annotations.ts';
 import { controlPlaneNamespaceLabel, ownerLabelPrefix, workloadNamespaceLabel } from '../contract/labels.ts';
 import { containsPort } from '../contract/port-list.ts';
+import { meshVersion } from '../contract/version.ts';
 import { applyAnnotations, settings as knownSettings } from './annotations.ts';
-import { type InjectConfig, meshVersion, type ProxySettings } from './config.ts';
+import type { InjectConfig, ProxySettings } from './config.ts';
 import { decide, type InjectMode } from './decision.ts';
 import { withExplicitEnv } from './explicit-env.ts';
 import { explicitPorts } from './explicit-ports.ts';

@@ -1,8 +1,9 @@
 import { Duration } from 'cdk8s';
 import { settingKey } from '../contract/annotations.ts';
 import { isCidr } from '../contract/cidr.ts';
+import { meshVersion } from '../contract/version.ts';
 import { applyAnnotations } from '../inject/annotations.ts';
-import { defaultProxySettings, type InjectConfig, injectConfig, meshVersion } from '../inject/config.ts';
+import { defaultProxySettings, type InjectConfig, injectConfig } from '../inject/config.ts';
 import { isRecord } from '../inject/kubernetes.ts';
 import { annotationsOf } from '../workload/mesh-options.ts';
 import type { MeshProps } from './mesh-props.ts';

@@ -1,7 +1,8 @@
-import { App, Chart, Duration, Testing } from 'cdk8s';
+import { type ApiObjectMetadata, App, Chart, Duration, Testing } from 'cdk8s';
 import { describe, expect, it } from 'vitest';
 import { Compat, InboundPolicy, Mesh, MeshedDeployment, type MeshProps } from '../index.ts';
 import { injectConfig, type PodTemplate } from '../inject/index.ts';
+import type { PolicyRule } from './rbac.ts';
 
 interface Rendered {
   readonly kind: string;
@@ -168,4 +169,21 @@ it('does not guess between two different meshes in one app', () => {
         'Keep the workloads of each mesh in an App of their own',
     ),
   );
+});
+
+it('who may edit or view a namespace may do so with the objects of the mesh there', () => {
+  const chart = Testing.chart();
+  new Mesh(chart, 'mesh', { namespace: 'mesh' });
+  const roles = (Testing.synth(chart) as { kind: string; metadata: ApiObjectMetadata; rules: PolicyRule[] }[]).filter(
+    ({ kind, metadata }) => kind === 'ClusterRole' && JSON.stringify(metadata.labels).includes('aggregate-to'),
+  );
+  const told = roles.map(({ metadata, rules }) => [
+    metadata.name,
+    Object.keys(metadata.labels ?? {}).flatMap((label) => /aggregate-to-(.*)/.exec(label)?.[1] ?? []),
+    rules.find(({ resources }) => resources.includes('servers'))?.verbs,
+  ]);
+  expect(told).toEqual([
+    ['mesh-tulle-edit', ['admin', 'edit'], ['create', 'update', 'patch', 'delete', 'deletecollection']],
+    ['mesh-tulle-view', ['admin', 'edit', 'view'], ['get', 'list', 'watch']],
+  ]);
 });

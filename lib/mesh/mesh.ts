@@ -10,6 +10,7 @@ import { type MeshInstall, meshInstall } from './install.ts';
 import { registerInstallation } from './installation.ts';
 import type { MeshProps } from './mesh-props.ts';
 import { ProxyInjectorComponent } from './proxy-injector.ts';
+import { UserRoles } from './user-roles.ts';
 
 /**
  * The whole install of the mesh: its namespace, the kinds it brings, and the control plane with all that it needs.
@@ -66,6 +67,7 @@ export class Mesh extends Construct {
 
   private addControlPlane(install: MeshInstall): void {
     new ConfigComponent(this, 'config', install);
+    new UserRoles(this, 'user-roles', install);
     new IdentityComponent(this, 'identity', install);
     new DestinationComponent(this, 'destination', install);
     if (install.proxyInjector) new ProxyInjectorComponent(this, 'proxy-injector', install);

@@ -1,7 +1,7 @@
 import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { componentLabel } from '../contract/labels.ts';
-import { webhookConfigurationName, webhookServiceName } from '../contract/names.ts';
+import { systemNamespaces, webhookConfigurationName, webhookServiceName } from '../contract/names.ts';
 import { componentLabels } from './component.ts';
 import type { MeshInstall } from './install.ts';
 
@@ -29,7 +29,7 @@ export function mutatingWebhook(scope: Construct, install: MeshInstall): void {
       component: 'proxy-injector',
       rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods', 'services'] }],
       // Without these the cluster could not start its own network, or the certificates that the mesh may wait for.
-      excludedNamespaces: ['kube-system', 'cert-manager'],
+      excludedNamespaces: [...systemNamespaces, 'cert-manager'],
       objectSelector: {
         matchExpressions: [
           { key: componentLabel, operator: 'DoesNotExist' },

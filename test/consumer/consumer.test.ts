@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -114,6 +115,22 @@ it.each(nodes)(
   },
   240_000,
 );
+
+it('brings the command line, which starts about as fast as Node does', () => {
+  const tulle = join(project, 'node_modules/.bin/tulle');
+  expect(run(project, tulle, 'version', '--client')).toMatch(/^Client version: \d/);
+  expect(run(project, tulle, 'install', '--ignore-cluster')).toContain('name: tulle-destination');
+  expect(run(project, tulle, 'help', 'inject')).toContain('--explicit');
+  expect(() => run(project, tulle, 'demo')).toThrow('run it from a checkout');
+  const told = 'process.on("exit",()=>{const{user,system}=process.cpuUsage();process.stderr.write(`${user+system}`)})';
+  const cpuUs = (...args: string[]): number => {
+    const runs = Array.from({ length: 7 }, () =>
+      spawnSync(process.execPath, ['--import', `data:text/javascript,${told}`, ...args], { encoding: 'utf8' }),
+    );
+    return Math.min(...runs.map(({ stderr }) => Number(stderr)));
+  };
+  expect(cpuUs(realpathSync(tulle), 'version', '--client') / cpuUs('-e', '0')).toBeLessThan(2);
+}, 240_000);
 
 it('has MeshedDeployment once cdk8s-plus-27 is installed', () => {
   run(project, 'npm', 'install', '--no-audit', '--no-fund', '--omit=optional', 'cdk8s-plus-27@^2.9.5');

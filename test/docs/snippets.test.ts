@@ -8,7 +8,7 @@ import type { Command } from 'commander';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { run } from '../../cli/testing/run.ts';
-import { tulle } from '../../cli/tulle.ts';
+import { wholeTulle } from '../../cli/tulle.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const resolvePackage = createRequire(join(root, 'package.json')).resolve;
@@ -61,8 +61,8 @@ describe('commands', () => {
   );
   const silent = { input: async () => '', out: () => {}, err: () => {}, cwd: work, environment: {}, onStop: () => {} };
 
-  it.each(commands)('%s: tulle %j exists, with these options', (_place, args) => {
-    const program = tulle(silent);
+  it.each(commands)('%s: tulle %j exists, with these options', async (_place, args) => {
+    const program = await wholeTulle(silent);
     const { operands, unknown } = program.parseOptions(args);
     let command: Command | undefined = program;
     const rest = [...operands];

@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import type { Terminal } from './terminal.ts';
+
+/** A command by its name, without what it needs: that is loaded when it is asked for. */
+export interface RegisteredCommand {
+  readonly name: string;
+  /** One line, for help. */
+  readonly summary: string;
+  readonly alias?: string;
+  readonly load: () => Promise<(terminal: Terminal) => Command>;
+}
+
+/** All commands, in the order of help. */
+export const registry: readonly RegisteredCommand[] = [
+  {
+    name: 'version',
+    summary: 'print the versions of this command line and of the mesh in the cluster, when one is known',
+    load: async () => (await import('./version.ts')).versionCommand,
+  },
+  {
+    name: 'install',
+    summary: 'print the manifests of the mesh, for `kubectl apply -f -`',
+    load: async () => (await import('./install.ts')).installCommand,
+  },
+  {
+    name: 'upgrade',
+    summary: 'print the manifests of this version with the settings of the installed mesh',
+    load: async () => (await import('./upgrade.ts')).upgradeCommand,
+  },
+  {
+    name: 'uninstall',
+    summary: 'print every object of the mesh, for `kubectl delete -f -`',
+    load: async () => (await import('./uninstall.ts')).uninstallCommand,
+  },
+  {
+    name: 'prune',
+    summary: 'print objects that an earlier version or setting has left behind, for `kubectl delete -f -`',
+    load: async () => (await import('./prune.ts')).pruneCommand,
+  },
+  {
+    name: 'check',
+    summary: 'check a cluster before an install, or the mesh that is in it; exit code 1 when something is wrong',
+    load: async () => (await import('./check/command.ts')).checkCommand,
+  },
+  {
+    name: 'inject',
+    summary: 'mesh the workloads of manifests: prints them, and on standard error what was done',
+    load: async () => (await import('./inject.ts')).injectCommand,
+  },
+  {
+    name: 'uninject',
+    summary: 'take the mesh out of manifests: prints them, and on standard error what was done',
+    load: async () => (await import('./uninject.ts')).uninjectCommand,
+  },
+  {
+    name: 'local',
+    summary: 'run the workloads of manifests as processes with sidecars on this machine, without a cluster',
+    load: async () => (await import('./local.ts')).localCommand,
+  },
+  {
+    name: 'stat',
+    summary: 'show success rate, request rate and latency of workloads',
+    load: async () => (await import('./stat/stat.ts')).statCommand,
+  },
+  {
+    name: 'diagnostics',
+    alias: 'dg',
+    summary: 'look into the mesh of a cluster: what proxies are told, and what they count',
+    load: async () => (await import('./diagnostics/command.ts')).diagnosticsCommand,
+  },
+  {
+    name: 'routes',
+    summary: 'show success rate, request rate and latency by the routes of service profiles',
+    load: async () => (await import('./routes/routes.ts')).routesCommand,
+  },
+  {
+    name: 'demo',
+    summary: 'synthesize the emojivoto example and run it here as a mesh; fails when a call was not mTLS',
+    load: async () => (await import('./demo/demo.ts')).demoCommand,
+  },
+];

@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface FakeApi {
+  /** Path of a kubeconfig that leads there. */
+  readonly kubeconfig: string;
+  close(): void;
+}
+
+/** An API server that knows the answers to some paths, without their queries; a number is a status, and all else 404. */
+export async function fakeApi(answers: Readonly<Record<string, object | number>>): Promise<FakeApi> {
+  const server = createServer((request, response) => {
+    const answer = answers[new URL(request.url ?? '', 'http://x').pathname] ?? 404;
+    const status = typeof answer === 'number' ? answer : 200;
+    const body = typeof answer === 'number' ? { kind: 'Status', message: `status ${answer}` } : answer;
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const folder = mkdtempSync(join(tmpdir(), 'tulle-api-'));
+  const kubeconfig = join(folder, 'config');
+  const cluster = { server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      'current-context': 'fake',
+      contexts: [{ name: 'fake', context: { cluster: 'fake', user: 'fake' } }],
+      clusters: [{ name: 'fake', cluster }],
+      users: [{ name: 'fake', user: {} }],
+    }),
+  );
+  return {
+    kubeconfig,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}

@@ -12,7 +12,15 @@ const bun = join(root, 'node_modules/bun/bin/bun.exe');
 const peers = ['cdk8s', 'constructs'].flatMap((name) => ['--external', name]);
 
 rmSync(outdir, { recursive: true, force: true });
-const args = ['build', '--target=node', '--format=esm', '--splitting', '--minify-syntax', ...peers];
+const args = [
+  'build',
+  '--target=node',
+  '--format=esm',
+  '--splitting',
+  '--minify-syntax',
+  '--minify-whitespace',
+  ...peers,
+];
 const { status, stderr } = spawnSync(bun, [...args, '--outdir', outdir, 'cli/main.ts'], {
   cwd: root, // paths in the bundle are relative to it
   encoding: 'utf8',

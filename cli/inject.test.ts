@@ -149,6 +149,23 @@ items:
   expect(err).toContain('deployment "b" injected');
 });
 
+it('null and other things where an object, a list or a map may stand do not end the command', async () => {
+  const bad = ['null', 'x', '[null]', '{a: null}'];
+  const input = [
+    ...bad.map((one) => `apiVersion: v1\nkind: List\nitems: ${one}\n`),
+    ...bad.map((one) => `apiVersion: v1\nkind: List\nitems:\n- ${one}\n- ${deployment('web')}\n`),
+    ...bad.map((one) => `apiVersion: v1\nkind: Namespace\nmetadata: ${one}\n`),
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: a\n    image: a\n    ports:\n',
+  ].join('---\n');
+  for (const command of [['inject'], ['inject', '--manual'], ['inject', '--explicit'], ['uninject']]) {
+    const { out, err, error } = await run([...command, '-'], { input }).catch((failure) => failure);
+    expect(error === undefined || error instanceof CommandError).toBe(true);
+    expect(out).toContain('items: null');
+    expect(err).toContain('list "" skipped: items[0] is no object');
+    if (command[0] === 'inject') expect(err).toMatch(/pod "a" (annotated|injected)/);
+  }
+});
+
 it('a template that is not rendered is passed on as it came, with a word and exit code 1', async () => {
   const input = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: {{ .Values.x }}\n';
   const { out, error } = await run(['inject', '-'], { input }).catch((failure) => failure);

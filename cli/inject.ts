@@ -11,6 +11,7 @@ import {
   type Metadata,
   neighboursOf,
 } from '../lib/inject/index.ts';
+import { isRecord } from '../lib/inject/kubernetes.ts';
 import { installedConfig } from '../local/mesh-config.ts';
 import { formatProblem, type LocalProblem } from '../local/problem.ts';
 import type { Cluster } from './cluster/cluster.ts';
@@ -116,8 +117,13 @@ async function configOfCluster(options: InjectOptions, terminal: Terminal): Prom
 
 /** Namespaces among the objects: their annotations are inherited. */
 function namespacesOf(objects: readonly Manifest[]): Map<string, Metadata> {
-  const all = objects.flatMap((object): Manifest[] => [object, ...(object.items ?? [])]);
+  const all = objects.flatMap((object) => [
+    object,
+    ...(Array.isArray(object.items) ? object.items.filter(isRecord) : []),
+  ]);
   return new Map(
-    all.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => [metadata?.name ?? '', metadata ?? {}]),
+    all
+      .filter((object: Manifest) => object.kind === 'Namespace' && isRecord(object.metadata))
+      .map(({ metadata }: Manifest): [string, Metadata] => [String(metadata!.name), metadata!]),
   );
 }

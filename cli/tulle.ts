@@ -2,6 +2,8 @@ import { Command } from 'commander';
 import { type RegisteredCommand, registry } from './registry.ts';
 import type { Terminal } from './terminal.ts';
 
+export { CommanderError } from 'commander';
+
 /**
  * Runs the command line. Of the commands only the one that is asked for is loaded. Rejects with a CommandError or
  * commander's own error.

@@ -145,6 +145,10 @@ export class ClusterFacts {
     return this.object(`/api/v1/namespaces/${name}`);
   }
 
+  namespaces(): Promise<Namespace[]> {
+    return this.once('namespaces', () => listAll<Namespace>(this.cluster.client, '/api/v1/namespaces'));
+  }
+
   /** The object at a path, undefined when there is none. */
   object<T>(path: string): Promise<T | undefined> {
     return this.once(path, () => getIfThere<T>(this.cluster.client, path));

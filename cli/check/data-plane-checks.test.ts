@@ -5,6 +5,7 @@ import { bypassingIpv6 } from './bypassing-ipv6.ts';
 import { type CheckResult, runChecks } from './check.ts';
 import { ClusterFacts } from './cluster-facts.ts';
 import { dataPlaneChecks } from './data-plane-checks.ts';
+import { refusingNamespaces } from './refusing-namespaces.ts';
 
 const nowMs = Date.parse('2030-01-01T00:00:00Z');
 const metric = (atMs: number): string => `control_identity_cert_expiration_timestamp_seconds ${atMs / 1000}\n`;
@@ -111,4 +112,22 @@ it('a namespace that is not there ends the checks', async () => {
     error: 'namespace none is not there',
   });
   expect(found.has('data plane proxies are ready')).toBe(false);
+});
+
+it('namespaces whose PodSecurity refuses the sidecars that they ask for are named', () => {
+  const namespace = (name: string, level: string, inject?: string) => ({
+    metadata: {
+      name,
+      labels: { 'pod-security.kubernetes.io/enforce': level },
+      annotations: inject === undefined ? undefined : { 'tulle.dev/inject': inject },
+    },
+  });
+  const told = refusingNamespaces([
+    namespace('shop', 'restricted', 'enabled'),
+    namespace('edge', 'baseline', 'ingress'),
+    namespace('safe', 'restricted', 'explicit'),
+    namespace('open', 'privileged', 'enabled'),
+    namespace('other', 'restricted'),
+  ]);
+  expect(told.map((line) => line.split(' ')[1])).toEqual(['shop', 'edge']);
 });

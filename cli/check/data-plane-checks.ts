@@ -6,6 +6,7 @@ import { type Category, CheckFailure } from './check.ts';
 import type { CheckedPod, ClusterFacts } from './cluster-facts.ts';
 import { fail } from './control-plane-checks.ts';
 import { opaqueMismatches } from './opaque-ports.ts';
+import { refusingNamespaces } from './refusing-namespaces.ts';
 import { otherProxyVersion, proxyFault } from './version-checks.ts';
 
 const scrape = { timeoutMs: 5000, maxBytes: 64 * 1024 * 1024 };
@@ -53,6 +54,17 @@ export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefin
               throw new CheckFailure(`no pod with a sidecar is in ${namespace ?? 'any namespace'}: see 'tulle inject'`);
             }
             fail(found.flatMap(proxyFault));
+          },
+        },
+        {
+          description: 'namespaces let their sidecars in',
+          hint: 'pod-security',
+          warning: true,
+          run: async () => {
+            const all = await facts.namespaces();
+            fail(
+              refusingNamespaces(all.filter(({ metadata }) => namespace === undefined || metadata.name === namespace)),
+            );
           },
         },
         {

@@ -180,7 +180,7 @@ describe('pods that are scraped', () => {
       workloads: async () => [workload('web', [web])],
       measure: async () => measurement,
       profiles: async () => [],
-    close: () => {},
+      close: () => {},
     };
     expect(await callers(source, [workload('db', [db])], from)).toEqual([workload('web', [web])]);
     await expect(callers({ ...source, workloads: async () => [] }, [], from)).rejects.toThrow(

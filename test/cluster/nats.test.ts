@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { proxyContainerName } from '../../lib/inject/index.ts';
+import { proxyContainerName } from '../../lib/contract/names.ts';
 import { natsProgram } from '../nats/nats-program.ts';
 import { describeOnCluster } from './cluster.ts';
 import { identityOf } from './mesh.ts';

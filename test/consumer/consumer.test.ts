@@ -122,7 +122,8 @@ it('brings the command line, which starts about as fast as Node does', () => {
   expect(run(project, tulle, 'install', '--ignore-cluster')).toContain('name: tulle-destination');
   expect(run(project, tulle, 'help', 'inject')).toContain('--explicit');
   expect(() => run(project, tulle, 'demo')).toThrow('run it from a checkout');
-  const told = 'process.on("exit",()=>{const{user,system}=process.cpuUsage();process.stderr.write(`${user+system}`)})';
+  const told =
+    'process.on("exit",()=>{const{user,system}=process.cpuUsage();process.stderr.write(String(user+system))})';
   const cpuUs = (...args: string[]): number => {
     const runs = Array.from({ length: 7 }, () =>
       spawnSync(process.execPath, ['--import', `data:text/javascript,${told}`, ...args], { encoding: 'utf8' }),

@@ -1,6 +1,6 @@
+import { parseExposition } from '../../lib/figures/exposition.ts';
 import { eachBounded, getText, podMetricsPath } from '../cluster/objects.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
-import { parseExposition } from '../stat/exposition.ts';
 import { bypassingIpv6 } from './bypassing-ipv6.ts';
 import { type Category, CheckFailure } from './check.ts';
 import type { CheckedPod, ClusterFacts } from './cluster-facts.ts';

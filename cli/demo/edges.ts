@@ -1,5 +1,5 @@
 import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
-import type { Sample } from '../stat/exposition.ts';
+import type { Sample } from '../../lib/figures/exposition.ts';
 
 /** Requests from one workload to another, as one of their two sidecars counted them. */
 export interface Edge {

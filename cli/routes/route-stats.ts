@@ -1,9 +1,9 @@
 import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
-import type { Sample } from '../stat/exposition.ts';
+import type { Sample } from '../../lib/figures/exposition.ts';
+import { noTraffic, sumTraffic, type Traffic, trafficOf } from '../../lib/figures/traffic.ts';
 import type { Measurement } from '../stat/figures-source.ts';
 import { formatTable } from '../stat/table.ts';
-import { noTraffic, sumTraffic, type Traffic, trafficOf } from '../stat/traffic.ts';
 import { figures, statCells, type WorkloadStats } from '../stat/workload-stats.ts';
 
 /** Which routes: those that requests to one Service take. */

@@ -1,7 +1,14 @@
+import {
+  inbound,
+  noTraffic,
+  type SeriesFilter,
+  sumTraffic,
+  type Traffic,
+  trafficOf,
+} from '../../lib/figures/traffic.ts';
 import { CommandError } from '../terminal.ts';
 import type { FiguresSource, Measurement, Workload } from './figures-source.ts';
 import type { Resource } from './resource.ts';
-import { inbound, noTraffic, type SeriesFilter, sumTraffic, type Traffic, trafficOf } from './traffic.ts';
 
 /** Whose calls are counted: those that come in, those that go to a peer, or those that come from one. */
 export type Direction =

@@ -2,11 +2,11 @@ import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
 import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import { parseExposition, type Sample } from '../../lib/figures/exposition.ts';
+import { increases } from '../../lib/figures/increases.ts';
 import { eachBounded, getText, podMetricsPath } from '../cluster/objects.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
-import { parseExposition, type Sample } from './exposition.ts';
 import type { Measurement, PodSamples } from './figures-source.ts';
-import { increases } from './traffic.ts';
 
 const localTimeoutMs = 3000;
 const clusterTimeoutMs = 10_000;

@@ -1,16 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import { parseExposition, type Sample } from '../../lib/figures/exposition.ts';
+import { quantile } from '../../lib/figures/histogram.ts';
+import { increases } from '../../lib/figures/increases.ts';
+import { sumTraffic, type Traffic, trafficOf } from '../../lib/figures/traffic.ts';
 import { parseDurationMs } from '../duration.ts';
 import { run } from '../testing/run.ts';
 import { withOwners } from './cluster-figures.ts';
-import { parseExposition, type Sample } from './exposition.ts';
 import { callers, peerLabels, trafficOfWorkload } from './peer.ts';
 import { ownerName, parseResource } from './resource.ts';
 import { measurementBetween, type Scrape, scrapeAll } from './scrape.ts';
 import { table } from './stat.ts';
 import { formatTable } from './table.ts';
-import { increases, quantile, sumTraffic, type Traffic, trafficOf } from './traffic.ts';
 
 describe('the exposition format', () => {
   it('gives names, labels and values; escapes are undone', () => {

@@ -1,4 +1,5 @@
-import { quantile, type Traffic } from './traffic.ts';
+import { quantile } from '../../lib/figures/histogram.ts';
+import type { Traffic } from '../../lib/figures/traffic.ts';
 
 /** A workload's row. */
 export interface WorkloadStats {

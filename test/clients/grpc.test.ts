@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { parseExposition } from '../../cli/stat/exposition.ts';
+import { parseExposition } from '../../lib/figures/exposition.ts';
 import { TestMesh } from '../proxy/test-mesh.ts';
 import { connectClient, connectServer } from './connect-echo.ts';
 import { bigMetadata, type CallFailed, type EchoClient, type EchoServer } from './echo.ts';

@@ -1,4 +1,4 @@
-import { parseExposition, type Sample } from '../../cli/stat/exposition.ts';
+import { parseExposition, type Sample } from '../../lib/figures/exposition.ts';
 import type { Kubectl } from './kubectl.ts';
 
 export interface RunningPod {

@@ -1,6 +1,6 @@
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseExposition } from '../../cli/stat/exposition.ts';
+import { parseExposition } from '../../lib/figures/exposition.ts';
 import { grpcJsClient } from '../clients/grpc-js-echo.ts';
 import { heldForRequests, TestMesh } from '../proxy/test-mesh.ts';
 import { mix, type Target } from './calls.ts';

@@ -28,19 +28,6 @@ export type SeriesFilter = Readonly<Record<string, string>>;
 
 export const inbound: SeriesFilter = { direction: 'inbound' };
 
-/**
- * The samples of one proxy between two scrapes: counters tell their increase, gauges what they are now. A counter that
- * fell was that of a process started anew.
- */
-export function increases(before: readonly Sample[], after: readonly Sample[]): Sample[] {
-  const old = new Map(before.map((sample) => [seriesKey(sample), sample.value]));
-  return after.map((sample) => {
-    if (!/_(total|bucket|count|sum)$/.test(sample.name)) return sample;
-    const last = old.get(seriesKey(sample)) ?? 0;
-    return { ...sample, value: sample.value < last ? sample.value : sample.value - last };
-  });
-}
-
 /** Sums up what `increases` gave for a window. */
 export function trafficOf(samples: readonly Sample[], windowMs: number, filter: SeriesFilter = inbound): Traffic {
   const wanted = Object.entries(filter);
@@ -89,28 +76,3 @@ export function sumTraffic(all: readonly Traffic[]): Traffic {
     };
   }, noTraffic);
 }
-
-/**
- * The quantile (0 to 1) of a cumulative histogram, within a bucket by linear interpolation like Prometheus's
- * `histogram_quantile`; undefined without observations. What is above the last bound is told as that bound.
- */
-export function quantile(buckets: ReadonlyMap<number, number>, q: number): number | undefined {
-  const sorted = [...buckets].sort(([a], [b]) => a - b);
-  const total = sorted.at(-1)?.[1] ?? 0;
-  if (total === 0) return undefined;
-  const rank = q * total;
-  let lower = 0;
-  let below = 0;
-  for (const [bound, count] of sorted) {
-    // A bucket without observations of its own holds no quantile.
-    if (count >= rank && count > below) {
-      if (bound === Number.POSITIVE_INFINITY) return lower;
-      return lower + ((bound - lower) * (rank - below)) / (count - below);
-    }
-    lower = bound;
-    below = count;
-  }
-  return lower;
-}
-
-const seriesKey = ({ name, labels }: Sample): string => `${name} ${JSON.stringify(labels)}`;

@@ -1,6 +1,6 @@
 import { ApiError } from '../../control-plane/kubernetes/api.ts';
-import { crds } from '../../lib/crds/index.ts';
 import type { Manifest } from '../../lib/inject/index.ts';
+import { kinds } from '../../lib/kinds/index.ts';
 import { synthMesh } from '../../synth/mesh.ts';
 import { type Category, type Check, CheckFailure } from './check.ts';
 import type { ClusterFacts } from './cluster-facts.ts';
@@ -215,7 +215,7 @@ export function crdChecks(facts: ClusterFacts): Category {
         run: async () => {
           const missing = await missingCrds(
             facts,
-            crds.map(({ plural, group }) => `${plural}.${group}`),
+            kinds.map(({ plural, group }) => `${plural}.${group}`),
           );
           if (missing.length > 0) throw new CheckFailure(`missing: ${missing.join(', ')}`);
         },

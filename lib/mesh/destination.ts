@@ -8,11 +8,20 @@ import {
 } from '../contract/names.ts';
 import { formatPorts } from '../contract/port-list.ts';
 import { meshPorts } from '../contract/ports.ts';
+import { resourcesOf } from '../kinds/index.ts';
 import { deployment, serviceAccount } from './component.ts';
 import type { MeshInstall } from './install.ts';
-import { permissions, watch } from './rbac.ts';
+import { type PolicyRule, permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
 import { validatingWebhooks } from './webhooks.ts';
+
+/** What it may do with the mesh's own kinds of a group: read those that have an effect, and say what became of them. */
+function readAndTold(group: string): PolicyRule[] {
+  const told = resourcesOf(group, ({ writesStatus }) => writesStatus === true);
+  const read = { apiGroups: [group], resources: resourcesOf(group, ({ isRead }) => isRead === true), verbs: watch };
+  const status = told.map((resource) => `${resource}/status`);
+  return [read, ...(status.length > 0 ? [{ apiGroups: [group], resources: status, verbs: ['patch'] }] : [])];
+}
 
 const validators = ['sp-validator', 'policy-validator'];
 
@@ -30,20 +39,7 @@ export class DestinationComponent extends Construct {
         cluster: [
           { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'services'], verbs: watch },
           { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: watch },
-          { apiGroups: ['linkerd.io'], resources: ['serviceprofiles'], verbs: watch },
-          {
-            apiGroups: ['policy.linkerd.io'],
-            resources: [
-              'authorizationpolicies',
-              'httproutes',
-              'meshtlsauthentications',
-              'networkauthentications',
-              'serverauthorizations',
-              'servers',
-            ],
-            verbs: watch,
-          },
-          { apiGroups: ['policy.linkerd.io'], resources: ['httproutes/status'], verbs: ['patch'] },
+          ...['linkerd.io', 'policy.linkerd.io'].flatMap(readAndTold),
           { apiGroups: ['gateway.networking.k8s.io'], resources: ['grpcroutes', 'httproutes'], verbs: watch },
           {
             apiGroups: ['gateway.networking.k8s.io'],

@@ -2,7 +2,7 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { injectAnnotation } from '../contract/annotations.ts';
 import { controlPlaneNamespaceLabel } from '../contract/labels.ts';
-import { crdManifest, crds } from '../crds/index.ts';
+import { crdManifest, kinds } from '../kinds/index.ts';
 import { ConfigComponent } from './config-map.ts';
 import { DestinationComponent } from './destination.ts';
 import { IdentityComponent } from './identity.ts';
@@ -60,8 +60,8 @@ export class Mesh extends Construct {
   }
 
   private addCrds(): void {
-    for (const crd of crds) {
-      new ApiObject(this, `crd-${crd.plural}`, crdManifest(crd, { [controlPlaneNamespaceLabel]: this.namespace }));
+    for (const kind of kinds) {
+      new ApiObject(this, `crd-${kind.plural}`, crdManifest(kind, { [controlPlaneNamespaceLabel]: this.namespace }));
     }
   }
 

@@ -2,7 +2,7 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { controlPlaneNamespaceLabel } from '../contract/labels.ts';
 import { componentName } from '../contract/names.ts';
-import { crds } from '../crds/index.ts';
+import { kindGroups, resourcesOf } from '../kinds/index.ts';
 import type { MeshInstall } from './install.ts';
 import { watch } from './rbac.ts';
 
@@ -16,13 +16,8 @@ const write = ['create', 'update', 'patch', 'delete', 'deletecollection'];
 export class UserRoles extends Construct {
   constructor(scope: Construct, id: string, { config }: MeshInstall) {
     super(scope, id);
-    const groups = [...new Set(crds.map(({ group }) => group))];
     const rules = (verbs: string[]) =>
-      groups.map((group) => ({
-        apiGroups: [group],
-        resources: crds.filter((crd) => crd.group === group).map(({ plural }) => plural),
-        verbs,
-      }));
+      kindGroups.map((group) => ({ apiGroups: [group], resources: resourcesOf(group), verbs }));
     const role = (name: string, aggregateTo: string[], verbs: string[]) =>
       new ApiObject(this, name, {
         apiVersion: 'rbac.authorization.k8s.io/v1',

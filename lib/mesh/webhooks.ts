@@ -2,6 +2,7 @@ import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { componentLabel } from '../contract/labels.ts';
 import { systemNamespaces, webhookConfigurationName, webhookServiceName } from '../contract/names.ts';
+import { resourcesOf } from '../kinds/index.ts';
 import { componentLabels } from './component.ts';
 import type { MeshInstall } from './install.ts';
 
@@ -55,7 +56,7 @@ export function validatingWebhooks(scope: Construct, install: MeshInstall): void
           apiGroups: ['linkerd.io'],
           apiVersions: ['v1alpha1', 'v1alpha2'],
           operations,
-          resources: ['serviceprofiles'],
+          resources: resourcesOf('linkerd.io'),
         },
       ],
     },
@@ -72,16 +73,7 @@ export function validatingWebhooks(scope: Construct, install: MeshInstall): void
           apiGroups: ['policy.linkerd.io'],
           apiVersions: ['*'],
           operations,
-          resources: [
-            'authorizationpolicies',
-            'egressnetworks',
-            'httplocalratelimitpolicies',
-            'httproutes',
-            'meshtlsauthentications',
-            'networkauthentications',
-            'serverauthorizations',
-            'servers',
-          ],
+          resources: resourcesOf('policy.linkerd.io'),
         },
         {
           apiGroups: ['gateway.networking.k8s.io'],

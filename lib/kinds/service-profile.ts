@@ -1,4 +1,4 @@
-import type { Crd } from './definition.ts';
+import type { KindSpec } from './definition.ts';
 import { flag, integer, list, object, type Schema, text } from './schema.ts';
 
 /** `all`, `any` and `not` hold conditions again; a schema cannot say that, so their fields are kept unchecked. */
@@ -47,11 +47,12 @@ const profile = object({
 });
 
 /** Routes, retries and splits of a Service, by its full name: `web.shop.svc.cluster.local`. */
-export const serviceProfile: Crd = {
+export const serviceProfile: KindSpec = {
   group: 'linkerd.io',
   kind: 'ServiceProfile',
   plural: 'serviceprofiles',
   shortNames: ['sp'],
+  isRead: true,
   versions: [
     { name: 'v1alpha2', schema: profile },
     { name: 'v1alpha1', schema: profile },

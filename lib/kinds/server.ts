@@ -1,7 +1,5 @@
-import type { Crd } from './definition.ts';
-import { flag, kubernetesName, labelSelector, list, network, object, oneOf, text } from './schema.ts';
-
-const group = 'policy.linkerd.io';
+import type { KindSpec } from './definition.ts';
+import { labelSelector, object, oneOf, text } from './schema.ts';
 
 const port = {
   'x-kubernetes-int-or-string': true,
@@ -36,11 +34,12 @@ const podsOrExternal = (extra: Parameters<typeof object>[0]) =>
   );
 
 /** A port of some pods: what policy and routes attach to. */
-export const server: Crd = {
-  group,
+export const server: KindSpec = {
+  group: 'policy.linkerd.io',
   kind: 'Server',
   plural: 'servers',
   shortNames: ['srv'],
+  isRead: true,
   versions: [
     {
       name: 'v1beta3',
@@ -50,33 +49,5 @@ export const server: Crd = {
     { name: 'v1beta2', schema: object({ 'spec*': podsOrExternal({}) }), columns },
     { name: 'v1beta1', schema: object({ 'spec*': podsOnly }), columns, deprecated: true },
     { name: 'v1alpha1', schema: object({ 'spec*': podsOnly }), columns, deprecated: true },
-  ],
-};
-
-const serverAuthorizationSpec = object({
-  'server*': object(
-    { name: kubernetesName, selector: labelSelector },
-    { oneOf: [{ required: ['name'] }, { required: ['selector'] }] },
-  ),
-  'client*': object({
-    networks: list(network),
-    unauthenticated: flag({ description: 'Clients without certificate too.' }),
-    meshTLS: object({
-      unauthenticatedTLS: flag({ description: 'Meshed clients whose identity is not known.' }),
-      identities: list(text({ minLength: 1 })),
-      serviceAccounts: list(object({ 'name*': kubernetesName, namespace: kubernetesName })),
-    }),
-  }),
-});
-
-/** Who may call a Server. The older way; AuthorizationPolicy says more. */
-export const serverAuthorization: Crd = {
-  group,
-  kind: 'ServerAuthorization',
-  plural: 'serverauthorizations',
-  shortNames: ['saz', 'serverauthz', 'srvauthz'],
-  versions: [
-    { name: 'v1beta1', schema: object({ 'spec*': serverAuthorizationSpec }) },
-    { name: 'v1alpha1', schema: object({ 'spec*': serverAuthorizationSpec }), deprecated: true },
   ],
 };

@@ -1,4 +1,4 @@
-import type { Crd } from './definition.ts';
+import type { KindSpec } from './definition.ts';
 import { condition, integer, kubernetesName, list, object, oneOf, portNumber, type Schema, text } from './schema.ts';
 
 const headerName = text({ minLength: 1, maxLength: 256, pattern: "^[A-Za-z0-9!#$%&'*+\\-.^_`|~]+$" });
@@ -94,10 +94,12 @@ const timeouts = object({ request: duration, backendRequest: duration });
 const status = true;
 
 /** Requests by path, header and method: where they go, and who may send them. */
-export const httpRoute: Crd = {
+export const httpRoute: KindSpec = {
   group: 'policy.linkerd.io',
   kind: 'HTTPRoute',
   plural: 'httproutes',
+  isRead: true,
+  writesStatus: true,
   versions: [
     { name: 'v1beta3', schema: route({ backendRefs, timeouts }), status },
     { name: 'v1beta2', schema: route({ backendRefs }), status },

@@ -10,17 +10,22 @@ export interface CrdVersion {
   readonly columns?: readonly { readonly name: string; readonly jsonPath: string; readonly description: string }[];
 }
 
-export interface Crd {
+/** Everything that is said of a kind of the mesh: its definition, permissions and webhooks are made from it. */
+export interface KindSpec {
   readonly group: string;
   readonly kind: string;
   readonly plural: string;
   readonly shortNames?: readonly string[];
+  /** Whether the destination component reads the objects; without, they are accepted and do nothing yet. */
+  readonly isRead?: boolean;
+  /** Whether it tells in their status what became of them. */
+  readonly writesStatus?: boolean;
   /** The first is stored, and stands first for `cdk8s import`, which names its class without a suffix. */
   readonly versions: readonly CrdVersion[];
 }
 
 /** The CustomResourceDefinition of a kind. Objects are namespaced; versions differ in fields only, so none converts. */
-export function crdManifest({ group, kind, plural, shortNames, versions }: Crd, labels: Record<string, string>) {
+export function crdManifest({ group, kind, plural, shortNames, versions }: KindSpec, labels: Record<string, string>) {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',

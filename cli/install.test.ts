@@ -38,3 +38,19 @@ it('a value that cannot be is told with its name', async () => {
 it('version tells the version of the package', async () => {
   expect((await run(['version', '--short'])).out).toBe('0.1.0\n');
 });
+
+it('all options with a wrong value are told at once, each with what it must be', async () => {
+  const wrong = ['--opaque-ports', '4100-4000', '--cluster-networks', '10.0.0.0', '--issuance-lifetime', 'soon'];
+  const { error } = await run(['install', ...wrong]).catch((failure) => failure);
+  expect(error.exitCode).toBe(64);
+  expect(error.message.split('\n')).toEqual([
+    '--cluster-networks (10.0.0.0) must be networks such as 10.0.0.0/8,fd00::/8',
+    'error: --opaque-ports (4100-4000) must be ports and ranges such as 25,4000-4100',
+    'error: --issuance-lifetime (soon) must be a duration above 0, such as 500ms, 30s or 1m',
+  ]);
+});
+
+it('ports are read as everywhere: ranges too', async () => {
+  const { out } = await run(['install', '--opaque-ports', '25, 4000 - 4002']);
+  expect(out).toContain('--default-opaque-ports=25,4000,4001,4002');
+});

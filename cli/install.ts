@@ -25,8 +25,9 @@ export function installCommand(terminal: Terminal): Command {
 }
 
 function printable(options: MeshOptions): string {
+  const props = meshProps(options);
   try {
-    return synthMeshYaml(meshProps(options));
+    return synthMeshYaml(props);
   } catch (error) {
     throw new CommandError((error as Error).message);
   }

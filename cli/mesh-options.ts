@@ -74,29 +74,45 @@ export function addMeshOptions(command: Command): Command {
     .addHelpText('after', '\nMore can be set where the mesh is written in TypeScript: new Mesh(chart, "mesh", { … }).');
 }
 
-/** What was given, and nothing else: the rest is the mesh's, or the installed one's. */
+/**
+ * What was given, and nothing else: the rest is the mesh's, or the installed one's. Throws a CommandError that names all
+ * options with a wrong value.
+ */
 export function meshProps(options: MeshOptions): MeshProps {
   const { issuanceLifetime, clockSkewAllowance, defaultInboundPolicy } = options;
-  return dropUndefined({
+  const problems: string[] = [];
+  /** All that is wrong is told at once. */
+  const attempt = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      problems.push(error.message);
+      return undefined;
+    }
+  };
+  const props: MeshProps = dropUndefined({
     highAvailability: options.ha,
     namespace: options.meshNamespace,
     trustDomain: options.trustDomain,
     clusterDomain: options.clusterDomain,
-    clusterNetworks: networks(options.clusterNetworks),
+    clusterNetworks: attempt(() => networks(options.clusterNetworks)),
     ipv6: options.ipv6,
     registry: options.registry,
     version: options.imageTag,
     imagePullSecrets: options.imagePullSecret ? [...options.imagePullSecret] : undefined,
     defaultInboundPolicy: defaultInboundPolicy && policies[defaultInboundPolicy](),
-    opaquePorts: ports(options.opaquePorts),
-    issuanceLifetime: duration('--issuance-lifetime', issuanceLifetime),
-    clockSkewAllowance: duration('--clock-skew-allowance', clockSkewAllowance),
+    opaquePorts: attempt(() => ports(options.opaquePorts)),
+    issuanceLifetime: attempt(() => duration('--issuance-lifetime', issuanceLifetime)),
+    clockSkewAllowance: attempt(() => duration('--clock-skew-allowance', clockSkewAllowance)),
     priorityClassName: options.priorityClass,
     networkPolicies: options.networkPolicies,
     compat: options.compat && (options.compat === 'linkerd' ? Compat.linkerd() : Compat.none()),
     crds: options.crds,
     proxyInjector: options.proxyInjector,
   });
+  if (problems.length > 0) throw new CommandError(problems.join('\nerror: '), 64);
+  return props;
 }
 
 function ports(text: string | undefined): number[] | undefined {
@@ -116,7 +132,7 @@ function networks(text: string | undefined): string[] | undefined {
 }
 
 const wrong = (option: string, text: string, expected: string): CommandError =>
-  new CommandError(`${option} (${text}) must be ${expected}`, 64);
+  new CommandError(`${option} (${text}) must be ${expected}`);
 
 const duration = (option: string, text: string | undefined): Duration | undefined =>
   text === undefined ? undefined : Duration.millis(parseDurationMs(option, text));

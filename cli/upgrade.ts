@@ -31,8 +31,9 @@ export function present(found: InstalledMesh | undefined, meshNamespace: string,
 }
 
 export function upgradedYaml(stored: StoredInstall, options: MeshOptions = {}): string {
+  const props = meshProps(options);
   try {
-    return synthMeshYaml({ _install: upgradeInstall(stored, meshProps(options)) });
+    return synthMeshYaml({ _install: upgradeInstall(stored, props) });
   } catch (error) {
     throw new CommandError((error as Error).message);
   }

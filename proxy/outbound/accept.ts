@@ -1,12 +1,10 @@
 import { targetLabels } from '../telemetry/endpoint-labels.ts';
-import type { Log } from '../telemetry/log.ts';
 import { errnoOf } from '../upstream/dialer.ts';
 import { isLoopback } from '../wire/ip-network.ts';
 import type { Connection } from '../wire/transport.ts';
 import { Carrier, type CarryOptions } from './carry.ts';
 
 export interface OutboundOptions extends CarryOptions {
-  log: Log;
   /** Targets come from requests: absolute-form, CONNECT or `Host`. */
   explicit: boolean;
   /** Where a redirected connection went; undefined when it was not redirected. */

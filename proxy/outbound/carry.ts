@@ -1,14 +1,17 @@
 import { Hold } from '../accept/hold.ts';
 import { peek } from '../accept/peek.ts';
 import type { DeclaredProtocol } from '../policy/outbound/model.ts';
+import type { Log } from '../telemetry/log.ts';
 import { detectHttp } from '../wire/detect/http-detect.ts';
 import type { HttpVersion } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 import { OutboundHttp, type OutboundHttpOptions } from './http.ts';
+import { SilenceLog } from './silence-log.ts';
 import type { Target } from './target.ts';
 import { tunnel } from './tcp.ts';
 
 export interface CarryOptions extends Omit<OutboundHttpOptions, 'carry'> {
+  log: Log;
   /** How long a connection's first bytes are waited for, in ms; then it is opaque. */
   detectTimeoutMs: number;
 }
@@ -22,9 +25,11 @@ const nothing = new Uint8Array(0);
 export class Carrier {
   private readonly options: CarryOptions;
   private readonly httpOptions: OutboundHttpOptions;
+  private readonly silence: SilenceLog;
 
   constructor(options: CarryOptions) {
     this.options = options;
+    this.silence = new SilenceLog(options.log, options.detectTimeoutMs);
     this.httpOptions = { ...options, carry: (inside, target, closed) => this.carry(inside, target, closed) };
   }
 
@@ -44,12 +49,15 @@ export class Carrier {
   detect(connection: Connection, target: Target | undefined, closed: Closed, first: Uint8Array = nothing): void {
     const { clock, detectTimeoutMs, metrics } = this.options;
     const limits = { timeoutMs: detectTimeoutMs, limitBytes: detectLimitBytes };
+    const beganMs = clock.nowMs();
     const decide = (bytes: Uint8Array, final: boolean): boolean => {
       const detected = detectHttp(bytes, final);
       if (detected === 'more') return false;
       if (detected !== 'opaque') this.serve(connection, detected, bytes, target, closed);
-      else if (target !== undefined) tunnel(connection, target, bytes, closed, this.options);
-      else {
+      else if (target !== undefined) {
+        if (clock.nowMs() - beganMs >= detectTimeoutMs) this.silence.tell(target.name);
+        tunnel(connection, target, bytes, closed, this.options);
+      } else {
         // Without a request there is no saying where an explicit connection goes.
         if (bytes.length > 0) metrics.tcpError('no target');
         connection.close();

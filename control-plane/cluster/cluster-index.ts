@@ -4,6 +4,8 @@ import type { ObjectSource } from '../sources/object-source.ts';
 import type { Server, ServiceProfile } from '../sources/policy-objects.ts';
 import { canonicalIp } from './canonical-ip.ts';
 import { Claims } from './claims.ts';
+import { isRatherAt } from './pod-facts.ts';
+import { isTcp } from './service-ports.ts';
 import { SliceIndex } from './slice-index.ts';
 import { Topics } from './topics.ts';
 
@@ -61,20 +63,18 @@ export class ClusterIndex {
   }
 
   serviceAt(clusterIp: string): Service | undefined {
-    const key = this.serviceIps.owner(clusterIp);
+    const key = this.serviceIps.ownersOf(clusterIp).at(-1);
     return key === undefined ? undefined : this.services.get(key);
   }
 
-  /** The pod that has an IP of the pod network. */
+  /** The pod that has an IP of the pod network; of several that say so the ready one, then the newest. */
   podAt(ip: string): Pod | undefined {
-    const key = this.podIps.owner(ip);
-    return key === undefined ? undefined : this.pods.get(key);
+    return this.likeliest(this.podIps.ownersOf(ip));
   }
 
   /** The pod that takes connections to a port of a node, and the port of its container. */
   podAtHostPort(ip: string, port: number): { pod: Pod; containerPort: number } | undefined {
-    const key = this.hostPorts.owner(hostPortKey(ip, port));
-    const pod = key === undefined ? undefined : this.pods.get(key);
+    const pod = this.likeliest(this.hostPorts.ownersOf(hostPortKey(ip, port)));
     const found = pod && hostPortsOf(pod).find(({ hostPort }) => hostPort === port);
     return pod && found && { pod, containerPort: found.containerPort };
   }
@@ -86,6 +86,15 @@ export class ClusterIndex {
    */
   subscribe(topics: readonly string[], listener: () => void): () => void {
     return this.topics.subscribe(topics, listener);
+  }
+
+  private likeliest(keys: readonly string[]): Pod | undefined {
+    let best: Pod | undefined;
+    for (const key of keys) {
+      const pod = this.pods.get(key);
+      if (pod !== undefined && (best === undefined || isRatherAt(pod, best))) best = pod;
+    }
+    return best;
   }
 
   private onServer(deleted: boolean, server: Server): void {
@@ -158,6 +167,7 @@ const hostPortKey = (ip: string, port: number): string => `${ip} ${port}`;
 function hostPortsOf(pod: Pod): { hostPort: number; containerPort: number }[] {
   return (pod.spec?.containers ?? [])
     .flatMap(({ ports = [] }) => ports)
+    .filter(isTcp)
     .map(({ hostPort, containerPort }) => ({
       hostPort: hostPort || (pod.spec?.hostNetwork ? containerPort : 0),
       containerPort,

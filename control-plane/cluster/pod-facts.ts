@@ -1,6 +1,7 @@
 import { identityName } from '../../lib/inject/index.ts';
 import type { Container, KubernetesObject, Pod } from '../sources/kubernetes-object.ts';
 import { type ClusterConfig, type PortSet, parsePortSet } from './cluster-config.ts';
+import { isTcp } from './service-ports.ts';
 
 const controlPlaneNamespaceLabel = 'linkerd.io/control-plane-ns';
 const proxyContainer = 'tulle-proxy';
@@ -51,12 +52,27 @@ export function isSidecarPort(pod: Pod, port: number): boolean {
   );
 }
 
+/** True for a pod whose containers have been started, the sidecar's among them; it need not be ready. */
+export function isRunning(pod: Pod): boolean {
+  return pod.status?.phase === 'Running';
+}
+
 /** True for a pod that runs and whose readiness probes pass. */
-export function isReady(pod: Pod): boolean {
+function isReady(pod: Pod): boolean {
   return (
-    pod.status?.phase === 'Running' &&
-    (pod.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false)
+    isRunning(pod) &&
+    (pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false)
   );
+}
+
+/**
+ * Which of two pods has an address that both claim: the ready one, else the one made later. The first when they are
+ * alike, so that who asks says which was seen last.
+ */
+export function isRatherAt(pod: Pod, other: Pod): boolean {
+  if (isReady(pod) !== isReady(other)) return isReady(pod);
+  const [made, otherMade] = [pod, other].map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '') || 0);
+  return made >= otherMade;
 }
 
 /** True when a port's connections pass by the sidecar. */
@@ -96,10 +112,12 @@ export function podLabels(pod: Pod): Record<string, string> {
   return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** Name of a port among the containers of a pod. */
+/** Name of a TCP port among the containers of a pod. */
 export function portName(pod: Pod, port: number): string | undefined {
   for (const container of containersOf(pod)) {
-    for (const { containerPort, name } of container.ports ?? []) if (containerPort === port) return name;
+    for (const each of container.ports ?? []) {
+      if (each.containerPort === port && each.name !== undefined && isTcp(each)) return each.name;
+    }
   }
   return undefined;
 }

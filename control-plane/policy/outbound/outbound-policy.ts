@@ -2,6 +2,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type OutboundPolicy, OutboundPolicySchema, type ProxyProtocolSchema } from '../../../api/gen/outbound_pb.js';
 import { portsSetting } from '../../cluster/pod-facts.ts';
+import { servicePort } from '../../cluster/service-ports.ts';
 import { profileOf } from '../../destination/profiles.ts';
 import type { Target } from '../../destination/target.ts';
 import type { PolicyContext } from '../context.ts';
@@ -84,7 +85,7 @@ function ofService(
   const own = policyTopics.service(key);
   if (service === undefined || settings === undefined) return { policy: undefined, topics, policyTopics: [own] };
   const metadata = serviceMetadata(key, port);
-  const named = service.spec?.ports?.find((candidate) => candidate.port === port);
+  const named = servicePort(service, port);
   // A headless Service's names are those of its pods, which listen on more than the Service declares.
   if (named === undefined && service.spec?.clusterIP !== 'None') {
     const kind: ProtocolKind = { case: 'opaque', value: { routes: [undefinedPortRoute] } };

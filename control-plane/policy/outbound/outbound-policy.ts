@@ -5,6 +5,7 @@ import { portsSetting } from '../../cluster/pod-facts.ts';
 import { servicePort } from '../../cluster/service-ports.ts';
 import { profileOf } from '../../destination/profiles.ts';
 import type { Target } from '../../destination/target.ts';
+import { cidrContains, parseCidr } from '../cidr.ts';
 import type { PolicyContext } from '../context.ts';
 import { policyTopics } from '../index/policy-index.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
@@ -54,9 +55,14 @@ export function outboundPolicy(
   return ofService(`${namespace}/${name}`, target.port, name, clientNamespace, context, topics);
 }
 
-/** An address outside the cluster's Services goes where the workload sent it. */
+/**
+ * An address outside the cluster goes where the workload sent it. One inside that is no Service's has no policy, and a
+ * proxy goes by its profile: the fallback names no identity, so that a proxy would speak plaintext to a meshed pod.
+ */
 function ofAddress(ip: string, port: number, { cluster, config }: PolicyContext): OutboundView {
   const { profile, topics } = profileOf({ kind: 'ip', ip, port }, cluster, config);
+  const known = cluster.podAt(ip) !== undefined || cluster.podAtHostPort(ip, port) !== undefined;
+  if (known || isInside(ip, config.clusterNetworks)) return { policy: undefined, topics, policyTopics: [] };
   const metadata: MetadataInit = { kind: { case: 'default', value: 'egress-fallback' } };
   const backend = forwardBackend(metadata, ip, port);
   const settings = trafficSettings();
@@ -67,6 +73,15 @@ function ofAddress(ip: string, port: number, { cluster, config }: PolicyContext)
     ? { case: 'opaque', value: opaque }
     : detect(opaque, { routes: [http] });
   return { policy: create(OutboundPolicySchema, { metadata, protocol: { kind } }), topics, policyTopics: [] };
+}
+
+function isInside(ip: string, networks: readonly string[]): boolean {
+  const address = parseCidr(ip);
+  if (address === undefined) return false;
+  return networks.some((text) => {
+    const network = parseCidr(text);
+    return network !== undefined && cidrContains(network, address);
+  });
 }
 
 function ofService(

@@ -1,6 +1,4 @@
 /** The control plane's process: `main.ts <component> [flags]`. */
-// Here too, ahead of every component: bundled, a component's own import of it would come after what needs it.
-import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import pino, { type Logger } from 'pino';
 import type { Component } from './component.ts';

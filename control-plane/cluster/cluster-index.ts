@@ -21,10 +21,12 @@ export class ClusterIndex {
   private readonly serviceIps = new Claims();
   private readonly podIps = new Claims();
   private readonly hostPorts = new Claims();
-  private readonly topics = new Topics();
+  private readonly topics: Topics;
   private readonly stops: (() => void)[];
 
-  constructor(source: ObjectSource) {
+  /** `onFailure` is told of a listener that throws. */
+  constructor(source: ObjectSource, onFailure?: (error: Error) => void) {
+    this.topics = new Topics(onFailure);
     this.stops = [
       source.watch('Namespace', ({ type, object }) => {
         update(this.namespaces, type === 'deleted', object.metadata.name, object);

@@ -1,5 +1,5 @@
 import { identityName } from '../../lib/inject/index.ts';
-import type { Container, KubernetesObject, Pod } from '../sources/kubernetes-object.ts';
+import type { Container, KubernetesObject, Pod, ProxyVariable } from '../sources/kubernetes-object.ts';
 import { type ClusterConfig, type PortSet, parsePortSet } from './cluster-config.ts';
 import { isTcp } from './service-ports.ts';
 
@@ -47,7 +47,7 @@ export function inboundPort(pod: Pod): number {
 
 /** True for a port of the sidecar itself, which takes no transport header. */
 export function isSidecarPort(pod: Pod, port: number): boolean {
-  return ['LINKERD2_PROXY_ADMIN_LISTEN_ADDR', 'LINKERD2_PROXY_CONTROL_LISTEN_ADDR'].some(
+  return (['LINKERD2_PROXY_ADMIN_LISTEN_ADDR', 'LINKERD2_PROXY_CONTROL_LISTEN_ADDR'] as const).some(
     (name) => sidecarPort(pod, name) === port,
   );
 }
@@ -131,11 +131,11 @@ function sidecarOf(pod: Pod): Container | undefined {
   return containersOf(pod).find(({ name }) => name === proxyContainer);
 }
 
-function sidecarPort(pod: Pod, variable: string): number | undefined {
+function sidecarPort(pod: Pod, variable: ProxyVariable): number | undefined {
   const port = Number(sidecarEnv(pod, variable)?.split(':').at(-1));
   return Number.isInteger(port) && port > 0 ? port : undefined;
 }
 
-function sidecarEnv(pod: Pod, name: string): string | undefined {
+function sidecarEnv(pod: Pod, name: ProxyVariable): string | undefined {
   return sidecarOf(pod)?.env?.find((variable) => variable.name === name)?.value;
 }

@@ -51,8 +51,11 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
     registry,
     env: process.env,
   });
-  const index = new ClusterIndex(source);
-  const policyIndex = new PolicyIndex(source, (object, problem) => log.warn({ object, problem }, 'policy not served'));
+  // One client's view that cannot be made must not cost the others theirs.
+  const onFailure = (error: Error): void => log.error({ error: error.stack }, 'a change was not told to a client');
+  const index = new ClusterIndex(source, onFailure);
+  const onProblem = (object: string, problem: string): void => log.warn({ object, problem }, 'policy not served');
+  const policyIndex = new PolicyIndex(source, onProblem, onFailure);
   const policy = policyServices({ cluster: index, policy: policyIndex, config }, registry);
   const validators = await startValidators(flags, log, registry);
   const status = await statusWriter(flags, log);

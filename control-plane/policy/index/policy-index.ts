@@ -35,7 +35,7 @@ export const policyTopics = {
 
 /** The objects of policy as they are looked up, and who wants to know when they change. */
 export class PolicyIndex {
-  readonly topics = new Topics();
+  readonly topics: Topics;
   readonly routes: RouteIndex;
   readonly meshTls = new Map<string, MeshTlsAuthentication>();
   readonly networks = new Map<string, NetworkAuthentication>();
@@ -46,7 +46,9 @@ export class PolicyIndex {
   private readonly onProblem: OnProblem;
   private readonly stops: (() => void)[];
 
-  constructor(source: ObjectSource, onProblem: OnProblem) {
+  /** `onFailure` is told of a listener that throws. */
+  constructor(source: ObjectSource, onProblem: OnProblem, onFailure?: (error: Error) => void) {
+    this.topics = new Topics(onFailure);
     this.onProblem = onProblem;
     this.routes = new RouteIndex(onProblem);
     const routes = (kind: RouteKind) =>

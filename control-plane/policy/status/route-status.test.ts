@@ -6,7 +6,7 @@ import type { ObjectSource } from '../../sources/object-source.ts';
 import { ObjectStore } from '../../sources/object-store.ts';
 import type { RouteParentStatus } from '../../sources/route-objects.ts';
 import { PolicyIndex } from '../index/policy-index.ts';
-import { routeStatus } from './route-status.ts';
+import { controllerName, routeStatus } from './route-status.ts';
 import { RouteStatusWriter } from './route-status-writer.ts';
 
 const group = 'policy.linkerd.io';
@@ -203,6 +203,23 @@ describe('the writer', () => {
     writer.start();
     await vi.waitFor(() => expect(patches.length).toBeGreaterThanOrEqual(3));
     expect(patches.slice(0, 3).map(({ path }) => path.split('/').at(-2))).toEqual(['r', 's', 'r']);
+  });
+
+  test('does not overwrite what another controller wrote since the route was read', async () => {
+    const other = { parentRef: { name: 'g' }, controllerName: 'example.com/gateway', conditions: [] };
+    const at = (resourceVersion: string, status?: object) => {
+      const object = route('r', { parentRefs: [toServer] }, status);
+      return { ...object, metadata: { ...object.metadata, resourceVersion } };
+    };
+    put(server, at('1'));
+    answer = () => Promise.reject(new ApiError(409, 'Conflict', 'has changed'));
+    writer.start();
+    await vi.waitFor(() => expect(patches.length).toBeGreaterThan(0));
+    expect(patches[0].body).toMatchObject({ metadata: { resourceVersion: '1' } });
+    answer = () => Promise.resolve({});
+    put(at('2', { parents: [other] }));
+    await vi.waitFor(() => expect(patches.at(-1)?.body).toMatchObject({ metadata: { resourceVersion: '2' } }));
+    expect(patches.at(-1)?.body.status.parents).toMatchObject([other, { controllerName }]);
   });
 
   test('writes nothing when it is not the leader', async () => {

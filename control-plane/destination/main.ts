@@ -8,17 +8,19 @@ import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
 import { grpcService } from '../../api/grpc.ts';
 import { defaultClusterNetworks, defaultOpaquePorts } from '../../lib/inject/index.ts';
 import { statusLease } from '../../lib/inject/names.ts';
-import { type ClusterConfig, parsePortSet } from '../cluster/cluster-config.ts';
+import { type ClusterConfig, PortSet } from '../cluster/cluster-config.ts';
 import { ClusterIndex } from '../cluster/cluster-index.ts';
-import { defaultInboundPolicies, isDefaultInboundPolicy } from '../cluster/inbound-policies.ts';
+import { defaultInboundPolicies } from '../cluster/inbound-policies.ts';
 import { type Component, startComponent } from '../component.ts';
-import { FlagError, type Flags } from '../flags.ts';
+import type { FlagReader, Flags } from '../flags.ts';
+import type { KubernetesApi } from '../kubernetes/api.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
 import { connectToCluster } from '../kubernetes/connect.ts';
 import { PolicyIndex } from '../policy/index/policy-index.ts';
 import { policyServices } from '../policy/policy-services.ts';
 import { type StatusLeader, startStatusLeader } from '../policy/status/status-leader.ts';
-import { openSource } from '../sources/open-source.ts';
-import { startValidators, validatorFlags } from '../webhook/validators.ts';
+import { folderSource, kubernetesSource, readSource } from '../sources/open-source.ts';
+import { startValidators, validatorFlags, validatorSettings } from '../webhook/validators.ts';
 import { destinationService } from './destination-service.ts';
 
 export const destinationFlags = {
@@ -37,37 +39,55 @@ export const destinationFlags = {
   ...validatorFlags,
 } as const;
 
+function destinationSettings(flags: FlagReader) {
+  return {
+    source: readSource(flags),
+    admin: flags.address('admin-addr', '0.0.0.0:9996'),
+    grpc: [flags.address('addr', '0.0.0.0:8086'), flags.address('policy-addr', '0.0.0.0:8090')],
+    validators: validatorSettings(flags),
+    config: {
+      meshNamespace: flags.dnsName('mesh-namespace', 'tulle'),
+      trustDomain: flags.dnsName('trust-domain', 'cluster.local'),
+      clusterDomain: flags.dnsName('cluster-domain', 'cluster.local'),
+      opaquePorts: flags.ports('default-opaque-ports', defaultOpaquePorts) ?? noPorts,
+      inboundPolicy: flags.oneOf('default-inbound-policy', defaultInboundPolicies, 'all-unauthenticated'),
+      clusterNetworks: flags.networks('cluster-networks', defaultClusterNetworks.join(',')),
+      ipv6: flags.onOff('enable-ipv6', false),
+    } satisfies ClusterConfig,
+  };
+}
+
 /**
  * Starts the destination component: discovery and policy, both on either address. Health is served at once; the rest, and
  * with it what is returned, once the source has been read: proxies must not hear of less than there is.
  */
 export async function startDestination(flags: Flags, log: Logger): Promise<Component> {
+  const { source: choice, admin, grpc, validators: validatorOptions, config } = flags.read(destinationSettings);
   const registry = new Registry();
-  const config = clusterConfig(flags);
-  const source = await openSource({
-    names: flags.list('source', ''),
-    kubeconfig: flags.optional('kubeconfig'),
-    log,
-    registry,
-    env: process.env,
-  });
+  // Undefined when the objects are those of folders: nobody calls webhooks then, and nothing keeps a status.
+  const api = choice.kind === 'kubernetes' ? await connect(choice.kubeconfig, log) : undefined;
+  const source =
+    choice.kind === 'files'
+      ? folderSource(choice.folders, { log, registry })
+      : kubernetesSource(api as KubernetesClient, { log, registry });
   // One client's view that cannot be made must not cost the others theirs.
   const onFailure = (error: Error): void => log.error({ error: error.stack }, 'a change was not told to a client');
   const index = new ClusterIndex(source, onFailure);
   const onProblem = (object: string, problem: string): void => log.warn({ object, problem }, 'policy not served');
   const policyIndex = new PolicyIndex(source, onProblem, onFailure);
   const policy = policyServices({ cluster: index, policy: policyIndex, config }, registry);
-  const validators = await startValidators(flags, log, registry);
-  const status = await statusWriter(flags, log);
+  const { meshNamespace } = config;
+  const validators = api && startValidators({ ...validatorOptions, meshNamespace, api, log, registry });
+  let status: StatusLeader | undefined;
   const synced = source.synced.then(() => {
     log.info({ services: index.services.size, pods: index.pods.size }, 'objects read');
-    status?.start(policyIndex);
+    status = api && statusLeader(api, policyIndex, meshNamespace, log);
   });
   return startComponent({
     log,
     registry,
-    admin: flags.address('admin-addr', '0.0.0.0:9996'),
-    grpc: [flags.address('addr', '0.0.0.0:8086'), flags.address('policy-addr', '0.0.0.0:8090')],
+    admin,
+    grpc,
     services: [
       { definition: grpcService(Destination), handlers: destinationService(index, config, log, registry) },
       { definition: grpcService(InboundServerPolicies), handlers: policy.inbound },
@@ -81,64 +101,35 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
       validators?.close();
       index.close();
       policyIndex.close();
-      source.close();
       await status?.close();
+      // With the connections to the API server, which the others used as well.
+      source.close();
     },
   });
 }
 
-/** Undefined when the objects are not those of an API server, which would keep the status. */
-async function statusWriter(flags: Flags, log: Logger) {
-  if (!flags.list('source', '').includes('kubernetes')) return undefined;
-  const api = await connectToCluster({
-    kubeconfig: flags.optional('kubeconfig'),
+function connect(kubeconfig: string | undefined, log: Logger): Promise<KubernetesClient> {
+  return connectToCluster({
+    kubeconfig,
     env: process.env,
     onProblem: (problem) => log.error({ problem }, 'credentials cannot be read'),
-    userAgent: 'tulle-policy-status',
+    userAgent: 'tulle-destination',
   });
-  let leader: StatusLeader | undefined;
-  return {
-    start(index: PolicyIndex): void {
-      leader = startStatusLeader({
-        api,
-        index,
-        log,
-        namespace: flags.text('mesh-namespace', 'tulle'),
-        lease: statusLease,
-        replica: `${hostname()}-${randomUUID()}`,
-        now: () => new Date(),
-        monotonicMs: () => performance.now(),
-        random: Math.random,
-      });
-    },
-    async close(): Promise<void> {
-      await leader?.close();
-      api.close();
-    },
-  };
 }
 
-function clusterConfig(flags: Flags): ClusterConfig {
-  const inboundPolicy = flags.text('default-inbound-policy', 'all-unauthenticated');
-  if (!isDefaultInboundPolicy(inboundPolicy)) {
-    throw new FlagError(
-      `--default-inbound-policy (${inboundPolicy}) must be one of ${defaultInboundPolicies.join(', ')}`,
-    );
-  }
-  const opaque = flags.list('default-opaque-ports', defaultOpaquePorts).join(',');
-  const opaquePorts = parsePortSet(opaque);
-  if (opaquePorts === undefined)
-    throw new FlagError(`--default-opaque-ports (${opaque}) must be ports and ranges such as 25,9200-9300`);
-  const enabled = flags.text('enable-ipv6', 'false');
-  if (!['true', 'false'].includes(enabled)) throw new FlagError(`--enable-ipv6 (${enabled}) must be true or false`);
-  const ipv6 = enabled === 'true';
-  return {
-    meshNamespace: flags.text('mesh-namespace', 'tulle'),
-    trustDomain: flags.text('trust-domain', 'cluster.local'),
-    clusterDomain: flags.text('cluster-domain', 'cluster.local'),
-    opaquePorts,
-    inboundPolicy,
-    clusterNetworks: flags.list('cluster-networks', defaultClusterNetworks.join(',')),
-    ipv6,
-  };
+function statusLeader(api: KubernetesApi, index: PolicyIndex, namespace: string, log: Logger): StatusLeader {
+  return startStatusLeader({
+    api,
+    index,
+    log,
+    namespace,
+    lease: statusLease,
+    replica: `${hostname()}-${randomUUID()}`,
+    now: () => new Date(),
+    monotonicMs: () => performance.now(),
+    random: Math.random,
+  });
 }
+
+/** In place of what cannot be read, until that is told. */
+const noPorts = new PortSet([], new Set());

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { type Component, startComponent } from '../component.ts';
-import { FlagError, type Flags } from '../flags.ts';
+import type { FlagReader, Flags } from '../flags.ts';
 import { connectToCluster } from '../kubernetes/connect.ts';
 import { EventRecorder } from '../kubernetes/events.ts';
 import { KubernetesSource } from '../sources/kubernetes-source.ts';
@@ -29,22 +29,32 @@ export const injectorFlags = {
   'certificate-lifetime': { type: 'string' },
 } as const;
 
+function injectorSettings(flags: FlagReader) {
+  return {
+    address: flags.address('addr', '0.0.0.0:8443'),
+    admin: flags.address('admin-addr', '0.0.0.0:9995'),
+    configFile: flags.text('config-file'),
+    meshNamespace: flags.dnsName('mesh-namespace', 'tulle'),
+    kubeconfig: flags.optional('kubeconfig'),
+    extraNames: flags.list('webhook-names', ''),
+    lifetimeMs: flags.durationMs('certificate-lifetime', '365d', minLifetimeMs),
+  };
+}
+
 /** Starts the proxy injector: the admission webhook for pods and Services. */
 export async function startInjector(flags: Flags, log: Logger): Promise<Component> {
   const registry = new Registry();
   const component = 'tulle-proxy-injector';
-  const lifetimeMs = flags.durationMs('certificate-lifetime', '365d');
-  if (lifetimeMs < minLifetimeMs) {
-    throw new FlagError(`--certificate-lifetime (${flags.text('certificate-lifetime')}) must be at least 60s`);
-  }
+  const { address, admin, configFile, meshNamespace, kubeconfig, extraNames, lifetimeMs } =
+    flags.read(injectorSettings);
   const client = await connectToCluster({
-    kubeconfig: flags.optional('kubeconfig'),
+    kubeconfig,
     env: process.env,
     onProblem: (problem) => log.error({ problem }, 'credentials cannot be read'),
     userAgent: component,
   });
   const config = new WatchedFiles(
-    [flags.text('config-file')],
+    [configFile],
     ([text]) => {
       const parsed = parseInjectConfig(text);
       log.info({ version: parsed.defaults.version }, 'configuration in use');
@@ -79,10 +89,10 @@ export async function startInjector(flags: Flags, log: Logger): Promise<Componen
       record: (owner, event) => events.record(owner, event),
       metrics: new InjectorMetrics(registry),
     }),
-    address: flags.address('addr', '0.0.0.0:8443'),
+    address,
     api: client,
-    meshNamespace: flags.text('mesh-namespace', 'tulle'),
-    extraNames: flags.list('webhook-names', ''),
+    meshNamespace,
+    extraNames,
     lifetimeMs,
     nowMs: now,
     log,
@@ -91,7 +101,7 @@ export async function startInjector(flags: Flags, log: Logger): Promise<Componen
   return startComponent({
     log,
     registry,
-    admin: flags.address('admin-addr', '0.0.0.0:9995'),
+    admin,
     grpc: [],
     services: [],
     https: [webhook.https],

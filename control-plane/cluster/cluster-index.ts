@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EndpointSlice, Namespace, Node, Pod, Service } from '../sources/kubernetes-object.ts';
 import { objectKey } from '../sources/kubernetes-object.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
@@ -21,16 +22,19 @@ export class ClusterIndex {
   private readonly serviceIps = new Claims();
   private readonly podIps = new Claims();
   private readonly hostPorts = new Claims();
-  private readonly topics: Topics;
+  readonly topics: Topics;
   private readonly stops: (() => void)[];
 
-  /** `onFailure` is told of a listener that throws. */
-  constructor(source: ObjectSource, onFailure?: (error: Error) => void) {
-    this.topics = new Topics(onFailure);
+  constructor(source: ObjectSource, topics = new Topics()) {
+    this.topics = topics;
     this.stops = [
       source.watch('Namespace', ({ type, object }) => {
-        update(this.namespaces, type === 'deleted', object.metadata.name, object);
-        this.topics.touch(`namespace ${object.metadata.name}`);
+        const { name, annotations } = object.metadata;
+        const before = this.namespaces.get(name)?.metadata.annotations;
+        update(this.namespaces, type === 'deleted', name, object);
+        // Its labels are nothing to anybody here, and other controllers write them often.
+        const same = type === 'modified' && isDeepStrictEqual(before, annotations);
+        if (!same) this.topics.touch(`namespace ${name}`);
       }),
       source.watch('Node', ({ type, object }) => {
         update(this.nodes, type === 'deleted', object.metadata.name, object);
@@ -82,7 +86,7 @@ export class ClusterIndex {
   }
 
   /**
-   * Calls `listener` once after each turn in which one of `topics` changed: `namespace x`, `node x`, `pod ns/name`,
+   * Calls `listener` once after each turn in which one of `topics` changed: `namespace x` (its annotations), `node x`, `pod ns/name`,
    * `service ns/name`, `endpoints ns/name` (the Service's slices and the pods they name), `profile ns/name`,
    * `servers ns`, `ip 10.0.0.1` (what Service or pod has it, or takes connections to ports of it). Returns what stops it.
    */

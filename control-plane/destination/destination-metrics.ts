@@ -1,6 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { DestinationProfile } from '../../api/gen/destination_pb.js';
-import type { ProfilePublisher } from './profile-publisher.ts';
 import type { Publisher } from './publisher.ts';
 
 const endpointLabels = ['cluster', 'namespace', 'service', 'port', 'hostname'] as const;
@@ -18,7 +17,7 @@ export class DestinationMetrics {
   constructor(
     registry: Registry,
     publishers: () => Iterable<Publisher>,
-    profilePublishers: () => Iterable<ProfilePublisher>,
+    profiles: () => Iterable<{ readonly view: { readonly profile: DestinationProfile }; readonly followers: number }>,
   ) {
     const registers = [registry];
     const gauge = (name: string, help: string, value: (publisher: Publisher) => number) =>
@@ -48,8 +47,7 @@ export class DestinationMetrics {
       registers,
       collect() {
         this.reset();
-        for (const publisher of profilePublishers())
-          this.inc(profileLabelsOf(publisher.view.profile), publisher.listeners.size);
+        for (const { view, followers } of profiles()) this.inc(profileLabelsOf(view.profile), followers);
       },
     });
     new Gauge({
@@ -59,9 +57,9 @@ export class DestinationMetrics {
       registers,
       collect() {
         this.reset();
-        for (const { view, listeners } of profilePublishers()) {
+        for (const { view, followers } of profiles()) {
           const service = serviceOf(view.profile);
-          if (service !== undefined) this.inc({ namespace: service.namespace, name: service.name }, listeners.size);
+          if (service !== undefined) this.inc({ namespace: service.namespace, name: service.name }, followers);
         }
       },
     });

@@ -2,15 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { Destination } from '../../api/gen/destination_pb.js';
-import { InboundServerPolicies } from '../../api/gen/inbound_pb.js';
-import { OutboundPolicies } from '../../api/gen/outbound_pb.js';
-import { grpcService } from '../../api/grpc.ts';
 import { defaultClusterNetworks, defaultOpaquePorts } from '../../lib/inject/index.ts';
 import { statusLease } from '../../lib/inject/names.ts';
 import { type ClusterConfig, PortSet } from '../cluster/cluster-config.ts';
 import { ClusterIndex } from '../cluster/cluster-index.ts';
 import { defaultInboundPolicies } from '../cluster/inbound-policies.ts';
+import { Topics } from '../cluster/topics.ts';
 import { type Component, startComponent } from '../component.ts';
 import type { FlagReader, Flags } from '../flags.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
@@ -72,10 +69,12 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
       : kubernetesSource(api as KubernetesClient, { log, registry });
   // One client's view that cannot be made must not cost the others theirs.
   const onFailure = (error: Error): void => log.error({ error: error.stack }, 'a change was not told to a client');
-  const index = new ClusterIndex(source, onFailure);
+  const index = new ClusterIndex(source, new Topics({ onFailure }));
   const onProblem = (object: string, problem: string): void => log.warn({ object, problem }, 'policy not served');
-  const policyIndex = new PolicyIndex(source, onProblem, onFailure);
-  const policy = policyServices({ cluster: index, policy: policyIndex, config }, registry);
+  const policyIndex = new PolicyIndex(source, onProblem, index.topics);
+  const policy = policyServices({ cluster: index, policy: policyIndex, config }, registry, (key, error) =>
+    log.error({ policy: key, error: error.stack }, 'a policy cannot be made'),
+  );
   const { meshNamespace } = config;
   const validators = api && startValidators({ ...validatorOptions, meshNamespace, api, log, registry });
   let status: StatusLeader | undefined;
@@ -88,11 +87,7 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
     registry,
     admin,
     grpc,
-    services: [
-      { definition: grpcService(Destination), handlers: destinationService(index, config, log, registry) },
-      { definition: grpcService(InboundServerPolicies), handlers: policy.inbound },
-      { definition: grpcService(OutboundPolicies), handlers: policy.outbound },
-    ],
+    services: [destinationService(index, config, log, registry), policy.inbound, policy.outbound],
     https: validators?.https,
     serveAfter: synced,
     // Not of the validators: discovery goes on without them, and the failure policy is theirs.

@@ -8,7 +8,7 @@ import {
   GetDestinationSchema,
   UpdateSchema,
 } from '../../api/gen/destination_pb.js';
-import { GrpcClient, grpcService } from '../../api/grpc.ts';
+import { GrpcClient } from '../../api/grpc.ts';
 import { type ClusterConfig, parsePortSet } from '../cluster/cluster-config.ts';
 import { ClusterIndex } from '../cluster/cluster-index.ts';
 import { startComponent } from '../component.ts';
@@ -67,7 +67,7 @@ export async function startTestDestination(options: Partial<ClusterConfig> = {})
     registry,
     admin: { host: '127.0.0.1', port: 0 },
     grpc: [{ host: '127.0.0.1', port: 0 }],
-    services: [{ definition: grpcService(Destination), handlers: destinationService(index, config, log, registry) }],
+    services: [destinationService(index, config, log, registry)],
     ready: () => true,
     close: () => index.close(),
   });

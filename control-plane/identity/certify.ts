@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { status } from '@grpc/grpc-js';
 import { type CertifyRequest, type CertifyResponse, CertifyResponseSchema } from '../../api/gen/identity_pb.js';
 import { identityName } from '../../lib/inject/index.ts';
+import { Code } from '../serving/grpc-status.ts';
 import type { Issuer } from './issuer.ts';
 import { checkSigningRequest, SigningRequestError } from './signing-request.ts';
 import { type ServiceAccount, type TokenAuthenticator, TokenError, type TokenProblem } from './token-authenticator.ts';
@@ -41,10 +41,10 @@ export class CertifyError extends Error {
 export async function certify(request: CertifyRequest, options: CertifyOptions): Promise<CertifyResponse> {
   const issuer = options.issuer();
   if (issuer === undefined || !options.tokens.ready) {
-    throw new CertifyError(status.UNAVAILABLE, 'not ready', 'the issuer or the key set is not there yet');
+    throw new CertifyError(Code.unavailable, 'not ready', 'the issuer or the key set is not there yet');
   }
   if (issuer.notAfter.getTime() <= options.nowMs()) {
-    throw new CertifyError(status.UNAVAILABLE, 'not ready', `the issuer ended at ${issuer.notAfter.toISOString()}`);
+    throw new CertifyError(Code.unavailable, 'not ready', `the issuer ended at ${issuer.notAfter.toISOString()}`);
   }
   const { identity, token, certificateSigningRequest } = request;
   if (identity === '') throw malformed('the request names no identity');
@@ -55,7 +55,7 @@ export async function certify(request: CertifyRequest, options: CertifyOptions):
   const owner = identityName(account.name, account.namespace, options);
   if (owner !== identity) {
     throw new CertifyError(
-      status.FAILED_PRECONDITION,
+      Code.failedPrecondition,
       'other identity',
       `the token is that of ${owner}, not of ${identity}`,
     );
@@ -83,19 +83,19 @@ function keyOf(signingRequest: Uint8Array, identity: string): KeyObject {
   } catch (error) {
     if (!(error instanceof SigningRequestError)) throw error;
     if (error.reason === 'malformed') throw malformed(error.message);
-    throw new CertifyError(status.FAILED_PRECONDITION, 'signing request', error.message);
+    throw new CertifyError(Code.failedPrecondition, 'signing request', error.message);
   }
 }
 
 function malformed(message: string): CertifyError {
-  return new CertifyError(status.INVALID_ARGUMENT, 'malformed', message);
+  return new CertifyError(Code.invalidArgument, 'malformed', message);
 }
 
 const tokenCodes: Record<TokenProblem, { readonly code: number; readonly reason: string }> = {
-  malformed: { code: status.INVALID_ARGUMENT, reason: 'malformed' },
-  'not authenticated': { code: status.FAILED_PRECONDITION, reason: 'token' },
-  'review failed': { code: status.INTERNAL, reason: 'review failed' },
-  overloaded: { code: status.UNAVAILABLE, reason: 'overloaded' },
+  malformed: { code: Code.invalidArgument, reason: 'malformed' },
+  'not authenticated': { code: Code.failedPrecondition, reason: 'token' },
+  'review failed': { code: Code.internal, reason: 'review failed' },
+  overloaded: { code: Code.unavailable, reason: 'overloaded' },
 };
 
 async function accountOf(token: string, tokens: TokenAuthenticator): Promise<ServiceAccount> {

@@ -3,16 +3,17 @@ import { generateKeyPairSync, webcrypto, X509Certificate } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
-import { credentials, Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { credentials, Metadata, status } from '@grpc/grpc-js';
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CertifyRequestSchema, type CertifyResponse, Identity } from '../../api/gen/identity_pb.js';
-import { GrpcClient, grpcService } from '../../api/grpc.ts';
+import { GrpcClient } from '../../api/grpc.ts';
 import { certificateSigningRequest } from '../../proxy/identity/csr.ts';
 import { authorityConstraints, signCertificate, signsCertificates } from '../certificates/certificate-parts.ts';
 import { der, Fields, readElement, tag } from '../certificates/der.ts';
+import { GrpcServer } from '../serving/grpc-server.ts';
 import { identityService } from './identity-service.ts';
 import { Issuer } from './issuer.ts';
 import { KeySet } from './key-set.ts';
@@ -28,7 +29,7 @@ let issuer: Issuer | undefined;
 let root: TestAuthority;
 let intermediate: TestAuthority;
 let client: GrpcClient;
-let server: Server;
+let server: GrpcServer;
 let port: number;
 
 beforeAll(async () => {
@@ -50,18 +51,17 @@ beforeAll(async () => {
     ),
   };
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  server = new Server();
-  server.addService(grpcService(Identity), identityService(options, log, registry));
-  port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    ),
-  );
+  server = new GrpcServer({
+    services: [identityService(options, log, registry)],
+    onFailure: (_path, error) => expect.unreachable(error.message),
+    random: Math.random,
+  });
+  port = await server.listen('127.0.0.1', 0);
   client = new GrpcClient(`127.0.0.1:${port}`, credentials.createInsecure());
 });
-afterAll(() => {
+afterAll(async () => {
   client.close();
-  server.forceShutdown();
+  await server.stop(0);
 });
 
 function request(name: string): Uint8Array {

@@ -2,8 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { Identity } from '../../api/gen/identity_pb.js';
-import { grpcService } from '../../api/grpc.ts';
 import { identityAudience } from '../../lib/inject/index.ts';
 import { type Component, startComponent } from '../component.ts';
 import type { FlagReader, Flags } from '../flags.ts';
@@ -83,7 +81,7 @@ export async function startIdentity(
     from.kind === 'cluster'
       ? await fromCluster(from, { ...shared, registry }, env)
       : await fileCredentials({ ...shared, ...from, audience: identityAudience });
-  const handlers = identityService(
+  const service = identityService(
     {
       ...shared,
       issuanceLifetimeMs,
@@ -99,7 +97,7 @@ export async function startIdentity(
     registry,
     admin,
     grpc: [grpc],
-    services: [{ definition: grpcService(Identity), handlers }],
+    services: [service],
     ready: () => canSign(credentials, nowMs()),
     close: () => credentials.close(),
   });

@@ -46,9 +46,8 @@ export class PolicyIndex {
   private readonly onProblem: OnProblem;
   private readonly stops: (() => void)[];
 
-  /** `onFailure` is told of a listener that throws. */
-  constructor(source: ObjectSource, onProblem: OnProblem, onFailure?: (error: Error) => void) {
-    this.topics = new Topics(onFailure);
+  constructor(source: ObjectSource, onProblem: OnProblem, topics = new Topics()) {
+    this.topics = topics;
     this.onProblem = onProblem;
     this.routes = new RouteIndex(onProblem);
     const routes = (kind: RouteKind) =>

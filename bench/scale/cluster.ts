@@ -1,4 +1,4 @@
-/** The objects of a cluster of many Services, each with its share of the pods; a tenth of the pods are clients. */
+/** The size of a cluster of many Services, each with its share of the pods. */
 export interface ClusterSize {
   readonly pods: number;
   readonly services: number;

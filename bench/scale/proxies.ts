@@ -16,6 +16,7 @@ import { clusterIpOf, namespaceOf, pathOf, podName } from './cluster.ts';
 const [port, first, count, dependencies, services] = process.argv.slice(2).map(Number);
 const package_ = '/io.linkerd.proxy';
 const atOnce = 10;
+const replicas = 10;
 let at = 0;
 const told: number[] = [];
 let scheduled = false;
@@ -59,11 +60,13 @@ async function start(proxy: number): Promise<void> {
   session.on('error', (error) => {
     throw error;
   });
-  const ns = namespaceOf(proxy % services);
-  const me = JSON.stringify({ ns, nodeName: `n${proxy % 3}`, pod: podName(proxy) });
+  // Ten replicas of a Service call the same.
+  const own = Math.floor(proxy / replicas) % services;
+  const pod = own + (proxy % replicas) * services;
+  const me = JSON.stringify({ ns: namespaceOf(own), nodeName: `n${proxy % 3}`, pod: podName(pod) });
   const streams: Promise<void>[] = [];
   for (let each = 0; each < dependencies; each++) {
-    const service = (proxy * 7 + each * 31) % services;
+    const service = (own * 7 + each * 31) % services;
     const get = create(GetDestinationSchema, { path: pathOf(service), contextToken: me });
     streams.push(open(session, 'destination.Destination/Get', toBinary(GetDestinationSchema, get)));
     const ip = clusterIpOf(service);

@@ -17,7 +17,7 @@ export class DestinationMetrics {
   constructor(
     registry: Registry,
     publishers: () => Iterable<Publisher>,
-    profiles: () => Iterable<{ readonly view: { readonly profile: DestinationProfile }; readonly followers: number }>,
+    profiles: () => Iterable<{ readonly view: { readonly subject: ProfileSubject }; readonly followers: number }>,
   ) {
     const registers = [registry];
     const gauge = (name: string, help: string, value: (publisher: Publisher) => number) =>
@@ -47,7 +47,7 @@ export class DestinationMetrics {
       registers,
       collect() {
         this.reset();
-        for (const { view, followers } of profiles()) this.inc(profileLabelsOf(view.profile), followers);
+        for (const { view, followers } of profiles()) this.inc(profileLabelsOf(view.subject), followers);
       },
     });
     new Gauge({
@@ -58,8 +58,8 @@ export class DestinationMetrics {
       collect() {
         this.reset();
         for (const { view, followers } of profiles()) {
-          const service = serviceOf(view.profile);
-          if (service !== undefined) this.inc({ namespace: service.namespace, name: service.name }, followers);
+          const { namespace, name } = view.subject;
+          if (name !== undefined) this.inc({ namespace, name }, followers);
         }
       },
     });
@@ -97,17 +97,28 @@ export class DestinationMetrics {
     this.endpointUpdates.remove(labelsOf(publisher));
   }
 
-  profileUpdated(profile: DestinationProfile): void {
-    this.profileUpdates.inc(profileLabelsOf(profile));
+  profileUpdated(subject: ProfileSubject): void {
+    this.profileUpdates.inc(profileLabelsOf(subject));
   }
 }
 
-function serviceOf({ parentRef }: DestinationProfile): { namespace: string; name: string } | undefined {
-  return parentRef?.kind.case === 'resource' ? parentRef.kind.value : undefined;
+/** Whose profile it is; of an address all is empty. */
+export interface ProfileSubject {
+  readonly namespace: string;
+  readonly name: string | undefined;
+  readonly fullyQualifiedName: string;
 }
 
-function profileLabelsOf(profile: DestinationProfile): Record<(typeof profileLabels)[number], string> {
-  return { namespace: serviceOf(profile)?.namespace ?? '', profile: profile.fullyQualifiedName };
+export function profileSubject({ parentRef, fullyQualifiedName }: DestinationProfile): ProfileSubject {
+  const service = parentRef?.kind.case === 'resource' ? parentRef.kind.value : undefined;
+  return { namespace: service?.namespace ?? '', name: service?.name, fullyQualifiedName };
+}
+
+function profileLabelsOf({
+  namespace,
+  fullyQualifiedName,
+}: ProfileSubject): Record<(typeof profileLabels)[number], string> {
+  return { namespace, profile: fullyQualifiedName };
 }
 
 function labelsOf({ target }: Publisher): Record<(typeof endpointLabels)[number], string> {

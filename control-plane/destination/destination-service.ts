@@ -11,15 +11,16 @@ import { SharedViews, type View } from '../serving/shared-views.ts';
 import type { ServiceProfile } from '../sources/policy-objects.ts';
 import type { Subscriber } from './audience.ts';
 import { parseContextToken } from './context-token.ts';
-import { DestinationMetrics } from './destination-metrics.ts';
+import { DestinationMetrics, type ProfileSubject, profileSubject } from './destination-metrics.ts';
 import { type ProfileView, profileOf } from './profiles.ts';
 import { Publisher, type ServiceTarget } from './publisher.ts';
 import { profileFields } from './service-profiles.ts';
 import { InvalidTarget, parseTarget, type Target, targetKey } from './target.ts';
 
-/** A profile with its encoding, and whose it is. */
-export interface SharedProfile extends View, Pick<ProfileView, 'profile' | 'source'> {
+/** An encoded profile, and what metrics and logs say of it. */
+export interface SharedProfile extends View, Pick<ProfileView, 'source'> {
   readonly target: Target;
+  readonly subject: ProfileSubject;
 }
 
 /** The gRPC service of the destination component (linkerd2 controller/api/destination). */
@@ -35,7 +36,7 @@ export function destinationService(
     onError: (key, error) => log.error({ profile: key, error: error.stack }, 'a profile cannot be made'),
     onOverflow: ({ target }) => countOverflow(target),
     onView(view, told) {
-      if (told) metrics.profileUpdated(view.profile);
+      if (told) metrics.profileUpdated(view.subject);
       report(view);
     },
   });
@@ -82,7 +83,7 @@ export function destinationService(
         const { profile, topics, source, missing } = profileOf(target, index, config, namespace);
         const message = Buffer.from(toBinary(DestinationProfileSchema, profile));
         const refusal = missing === undefined ? undefined : { code: Code.notFound, details: missing };
-        return { message, topics, profile, source, target, refusal };
+        return { message, topics, subject: profileSubject(profile), source, target, refusal };
       };
       profiles.serve(`${namespace ?? ''} ${targetKey(target)}`, look, stream);
       log.debug({ path, client: stream.peer }, 'profile asked for');

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { HttpsService } from '../component.ts';
 import type { FlagReader } from '../flags.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
+import { followWarnings } from '../policy/followed.ts';
 import { validateObject } from '../validator/index.ts';
 import { validator } from './validator.ts';
 import { startWebhook } from './webhook.ts';
@@ -48,7 +49,7 @@ export function startValidators(options: ValidatorOptions): Validators {
     startWebhook({
       ...webhook,
       kind: 'ValidatingWebhookConfiguration',
-      handle: validator(validateObject),
+      handle: validator(validateObject, followWarnings),
       api,
       meshNamespace,
       extraNames,

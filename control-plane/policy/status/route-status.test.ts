@@ -35,8 +35,11 @@ const now = new Date('2026-05-05T05:05:05.555Z');
 
 let store: ObjectStore;
 let index: PolicyIndex;
+/** The rules, whatever the sidecars of this version follow. */
+let unfollowed: ReadonlySet<string>;
 beforeEach(() => {
   store = new ObjectStore();
+  unfollowed = new Set();
   const source: ObjectSource = {
     watch: (kind, handler) => store.watch(kind, handler),
     synced: Promise.resolve(),
@@ -51,7 +54,7 @@ const put = (...objects: object[]) => {
 };
 function statusOf(name: string, at = now): RouteParentStatus[] | undefined {
   const found = [...index.routes.all()].find(({ object }) => object.metadata.name === name);
-  return found && routeStatus(found, index, at);
+  return found && routeStatus(found, index, at, unfollowed);
 }
 const reasons = (status: RouteParentStatus[] | undefined) =>
   status?.map(({ conditions = [] }) => conditions.map(({ type, status: is, reason }) => `${type} ${is} ${reason}`));
@@ -109,6 +112,16 @@ describe('the status of a route', () => {
   ])('%s', (_name, objects, spec, expected) => {
     put(...objects, route('r', spec));
     expect(reasons(statusOf('r'))).toEqual(expected);
+  });
+
+  test('whose parent no sidecar follows says so', () => {
+    unfollowed = new Set(['Service']);
+    put(service('web'), server, route('r', { parentRefs: [toService, toServer] }));
+    expect(reasons(statusOf('r'))).toEqual([
+      ['Accepted False NotFollowed', 'ResolvedRefs True ResolvedRefs'],
+      ['Accepted True Accepted'],
+    ]);
+    expect(statusOf('r')?.[0].conditions?.[0].message).toBe('no sidecar of this version follows it yet');
   });
 
   test('names parent, controller and time, and keeps what others wrote', () => {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
+import type { PodTemplate } from '../../lib/inject/index.ts';
 import { type Component, startComponent } from '../component.ts';
 import type { FlagReader, Flags } from '../flags.ts';
 import { connectToCluster } from '../kubernetes/connect.ts';
@@ -11,6 +12,7 @@ import { WebhookMetrics } from '../webhook/webhook-metrics.ts';
 import { injector } from './admission.ts';
 import { parseInjectConfig } from './inject-config.ts';
 import { InjectorMetrics } from './injector-metrics.ts';
+import { MissingSidecars } from './missing-sidecars.ts';
 import { Namespaces } from './namespaces.ts';
 import { Owners } from './owners.ts';
 
@@ -79,14 +81,25 @@ export async function startInjector(flags: Flags, log: Logger): Promise<Componen
     random: Math.random,
     onProblem: (problem) => log.warn({ problem }, 'event not written'),
   });
+  const owner = (pod: PodTemplate, namespace: string) => owners.rootOf(pod, namespace);
+  const missing = new MissingSidecars({
+    api: client,
+    config: () => config.current,
+    namespace: (name) => namespaces.get(name),
+    owner,
+    record: (subject, event) => events.record(subject, event),
+    log,
+    registry,
+  });
+  void source.synced.then(() => missing.look());
   const webhook = startWebhook({
     name: 'proxy-injector',
     kind: 'MutatingWebhookConfiguration',
     handle: injector({
       config: () => config.current,
       namespace: (name) => namespaces.get(name),
-      owner: (pod, namespace) => owners.rootOf(pod, namespace),
-      record: (owner, event) => events.record(owner, event),
+      owner,
+      record: (subject, event) => events.record(subject, event),
       metrics: new InjectorMetrics(registry),
     }),
     address,
@@ -108,6 +121,7 @@ export async function startInjector(flags: Flags, log: Logger): Promise<Componen
     ready: () => webhook.ready && synced && config.current !== undefined,
     close: () => {
       webhook.close();
+      missing.close();
       events.close();
       namespaces.close();
       source.close();

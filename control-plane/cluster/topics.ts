@@ -14,7 +14,7 @@ export interface TopicsOptions {
   /** Told of a listener that throws; the others are called all the same. Default: the process ends with it. */
   readonly onFailure?: (error: Error) => void;
   readonly nowMs?: () => number;
-  /** How long listeners may hold the event loop before they make way for others. Default 5 ms. */
+  /** How long listeners may hold the event loop before they make way for others. Default 2 ms. */
   readonly sliceMs?: number;
 }
 
@@ -28,7 +28,7 @@ export class Topics {
   private scheduled = false;
 
   constructor(options: TopicsOptions = {}) {
-    this.options = { onFailure: throwLater, nowMs: () => performance.now(), sliceMs: 5, ...options };
+    this.options = { onFailure: throwLater, nowMs: () => performance.now(), sliceMs: 2, ...options };
   }
 
   /**

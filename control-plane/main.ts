@@ -1,23 +1,20 @@
 /** The control plane's process: `main.ts <component> [flags]`. */
-// Here too, ahead of every component: bundled, a component's own import of it would come after what needs it.
-import 'reflect-metadata';
-import { parseArgs } from 'node:util';
 import pino, { type Logger } from 'pino';
-import type { Component } from './component.ts';
-import { FlagError, Flags } from './flags.ts';
+import type { Component } from './serving/component.ts';
+import { FlagError, Flags } from './serving/flags.ts';
 
 const components: Record<string, (args: string[], log: Logger) => Promise<Component>> = {
   async identity(args, log) {
-    const { identityFlags, startIdentity } = await import('./identity/main.ts');
-    return startIdentity(new Flags(parseArgs({ args, options: identityFlags }).values), log, Date.now, process.env);
+    const { identityFlags, startIdentity } = await import('./components/identity.ts');
+    return startIdentity(Flags.parse(args, identityFlags), log, Date.now, process.env);
   },
   async destination(args, log) {
-    const { destinationFlags, startDestination } = await import('./destination/main.ts');
-    return startDestination(new Flags(parseArgs({ args, options: destinationFlags }).values), log);
+    const { destinationFlags, startDestination } = await import('./components/destination.ts');
+    return startDestination(Flags.parse(args, destinationFlags), log);
   },
   async 'proxy-injector'(args, log) {
-    const { injectorFlags, startInjector } = await import('./injector/main.ts');
-    return startInjector(new Flags(parseArgs({ args, options: injectorFlags }).values), log);
+    const { injectorFlags, startInjector } = await import('./components/proxy-injector.ts');
+    return startInjector(Flags.parse(args, injectorFlags), log);
   },
 };
 
@@ -57,6 +54,5 @@ try {
 } catch (error) {
   const { message } = error as Error;
   log.fatal({ error: message }, 'not started');
-  const usage = error instanceof FlagError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
-  process.exit(usage ? 64 : 1);
+  process.exit(error instanceof FlagError ? 64 : 1);
 }

@@ -260,15 +260,25 @@ export declare type AuthorityOverride = Message<"io.linkerd.proxy.destination.Au
 export declare const AuthorityOverrideSchema: GenMessage<AuthorityOverride>;
 
 /**
- * Settings of the HTTP/2 client for one endpoint.
+ * Settings of the HTTP/2 client for one endpoint; what is unset is the client's own.
  *
  * @generated from message io.linkerd.proxy.destination.Http2ClientParams
  */
 export declare type Http2ClientParams = Message<"io.linkerd.proxy.destination.Http2ClientParams"> & {
   /**
+   * @generated from field: io.linkerd.proxy.destination.Http2ClientParams.FlowControl flow_control = 1;
+   */
+  flowControl?: Http2ClientParams_FlowControl | undefined;
+
+  /**
    * @generated from field: io.linkerd.proxy.destination.Http2ClientParams.KeepAlive keep_alive = 2;
    */
   keepAlive?: Http2ClientParams_KeepAlive | undefined;
+
+  /**
+   * @generated from field: io.linkerd.proxy.destination.Http2ClientParams.Internals internals = 3;
+   */
+  internals?: Http2ClientParams_Internals | undefined;
 };
 
 /**
@@ -278,25 +288,53 @@ export declare type Http2ClientParams = Message<"io.linkerd.proxy.destination.Ht
 export declare const Http2ClientParamsSchema: GenMessage<Http2ClientParams>;
 
 /**
+ * @generated from message io.linkerd.proxy.destination.Http2ClientParams.FlowControl
+ */
+export declare type Http2ClientParams_FlowControl = Message<"io.linkerd.proxy.destination.Http2ClientParams.FlowControl"> & {
+  /**
+   * @generated from field: uint32 initial_connection_window_size = 1;
+   */
+  initialConnectionWindowSize: number;
+
+  /**
+   * @generated from field: uint32 initial_stream_window_size = 2;
+   */
+  initialStreamWindowSize: number;
+
+  /**
+   * The client finds the sizes itself.
+   *
+   * @generated from field: bool adaptive_flow_control = 3;
+   */
+  adaptiveFlowControl: boolean;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.destination.Http2ClientParams.FlowControl.
+ * Use `create(Http2ClientParams_FlowControlSchema)` to create a new message.
+ */
+export declare const Http2ClientParams_FlowControlSchema: GenMessage<Http2ClientParams_FlowControl>;
+
+/**
  * @generated from message io.linkerd.proxy.destination.Http2ClientParams.KeepAlive
  */
 export declare type Http2ClientParams_KeepAlive = Message<"io.linkerd.proxy.destination.Http2ClientParams.KeepAlive"> & {
   /**
-   * How long the connection may be silent before the peer is asked for a sign of life.
+   * Between pings.
    *
    * @generated from field: google.protobuf.Duration interval = 1;
    */
   interval?: Duration | undefined;
 
   /**
-   * How long the peer has for it.
+   * A connection whose ping is not answered for so long is dead.
    *
    * @generated from field: google.protobuf.Duration timeout = 2;
    */
   timeout?: Duration | undefined;
 
   /**
-   * Whether it is asked while no request is under way too.
+   * Also when nothing is under way.
    *
    * @generated from field: bool while_idle = 3;
    */
@@ -308,6 +346,32 @@ export declare type Http2ClientParams_KeepAlive = Message<"io.linkerd.proxy.dest
  * Use `create(Http2ClientParams_KeepAliveSchema)` to create a new message.
  */
 export declare const Http2ClientParams_KeepAliveSchema: GenMessage<Http2ClientParams_KeepAlive>;
+
+/**
+ * @generated from message io.linkerd.proxy.destination.Http2ClientParams.Internals
+ */
+export declare type Http2ClientParams_Internals = Message<"io.linkerd.proxy.destination.Http2ClientParams.Internals"> & {
+  /**
+   * @generated from field: uint32 max_concurrent_reset_streams = 1;
+   */
+  maxConcurrentResetStreams: number;
+
+  /**
+   * @generated from field: uint32 max_frame_size = 2;
+   */
+  maxFrameSize: number;
+
+  /**
+   * @generated from field: uint32 max_send_buf_size = 3;
+   */
+  maxSendBufSize: number;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.destination.Http2ClientParams.Internals.
+ * Use `create(Http2ClientParams_InternalsSchema)` to create a new message.
+ */
+export declare const Http2ClientParams_InternalsSchema: GenMessage<Http2ClientParams_Internals>;
 
 /**
  * @generated from message io.linkerd.proxy.destination.NoEndpoints
@@ -734,6 +798,11 @@ export declare type WeightedDst = Message<"io.linkerd.proxy.destination.Weighted
    * @generated from field: uint32 weight = 2;
    */
   weight: number;
+
+  /**
+   * @generated from field: io.linkerd.proxy.meta.Metadata backend_ref = 3;
+   */
+  backendRef?: Metadata | undefined;
 };
 
 /**

@@ -142,6 +142,11 @@ export declare type ProxyProtocol_Detect = Message<"io.linkerd.proxy.inbound.Pro
    * @generated from field: repeated io.linkerd.proxy.inbound.HttpRoute http_routes = 3;
    */
   httpRoutes: HttpRoute[];
+
+  /**
+   * @generated from field: io.linkerd.proxy.inbound.HttpLocalRateLimit http_local_rate_limit = 4;
+   */
+  httpLocalRateLimit?: HttpLocalRateLimit | undefined;
 };
 
 /**
@@ -158,6 +163,11 @@ export declare type ProxyProtocol_Http1 = Message<"io.linkerd.proxy.inbound.Prox
    * @generated from field: repeated io.linkerd.proxy.inbound.HttpRoute routes = 2;
    */
   routes: HttpRoute[];
+
+  /**
+   * @generated from field: io.linkerd.proxy.inbound.HttpLocalRateLimit local_rate_limit = 3;
+   */
+  localRateLimit?: HttpLocalRateLimit | undefined;
 };
 
 /**
@@ -174,6 +184,11 @@ export declare type ProxyProtocol_Http2 = Message<"io.linkerd.proxy.inbound.Prox
    * @generated from field: repeated io.linkerd.proxy.inbound.HttpRoute routes = 2;
    */
   routes: HttpRoute[];
+
+  /**
+   * @generated from field: io.linkerd.proxy.inbound.HttpLocalRateLimit local_rate_limit = 3;
+   */
+  localRateLimit?: HttpLocalRateLimit | undefined;
 };
 
 /**
@@ -574,6 +589,98 @@ export declare type GrpcRoute_Filter = Message<"io.linkerd.proxy.inbound.GrpcRou
  * Use `create(GrpcRoute_FilterSchema)` to create a new message.
  */
 export declare const GrpcRoute_FilterSchema: GenMessage<GrpcRoute_Filter>;
+
+/**
+ * Requests beyond it are refused; each replica of the workload counts for itself.
+ *
+ * @generated from message io.linkerd.proxy.inbound.HttpLocalRateLimit
+ */
+export declare type HttpLocalRateLimit = Message<"io.linkerd.proxy.inbound.HttpLocalRateLimit"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.meta.Metadata metadata = 1;
+   */
+  metadata?: Metadata | undefined;
+
+  /**
+   * For all clients together.
+   *
+   * @generated from field: io.linkerd.proxy.inbound.HttpLocalRateLimit.Limit total = 2;
+   */
+  total?: HttpLocalRateLimit_Limit | undefined;
+
+  /**
+   * For each client identity by itself; clients without one share it.
+   *
+   * @generated from field: io.linkerd.proxy.inbound.HttpLocalRateLimit.Limit identity = 3;
+   */
+  identity?: HttpLocalRateLimit_Limit | undefined;
+
+  /**
+   * Instead of `identity`, for some clients.
+   *
+   * @generated from field: repeated io.linkerd.proxy.inbound.HttpLocalRateLimit.Override overrides = 4;
+   */
+  overrides: HttpLocalRateLimit_Override[];
+};
+
+/**
+ * Describes the message io.linkerd.proxy.inbound.HttpLocalRateLimit.
+ * Use `create(HttpLocalRateLimitSchema)` to create a new message.
+ */
+export declare const HttpLocalRateLimitSchema: GenMessage<HttpLocalRateLimit>;
+
+/**
+ * @generated from message io.linkerd.proxy.inbound.HttpLocalRateLimit.Override
+ */
+export declare type HttpLocalRateLimit_Override = Message<"io.linkerd.proxy.inbound.HttpLocalRateLimit.Override"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.inbound.HttpLocalRateLimit.Limit limit = 1;
+   */
+  limit?: HttpLocalRateLimit_Limit | undefined;
+
+  /**
+   * @generated from field: io.linkerd.proxy.inbound.HttpLocalRateLimit.Override.ClientIdentities clients = 2;
+   */
+  clients?: HttpLocalRateLimit_Override_ClientIdentities | undefined;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.inbound.HttpLocalRateLimit.Override.
+ * Use `create(HttpLocalRateLimit_OverrideSchema)` to create a new message.
+ */
+export declare const HttpLocalRateLimit_OverrideSchema: GenMessage<HttpLocalRateLimit_Override>;
+
+/**
+ * @generated from message io.linkerd.proxy.inbound.HttpLocalRateLimit.Override.ClientIdentities
+ */
+export declare type HttpLocalRateLimit_Override_ClientIdentities = Message<"io.linkerd.proxy.inbound.HttpLocalRateLimit.Override.ClientIdentities"> & {
+  /**
+   * @generated from field: repeated io.linkerd.proxy.inbound.Identity identities = 1;
+   */
+  identities: Identity[];
+};
+
+/**
+ * Describes the message io.linkerd.proxy.inbound.HttpLocalRateLimit.Override.ClientIdentities.
+ * Use `create(HttpLocalRateLimit_Override_ClientIdentitiesSchema)` to create a new message.
+ */
+export declare const HttpLocalRateLimit_Override_ClientIdentitiesSchema: GenMessage<HttpLocalRateLimit_Override_ClientIdentities>;
+
+/**
+ * @generated from message io.linkerd.proxy.inbound.HttpLocalRateLimit.Limit
+ */
+export declare type HttpLocalRateLimit_Limit = Message<"io.linkerd.proxy.inbound.HttpLocalRateLimit.Limit"> & {
+  /**
+   * @generated from field: uint32 requestsPerSecond = 1;
+   */
+  requestsPerSecond: number;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.inbound.HttpLocalRateLimit.Limit.
+ * Use `create(HttpLocalRateLimit_LimitSchema)` to create a new message.
+ */
+export declare const HttpLocalRateLimit_LimitSchema: GenMessage<HttpLocalRateLimit_Limit>;
 
 /**
  * @generated from service io.linkerd.proxy.inbound.InboundServerPolicies

@@ -12,6 +12,7 @@ import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts } from "./http_route_pb.js";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.js";
 import type { Forbidden, Invalid } from "./opaque_route_pb.js";
+import type { SniMatch } from "./tls_route_pb.js";
 import type { WeightedAddr } from "./destination_pb.js";
 
 /**
@@ -118,6 +119,12 @@ export declare type ProxyProtocol = Message<"io.linkerd.proxy.outbound.ProxyProt
      */
     value: ProxyProtocol_Grpc;
     case: "grpc";
+  } | {
+    /**
+     * @generated from field: io.linkerd.proxy.outbound.ProxyProtocol.Tls tls = 6;
+     */
+    value: ProxyProtocol_Tls;
+    case: "tls";
   } | { case: undefined; value?: undefined };
 };
 
@@ -238,6 +245,22 @@ export declare type ProxyProtocol_Grpc = Message<"io.linkerd.proxy.outbound.Prox
  * Use `create(ProxyProtocol_GrpcSchema)` to create a new message.
  */
 export declare const ProxyProtocol_GrpcSchema: GenMessage<ProxyProtocol_Grpc>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.ProxyProtocol.Tls
+ */
+export declare type ProxyProtocol_Tls = Message<"io.linkerd.proxy.outbound.ProxyProtocol.Tls"> & {
+  /**
+   * @generated from field: repeated io.linkerd.proxy.outbound.TlsRoute routes = 1;
+   */
+  routes: TlsRoute[];
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.ProxyProtocol.Tls.
+ * Use `create(ProxyProtocol_TlsSchema)` to create a new message.
+ */
+export declare const ProxyProtocol_TlsSchema: GenMessage<ProxyProtocol_Tls>;
 
 /**
  * @generated from message io.linkerd.proxy.outbound.HttpRoute
@@ -1081,6 +1104,209 @@ export declare type OpaqueRoute_WeightedRouteBackend = Message<"io.linkerd.proxy
  * Use `create(OpaqueRoute_WeightedRouteBackendSchema)` to create a new message.
  */
 export declare const OpaqueRoute_WeightedRouteBackendSchema: GenMessage<OpaqueRoute_WeightedRouteBackend>;
+
+/**
+ * By the name that a TLS client asks for, without ending its TLS.
+ *
+ * @generated from message io.linkerd.proxy.outbound.TlsRoute
+ */
+export declare type TlsRoute = Message<"io.linkerd.proxy.outbound.TlsRoute"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.meta.Metadata metadata = 1;
+   */
+  metadata?: Metadata | undefined;
+
+  /**
+   * Every name, when there is none.
+   *
+   * @generated from field: repeated io.linkerd.proxy.tls_route.SniMatch snis = 2;
+   */
+  snis: SniMatch[];
+
+  /**
+   * @generated from field: repeated io.linkerd.proxy.outbound.TlsRoute.Rule rules = 3;
+   */
+  rules: TlsRoute_Rule[];
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.TlsRoute.
+ * Use `create(TlsRouteSchema)` to create a new message.
+ */
+export declare const TlsRouteSchema: GenMessage<TlsRoute>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.TlsRoute.Rule
+ */
+export declare type TlsRoute_Rule = Message<"io.linkerd.proxy.outbound.TlsRoute.Rule"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.TlsRoute.Distribution backends = 1;
+   */
+  backends?: TlsRoute_Distribution | undefined;
+
+  /**
+   * @generated from field: repeated io.linkerd.proxy.outbound.TlsRoute.Filter filters = 2;
+   */
+  filters: TlsRoute_Filter[];
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.TlsRoute.Rule.
+ * Use `create(TlsRoute_RuleSchema)` to create a new message.
+ */
+export declare const TlsRoute_RuleSchema: GenMessage<TlsRoute_Rule>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.TlsRoute.Filter
+ */
+export declare type TlsRoute_Filter = Message<"io.linkerd.proxy.outbound.TlsRoute.Filter"> & {
+  /**
+   * @generated from oneof io.linkerd.proxy.outbound.TlsRoute.Filter.kind
+   */
+  kind: {
+    /**
+     * @generated from field: io.linkerd.proxy.opaque_route.Invalid invalid = 1;
+     */
+    value: Invalid;
+    case: "invalid";
+  } | {
+    /**
+     * @generated from field: io.linkerd.proxy.opaque_route.Forbidden forbidden = 2;
+     */
+    value: Forbidden;
+    case: "forbidden";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.TlsRoute.Filter.
+ * Use `create(TlsRoute_FilterSchema)` to create a new message.
+ */
+export declare const TlsRoute_FilterSchema: GenMessage<TlsRoute_Filter>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.TlsRoute.Distribution
+ */
+export declare type TlsRoute_Distribution = Message<"io.linkerd.proxy.outbound.TlsRoute.Distribution"> & {
+  /**
+   * @generated from oneof io.linkerd.proxy.outbound.TlsRoute.Distribution.kind
+   */
+  kind: {
+    /**
+     * @generated from field: io.linkerd.proxy.outbound.TlsRoute.Distribution.Empty empty = 1;
+     */
+    value: TlsRoute_Distribution_Empty;
+    case: "empty";
+  } | {
+    /**
+     * The first one that is available.
+     *
+     * @generated from field: io.linkerd.proxy.outbound.TlsRoute.Distribution.FirstAvailable first_available = 2;
+     */
+    value: TlsRoute_Distribution_FirstAvailable;
+    case: "firstAvailable";
+  } | {
+    /**
+     * One of those that are available, by weight.
+     *
+     * @generated from field: io.linkerd.proxy.outbound.TlsRoute.Distribution.RandomAvailable random_available = 3;
+     */
+    value: TlsRoute_Distribution_RandomAvailable;
+    case: "randomAvailable";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.TlsRoute.Distribution.
+ * Use `create(TlsRoute_DistributionSchema)` to create a new message.
+ */
+export declare const TlsRoute_DistributionSchema: GenMessage<TlsRoute_Distribution>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.TlsRoute.Distribution.Empty
+ */
+export declare type TlsRoute_Distribution_Empty = Message<"io.linkerd.proxy.outbound.TlsRoute.Distribution.Empty"> & {
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.TlsRoute.Distribution.Empty.
+ * Use `create(TlsRoute_Distribution_EmptySchema)` to create a new message.
+ */
+export declare const TlsRoute_Distribution_EmptySchema: GenMessage<TlsRoute_Distribution_Empty>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.TlsRoute.Distribution.FirstAvailable
+ */
+export declare type TlsRoute_Distribution_FirstAvailable = Message<"io.linkerd.proxy.outbound.TlsRoute.Distribution.FirstAvailable"> & {
+  /**
+   * @generated from field: repeated io.linkerd.proxy.outbound.TlsRoute.RouteBackend backends = 1;
+   */
+  backends: TlsRoute_RouteBackend[];
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.TlsRoute.Distribution.FirstAvailable.
+ * Use `create(TlsRoute_Distribution_FirstAvailableSchema)` to create a new message.
+ */
+export declare const TlsRoute_Distribution_FirstAvailableSchema: GenMessage<TlsRoute_Distribution_FirstAvailable>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.TlsRoute.Distribution.RandomAvailable
+ */
+export declare type TlsRoute_Distribution_RandomAvailable = Message<"io.linkerd.proxy.outbound.TlsRoute.Distribution.RandomAvailable"> & {
+  /**
+   * @generated from field: repeated io.linkerd.proxy.outbound.TlsRoute.WeightedRouteBackend backends = 1;
+   */
+  backends: TlsRoute_WeightedRouteBackend[];
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.TlsRoute.Distribution.RandomAvailable.
+ * Use `create(TlsRoute_Distribution_RandomAvailableSchema)` to create a new message.
+ */
+export declare const TlsRoute_Distribution_RandomAvailableSchema: GenMessage<TlsRoute_Distribution_RandomAvailable>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.TlsRoute.RouteBackend
+ */
+export declare type TlsRoute_RouteBackend = Message<"io.linkerd.proxy.outbound.TlsRoute.RouteBackend"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.Backend backend = 1;
+   */
+  backend?: Backend | undefined;
+
+  /**
+   * @generated from field: repeated io.linkerd.proxy.outbound.TlsRoute.Filter filters = 3;
+   */
+  filters: TlsRoute_Filter[];
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.TlsRoute.RouteBackend.
+ * Use `create(TlsRoute_RouteBackendSchema)` to create a new message.
+ */
+export declare const TlsRoute_RouteBackendSchema: GenMessage<TlsRoute_RouteBackend>;
+
+/**
+ * @generated from message io.linkerd.proxy.outbound.TlsRoute.WeightedRouteBackend
+ */
+export declare type TlsRoute_WeightedRouteBackend = Message<"io.linkerd.proxy.outbound.TlsRoute.WeightedRouteBackend"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.TlsRoute.RouteBackend backend = 1;
+   */
+  backend?: TlsRoute_RouteBackend | undefined;
+
+  /**
+   * @generated from field: uint32 weight = 2;
+   */
+  weight: number;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.TlsRoute.WeightedRouteBackend.
+ * Use `create(TlsRoute_WeightedRouteBackendSchema)` to create a new message.
+ */
+export declare const TlsRoute_WeightedRouteBackendSchema: GenMessage<TlsRoute_WeightedRouteBackend>;
 
 /**
  * @generated from message io.linkerd.proxy.outbound.Backend

@@ -1,4 +1,4 @@
-import { Poll } from '../poll.ts';
+import { Poll } from '../polling/poll.ts';
 import type { CertificateSecret, StoredCertificate } from './certificate-secret.ts';
 
 export interface CertificateKeeperOptions {

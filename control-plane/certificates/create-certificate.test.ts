@@ -1,8 +1,10 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { connect, createServer, type Server } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { mergeBundles, readCertificates } from './bundle.ts';
+import { authorityConstraints, signCertificate, signsCertificates, subjectOf } from './certificate-parts.ts';
 import { type CertificateWithKey, createAuthority, createServerCertificate, crossSign } from './create-certificate.ts';
+import { der, Fields, readElement, tag } from './der.ts';
 
 const day = 86_400_000;
 const nowMs = Math.floor(Date.now() / 1000) * 1000;
@@ -86,6 +88,49 @@ test('below a cross-signed authority a server is trusted by who knows the old on
   for (const trusted of [old.certificate, next.certificate, mergeBundles([old.certificate, next.certificate], nowMs)]) {
     expect(await handshake(shown, trusted, 'a')).toBe('trusted');
   }
+});
+
+test('an authority of other tools is named byte for byte in what it signs, and keeps its name when it is signed anew', async () => {
+  const part = (id: string, kind: number, text: string) =>
+    der(tag.set, der(tag.sequence, der(tag.objectIdentifier, Buffer.from(id, 'hex')), der(kind, Buffer.from(text))));
+  const subject = der(tag.sequence, part('55040a', 0x14, 'Example'), part('550403', tag.printableString, 'root'));
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  // Not the digest of the key, which a client would make of it itself.
+  const keyId = der(tag.octetString, Buffer.from('0102030405', 'hex'));
+  const subjectKeyId = der(tag.objectIdentifier, Buffer.from('551d0e', 'hex'));
+  const made = signCertificate(
+    {
+      issuer: subject,
+      subject,
+      notBeforeMs: nowMs - 1000,
+      notAfterMs: nowMs + day,
+      publicKey: keys.publicKey,
+      extensions: [
+        authorityConstraints(undefined),
+        signsCertificates,
+        der(tag.sequence, subjectKeyId, der(tag.octetString, keyId)),
+      ],
+    },
+    keys.privateKey,
+  );
+  const theirs = {
+    certificate: new X509Certificate(made).toString(),
+    key: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
+  const issuerOf = (pem: string): Buffer => {
+    const fields = new Fields(new Fields(readElement(new X509Certificate(pem).raw)).take());
+    for (const each of [0xa0, tag.integer, tag.sequence]) fields.take(each);
+    return fields.take(tag.sequence).raw;
+  };
+  const leaf = await createServerCertificate({ dnsNames: ['a'], lifetimeMs: day, nowMs, signedBy: theirs });
+  expect(issuerOf(leaf.certificate)).toEqual(subject);
+  expect(await handshake(leaf, theirs.certificate, 'a')).toBe('trusted');
+  const other = await createAuthority({ name: 'other', lifetimeMs: day, nowMs });
+  const cross = await crossSign(theirs.certificate, other, { lifetimeMs: day, nowMs });
+  expect(subjectOf(new X509Certificate(cross).raw)).toEqual(subject);
+  expect(await handshake({ certificate: leaf.certificate + cross, key: leaf.key }, other.certificate, 'a')).toBe(
+    'trusted',
+  );
 });
 
 describe('a bundle', () => {

@@ -1,13 +1,14 @@
 /**
- * Which object has an address. Two may claim one for a while: an address is given to a new pod before the end of the
- * old one is told. The latest to claim it has it, and a change of the older one does not take it back.
+ * Which objects say that an address is theirs. Two may for a while: an address is given to a new pod before the end of
+ * the old one is told.
  */
 export class Claims {
   private readonly owners = new Map<string, string[]>();
   private readonly addresses = new Map<string, readonly string[]>();
 
-  owner(address: string): string | undefined {
-    return this.owners.get(address)?.at(-1);
+  /** Those that claim an address, the latest to do so last; a change of an older claimant does not make it later. */
+  ownersOf(address: string): readonly string[] {
+    return this.owners.get(address) ?? [];
   }
 
   /** Replaces what `owner` claims. Returns the addresses that it claimed before or claims now. */

@@ -1,9 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EndpointSlice, Namespace, Node, Pod, Service } from '../sources/kubernetes-object.ts';
 import { objectKey } from '../sources/kubernetes-object.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
 import type { Server, ServiceProfile } from '../sources/policy-objects.ts';
 import { canonicalIp } from './canonical-ip.ts';
 import { Claims } from './claims.ts';
+import { isRatherAt } from './pod-facts.ts';
+import { isTcp } from './service-ports.ts';
 import { SliceIndex } from './slice-index.ts';
 import { Topics } from './topics.ts';
 
@@ -19,14 +22,19 @@ export class ClusterIndex {
   private readonly serviceIps = new Claims();
   private readonly podIps = new Claims();
   private readonly hostPorts = new Claims();
-  private readonly topics = new Topics();
+  readonly topics: Topics;
   private readonly stops: (() => void)[];
 
-  constructor(source: ObjectSource) {
+  constructor(source: ObjectSource, topics = new Topics()) {
+    this.topics = topics;
     this.stops = [
       source.watch('Namespace', ({ type, object }) => {
-        update(this.namespaces, type === 'deleted', object.metadata.name, object);
-        this.topics.touch(`namespace ${object.metadata.name}`);
+        const { name, annotations } = object.metadata;
+        const before = this.namespaces.get(name)?.metadata.annotations;
+        update(this.namespaces, type === 'deleted', name, object);
+        // Its labels are nothing to anybody here, and other controllers write them often.
+        const same = type === 'modified' && isDeepStrictEqual(before, annotations);
+        if (!same) this.topics.touch(`namespace ${name}`);
       }),
       source.watch('Node', ({ type, object }) => {
         update(this.nodes, type === 'deleted', object.metadata.name, object);
@@ -61,31 +69,38 @@ export class ClusterIndex {
   }
 
   serviceAt(clusterIp: string): Service | undefined {
-    const key = this.serviceIps.owner(clusterIp);
+    const key = this.serviceIps.ownersOf(clusterIp).at(-1);
     return key === undefined ? undefined : this.services.get(key);
   }
 
-  /** The pod that has an IP of the pod network. */
+  /** The pod that has an IP of the pod network; of several that say so the ready one, then the newest. */
   podAt(ip: string): Pod | undefined {
-    const key = this.podIps.owner(ip);
-    return key === undefined ? undefined : this.pods.get(key);
+    return this.likeliest(this.podIps.ownersOf(ip));
   }
 
   /** The pod that takes connections to a port of a node, and the port of its container. */
   podAtHostPort(ip: string, port: number): { pod: Pod; containerPort: number } | undefined {
-    const key = this.hostPorts.owner(hostPortKey(ip, port));
-    const pod = key === undefined ? undefined : this.pods.get(key);
+    const pod = this.likeliest(this.hostPorts.ownersOf(hostPortKey(ip, port)));
     const found = pod && hostPortsOf(pod).find(({ hostPort }) => hostPort === port);
     return pod && found && { pod, containerPort: found.containerPort };
   }
 
   /**
-   * Calls `listener` once after each turn in which one of `topics` changed: `namespace x`, `node x`, `pod ns/name`,
+   * Calls `listener` once after each turn in which one of `topics` changed: `namespace x` (its annotations), `node x`, `pod ns/name`,
    * `service ns/name`, `endpoints ns/name` (the Service's slices and the pods they name), `profile ns/name`,
    * `servers ns`, `ip 10.0.0.1` (what Service or pod has it, or takes connections to ports of it). Returns what stops it.
    */
   subscribe(topics: readonly string[], listener: () => void): () => void {
     return this.topics.subscribe(topics, listener);
+  }
+
+  private likeliest(keys: readonly string[]): Pod | undefined {
+    let best: Pod | undefined;
+    for (const key of keys) {
+      const pod = this.pods.get(key);
+      if (pod !== undefined && (best === undefined || isRatherAt(pod, best))) best = pod;
+    }
+    return best;
   }
 
   private onServer(deleted: boolean, server: Server): void {
@@ -158,6 +173,7 @@ const hostPortKey = (ip: string, port: number): string => `${ip} ${port}`;
 function hostPortsOf(pod: Pod): { hostPort: number; containerPort: number }[] {
   return (pod.spec?.containers ?? [])
     .flatMap(({ ports = [] }) => ports)
+    .filter(isTcp)
     .map(({ hostPort, containerPort }) => ({
       hostPort: hostPort || (pod.spec?.hostNetwork ? containerPort : 0),
       containerPort,

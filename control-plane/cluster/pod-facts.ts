@@ -3,8 +3,9 @@ import { controlPlaneNamespaceLabel, ownerLabelPrefix } from '../../lib/contract
 import { identityName, proxyContainerName } from '../../lib/contract/names.ts';
 import { type PortSet, parsePortSet } from '../../lib/contract/port-list.ts';
 import { proxyPorts } from '../../lib/contract/ports.ts';
-import type { Container, KubernetesObject, Pod } from '../sources/kubernetes-object.ts';
+import type { Container, KubernetesObject, Pod, ProxyVariable } from '../sources/kubernetes-object.ts';
 import type { ClusterConfig } from './cluster-config.ts';
+import { isTcp } from './service-ports.ts';
 
 /** A setting of an object, by its own annotation or Linkerd's. */
 export const setting = (object: KubernetesObject | undefined, name: string): string | undefined =>
@@ -48,17 +49,32 @@ export function inboundPort(pod: Pod): number {
 
 /** True for a port of the sidecar itself, which takes no transport header. */
 export function isSidecarPort(pod: Pod, port: number): boolean {
-  return ['LINKERD2_PROXY_ADMIN_LISTEN_ADDR', 'LINKERD2_PROXY_CONTROL_LISTEN_ADDR'].some(
+  return (['LINKERD2_PROXY_ADMIN_LISTEN_ADDR', 'LINKERD2_PROXY_CONTROL_LISTEN_ADDR'] as const).some(
     (name) => sidecarPort(pod, name) === port,
   );
 }
 
+/** True for a pod whose containers have been started, the sidecar's among them; it need not be ready. */
+export function isRunning(pod: Pod): boolean {
+  return pod.status?.phase === 'Running';
+}
+
 /** True for a pod that runs and whose readiness probes pass. */
-export function isReady(pod: Pod): boolean {
+function isReady(pod: Pod): boolean {
   return (
-    pod.status?.phase === 'Running' &&
-    (pod.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false)
+    isRunning(pod) &&
+    (pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false)
   );
+}
+
+/**
+ * Which of two pods has an address that both claim: the ready one, else the one made later. The first when they are
+ * alike, so that who asks says which was seen last.
+ */
+export function isRatherAt(pod: Pod, other: Pod): boolean {
+  if (isReady(pod) !== isReady(other)) return isReady(pod);
+  const [made, otherMade] = [pod, other].map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '') || 0);
+  return made >= otherMade;
 }
 
 /** True when a port's connections pass by the sidecar. */
@@ -98,10 +114,12 @@ export function podLabels(pod: Pod): Record<string, string> {
   return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** Name of a port among the containers of a pod. */
+/** Name of a TCP port among the containers of a pod. */
 export function portName(pod: Pod, port: number): string | undefined {
   for (const container of containersOf(pod)) {
-    for (const { containerPort, name } of container.ports ?? []) if (containerPort === port) return name;
+    for (const each of container.ports ?? []) {
+      if (each.containerPort === port && each.name !== undefined && isTcp(each)) return each.name;
+    }
   }
   return undefined;
 }
@@ -115,11 +133,11 @@ function sidecarOf(pod: Pod): Container | undefined {
   return containersOf(pod).find(({ name }) => name === proxyContainerName);
 }
 
-function sidecarPort(pod: Pod, variable: string): number | undefined {
+function sidecarPort(pod: Pod, variable: ProxyVariable): number | undefined {
   const port = Number(sidecarEnv(pod, variable)?.split(':').at(-1));
   return Number.isInteger(port) && port > 0 ? port : undefined;
 }
 
-function sidecarEnv(pod: Pod, name: string): string | undefined {
+function sidecarEnv(pod: Pod, name: ProxyVariable): string | undefined {
   return sidecarOf(pod)?.env?.find((variable) => variable.name === name)?.value;
 }

@@ -1,6 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { DestinationProfile } from '../../api/gen/destination_pb.js';
-import type { ProfilePublisher } from './profile-publisher.ts';
 import type { Publisher } from './publisher.ts';
 
 const endpointLabels = ['cluster', 'namespace', 'service', 'port', 'hostname'] as const;
@@ -18,7 +17,7 @@ export class DestinationMetrics {
   constructor(
     registry: Registry,
     publishers: () => Iterable<Publisher>,
-    profilePublishers: () => Iterable<ProfilePublisher>,
+    profiles: () => Iterable<{ readonly view: { readonly subject: ProfileSubject }; readonly followers: number }>,
   ) {
     const registers = [registry];
     const gauge = (name: string, help: string, value: (publisher: Publisher) => number) =>
@@ -48,8 +47,7 @@ export class DestinationMetrics {
       registers,
       collect() {
         this.reset();
-        for (const publisher of profilePublishers())
-          this.inc(profileLabelsOf(publisher.view.profile), publisher.listeners.size);
+        for (const { view, followers } of profiles()) this.inc(profileLabelsOf(view.subject), followers);
       },
     });
     new Gauge({
@@ -59,9 +57,9 @@ export class DestinationMetrics {
       registers,
       collect() {
         this.reset();
-        for (const { view, listeners } of profilePublishers()) {
-          const service = serviceOf(view.profile);
-          if (service !== undefined) this.inc({ namespace: service.namespace, name: service.name }, listeners.size);
+        for (const { view, followers } of profiles()) {
+          const { namespace, name } = view.subject;
+          if (name !== undefined) this.inc({ namespace, name }, followers);
         }
       },
     });
@@ -99,17 +97,28 @@ export class DestinationMetrics {
     this.endpointUpdates.remove(labelsOf(publisher));
   }
 
-  profileUpdated(profile: DestinationProfile): void {
-    this.profileUpdates.inc(profileLabelsOf(profile));
+  profileUpdated(subject: ProfileSubject): void {
+    this.profileUpdates.inc(profileLabelsOf(subject));
   }
 }
 
-function serviceOf({ parentRef }: DestinationProfile): { namespace: string; name: string } | undefined {
-  return parentRef?.kind.case === 'resource' ? parentRef.kind.value : undefined;
+/** Whose profile it is; of an address all is empty. */
+export interface ProfileSubject {
+  readonly namespace: string;
+  readonly name: string | undefined;
+  readonly fullyQualifiedName: string;
 }
 
-function profileLabelsOf(profile: DestinationProfile): Record<(typeof profileLabels)[number], string> {
-  return { namespace: serviceOf(profile)?.namespace ?? '', profile: profile.fullyQualifiedName };
+export function profileSubject({ parentRef, fullyQualifiedName }: DestinationProfile): ProfileSubject {
+  const service = parentRef?.kind.case === 'resource' ? parentRef.kind.value : undefined;
+  return { namespace: service?.namespace ?? '', name: service?.name, fullyQualifiedName };
+}
+
+function profileLabelsOf({
+  namespace,
+  fullyQualifiedName,
+}: ProfileSubject): Record<(typeof profileLabels)[number], string> {
+  return { namespace, profile: fullyQualifiedName };
 }
 
 function labelsOf({ target }: Publisher): Record<(typeof endpointLabels)[number], string> {

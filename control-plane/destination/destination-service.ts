@@ -1,20 +1,27 @@
-import { type ServerWritableStream, status } from '@grpc/grpc-js';
+import { toBinary } from '@bufbuild/protobuf';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { Destination } from '../../api/gen/destination_pb.js';
-import { grpcHandlers, type ServiceHandlers } from '../../api/grpc.ts';
+import { Destination, DestinationProfileSchema } from '../../api/gen/destination_pb.js';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../cluster/cluster-index.ts';
+import { type ServedService, serve } from '../serving/grpc-server.ts';
+import { Code, GrpcError } from '../serving/grpc-status.ts';
+import type { OutgoingStream, StreamOwner } from '../serving/outgoing-stream.ts';
+import { SharedViews, type View } from '../serving/shared-views.ts';
 import type { ServiceProfile } from '../sources/policy-objects.ts';
-import { BoundedStream } from '../streams.ts';
 import type { Subscriber } from './audience.ts';
 import { parseContextToken } from './context-token.ts';
-import { DestinationMetrics } from './destination-metrics.ts';
-import { ProfilePublisher } from './profile-publisher.ts';
+import { DestinationMetrics, type ProfileSubject, profileSubject } from './destination-metrics.ts';
 import { type ProfileView, profileOf } from './profiles.ts';
 import { Publisher, type ServiceTarget } from './publisher.ts';
 import { profileFields } from './service-profiles.ts';
-import { InvalidTarget, parseTarget, type Target } from './target.ts';
+import { InvalidTarget, parseTarget, type Target, targetKey } from './target.ts';
+
+/** An encoded profile, and what metrics and logs say of it. */
+export interface SharedProfile extends View, Pick<ProfileView, 'source'> {
+  readonly target: Target;
+  readonly subject: ProfileSubject;
+}
 
 /** The gRPC service of the destination component (linkerd2 controller/api/destination). */
 export function destinationService(
@@ -22,103 +29,64 @@ export function destinationService(
   config: ClusterConfig,
   log: Logger,
   registry: Registry,
-): ServiceHandlers<typeof Destination.method> {
+): ServedService {
   const publishers = new Map<string, Publisher>();
-  const profilePublishers = new Map<string, ProfilePublisher>();
+  const profiles = new SharedViews<SharedProfile>({
+    subscribe: (topics, listener) => index.subscribe(topics, listener),
+    onError: (key, error) => log.error({ profile: key, error: error.stack }, 'a profile cannot be made'),
+    onOverflow: ({ target }) => countOverflow(target),
+    onView(view, told) {
+      if (told) metrics.profileUpdated(view.subject);
+      report(view);
+    },
+  });
   const metrics = new DestinationMetrics(
     registry,
     () => publishers.values(),
-    () => profilePublishers.values(),
+    () => profiles.all(),
   );
   const reported = new WeakSet<ServiceProfile>();
+  const endpoints: EndpointClients = {
+    overflowed: (path) => metrics.endpointOverflows.inc({ service: path }),
+    closed(client, publisher) {
+      publisher.remove(client);
+      if (publisher.subscribers > 0) return;
+      publisher.close();
+      publishers.delete(targetKey(publisher.target));
+      metrics.endpointsClosed(publisher);
+    },
+  };
 
-  return grpcHandlers(Destination, {
-    get(call) {
-      const { path, contextToken } = call.request;
-      let release = (): void => {};
-      const stream = new BoundedStream(
-        call as unknown as EncodedStream,
-        () => metrics.endpointOverflows.inc({ service: path }),
-        () => release(),
-      );
+  return serve(Destination, {
+    get({ path, contextToken }, stream) {
       const target = parse(path);
-      if (typeof target === 'string') {
-        stream.fail(status.INVALID_ARGUMENT, target);
-        return;
-      }
       if (target.kind === 'ip') {
-        stream.fail(status.INVALID_ARGUMENT, `IP queries not supported by Get API: host=${target.ip}`);
-        return;
+        throw new GrpcError(Code.invalidArgument, `IP queries not supported by Get API: host=${target.ip}`);
       }
-      const service = index.services.get(`${target.namespace}/${target.name}`);
+      const service = index.services.get(serviceKey(target));
       if (service === undefined) {
-        stream.fail(status.NOT_FOUND, `Service ${target.name}.${target.namespace} not found`);
-        return;
+        throw new GrpcError(Code.notFound, `Service ${target.name}.${target.namespace} not found`);
       }
-      if (isExternalName(target)) {
-        stream.fail(status.INVALID_ARGUMENT, `Invalid authority: ${path}`);
-        return;
-      }
+      refuseExternalName(target, path);
       const key = targetKey(target);
       const publisher = publishers.get(key) ?? openPublisher(key, target);
-      let begun = false;
-      const subscriber: Subscriber = {
-        node: parseContextToken(contextToken).node,
-        send(messages) {
-          if (begun) for (const message of messages) stream.send(message);
-          else stream.begin(messages);
-          begun = true;
-        },
-      };
-      release = () => {
-        publisher.remove(subscriber);
-        if (publisher.subscribers > 0) return;
-        publisher.close();
-        publishers.delete(key);
-        metrics.endpointsClosed(publisher);
-      };
-      publisher.subscribe(subscriber);
-      log.debug({ path, client: call.getPeer() }, 'endpoints asked for');
+      const { node } = parseContextToken(contextToken);
+      publisher.subscribe(new EndpointClient(node, stream, publisher, path, endpoints));
+      log.debug({ path, client: stream.peer }, 'endpoints asked for');
     },
 
-    getProfile(call) {
-      const { path, contextToken } = call.request;
+    getProfile({ path, contextToken }, stream) {
       const target = parse(path);
-      let release = (): void => {};
-      const stream = new BoundedStream(
-        call as unknown as EncodedStream,
-        () => countOverflow(target),
-        () => release(),
-      );
-      if (typeof target === 'string') {
-        stream.fail(status.INVALID_ARGUMENT, target);
-        return;
-      }
-      if (isExternalName(target)) {
-        stream.fail(status.INVALID_ARGUMENT, `Invalid authority: ${path}`);
-        return;
-      }
+      refuseExternalName(target, path);
       const { namespace } = parseContextToken(contextToken);
-      const key = `${namespace ?? ''} ${targetKey(target)}`;
-      const publisher = profilePublishers.get(key) ?? openProfilePublisher(key, target, namespace);
-      const closeIfUnused = (): void => {
-        if (publisher.listeners.size > 0) return;
-        publisher.close();
-        profilePublishers.delete(key);
+      const look = (): SharedProfile => {
+        const { profile, topics, source, missing } = profileOf(target, index, config, namespace);
+        const message = Buffer.from(toBinary(DestinationProfileSchema, profile));
+        const refusal = missing === undefined ? undefined : { code: Code.notFound, details: missing };
+        return { message, topics, subject: profileSubject(profile), source, target, refusal };
       };
-      const { missing } = publisher.view;
-      if (missing !== undefined) {
-        closeIfUnused();
-        stream.fail(status.NOT_FOUND, missing);
-        return;
-      }
-      const listener = (message: Buffer): void => stream.send(message);
-      release = () => {
-        publisher.listeners.delete(listener);
-        closeIfUnused();
-      };
-      publisher.subscribe(listener);
-      log.debug({ path, client: call.getPeer() }, 'profile asked for');
+      profiles.serve(`${namespace ?? ''} ${targetKey(target)}`, look, stream);
+      log.debug({ path, client: stream.peer }, 'profile asked for');
     },
   });
 
@@ -128,21 +96,8 @@ export function destinationService(
     return publisher;
   }
 
-  function openProfilePublisher(key: string, target: Target, namespace: string | undefined): ProfilePublisher {
-    const publisher = new ProfilePublisher(
-      index,
-      () => profileOf(target, index, config, namespace),
-      (view, told) => {
-        if (told) metrics.profileUpdated(view.profile);
-        report(view);
-      },
-    );
-    profilePublishers.set(key, publisher);
-    return publisher;
-  }
-
   /** Says once of a ServiceProfile what of it cannot be used. */
-  function report({ source }: ProfileView): void {
+  function report({ source }: SharedProfile): void {
     if (source === undefined || reported.has(source)) return;
     reported.add(source);
     const { namespace, name } = source.metadata;
@@ -150,23 +105,22 @@ export function destinationService(
       log.warn({ serviceProfile: `${namespace}/${name}`, problem }, 'a part of the ServiceProfile is not used');
   }
 
-  function isExternalName(target: Target): boolean {
-    return target.kind === 'service' && index.services.get(serviceKey(target))?.spec?.type === 'ExternalName';
+  function refuseExternalName(target: Target, path: string): void {
+    if (target.kind !== 'service' || index.services.get(serviceKey(target))?.spec?.type !== 'ExternalName') return;
+    throw new GrpcError(Code.invalidArgument, `Invalid authority: ${path}`);
   }
 
-  /** The target, or what is wrong with the path. */
-  function parse(path: string): Target | string {
+  function parse(path: string): Target {
     try {
       return parseTarget(path, config.clusterDomain);
     } catch (error) {
-      if (error instanceof InvalidTarget) return error.message;
+      if (error instanceof InvalidTarget) throw new GrpcError(Code.invalidArgument, error.message);
       throw error;
     }
   }
 
-  function countOverflow(target: Target | string): void {
-    if (typeof target === 'string' || target.kind === 'ip' || target.hostname !== undefined)
-      metrics.endpointProfileOverflows.inc();
+  function countOverflow(target: Target): void {
+    if (target.kind === 'ip' || target.hostname !== undefined) metrics.endpointProfileOverflows.inc();
     else {
       const fqn = `${target.name}.${target.namespace}.svc.${config.clusterDomain}`;
       metrics.profileOverflows.inc({ fqn, port: String(target.port) });
@@ -174,13 +128,49 @@ export function destinationService(
   }
 }
 
-/** A stream whose messages were encoded already. */
-type EncodedStream = ServerWritableStream<never, Buffer>;
+/** What all clients of endpoints have in common: there are many of them, and each costs little. */
+interface EndpointClients {
+  overflowed(path: string): void;
+  closed(client: EndpointClient, publisher: Publisher): void;
+}
+
+/** A client that follows the endpoints of a target. */
+class EndpointClient implements Subscriber, StreamOwner {
+  readonly node: string | undefined;
+  private readonly stream: OutgoingStream;
+  private readonly publisher: Publisher;
+  private readonly path: string;
+  private readonly clients: EndpointClients;
+  private begun = false;
+
+  constructor(
+    node: string | undefined,
+    stream: OutgoingStream,
+    publisher: Publisher,
+    path: string,
+    clients: EndpointClients,
+  ) {
+    this.node = node;
+    this.stream = stream;
+    this.publisher = publisher;
+    this.path = path;
+    this.clients = clients;
+    stream.owner = this;
+  }
+
+  send(messages: readonly Buffer[]): void {
+    if (this.begun) for (const message of messages) this.stream.send(message);
+    else this.stream.begin(messages);
+    this.begun = true;
+  }
+
+  closed(): void {
+    this.clients.closed(this, this.publisher);
+  }
+
+  overflowed(): void {
+    this.clients.overflowed(this.path);
+  }
+}
 
 const serviceKey = ({ namespace, name }: ServiceTarget): string => `${namespace}/${name}`;
-
-function targetKey(target: Target): string {
-  return target.kind === 'ip'
-    ? `ip ${target.ip} ${target.port}`
-    : `${target.hostname ?? ''} ${serviceKey(target)}:${target.port}`;
-}

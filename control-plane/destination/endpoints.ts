@@ -8,6 +8,7 @@ import {
   inboundPort,
   isExplicit,
   isMeshed,
+  isRatherAt,
   isSidecarPort,
   podIdentity,
   podLabels,
@@ -15,6 +16,7 @@ import {
   portsSetting,
   skipsInbound,
 } from '../cluster/pod-facts.ts';
+import { isTcp, servicePort } from '../cluster/service-ports.ts';
 import type { EndpointSlice, Pod, Service, SliceEndpoint } from '../sources/kubernetes-object.ts';
 
 /** An endpoint as clients are told of it. */
@@ -47,7 +49,8 @@ export interface ServiceEndpoint {
 const normalWeight = 10_000;
 
 /**
- * The ready endpoints of a Service's port, by `ip:port`; of one pod of it, when `hostname` is given. Endpoints of
+ * The ready endpoints of a Service's port, by the `ip:port` that clients are told, since that is all that a client knows
+ * them by: what a slice says may change without it. Of one pod of the Service, when `hostname` is given. Endpoints of
  * `reuse` whose objects are the same are not made again.
  */
 export function serviceEndpoints(
@@ -59,9 +62,7 @@ export function serviceEndpoints(
   reuse: ReadonlyMap<string, ServiceEndpoint> = new Map(),
 ): Map<string, ServiceEndpoint> {
   const found = new Map<string, ServiceEndpoint>();
-  const named = service.spec?.ports?.find(
-    (candidate) => candidate.port === port && (candidate.protocol ?? 'TCP') === 'TCP',
-  );
+  const named = servicePort(service, port);
   // A headless Service answers on the ports of its pods, declared or not (its DNS names are theirs).
   const headless = service.spec?.clusterIP === 'None';
   if (named === undefined && !headless) return found;
@@ -77,10 +78,15 @@ export function serviceEndpoints(
       // Until its pod is known nobody can say whether an endpoint is meshed.
       if (endpoint.targetRef !== undefined && pod === undefined) continue;
       for (const address of endpoint.addresses ?? []) {
-        const key = `${address}:${target}`;
+        const ip = canonicalIp(address);
+        const told = pod === undefined ? target : appPort(pod, target);
+        const key = `${ip}:${told}`;
+        // An address is given to a new pod before the slices have let go of the old one.
+        const rival = found.get(key)?.from.pod;
+        if (rival !== undefined && (pod === undefined || !isRatherAt(pod, rival))) continue;
         const known = reuse.get(key);
         if (known !== undefined && known.from.endpoint === endpoint && known.from.pod === pod) found.set(key, known);
-        else found.set(key, serviceEndpoint(address, target, endpoint, pod, podKey, index, config));
+        else found.set(key, serviceEndpoint(ip, told, endpoint, pod, podKey, index, config));
       }
     }
   }
@@ -88,7 +94,7 @@ export function serviceEndpoints(
 }
 
 function serviceEndpoint(
-  address: string,
+  ip: string,
   port: number,
   endpoint: SliceEndpoint,
   pod: Pod | undefined,
@@ -96,9 +102,8 @@ function serviceEndpoint(
   index: ClusterIndex,
   config: ClusterConfig,
 ): ServiceEndpoint {
-  const ip = canonicalIp(address);
   return {
-    record: pod === undefined ? bareEndpoint(ip, port) : podEndpoint(pod, ip, port, index, config, endpoint.zone),
+    record: pod === undefined ? bareEndpoint(ip, port) : endpointAt(pod, ip, port, index, config, endpoint.zone),
     zone: pod === undefined ? undefined : endpoint.zone,
     node: pod?.spec?.nodeName ?? endpoint.nodeName,
     forZones: endpoint.hints?.forZones?.map(({ name }) => name) ?? [],
@@ -121,17 +126,29 @@ export function bareEndpoint(ip: string, port: number): EndpointRecord {
   };
 }
 
-/** The endpoint that a pod is at one of its ports. */
+/**
+ * The endpoint that a pod is at one of its ports. Services lead to a listener of the sidecar in explicit mode; clients of
+ * the mesh name the port behind it.
+ */
 export function podEndpoint(
   pod: Pod,
   ip: string,
   listed: number,
   index: ClusterIndex,
   config: ClusterConfig,
+): EndpointRecord {
+  return endpointAt(pod, ip, appPort(pod, listed), index, config);
+}
+
+/** At a port of the application, or of the sidecar itself. */
+function endpointAt(
+  pod: Pod,
+  ip: string,
+  port: number,
+  index: ClusterIndex,
+  config: ClusterConfig,
   zone = '',
 ): EndpointRecord {
-  // Services lead to a listener of the sidecar in explicit mode; clients of the mesh name the port behind it.
-  const port = appPort(pod, listed);
   const plain = { ...bareEndpoint(ip, port), labels: { ...podLabels(pod), zone } };
   if (!isMeshed(pod, config) || skipsInbound(pod, port)) return plain;
   const opaque = isOpaquePort(pod, port, index, config) || isOpaqueByServer(pod, port, index);
@@ -198,7 +215,7 @@ export function podByHostname(
 
 /** A slice names its ports as the Service does; an unnamed one is the only one. */
 function targetPort(slice: EndpointSlice, name: string | undefined): number | undefined {
-  return slice.ports?.find((port) => (port.name ?? '') === (name ?? ''))?.port;
+  return slice.ports?.find((port) => (port.name ?? '') === (name ?? '') && isTcp(port))?.port;
 }
 
 function podKeyOf({ targetRef }: SliceEndpoint, slice: EndpointSlice): string | undefined {

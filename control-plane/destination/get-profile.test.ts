@@ -69,7 +69,7 @@ describe('the profile of a Service', () => {
 });
 
 describe('the profile of an address', () => {
-  test('of a ready pod is that endpoint; of one that is not ready, or of nobody, the bare address', async () => {
+  test('of a running pod is that endpoint, ready or not; of one that is starting, or of nobody, the bare address', async () => {
     put(pod('10.0.0.1'));
     const seen = destination.getProfile('10.0.0.1:8080');
     await told(seen, 1);
@@ -82,14 +82,18 @@ describe('the profile of an address', () => {
       },
     });
     const bare = { endpoint: { addr: address(0x0a000001, 8080), weight: 10_000 }, retryBudget: budget };
-    put(pod('10.0.0.1', { status: { conditions: [{ type: 'Ready', status: 'False' }] } }));
+    const notReady = [{ type: 'Ready', status: 'False' }];
+    put(pod('10.0.0.1', { status: { conditions: notReady }, labels: { 'linkerd.io/proxy-deployment': 'api' } }));
     await told(seen, 2);
-    expect(seen.messages[1]).toEqual(bare);
-    put(pod('10.0.0.1'));
+    expect(seen.messages[1]).toMatchObject({ endpoint: { metricLabels: { deployment: 'api' }, tlsIdentity: {} } });
+    put(pod('10.0.0.1', { status: { phase: 'Pending', conditions: notReady } }));
     await told(seen, 3);
-    destination.delete(pod('10.0.0.1'));
+    expect(seen.messages[2]).toEqual(bare);
+    put(pod('10.0.0.1'));
     await told(seen, 4);
-    expect(seen.messages[3]).toEqual(bare);
+    destination.delete(pod('10.0.0.1'));
+    await told(seen, 5);
+    expect(seen.messages[4]).toEqual(bare);
     const database = destination.getProfile('192.0.2.1:3306');
     await told(database, 1);
     expect(database.messages[0]).toMatchObject({ opaqueProtocol: true, endpoint: { addr: { port: 3306 } } });
@@ -120,6 +124,45 @@ describe('the profile of an address', () => {
     put(pod('10.0.0.1', { name: 'new', labels: { 'linkerd.io/proxy-deployment': 'other' } }));
     await told(seen, 3);
     expect(seen.messages[2]).toMatchObject({ endpoint: { metricLabels: { pod: 'new', deployment: 'other' } } });
+  });
+
+  test('that two pods have is that of the ready one, then of the newest, whatever order they are told in', async () => {
+    const made = (name: string, day: number, ready = true) => {
+      const object = pod('10.0.0.1', {
+        name,
+        status: { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
+      }) as { metadata: object };
+      const creationTimestamp = `2026-01-0${day}T00:00:00Z`;
+      return { ...object, metadata: { ...object.metadata, creationTimestamp } };
+    };
+    const podOf = (message: unknown) => (message as { endpoint: { metricLabels: { pod: string } } }).endpoint;
+    put(made('newer', 2), made('older', 1));
+    const seen = destination.getProfile('10.0.0.1:8080');
+    await told(seen, 1);
+    expect(podOf(seen.messages[0]).metricLabels.pod).toBe('newer');
+    put(made('newer', 2, false));
+    await told(seen, 2);
+    expect(podOf(seen.messages[1]).metricLabels.pod).toBe('older');
+    put(made('older', 1, false));
+    await told(seen, 3);
+    expect(podOf(seen.messages[2]).metricLabels.pod).toBe('newer');
+  });
+
+  test('is not opaque by the name of a UDP port of the same number', async () => {
+    const ports = [
+      { name: 'dns', containerPort: 5353, protocol: 'UDP' },
+      { name: 'dns-tcp', containerPort: 5353, protocol: 'TCP' },
+    ];
+    const spec = { containers: [{ name: 'web', ports }] };
+    for (const [name, opaque] of [
+      ['dns', false],
+      ['dns-tcp', true],
+    ] as const) {
+      put(pod('10.0.0.1', { spec, annotations: { 'config.linkerd.io/opaque-ports': name } }));
+      const seen = destination.getProfile('10.0.0.1:5353');
+      await told(seen, 1);
+      expect((seen.messages[0] as { opaqueProtocol?: boolean }).opaqueProtocol ?? false).toBe(opaque);
+    }
   });
 
   test('is opaque where the pod or a Server says so', async () => {

@@ -53,6 +53,7 @@ describe('the endpoints of a Service', () => {
               zone: 'a',
               zone_locality: 'unknown',
             },
+            http2: { keepAlive: { interval: '10s', timeout: '3s', whileIdle: true } },
             protocolHint: { h2: {} },
             tlsIdentity: { dnsLikeIdentity: identity, serverName: identity },
           },
@@ -178,6 +179,7 @@ describe('a pod behind a Service', () => {
     const found = await only(options);
     expect(found).not.toHaveProperty('tlsIdentity');
     expect(found).not.toHaveProperty('protocolHint');
+    expect(found).not.toHaveProperty('http2');
   });
 
   test.each([

@@ -2,7 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import { type DestinationProfile, DestinationProfileSchema } from '../../api/gen/destination_pb.js';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../cluster/cluster-index.ts';
-import { isReady, portsSetting } from '../cluster/pod-facts.ts';
+import { isRunning, portsSetting } from '../cluster/pod-facts.ts';
+import { servicePort } from '../cluster/service-ports.ts';
 import type { Service } from '../sources/kubernetes-object.ts';
 import type { ServiceProfile } from '../sources/policy-objects.ts';
 import {
@@ -48,7 +49,7 @@ export function profileOf(
   if (service === undefined) return viewOfAddress(target.ip, target.port, index, config);
   const { namespace = 'default', name } = service.metadata;
   const view = viewOfService(namespace, name, target.port, index, config, clientNamespace);
-  const known = portOf(service, target.port) !== undefined;
+  const known = servicePort(service, target.port) !== undefined;
   return { ...view, profile: known ? view.profile : emptyProfile(), topics: [...topics, ...view.topics] };
 }
 
@@ -65,7 +66,7 @@ function viewOfService(
   const source = keys.map((key) => index.profiles.get(key)).find((profile) => profile !== undefined);
   const fields = source === undefined ? undefined : profileFields(source);
   const service = index.services.get(`${namespace}/${name}`);
-  const portName = portOf(service, port)?.name;
+  const portName = servicePort(service, port)?.name;
   const profile = create(DestinationProfileSchema, {
     fullyQualifiedName: fullyQualified,
     opaqueProtocol:
@@ -110,7 +111,8 @@ function viewOfAddress(ip: string, port: number, index: ClusterIndex, config: Cl
   if (pod === undefined) return { profile: bareProfile(ip, port, config), topics };
   const { namespace = 'default', name } = pod.metadata;
   topics.push(`pod ${namespace}/${name}`, `namespace ${namespace}`, `servers ${namespace}`);
-  if (!isReady(pod)) return { profile: bareProfile(ip, port, config), topics };
+  // A peer that forms a cluster, or is under way to readiness, has its identity from its first answer on.
+  if (!isRunning(pod)) return { profile: bareProfile(ip, port, config), topics };
   const containerPort = atHost?.containerPort ?? port;
   const endpoint = atHost
     ? hostPortEndpoint(pod, { ip, port }, containerPort, index, config)
@@ -121,7 +123,7 @@ function viewOfAddress(ip: string, port: number, index: ClusterIndex, config: Cl
 
 /** What the port's appProtocol says; undefined when it says nothing. A protocol that is not known is passed on as it is. */
 function appProtocolIsOpaque(service: Service | undefined, port: number): boolean | undefined {
-  const protocol = portOf(service, port)?.appProtocol;
+  const protocol = servicePort(service, port)?.appProtocol;
   return protocol === undefined ? undefined : !['http', 'kubernetes.io/h2c'].includes(protocol);
 }
 
@@ -137,11 +139,7 @@ function isListedOpaque(
     portsSetting(service, 'opaque-ports') ??
     portsSetting(index.namespaces.get(namespace), 'opaque-ports') ??
     config.opaquePorts;
-  return ports.has(port, portOf(service, port)?.name);
-}
-
-function portOf(service: Service | undefined, port: number) {
-  return service?.spec?.ports?.find((candidate) => candidate.port === port && (candidate.protocol ?? 'TCP') === 'TCP');
+  return ports.has(port, servicePort(service, port)?.name);
 }
 
 function endpointProfile(record: EndpointRecord, opaque: boolean): DestinationProfile {

@@ -28,7 +28,8 @@ export class Publisher {
   private readonly config: ClusterConfig;
   private readonly onUpdate: () => void;
   private readonly audiences = new Map<string, Audience>();
-  private readonly stopOf = new Map<Subscriber, () => void>();
+  /** The nodes that clients are on: where one is decides what they are told. */
+  private readonly nodes = new Map<string, { clients: number; readonly stop: () => void }>();
   private readonly stop: () => void;
   private context: Context;
   private endpoints: ReadonlyMap<string, ServiceEndpoint>;
@@ -50,7 +51,9 @@ export class Publisher {
   }
 
   get subscribers(): number {
-    return this.stopOf.size;
+    let subscribers = 0;
+    for (const audience of this.audiences.values()) subscribers += audience.subscribers.size;
+    return subscribers;
   }
 
   get size(): number {
@@ -64,14 +67,20 @@ export class Publisher {
   /** Tells a client at once what is known, and then each change. */
   subscribe(subscriber: Subscriber): void {
     const { node } = subscriber;
-    const stop = node === undefined ? () => {} : this.index.subscribe([`node ${node}`], () => this.place(subscriber));
-    this.stopOf.set(subscriber, stop);
+    if (node !== undefined) {
+      const known = this.nodes.get(node);
+      if (known !== undefined) known.clients++;
+      else this.nodes.set(node, { clients: 1, stop: this.index.subscribe([`node ${node}`], () => this.replace(node)) });
+    }
     this.audienceFor(subscriber).join(subscriber);
   }
 
   remove(subscriber: Subscriber): void {
-    this.stopOf.get(subscriber)?.();
-    this.stopOf.delete(subscriber);
+    const node = subscriber.node === undefined ? undefined : this.nodes.get(subscriber.node);
+    if (node !== undefined && --node.clients === 0) {
+      node.stop();
+      this.nodes.delete(subscriber.node as string);
+    }
     for (const [key, audience] of this.audiences) {
       if (audience.subscribers.delete(subscriber) && audience.subscribers.size === 0) this.audiences.delete(key);
     }
@@ -79,6 +88,7 @@ export class Publisher {
 
   close(): void {
     this.stop();
+    for (const { stop } of this.nodes.values()) stop();
   }
 
   private onChange(): void {
@@ -91,7 +101,7 @@ export class Publisher {
       before.servers === this.context.servers;
     this.endpoints = this.compute(sameContext ? this.endpoints : undefined);
     if (wasLocal !== this.localOnly) {
-      for (const subscriber of [...this.stopOf.keys()]) this.place(subscriber);
+      this.replace();
       this.onUpdate();
       return;
     }
@@ -99,6 +109,12 @@ export class Publisher {
     for (const audience of [...this.audiences.values()])
       told = audience.update(this.reachableFrom(audience.from), this.exists) || told;
     if (told) this.onUpdate();
+  }
+
+  /** Moves the clients of a node, or all, to where they belong now. */
+  private replace(node?: string): void {
+    const clients = [...this.audiences.values()].flatMap(({ subscribers }) => [...subscribers]);
+    for (const client of clients) if (node === undefined || client.node === node) this.place(client);
   }
 
   /** Moves a client to the audience that it belongs to now. */

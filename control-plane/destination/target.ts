@@ -36,3 +36,10 @@ function splitPort(path: string): { host: string; port: number } {
   if (!match || port < 1 || port > 65_535) throw new InvalidTarget(`Invalid authority: ${path}`);
   return { host: match[1] ?? match[2], port };
 }
+
+/** One text for what is the same target. */
+export function targetKey(target: Target): string {
+  return target.kind === 'ip'
+    ? `ip ${target.ip} ${target.port}`
+    : `${target.hostname ?? ''} ${target.namespace}/${target.name}:${target.port}`;
+}

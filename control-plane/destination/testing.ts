@@ -8,11 +8,11 @@ import {
   GetDestinationSchema,
   UpdateSchema,
 } from '../../api/gen/destination_pb.js';
-import { GrpcClient, grpcService } from '../../api/grpc.ts';
+import { GrpcClient } from '../../api/grpc.ts';
 import { parsePortSet } from '../../lib/contract/port-list.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import { ClusterIndex } from '../cluster/cluster-index.ts';
-import { startComponent } from '../component.ts';
+import { startComponent } from '../serving/component.ts';
 import type { Kind } from '../sources/kinds.ts';
 import type { KubernetesObject } from '../sources/kubernetes-object.ts';
 import type { ObjectEvent, ObjectSource } from '../sources/object-source.ts';
@@ -68,7 +68,7 @@ export async function startTestDestination(options: Partial<ClusterConfig> = {})
     registry,
     admin: { host: '127.0.0.1', port: 0 },
     grpc: [{ host: '127.0.0.1', port: 0 }],
-    services: [{ definition: grpcService(Destination), handlers: destinationService(index, config, log, registry) }],
+    services: [destinationService(index, config, log, registry)],
     ready: () => true,
     close: () => index.close(),
   });

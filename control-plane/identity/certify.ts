@@ -1,8 +1,9 @@
+import type { KeyObject } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { status } from '@grpc/grpc-js';
 import { type CertifyRequest, type CertifyResponse, CertifyResponseSchema } from '../../api/gen/identity_pb.js';
 import { identityName } from '../../lib/contract/names.ts';
+import { Code } from '../serving/grpc-status.ts';
 import type { Issuer } from './issuer.ts';
 import { checkSigningRequest, SigningRequestError } from './signing-request.ts';
 import { type ServiceAccount, type TokenAuthenticator, TokenError, type TokenProblem } from './token-authenticator.ts';
@@ -33,43 +34,40 @@ export class CertifyError extends Error {
 }
 
 /**
- * Signs a certificate for the workload whose token comes with the request, or throws a CertifyError. The order of the
- * checks and their codes are those of linkerd2 pkg/identity/service.go.
+ * Signs a certificate for the workload whose token comes with the request, or throws a CertifyError. The codes are those
+ * of linkerd2 pkg/identity/service.go. The token comes before the signing request: nobody without one can make this
+ * component verify signatures, and tokens are reviewed so many at a time.
  */
 export async function certify(request: CertifyRequest, options: CertifyOptions): Promise<CertifyResponse> {
   const issuer = options.issuer();
   if (issuer === undefined || !options.tokens.ready) {
-    throw new CertifyError(status.UNAVAILABLE, 'not ready', 'the issuer or the key set is not there yet');
+    throw new CertifyError(Code.unavailable, 'not ready', 'the issuer or the key set is not there yet');
   }
   if (issuer.notAfter.getTime() <= options.nowMs()) {
-    throw new CertifyError(status.UNAVAILABLE, 'not ready', `the issuer ended at ${issuer.notAfter.toISOString()}`);
+    throw new CertifyError(Code.unavailable, 'not ready', `the issuer ended at ${issuer.notAfter.toISOString()}`);
   }
   const { identity, token, certificateSigningRequest } = request;
-  const malformed = (message: string): CertifyError => new CertifyError(status.INVALID_ARGUMENT, 'malformed', message);
   if (identity === '') throw malformed('the request names no identity');
   if (token.length === 0) throw malformed('the request carries no token');
   if (certificateSigningRequest.length === 0) throw malformed('the request carries no signing request');
 
-  const key = await checkSigningRequest(certificateSigningRequest, identity).catch((error: unknown) => {
-    if (!(error instanceof SigningRequestError)) throw error;
-    if (error.reason === 'malformed') throw malformed(error.message);
-    throw new CertifyError(status.FAILED_PRECONDITION, 'signing request', error.message);
-  });
   const account = await accountOf(Buffer.from(token).toString('utf8'), options.tokens);
   const owner = identityName(account.name, account.namespace, options);
   if (owner !== identity) {
     throw new CertifyError(
-      status.FAILED_PRECONDITION,
+      Code.failedPrecondition,
       'other identity',
       `the token is that of ${owner}, not of ${identity}`,
     );
   }
-  const { certificate, intermediates, notAfter } = await issuer.sign(
+  const key = keyOf(certificateSigningRequest, identity);
+  const { issuanceLifetimeMs, clockSkewMs } = options;
+  const { certificate, intermediates, notAfter } = issuer.sign(
     identity,
     key,
     options.nowMs(),
-    options.issuanceLifetimeMs,
-    options.clockSkewMs,
+    issuanceLifetimeMs,
+    clockSkewMs,
   );
   options.onIssued?.(account);
   return create(CertifyResponseSchema, {
@@ -79,11 +77,25 @@ export async function certify(request: CertifyRequest, options: CertifyOptions):
   });
 }
 
+function keyOf(signingRequest: Uint8Array, identity: string): KeyObject {
+  try {
+    return checkSigningRequest(signingRequest, identity);
+  } catch (error) {
+    if (!(error instanceof SigningRequestError)) throw error;
+    if (error.reason === 'malformed') throw malformed(error.message);
+    throw new CertifyError(Code.failedPrecondition, 'signing request', error.message);
+  }
+}
+
+function malformed(message: string): CertifyError {
+  return new CertifyError(Code.invalidArgument, 'malformed', message);
+}
+
 const tokenCodes: Record<TokenProblem, { readonly code: number; readonly reason: string }> = {
-  malformed: { code: status.INVALID_ARGUMENT, reason: 'malformed' },
-  'not authenticated': { code: status.FAILED_PRECONDITION, reason: 'token' },
-  'review failed': { code: status.INTERNAL, reason: 'review failed' },
-  overloaded: { code: status.UNAVAILABLE, reason: 'overloaded' },
+  malformed: { code: Code.invalidArgument, reason: 'malformed' },
+  'not authenticated': { code: Code.failedPrecondition, reason: 'token' },
+  'review failed': { code: Code.internal, reason: 'review failed' },
+  overloaded: { code: Code.unavailable, reason: 'overloaded' },
 };
 
 async function accountOf(token: string, tokens: TokenAuthenticator): Promise<ServiceAccount> {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { WatchedFiles } from '../watched-file.ts';
+import { WatchedFiles } from '../polling/watched-file.ts';
 import type { Credentials } from './credentials.ts';
 import { Issuer } from './issuer.ts';
 import { KeySet } from './key-set.ts';

@@ -3,14 +3,17 @@ import { generateKeyPairSync, webcrypto, X509Certificate } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
-import { credentials, Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { credentials, Metadata, status } from '@grpc/grpc-js';
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CertifyRequestSchema, type CertifyResponse, Identity } from '../../api/gen/identity_pb.js';
-import { GrpcClient, grpcService } from '../../api/grpc.ts';
+import { GrpcClient } from '../../api/grpc.ts';
 import { certificateSigningRequest } from '../../proxy/identity/csr.ts';
+import { authorityConstraints, signCertificate, signsCertificates } from '../certificates/certificate-parts.ts';
+import { der, Fields, readElement, tag } from '../certificates/der.ts';
+import { GrpcServer } from '../serving/grpc-server.ts';
 import { identityService } from './identity-service.ts';
 import { Issuer } from './issuer.ts';
 import { KeySet } from './key-set.ts';
@@ -26,7 +29,7 @@ let issuer: Issuer | undefined;
 let root: TestAuthority;
 let intermediate: TestAuthority;
 let client: GrpcClient;
-let server: Server;
+let server: GrpcServer;
 let port: number;
 
 beforeAll(async () => {
@@ -48,18 +51,17 @@ beforeAll(async () => {
     ),
   };
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  server = new Server();
-  server.addService(grpcService(Identity), identityService(options, log, registry));
-  port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    ),
-  );
+  server = new GrpcServer({
+    services: [identityService(options, log, registry)],
+    onFailure: (_path, error) => expect.unreachable(error.message),
+    random: Math.random,
+  });
+  port = await server.listen('127.0.0.1', 0);
   client = new GrpcClient(`127.0.0.1:${port}`, credentials.createInsecure());
 });
-afterAll(() => {
+afterAll(async () => {
   client.close();
-  server.forceShutdown();
+  await server.stop(0);
 });
 
 function request(name: string): Uint8Array {
@@ -149,6 +151,12 @@ describe('refused', () => {
       'malformed',
       () => [web, tokens.issue('shop:web'), new Uint8Array([48, 3, 1, 2, 3])],
     ],
+    [
+      'a token that does not hold, before its signing request is looked at',
+      status.FAILED_PRECONDITION,
+      'token',
+      () => [web, foreign.issue('shop:web'), new Uint8Array([48, 3, 1, 2, 3])],
+    ],
   ])('%s', async (_what, code, reason, make) => {
     const before = (await refusals())[reason] ?? 0;
     const args = make();
@@ -229,12 +237,49 @@ describe('an issuer is not taken', () => {
   });
 });
 
+test('a leaf names its issuer byte for byte as the issuer’s own certificate does', async () => {
+  const named = (id: string, kind: number, text: string) =>
+    der(tag.set, der(tag.sequence, der(tag.objectIdentifier, Buffer.from(id, 'hex')), der(kind, Buffer.from(text))));
+  // As other tools write names: several parts, and texts of several kinds.
+  const subject = der(
+    tag.sequence,
+    named('550406', tag.printableString, 'NL'),
+    named('55040a', tag.utf8String, 'Größe'),
+    named('550403', 0x14, 'issuer'),
+  );
+  const above = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const times = { notBeforeMs: Date.now() - 1000, notAfterMs: Date.now() + 3_600_000 };
+  const authority = { ...times, extensions: [authorityConstraints(undefined), signsCertificates] };
+  const anchor = signCertificate(
+    { ...authority, issuer: subject, subject, publicKey: above.publicKey },
+    above.privateKey,
+  );
+  const middle = signCertificate(
+    { ...authority, issuer: subject, subject, publicKey: keys.publicKey },
+    above.privateKey,
+  );
+  const loaded = await Issuer.load(
+    {
+      certificate: new X509Certificate(middle).toString(),
+      key: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      trustAnchors: new X509Certificate(anchor).toString(),
+    },
+    Date.now(),
+  );
+  const leaf = loaded.sign(web, keys.publicKey, Date.now(), 86_400_000, 20_000);
+  const fields = new Fields(new Fields(readElement(leaf.certificate)).take());
+  const [, , , issuerName] = [0xa0, tag.integer, tag.sequence, tag.sequence].map((each) => fields.take(each));
+  expect(issuerName.raw).toEqual(subject);
+  expect(new X509Certificate(leaf.certificate).verify(keys.publicKey)).toBe(true);
+});
+
 test('no leaf outlives its issuer', async () => {
   const notAfter = new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000);
   const short = await testAuthority('short', { parent: root, notAfter });
   const loaded = await Issuer.load({ certificate: short.pem, key: short.keyPem, trustAnchors: root.pem }, Date.now());
-  const keys = await testAuthority('key');
-  const { notAfter: end } = await loaded.sign(web, keys.certificate.publicKey, Date.now(), 86_400_000, 20_000);
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { notAfter: end } = loaded.sign(web, publicKey, Date.now(), 86_400_000, 20_000);
   expect(end).toEqual(notAfter);
 });
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
-import { Poll } from '../poll.ts';
+import { Poll } from '../polling/poll.ts';
 import { Issuer } from './issuer.ts';
 import type { IssuerMaterial } from './mesh-authority.ts';
 

@@ -1,18 +1,15 @@
-import 'reflect-metadata';
-import { createPrivateKey, type X509Certificate as NodeCertificate, webcrypto } from 'node:crypto';
-import {
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  type PublicKey,
-  SubjectAlternativeNameExtension,
-  X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
+import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { beginOf, endOf, readCertificates } from '../certificates/bundle.ts';
-import { serialNumber } from '../certificates/create-certificate.ts';
+import {
+  dnsNames,
+  emptyName,
+  keyPurposes,
+  noAuthority,
+  oid,
+  signCertificate,
+  signsHandshakesAndSealsKeys,
+  subjectOf,
+} from '../certificates/certificate-parts.ts';
 
 export interface Leaf {
   readonly certificate: Uint8Array;
@@ -24,17 +21,13 @@ export interface Leaf {
 /** Signs leaves with the issuer's key. Made once for each issuer certificate; a renewed one makes a new Issuer. */
 export class Issuer {
   readonly notAfter: Date;
-  private readonly certificate: X509Certificate;
-  private readonly key: webcrypto.CryptoKey;
+  /** As it stands in the issuer's certificate: peers compare the bytes. */
+  private readonly name: Uint8Array;
+  private readonly key: KeyObject;
   private readonly intermediates: readonly Uint8Array[];
 
-  private constructor(
-    certificate: X509Certificate,
-    key: webcrypto.CryptoKey,
-    intermediates: readonly Uint8Array[],
-    notAfter: Date,
-  ) {
-    this.certificate = certificate;
+  private constructor(name: Uint8Array, key: KeyObject, intermediates: readonly Uint8Array[], notAfter: Date) {
+    this.name = name;
     this.key = key;
     this.intermediates = intermediates;
     this.notAfter = notAfter;
@@ -62,54 +55,46 @@ export class Issuer {
     if (beginOf(lastBegin) > nowMs) {
       throw new Error(`the certificate ${nameOf(lastBegin)} is not valid before ${lastBegin.validFrom}`);
     }
-
-    const pkcs8 = key.export({ type: 'pkcs8', format: 'der' });
-    const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
-    const cryptoKey = await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']);
-    return new Issuer(
-      new X509Certificate(issuer.raw),
-      cryptoKey,
-      shown.map(({ raw }) => raw),
-      new Date(endOf(firstEnd)),
-    );
+    const intermediates = shown.map(({ raw }) => raw);
+    return new Issuer(subjectOf(issuer.raw), key, intermediates, new Date(endOf(firstEnd)));
   }
 
   /** A leaf for `name`, valid from `skewMs` ago for `lifetimeMs` and as much again, but no longer than its chain. */
-  async sign(name: string, key: PublicKey, nowMs: number, lifetimeMs: number, skewMs: number): Promise<Leaf> {
+  sign(name: string, key: KeyObject, nowMs: number, lifetimeMs: number, skewMs: number): Leaf {
     const notAfter = new Date(Math.min(nowMs + lifetimeMs + skewMs, this.notAfter.getTime()));
-    const leaf = await X509CertificateGenerator.create({
-      serialNumber: serialNumber(),
-      issuer: this.certificate.subjectName.toJSON(),
-      notBefore: new Date(nowMs - skewMs),
-      notAfter,
-      publicKey: key,
-      signingKey: this.key,
-      signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
-      extensions: [
-        new BasicConstraintsExtension(false, undefined, true),
-        new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
-        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-        // Critical, since the subject is empty (RFC 5280 section 4.2.1.6).
-        new SubjectAlternativeNameExtension([{ type: 'dns', value: name }], true),
-      ],
-    });
-    return { certificate: new Uint8Array(leaf.rawData), intermediates: this.intermediates, notAfter };
+    const certificate = signCertificate(
+      {
+        issuer: this.name,
+        subject: emptyName,
+        notBeforeMs: nowMs - skewMs,
+        notAfterMs: notAfter.getTime(),
+        publicKey: key,
+        extensions: [
+          noAuthority,
+          signsHandshakesAndSealsKeys,
+          keyPurposes(oid.serverAuth, oid.clientAuth),
+          dnsNames([name], true),
+        ],
+      },
+      this.key,
+    );
+    return { certificate, intermediates: this.intermediates, notAfter };
   }
 }
 
-const nameOf = ({ subject }: NodeCertificate): string => subject.replaceAll('\n', ', ') || 'without a subject';
+const nameOf = ({ subject }: X509Certificate): string => subject.replaceAll('\n', ', ') || 'without a subject';
 
 /**
  * `path`: the certificates that decide whether the issuer is trusted, from the issuer to the anchor. `shown`: those that a
  * leaf is sent with. It may be longer than the path: an anchor that another one signed as well is sent to peers that know
  * the other one only.
  */
-function pathToAnchor(chain: readonly NodeCertificate[], anchors: readonly NodeCertificate[]) {
-  const isAnchor = (one: NodeCertificate) => anchors.some((anchor) => anchor.fingerprint256 === one.fingerprint256);
+function pathToAnchor(chain: readonly X509Certificate[], anchors: readonly X509Certificate[]) {
+  const isAnchor = (one: X509Certificate) => anchors.some((anchor) => anchor.fingerprint256 === one.fingerprint256);
   // Of an anchor whose end was put off, both stand in the bundle with one key.
   const byEnd = anchors.toSorted((a, b) => endOf(b) - endOf(a));
-  const anchorOf = (one: NodeCertificate) => byEnd.find((anchor) => one.verify(anchor.publicKey));
-  const isAnchored = (one: NodeCertificate) => isAnchor(one) || anchorOf(one) !== undefined;
+  const anchorOf = (one: X509Certificate) => byEnd.find((anchor) => one.verify(anchor.publicKey));
+  const isAnchored = (one: X509Certificate) => isAnchor(one) || anchorOf(one) !== undefined;
   for (let i = 0; i + 1 < chain.length; i++) {
     if (!chain[i].verify(chain[i + 1].publicKey)) {
       throw new Error(`${nameOf(chain[i + 1])} did not sign the certificate below it`);

@@ -1,6 +1,8 @@
-import http, { type IncomingMessage } from 'node:http';
+import http from 'node:http';
 import https from 'node:https';
+import { isIP } from 'node:net';
 import { ApiError, type KubernetesApi, type PatchType } from './api.ts';
+import { type Answer, PingedConnection, type PingTimes } from './pinged-connection.ts';
 import type { Credentials, ServerAccess } from './server-access.ts';
 import { readBody, statusError } from './status-error.ts';
 
@@ -9,8 +11,10 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** The largest answer that is read. Default 64 MiB: a page of 500 pods has a few. */
   readonly maxBodyBytes?: number;
-  /** Connections to the server, those of watches included. Default 128. */
+  /** Connections to the server, besides the one of watches. Default 128. */
   readonly maxConnections?: number;
+  /** How the connection of watches is pinged. Default: each 10 s, for an answer within 10 s. */
+  readonly ping?: PingTimes;
   readonly userAgent?: string;
 }
 
@@ -36,12 +40,18 @@ const accept = 'application/json, application/jwk-set+json';
 /** Idle connections are closed before the API server closes them (after 90 s), so that no call meets a closed one. */
 const idleConnectionMs = 60_000;
 
-/** An API server over HTTP/1.1, on connections that are kept. Credentials that change take effect with the next call. */
+/**
+ * An API server over HTTP/1.1, on connections that are kept; answers that go on share one of HTTP/2, where the server has
+ * it. Credentials that change take effect with the next call.
+ */
 export class KubernetesClient implements KubernetesApi {
   private readonly access: ServerAccess;
-  private readonly options: Required<ClientOptions>;
+  private readonly options: Required<Omit<ClientOptions, 'ping'>> & Pick<ClientOptions, 'ping'>;
   private agent: http.Agent | undefined = undefined;
   private agentCredentials: Credentials | undefined = undefined;
+  private watches: Promise<PingedConnection | undefined> | undefined = undefined;
+  private watchCredentials: Credentials | undefined = undefined;
+  private closed = false;
 
   constructor(access: ServerAccess, options: ClientOptions = {}) {
     this.access = access;
@@ -50,6 +60,7 @@ export class KubernetesClient implements KubernetesApi {
       maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
       maxConnections: options.maxConnections ?? 128,
       userAgent: options.userAgent ?? 'tulle',
+      ping: options.ping,
     };
   }
 
@@ -75,13 +86,14 @@ export class KubernetesClient implements KubernetesApi {
 
   /**
    * A GET whose answer goes on, such as a watch: resolves once its head has come. The caller reads it to its end or
-   * destroys it; `signal` ends it too. Rejects with an ApiError.
+   * destroys it; `signal` ends it too. Rejects with an ApiError. Over HTTP/2 a server that is gone without a word ends it
+   * with a FrozenConnection.
    */
-  async stream(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
+  async stream(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Answer> {
     const call = { method: 'GET', path, query };
     return this.within(async (deadline) => {
       const either = AbortSignal.any([signal, deadline]);
-      const response = await this.answer(call, either);
+      const response = await this.answer((credentials) => this.open(call, credentials, either));
       if (response.statusCode === 200) return response;
       throw statusError(title(call), response, await this.read(call, response, either));
     });
@@ -95,14 +107,16 @@ export class KubernetesClient implements KubernetesApi {
   }
 
   close(): void {
+    this.closed = true;
     this.agent?.destroy();
     this.agent = undefined;
+    this.dropWatches();
     this.access.close();
   }
 
   private async call<T>(call: Call): Promise<T> {
     return this.within(async (deadline) => {
-      const response = await this.answer(call, deadline);
+      const response = await this.answer((credentials) => this.send(call, credentials, deadline));
       const body = await this.read(call, response, deadline);
       const status = response.statusCode ?? 0;
       if (status < 200 || status > 299) throw statusError(title(call), response, body);
@@ -129,34 +143,95 @@ export class KubernetesClient implements KubernetesApi {
   }
 
   /** Credentials that were refused are read again, and the call is made once more if there are others. */
-  private async answer(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
+  private async answer(send: (credentials: Credentials) => Promise<Answer>): Promise<Answer> {
     const used = this.access.credentials();
-    const response = await this.send(call, used, signal);
+    const response = await send(used);
     if (response.statusCode !== 401) return response;
     await this.access.refresh();
     const fresh = this.access.credentials();
     if (fresh === used) return response;
     response.destroy();
-    return this.send(call, fresh, signal);
+    return send(fresh);
   }
 
-  private send(call: Call, credentials: Credentials, signal: AbortSignal): Promise<IncomingMessage> {
-    const { url, serverName } = this.access;
+  /** On the connection that watches share, or one of HTTP/1.1 where there is no HTTP/2. */
+  private async open(call: Call, credentials: Credentials, signal: AbortSignal): Promise<Answer> {
+    let connection: PingedConnection | undefined;
+    try {
+      connection = await this.watchConnection(credentials, signal);
+      if (connection === undefined) return await this.send(call, credentials, signal);
+      const { pathname, search } = this.target(call);
+      return await connection.get(pathname + search, this.headers(credentials), signal);
+    } catch (error) {
+      if (error instanceof ApiError) throw error;
+      throw this.noAnswer(call, error as Error, signal);
+    }
+  }
+
+  private async watchConnection(credentials: Credentials, signal: AbortSignal): Promise<PingedConnection | undefined> {
+    const { url, serverName, insecure } = this.access;
+    if (url.protocol !== 'https:') return undefined;
+    const { ca, cert, key } = credentials;
+    const current = this.watches;
+    if (current !== undefined) {
+      const known = await current.catch(() => undefined);
+      const same = sameConnection(this.watchCredentials, credentials);
+      if (known?.usable && same) return known;
+      // One that was told to take no more streams keeps those that it has, and closes after the last.
+      if ((known !== undefined || !same) && this.watches === current) this.watches = undefined;
+    }
+    this.watchCredentials = credentials;
+    const servername = serverName ?? (isIP(hostOf(url)) === 0 ? url.hostname : undefined);
+    const options = { ca, cert, key, servername, minVersion: 'TLSv1.2' as const, rejectUnauthorized: !insecure };
+    this.watches ??= PingedConnection.connect(url, options, signal, this.options.ping);
+    const connecting = this.watches;
+    try {
+      const connection = await connecting;
+      if (this.closed) connection?.close();
+      return connection;
+    } catch (error) {
+      if (this.watches === connecting) this.watches = undefined;
+      throw error;
+    }
+  }
+
+  private dropWatches(): void {
+    void this.watches?.then(
+      (connection) => connection?.close(),
+      () => {},
+    );
+    this.watches = undefined;
+  }
+
+  private target(call: Call): URL {
+    const { url } = this.access;
     const target = new URL(url.pathname.replace(/\/$/, '') + call.path, url);
     for (const [name, value] of Object.entries(call.query ?? {})) target.searchParams.set(name, value);
-    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    return target;
+  }
+
+  private headers(credentials: Credentials): http.OutgoingHttpHeaders {
+    const given = Object.entries(this.access.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
     const headers: http.OutgoingHttpHeaders = {
-      ...this.access.headers,
+      ...Object.fromEntries(given),
       accept,
       'user-agent': this.options.userAgent,
     };
+    if (credentials.token !== undefined) headers['authorization'] = `Bearer ${credentials.token}`;
+    return headers;
+  }
+
+  private send(call: Call, credentials: Credentials, signal: AbortSignal): Promise<Answer> {
+    const { url, serverName } = this.access;
+    const target = this.target(call);
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    const headers = this.headers(credentials);
     if (body !== undefined) {
       headers['content-type'] = call.contentType ?? 'application/json';
       headers['content-length'] = Buffer.byteLength(body);
     }
-    if (credentials.token !== undefined) headers['authorization'] = `Bearer ${credentials.token}`;
 
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const { request } = url.protocol === 'https:' ? https : http;
     const outgoing = request(target, {
       method: call.method,
@@ -172,7 +247,7 @@ export class KubernetesClient implements KubernetesApi {
     return promise;
   }
 
-  private async read(call: Call, response: IncomingMessage, signal: AbortSignal): Promise<string> {
+  private async read(call: Call, response: Answer, signal: AbortSignal): Promise<string> {
     try {
       return await readBody(response, this.options.maxBodyBytes);
     } catch (error) {
@@ -185,11 +260,9 @@ export class KubernetesClient implements KubernetesApi {
     return new ApiError(0, '', `${title(call)}: ${this.access.url.host}: ${cause.message}`, { cause });
   }
 
-  /** Another CA or client certificate needs other connections; another token does not. */
   private agentFor(credentials: Credentials): http.Agent {
     const { ca, cert, key } = credentials;
-    const known = this.agentCredentials;
-    if (this.agent !== undefined && known?.ca === ca && known?.cert === cert && known?.key === key) return this.agent;
+    if (this.agent !== undefined && sameConnection(this.agentCredentials, credentials)) return this.agent;
     // Calls under way keep the old connections until they end.
     this.dropIdle();
     const pool = {
@@ -206,5 +279,12 @@ export class KubernetesClient implements KubernetesApi {
     return this.agent;
   }
 }
+
+/** Another CA or client certificate needs other connections; another token does not. */
+function sameConnection(a: Credentials | undefined, b: Credentials): boolean {
+  return a?.ca === b.ca && a?.cert === b.cert && a?.key === b.key;
+}
+
+const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1');
 
 const title = ({ method, path }: Call): string => `${method} ${path}`;

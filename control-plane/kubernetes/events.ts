@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import type { KubernetesApi } from './api.ts';
+import { isNotFound, type KubernetesApi } from './api.ts';
 
 /** The object that an Event is about. */
 export interface EventSubject {
@@ -37,6 +37,8 @@ export interface EventRecorderOptions {
 }
 
 interface Known {
+  readonly subject: EventSubject;
+  readonly event: KubernetesEvent;
   /** Where the Event stands; undefined while it is being written. */
   path: string | undefined;
   count: number;
@@ -100,11 +102,12 @@ export class EventRecorder {
       this.results.inc({ result: 'dropped' });
       return;
     }
-    const entry: Known = { path: undefined, count: 1, written: 1, lastMs: nowMs, writing: true };
+    const told = { ...event, message };
+    const entry: Known = { subject, event: told, path: undefined, count: 1, written: 1, lastMs: nowMs, writing: true };
     this.known.delete(key);
     this.known.set(key, entry);
     if (this.known.size > maxKnown) this.known.delete(this.known.keys().next().value as string);
-    void this.write(subject, { ...event, message }, nowMs, entry);
+    void this.write(entry);
   }
 
   /** Repetitions that were not written by now are lost. */
@@ -114,7 +117,8 @@ export class EventRecorder {
     this.timers.clear();
   }
 
-  private async write(subject: EventSubject, event: KubernetesEvent, nowMs: number, entry: Known): Promise<void> {
+  private async write(entry: Known): Promise<void> {
+    const { subject, event, count, lastMs: nowMs } = entry;
     const namespace = subject.namespace ?? 'default';
     const { component } = this.options;
     const suffix = `${nowMs.toString(16)}${Math.floor(this.options.random() * 0x1_0000_0000).toString(16)}`;
@@ -132,9 +136,10 @@ export class EventRecorder {
         reportingComponent: component,
         firstTimestamp: time,
         lastTimestamp: time,
-        count: 1,
+        count,
       });
       entry.path = `${collection}/${name}`;
+      entry.written = count;
       this.results.inc({ result: 'written' });
       this.failing = false;
     } catch (error) {
@@ -164,7 +169,14 @@ export class EventRecorder {
       await this.options.api.patch(path as string, { count, lastTimestamp }, 'merge');
       entry.written = count;
     } catch (error) {
-      // The Event may be gone by now (they live for an hour): the next one is written anew.
+      if (isNotFound(error)) {
+        // Events live for an hour, and go with their namespace, which may have been made anew since.
+        entry.path = undefined;
+        entry.count -= entry.written;
+        entry.written = 0;
+        await this.write(entry);
+        return;
+      }
       entry.lastMs = Number.NEGATIVE_INFINITY;
       entry.written = entry.count;
       this.fail(error as Error);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { WatchedFiles } from '../watched-file.ts';
+import { WatchedFiles } from '../polling/watched-file.ts';
 import { credentialPluginOf, type ExecConfig, type KubeconfigContext, readContext } from './kubeconfig-file.ts';
 import { AccessError, type Credentials, type ServerAccess } from './server-access.ts';
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { WatchedFiles } from '../watched-file.ts';
+import { WatchedFiles } from '../polling/watched-file.ts';
 
 /** What is shown to the API server, and what it must show. PEM texts. */
 export interface Credentials {

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { ApiError } from './api.ts';
+import type { Answer } from './pinged-connection.ts';
 
 /** The fields that are read of a `Status`, which the API server answers instead of an object. */
 export interface Status {
@@ -11,7 +11,11 @@ export interface Status {
 }
 
 /** An answer that is an error. `title` says what was asked. */
-export function statusError(title: string, { statusCode = 0, headers }: IncomingMessage, body: string): ApiError {
+export function statusError(
+  title: string,
+  { statusCode = 0, headers }: Pick<Answer, 'statusCode' | 'headers'>,
+  body: string,
+): ApiError {
   let status: Status = {};
   try {
     const parsed: unknown = JSON.parse(body);
@@ -37,7 +41,7 @@ export function fromStatus(title: string, status: Status, retryAfterSeconds?: nu
 }
 
 /** Reads a body as text. Rejects when it is longer than `maxBytes` or breaks off. */
-export function readBody(response: IncomingMessage, maxBytes: number): Promise<string> {
+export function readBody(response: Answer, maxBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;

@@ -1,4 +1,5 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, type DescMessage, type MessageShape, toJson } from '@bufbuild/protobuf';
@@ -7,9 +8,10 @@ import pino from 'pino';
 import { InboundServerPolicies, PortSpecSchema, ServerSchema } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies, OutboundPolicySchema, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
 import { GrpcClient } from '../../api/grpc.ts';
-import type { Component } from '../component.ts';
-import { startDestination } from '../destination/main.ts';
-import { Flags } from '../flags.ts';
+import { startDestination } from '../components/destination.ts';
+import { addressToApi } from '../destination/addresses.ts';
+import type { Component } from '../serving/component.ts';
+import { Flags } from '../serving/flags.ts';
 
 /** What a stream has said, in JSON, and how it ended. */
 export interface Seen {
@@ -63,10 +65,13 @@ export class PolicyWorld {
     return this.collect(this.client.stream(InboundServerPolicies.method.watchPort, request), ServerSchema);
   }
 
-  watchOutbound(authority: string, client = '{"ns":"shop","pod":"client"}'): Seen {
+  /** Of an authority, or of an address: `10.0.0.1:80`. */
+  watchOutbound(asked: string, client = '{"ns":"shop","pod":"client"}'): Seen {
+    const [host, port] = asked.split(':');
+    const address = isIPv4(host) ? addressToApi(host, Number(port)) : undefined;
     const request = create(TrafficSpecSchema, {
       sourceWorkload: client,
-      target: { case: 'authority', value: authority },
+      target: address === undefined ? { case: 'authority', value: asked } : { case: 'addr', value: address },
     });
     return this.collect(this.client.stream(OutboundPolicies.method.watch, request), OutboundPolicySchema);
   }

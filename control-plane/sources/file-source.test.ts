@@ -103,6 +103,23 @@ test('a bad object is reported with file, object and field, and the others go on
   ]);
 });
 
+test('an object that is not as its kind says is named by its field, and stays as it was before', async () => {
+  write('a.yaml', service('web'));
+  const events = await open();
+  const ports = 'ports: [{ port: eighty }]';
+  write('a.yaml', `${service('web').replace(/ports:.*\]/, ports)}---\n${service('api')}`);
+  await vi.waitFor(() => expect(events).toEqual(['added shop/web 80', 'added shop/api 80']), 2000);
+  expect(problems.map(({ where, message }) => `${where}: ${message}`)).toEqual([
+    'Service shop/web: spec.ports[0].port ("eighty") must be a number',
+  ]);
+});
+
+test('null where a map may stand is nothing', async () => {
+  write('a.yaml', 'apiVersion: v1\nkind: Service\nmetadata: { name: web, labels: null, annotations: }\nspec:\n');
+  expect(await open()).toEqual(['added default/web undefined']);
+  expect(problems).toEqual([]);
+});
+
 test('a source that is closed tells nothing more, also of what it was reading', async () => {
   for (const name of ['a', 'b', 'c']) write(`${name}.yaml`, 'kind: [');
   const closing: FileSource = new FileSource({

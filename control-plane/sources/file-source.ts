@@ -1,11 +1,12 @@
 import { type FSWatcher, watch as watchFolder } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Kind } from './kinds.ts';
+import { type Kind, kindOf } from './kinds.ts';
 import { type KubernetesObject, objectKey } from './kubernetes-object.ts';
 import type { ObjectEvent, ObjectSource } from './object-source.ts';
 import { type HandlerFailure, ObjectStore } from './object-store.ts';
 import { type ManifestProblem, parseManifests } from './parse-manifests.ts';
+import { MalformedObject, trim } from './trim.ts';
 
 export interface FileSourceOptions {
   /** Folders with *.yaml, *.yml and *.json manifests, read with their sub-folders. */
@@ -155,7 +156,8 @@ export class FileSource implements ObjectSource {
       if (size > maxFileBytes) throw new Error(`is larger than ${maxFileBytes} bytes`);
       const { objects, problems, readable } = parseManifests(path, await readFile(path, 'utf8'));
       for (const problem of problems) this.tell(problem);
-      this.files.set(path, { stamp, objects: readable ? objects : (known?.objects ?? objects) });
+      const kept = readable || known === undefined ? this.wellFormed(path, objects, known) : known.objects;
+      this.files.set(path, { stamp, objects: kept });
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return this.files.delete(path);
@@ -165,13 +167,32 @@ export class FileSource implements ObjectSource {
     }
   }
 
+  /** What is read of the objects. One that is malformed is reported; if it was well before, it stays as it was. */
+  private wellFormed(
+    file: string,
+    objects: readonly KubernetesObject[],
+    known: KnownFile | undefined,
+  ): readonly KubernetesObject[] {
+    return objects.flatMap((object) => {
+      const kind = kindOf(object);
+      if (kind === undefined) return [];
+      try {
+        return [trim(kind, object.apiVersion, object)];
+      } catch (error) {
+        if (!(error instanceof MalformedObject)) throw error;
+        const where = `${object.kind} ${objectKey(object)}`;
+        this.tell({ file, line: 0, where, message: error.message });
+        return known?.objects.filter((before) => storeKey(before) === storeKey(object)) ?? [];
+      }
+    });
+  }
+
   private publish(): void {
     const next = new Map<string, KubernetesObject>();
     const duplicates = new Set<string>();
     for (const [file, { objects }] of [...this.files].sort(([a], [b]) => (a < b ? -1 : 1))) {
       for (const object of objects) {
-        const group = object.apiVersion.includes('/') ? `${object.apiVersion.split('/')[0]}/` : '';
-        const key = `${group}${object.kind} ${objectKey(object)}`;
+        const key = storeKey(object);
         if (!next.has(key)) next.set(key, object);
         else {
           duplicates.add(`${file} ${key}`);
@@ -191,4 +212,10 @@ export class FileSource implements ObjectSource {
     for (const [key, object] of before) if (!next.has(key)) this.store.delete(object);
     for (const object of next.values()) this.store.put(object);
   }
+}
+
+/** Group, kind and name: two versions of an object are one. */
+function storeKey(object: KubernetesObject): string {
+  const group = object.apiVersion.includes('/') ? `${object.apiVersion.split('/')[0]}/` : '';
+  return `${group}${object.kind} ${objectKey(object)}`;
 }

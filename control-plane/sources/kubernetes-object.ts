@@ -9,6 +9,8 @@ export interface ObjectMeta {
   readonly name: string;
   readonly namespace?: string;
   readonly uid?: string;
+  /** Of kinds whose status is written. */
+  readonly resourceVersion?: string;
   readonly creationTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
@@ -26,6 +28,8 @@ export interface Service extends KubernetesObject {
     readonly clusterIP?: string;
     readonly clusterIPs?: readonly string[];
     readonly internalTrafficPolicy?: string;
+    /** For who makes the slices of Services where no cluster does. */
+    readonly selector?: Readonly<Record<string, string>>;
     readonly ports?: readonly ServicePort[];
   };
 }
@@ -99,6 +103,16 @@ export interface Node extends KubernetesObject {
   readonly spec?: { readonly podCIDRs?: readonly string[] };
   readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
 }
+
+/** The settings of a sidecar that discovery reads; the others are not held in memory. */
+export const proxyVariables = [
+  'LINKERD2_PROXY_EXPLICIT_MODE',
+  'LINKERD2_PROXY_INBOUND_EXPLICIT_PORTS',
+  'LINKERD2_PROXY_INBOUND_LISTEN_ADDR',
+  'LINKERD2_PROXY_ADMIN_LISTEN_ADDR',
+  'LINKERD2_PROXY_CONTROL_LISTEN_ADDR',
+] as const;
+export type ProxyVariable = (typeof proxyVariables)[number];
 
 /** `namespace/name`, or the name alone for objects of the whole cluster; generators write namespaces on those too. */
 export function objectKey({ kind, metadata }: KubernetesObject): string {

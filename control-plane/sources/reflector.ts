@@ -15,7 +15,10 @@ import { watchLines } from './watch-stream.ts';
 
 /** How a kind is read. Times in milliseconds. */
 export interface ReadTimes {
-  /** A watch that says nothing for this long is dropped. Default 150 s: the API server sends a bookmark each minute. */
+  /**
+   * A watch that says nothing for this long is dropped. Default 150 s: the API server sends a bookmark each minute. That
+   * the server itself is gone is noticed sooner, where it speaks HTTP/2: its connection is pinged.
+   */
   readonly silenceMs: number;
   /** How long a watch is asked for, at least; at most twice that. Default 5 min. */
   readonly watchMs: number;

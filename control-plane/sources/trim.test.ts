@@ -27,6 +27,7 @@ test('of a pod what is read stays, and nothing else', () => {
           resources: {},
           env: [
             { name: 'LINKERD2_PROXY_LOG', value: 'warn' },
+            { name: 'LINKERD2_PROXY_EXPLICIT_MODE', value: 'true' },
             { name: 'PASSWORD', value: 'secret' },
           ],
           ports: [{ name: 'http', containerPort: 80, hostPort: null }],
@@ -58,7 +59,7 @@ test('of a pod what is read stays, and nothing else', () => {
       containers: [
         {
           name: 'tulle-proxy',
-          env: [{ name: 'LINKERD2_PROXY_LOG', value: 'warn' }],
+          env: [{ name: 'LINKERD2_PROXY_EXPLICIT_MODE', value: 'true' }],
           ports: [{ name: 'http', containerPort: 80 }],
           readinessProbe: { httpGet: { path: '/ready', port: 80 } },
         },
@@ -89,8 +90,35 @@ test.each([
   [{ metadata: { name: 'web' } }, 'metadata.namespace (absent) must be a name'],
   [{ metadata, spec: 'x' }, 'spec ("x") must be an object'],
   [{ metadata, spec: { ports: [{ port: 1 }, 80] } }, 'spec.ports[1] (80) must be an object'],
+  [{ metadata, spec: { ports: [null] } }, 'spec.ports[0] (null) must be an object'],
+  [{ metadata, spec: { ports: { port: 80 } } }, 'spec.ports ({"port":80}) must be a list'],
+  [{ metadata, spec: { ports: [{ port: '80' }] } }, 'spec.ports[0].port ("80") must be a number'],
+  [
+    { metadata, spec: { ports: [{ port: 80, targetPort: [] }] } },
+    'spec.ports[0].targetPort ([]) must be a number or a name',
+  ],
+  [{ metadata, spec: { clusterIPs: '10.0.0.1' } }, 'spec.clusterIPs ("10.0.0.1") must be a list of texts'],
+  [{ metadata: { ...metadata, labels: { on: true } } }, 'metadata.labels ({"on":true}) must be a map of texts'],
 ])('%j is refused by its field', (object, message) => {
   expect(() => trim('Service', 'v1', object)).toThrow(new MalformedObject(message));
+});
+
+test('null is nothing, wherever it stands in place of a map or a list', () => {
+  const object = {
+    metadata: { name: 'web', namespace: 'shop', labels: null, annotations: null },
+    spec: { ports: null },
+  };
+  expect(trim('Service', 'v1', object)).toEqual({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: {},
+  });
+});
+
+test('of a route the version stays, for who writes its status', () => {
+  expect(trim('HTTPRoute', 'gateway.networking.k8s.io/v1', { metadata }).metadata.resourceVersion).toBe('7');
+  expect(trim('Service', 'v1', { metadata }).metadata.resourceVersion).toBeUndefined();
 });
 
 test('an object of the whole cluster needs no namespace', () => {

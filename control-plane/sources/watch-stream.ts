@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 
 /** Splits what comes in chunks into lines, whatever the chunks are. */
 export class LineSplitter {
@@ -43,7 +43,7 @@ export interface WatchLimits {
  * The lines of a watch. Ends when the server ends it; throws when the connection breaks, and a SilentWatch when it is
  * there but dead: a peer that is gone without a word looks just like a quiet one.
  */
-export async function* watchLines(response: IncomingMessage, limits: WatchLimits): AsyncGenerator<string> {
+export async function* watchLines(response: Readable, limits: WatchLimits): AsyncGenerator<string> {
   const splitter = new LineSplitter(limits.maxLineBytes);
   const timer = setTimeout(() => {
     response.destroy(new SilentWatch(`nothing came for ${limits.silenceMs} ms`));

@@ -5,7 +5,7 @@ import { CertificateKeeper } from '../certificates/certificate-keeper.ts';
 import { CertificateSecret, type KeptCertificate, type StoredCertificate } from '../certificates/certificate-secret.ts';
 import { createAuthority, createServerCertificate } from '../certificates/create-certificate.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
-import { Poll } from '../poll.ts';
+import { Poll } from '../polling/poll.ts';
 import { CaBundle, type WebhookConfiguration } from './ca-bundle.ts';
 import type { WebhookMetrics } from './webhook-metrics.ts';
 import type { WebhookServer } from './webhook-server.ts';

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { validateObject } from '../validator/index.ts';
+import { followWarnings } from '../policy/followed.ts';
+import { validateObject } from '../policy/validator/index.ts';
 import { validator } from './validator.ts';
 
 const request = (object: Record<string, unknown> | undefined, operation = 'CREATE') => ({
@@ -27,6 +28,23 @@ it('one that cannot is refused with all that is wrong, by field', async () => {
   const { allowed, message } = await admit(request(networks(['10.0.0.0/8', 'ten', '10.0.0.0/99']), 'UPDATE'));
   expect(allowed).toBe(false);
   expect(message).toMatch(/^spec\.networks\[1\]\.cidr.*ten.*; spec\.networks\[2\]\.cidr.*10\.0\.0\.0\/99/);
+});
+
+it('one that is admitted and does nothing yet is told so', async () => {
+  const admitAll = validator(() => [], followWarnings);
+  const warningsOf = async (kind: string, apiVersion: string, spec: object = {}) =>
+    (await admitAll(request({ apiVersion, kind, metadata: { name: 'x' }, spec }))).warnings;
+  const policy = 'policy.linkerd.io/v1alpha1';
+  const gateway = 'gateway.networking.k8s.io/v1';
+  expect(await warningsOf('EgressNetwork', policy)).toEqual([
+    'EgressNetwork: no sidecar of this version follows it yet',
+  ]);
+  const parentRefs = [{ kind: 'Server' }, { kind: 'Service' }, { kind: 'Service' }];
+  expect(await warningsOf('HTTPRoute', gateway, { parentRefs })).toEqual([
+    'HTTPRoute of a Service: no sidecar of this version follows it yet',
+  ]);
+  expect(await warningsOf('HTTPRoute', gateway, { parentRefs: [{ kind: 'Server' }] })).toBeUndefined();
+  expect(await warningsOf('Server', policy)).toBeUndefined();
 });
 
 it('a message has an end', async () => {

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { meshPorts } from '../../lib/contract/ports.ts';
-import type { HttpsService } from '../component.ts';
-import type { Flags } from '../flags.ts';
-import { connectToCluster } from '../kubernetes/connect.ts';
-import { validateObject } from '../validator/index.ts';
+import type { KubernetesApi } from '../kubernetes/api.ts';
+import { followWarnings } from '../policy/followed.ts';
+import { validateObject } from '../policy/validator/index.ts';
+import type { HttpsService } from '../serving/component.ts';
+import type { FlagReader } from '../serving/flags.ts';
 import { validator } from './validator.ts';
 import { startWebhook } from './webhook.ts';
 import { WebhookMetrics } from './webhook-metrics.ts';
@@ -21,36 +22,44 @@ export interface Validators {
   close(): void;
 }
 
+export function validatorSettings(flags: FlagReader) {
+  return {
+    webhooks: [
+      {
+        name: 'sp-validator',
+        address: flags.address('sp-validator-addr', `0.0.0.0:${meshPorts.serviceProfileValidator}`),
+      },
+      {
+        name: 'policy-validator',
+        address: flags.address('policy-validator-addr', `0.0.0.0:${meshPorts.policyValidator}`),
+      },
+    ],
+    extraNames: flags.list('webhook-names', ''),
+  };
+}
+
+export interface ValidatorOptions extends ReturnType<typeof validatorSettings> {
+  readonly meshNamespace: string;
+  readonly api: KubernetesApi;
+  readonly log: Logger;
+  readonly registry: Registry;
+}
+
 /**
  * The two validating webhooks: for ServiceProfiles, and for policy and routes. Both know all rules; Linkerd has two, so
- * tools look for two. Undefined when the objects are not those of an API server, which would call them.
+ * tools look for two.
  */
-export async function startValidators(flags: Flags, log: Logger, registry: Registry): Promise<Validators | undefined> {
-  if (!flags.list('source', '').includes('kubernetes')) return undefined;
-  const api = await connectToCluster({
-    kubeconfig: flags.optional('kubeconfig'),
-    env: process.env,
-    onProblem: (problem) => log.error({ problem }, 'credentials cannot be read'),
-    userAgent: 'tulle-validators',
-  });
-  const metrics = new WebhookMetrics(registry);
-  const webhooks = [
-    {
-      name: 'sp-validator',
-      address: flags.address('sp-validator-addr', `0.0.0.0:${meshPorts.serviceProfileValidator}`),
-    },
-    {
-      name: 'policy-validator',
-      address: flags.address('policy-validator-addr', `0.0.0.0:${meshPorts.policyValidator}`),
-    },
-  ].map((webhook) =>
+export function startValidators(options: ValidatorOptions): Validators {
+  const { api, log, meshNamespace, extraNames } = options;
+  const metrics = new WebhookMetrics(options.registry);
+  const webhooks = options.webhooks.map((webhook) =>
     startWebhook({
       ...webhook,
       kind: 'ValidatingWebhookConfiguration',
-      handle: validator(validateObject),
+      handle: validator(validateObject, followWarnings),
       api,
-      meshNamespace: flags.text('mesh-namespace', 'tulle'),
-      extraNames: flags.list('webhook-names', ''),
+      meshNamespace,
+      extraNames,
       nowMs: Date.now,
       log,
       metrics,
@@ -60,7 +69,6 @@ export async function startValidators(flags: Flags, log: Logger, registry: Regis
     https: webhooks.map(({ https }) => https),
     close: () => {
       for (const webhook of webhooks) webhook.close();
-      api.close();
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { webhookConfigurationName, webhookSecretName, webhookServiceName } from '../../lib/contract/names.ts';
-import type { Address, HttpsService } from '../component.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
+import type { Address, HttpsService } from '../serving/component.ts';
 import type { WebhookConfiguration } from './ca-bundle.ts';
 import { ServingCertificate } from './serving-certificate.ts';
 import type { WebhookMetrics } from './webhook-metrics.ts';

@@ -23,6 +23,8 @@ export class ProxyInjectorComponent extends Construct {
           { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
           // One that was made a moment ago is asked for.
           { apiGroups: [''], resources: ['namespaces'], verbs: ['get', ...watch] },
+          // Those that were created while it did not answer.
+          { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
           // Which Deployment a ReplicaSet is of, and which CronJob a Job.
           { apiGroups: ['apps'], resources: ['replicasets'], verbs: ['get'] },
           { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get'] },

@@ -1,9 +1,7 @@
-import 'reflect-metadata';
 import { createPrivateKey, generateKeyPairSync, type KeyPairKeyObjectResult, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { PublicKey } from '@peculiar/x509';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createAuthority } from '../../control-plane/certificates/create-certificate.ts';
 import { Issuer } from '../../control-plane/identity/issuer.ts';
@@ -86,8 +84,7 @@ describeOnCluster('a rogue', ({ kubectl, kubeconfig, machines, ensureMesh }) => 
     const nowMs = Date.now();
     const root = await createAuthority({ name: 'foreign', lifetimeMs: 86_400_000, nowMs });
     const issuer = await Issuer.load({ ...root, trustAnchors: root.certificate }, nowMs);
-    const spki = new PublicKey(foreignKeys.publicKey.export({ type: 'spki', format: 'der' }));
-    const leaf = await issuer.sign(friend, spki, nowMs, 3_600_000, 0);
+    const leaf = issuer.sign(friend, foreignKeys.publicKey, nowMs, 3_600_000, 0);
     const foreign = [leaf.certificate, ...leaf.intermediates].map(certificatePem).join('');
     const before = await refusedHandshakes();
     expect(await callWeb(pemOf(foreignKeys), foreign)).toMatch(/^refused: /);

@@ -100,4 +100,33 @@ describe('the rooms of the house', () => {
     };
     for (const file of graph.keys()) expect(visit(file)).toBeUndefined();
   });
+
+  it('has no folder of the control plane that imports one that imports it', () => {
+    const room = join(root, 'control-plane');
+    const folderOf = (file: string): string => {
+      const [folder, ...rest] = relative(room, file).split('/');
+      return rest.length === 0 ? 'control-plane' : folder;
+    };
+    const imports = new Map<string, Set<string>>();
+    for (const file of sources(room)) {
+      // What tests share brings any part, as tests do.
+      if (file.endsWith('.test.ts') || /\/testing(\.ts$|\/)|-per-test\.ts$/.test(file)) continue;
+      const targets = specifiers(readFileSync(file, 'utf8'))
+        .filter((specifier) => specifier.startsWith('.'))
+        .map((specifier) => resolve(dirname(file), specifier))
+        .filter((target) => target.startsWith(`${room}/`));
+      const known = imports.get(folderOf(file)) ?? new Set();
+      for (const target of targets) if (folderOf(target) !== folderOf(file)) known.add(folderOf(target));
+      imports.set(folderOf(file), known);
+    }
+    const reaches = (from: string, seen = new Set<string>()): Set<string> => {
+      for (const next of imports.get(from) ?? []) {
+        if (seen.has(next)) continue;
+        seen.add(next);
+        reaches(next, seen);
+      }
+      return seen;
+    };
+    expect([...imports.keys()].filter((folder) => reaches(folder).has(folder))).toEqual([]);
+  });
 });

@@ -1,3 +1,4 @@
+import { isTcp } from '../../cluster/service-ports.ts';
 import type { Container, Pod } from '../../sources/kubernetes-object.ts';
 
 /** Paths of the HTTP probes that the kubelet sends to a port of a pod. */
@@ -17,5 +18,7 @@ export function probePaths(pod: Pod, port: number): string[] {
 
 function portNumber(container: Container, port: number | string): number | undefined {
   if (typeof port === 'number') return port;
-  return container.ports?.find(({ name }) => name === port)?.containerPort ?? (Number(port) || undefined);
+  return (
+    container.ports?.find((each) => each.name === port && isTcp(each))?.containerPort ?? (Number(port) || undefined)
+  );
 }

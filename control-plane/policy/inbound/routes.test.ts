@@ -100,6 +100,11 @@ describe('routes', () => {
     expect(routes(await policyOf(8080, pod(), server('web'), subject))[0].metadata).toEqual({ default: 'default' });
   });
 
+  test('of gRPC that nobody wrote are one for every method', async () => {
+    const found = routes(await policyOf(8080, pod(), server('web', { proxyProtocol: 'gRPC' })));
+    expect(found).toMatchObject([{ metadata: { default: 'default' }, rules: [{ matches: [{ rpc: {} }] }] }]);
+  });
+
   test('of gRPC match service and method, and displace HTTPRoutes', async () => {
     const grpc = {
       apiVersion: 'gateway.networking.k8s.io/v1',

@@ -29,7 +29,7 @@ export function defaultHttpRoutes(pod: Pod, port: number): HttpRouteInit[] {
 }
 
 export const defaultGrpcRoutes: readonly GrpcRouteInit[] = [
-  { metadata: { kind: { case: 'default', value: 'default' } }, rules: [{ matches: [{}] }] },
+  { metadata: { kind: { case: 'default', value: 'default' } }, rules: [{ matches: [{ rpc: {} }] }] },
 ];
 
 /** Undefined for a route of another protocol. */

@@ -3,6 +3,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type Server as ApiServer, type ProxyProtocolSchema, ServerSchema } from '../../../api/gen/inbound_pb.js';
 import { type InboundPolicyName, isInboundPolicy } from '../../../lib/contract/inbound-policies.ts';
 import { portsSetting } from '../../cluster/pod-facts.ts';
+import { isTcp } from '../../cluster/service-ports.ts';
 import { isOpaquePort } from '../../destination/endpoints.ts';
 import type { Pod } from '../../sources/kubernetes-object.ts';
 import { objectKey } from '../../sources/kubernetes-object.ts';
@@ -40,7 +41,9 @@ export function serverPolicy(pod: Pod, port: number, context: PolicyContext): In
 function hasPort(pod: Pod, named: number | string, port: number): boolean {
   if (typeof named === 'number') return named === port;
   const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
-  return containers.some(({ ports = [] }) => ports.some((each) => each.name === named && each.containerPort === port));
+  return containers.some(({ ports = [] }) =>
+    ports.some((each) => each.name === named && each.containerPort === port && isTcp(each)),
+  );
 }
 
 function defaultServer(pod: Pod, port: number, { cluster, config }: PolicyContext): ApiServer {

@@ -10,9 +10,9 @@ import type {
   Server,
   ServerAuthorization,
 } from '../../sources/policy-objects.ts';
-import { validateObject } from '../../validator/index.ts';
 import { isKind } from '../routes/references.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
+import { validateObject } from '../validator/index.ts';
 import { RouteIndex, type RouteKind } from './route-index.ts';
 import { ServerIndex } from './server-index.ts';
 
@@ -35,7 +35,7 @@ export const policyTopics = {
 
 /** The objects of policy as they are looked up, and who wants to know when they change. */
 export class PolicyIndex {
-  readonly topics = new Topics();
+  readonly topics: Topics;
   readonly routes: RouteIndex;
   readonly meshTls = new Map<string, MeshTlsAuthentication>();
   readonly networks = new Map<string, NetworkAuthentication>();
@@ -46,7 +46,8 @@ export class PolicyIndex {
   private readonly onProblem: OnProblem;
   private readonly stops: (() => void)[];
 
-  constructor(source: ObjectSource, onProblem: OnProblem) {
+  constructor(source: ObjectSource, onProblem: OnProblem, topics = new Topics()) {
+    this.topics = topics;
     this.onProblem = onProblem;
     this.routes = new RouteIndex(onProblem);
     const routes = (kind: RouteKind) =>

@@ -1,7 +1,9 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type OutboundPolicy, OutboundPolicySchema, type ProxyProtocolSchema } from '../../../api/gen/outbound_pb.js';
+import { isWithin } from '../../../lib/contract/cidr.ts';
 import { portsSetting } from '../../cluster/pod-facts.ts';
+import { servicePort } from '../../cluster/service-ports.ts';
 import { profileOf } from '../../destination/profiles.ts';
 import type { Target } from '../../destination/target.ts';
 import type { PolicyContext } from '../context.ts';
@@ -53,9 +55,14 @@ export function outboundPolicy(
   return ofService(`${namespace}/${name}`, target.port, name, clientNamespace, context, topics);
 }
 
-/** An address outside the cluster's Services goes where the workload sent it. */
+/**
+ * An address outside the cluster goes where the workload sent it. One inside that is no Service's has no policy, and a
+ * proxy goes by its profile: the fallback names no identity, so that a proxy would speak plaintext to a meshed pod.
+ */
 function ofAddress(ip: string, port: number, { cluster, config }: PolicyContext): OutboundView {
   const { profile, topics } = profileOf({ kind: 'ip', ip, port }, cluster, config);
+  const known = cluster.podAt(ip) !== undefined || cluster.podAtHostPort(ip, port) !== undefined;
+  if (known || isWithin(ip, config.clusterNetworks)) return { policy: undefined, topics, policyTopics: [] };
   const metadata: MetadataInit = { kind: { case: 'default', value: 'egress-fallback' } };
   const backend = forwardBackend(metadata, ip, port);
   const settings = trafficSettings();
@@ -84,7 +91,7 @@ function ofService(
   const own = policyTopics.service(key);
   if (service === undefined || settings === undefined) return { policy: undefined, topics, policyTopics: [own] };
   const metadata = serviceMetadata(key, port);
-  const named = service.spec?.ports?.find((candidate) => candidate.port === port);
+  const named = servicePort(service, port);
   // A headless Service's names are those of its pods, which listen on more than the Service declares.
   if (named === undefined && service.spec?.clusterIP !== 'None') {
     const kind: ProtocolKind = { case: 'opaque', value: { routes: [undefinedPortRoute] } };

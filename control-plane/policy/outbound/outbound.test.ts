@@ -96,8 +96,9 @@ describe('the protocol of a port', () => {
   });
 });
 
+const created = (day: number) => ({ creationTimestamp: `2026-01-0${day}T00:00:00Z` });
+
 describe('routes', () => {
-  const created = (day: number) => ({ creationTimestamp: `2026-01-0${day}T00:00:00Z` });
   test.each<[string, object[], string[]]>([
     [
       'of both groups hold, the oldest first',
@@ -244,6 +245,47 @@ describe('routes', () => {
   });
 });
 
+describe('an address that is no Service’s', () => {
+  const pod = (podIP: string) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'db-0', namespace: 'shop' },
+    spec: { containers: [] },
+    status: { phase: 'Running', podIP },
+  });
+
+  test('inside the cluster has no policy, so that a proxy goes by its profile', async () => {
+    world = await PolicyWorld.start([pod('198.51.100.7')]);
+    // One of the cluster's networks, and one of a pod beyond them.
+    for (const asked of ['10.1.2.3:5432', '198.51.100.7:5432']) {
+      const seen = world.watchOutbound(asked);
+      await vi.waitFor(() => expect(seen.error?.code).toBe(status.NOT_FOUND));
+      expect(seen.messages).toEqual([]);
+    }
+  });
+
+  test('outside goes where it was sent, until a pod has it', async () => {
+    world = await PolicyWorld.start([]);
+    const seen = world.watchOutbound('198.51.100.7:5432');
+    await vi.waitFor(() => expect(seen.messages).toMatchObject([{ metadata: { default: 'egress-fallback' } }]));
+    world.write(pod('198.51.100.7'));
+    await vi.waitFor(() => expect(seen.error?.code).toBe(status.NOT_FOUND), 2000);
+  });
+});
+
+test('what Linkerd’s proxies refuse a policy without is sent when it is empty', async () => {
+  const headersAlone = { matches: [{ headers: [{ name: 'x-team', value: 'a' }] }] };
+  const found = await policyOf(
+    service('web', { 'retry.linkerd.io/limit': '2' }),
+    gateway('GRPCRoute', 'g', headersAlone, created(1)),
+    gateway('GRPCRoute', 'all', { matches: [{}] }, created(2)),
+  );
+  const [byHeader, all] = routesOf(found).map(({ rules }) => rules[0]);
+  expect(byHeader).toMatchObject({ matches: [{ rpc: {}, headers: [{ name: 'x-team' }] }] });
+  expect(all).toMatchObject({ matches: [{ rpc: {} }] });
+  expect(all.retry).toMatchObject({ maxRetries: 2, conditions: {} });
+});
+
 describe('annotations', () => {
   const annotations = {
     'balancer.linkerd.io/failure-accrual': 'consecutive',
@@ -277,7 +319,7 @@ describe('annotations', () => {
     const [found] = routesOf(await policyOf(service('web', annotations), route('r', {}, own)));
     expect(found.rules[0].timeouts).toEqual({ idle: '1s' });
     expect(found.rules[0].retry).toMatchObject({ maxRetries: 5 });
-    expect(found.rules[0].retry).not.toHaveProperty('conditions');
+    expect(found.rules[0].retry).toHaveProperty('conditions', {});
   });
 
   test('that are wrong on a Service are ignored', async () => {

@@ -90,7 +90,8 @@ export function httpRetryToApi(
       maxRequestBytes: maxRetriedBytes,
       backoff: retryBackoff,
       timeout: duration(retry.timeoutMs),
-      conditions: retry.conditions && { statusRanges: retry.conditions.map(({ start, end }) => ({ start, end })) },
+      // Sent when there are none, too: proxies of Linkerd refuse a whole policy over a retry without.
+      conditions: { statusRanges: (retry.conditions ?? []).map(({ start, end }) => ({ start, end })) },
     }
   );
 }
@@ -104,12 +105,12 @@ export function grpcRetryToApi(
       maxRequestBytes: maxRetriedBytes,
       backoff: retryBackoff,
       timeout: duration(retry.timeoutMs),
-      conditions: retry.conditions && {
-        cancelled: retry.conditions.includes('cancelled'),
-        deadineExceeded: retry.conditions.includes('deadline-exceeded'),
-        internal: retry.conditions.includes('internal'),
-        resourceExhausted: retry.conditions.includes('resource-exhausted'),
-        unavailable: retry.conditions.includes('unavailable'),
+      conditions: {
+        cancelled: retry.conditions?.includes('cancelled'),
+        deadineExceeded: retry.conditions?.includes('deadline-exceeded'),
+        internal: retry.conditions?.includes('internal'),
+        resourceExhausted: retry.conditions?.includes('resource-exhausted'),
+        unavailable: retry.conditions?.includes('unavailable'),
       },
     }
   );

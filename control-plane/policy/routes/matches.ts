@@ -42,7 +42,8 @@ export function grpcMatch(match: GrpcRouteMatch): GrpcMatchInit {
   }
   const { service = '', method: name = '' } = match.method ?? {};
   return {
-    rpc: match.method === undefined ? undefined : { service, method: name },
+    // Sent for every method, too: proxies of Linkerd refuse a whole policy over a match without.
+    rpc: { service, method: name },
     headers: (match.headers ?? []).map(headerMatch),
   };
 }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { ApiError, isNotFound, type KubernetesApi } from '../../kubernetes/api.ts';
+import { ApiError, isConflict, isNotFound, type KubernetesApi } from '../../kubernetes/api.ts';
 import { kindInfo } from '../../sources/kinds.ts';
 import { type PolicyIndex, policyTopics } from '../index/policy-index.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
@@ -81,11 +81,20 @@ export class RouteStatusWriter {
     if (this.sent.get(object) === written) return;
     const path = `/apis/${apiVersion}/namespaces/${namespace}/${kindInfo[source].plural}/${metadata.name}/status`;
     try {
-      await api.patch(path, { apiVersion, kind, status: { parents } }, 'merge');
+      // The list is one value for the API server: with the version, what another controller wrote since is not lost.
+      const { resourceVersion } = metadata;
+      const version = resourceVersion === undefined ? {} : { metadata: { resourceVersion } };
+      await api.patch(path, { apiVersion, kind, ...version, status: { parents } }, 'merge');
       this.sent.set(object, written);
     } catch (error) {
       // A route that is gone needs no status.
       if (isNotFound(error)) return;
+      if (isConflict(error)) {
+        // The source is about to show what changed; the timer is for the case that it has not heard of it.
+        log.debug({ route: `${namespace}/${metadata.name}`, kind }, 'the route has changed: its status waits for that');
+        this.retryLater(undefined);
+        return;
+      }
       log.warn({ route: `${namespace}/${metadata.name}`, kind, error: (error as Error).message }, 'status not written');
       this.retryLater(error instanceof ApiError ? error.retryAfterMs : undefined);
     }

@@ -6,7 +6,7 @@ import type { ObjectSource } from '../../sources/object-source.ts';
 import { ObjectStore } from '../../sources/object-store.ts';
 import type { RouteParentStatus } from '../../sources/route-objects.ts';
 import { PolicyIndex } from '../index/policy-index.ts';
-import { routeStatus } from './route-status.ts';
+import { controllerName, routeStatus } from './route-status.ts';
 import { RouteStatusWriter } from './route-status-writer.ts';
 
 const group = 'policy.linkerd.io';
@@ -35,8 +35,11 @@ const now = new Date('2026-05-05T05:05:05.555Z');
 
 let store: ObjectStore;
 let index: PolicyIndex;
+/** The rules, whatever the sidecars of this version follow. */
+let unfollowed: ReadonlySet<string>;
 beforeEach(() => {
   store = new ObjectStore();
+  unfollowed = new Set();
   const source: ObjectSource = {
     watch: (kind, handler) => store.watch(kind, handler),
     synced: Promise.resolve(),
@@ -51,7 +54,7 @@ const put = (...objects: object[]) => {
 };
 function statusOf(name: string, at = now): RouteParentStatus[] | undefined {
   const found = [...index.routes.all()].find(({ object }) => object.metadata.name === name);
-  return found && routeStatus(found, index, at);
+  return found && routeStatus(found, index, at, unfollowed);
 }
 const reasons = (status: RouteParentStatus[] | undefined) =>
   status?.map(({ conditions = [] }) => conditions.map(({ type, status: is, reason }) => `${type} ${is} ${reason}`));
@@ -109,6 +112,16 @@ describe('the status of a route', () => {
   ])('%s', (_name, objects, spec, expected) => {
     put(...objects, route('r', spec));
     expect(reasons(statusOf('r'))).toEqual(expected);
+  });
+
+  test('whose parent no sidecar follows says so', () => {
+    unfollowed = new Set(['Service']);
+    put(service('web'), server, route('r', { parentRefs: [toService, toServer] }));
+    expect(reasons(statusOf('r'))).toEqual([
+      ['Accepted False NotFollowed', 'ResolvedRefs True ResolvedRefs'],
+      ['Accepted True Accepted'],
+    ]);
+    expect(statusOf('r')?.[0].conditions?.[0].message).toBe('no sidecar of this version follows it yet');
   });
 
   test('names parent, controller and time, and keeps what others wrote', () => {
@@ -203,6 +216,23 @@ describe('the writer', () => {
     writer.start();
     await vi.waitFor(() => expect(patches.length).toBeGreaterThanOrEqual(3));
     expect(patches.slice(0, 3).map(({ path }) => path.split('/').at(-2))).toEqual(['r', 's', 'r']);
+  });
+
+  test('does not overwrite what another controller wrote since the route was read', async () => {
+    const other = { parentRef: { name: 'g' }, controllerName: 'example.com/gateway', conditions: [] };
+    const at = (resourceVersion: string, status?: object) => {
+      const object = route('r', { parentRefs: [toServer] }, status);
+      return { ...object, metadata: { ...object.metadata, resourceVersion } };
+    };
+    put(server, at('1'));
+    answer = () => Promise.reject(new ApiError(409, 'Conflict', 'has changed'));
+    writer.start();
+    await vi.waitFor(() => expect(patches.length).toBeGreaterThan(0));
+    expect(patches[0].body).toMatchObject({ metadata: { resourceVersion: '1' } });
+    answer = () => Promise.resolve({});
+    put(at('2', { parents: [other] }));
+    await vi.waitFor(() => expect(patches.at(-1)?.body).toMatchObject({ metadata: { resourceVersion: '2' } }));
+    expect(patches.at(-1)?.body.status.parents).toMatchObject([other, { controllerName }]);
   });
 
   test('writes nothing when it is not the leader', async () => {

@@ -1,4 +1,5 @@
 import type { RouteCondition, RouteParentStatus } from '../../sources/route-objects.ts';
+import { notFollowed, unfollowedParents } from '../followed.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance, type ParentLookup } from '../routes/acceptance.ts';
 import { backendService, type RouteParent } from '../routes/references.ts';
@@ -7,10 +8,15 @@ export const controllerName = 'linkerd.io/policy-controller';
 
 /**
  * The `status.parents` that a route is to have, or undefined when it has them already (linkerd2
- * policy-controller/k8s/status/src/index.rs). What other controllers wrote stays; a condition that did not change keeps
+ * policy-controller/k8s/status/src/index.rs), with what of it the sidecars follow. What other controllers wrote stays; a condition that did not change keeps
  * its time.
  */
-export function routeStatus(route: IndexedRoute, lookup: ParentLookup, now: Date): RouteParentStatus[] | undefined {
+export function routeStatus(
+  route: IndexedRoute,
+  lookup: ParentLookup,
+  now: Date,
+  unfollowed: ReadonlySet<string> = unfollowedParents,
+): RouteParentStatus[] | undefined {
   const written = route.object.status?.parents ?? [];
   const others = written.filter((status) => status.controllerName !== controllerName);
   const ours = written.filter((status) => status.controllerName === controllerName);
@@ -18,7 +24,7 @@ export function routeStatus(route: IndexedRoute, lookup: ParentLookup, now: Date
   const wanted = route.parents.map((parent): RouteParentStatus => {
     const parentRef = parentRefOf(parent);
     const before = ours.find((status) => isSameParent(status.parentRef, parentRef));
-    const conditions = conditionsOf(route, parent, lookup).map((condition): RouteCondition => {
+    const conditions = conditionsOf(route, parent, lookup, unfollowed).map((condition): RouteCondition => {
       const known = before?.conditions?.find((each) => isSameCondition(each, condition));
       if (known === undefined) changed = true;
       return { ...condition, lastTransitionTime: known?.lastTransitionTime ?? timestamp(now) };
@@ -39,8 +45,18 @@ function parentRefOf({ kind, key, port }: RouteParent): ParentRefStatus {
   return { group, kind, namespace, name, ...(port === undefined ? {} : { port }) };
 }
 
-function conditionsOf(route: IndexedRoute, parent: RouteParent, lookup: ParentLookup): Condition[] {
-  const accepted = acceptedCondition(route, parent, lookup);
+function conditionsOf(
+  route: IndexedRoute,
+  parent: RouteParent,
+  lookup: ParentLookup,
+  unfollowed: ReadonlySet<string>,
+): Condition[] {
+  const found = acceptedCondition(route, parent, lookup);
+  // What is accepted and does nothing would be looked for in vain.
+  const accepted =
+    found.status === 'True' && unfollowed.has(parent.kind)
+      ? { type: found.type, status: 'False', reason: 'NotFollowed', message: notFollowed }
+      : found;
   // A Server has no backends but its own pods.
   return parent.kind === 'Server' ? [accepted] : [accepted, resolvedCondition(route, lookup)];
 }

@@ -14,6 +14,8 @@ export function outboundPolicyFromApi({ protocol, metadata }: ApiPolicy, onUnrea
   const kind = protocol?.kind;
   const labels = labelsFromMetadata(metadata);
   switch (kind?.case) {
+    // What is told by the name that a TLS client asks for is passed on as it is.
+    case 'tls':
     case 'opaque':
       return { protocol: 'opaque', labels, http1: noRoutes, http2: noRoutes };
     case 'http1':

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Component } from '../../../control-plane/component.ts';
-import { destinationFlags, startDestination } from '../../../control-plane/destination/main.ts';
-import { Flags } from '../../../control-plane/flags.ts';
+import { destinationFlags, startDestination } from '../../../control-plane/components/destination.ts';
+import type { Component } from '../../../control-plane/serving/component.ts';
+import { Flags } from '../../../control-plane/serving/flags.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
 import { destinationArgs, startControlPlane } from './control-plane-process.ts';
 import { TcpProxy } from './tcp-proxy.ts';

@@ -8,10 +8,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { CertifyResponse } from '../../../api/gen/identity_pb.js';
 import { readCertificates } from '../../../control-plane/certificates/bundle.ts';
 import { createAuthority } from '../../../control-plane/certificates/create-certificate.ts';
-import type { Component } from '../../../control-plane/component.ts';
-import { Flags } from '../../../control-plane/flags.ts';
-import { startIdentity } from '../../../control-plane/identity/main.ts';
+import { startIdentity } from '../../../control-plane/components/identity.ts';
 import { TestTokens } from '../../../control-plane/identity/testing.ts';
+import type { Component } from '../../../control-plane/serving/component.ts';
+import { Flags } from '../../../control-plane/serving/flags.ts';
 import { Mesh } from '../../../lib/index.ts';
 import { checkLeaf } from '../../../proxy/identity/certificate.ts';
 import { certificateSigningRequest } from '../../../proxy/identity/csr.ts';

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { goDurationMs } from '../../lib/contract/durations.ts';
-import { patternProblem } from '../policy/pattern.ts';
-import { isKind } from '../policy/routes/references.ts';
-import { trafficSettings } from '../policy/traffic-settings.ts';
+import { goDurationMs } from '../../../lib/contract/durations.ts';
+import { patternProblem } from '../pattern.ts';
+import { isKind } from '../routes/references.ts';
+import { trafficSettings } from '../traffic-settings.ts';
 import type { Problems } from './problems.ts';
 import { policyGroup } from './references.ts';
 import {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { goDurationMs } from '../../lib/contract/durations.ts';
-import { patternProblem } from '../policy/pattern.ts';
+import { goDurationMs } from '../../../lib/contract/durations.ts';
+import { patternProblem } from '../pattern.ts';
 import type { Problems } from './problems.ts';
 
 const requestShape = z.strictObject({

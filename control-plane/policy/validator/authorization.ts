@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isKind } from '../policy/routes/references.ts';
+import { isKind } from '../routes/references.ts';
 import { isIdentityName } from './identity-name.ts';
 import { checkNetworks, networkShape } from './networks.ts';
 import type { Problems } from './problems.ts';

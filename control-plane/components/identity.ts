@@ -2,18 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { Identity } from '../../api/gen/identity_pb.js';
-import { grpcService } from '../../api/grpc.ts';
 import { identityAudience } from '../../lib/contract/names.ts';
 import { meshPorts } from '../../lib/contract/ports.ts';
-import { type Component, startComponent } from '../component.ts';
-import { FlagError, type Flags } from '../flags.ts';
+import { type ClusterCredentialsOptions, clusterCredentials } from '../identity/cluster-credentials.ts';
+import type { Credentials } from '../identity/credentials.ts';
+import { fileCredentials } from '../identity/file-credentials.ts';
+import { identityService } from '../identity/identity-service.ts';
 import { connectToCluster } from '../kubernetes/connect.ts';
+import { type Component, startComponent } from '../serving/component.ts';
+import type { FlagReader, Flags } from '../serving/flags.ts';
 import { KubernetesSource } from '../sources/kubernetes-source.ts';
-import { type ClusterCredentialsOptions, clusterCredentials } from './cluster-credentials.ts';
-import type { Credentials } from './credentials.ts';
-import { fileCredentials } from './file-credentials.ts';
-import { identityService } from './identity-service.ts';
 
 export const identityFlags = {
   addr: { type: 'string' },
@@ -35,6 +33,38 @@ export const identityFlags = {
   'issuer-lifetime': { type: 'string' },
 } as const;
 
+function identitySettings(flags: FlagReader) {
+  return {
+    admin: flags.address('admin-addr', `0.0.0.0:${meshPorts.identityAdmin}`),
+    grpc: flags.address('addr', `0.0.0.0:${meshPorts.identity}`),
+    meshNamespace: flags.dnsName('mesh-namespace', 'tulle'),
+    trustDomain: flags.dnsName('trust-domain', 'cluster.local'),
+    clockSkewMs: flags.durationMs('clock-skew-allowance', '20s'),
+    issuanceLifetimeMs: flags.durationMs('issuance-lifetime', '24h', 1000),
+    from: flags.isSet('kubernetes') ? clusterSettings(flags) : fileSettings(flags),
+  };
+}
+
+function clusterSettings(flags: FlagReader) {
+  return {
+    kind: 'cluster' as const,
+    kubeconfig: flags.optional('kubeconfig'),
+    tokens: flags.oneOf('tokens', ['review', 'published-keys'], 'review'),
+    anchorLifetimeMs: flags.durationMs('anchor-lifetime', '3650d', 1000),
+    issuerLifetimeMs: flags.durationMs('issuer-lifetime', '365d', 1000),
+  };
+}
+
+function fileSettings(flags: FlagReader) {
+  return {
+    kind: 'files' as const,
+    issuerCertificateFile: flags.text('issuer-cert-file'),
+    issuerKeyFile: flags.text('issuer-key-file'),
+    trustAnchorsFile: flags.text('trust-anchors-file'),
+    keySetFile: flags.text('jwks-file'),
+  };
+}
+
 /**
  * Starts the identity component: with `--kubernetes` (and, outside of a pod, `--kubeconfig FILE`) on what stands in the
  * cluster, otherwise on files.
@@ -45,26 +75,14 @@ export async function startIdentity(
   nowMs: () => number,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Component> {
+  const { admin, grpc, from, issuanceLifetimeMs, ...mesh } = flags.read(identitySettings);
   const registry = new Registry();
-  const shared = {
-    meshNamespace: flags.text('mesh-namespace', 'tulle'),
-    trustDomain: flags.text('trust-domain', 'cluster.local'),
-    clockSkewMs: flags.durationMs('clock-skew-allowance', '20s'),
-    log,
-    nowMs,
-  };
-  const issuanceLifetimeMs = flags.durationMs('issuance-lifetime', '24h');
-  const credentials = flags.isSet('kubernetes')
-    ? await fromCluster(flags, { ...shared, registry }, env)
-    : await fileCredentials({
-        ...shared,
-        audience: identityAudience,
-        issuerCertificateFile: flags.text('issuer-cert-file'),
-        issuerKeyFile: flags.text('issuer-key-file'),
-        trustAnchorsFile: flags.text('trust-anchors-file'),
-        keySetFile: flags.text('jwks-file'),
-      });
-  const handlers = identityService(
+  const shared = { ...mesh, log, nowMs };
+  const credentials =
+    from.kind === 'cluster'
+      ? await fromCluster(from, { ...shared, registry }, env)
+      : await fileCredentials({ ...shared, ...from, audience: identityAudience });
+  const service = identityService(
     {
       ...shared,
       issuanceLifetimeMs,
@@ -78,9 +96,9 @@ export async function startIdentity(
   return startComponent({
     log,
     registry,
-    admin: flags.address('admin-addr', `0.0.0.0:${meshPorts.identityAdmin}`),
-    grpc: [flags.address('addr', `0.0.0.0:${meshPorts.identity}`)],
-    services: [{ definition: grpcService(Identity), handlers }],
+    admin,
+    grpc: [grpc],
+    services: [service],
     ready: () => canSign(credentials, nowMs()),
     close: () => credentials.close(),
   });
@@ -102,19 +120,13 @@ type FromFlags =
   | 'random';
 
 async function fromCluster(
-  flags: Flags,
+  { kubeconfig, tokens, anchorLifetimeMs, issuerLifetimeMs }: ReturnType<typeof clusterSettings>,
   shared: Omit<ClusterCredentialsOptions, FromFlags>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Credentials> {
   const { log, registry } = shared;
-  const tokens = flags.text('tokens', 'review');
-  if (tokens !== 'review' && tokens !== 'published-keys') {
-    throw new FlagError(`--tokens (${tokens}) must be review or published-keys`);
-  }
-  const anchorLifetimeMs = flags.durationMs('anchor-lifetime', '3650d');
-  const issuerLifetimeMs = flags.durationMs('issuer-lifetime', '365d');
   const api = await connectToCluster({
-    kubeconfig: flags.isSet('kubeconfig') ? flags.text('kubeconfig') : undefined,
+    kubeconfig,
     env,
     onProblem: (problem) => log.error({ problem }, 'credentials of the API server not read'),
     userAgent: 'tulle-identity',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cidrContains, parseCidr } from '../../lib/contract/cidr.ts';
+import { cidrContains, parseCidr } from '../../../lib/contract/cidr.ts';
 import type { Problems } from './problems.ts';
 
 export const networkShape = z.object({ cidr: z.string(), except: z.array(z.string()).nullish() });

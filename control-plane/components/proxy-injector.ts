@@ -1,19 +1,21 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { meshPorts } from '../../lib/contract/ports.ts';
-import { type Component, startComponent } from '../component.ts';
-import { FlagError, type Flags } from '../flags.ts';
+import type { PodTemplate } from '../../lib/inject/index.ts';
+import { injector } from '../injector/admission.ts';
+import { parseInjectConfig } from '../injector/inject-config.ts';
+import { InjectorMetrics } from '../injector/injector-metrics.ts';
+import { MissingSidecars } from '../injector/missing-sidecars.ts';
+import { Namespaces } from '../injector/namespaces.ts';
+import { Owners } from '../injector/owners.ts';
 import { connectToCluster } from '../kubernetes/connect.ts';
 import { EventRecorder } from '../kubernetes/events.ts';
+import { WatchedFiles } from '../polling/watched-file.ts';
+import { type Component, startComponent } from '../serving/component.ts';
+import type { FlagReader, Flags } from '../serving/flags.ts';
 import { KubernetesSource } from '../sources/kubernetes-source.ts';
-import { WatchedFiles } from '../watched-file.ts';
 import { startWebhook } from '../webhook/webhook.ts';
 import { WebhookMetrics } from '../webhook/webhook-metrics.ts';
-import { injector } from './admission.ts';
-import { parseInjectConfig } from './inject-config.ts';
-import { InjectorMetrics } from './injector-metrics.ts';
-import { Namespaces } from './namespaces.ts';
-import { Owners } from './owners.ts';
 
 /** A renewal takes looks at the Secret and waits for API servers: some 10 s in all. */
 const minLifetimeMs = 60_000;
@@ -30,22 +32,32 @@ export const injectorFlags = {
   'certificate-lifetime': { type: 'string' },
 } as const;
 
+function injectorSettings(flags: FlagReader) {
+  return {
+    address: flags.address('addr', `0.0.0.0:${meshPorts.proxyInjector}`),
+    admin: flags.address('admin-addr', `0.0.0.0:${meshPorts.proxyInjectorAdmin}`),
+    configFile: flags.text('config-file'),
+    meshNamespace: flags.dnsName('mesh-namespace', 'tulle'),
+    kubeconfig: flags.optional('kubeconfig'),
+    extraNames: flags.list('webhook-names', ''),
+    lifetimeMs: flags.durationMs('certificate-lifetime', '365d', minLifetimeMs),
+  };
+}
+
 /** Starts the proxy injector: the admission webhook for pods and Services. */
 export async function startInjector(flags: Flags, log: Logger): Promise<Component> {
   const registry = new Registry();
   const component = 'tulle-proxy-injector';
-  const lifetimeMs = flags.durationMs('certificate-lifetime', '365d');
-  if (lifetimeMs < minLifetimeMs) {
-    throw new FlagError(`--certificate-lifetime (${flags.text('certificate-lifetime')}) must be at least 60s`);
-  }
+  const { address, admin, configFile, meshNamespace, kubeconfig, extraNames, lifetimeMs } =
+    flags.read(injectorSettings);
   const client = await connectToCluster({
-    kubeconfig: flags.optional('kubeconfig'),
+    kubeconfig,
     env: process.env,
     onProblem: (problem) => log.error({ problem }, 'credentials cannot be read'),
     userAgent: component,
   });
   const config = new WatchedFiles(
-    [flags.text('config-file')],
+    [configFile],
     ([text]) => {
       const parsed = parseInjectConfig(text);
       log.info({ version: parsed.defaults.version }, 'configuration in use');
@@ -70,20 +82,31 @@ export async function startInjector(flags: Flags, log: Logger): Promise<Componen
     random: Math.random,
     onProblem: (problem) => log.warn({ problem }, 'event not written'),
   });
+  const owner = (pod: PodTemplate, namespace: string) => owners.rootOf(pod, namespace);
+  const missing = new MissingSidecars({
+    api: client,
+    config: () => config.current,
+    namespace: (name) => namespaces.get(name),
+    owner,
+    record: (subject, event) => events.record(subject, event),
+    log,
+    registry,
+  });
+  void source.synced.then(() => missing.look());
   const webhook = startWebhook({
     name: 'proxy-injector',
     kind: 'MutatingWebhookConfiguration',
     handle: injector({
       config: () => config.current,
       namespace: (name) => namespaces.get(name),
-      owner: (pod, namespace) => owners.rootOf(pod, namespace),
-      record: (owner, event) => events.record(owner, event),
+      owner,
+      record: (subject, event) => events.record(subject, event),
       metrics: new InjectorMetrics(registry),
     }),
-    address: flags.address('addr', `0.0.0.0:${meshPorts.proxyInjector}`),
+    address,
     api: client,
-    meshNamespace: flags.text('mesh-namespace', 'tulle'),
-    extraNames: flags.list('webhook-names', ''),
+    meshNamespace,
+    extraNames,
     lifetimeMs,
     nowMs: now,
     log,
@@ -92,13 +115,14 @@ export async function startInjector(flags: Flags, log: Logger): Promise<Componen
   return startComponent({
     log,
     registry,
-    admin: flags.address('admin-addr', `0.0.0.0:${meshPorts.proxyInjectorAdmin}`),
+    admin,
     grpc: [],
     services: [],
     https: [webhook.https],
     ready: () => webhook.ready && synced && config.current !== undefined,
     close: () => {
       webhook.close();
+      missing.close();
       events.close();
       namespaces.close();
       source.close();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { inboundPolicies, isInboundPolicy } from '../../lib/contract/inbound-policies.ts';
-import { isKind } from '../policy/routes/references.ts';
+import { inboundPolicies, isInboundPolicy } from '../../../lib/contract/inbound-policies.ts';
+import { isKind } from '../routes/references.ts';
 import { checkNetworks, networkShape } from './networks.ts';
 import type { Problems } from './problems.ts';
 import { labelSelectorShape, objectRefShape, policyGroup } from './references.ts';

@@ -1,9 +1,9 @@
 import type { Server as HttpServer } from 'node:http';
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { adminServer } from './admin.ts';
+import { GrpcServer, type ServedService } from './grpc-server.ts';
 
 export interface Address {
   readonly host: string;
@@ -16,7 +16,9 @@ export interface ComponentOptions {
   admin: Address;
   /** Where gRPC is served, in plaintext: the sidecar beside the component adds TLS. */
   grpc: readonly Address[];
-  services: readonly { readonly definition: ServiceDefinition; readonly handlers: unknown }[];
+  services: readonly ServedService[];
+  /** See GrpcServer. */
+  connectionAgeMs?: number;
   /** Servers with TLS of their own, which the API server calls. */
   https?: readonly HttpsService[];
   /** What must have settled before anything but health and metrics is served: until then the component is live, not ready. */
@@ -47,14 +49,12 @@ const stopGraceMs = 2000;
 
 /** Serves a component's gRPC services, HTTPS servers and admin server. Rejects when an address cannot be listened on. */
 export async function startComponent(options: ComponentOptions): Promise<Component> {
-  const server = new Server({
-    'grpc.max_receive_message_length': 1024 * 1024,
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 10_000,
+  const server = new GrpcServer({
+    services: options.services,
+    onFailure: (path, error) => options.log.error({ path, error: error.stack }, 'a call failed'),
+    random: Math.random,
+    connectionAgeMs: options.connectionAgeMs,
   });
-  for (const { definition, handlers } of options.services) {
-    server.addService(definition, handlers as UntypedServiceImplementation);
-  }
   const https = options.https ?? [];
   let serving = false;
   const admin = adminServer(() => serving && options.ready(), options.registry);
@@ -64,7 +64,7 @@ export async function startComponent(options: ComponentOptions): Promise<Compone
     await options.serveAfter;
   }
   const ports: number[] = [];
-  for (const address of options.grpc) ports.push(await bind(server, address));
+  for (const address of options.grpc) ports.push(await server.listen(address.host, address.port));
   const httpsPorts: number[] = [];
   for (const { server: httpsServer, address } of https) httpsPorts.push(await listen(httpsServer, address));
   serving = true;
@@ -79,26 +79,11 @@ export async function startComponent(options: ComponentOptions): Promise<Compone
       const closed = options.close();
       admin.close();
       admin.closeAllConnections();
-      await new Promise<void>((resolve) => {
-        // Streams of discovery never end by themselves.
-        const timer = setTimeout(() => server.forceShutdown(), stopGraceMs);
-        server.tryShutdown(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
+      // Streams of discovery never end by themselves.
+      await server.stop(stopGraceMs);
       await Promise.race([closed, setTimeoutPromise(stopGraceMs, undefined, { ref: false })]);
     },
   };
-}
-
-function bind(server: Server, { host, port }: Address): Promise<number> {
-  const target = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    );
-  });
 }
 
 function listen(server: HttpServer, { host, port }: Address): Promise<number> {

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { inboundPolicies } from '../../lib/contract/inbound-policies.ts';
+import { statusLease } from '../../lib/contract/names.ts';
+import { PortSet } from '../../lib/contract/port-list.ts';
+import { defaultOpaquePorts, meshPorts } from '../../lib/contract/ports.ts';
+import { defaultClusterNetworks } from '../../lib/inject/index.ts';
+import type { ClusterConfig } from '../cluster/cluster-config.ts';
+import { ClusterIndex } from '../cluster/cluster-index.ts';
+import { Topics } from '../cluster/topics.ts';
+import { destinationService } from '../destination/destination-service.ts';
+import type { KubernetesApi } from '../kubernetes/api.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { connectToCluster } from '../kubernetes/connect.ts';
+import { PolicyIndex } from '../policy/index/policy-index.ts';
+import { policyServices } from '../policy/policy-services.ts';
+import { type StatusLeader, startStatusLeader } from '../policy/status/status-leader.ts';
+import { type Component, startComponent } from '../serving/component.ts';
+import type { FlagReader, Flags } from '../serving/flags.ts';
+import { folderSource, kubernetesSource, readSource } from '../sources/open-source.ts';
+import { startValidators, validatorFlags, validatorSettings } from '../webhook/validators.ts';
+
+export const destinationFlags = {
+  addr: { type: 'string' },
+  'policy-addr': { type: 'string' },
+  'admin-addr': { type: 'string' },
+  source: { type: 'string' },
+  kubeconfig: { type: 'string' },
+  'trust-domain': { type: 'string' },
+  'cluster-domain': { type: 'string' },
+  'mesh-namespace': { type: 'string' },
+  'default-opaque-ports': { type: 'string' },
+  'default-inbound-policy': { type: 'string' },
+  'cluster-networks': { type: 'string' },
+  'enable-ipv6': { type: 'string' },
+  ...validatorFlags,
+} as const;
+
+function destinationSettings(flags: FlagReader) {
+  return {
+    source: readSource(flags),
+    admin: flags.address('admin-addr', `0.0.0.0:${meshPorts.destinationAdmin}`),
+    grpc: [
+      flags.address('addr', `0.0.0.0:${meshPorts.destination}`),
+      flags.address('policy-addr', `0.0.0.0:${meshPorts.policy}`),
+    ],
+    validators: validatorSettings(flags),
+    config: {
+      meshNamespace: flags.dnsName('mesh-namespace', 'tulle'),
+      trustDomain: flags.dnsName('trust-domain', 'cluster.local'),
+      clusterDomain: flags.dnsName('cluster-domain', 'cluster.local'),
+      opaquePorts: flags.ports('default-opaque-ports', defaultOpaquePorts) ?? noPorts,
+      inboundPolicy: flags.oneOf('default-inbound-policy', inboundPolicies, 'all-unauthenticated'),
+      clusterNetworks: flags.networks('cluster-networks', defaultClusterNetworks.join(',')),
+      ipv6: flags.onOff('enable-ipv6', false),
+    } satisfies ClusterConfig,
+  };
+}
+
+/**
+ * Starts the destination component: discovery and policy, both on either address. Health is served at once; the rest, and
+ * with it what is returned, once the source has been read: proxies must not hear of less than there is.
+ */
+export async function startDestination(flags: Flags, log: Logger): Promise<Component> {
+  const { source: choice, admin, grpc, validators: validatorOptions, config } = flags.read(destinationSettings);
+  const registry = new Registry();
+  // Undefined when the objects are those of folders: nobody calls webhooks then, and nothing keeps a status.
+  const api = choice.kind === 'kubernetes' ? await connect(choice.kubeconfig, log) : undefined;
+  const source =
+    choice.kind === 'files'
+      ? folderSource(choice.folders, { log, registry })
+      : kubernetesSource(api as KubernetesClient, { log, registry });
+  // One client's view that cannot be made must not cost the others theirs.
+  const onFailure = (error: Error): void => log.error({ error: error.stack }, 'a change was not told to a client');
+  const index = new ClusterIndex(source, new Topics({ onFailure }));
+  const onProblem = (object: string, problem: string): void => log.warn({ object, problem }, 'policy not served');
+  const policyIndex = new PolicyIndex(source, onProblem, index.topics);
+  const policy = policyServices({ cluster: index, policy: policyIndex, config }, registry, (key, error) =>
+    log.error({ policy: key, error: error.stack }, 'a policy cannot be made'),
+  );
+  const { meshNamespace } = config;
+  const validators = api && startValidators({ ...validatorOptions, meshNamespace, api, log, registry });
+  let status: StatusLeader | undefined;
+  const synced = source.synced.then(() => {
+    log.info({ services: index.services.size, pods: index.pods.size }, 'objects read');
+    status = api && statusLeader(api, policyIndex, meshNamespace, log);
+  });
+  return startComponent({
+    log,
+    registry,
+    admin,
+    grpc,
+    services: [destinationService(index, config, log, registry), policy.inbound, policy.outbound],
+    https: validators?.https,
+    serveAfter: synced,
+    // Not of the validators: discovery goes on without them, and the failure policy is theirs.
+    ready: () => true,
+    async close() {
+      validators?.close();
+      index.close();
+      policyIndex.close();
+      await status?.close();
+      // With the connections to the API server, which the others used as well.
+      source.close();
+    },
+  });
+}
+
+function connect(kubeconfig: string | undefined, log: Logger): Promise<KubernetesClient> {
+  return connectToCluster({
+    kubeconfig,
+    env: process.env,
+    onProblem: (problem) => log.error({ problem }, 'credentials cannot be read'),
+    userAgent: 'tulle-destination',
+  });
+}
+
+function statusLeader(api: KubernetesApi, index: PolicyIndex, namespace: string, log: Logger): StatusLeader {
+  return startStatusLeader({
+    api,
+    index,
+    log,
+    namespace,
+    lease: statusLease,
+    replica: `${hostname()}-${randomUUID()}`,
+    now: () => new Date(),
+    monotonicMs: () => performance.now(),
+    random: Math.random,
+  });
+}
+
+/** In place of what cannot be read, until that is told. */
+const noPorts = new PortSet([]);

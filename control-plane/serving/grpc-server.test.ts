@@ -1,0 +1,191 @@
+import { once } from 'node:events';
+import http2, { type ClientHttp2Session } from 'node:http2';
+import { connect } from 'node:net';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { afterEach, expect, test, vi } from 'vitest';
+import { Destination, GetDestinationSchema, type Update, UpdateSchema } from '../../api/gen/destination_pb.js';
+import {
+  CertifyRequestSchema,
+  type CertifyResponse,
+  CertifyResponseSchema,
+  Identity,
+} from '../../api/gen/identity_pb.js';
+import { GrpcClient } from '../../api/grpc.ts';
+import { GrpcServer, type GrpcServerOptions, serve } from './grpc-server.ts';
+import { Code, GrpcError } from './grpc-status.ts';
+import type { OutgoingStream } from './outgoing-stream.ts';
+
+const closing: (() => unknown)[] = [];
+const failures: string[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+  failures.length = 0;
+});
+
+let streams: OutgoingStream[];
+const update = (exists: boolean): Uint8Array =>
+  toBinary(UpdateSchema, create(UpdateSchema, { update: { case: 'noEndpoints', value: { exists } } }));
+
+async function start(options: Partial<GrpcServerOptions> = {}) {
+  streams = [];
+  const server = new GrpcServer({
+    services: [
+      serve(Identity, {
+        async certify({ identity, token }) {
+          if (identity === 'refused') throw new GrpcError(Code.failedPrecondition, 'not with 100 % of «tokens»\n');
+          if (identity === 'broken') throw new Error('a secret');
+          if (identity === 'slow') await new Promise((done) => setTimeout(done, 60_000).unref());
+          return create(CertifyResponseSchema, { leafCertificate: token });
+        },
+      }),
+      serve(Destination, {
+        get(_request, stream) {
+          streams.push(stream);
+          stream.send(update(true));
+        },
+        getProfile() {
+          throw new GrpcError(Code.notFound, 'no such target');
+        },
+      }),
+    ],
+    onFailure: (path, error) => failures.push(`${path}: ${error.message}`),
+    random: () => 0.5,
+    ...options,
+  });
+  const port = await server.listen('127.0.0.1', 0);
+  closing.push(() => server.stop(0));
+  const client = new GrpcClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  closing.push(() => client.close());
+  return { server, port, client };
+}
+
+function certify(client: GrpcClient, identity: string, deadlineMs = 5000, token = Buffer.from('token')) {
+  const message = create(CertifyRequestSchema, { identity, token });
+  return new Promise<CertifyResponse>((resolve, reject) =>
+    client.unary(
+      Identity.method.certify,
+      message,
+      { metadata: new Metadata(), deadlineMs: Date.now() + deadlineMs },
+      (error, response) => (response === undefined ? reject(error) : resolve(response)),
+    ),
+  );
+}
+
+function follow(client: GrpcClient) {
+  const call = client.stream(Destination.method.get, create(GetDestinationSchema, { path: 'web' }));
+  const seen: { updates: Update[]; error?: ServiceError } = { updates: [] };
+  call.on('data', (each: Update) => seen.updates.push(each));
+  call.on('error', (error: ServiceError) => {
+    seen.error = error;
+  });
+  return { seen, call };
+}
+
+test('a call is answered, however long its message', async () => {
+  const { client } = await start();
+  const token = Buffer.alloc(300_000, 7);
+  expect(Buffer.from((await certify(client, 'web', 5000, token)).leafCertificate).equals(token)).toBe(true);
+});
+
+test.each([
+  ['that is refused', 'refused', status.FAILED_PRECONDITION, 'not with 100 % of «tokens»\n'],
+  ['that fails', 'broken', status.INTERNAL, 'the call failed here'],
+])('a call %s says why, and no more', async (_what, identity, code, details) => {
+  const { client } = await start();
+  await expect(certify(client, identity)).rejects.toMatchObject({ code, details });
+  expect(failures).toEqual(identity === 'broken' ? ['/io.linkerd.proxy.identity.Identity/Certify: a secret'] : []);
+});
+
+test('a call whose message is too long, or whose deadline is over, ends', async () => {
+  const { client } = await start();
+  const tooLong = certify(client, 'web', 5000, Buffer.alloc(2 * 1024 * 1024));
+  await expect(tooLong).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  await expect(certify(client, 'slow', 50)).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED });
+});
+
+test('a stream tells what is sent until its client goes, and a refusal without any message', async () => {
+  const { client } = await start();
+  const { seen, call } = follow(client);
+  await vi.waitFor(() => expect(seen.updates).toHaveLength(1));
+  const owner = { closed: vi.fn(), overflowed: vi.fn() };
+  streams[0].owner = owner;
+  streams[0].send(update(false));
+  await vi.waitFor(() => expect(seen.updates).toHaveLength(2));
+  call.cancel();
+  await vi.waitFor(() => expect(owner.closed).toHaveBeenCalledExactlyOnceWith(streams[0]));
+  streams[0].send(update(true));
+  const refused = client.stream(Destination.method.getProfile, create(GetDestinationSchema, { path: 'web' }));
+  const [error] = (await once(refused, 'error')) as [ServiceError];
+  expect(error).toMatchObject({ code: status.NOT_FOUND, details: 'no such target' });
+});
+
+test('what is not served, or is not gRPC, is told so', async () => {
+  const { port } = await start();
+  const other = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  closing.push(() => other.close());
+  const same = (bytes: Buffer): Buffer => bytes;
+  const asked = new Promise((_resolve, reject) =>
+    other.makeUnaryRequest('/a.B/C', same, same, Buffer.alloc(0), (error) => reject(error)),
+  );
+  await expect(asked).rejects.toMatchObject({ code: status.UNIMPLEMENTED, details: '/a.B/C is not served here' });
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  closing.push(() => session.destroy());
+  const [head] = (await once(session.request({ ':path': '/' }), 'response')) as [Record<string, unknown>];
+  expect(head[':status']).toBe(415);
+});
+
+/** The trailers that a request of these bytes is answered with. */
+async function answerTo(session: ClientHttp2Session, bytes: Buffer): Promise<Record<string, unknown>> {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/io.linkerd.proxy.identity.Identity/Certify',
+    'content-type': 'application/grpc',
+  });
+  stream.end(bytes);
+  const [head] = (await once(stream, 'response')) as [Record<string, unknown>];
+  return head;
+}
+
+test('a request that is no message is refused, and the connection goes on', async () => {
+  const { port } = await start();
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  closing.push(() => session.destroy());
+  for (const [hex, code] of [
+    ['', status.INTERNAL],
+    ['0000', status.INTERNAL],
+    ['0100000000', status.UNIMPLEMENTED],
+    ['0000000005aa', status.INTERNAL],
+    ['0000000001ff', status.INTERNAL],
+  ] as const) {
+    expect((await answerTo(session, Buffer.from(hex, 'hex')))['grpc-status']).toBe(String(code));
+  }
+  expect(failures).toEqual([]);
+});
+
+test('a connection that is old takes no more calls, and its streams end so that the client comes back', async () => {
+  const { client } = await start({ pingMs: 20, connectionAgeMs: 50 });
+  const { seen } = follow(client);
+  await vi.waitFor(() => expect(seen.error).toMatchObject({ code: status.UNAVAILABLE }), 5000);
+  expect(seen.updates).toHaveLength(1);
+  expect(await certify(client, 'web')).toBeDefined();
+});
+
+test('a client that is gone without a word is let go of', async () => {
+  const { port } = await start({ pingMs: 20 });
+  // Says what a client says first, and then answers nothing.
+  const socket = connect(port, '127.0.0.1');
+  closing.push(() => socket.destroy());
+  socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  socket.write(Buffer.from('000000040000000000', 'hex'));
+  socket.resume();
+  await once(socket, 'close');
+});
+
+test('a server that stops ends its streams', async () => {
+  const { server, client } = await start();
+  const { seen } = follow(client);
+  await vi.waitFor(() => expect(seen.updates).toHaveLength(1));
+  await server.stop(0);
+  await vi.waitFor(() => expect(seen.error).toBeDefined());
+});

@@ -1,0 +1,215 @@
+import http2, {
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
+import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2';
+import { Code, GrpcError, timeoutMs } from './grpc-status.ts';
+import { OutgoingStream } from './outgoing-stream.ts';
+import { RequestReader } from './request-reader.ts';
+
+type InputOf<Method> = Method extends { input: infer Input extends DescMessage } ? MessageShape<Input> : never;
+type OutputOf<Method> = Method extends { output: infer Output extends DescMessage } ? MessageShape<Output> : never;
+
+/** Answers one message. A GrpcError is told to the client; what else is thrown is an internal error. */
+export type UnaryHandler<Input, Output> = (request: Input, peer: string) => Output | Promise<Output>;
+/** Sends messages, encoded, on the stream until that ends; who needs to know sets its `owner`. */
+export type StreamHandler<Input> = (request: Input, stream: OutgoingStream) => void;
+
+/** Handlers of a service, by the local name of the method: `getProfile` for `GetProfile`. */
+export type Handlers<Methods extends GenServiceMethods> = {
+  [Name in keyof Methods]: Methods[Name]['methodKind'] extends 'unary'
+    ? UnaryHandler<InputOf<Methods[Name]>, OutputOf<Methods[Name]>>
+    : StreamHandler<InputOf<Methods[Name]>>;
+};
+
+/** A service with its handlers, as a server takes it. */
+export interface ServedService {
+  readonly methods: readonly Method[];
+}
+
+interface Method {
+  readonly path: string;
+  readonly call: (request: Uint8Array, stream: OutgoingStream) => void | Promise<void>;
+}
+
+/** Joins a service to its handlers, with the types that its description says. */
+export function serve<Methods extends GenServiceMethods>(
+  service: GenService<Methods>,
+  handlers: Handlers<Methods>,
+): ServedService {
+  const methods = service.methods.map((method): Method => {
+    const path = `/${service.typeName}/${method.name}`;
+    const handler = handlers[method.localName as keyof Methods] as unknown;
+    if (method.methodKind === 'server_streaming') {
+      const stream = handler as StreamHandler<MessageShape<DescMessage>>;
+      return { path, call: (request, call) => stream(decode(method.input, request), call) };
+    }
+    const unary = handler as UnaryHandler<MessageShape<DescMessage>, MessageShape<DescMessage>>;
+    return {
+      path,
+      async call(request, call) {
+        const message = await unary(decode(method.input, request), call.peer);
+        call.send(toBinary(method.output, message));
+        call.end();
+      },
+    };
+  });
+  return { methods };
+}
+
+function decode(schema: DescMessage, bytes: Uint8Array): MessageShape<DescMessage> {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (error) {
+    throw new GrpcError(Code.internal, `the request cannot be read: ${(error as Error).message}`);
+  }
+}
+
+export interface GrpcServerOptions {
+  readonly services: readonly ServedService[];
+  /** Told of what a handler throws besides a GrpcError. */
+  readonly onFailure: (path: string, error: Error) => void;
+  readonly random: () => number;
+  /** Between pings of each connection; one that has not answered the last by then is closed. Default 15 s. */
+  readonly pingMs?: number;
+  /**
+   * A connection takes no more calls after this long, more or less by a fifth, and its streams end a moment later: the
+   * clients come back, and a replica that is new gets its share of them. Default 30 min.
+   */
+  readonly connectionAgeMs?: number;
+}
+
+interface Connection {
+  readonly streams: Set<OutgoingStream>;
+  readonly endsMs: number;
+  answered: boolean;
+  leaving: boolean;
+}
+
+/** Requests are small: names, tokens, signing requests. */
+const maxRequestBytes = 1024 * 1024;
+/** Through a sidecar one connection carries the streams of many proxies: what bounds them is each stream's own queue. */
+const maxSessionMemoryMb = 4096;
+
+/**
+ * gRPC over node:http2, in plaintext: the sidecar beside the component adds TLS. Calls of one message that is answered
+ * with one or with a stream, without compression: the API has no others. A stream that is open costs a few KB.
+ */
+export class GrpcServer {
+  private readonly options: GrpcServerOptions;
+  private readonly methods: ReadonlyMap<string, Method>;
+  private readonly servers: Http2Server[] = [];
+  private readonly connections = new Map<ServerHttp2Session, Connection>();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(options: GrpcServerOptions) {
+    this.options = options;
+    this.methods = new Map(options.services.flatMap(({ methods }) => methods.map((method) => [method.path, method])));
+    this.timer = setInterval(() => this.look(), options.pingMs ?? 15_000);
+    this.timer.unref();
+  }
+
+  /** Listens on another address; resolves with its port. */
+  listen(host: string, port: number): Promise<number> {
+    const server = http2.createServer({ maxSessionMemory: maxSessionMemoryMb });
+    server.on('session', (session) => this.connected(session));
+    server.on('stream', (stream, headers) => this.take(stream, headers));
+    server.on('sessionError', () => {});
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => {
+        server.off('error', reject);
+        this.servers.push(server);
+        resolve((server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /** Takes no more calls, and ends those that are under way after `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    clearInterval(this.timer);
+    const closed = this.servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const session of this.connections.keys()) session.close();
+    const timer = setTimeout(() => {
+      for (const session of this.connections.keys()) session.destroy();
+    }, graceMs);
+    await Promise.all(closed);
+    clearTimeout(timer);
+  }
+
+  private connected(session: ServerHttp2Session): void {
+    const { connectionAgeMs = 30 * 60_000, random } = this.options;
+    const endsMs = performance.now() + connectionAgeMs * (0.8 + 0.4 * random());
+    this.connections.set(session, { streams: new Set(), endsMs, answered: true, leaving: false });
+    session.on('error', () => {});
+    session.once('close', () => this.connections.delete(session));
+  }
+
+  /** Pings all connections, and parts from those that are dead or old. */
+  private look(): void {
+    const nowMs = performance.now();
+    for (const [session, connection] of this.connections) {
+      if (!connection.answered) {
+        session.destroy();
+        continue;
+      }
+      if (connection.leaving) {
+        // They had since the last look for what was under way.
+        for (const stream of [...connection.streams]) stream.end(Code.unavailable, 'the connection is old: come back');
+      } else if (nowMs >= connection.endsMs) {
+        connection.leaving = true;
+        session.close();
+      }
+      connection.answered = false;
+      session.ping(() => {
+        connection.answered = true;
+      });
+    }
+  }
+
+  private take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const streams =
+      stream.session === undefined ? undefined : this.connections.get(stream.session as ServerHttp2Session)?.streams;
+    const call = new OutgoingStream(stream, streams ?? new Set());
+    if (headers[':method'] !== 'POST' || !headers['content-type']?.startsWith('application/grpc')) {
+      stream.respond({ ':status': 415 }, { endStream: true });
+      return;
+    }
+    const path = headers[':path'] ?? '';
+    const method = this.methods.get(path);
+    if (method === undefined) {
+      call.end(Code.unimplemented, `${path.slice(0, 200)} is not served here`);
+      return;
+    }
+    const ms = timeoutMs(headers['grpc-timeout'] as string | undefined);
+    if (ms !== undefined) {
+      const timer = setTimeout(
+        () => call.end(Code.deadlineExceeded, 'the deadline is over'),
+        Math.min(ms, 0x7fff_ffff),
+      );
+      stream.once('close', () => clearTimeout(timer));
+    }
+    RequestReader.read(stream, maxRequestBytes, (request, error) => {
+      if (error === undefined) void this.answer(method, request, call);
+      else call.end(error.code, error.message);
+    });
+  }
+
+  private async answer(method: Method, request: Uint8Array, call: OutgoingStream): Promise<void> {
+    if (!call.open) return;
+    try {
+      await method.call(request, call);
+    } catch (error) {
+      if (error instanceof GrpcError) {
+        call.end(error.code, error.message);
+        return;
+      }
+      this.options.onFailure(method.path, error as Error);
+      call.end(Code.internal, 'the call failed here');
+    }
+  }
+}

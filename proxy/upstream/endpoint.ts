@@ -30,7 +30,7 @@ export interface EndpointOptions {
 }
 
 /** HTTP/2 connections that nothing used for so many sweeps are closed: they are few, and a new one costs a handshake. */
-const http2IdleSweeps = 5;
+const http2IdleSweeps = 10;
 
 /** An endpoint with its connections. */
 export class Endpoint {

@@ -71,6 +71,9 @@ export const closedUnanswered = 'connection closed before a response';
 /** The same when something of one had come. */
 export const closedInResponse = 'connection closed inside the response';
 
+/** The reason of a reset when the connection was given up, since its peer did not answer or took nothing. */
+export const peerSilent = 'the peer gave no sign of life';
+
 /** What a stack may send on a stream. Calls after the end or after a reset are ignored. */
 export interface Stream {
   /**

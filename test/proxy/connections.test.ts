@@ -11,7 +11,8 @@ const settings = (values: Record<string, string>): Record<string, string> => ({
 });
 const keepAlive = { intervalMs: 300, timeoutMs: 200 };
 /** The longest that a dead peer may go unnoticed: silence is seen an interval after it began, at the latest. */
-const noticedMs = 2 * keepAlive.intervalMs + keepAlive.timeoutMs;
+/** The control plane tells how long a peer may be silent, and then has to answer: its word holds, not the variables. */
+const noticedMs = 13_000;
 const idleMs = 400;
 const maxInFlight = 3;
 

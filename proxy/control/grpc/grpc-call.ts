@@ -3,6 +3,7 @@ import {
   closedInResponse,
   closedUnanswered,
   ErrorCode,
+  peerSilent,
   type ResponseHandler,
   type ResponseHead,
   type Stream,
@@ -87,7 +88,7 @@ export class GrpcCall implements ResponseHandler {
   onReset(code: ErrorCode, reason: string): void {
     if (this.over) return;
     this.over = true;
-    const lost = reason === closedUnanswered || reason === closedInResponse;
+    const lost = reason === closedUnanswered || reason === closedInResponse || reason === peerSilent;
     this.handler.onEnd(lost ? Status.unavailable : statusOfReset(code), reason);
   }
 

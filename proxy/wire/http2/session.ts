@@ -1,6 +1,6 @@
 import { type Deadlines, defaultDeadlines, Since } from '../deadlines.ts';
 import type { Field } from '../field.ts';
-import { closedInResponse, closedUnanswered, ErrorCode } from '../stream.ts';
+import { closedInResponse, closedUnanswered, ErrorCode, peerSilent } from '../stream.ts';
 import type { Flushable, Transport, TransportHandler } from '../transport.ts';
 import { AbuseBudget } from './abuse-budget.ts';
 import {
@@ -30,8 +30,6 @@ const maxUnreadBytes = 1024 * 1024;
 /** Bytes of a client that was told of its error that are read and dropped. */
 const lingerBytes = 1024 * 1024;
 const nothing = new Uint8Array(0);
-/** The reason of resets on a connection that we gave up. */
-const noSignOfLife = 'the peer gave no sign of life';
 
 /**
  * What the two sides of an HTTP/2 connection share (RFC 9113): its life, from the SETTINGS to the last byte. No I/O and no
@@ -167,7 +165,7 @@ export abstract class Http2Session implements TransportHandler, Flushable, Frame
     if (this.closed) return;
     this.closed = true;
     // What we ended ourselves did not close as a request came.
-    this.streams.endAll(ErrorCode.cancel, this.gaveUp ? noSignOfLife : closedUnanswered, closedInResponse);
+    this.streams.endAll(ErrorCode.cancel, this.gaveUp ? peerSilent : closedUnanswered, closedInResponse);
     this.onConnectionClosed(error);
   }
 

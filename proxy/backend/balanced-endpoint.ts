@@ -177,7 +177,9 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
   onDialFailed(reason: PoolFailure, detail: string): void {
     this.failure = { reason, detail };
     this.failedMs = this.options.clock.nowMs();
-    if (this.endpoint.connections + this.openTcp - this.diallingTcp > 0 || this.removed) return;
+    if (this.endpoint.lasting + this.openTcp - this.diallingTcp > 0 || this.removed) return;
+    // Dials that fail together are one failure.
+    if (this.state === 'backing off' && this.isArmed) return;
     this.options.deadlines.arm(this, this.backOff.delayMs());
     this.become('backing off');
   }

@@ -36,6 +36,8 @@ export interface BalancerOptions extends Omit<BalancedEndpointOptions, 'maxWaitM
 const hurryMs = 50;
 /** An endpoint that could not be reached is not tried again sooner, whoever asks. */
 const redialMs = 100;
+/** A request whose endpoints had no connection for it is given to so many others: each has it wait anew. */
+const maxMisses = 3;
 /** Endpoints that back off are tried in the background while the service was used within that time. */
 const usedMs = 10_000;
 
@@ -75,7 +77,7 @@ export class Balancer extends Deadline implements Sender, Balancing {
     const { clock, deadlines, queueCapacity, failfastMs } = options;
     this.ready = new P2c(clock.random);
     const makeQueue = (): EndpointQueue =>
-      new EndpointQueue(deadlines, queueCapacity, failfastMs, () => this.isUnderWay);
+      new EndpointQueue(deadlines, clock, queueCapacity, failfastMs, () => this.isUnderWay);
     this.queue = makeQueue();
     this.tcp = new TcpBalancer(this, clock, makeQueue());
   }
@@ -174,10 +176,15 @@ export class Balancer extends Deadline implements Sender, Balancing {
     this.serveQueues();
   }
 
-  onNoConnection(_endpoint: BalancedEndpoint, attempt: Attempt, reason: PoolFailure, detail: string): void {
+  onNoConnection(endpoint: BalancedEndpoint, attempt: Attempt, reason: PoolFailure, detail: string): void {
     // Nothing of it was sent: another may have it, but not when its time is over or too many wait.
-    if (reason === 'timeout' || reason === 'overflow') attempt.fail(failureOf[reason], detail);
-    else this.dispatchAgain(attempt);
+    if (reason === 'timeout' || reason === 'overflow' || attempt.misses === maxMisses) {
+      attempt.fail(failureOf[reason], detail);
+      return;
+    }
+    attempt.misses++;
+    attempt.avoid = endpoint;
+    this.dispatchAgain(attempt);
   }
 
   /** Requests wait and nothing is ready yet: one more endpoint is tried. */
@@ -245,8 +252,11 @@ export class Balancer extends Deadline implements Sender, Balancing {
     this.wanted = attempt;
     const mayCome = this.mayBeReached || this.mayGetMore || this.redial(attempt);
     const queued = new QueuedAttempt(this, attempt);
-    if (this.isHopeless || !mayCome) queued.fail(this.failing);
-    else if (this.queue.isFull) queued.fail(overflowing(this.queue.size));
+    if (this.isHopeless || !mayCome) {
+      // It brings about the connection by which those after it are served.
+      this.connectOne();
+      queued.fail(this.failing);
+    } else if (this.queue.isFull) queued.fail(overflowing(this.queue.size));
     else {
       this.queue.add(queued);
       this.connectOne();

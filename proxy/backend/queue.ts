@@ -1,4 +1,6 @@
+import type { Clock } from '../clock.ts';
 import { Deadline, type TimerWheel } from '../timer-wheel.ts';
+import { longestDialMs } from '../upstream/connection-pool.ts';
 
 /** Something that waits for an endpoint. */
 export abstract class Queued extends Deadline {
@@ -6,6 +8,10 @@ export abstract class Queued extends Deadline {
   before: Queued | undefined = undefined;
   behind: Queued | undefined = undefined;
   queue: EndpointQueue | undefined = undefined;
+  /** When its time is over; -1 before it has waited. */
+  dueMs = -1;
+  /** How long it has been let wait beyond its time. */
+  extendedMs = 0;
 
   /** There is an endpoint: goes on its way. */
   abstract go(): void;
@@ -27,6 +33,7 @@ export abstract class Queued extends Deadline {
 /** What waits for an endpoint of a service, in the order in which it came, each for as long as it may. */
 export class EndpointQueue {
   private readonly deadlines: TimerWheel;
+  private readonly clock: Pick<Clock, 'nowMs'>;
   private readonly capacity: number;
   private readonly maxWaitMs: number;
   /** What is waited for has a deadline of its own, and is waited for as long. */
@@ -35,8 +42,15 @@ export class EndpointQueue {
   private last: Queued | undefined = undefined;
   size = 0;
 
-  constructor(deadlines: TimerWheel, capacity: number, maxWaitMs: number, isUnderWay: () => boolean) {
+  constructor(
+    deadlines: TimerWheel,
+    clock: Pick<Clock, 'nowMs'>,
+    capacity: number,
+    maxWaitMs: number,
+    isUnderWay: () => boolean,
+  ) {
     this.deadlines = deadlines;
+    this.clock = clock;
     this.capacity = capacity;
     this.maxWaitMs = maxWaitMs;
     this.isUnderWay = isUnderWay;
@@ -53,13 +67,17 @@ export class EndpointQueue {
     else this.last.behind = queued;
     this.last = queued;
     this.size++;
-    // One that comes back from an endpoint keeps its time.
-    if (!queued.isArmed) this.deadlines.arm(queued, this.maxWaitMs);
+    const nowMs = this.clock.nowMs();
+    // One that comes back keeps its time.
+    if (queued.dueMs < 0) queued.dueMs = nowMs + this.maxWaitMs;
+    this.deadlines.arm(queued, queued.dueMs - nowMs);
   }
 
   /** @internal gives one whose time is over more of it, when what it waits for is under way */
   waitsOn(queued: Queued): boolean {
-    if (!this.isUnderWay()) return false;
+    if (queued.extendedMs >= longestDialMs || !this.isUnderWay()) return false;
+    queued.extendedMs += this.maxWaitMs;
+    queued.dueMs = this.clock.nowMs() + this.maxWaitMs;
     this.deadlines.arm(queued, this.maxWaitMs);
     return true;
   }

@@ -47,9 +47,7 @@ export class TcpBalancer {
   }
 
   connect(waiter: TcpWaiter): void {
-    const endpoint = this.leastConnected();
-    if (endpoint !== undefined) this.connectTo(endpoint, waiter);
-    else this.wait(waiter);
+    this.place(new QueuedConnection(this, waiter, this.service));
   }
 
   /** Something has changed: what waits looks again. */
@@ -63,9 +61,15 @@ export class TcpBalancer {
     for (let i = this.queue.size; i > 0; i--) (this.queue.take() as QueuedConnection | undefined)?.fail(failing);
   }
 
-  private wait(waiter: TcpWaiter): void {
+  /** @internal gives one an endpoint, or has it wait for one for what is left of its time */
+  place(queued: QueuedConnection): void {
+    const endpoint = this.leastConnected();
+    if (endpoint !== undefined) this.connectTo(endpoint, queued);
+    else this.wait(queued);
+  }
+
+  private wait(queued: QueuedConnection): void {
     const { service, queue } = this;
-    const queued = new QueuedConnection(this, waiter, service);
     if (service.isHopeless || !(service.mayGetMore || this.anyProbed)) queued.fail(service.failing);
     else if (queue.isFull) queued.fail(overflowing(queue.size));
     else queue.add(queued);
@@ -82,18 +86,23 @@ export class TcpBalancer {
     let oldest: BalancedEndpoint | undefined;
     for (let i = 0; i < all.length; i++) {
       const endpoint = all[(from + i) % all.length];
+      if (endpoint.isProbed) continue;
       if (endpoint.state === 'backing off') {
         if (oldest === undefined || endpoint.failedMs < oldest.failedMs) oldest = endpoint;
-      } else if (!endpoint.isProbed && (least === undefined || endpoint.tcpLoad < least.tcpLoad)) least = endpoint;
+      } else if (least === undefined || endpoint.tcpLoad < least.tcpLoad) least = endpoint;
     }
     if (least !== undefined) return least;
     return oldest !== undefined && this.clock.nowMs() - oldest.failedMs >= redialMs ? oldest : undefined;
   }
 
-  private connectTo(endpoint: BalancedEndpoint, waiter: TcpWaiter): void {
+  private connectTo(endpoint: BalancedEndpoint, queued: QueuedConnection): void {
     endpoint.connectTcp(
-      (connection) => waiter.onConnected(connection, () => endpoint.tcpClosed()),
-      () => this.connect(waiter),
+      (connection) => queued.waiter.onConnected(connection, () => endpoint.tcpClosed()),
+      () => {
+        this.place(queued);
+        // Those that waited for its answer have it; an endpoint that failed before has changed no state by it.
+        if (!this.anyProbed) this.serve();
+      },
     );
   }
 
@@ -107,7 +116,7 @@ export class TcpBalancer {
 /** A connection in the queue. */
 class QueuedConnection extends Queued {
   private readonly balancer: TcpBalancer;
-  private readonly waiter: TcpWaiter;
+  readonly waiter: TcpWaiter;
   private readonly service: Service;
 
   constructor(balancer: TcpBalancer, waiter: TcpWaiter, service: Service) {
@@ -118,7 +127,7 @@ class QueuedConnection extends Queued {
   }
 
   override go(): void {
-    this.balancer.connect(this.waiter);
+    this.balancer.place(this);
   }
 
   override expire(): void {

@@ -22,8 +22,10 @@ export class Attempt implements ResponseHandler {
   readonly exchange: Exchange;
   /** Who was asked to send it; asked again for the next try. */
   readonly sender: Sender;
-  /** The endpoint of the try before, which another is preferred to. */
-  readonly avoid: AttemptObserver | undefined;
+  /** The endpoint that had it before, or the try before it, which another is preferred to. */
+  avoid: AttemptObserver | undefined;
+  /** How often an endpoint that was to have it had no connection for it. */
+  misses = 0;
   /** Who has it, and is told of it. */
   endpoint: AttemptObserver | undefined = undefined;
   /** Fields for this hop, written behind those of the head. */

@@ -126,6 +126,7 @@ export class TestConnection implements ClientConnection {
   requests = 0;
   activeStreams = 0;
   available = true;
+  draining = false;
   readonly upstreams: TestUpstream[] = [];
 
   request(head: RequestHead, end: boolean, handler: ResponseHandler, extra: TestUpstream['extra'] = []): Stream {
@@ -140,6 +141,7 @@ export class TestConnection implements ClientConnection {
   }
 
   drain(): void {
+    this.draining = true;
     this.available = false;
   }
 

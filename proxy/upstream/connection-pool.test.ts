@@ -20,6 +20,9 @@ class FakeConnection implements ClientConnection {
   get available(): boolean {
     return !this.drained && this.activeStreams < this.capacity;
   }
+  get draining(): boolean {
+    return this.drained;
+  }
   request(): undefined {
     return undefined;
   }
@@ -87,6 +90,19 @@ function poolOf(capacity: number, limits: { maxConnections?: number; maxWaiters?
   };
   return { pool, dials, given, failures, waiters, ask, free, clock, deadlines };
 }
+
+it('connections that only let their streams end take no place of new ones, and are waited for by nobody', () => {
+  const { pool, dials, given, failures, ask } = poolOf(2, { maxConnections: 2 });
+  for (let i = 0; i < 4; i++) {
+    ask();
+    pool.onConnected(new FakeConnection(2));
+    given.at(-1)!.drain();
+  }
+  expect([pool.size, pool.lasting, dials.length]).toEqual([4, 0, 4]);
+  ask();
+  pool.onDialFailed('connect', 'it said no');
+  expect([dials.length, failures, pool.waiters]).toEqual([5, ['connect'], 0]);
+});
 
 describe('a pool of HTTP/1 connections', () => {
   it('opens one for each request that waits, and reuses the one that was used last', () => {

@@ -10,6 +10,8 @@ export abstract class Waiter extends Deadline {
   before: Waiter | undefined = undefined;
   behind: Waiter | undefined = undefined;
   pool: ConnectionPool | undefined = undefined;
+  /** How long it has been let wait beyond its time; the pool's. */
+  extendedMs = 0;
 
   /** May take the connection, or not; then it must see to itself. */
   abstract onConnection(connection: ClientConnection): void;
@@ -25,6 +27,9 @@ export abstract class Waiter extends Deadline {
     this.pool?.cancel(this);
   }
 }
+
+/** A dial that waits for something with a deadline of its own is over by then: nothing is waited for longer because of one. */
+export const longestDialMs = 33_000;
 
 /** Where a dial reports to, and then the connection that came of it. */
 export interface Dialled {
@@ -95,6 +100,13 @@ export class ConnectionPool implements Dialled {
     return this.all.size;
   }
 
+  /** Connections that may take a request now or later: those that drain only see to what they have. */
+  get lasting(): number {
+    let lasting = 0;
+    for (const { draining } of this.all) if (!draining) lasting++;
+    return lasting;
+  }
+
   /** Connections being opened. */
   get dialling(): number {
     return this.opening;
@@ -157,8 +169,9 @@ export class ConnectionPool implements Dialled {
 
   /** @internal its time is over */
   expire(waiter: Waiter): void {
-    if (this.isUnderWay) {
+    if (this.isUnderWay && waiter.extendedMs < longestDialMs) {
       // A server that is busy has taken the connection and will answer: the dialer knows when that is too late.
+      waiter.extendedMs += this.options.maxWaitMs;
       this.options.deadlines.arm(waiter, this.options.maxWaitMs);
       return;
     }
@@ -168,7 +181,7 @@ export class ConnectionPool implements Dialled {
 
   /** Opens a connection, if there is none and none is being opened. */
   prepare(): void {
-    if (this.closed || this.all.size + this.opening > 0) return;
+    if (this.closed || this.lasting + this.opening > 0) return;
     this.used = true;
     this.open();
   }
@@ -218,7 +231,7 @@ export class ConnectionPool implements Dialled {
     this.opening--;
     this.underWay = Math.min(this.underWay, this.opening);
     this.options.owner.onDialFailed(reason, detail);
-    if (this.opening + this.all.size > 0) return;
+    if (this.opening + this.lasting > 0) return;
     this.failWaiters(reason, detail);
   }
 
@@ -303,11 +316,14 @@ export class ConnectionPool implements Dialled {
 
   private openAsNeeded(): void {
     if (this.closed) return;
-    while (
-      this.waiting > this.opening * this.options.requestsPerConnection &&
-      this.all.size + this.opening < this.options.maxConnections
-    )
-      this.open();
+    while (this.waiting > this.opening * this.options.requestsPerConnection && this.hasRoom) this.open();
+  }
+
+  /** Connections on which a peer only lets long streams end, however many it leaves so, stand in no other's way. */
+  private get hasRoom(): boolean {
+    const { maxConnections, requestsPerConnection } = this.options;
+    if (this.all.size + this.opening < maxConnections) return true;
+    return requestsPerConnection > 1 && this.lasting + this.opening < maxConnections;
   }
 
   private open(): void {

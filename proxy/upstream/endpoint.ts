@@ -51,6 +51,11 @@ export class Endpoint {
     return (this.http1?.size ?? 0) + (this.http2?.size ?? 0);
   }
 
+  /** Of them, those that may take a request now or later. */
+  get lasting(): number {
+    return (this.http1?.lasting ?? 0) + (this.http2?.lasting ?? 0);
+  }
+
   /** Connections being opened. */
   get dialling(): number {
     return (this.http1?.dialling ?? 0) + (this.http2?.dialling ?? 0);

@@ -140,6 +140,8 @@ export interface ClientConnection {
   readonly activeStreams: number;
   /** True while `request` would start one. */
   readonly available: boolean;
+  /** It will never take a request again, by our wish or the peer's. */
+  readonly draining: boolean;
   /** Told the time now and then, in monotonic milliseconds: what has waited too long is given up. */
   checkDeadlines?(nowMs: number): void;
   /** Takes no new request, lets those in flight finish, then closes. */

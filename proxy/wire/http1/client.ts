@@ -38,7 +38,7 @@ export class Http1Client implements ClientConnection, TransportHandler, Flushabl
   private readonly reader: ResponseReader;
   private readonly writer: RequestWriter;
   private stream: Http1ClientStream | undefined = undefined;
-  private draining = false;
+  draining = false;
   private closed = false;
   private outstanding = 0;
   private paused = false;

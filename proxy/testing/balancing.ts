@@ -1,6 +1,7 @@
 import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
 import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeObserver } from '../exchange/observers.ts';
 import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
 import { classify } from '../telemetry/classify.ts';
 import { Log } from '../telemetry/log.ts';
@@ -9,7 +10,7 @@ import type { Dialled, PoolFailure } from '../upstream/connection-pool.ts';
 import type { HttpVersion } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 import { exchangeOf, type TestClient, TestConnection, testSide } from './exchanges.ts';
-import type { FakeClock } from './fake-clock.ts';
+import { FakeClock } from './fake-clock.ts';
 
 /** A dial that a test lets succeed or fail. */
 export interface TestDial {
@@ -31,16 +32,22 @@ export const endpointAt = (address: string, changes: Partial<EndpointInfo> = {})
 
 /** A balancer whose dials and time are the test's. */
 export class TestBalancing {
-  readonly side = testSide();
-  readonly clock = this.side.clock as FakeClock;
+  readonly clock: FakeClock;
+  readonly side: ReturnType<typeof testSide>;
   /** Those that nothing has come of yet. */
   readonly dials: TestDial[] = [];
   readonly tcpDials: TestTcpDial[] = [];
   dialled = 0;
   readonly balancer: Balancer;
 
-  constructor(changes: Partial<BalancerOptions> = {}) {
-    const { clock, side } = this;
+  constructor(
+    changes: Partial<BalancerOptions> = {},
+    observers: readonly ExchangeObserver[] = [],
+    clock = new FakeClock(),
+  ) {
+    this.clock = clock;
+    this.side = testSide(observers, clock);
+    const { side } = this;
     const registry = new MetricsRegistry(() => clock.nowMs());
     this.balancer = new Balancer('web.shop:80', {
       clock,
@@ -87,7 +94,10 @@ export class TestBalancing {
     const waiter: TcpWaiter = {
       onConnected: (_connection, closed) => {
         told.push('connected');
-        opaque.close = closed;
+        opaque.close = () => {
+          opaque.close = () => {};
+          closed();
+        };
       },
       onFailed: (reason) => told.push(reason),
     };

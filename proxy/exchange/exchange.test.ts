@@ -191,6 +191,15 @@ describe('whichever half ends first', () => {
     expect([connection.last.body, connection.last.ended, finished.length]).toEqual(['still there', true, 1]);
     expect([connection.last.resets, client.resets]).toEqual([[], []]);
   });
+
+  it('a tunnel that its client ends with trailers is over with them', () => {
+    const { exchange } = exchangeOf(side, { version: 'http2', end: false, head: { method: 'CONNECT' } });
+    exchange.begin(plan);
+    connection.last.answer(200, false);
+    connection.last.handler.onData(bytes('bye'), true);
+    exchange.onTrailers([]);
+    expect([connection.last.ended, finished.length]).toEqual([true, 1]);
+  });
 });
 
 describe('an error of the proxy’s own', () => {

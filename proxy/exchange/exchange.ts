@@ -172,6 +172,7 @@ export class Exchange implements StreamHandler {
 
   onTrailers(fields: readonly Field[]): void {
     if (!this.finished) this.body?.onTrailers(fields, this.attempt?.upstream);
+    this.endTunnelIfOver();
   }
 
   onSent(bytes: number): void {

@@ -38,8 +38,10 @@ class World {
   constructor() {
     // Its first request is behind it: one that is cut off may be sent again.
     this.connection.requests = 1;
-    const sender = { send: (attempt: Attempt) => void (this.waiting = attempt) };
-    this.sent.exchange.begin({ sender, metrics: undefined, classify });
+    const send = (attempt: Attempt): void => {
+      this.waiting = attempt;
+    };
+    this.sent.exchange.begin({ sender: { send }, metrics: undefined, classify });
   }
 
   happen(event: Event): void {
@@ -83,7 +85,7 @@ class World {
     // Codecs read the next chunk to where this one lies.
     const shown = new Uint8Array(Buffer.from(chunk));
     this.sent.exchange.onData(shown, end);
-    shown.fill('!');
+    shown.fill(0);
   }
 
   private start(): void {

@@ -121,10 +121,21 @@ describe('a connection that breaks with nothing answered', () => {
     expect([connection.requests, client.status]).toEqual([2, 502]);
   });
 
-  it('fails the first request of a connection: that was not about to close', () => {
+  it('has the first request of a connection sent again once: a server that ends has not accepted it yet', () => {
     const { client } = begun();
     close();
-    expect([connection.requests, client.status]).toEqual([1, 502]);
+    expect([connection.upstreams.length, client.status]).toEqual([2, undefined]);
+    connection.last.answer();
+    expect(client.status).toBe(200);
+  });
+
+  it('fails a request that ends each new connection: what it does to the server is done no third time', () => {
+    const { client } = begun();
+    for (let i = 0; i < 5 && client.status === undefined; i++) {
+      connection.requests = 0;
+      close();
+    }
+    expect([connection.upstreams.length, client.status]).toEqual([2, 502]);
   });
 
   it('fails a request that may have been acted on', () => {

@@ -85,6 +85,8 @@ export class Exchange implements StreamHandler {
   private tunnel = false;
   private responseEnded = false;
   private creditedBytes = 0;
+  /** A new connection closed, with nothing answered, as the request came. */
+  private lostNew = false;
   /** The client waits to be told that it may send its body; undefined when it does not. */
   private expectation: Expectation | undefined = undefined;
   private readonly observers: readonly ExchangeObserver[];
@@ -250,15 +252,21 @@ export class Exchange implements StreamHandler {
 
   /**
    * A request is sent once more when nothing was answered, all of it can be sent again, and either the server has not
-   * looked at it (GOAWAY, REFUSED_STREAM; RFC 9113 section 8.7) or a connection that was kept closed as it came and
-   * doing it twice does no harm (RFC 9110 section 9.2.2).
+   * looked at it (GOAWAY, REFUSED_STREAM; RFC 9113 section 8.7) or the connection closed as it came and doing it twice
+   * does no harm (RFC 9110 section 9.2.2).
    */
   private mayRepeat(attempt: Attempt, code: ErrorCode, reason: string): boolean {
     if (this.responded || this.attempts > maxRepeats) return false;
     if (this.body !== undefined && !this.body.replayable) return false;
     if (code === ErrorCode.refusedStream) return true;
-    if (reason !== closedUnanswered || !attempt.reused || !idempotent.has(this.head.method)) return false;
-    return this.side.clock.nowMs() - attempt.sentMs < closedAsItCameMs;
+    if (reason !== closedUnanswered || !idempotent.has(this.head.method)) return false;
+    if (this.side.clock.nowMs() - attempt.sentMs >= closedAsItCameMs) return false;
+    // A server that ends resets connections that it has not accepted yet; but what ends a server is given to it, or to
+    // another, once more only.
+    const mayBeTheCause = !attempt.reused;
+    if (mayBeTheCause && this.lostNew) return false;
+    this.lostNew ||= mayBeTheCause;
+    return true;
   }
 
   private try(sender: Sender, avoid: AttemptObserver | undefined): void {

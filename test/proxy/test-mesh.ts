@@ -14,6 +14,8 @@ export interface Workload {
   /** Ports of the Service of the same name, and of the pod. */
   readonly ports?: readonly number[];
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Labels of the pods, besides `app`. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Path of a liveness probe of the first port. */
   readonly probe?: string;
   /** The Service leads to the sidecar, as in a cluster, where local mode needs no word of it. */
@@ -239,7 +241,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-function objectsOf({ name, ports = [], annotations = {}, probe, leadsToSidecar }: Workload): object[] {
+function objectsOf({ name, ports = [], annotations = {}, labels = {}, probe, leadsToSidecar }: Workload): object[] {
   const metadata = { name, namespace: 'test' };
   const container = {
     name,
@@ -254,7 +256,10 @@ function objectsOf({ name, ports = [], annotations = {}, probe, leadsToSidecar }
       metadata,
       spec: {
         template: {
-          metadata: { labels: { app: name }, annotations: { 'tulle.dev/inject': 'enabled', ...annotations } },
+          metadata: {
+            labels: { app: name, ...labels },
+            annotations: { 'tulle.dev/inject': 'enabled', ...annotations },
+          },
           spec: { serviceAccountName: name, containers: [container] },
         },
       },

@@ -155,6 +155,7 @@ export class Balancer extends Deadline implements Sender, Balancing {
   /** Lets what is under way finish and takes nothing more. */
   close(): void {
     this.closed = true;
+    this.wanted = undefined;
     this.options.deadlines.disarm(this);
     const endpoints = [...this.endpoints.values()];
     this.endpoints.clear();
@@ -189,7 +190,11 @@ export class Balancer extends Deadline implements Sender, Balancing {
 
   /** Requests wait and nothing is ready yet: one more endpoint is tried. */
   override onDeadline(): void {
-    if (this.queue.size === 0) return;
+    if (this.queue.size === 0) {
+      // A target may be kept for long after its last request.
+      this.wanted = undefined;
+      return;
+    }
     if (this.ready.size > 0) {
       for (let i = this.queue.size; i > 0; i--) this.queue.take()?.go();
       return;

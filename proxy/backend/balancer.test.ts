@@ -324,6 +324,7 @@ describe('opaque connections', () => {
   const waiter = () => {
     const seen: string[] = [];
     balancer.connect({
+      gone: false,
       onConnected: (_connection, closed) => {
         seen.push('connected');
         close.push(closed);

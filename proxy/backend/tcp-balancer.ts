@@ -6,6 +6,8 @@ import { type EndpointQueue, Queued } from './queue.ts';
 
 /** A connection that waits for an endpoint. */
 export interface TcpWaiter {
+  /** Its client has left: no endpoint is wanted any more. */
+  readonly gone: boolean;
   /** `closed` is to be called when the connection has ended. */
   onConnected(connection: Connection, closed: () => void): void;
   onFailed(reason: TcpFailure, detail: string): void;
@@ -63,6 +65,7 @@ export class TcpBalancer {
 
   /** @internal gives one an endpoint, or has it wait for one for what is left of its time */
   place(queued: QueuedConnection): void {
+    if (queued.waiter.gone) return;
     const endpoint = this.leastConnected();
     if (endpoint !== undefined) this.connectTo(endpoint, queued);
     else this.wait(queued);
@@ -131,6 +134,7 @@ class QueuedConnection extends Queued {
   }
 
   override expire(): void {
+    if (this.waiter.gone) return;
     this.service.enterFailfast();
     this.fail(this.service.failing);
   }

@@ -86,6 +86,21 @@ describe('an opaque connection', () => {
     expect(world.side.deadlines.armed).toBeLessThanOrEqual(1);
   });
 
+  it('whose client has left is connected to nothing, and is no sign that nothing came in time', () => {
+    const world = new TestBalancing();
+    const [left, expired] = [world.connect(), world.connect()];
+    left.gone = true;
+    world.clock.advance(1000);
+    world.balancer.replace('web', [endpointAt('10.0.0.1')]);
+    expect(world.tcpDials).toHaveLength(1);
+    world.tcpDials.shift()!.connected();
+    expect([left.told, expired.told]).toEqual([[], ['connected']]);
+    world.balancer.replace('web', []);
+    world.connect().gone = true;
+    world.clock.advance(3100);
+    expect([world.balancer.isHopeless, world.balancer.waiting]).toEqual([false, 0]);
+  });
+
   it('keeps its time while endpoints come and go', () => {
     const world = new TestBalancing();
     const { told } = world.connect();

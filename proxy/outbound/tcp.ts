@@ -42,6 +42,10 @@ class Tunnel implements TcpWaiter {
     this.held = new Hold(connection, bytes, closed);
   }
 
+  get gone(): boolean {
+    return this.held.gone;
+  }
+
   onConnected(upstream: Connection, upstreamClosed: () => void): void {
     if (this.held.gone) {
       upstream.close();

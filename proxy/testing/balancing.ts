@@ -88,10 +88,13 @@ export class TestBalancing {
   }
 
   /** An opaque connection: what became of it, so far. */
-  connect(): { readonly told: string[]; close: () => void } {
+  connect(): { readonly told: string[]; gone: boolean; close: () => void } {
     const told: string[] = [];
-    const opaque = { told, close: () => {} };
+    const opaque = { told, gone: false, close: () => {} };
     const waiter: TcpWaiter = {
+      get gone() {
+        return opaque.gone;
+      },
       onConnected: (_connection, closed) => {
         told.push('connected');
         opaque.close = () => {

@@ -206,6 +206,7 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
     if (attempt.sentMs < 0 || attempt.error === repeated) return;
     const { status, grpcStatus, error, firstByteMs, sentMs, exchange } = attempt;
     const nowMs = firstByteMs < 0 ? this.options.clock.nowMs() : firstByteMs;
+    if (firstByteMs < 0) this.ewma.unanswered(nowMs, nowMs - sentMs);
     const classification = exchange.plan?.classify(status, grpcStatus, error) ?? classify(status, grpcStatus, error);
     this.metrics.response(nowMs, status, classification, grpcStatus, error, nowMs - sentMs);
   }

@@ -24,6 +24,14 @@ describe('PeakEwma', () => {
     expect(load.cost(10_000)).toBeCloseTo(1000 / Math.E, 6);
   });
 
+  it('learns from a request that was given up unanswered that an answer takes longer, and nothing from one given up early', () => {
+    const load = new PeakEwma(0);
+    load.unanswered(0, 5);
+    expect(load.cost(0)).toBe(30);
+    load.unanswered(0, 1000);
+    expect(load.cost(0)).toBe(1000);
+  });
+
   it('learns nothing from a cancelled request', () => {
     const load = new PeakEwma(0);
     load.begin();

@@ -38,6 +38,14 @@ export class PeakEwma {
     this.updatedMs = nowMs;
   }
 
+  /**
+   * A request is over of which no response began: it took `elapsedMs` at least. An endpoint that answers nothing would
+   * else keep the round trip that it had, or never had, and get as many requests as one that answers at once.
+   */
+  unanswered(nowMs: number, elapsedMs: number): void {
+    if (elapsedMs > this.averageMs) this.sample(nowMs, elapsedMs);
+  }
+
   /** Higher is busier. An endpoint that nobody asks is forgotten down to nothing, and so tried again. */
   cost(nowMs: number): number {
     const keep = Math.exp(-Math.max(0, nowMs - this.updatedMs) / this.decayMs);

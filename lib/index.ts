@@ -1,3 +1,9 @@
+export type {
+  ComponentAutoscaling,
+  ComponentOptions,
+  ComponentToleration,
+  MeshComponents,
+} from './mesh/component-options.ts';
 export { Mesh } from './mesh/mesh.ts';
 export { Compat, type MeshProps } from './mesh/mesh-props.ts';
 export { MeshReference, type MeshReferenceProps } from './mesh/mesh-reference.ts';

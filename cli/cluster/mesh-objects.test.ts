@@ -6,7 +6,8 @@ import { clusterObjects, componentObjects } from './mesh-objects.ts';
 
 it('every kind that an install brings is looked for, so that none is left behind', async () => {
   const chart = new Chart(new App(), 'tulle');
-  new Mesh(chart, 'mesh', { highAvailability: true, networkPolicies: true });
+  const components = { destination: { autoscaling: { maxReplicas: 6 } } };
+  new Mesh(chart, 'mesh', { highAvailability: true, networkPolicies: true, components });
   const asked: string[] = [];
   const api = {
     get: <T>(path: string) => {

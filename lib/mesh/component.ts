@@ -6,6 +6,8 @@ import { componentName } from '../contract/names.ts';
 import type { InjectConfig, ProxySettings } from '../inject/config.ts';
 import { injectPod } from '../inject/inject-pod.ts';
 import type { PodTemplate, Volume } from '../inject/kubernetes.ts';
+import { autoscaler } from './autoscaler.ts';
+import type { ComponentSettings } from './component-settings.ts';
 import type { MeshInstall } from './install.ts';
 import { networkPolicy } from './network-policy.ts';
 
@@ -13,14 +15,14 @@ import { networkPolicy } from './network-policy.ts';
 export interface Component {
   /** `identity`: also the sub-command of the image; Deployment and ServiceAccount are `tulle-identity`. */
   readonly name: string;
+  /** Its size and place. */
+  readonly settings: ComponentSettings;
   /** Flags after the sub-command. */
   readonly args: readonly string[];
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
   readonly adminPort: number;
   /** Those of `ports` that the API server calls, from wherever it is. */
   readonly webhookPorts?: readonly number[];
-  /** Default 512Mi. */
-  readonly memoryLimit?: string;
   readonly volumes?: readonly (Volume & { readonly mountPath: string })[];
   /** Whether the component talks to the API server, and so needs the token of its account. */
   readonly kubeApi: boolean;
@@ -55,12 +57,14 @@ export function deployment(scope: Construct, component: Component, install: Mesh
   const name = componentName(component.name);
   const { meshNamespace: namespace } = install.config;
   const labels = componentLabels(component.name, install);
+  const { settings } = component;
   new ApiObject(scope, 'deployment', {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name, namespace, labels },
     spec: {
-      replicas: install.replicas,
+      // An autoscaler's number would be put back by each apply.
+      ...(settings.autoscaling === undefined ? { replicas: settings.replicas } : {}),
       revisionHistoryLimit: 10,
       selector: { matchLabels: labels },
       // With anti-affinity a new pod finds no free node until an old one has gone.
@@ -69,7 +73,8 @@ export function deployment(scope: Construct, component: Component, install: Mesh
     },
   });
   if (install.networkPolicies) networkPolicy(scope, { name, namespace, labels, ...openPorts(component, install) });
-  if (install.highAvailability) {
+  autoscaler(scope, { name, namespace, labels, container: component.name }, settings);
+  if (settings.replicas > 1) {
     new ApiObject(scope, 'disruption-budget', {
       apiVersion: 'policy/v1',
       kind: 'PodDisruptionBudget',
@@ -115,6 +120,7 @@ function meshedTemplate(component: Component, install: MeshInstall, template: Po
 }
 
 function podTemplate(component: Component, install: MeshInstall): PodTemplate {
+  const { settings } = component;
   const labels = componentLabels(component.name, install);
   const volumes = [...(component.volumes ?? []), ...(component.kubeApi ? [kubeApiAccess] : [])];
   return {
@@ -126,8 +132,9 @@ function podTemplate(component: Component, install: MeshInstall): PodTemplate {
     spec: {
       serviceAccountName: componentName(component.name),
       automountServiceAccountToken: false,
-      nodeSelector: { 'kubernetes.io/os': 'linux', ...install.nodeSelector },
-      ...(install.priorityClassName ? { priorityClassName: install.priorityClassName } : {}),
+      nodeSelector: { 'kubernetes.io/os': 'linux', ...install.nodeSelector, ...settings.nodeSelector },
+      ...(settings.tolerations.length > 0 ? { tolerations: settings.tolerations } : {}),
+      ...(settings.priorityClassName ? { priorityClassName: settings.priorityClassName } : {}),
       ...(install.imagePullSecrets.length > 0
         ? { imagePullSecrets: install.imagePullSecrets.map((name) => ({ name })) }
         : {}),
@@ -143,8 +150,11 @@ function podTemplate(component: Component, install: MeshInstall): PodTemplate {
           livenessProbe: { httpGet: { path: '/live', port: component.adminPort }, initialDelaySeconds: 10 },
           readinessProbe: { httpGet: { path: '/ready', port: component.adminPort }, failureThreshold: 7 },
           resources: {
-            requests: { cpu: install.highAvailability ? '100m' : '10m', memory: '96Mi' },
-            limits: { memory: component.memoryLimit ?? '512Mi' },
+            requests: { cpu: settings.cpuRequest, memory: settings.memoryRequest },
+            limits: {
+              ...(settings.cpuLimit === undefined ? {} : { cpu: settings.cpuLimit }),
+              memory: settings.memoryLimit,
+            },
           },
           securityContext: {
             allowPrivilegeEscalation: false,

@@ -99,6 +99,7 @@ export class DestinationComponent extends Construct {
       this,
       {
         name,
+        settings: install.components.destination,
         args: [
           `--addr=0.0.0.0:${meshPorts.destination}`,
           `--policy-addr=0.0.0.0:${meshPorts.policy}`,
@@ -122,8 +123,6 @@ export class DestinationComponent extends Construct {
         ],
         adminPort: meshPorts.destinationAdmin,
         webhookPorts: [meshPorts.serviceProfileValidator, meshPorts.policyValidator],
-        // It holds the cluster's pods, Services and routes.
-        memoryLimit: '1Gi',
         kubeApi: true,
         controlPlane: { destination: `localhost.:${meshPorts.destination}`, policy: `localhost.:${meshPorts.policy}` },
         // Its proxy learns of its pod from the component beside it, so that one may not wait for the proxy.

@@ -67,6 +67,7 @@ export class IdentityComponent extends Construct {
       this,
       {
         name,
+        settings: install.components.identity,
         args: [
           `--addr=0.0.0.0:${meshPorts.identity}`,
           `--admin-addr=0.0.0.0:${meshPorts.identityAdmin}`,

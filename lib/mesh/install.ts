@@ -6,6 +6,13 @@ import { applyAnnotations } from '../inject/annotations.ts';
 import { defaultProxySettings, type InjectConfig, injectConfig } from '../inject/config.ts';
 import { isRecord } from '../inject/kubernetes.ts';
 import { annotationsOf } from '../workload/mesh-options.ts';
+import {
+  type ComponentName,
+  type ComponentSettings,
+  componentSettings,
+  type GivenComponents,
+  givenComponents,
+} from './component-settings.ts';
 import type { MeshProps } from './mesh-props.ts';
 
 /** What the components are made from: every prop with its value. */
@@ -14,7 +21,7 @@ export interface MeshInstall {
   readonly given: GivenProps;
   readonly config: InjectConfig;
   readonly controllerImage: string;
-  readonly replicas: number;
+  readonly components: Readonly<Record<ComponentName, ComponentSettings>>;
   readonly highAvailability: boolean;
   readonly imagePullSecrets: readonly string[];
   readonly issuanceLifetime: string;
@@ -23,7 +30,6 @@ export interface MeshInstall {
   readonly proxyInjector: boolean;
   readonly networkPolicies: boolean;
   readonly nodeSelector: Readonly<Record<string, string>>;
-  readonly priorityClassName: string | undefined;
 }
 
 /**
@@ -51,6 +57,7 @@ export interface GivenProps {
   readonly networkPolicies?: boolean;
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly priorityClassName?: string;
+  readonly components?: GivenComponents;
 }
 
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -62,7 +69,16 @@ export function meshInstall(props: MeshProps): MeshInstall {
 
 /** Throws when a setting cannot be meant. */
 export function givenProps(props: MeshProps): GivenProps {
-  const { compat, defaultInboundPolicy, opaquePorts, proxy, issuanceLifetime, clockSkewAllowance, ...plain } = props;
+  const {
+    compat,
+    defaultInboundPolicy,
+    opaquePorts,
+    proxy,
+    issuanceLifetime,
+    clockSkewAllowance,
+    components,
+    ...plain
+  } = props;
   const settings = annotationsOf({ inboundPolicy: defaultInboundPolicy, opaquePorts, proxy });
   const { _install, ...given } = {
     ...plain,
@@ -70,6 +86,7 @@ export function givenProps(props: MeshProps): GivenProps {
     settings: Object.keys(settings).length > 0 ? settings : undefined,
     issuanceLifetimeMs: issuanceLifetime?.toMilliseconds(),
     clockSkewAllowanceMs: clockSkewAllowance?.toMilliseconds(),
+    components: components && givenComponents(components),
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
@@ -108,7 +125,10 @@ export function installOf(given: GivenProps): MeshInstall {
       defaults,
     }),
     controllerImage: `${image('tulle-controller')}:${version}`,
-    replicas: highAvailability ? 3 : 1,
+    components: componentSettings(given.components ?? {}, {
+      highAvailability,
+      priorityClassName: given.priorityClassName || undefined,
+    }),
     highAvailability,
     imagePullSecrets: given.imagePullSecrets ?? [],
     ...lifetimes(given),
@@ -116,7 +136,6 @@ export function installOf(given: GivenProps): MeshInstall {
     proxyInjector: given.proxyInjector ?? true,
     networkPolicies: given.networkPolicies ?? false,
     nodeSelector: given.nodeSelector ?? {},
-    priorityClassName: given.priorityClassName || undefined,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Duration } from 'cdk8s';
 import type { InjectConfig } from '../inject/config.ts';
 import type { InboundPolicy } from '../workload/inbound-policy.ts';
 import type { ProxyOptions } from '../workload/mesh-options.ts';
+import type { MeshComponents } from './component-options.ts';
 import type { MeshInstall } from './install.ts';
 
 /** Which annotations of other meshes are obeyed. */
@@ -168,6 +169,13 @@ export interface MeshProps {
    * @default - none
    */
   readonly priorityClassName?: string;
+
+  /**
+   * Size and place of the components, each by itself.
+   *
+   * @default - as ComponentOptions says
+   */
+  readonly components?: MeshComponents;
 
   /**
    * An install that is resolved already, instead of every other prop.

@@ -61,6 +61,7 @@ export class ProxyInjectorComponent extends Construct {
       this,
       {
         name,
+        settings: install.components.proxyInjector,
         args: [
           `--addr=0.0.0.0:${meshPorts.proxyInjector}`,
           `--admin-addr=0.0.0.0:${meshPorts.proxyInjectorAdmin}`,

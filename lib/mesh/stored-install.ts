@@ -17,11 +17,13 @@ export function upgradeInstall(stored: StoredInstall, props: MeshProps = {}): Me
   const { version: _version, settings: before, ...kept } = stored.given;
   const { settings: now, ...given } = givenProps(props);
   const settings = { ...before, ...now };
+  const components = { ...kept.components, ...given.components };
   const { namespace } = stored.given;
   return installOf({
     ...kept,
     ...given,
     ...(Object.keys(settings).length > 0 ? { settings } : {}),
+    ...(Object.keys(components).length > 0 ? { components } : {}),
     ...(namespace === undefined ? {} : { namespace }),
   });
 }

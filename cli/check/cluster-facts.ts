@@ -128,6 +128,14 @@ export class ClusterFacts {
     });
   }
 
+  /** Pods without the label that injection gives; of one namespace, or all. */
+  unlabelledPods(namespace: string | undefined): Promise<Pod[]> {
+    return this.once(`unlabelled pods ${namespace}`, () => {
+      const path = namespace === undefined ? '/api/v1/pods' : `/api/v1/namespaces/${namespace}/pods`;
+      return listAll<Pod>(this.cluster.client, path, { labelSelector: `!${controlPlaneNamespaceLabel}` });
+    });
+  }
+
   pods(): Promise<Pod[]> {
     return this.once('pods', () => listAll<Pod>(this.cluster.client, '/api/v1/pods'));
   }

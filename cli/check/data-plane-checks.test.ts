@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { injectConfig } from '../../lib/inject/index.ts';
 import { connectCluster } from '../cluster/cluster.ts';
 import { servePods } from '../testing/pods-of-processes.ts';
 import { bypassingIpv6 } from './bypassing-ipv6.ts';
@@ -25,6 +26,9 @@ function pod(name: string, ready: boolean, image = proxy.image) {
 }
 const metricsOf = (name: string): string => `/api/v1/namespaces/shop/pods/${name}:4191/proxy/metrics`;
 
+const enabled = { 'tulle.dev/inject': 'enabled' };
+const bare = { spec: { containers: [{ name: 'app', image: 'app' }] }, status: { phase: 'Running' } };
+
 let cluster: Awaited<ReturnType<typeof servePods>>;
 let facts: ClusterFacts;
 beforeAll(async () => {
@@ -32,6 +36,17 @@ beforeAll(async () => {
   cluster = await servePods({
     ports: {},
     answers: {
+      '/api/v1/namespaces/tulle/configmaps/tulle-config': JSON.stringify({
+        data: { values: JSON.stringify(injectConfig()), install: '{"given":{}}' },
+      }),
+      '/api/v1/namespaces/late': JSON.stringify({ metadata: { name: 'late', annotations: enabled } }),
+      '/api/v1/namespaces/late/pods': {
+        items: [
+          { ...bare, metadata: { name: 'web-1', namespace: 'late' } },
+          { ...bare, metadata: { name: 'db-1', namespace: 'late', annotations: { 'tulle.dev/inject': 'disabled' } } },
+          { ...bare, metadata: { name: 'job-1', namespace: 'late' }, status: { phase: 'Succeeded' } },
+        ],
+      },
       '/api/v1/namespaces/shop': '{"metadata":{"name":"shop"}}',
       '/api/v1/namespaces/shop/pods': {
         items: [pod('web-1', true), pod('web-2', false), pod('old-1', true, 'r.example:5000/p:0.0.1'), done],
@@ -84,6 +99,15 @@ it('sidecars without certificate, not ready or of another version are named; pod
     result: 'warning',
     error: 'pod shop/web-1: config.tulle.dev/opaque-ports must be an annotation, and is a label',
   });
+});
+
+it('a pod that was to have a sidecar and has none is named; one that declines or is done is not', async () => {
+  const description = 'pods that were to have a sidecar have one';
+  expect((await check('late')).get(description)).toMatchObject({
+    result: 'error',
+    error: 'late/web-1 has no sidecar, and its calls are not protected',
+  });
+  expect((await check('shop')).get(description)).toMatchObject({ result: 'success' });
 });
 
 it('pods whose IPv6 goes past their proxy are named with what to do, those that are not intercepted are not', () => {

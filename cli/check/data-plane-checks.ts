@@ -1,4 +1,5 @@
 import { parseExposition } from '../../lib/figures/exposition.ts';
+import { podsLackingSidecars } from '../cluster/lacking-sidecars.ts';
 import { eachBounded, getText, podMetricsPath } from '../cluster/objects.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import { bypassingIpv6 } from './bypassing-ipv6.ts';
@@ -54,6 +55,24 @@ export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefin
               throw new CheckFailure(`no pod with a sidecar is in ${namespace ?? 'any namespace'}: see 'tulle inject'`);
             }
             fail(found.flatMap(proxyFault));
+          },
+        },
+        {
+          description: 'pods that were to have a sidecar have one',
+          hint: 'missing-sidecars',
+          run: async () => {
+            const { config } = await facts.installed();
+            const lacking = podsLackingSidecars(
+              await facts.unlabelledPods(namespace),
+              config,
+              namespace === undefined ? await facts.namespaces() : [await facts.namespace(namespace)],
+            );
+            fail(
+              lacking.map(
+                ({ metadata }) =>
+                  `${metadata.namespace}/${metadata.name} has no sidecar, and its calls are not protected`,
+              ),
+            );
           },
         },
         {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { injectConfig } from '../../lib/inject/index.ts';
 import { servePods } from '../testing/pods-of-processes.ts';
 import { type CommandRun, run } from '../testing/run.ts';
 
@@ -11,6 +12,14 @@ const pod = (name: string, owner: object, spec: object, phase = 'Running') => ({
 const web = { kind: 'ReplicaSet', name: 'web-abc' };
 const named = (name: string, owner?: object) => ({
   metadata: { name, namespace: 'shop', ownerReferences: owner && [owner] },
+});
+
+const late = (name: string, set: string, declines = false) => ({
+  ...pod(name, {}, { containers: [{ name: 'app', image: 'app' }] }),
+  metadata: {
+    ...{ name, namespace: 'late', ownerReferences: [{ kind: 'StatefulSet', name: set }] },
+    ...(declines ? { annotations: { 'tulle.dev/inject': 'disabled' } } : {}),
+  },
 });
 
 /** A sidecar that answers 30 requests a second by its own clock, of which 3 fail, and calls another 6 times. */
@@ -48,6 +57,16 @@ beforeAll(async () => {
           named('web-abc', { kind: 'Deployment', name: 'web' }),
           named('db-abc', { kind: 'Deployment', name: 'db' }),
         ],
+      },
+      '/api/v1/namespaces/tulle/configmaps/tulle-config': JSON.stringify({
+        data: { values: JSON.stringify(injectConfig()), install: '{"given":{}}' },
+      }),
+      '/api/v1/namespaces/late': JSON.stringify({
+        metadata: { name: 'late', annotations: { 'tulle.dev/inject': 'enabled' } },
+      }),
+      '/api/v1/namespaces/late/pods': { items: [late('web-0', 'web'), late('web-1', 'web'), late('db-0', 'db', true)] },
+      '/apis/apps/v1/namespaces/late/statefulsets': {
+        items: [{ metadata: { name: 'web', namespace: 'late' } }, { metadata: { name: 'db', namespace: 'late' } }],
       },
       '/api/v1/namespaces/shop/pods/web-abc-1:4191/proxy/metrics': metrics,
       '/api/v1/namespaces/shop/pods/web-abc-2:4191/proxy/metrics': metrics,
@@ -92,4 +111,10 @@ it('unmeshed workloads are shown when they are asked for, and pods with their ph
   expect(error.message).toBe(
     'no deployment/plain with a meshed pod in namespace shop (-n names another, -A all); --unmeshed shows the others',
   );
+});
+
+it('a workload whose pods were to have sidecars and have none is shown and named, one that declines is not', async () => {
+  const { out, err } = await run(['stat', 'sts', '--kubeconfig', cluster.kubeconfig, '-n', 'late', '-t', '100ms']);
+  expect(out).toMatch(/^NAME .*\nweb +0\/2 .*\n$/);
+  expect(err).toBe("warning: 2 pods of late/web should have a sidecar and run without: see 'tulle check --proxy'\n");
 });

@@ -2,6 +2,7 @@ import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import type { KubernetesObject, Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { lackingSidecars } from '../cluster/lacking-sidecars.ts';
 import { listAll } from '../cluster/objects.ts';
 import type { FiguresSource, Workload, WorkloadQuery } from './figures-source.ts';
 import { ownerName } from './resource.ts';
@@ -43,7 +44,8 @@ async function clusterProfiles({ client }: Cluster): Promise<ServiceProfile[]> {
   }
 }
 
-async function clusterWorkloads({ client }: Cluster, query: WorkloadQuery): Promise<Workload[]> {
+async function clusterWorkloads(cluster: Cluster, query: WorkloadQuery): Promise<Workload[]> {
+  const { client } = cluster;
   const { resource, namespace, selector } = query;
   const { kind, name } = resource;
   const list = <T extends KubernetesObject>(of: string, options: Record<string, string> = {}): Promise<T[]> => {
@@ -69,10 +71,16 @@ async function clusterWorkloads({ client }: Cluster, query: WorkloadQuery): Prom
     if (members === undefined) byOwner.set(key, [pod]);
     else members.push(pod);
   }
-  return owners.map(({ metadata }) => ({
+  const workloads = owners.map(({ metadata }) => ({
     namespace: kind === 'namespace' ? metadata.name : (metadata.namespace ?? ''),
     name: metadata.name,
     pods: byOwner.get(`${kind === 'namespace' ? '' : metadata.namespace} ${metadata.name}`) ?? [],
+  }));
+  const lacking = await lackingSidecars(cluster, kind === 'namespace' ? undefined : namespace, pods);
+  if (lacking.size === 0) return workloads;
+  return workloads.map((workload) => ({
+    ...workload,
+    lackingSidecars: workload.pods.filter((pod) => lacking.has(pod)).length,
   }));
 }
 

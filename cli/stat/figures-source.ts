@@ -8,6 +8,8 @@ export interface Workload {
   readonly namespace: string;
   readonly name: string;
   readonly pods: readonly Pod[];
+  /** How many of its pods were to have a sidecar and have none, as far as that can be told. */
+  readonly lackingSidecars?: number;
 }
 
 /** What the sidecars of pods counted within a window. */

@@ -59,6 +59,7 @@ export function statCommand(terminal: Terminal): Command {
         const measured = (await callers(source, found, direction)).flatMap(({ pods }) => pods);
         const measurement = await source.measure(measured, windowMs);
         warnOfSilent(measurement, terminal);
+        warnOfLacking(found, terminal);
         const stats = workloadStats(found, wanted, measurement, direction);
         const withNamespace = namespace === undefined && wanted.kind !== 'namespace';
         terminal.out(
@@ -112,7 +113,10 @@ async function select(
   const title = [resource.kind, resource.name].filter(Boolean).join('/');
   const place = namespace === undefined ? 'the mesh' : `namespace ${namespace} (-n names another, -A all)`;
   if (found.length === 0) throw new CommandError(`no ${title} in ${place}`);
-  const shown = found.filter(({ pods }) => unmeshed || pods.some((pod) => sidecarOf(pod) !== undefined));
+  const shown = found.filter(
+    ({ pods, lackingSidecars = 0 }) =>
+      unmeshed || lackingSidecars > 0 || pods.some((pod) => sidecarOf(pod) !== undefined),
+  );
   if (shown.length > 0) return shown;
   throw new CommandError(`no ${title} with a meshed pod in ${place}; --unmeshed shows the others`);
 }
@@ -120,6 +124,14 @@ async function select(
 export function warnOfSilent({ silent }: Measurement, { err }: Terminal): void {
   for (const [{ metadata }, reason] of silent) {
     err(`warning: the sidecar of ${metadata.namespace}/${metadata.name} is not counted: ${reason}\n`);
+  }
+}
+
+function warnOfLacking(workloads: readonly Workload[], { err }: Terminal): void {
+  for (const { namespace, name, lackingSidecars: lacking = 0 } of workloads) {
+    if (lacking === 0) continue;
+    const pods = lacking === 1 ? 'a pod' : `${lacking} pods`;
+    err(`warning: ${pods} of ${namespace}/${name} should have a sidecar and run without: see 'tulle check --proxy'\n`);
   }
 }
 

@@ -1,7 +1,13 @@
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
 import { controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
-import { type InjectConfig, injectPod, type Metadata, type PodTemplate } from '../../lib/inject/index.ts';
+import {
+  type InjectConfig,
+  lacksSidecar,
+  type Metadata,
+  type PlacedPod,
+  type PodTemplate,
+} from '../../lib/inject/index.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
 import type { KubernetesEvent } from '../kubernetes/events.ts';
 import { Poll } from '../polling/poll.ts';
@@ -22,7 +28,7 @@ export interface MissingSidecarsOptions {
 
 interface PodList {
   readonly metadata?: { readonly continue?: string };
-  readonly items?: readonly (PodTemplate & { readonly status?: { readonly phase?: string } })[];
+  readonly items?: readonly PlacedPod[];
 }
 
 const pageSize = 250;
@@ -87,16 +93,12 @@ export class MissingSidecars {
   }
 
   /** Whether it was to have a sidecar, by what the webhook would do with it now. */
-  private async check(
-    pod: PodTemplate & { readonly status?: { readonly phase?: string } },
-    config: InjectConfig,
-  ): Promise<boolean> {
+  private async check(pod: PlacedPod, config: InjectConfig): Promise<boolean> {
     const namespaceName = pod.metadata?.namespace;
-    if (namespaceName === undefined || !['Pending', 'Running'].includes(pod.status?.phase ?? '')) return false;
+    if (namespaceName === undefined) return false;
     const namespace = { ...(await this.options.namespace(namespaceName)), name: namespaceName };
+    if (!lacksSidecar(pod, config, namespace)) return false;
     const owner = await this.options.owner(pod, namespaceName);
-    const { report } = injectPod(pod, config, { namespace, owner });
-    if (report.outcome !== 'injected') return false;
     const own = { apiVersion: 'v1', kind: 'Pod', name: String(pod.metadata?.name) };
     this.options.record(
       { ...(owner ?? own), namespace: namespaceName },

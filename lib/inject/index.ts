@@ -20,5 +20,6 @@ export {
 export { injectPod, type PodContext } from './inject-pod.ts';
 export { injectService } from './inject-service.ts';
 export type { Container, EnvVar, Manifest, Metadata, PodSpec, PodTemplate, Probe, Volume } from './kubernetes.ts';
+export { lacksSidecar, type PlacedPod } from './missing-sidecar.ts';
 export { formatReport, type InjectOutcome, type InjectProblem, type InjectReport } from './report.ts';
 export { type UninjectOptions, uninjectManifest, uninjectPod } from './uninject.ts';

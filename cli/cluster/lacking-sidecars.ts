@@ -1,0 +1,47 @@
+import { ApiError } from '../../control-plane/kubernetes/api.ts';
+import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
+import type { Namespace, Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import { type InjectConfig, lacksSidecar, type PlacedPod } from '../../lib/inject/index.ts';
+import { CommandError } from '../terminal.ts';
+import type { Cluster } from './cluster.ts';
+import { installedMesh } from './installed-mesh.ts';
+import { listAll } from './objects.ts';
+import { sidecarOf } from './sidecar.ts';
+
+/** Those that were to have a sidecar and have none; pods of a namespace that is not known are asked by themselves. */
+export function podsLackingSidecars(
+  pods: readonly Pod[],
+  config: InjectConfig,
+  namespaces: readonly (Namespace | undefined)[],
+): Pod[] {
+  const known = new Map(namespaces.map((namespace) => [namespace?.metadata.name, namespace?.metadata]));
+  return pods.filter((pod) => {
+    const { namespace } = pod.metadata;
+    return lacksSidecar(pod as unknown as PlacedPod, config, known.get(namespace) as PlacedPod['metadata']);
+  });
+}
+
+/**
+ * The same, with what has to be read for it: of one namespace, or all. Empty where this user may not see that, or no mesh
+ * is installed, since who asks for figures has not asked for this.
+ */
+export async function lackingSidecars(
+  { client, meshNamespace }: Pick<Cluster, 'client' | 'meshNamespace'>,
+  namespace: string | undefined,
+  pods: readonly Pod[],
+): Promise<ReadonlySet<Pod>> {
+  const bare = pods.filter((pod) => sidecarOf(pod) === undefined);
+  if (bare.length === 0) return new Set();
+  try {
+    const mesh = await installedMesh(client, meshNamespace);
+    if (mesh === undefined) return new Set();
+    const namespaces =
+      namespace === undefined
+        ? await listAll<Namespace>(client, '/api/v1/namespaces')
+        : [await getIfThere<Namespace>(client, `/api/v1/namespaces/${namespace}`)];
+    return new Set(podsLackingSidecars(bare, mesh.config, namespaces));
+  } catch (error) {
+    if (error instanceof CommandError || (error instanceof ApiError && error.status === 403)) return new Set();
+    throw error;
+  }
+}

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
 import { credentials } from '@grpc/grpc-js';
 import { GrpcClient } from '../../api/grpc.ts';
+import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { componentLabel } from '../../lib/contract/labels.ts';
 import type { Cluster } from '../cluster/cluster.ts';
@@ -80,7 +81,13 @@ async function collect<T>(
 
 async function readyPod({ client, meshNamespace, title }: Cluster): Promise<string> {
   const path = `/api/v1/namespaces/${meshNamespace}/pods`;
-  const pods = await listAll<Pod>(client, path, { labelSelector: `${componentLabel}=destination` });
+  const pods = await listAll<Pod>(client, path, { labelSelector: `${componentLabel}=destination` }).catch((error) => {
+    if (!(error instanceof ApiError) || error.status !== 403) throw error;
+    throw new CommandError(
+      `${title}: ${error.message} (your user may not look for a pod of the destination component: ` +
+        'name one with --destination-pod, or be another with --as)',
+    );
+  });
   const ready = pods.find(({ status }) =>
     status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True'),
   );

@@ -54,6 +54,8 @@ const metadata = (name: string) => ({ metadata: { name, namespace: 'shop' } });
 let component: ChildProcess;
 let folder: string;
 let cluster: Awaited<ReturnType<typeof servePods>>;
+/** As a user sees it who may do everything in his own namespace, and nothing but port-forward in the mesh's. */
+let narrow: Awaited<ReturnType<typeof servePods>>;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tulle-diagnostics-'));
@@ -83,10 +85,25 @@ beforeAll(async () => {
       '/api/v1/namespaces/tulle/pods/tulle-destination-1:9996/proxy/metrics': 'services 1',
     },
   });
+  narrow = await servePods({
+    ports: { 8086: grpc, 8090: policy },
+    answers: {
+      '/api/v1/namespaces/tulle/configmaps/tulle-config': 403,
+      '/api/v1/namespaces/tulle/pods': 403,
+      '/api/v1/namespaces/shop/pods': {
+        items: [
+          { ...web, metadata: { ...web.metadata, labels: { ...web.metadata.labels, 'pod-template-hash': 'abc' } } },
+        ],
+      },
+      '/apis/apps/v1/namespaces/shop/deployments': { items: [metadata('web')] },
+      '/apis/apps/v1/namespaces/shop/replicasets': 403,
+    },
+  });
 }, 30_000);
 
 afterAll(async () => {
   cluster?.close();
+  narrow?.close();
   if (component.exitCode === null) {
     component.kill();
     await once(component, 'exit');
@@ -109,6 +126,33 @@ it('endpoints are those that the destination component tells proxies', async () 
 it('an authority that is none is told with what the component says', async () => {
   const { error } = await diagnostics('endpoints', 'web.example:80').catch((failure) => failure);
   expect(error.message).toMatch(/^context 'test' .*: tulle-destination-1: .*web\.example/);
+});
+
+it('an authority that is none does not keep the others from being told', async () => {
+  const { out, error } = await diagnostics('endpoints', 'web.example:80', 'web.shop.svc.cluster.local:80').catch(
+    (failure) => failure,
+  );
+  expect(out).toMatch(/^NAMESPACE .*\nshop +10\.1\.0\.1 /);
+  expect(error.message).toMatch(/web\.example/);
+});
+
+it('a user who may not look into the mesh’s namespace is told what he may be, and what stands in the way', async () => {
+  const ask = (...args: string[]): Promise<CommandRun> =>
+    run(['diagnostics', ...args, '--kubeconfig', narrow.kubeconfig, '-n', 'shop']);
+  const pod = ['--destination-pod', 'tulle-destination-1'];
+  const { out, err } = await ask('policy', 'svc/web', '80', '-o', 'json', ...pod);
+  expect(JSON.parse(out).metadata.resource).toMatchObject({ name: 'web' });
+  expect(err).toMatch(/^warning: the cluster's domain is taken to be cluster\.local: .*tulle-config refused\n$/);
+  // Its ReplicaSets may not be listed, and their names tell enough.
+  expect(parse((await ask('policy', 'deploy/web', '8080', ...pod)).out)).toMatchObject({ protocol: { detect: {} } });
+  for (const command of [
+    ['profile', '10.2.0.1:80'],
+    ['endpoints', 'web.shop.svc.cluster.local:80'],
+    ['policy', 'svc/web', '80'],
+  ]) {
+    const { error } = await ask(...command).catch((failure) => failure);
+    expect(error.message).toMatch(/namespaces\/tulle\/pods refused.*name one with --destination-pod/);
+  }
 });
 
 it('a profile is that of a name or an address', async () => {

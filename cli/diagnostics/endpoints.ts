@@ -38,18 +38,28 @@ export function endpointsCommand(terminal: Terminal): Command {
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
     .action(async (authorities: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<EndpointsOptions>();
-      const found = await withCluster(options, terminal, async (cluster) => {
-        const all: Endpoint[] = [];
+      const found: Endpoint[] = [];
+      const problems: string[] = [];
+      await withCluster(options, terminal, async (cluster) => {
         for (const path of authorities) {
           const request = create(GetDestinationSchema, { path, contextToken: options.token ?? '' });
           const pod = { pod: options.destinationPod, port: meshPorts.destination };
-          all.push(...endpointsOf(await firstAnswer(cluster, pod, Destination.method.get, request)));
+          try {
+            found.push(...endpointsOf(await firstAnswer(cluster, pod, Destination.method.get, request)));
+          } catch (error) {
+            if (!(error instanceof CommandError)) throw error;
+            // The others may be answered all the same.
+            problems.push(error.message);
+          }
         }
-        return all;
       });
-      if (options.output === 'json') terminal.out(`${JSON.stringify(found, null, 2)}\n`);
-      else if (found.length === 0) throw new CommandError(`no endpoints of ${authorities.join(', ')}`);
-      else terminal.out(formatEndpoints(found));
+      if (problems.length === 0 && found.length === 0 && options.output === 'table') {
+        throw new CommandError(`no endpoints of ${authorities.join(', ')}`);
+      }
+      if (found.length > 0 || problems.length === 0) {
+        terminal.out(options.output === 'json' ? `${JSON.stringify(found, null, 2)}\n` : formatEndpoints(found));
+      }
+      if (problems.length > 0) throw new CommandError([...new Set(problems)].join('\nerror: '));
     });
 }
 

@@ -61,7 +61,16 @@ async function clusterWorkloads(cluster: Cluster, query: WorkloadQuery): Promise
   });
   const middle = between[kind];
   const ownPods = await list<Pod>('pod');
-  const pods = middle === undefined ? ownPods : withOwners(ownPods, kindNames[middle], await list(middle));
+  const pods =
+    middle === undefined
+      ? ownPods
+      : await list(middle).then(
+          (found) => withOwners(ownPods, kindNames[middle], found),
+          (error) => {
+            if (error instanceof ApiError && error.status === 403) return withNamedOwners(ownPods);
+            throw error;
+          },
+        );
   const byOwner = new Map<string, Pod[]>();
   for (const pod of pods) {
     // A pod that has run to its end carries nothing any more.
@@ -94,5 +103,21 @@ export function withOwners(pods: readonly Pod[], kind: string, middle: readonly 
       .flatMap(({ name }) => known.get(`${pod.metadata.namespace} ${name}`)?.ownerReferences ?? []);
     if (more.length === 0) return pod;
     return { ...pod, metadata: { ...pod.metadata, ownerReferences: [...own, ...more] } };
+  });
+}
+
+/** Where what stands between may not be listed: its name is made of that of its owner, by a rule that never changes. */
+export function withNamedOwners(pods: readonly Pod[]): Pod[] {
+  return pods.map((pod) => {
+    const own = pod.metadata.ownerReferences ?? [];
+    const hash = pod.metadata.labels?.['pod-template-hash'];
+    const more = own.flatMap(({ kind, name }) => {
+      if (kind === 'ReplicaSet' && hash && name.endsWith(`-${hash}`)) {
+        return [{ apiVersion: 'apps/v1', kind: 'Deployment', name: name.slice(0, -hash.length - 1) }];
+      }
+      const cronJob = kind === 'Job' ? /^(.+)-\d{8,}$/.exec(name)?.[1] : undefined;
+      return cronJob === undefined ? [] : [{ apiVersion: 'batch/v1', kind: 'CronJob', name: cronJob }];
+    });
+    return more.length === 0 ? pod : { ...pod, metadata: { ...pod.metadata, ownerReferences: [...own, ...more] } };
   });
 }

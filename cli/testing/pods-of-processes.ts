@@ -11,8 +11,10 @@ interface NamedObject {
 }
 
 export interface ProcessPods {
-  /** What a GET of a path gives: a list, or a text as it is or as it is now. Anything else is not found. */
-  readonly answers: Readonly<Record<string, { readonly items: readonly NamedObject[] } | string | (() => string)>>;
+  /** What a GET of a path gives: a list, a text as it is or as it is now, or a status. Anything else is not found. */
+  readonly answers: Readonly<
+    Record<string, { readonly items: readonly NamedObject[] } | string | number | (() => string)>
+  >;
   /** Where a port of any pod is on this machine. */
   readonly ports: Readonly<Record<number, number>>;
 }
@@ -26,9 +28,10 @@ export async function servePods({ answers, ports }: ProcessPods): Promise<{ kube
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://x');
     const answer = answers[pathname];
     const name = /^metadata\.name=(.+)$/.exec(searchParams.get('fieldSelector') ?? '')?.[1];
-    if (answer === undefined) {
-      response.writeHead(404, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ kind: 'Status', reason: 'NotFound', message: `${pathname} not found` }));
+    if (answer === undefined || typeof answer === 'number') {
+      response.writeHead(answer ?? 404, { 'content-type': 'application/json' });
+      const [reason, message] = answer === undefined ? ['NotFound', 'not found'] : ['Refused', 'refused'];
+      response.end(JSON.stringify({ kind: 'Status', reason, message: `${pathname} ${message}` }));
     } else if (typeof answer === 'object') {
       const items = answer.items.filter(({ metadata }) => name === undefined || metadata.name === name);
       response.end(JSON.stringify({ items }));

@@ -81,19 +81,26 @@ const unsupported = (list: readonly X509Certificate[]): string[] =>
     .filter((one) => !isSupportedKey(one))
     .map((one) => `${title(one)} must have an ECDSA P-256 key or an RSA key of 2048 bits or more`);
 
-async function meshCertificates(facts: ClusterFacts): Promise<Certificates> {
+/** The bundle that proxies trust which start now. */
+export async function trustAnchors(facts: ClusterFacts): Promise<X509Certificate[]> {
   const { meshNamespace } = facts;
   const roots = await facts.object<{ data?: Readonly<Record<string, string>> }>(
     `/api/v1/namespaces/${meshNamespace}/configmaps/${trustRootsConfigMap}`,
   );
   const where = `ConfigMap ${meshNamespace}/${trustRootsConfigMap}`;
   if (roots === undefined) throw new CheckFailure(`${where} is not there: the identity component makes it`);
+  return readPem(roots.data?.['ca-bundle.crt'] ?? '', `${where}: ca-bundle.crt`);
+}
+
+async function meshCertificates(facts: ClusterFacts): Promise<Certificates> {
+  const { meshNamespace } = facts;
+  const anchors = await trustAnchors(facts);
   const secret = await facts.object<Secret>(`/api/v1/namespaces/${meshNamespace}/secrets/${issuerSecret}`);
   if (secret === undefined) {
     throw new CheckFailure(`Secret ${meshNamespace}/${issuerSecret} is not there: the identity component makes it`);
   }
   const { leaf, renewed } = certificateOf(secret);
-  return { anchors: readPem(roots.data?.['ca-bundle.crt'] ?? '', `${where}: ca-bundle.crt`), issuer: leaf, renewed };
+  return { anchors, issuer: leaf, renewed };
 }
 
 const webhookKinds = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'] as const;

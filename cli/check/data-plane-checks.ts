@@ -3,11 +3,13 @@ import { podsLackingSidecars } from '../cluster/lacking-sidecars.ts';
 import { eachBounded, getText, podMetricsPath } from '../cluster/objects.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import { bypassingIpv6 } from './bypassing-ipv6.ts';
+import { trustAnchors } from './certificate-checks.ts';
 import { type Category, CheckFailure } from './check.ts';
 import type { CheckedPod, ClusterFacts } from './cluster-facts.ts';
 import { fail } from './control-plane-checks.ts';
 import { opaqueMismatches } from './opaque-ports.ts';
 import { refusingNamespaces } from './refusing-namespaces.ts';
+import { anchorFault, anchorsOfProxy, askedForAnchors } from './trust-anchors.ts';
 import { otherProxyVersion, proxyFault } from './version-checks.ts';
 
 const scrape = { timeoutMs: 5000, maxBytes: 64 * 1024 * 1024 };
@@ -28,6 +30,26 @@ export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefin
           retry: true,
           run: async () => {
             const faults = await eachBounded(await pods(), concurrency, (pod) => certificateFault(facts, pod, nowMs()));
+            fail(faults.flat());
+          },
+        },
+        {
+          description: 'data plane proxies know the trust anchors of the bundle',
+          hint: 'trust-anchors',
+          warning: true,
+          run: async () => {
+            const bundle = await trustAnchors(facts);
+            const asked = askedForAnchors(await pods(), bundle);
+            const faults = await eachBounded(asked, concurrency, async (pod) => {
+              const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
+              try {
+                const known = await anchorsOfProxy(facts.cluster.access, pod);
+                const fault = anchorFault(known, bundle, nowMs());
+                return fault === undefined ? [] : [`${name} ${fault}`];
+              } catch (error) {
+                return [`${name} does not tell which trust anchors it knows: ${(error as Error).message}`];
+              }
+            });
             fail(faults.flat());
           },
         },

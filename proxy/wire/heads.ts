@@ -17,8 +17,10 @@ export function withFields<Head extends RequestHead | ResponseHead>(head: Head, 
  */
 export function withoutMeshFields<Head extends RequestHead | ResponseHead>(head: Head): Head {
   if ((head.marks & FieldMark.mesh) === 0) return head;
-  return withFields(
-    head,
-    head.fields.filter(({ marks }) => (marks & FieldMark.mesh) === 0),
-  );
+  // Every request that is carried between two proxies comes by here.
+  const fields: Field[] = [];
+  for (let i = 0; i < head.fields.length; i++) {
+    if ((head.fields[i].marks & FieldMark.mesh) === 0) fields.push(head.fields[i]);
+  }
+  return withFields(head, fields);
 }

@@ -68,7 +68,9 @@ export function requestHead(fields: readonly Field[]): RequestHead {
     if (field.name === 'content-length') head.contentLength = contentLength(field.value, head.contentLength);
     else if (field.name === 'host') {
       if (host !== undefined) throw new MalformedMessage('repeated host');
-      if (!isAuthority(field.value)) throw new MalformedMessage('invalid host');
+      // Between proxies it stands beside :authority, which has been checked.
+      const isChecked = head.authority !== '' && field.value === head.authority;
+      if (!isChecked && !isAuthority(field.value)) throw new MalformedMessage('invalid host');
       host = field.value;
     } else if (field.name === 'cookie') {
       // Cookies may be cut into crumbs, which other versions do not know (section 8.2.3).

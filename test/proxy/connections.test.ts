@@ -23,6 +23,8 @@ describe('connections', () => {
   const open = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   let perSession = Number.POSITIVE_INFINITY;
+  /** That the HTTP/2 application was sent. */
+  let pings = 0;
 
   beforeAll(async () => {
     mesh = await TestMesh.start([
@@ -40,7 +42,11 @@ describe('connections', () => {
         name: 'server',
         ports: [8080, 9090, 2525],
         annotations: {
-          ...settings({ INBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT: `${idleMs}ms` }),
+          ...settings({
+            INBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT: `${idleMs}ms`,
+            INBOUND_CLIENT_HTTP2_KEEP_ALIVE_INTERVAL: '50ms',
+            INBOUND_CLIENT_HTTP2_KEEP_ALIVE_TIMEOUT: '50ms',
+          }),
           'config.tulle.dev/opaque-ports': '2525',
         },
       },
@@ -57,7 +63,13 @@ describe('connections', () => {
     http2.on('session', (session) => {
       sessions.add(session);
       let served = 0;
-      session.on('stream', (stream) => {
+      session.on('ping', () => pings++);
+      session.on('stream', (stream, headers) => {
+        if (headers[':path'] === '/later') {
+          // Twenty intervals of the sidecar's keep-alive.
+          setTimeout(() => stream.respond({ ':status': 200 }, { endStream: true }), 1000);
+          return;
+        }
         stream.respond({ ':status': 200 });
         stream.end('answered');
         // GOAWAY: what has been taken is answered, what comes now is not.
@@ -126,6 +138,18 @@ describe('connections', () => {
         process.kill(pid, 'SIGCONT');
       }
       await vi.waitFor(async () => expect(await call()).toBe(200), { timeout: 10_000, interval: 200 });
+    });
+
+    it('to the application are never asked for a sign of life: gRPC servers end those that are', async () => {
+      pings = 0;
+      const client = connectHttp2(`http://${mesh.ip('client')}:4140`);
+      const stream = client.request({ ':path': '/later', ':authority': 'server.test:9090' });
+      const status = await new Promise((resolve, reject) => {
+        stream.on('response', (headers) => resolve(headers[':status']));
+        stream.on('error', reject);
+      });
+      client.close();
+      expect([status, pings]).toEqual([200, 0]);
     });
 
     it('that the application closes with GOAWAY cost no request', async () => {

@@ -58,6 +58,8 @@ function isPort(text: string, at: number): boolean {
   return port <= highestPort;
 }
 
+/** Empty lines that are read past before a request. */
+export const mostEmptyLines = 4;
 export const CR = 0x0d;
 export const LF = 0x0a;
 export const SP = 0x20;

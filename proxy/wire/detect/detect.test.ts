@@ -162,6 +162,17 @@ describe('HTTP detection', () => {
     }
   });
 
+  it('reads on past a few empty lines, as servers do: what an application takes for HTTP is no opaque stream', () => {
+    const detect = (text: string, final = false) => detectHttp(Buffer.from(text, 'latin1'), final);
+    expect(detect('\r\nGET / HTTP/1.1\r\n')).toBe('http1');
+    expect(detect('\r\n\r\nGET / HTTP/1.1\r\n')).toBe('http1');
+    for (const text of ['\r', '\r\n', '\r\n\r', '\r\n\r\n', '\r\nGET']) {
+      expect([detect(text), detect(text, true)]).toEqual(['more', 'opaque']);
+    }
+    expect(detect(`${'\r\n'.repeat(5)}GET / HTTP/1.1\r\n`)).toBe('opaque');
+    expect(detect('\rGET / HTTP/1.1\r\n')).toBe('opaque');
+  });
+
   it('comes to a verdict when no more will come', () => {
     for (const text of ['', 'G', 'PRI', 'GET', 'GET ']) expect(detectHttp(Buffer.from(text), true)).toBe('opaque');
     expect(detectHttp(Buffer.from('GET /half'), true)).toBe('http1');

@@ -1,4 +1,4 @@
-import { tokenByte } from '../syntax.ts';
+import { CR, LF, mostEmptyLines, tokenByte } from '../syntax.ts';
 
 export type Detected = 'http1' | 'http2' | 'opaque' | 'more';
 
@@ -19,13 +19,15 @@ export function detectHttp(bytes: Uint8Array, final: boolean): Detected {
   if (i === prefaceStart.length) return 'http2';
   if (i === length) return final ? 'opaque' : 'more';
 
-  let at = 0;
+  const start = behindEmptyLines(bytes);
+  if (start === bytes.length || (start === bytes.length - 1 && bytes[start] === CR)) return final ? 'opaque' : 'more';
+  let at = start;
   while (at < bytes.length && tokenByte[bytes[at]] === 1) at++;
-  if (at > longestMethod || at === 0) return 'opaque';
+  if (at - start > longestMethod || at === start) return 'opaque';
   if (at === bytes.length) return final ? 'opaque' : 'more';
   if (bytes[at] !== 0x20) return 'opaque';
   // A target: path, absolute URI, authority or asterisk; a second token of any other kind is another protocol's.
-  const lineEnd = bytes.indexOf(0x0a, at);
+  const lineEnd = bytes.indexOf(LF, at);
   const target = at + 1;
   if (target >= bytes.length) return final ? 'opaque' : 'more';
   if (bytes[target] <= 0x20 || bytes[target] >= 0x7f) return 'opaque';
@@ -35,6 +37,13 @@ export function detectHttp(bytes: Uint8Array, final: boolean): Detected {
     return bytes[target] === 0x2f || isAbsolute(bytes, target) ? 'http1' : 'opaque';
   }
   return isHttpVersion(bytes, lineEnd) ? 'http1' : 'opaque';
+}
+
+/** Where a request line may begin: servers read on past empty lines before it (RFC 9112 section 2.2), and so does ours. */
+function behindEmptyLines(bytes: Uint8Array): number {
+  let at = 0;
+  while (at < 2 * mostEmptyLines && bytes[at] === CR && bytes[at + 1] === LF) at += 2;
+  return at;
 }
 
 /** Whether the request line that ends before `lineFeed` ends in ` HTTP/x`. */

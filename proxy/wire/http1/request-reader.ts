@@ -1,7 +1,7 @@
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
 import type { Building, RequestHead } from '../stream.ts';
-import { CR, type HeadLimits, Http1Error, headEnd, LF, lastLineStart } from '../syntax.ts';
+import { CR, type HeadLimits, Http1Error, headEnd, LF, lastLineStart, mostEmptyLines } from '../syntax.ts';
 import type { Transport } from '../transport.ts';
 import { BodyReader, type BodySink } from './body-reader.ts';
 import type { HopFields } from './field-parser.ts';
@@ -21,8 +21,6 @@ export interface RequestSink {
 
 /** Request bytes that may be on their way to the upstream before reading stops. */
 const receiveWindowBytes = 64 * 1024;
-/** Empty lines that may stand before a request. */
-const mostEmptyLines = 4;
 const nothing = new Uint8Array(0);
 
 /**

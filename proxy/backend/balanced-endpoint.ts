@@ -40,6 +40,8 @@ export interface Balancing {
   onStateChanged(endpoint: BalancedEndpoint, before: EndpointState): void;
   /** A try that waited gets no connection here: nothing of it was sent. */
   onNoConnection(endpoint: BalancedEndpoint, attempt: Attempt, reason: PoolFailure, detail: string): void;
+  /** Whether another endpoint is ready. */
+  hasOthersThan(endpoint: BalancedEndpoint): boolean;
   /** Whether it is worth a dial in the background when its time to back off is over. */
   readonly isUsed: boolean;
 }
@@ -182,6 +184,10 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
     if (this.state === 'backing off' && this.isArmed) return;
     this.options.deadlines.arm(this, this.backOff.delayMs());
     this.become('backing off');
+  }
+
+  get hasOthers(): boolean {
+    return this.owner.hasOthersThan(this);
   }
 
   onClosed(): void {

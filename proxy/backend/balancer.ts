@@ -177,6 +177,10 @@ export class Balancer extends Deadline implements Sender, Balancing {
     this.serveQueues();
   }
 
+  hasOthersThan(endpoint: BalancedEndpoint): boolean {
+    return this.ready.size > (endpoint.state === 'ready' ? 1 : 0);
+  }
+
   onNoConnection(endpoint: BalancedEndpoint, attempt: Attempt, reason: PoolFailure, detail: string): void {
     // Nothing of it was sent: another may have it, but not when its time is over or too many wait.
     if (reason === 'timeout' || reason === 'overflow' || attempt.misses === maxMisses) {

@@ -114,6 +114,22 @@ describe('an opaque connection', () => {
   });
 });
 
+it('a request whose endpoint takes no new connections, and is busy with those that it has, goes to another that is ready', () => {
+  const world = new TestBalancing();
+  world.balancer.replace('web', [endpointAt('10.0.0.1'), endpointAt('10.0.0.2')]);
+  world.send('http1');
+  world.send('http1');
+  const [busy, other] = [world.succeed('10.0.0.1'), world.succeed('10.0.0.2')];
+  for (const connection of [busy, other]) connection.available = false;
+  const { client } = world.send('http1');
+  const [{ address, dialled }] = world.dials.splice(0);
+  dialled.onDialFailed('connect timeout', 'it said nothing');
+  expect(client.status).toBeUndefined();
+  expect(world.dials.map((dial) => dial.address)).toEqual([address === '10.0.0.1' ? '10.0.0.2' : '10.0.0.1']);
+  world.succeed().last.answer();
+  expect(client.status).toBe(200);
+});
+
 it('dials that fail together put off the next one by as much as a single one', () => {
   const world = new TestBalancing();
   world.balancer.replace('web', [endpointAt('10.0.0.1')]);

@@ -109,6 +109,9 @@ export class Application implements Sender, PoolOwner {
 
   onClosed(): void {}
 
+  /** There is one application. */
+  readonly hasOthers = false;
+
   private get address(): string {
     const { address, port } = this.endpoint.info;
     return formatHostPort(address, port);

@@ -58,7 +58,7 @@ function poolOf(capacity: number, limits: { maxConnections?: number; maxWaiters?
   const dials: Dialled[] = [];
   const clock = new FakeClock();
   const deadlines = new TimerWheel(clock);
-  const owner: PoolOwner = { onConnected: () => {}, onDialFailed: () => {}, onClosed: () => {} };
+  const owner: PoolOwner = { onConnected: () => {}, onDialFailed: () => {}, onClosed: () => {}, hasOthers: false };
   const pool = new ConnectionPool({
     dial: (dialled) => void dials.push(dialled),
     deadlines,

@@ -49,6 +49,8 @@ export interface PoolOwner {
   onDialFailed(reason: PoolFailure, detail: string): void;
   /** A connection has closed. */
   onClosed(): void;
+  /** What waits here could have a connection elsewhere. */
+  readonly hasOthers: boolean;
 }
 
 export interface PoolOptions {
@@ -73,7 +75,7 @@ export interface PoolOptions {
  * stays at one connection until its streams run out.
  *
  * A dial that fails takes no request with it that another connection may still take: those that wait fail when there is
- * none left, open or opening, or when their time is over.
+ * none left, open or opening, or when their time is over. Where there are other endpoints, one goes there.
  */
 export class ConnectionPool implements Dialled {
   private readonly options: PoolOptions;
@@ -231,8 +233,9 @@ export class ConnectionPool implements Dialled {
     this.opening--;
     this.underWay = Math.min(this.underWay, this.opening);
     this.options.owner.onDialFailed(reason, detail);
-    if (this.opening + this.lasting > 0) return;
-    this.failWaiters(reason, detail);
+    if (this.opening + this.lasting === 0) this.failWaiters(reason, detail);
+    // Its connections may be busy for long: the request that the dial was for goes where there is another.
+    else if (this.first !== undefined && this.options.owner.hasOthers) this.failFirst(reason, detail);
   }
 
   /**
@@ -274,11 +277,14 @@ export class ConnectionPool implements Dialled {
 
   private failWaiters(reason: PoolFailure, detail: string): void {
     // Those that come back meanwhile wait for another dial.
-    for (let count = this.waiting; count > 0 && this.first !== undefined; count--) {
-      const waiter = this.first;
-      this.cancel(waiter);
-      waiter.onPoolFailure(reason, detail);
-    }
+    for (let count = this.waiting; count > 0; count--) this.failFirst(reason, detail);
+  }
+
+  private failFirst(reason: PoolFailure, detail: string): void {
+    const waiter = this.first;
+    if (waiter === undefined) return;
+    this.cancel(waiter);
+    waiter.onPoolFailure(reason, detail);
   }
 
   private push(waiter: Waiter): void {

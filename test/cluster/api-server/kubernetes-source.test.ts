@@ -135,6 +135,7 @@ describe.skipIf(apiServerMissing)(
     test('a connection that is cut is taken up again where it was, without a list', async () => {
       const opened = await open(['EndpointSlice']);
       await opened.source.synced;
+      await vi.waitFor(async () => expect(await opened.count('watches_total', {})).toBe(1), soon);
       for (const round of ['a', 'b', 'c']) {
         proxy.cut();
         await make(round);
@@ -149,7 +150,8 @@ describe.skipIf(apiServerMissing)(
       { when: 'before its watch has begun', watching: false, reason: 'network' },
     ])('a connection that dies without a word $when is noticed in time, and nothing is missed', async (dead) => {
       await make('gone');
-      const opened = await open(['EndpointSlice'], { timeoutMs: 500, times: { silenceMs: 500 } });
+      const ping = { everyMs: 200, answerMs: 300 };
+      const opened = await open(['EndpointSlice'], { timeoutMs: 500, times: { silenceMs: 500 }, ping });
       await opened.source.synced;
       if (dead.watching) await vi.waitFor(async () => expect(await opened.count('watches_total', {})).toBe(1), soon);
       const since = await opened.count('restarts_total', { reason: dead.reason });

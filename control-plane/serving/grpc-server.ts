@@ -164,6 +164,8 @@ export class GrpcServer {
         connection.leaving = true;
         session.close();
       }
+      // Closing may have destroyed it just now, or it fell before its 'close' was told: such a one refuses a ping.
+      if (session.destroyed) continue;
       connection.answered = false;
       session.ping(() => {
         connection.answered = true;

@@ -171,6 +171,28 @@ test('a connection that is old takes no more calls, and its streams end so that 
   expect(await certify(client, 'web')).toBeDefined();
 });
 
+test('a connection that is old, of a client that keeps its own half open, does no harm', async () => {
+  const { port, client } = await start({ pingMs: 20, connectionAgeMs: 50 });
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  closing.push(() => socket.destroy());
+  socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  socket.write(Buffer.from('000000040000000000', 'hex'));
+  socket.on('data', (bytes: Buffer) => {
+    // Frames of 8 bytes of type 6 are pings: they are answered.
+    for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
+      if (bytes[at + 3] !== 6 || !socket.writable) continue;
+      const answer = Buffer.from(bytes.subarray(at, at + 17));
+      answer[4] = 1;
+      socket.write(answer);
+    }
+  });
+  await once(socket, 'end');
+  // Longer than until the next pings.
+  const { seen } = follow(client);
+  await vi.waitFor(() => expect(seen.error).toMatchObject({ code: status.UNAVAILABLE }), 5000);
+  socket.destroy();
+});
+
 test('a client that is gone without a word is let go of', async () => {
   const { port } = await start({ pingMs: 20 });
   // Says what a client says first, and then answers nothing.

@@ -1,4 +1,5 @@
 import type { TimerHandle, Timers } from '../clock.ts';
+import { join } from '../wire/join.ts';
 import type { Connection, TransportHandler } from '../wire/transport.ts';
 
 /**
@@ -48,12 +49,7 @@ class Peek implements TransportHandler {
 
   onBytes(chunk: Uint8Array): void {
     if (this.held.length === 0) this.held = chunk;
-    else {
-      const joined = new Uint8Array(this.held.length + chunk.length);
-      joined.set(this.held);
-      joined.set(chunk, this.held.length);
-      this.held = joined;
-    }
+    else this.held = join(this.held, chunk);
     this.settle(this.held.length >= this.limitBytes);
     // What is held on to must outlive the call that brought it.
     if (this.connection.handler === this && this.held === chunk) this.held = chunk.slice();

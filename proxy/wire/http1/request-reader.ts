@@ -1,5 +1,6 @@
 import type { Field } from '../field.ts';
 import type { FieldTable } from '../field-table.ts';
+import { join } from '../join.ts';
 import type { Building, RequestHead } from '../stream.ts';
 import { CR, type HeadLimits, Http1Error, headEnd, LF, lastLineStart, mostEmptyLines } from '../syntax.ts';
 import type { Transport } from '../transport.ts';
@@ -84,9 +85,7 @@ export class RequestReader implements BodySink {
   read(chunk: Uint8Array): void {
     let bytes = chunk;
     if (this.held.length > 0) {
-      bytes = new Uint8Array(this.held.length + chunk.length);
-      bytes.set(this.held);
-      bytes.set(chunk, this.held.length);
+      bytes = join(this.held, chunk);
       this.held = nothing;
     }
     this.process(bytes, bytes === chunk);

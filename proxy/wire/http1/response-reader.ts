@@ -1,4 +1,5 @@
 import type { FieldTable } from '../field-table.ts';
+import { join } from '../join.ts';
 import type { ResponseHead } from '../stream.ts';
 import { type HeadLimits, Http1Error, headEnd, lastLineStart } from '../syntax.ts';
 import { BodyReader, type BodySink } from './body-reader.ts';
@@ -77,9 +78,7 @@ export class ResponseReader {
   read(chunk: Uint8Array): void {
     let bytes = chunk;
     if (this.held.length > 0) {
-      bytes = new Uint8Array(this.held.length + chunk.length);
-      bytes.set(this.held);
-      bytes.set(chunk, this.held.length);
+      bytes = join(this.held, chunk);
       this.held = nothing;
     }
     this.processing = true;

@@ -1,5 +1,6 @@
 import { type Deadlines, defaultDeadlines, Since } from '../deadlines.ts';
 import type { Field } from '../field.ts';
+import { join } from '../join.ts';
 import { closedInResponse, closedUnanswered, ErrorCode, peerSilent } from '../stream.ts';
 import type { Flushable, Transport, TransportHandler } from '../transport.ts';
 import { AbuseBudget } from './abuse-budget.ts';
@@ -114,9 +115,7 @@ export abstract class Http2Session implements TransportHandler, Flushable, Frame
     }
     let bytes = chunk;
     if (this.held.length > 0) {
-      bytes = new Uint8Array(this.held.length + chunk.length);
-      bytes.set(this.held);
-      bytes.set(chunk, this.held.length);
+      bytes = join(this.held, chunk);
       this.held = nothing;
     }
     let at = 0;

@@ -3,8 +3,9 @@
  * package, into dist/cli. A command is a file of its own, loaded when it is asked for.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { builtinsAsObjects } from './builtins.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const outdir = resolve(process.argv[2] ?? join(root, 'dist/cli'));
@@ -27,6 +28,10 @@ const { status, stderr } = spawnSync(bun, [...args, '--outdir', outdir, 'cli/mai
 });
 if (status !== 0) throw new Error(`cli/ cannot be bundled:\n${stderr}`);
 
+for (const name of readdirSync(outdir)) {
+  const file = join(outdir, name);
+  writeFileSync(file, builtinsAsObjects(readFileSync(file, 'utf8')));
+}
 const program = join(outdir, 'main.js');
 writeFileSync(program, `#!/usr/bin/env node\n${readFileSync(program, 'utf8').replace(/^#!.*\n/, '')}`);
 chmodSync(program, 0o755);

@@ -124,13 +124,16 @@ it('brings the command line, which starts about as fast as Node does', () => {
   expect(() => run(project, tulle, 'demo')).toThrow('run it from a checkout');
   const told =
     'process.on("exit",()=>{const{user,system}=process.cpuUsage();process.stderr.write(String(user+system))})';
-  const cpuUs = (...args: string[]): number => {
-    const runs = Array.from({ length: 7 }, () =>
-      spawnSync(process.execPath, ['--import', `data:text/javascript,${told}`, ...args], { encoding: 'utf8' }),
+  const cpuUs = (...args: string[]): number =>
+    Number(
+      spawnSync(process.execPath, ['--import', `data:text/javascript,${told}`, ...args], { encoding: 'utf8' }).stderr,
     );
-    return Math.min(...runs.map(({ stderr }) => Number(stderr)));
-  };
-  expect(cpuUs(realpathSync(tulle), 'version', '--client') / cpuUs('-e', '0')).toBeLessThan(2);
+  // One beside the other, for a busy machine slows both; the middle of them, for its haste is not even.
+  const ratios = Array.from(
+    { length: 15 },
+    () => cpuUs(realpathSync(tulle), 'version', '--client') / cpuUs('-e', '0'),
+  ).sort((a, b) => a - b);
+  expect(ratios[7]).toBeLessThan(2);
 }, 240_000);
 
 it('has MeshedDeployment once cdk8s-plus-27 is installed', () => {

@@ -6,6 +6,7 @@ import {
   ResponseMatchSchema,
 } from '../../api/gen/destination_pb.js';
 import { HttpMethod_Registered, type HttpMethodSchema } from '../../api/gen/http_types_pb.js';
+import { patternProblem } from '../../lib/contract/pattern.ts';
 import type { RequestCondition, ResponseCondition } from '../sources/policy-objects.ts';
 
 /** What is wrong with a part of a ServiceProfile: the message names the field. */
@@ -68,14 +69,11 @@ function httpMethod(method: string): MessageInitShape<typeof HttpMethodSchema> {
   };
 }
 
-/** Patterns are Go's and Rust's: what only these know is left to them. */
 function regex(pattern: string, where: string): string {
-  try {
-    new RegExp(pattern.replace(/\(\?[imsU]+\)/g, '').replaceAll('(?P<', '(?<'));
-    return pattern;
-  } catch (error) {
-    throw new InvalidProfile(`${where} (${pattern}) is no regular expression: ${(error as Error).message}`);
-  }
+  const problem = patternProblem(pattern);
+  if (problem !== undefined)
+    throw new InvalidProfile(`${where} (${pattern}) is no regular expression that proxies match by: ${problem}`);
+  return pattern;
 }
 
 function statusRange({ min = 0, max = 0 }: NonNullable<ResponseCondition['status']>, where: string) {

@@ -6,9 +6,9 @@ import type {
   QueryParamMatch,
 } from '../../api/gen/http_route_pb.js';
 import { type HttpMethod, HttpMethod_Registered } from '../../api/gen/http_types_pb.js';
+import { PatternError } from '../../lib/contract/pattern.ts';
 import { latin1 } from '../wire/latin1.ts';
 import { Pattern } from './pattern.ts';
-import { PatternError } from './pattern-parser.ts';
 import type { HostMatch, NamedMatch, PathMatch, RequestMatch } from './route-table.ts';
 
 /** A condition that cannot be read: `message` says why. */

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PatternError, patternProblem } from '../../lib/contract/pattern.ts';
 import { Pattern } from './pattern.ts';
 
 /** What the runtime's own engine says of whole texts. */
@@ -116,3 +118,32 @@ describe('the time that a text takes', () => {
     expect(performance.now() - startMs).toBeLessThan(1000);
   });
 });
+
+it('what the control plane is told of a pattern is what the proxy makes of it', () => {
+  const part = fc.constantFrom(
+    ...'ab(|)[]{}*+?^$\\.,:<>=!12iPkbdpLu-'.split(''),
+    '(?i)',
+    '(?P<n>',
+    '\\p{Lu}',
+    '{250}',
+    '[z-a]',
+  );
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 12 }), (parts) => {
+      const text = parts.join('');
+      expect([text, patternProblem(text)]).toEqual([text, refusal(text)]);
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+/** Why the proxy refuses a pattern. */
+function refusal(text: string): string | undefined {
+  try {
+    new Pattern(text);
+    return undefined;
+  } catch (error) {
+    expect(error).toBeInstanceOf(PatternError);
+    return (error as Error).message;
+  }
+}

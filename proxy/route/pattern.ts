@@ -1,7 +1,5 @@
-import { type Atom, type Node, PatternError, parsePattern } from './pattern-parser.ts';
+import { matcherOf, positionsOf } from '../../lib/contract/pattern.ts';
 
-/** Places of a pattern where a character is matched: repetitions are written out. */
-const maxPositions = 200;
 /** States that are kept made up, each of 512 bytes. Beyond them all are made anew as they are needed. */
 const maxStates = 64;
 const firstStates = 4;
@@ -35,8 +33,7 @@ export class Pattern {
 
   /** Throws a PatternError that says what is wrong with `text`. */
   constructor(text: string) {
-    const positions = new Positions();
-    const root = positions.add(parsePattern(text));
+    const { positions, root } = positionsOf(text);
     const count = positions.atoms.length;
     this.words = Math.max(1, Math.ceil(count / 32));
     const set = (members: Iterable<number>): Uint32Array => {
@@ -49,7 +46,7 @@ export class Pattern {
       const key = `${atom.source} ${atom.ignoreCase} ${atom.dotAll}`;
       let test = tests.get(key);
       if (test === undefined) {
-        test = testOf(atom);
+        test = matcherOf(atom);
         tests.set(key, test);
       }
       this.atoms.push(test);
@@ -148,87 +145,5 @@ export class Pattern {
     this.accepting.push(set.some((word, i) => (word & this.last[i]) !== 0));
     this.byKey.set(key, state);
     return state;
-  }
-}
-
-function testOf({ source, ignoreCase, dotAll }: Atom): (code: number) => boolean {
-  const isUnicode = /\\p\{/i.test(source);
-  let single: RegExp;
-  try {
-    single = new RegExp(`^(?:${source})$`, `${ignoreCase ? 'i' : ''}${dotAll ? 's' : ''}${isUnicode ? 'u' : ''}`);
-  } catch (error) {
-    throw new PatternError((error as Error).message);
-  }
-  return (code) => single.test(String.fromCharCode(code));
-}
-
-/** What a part of a pattern begins and ends with, and whether nothing fits it. */
-interface Part {
-  readonly first: readonly number[];
-  readonly last: readonly number[];
-  readonly empty: boolean;
-}
-
-const nothing: Part = { first: [], last: [], empty: true };
-
-/** Numbers the positions of a pattern, and notes which may follow which. */
-class Positions {
-  readonly atoms: Atom[] = [];
-  readonly follow: Set<number>[] = [];
-
-  add(node: Node): Part {
-    switch (node.kind) {
-      case 'atom': {
-        if (this.atoms.length >= maxPositions) {
-          throw new PatternError(`it has more than ${maxPositions} characters, repetitions written out`);
-        }
-        const position = this.atoms.push(node.atom) - 1;
-        this.follow.push(new Set());
-        return { first: [position], last: [position], empty: false };
-      }
-      case 'sequence':
-        return node.nodes.reduce<Part>((before, next) => this.join(before, this.add(next)), nothing);
-      case 'choice':
-        return node.nodes
-          .map((each) => this.add(each))
-          .reduce((a, b) => ({
-            first: [...a.first, ...b.first],
-            last: [...a.last, ...b.last],
-            empty: a.empty || b.empty,
-          }));
-      case 'repeat':
-        return this.repeat(node.node, node.least, node.most);
-    }
-  }
-
-  private repeat(node: Node, least: number, most: number): Part {
-    let all = nothing;
-    for (let i = 0; i < least - 1; i++) all = this.join(all, this.add(node));
-    if (most === Number.POSITIVE_INFINITY) {
-      const again = this.add(node);
-      this.connect(again.last, again.first);
-      return this.join(all, least === 0 ? { ...again, empty: true } : again);
-    }
-    if (least > 0) all = this.join(all, this.add(node));
-    // Each of the rest is there only when those before it are.
-    const rest: Part[] = [];
-    for (let i = least; i < most; i++) rest.push(this.add(node));
-    return this.join(
-      all,
-      rest.reduceRight<Part>((after, part) => ({ ...this.join(part, after), empty: true }), nothing),
-    );
-  }
-
-  private join(a: Part, b: Part): Part {
-    this.connect(a.last, b.first);
-    return {
-      first: a.empty ? [...a.first, ...b.first] : a.first,
-      last: b.empty ? [...a.last, ...b.last] : b.last,
-      empty: a.empty && b.empty,
-    };
-  }
-
-  private connect(last: readonly number[], first: readonly number[]): void {
-    for (const from of last) for (const to of first) this.follow[from].add(to);
   }
 }

@@ -10,7 +10,7 @@ const allowed: Record<string, readonly string[]> = {
   lib: [],
   'lib/contract': [],
   'lib/figures': [],
-  proxy: ['api'],
+  proxy: ['api', 'lib/contract'],
   'control-plane': ['api', 'lib/contract', 'lib/inject'],
   synth: ['lib'],
   cli: ['lib', 'api', 'control-plane/kubernetes', 'control-plane/sources', 'synth', 'local'],

@@ -7,8 +7,8 @@ import type {
   QueryParamMatchSchema,
 } from '../../../api/gen/http_route_pb.js';
 import { HttpMethod_Registered, type HttpMethodSchema } from '../../../api/gen/http_types_pb.js';
+import { patternProblem } from '../../../lib/contract/pattern.ts';
 import type { GrpcRouteMatch, HttpRouteMatch, NamedMatch } from '../../sources/route-objects.ts';
-import { patternProblem } from '../pattern.ts';
 
 export type HttpMatchInit = MessageInitShape<typeof HttpRouteMatchSchema>;
 export type GrpcMatchInit = MessageInitShape<typeof GrpcRouteMatchSchema>;
@@ -73,7 +73,8 @@ function queryParamMatch({ type, name, value }: NamedMatch): MessageInitShape<ty
 
 function pattern(text: string): string {
   const problem = patternProblem(text);
-  if (problem !== undefined) throw new UnsupportedRoute(`${text} is not a regular expression: ${problem}`);
+  if (problem !== undefined)
+    throw new UnsupportedRoute(`${text} is no regular expression that proxies match by: ${problem}`);
   return text;
 }
 

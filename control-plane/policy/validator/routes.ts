@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
-import { patternProblem } from '../pattern.ts';
+import { patternProblem } from '../../../lib/contract/pattern.ts';
 import { isKind } from '../routes/references.ts';
 import { trafficSettings } from '../traffic-settings.ts';
 import type { Problems } from './problems.ts';
@@ -205,5 +205,5 @@ function checkHeaderValue(value: string, at: string, problems: Problems): void {
 
 function checkPattern(pattern: string, at: string, problems: Problems): void {
   const problem = patternProblem(pattern);
-  if (problem !== undefined) problems.add(at, `must be a regular expression: ${problem}`);
+  if (problem !== undefined) problems.add(at, `must be a regular expression that proxies match by: ${problem}`);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
-import { patternProblem } from '../pattern.ts';
+import { patternProblem } from '../../../lib/contract/pattern.ts';
 import type { Problems } from './problems.ts';
 
 const requestShape = z.strictObject({
@@ -87,7 +87,8 @@ function checkRequest(condition: RequestShape, path: string, problems: Problems)
     problems.add(path, 'must have one of pathRegex, method, all, any or not');
   }
   const problem = pathRegex ? patternProblem(pathRegex) : undefined;
-  if (problem !== undefined) problems.add(`${path}.pathRegex`, `must be a regular expression: ${problem}`);
+  if (problem !== undefined)
+    problems.add(`${path}.pathRegex`, `must be a regular expression that proxies match by: ${problem}`);
   for (const [at, child] of (all ?? []).entries()) checkRequest(child, `${path}.all[${at}]`, problems);
   for (const [at, child] of (any ?? []).entries()) checkRequest(child, `${path}.any[${at}]`, problems);
   if (not != null) checkRequest(not, `${path}.not`, problems);

@@ -239,6 +239,16 @@ describe('is refused', () => {
       'spec.rules[0].matches[0].path.value must be a regular expression',
     ],
     [
+      'a pattern that proxies refuse, for it looks around itself',
+      path('/(?=admin).*', 'RegularExpression'),
+      'spec.rules[0].matches[0].path.value must be a regular expression that proxies match by',
+    ],
+    [
+      'a pattern that refers to itself',
+      path('/(a)\\1', 'RegularExpression'),
+      'it refers to what one of its groups matched',
+    ],
+    [
       'a bad header name',
       route({ matches: [{ headers: [{ name: 'a b', value: 'c' }] }] }),
       'spec.rules[0].matches[0].headers[0].name (a b) must be a header name',

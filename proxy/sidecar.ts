@@ -208,6 +208,11 @@ export class Sidecar {
     );
     this.registry.gauge('proxy_deadlines_armed', 'Waits of requests that have a deadline now.', () => deadlines.armed);
     this.registry.gauge(
+      'outbound_http_balancer_endpoints',
+      'Endpoints of the services that are called: those with a connection are ready, the others pending.',
+      () => this.targets.balancerEndpoints(),
+    );
+    this.registry.gauge(
       'outbound_waiters',
       'Requests and connections that wait for an endpoint, or for one of its connections.',
       () => {

@@ -35,6 +35,8 @@ export class Target implements Resolution {
   private connections = 0;
   private lastUsedMs: number;
   private closed = false;
+  /** What discovery calls the service; undefined for what it does not know. */
+  authority: string | undefined = undefined;
 
   constructor(name: TargetName, options: TargetOptions) {
     this.name = name;
@@ -127,7 +129,9 @@ export class Target implements Resolution {
   }
 
   onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void {
-    if (!this.closed) this.backend.replace(authority, endpoints);
+    if (this.closed) return;
+    this.authority = authority;
+    this.backend.replace(authority, endpoints);
   }
 
   /** The address itself, in plaintext, or whatever the resolver makes of the name. */
@@ -135,6 +139,7 @@ export class Target implements Resolution {
     if (this.closed) return;
     this.declared ??= 'detect';
     if (this.opaque === undefined) this.onOpaque(false);
+    this.authority = undefined;
     const { given, port, kind } = this.name;
     const endpoint = plaintextEndpoint(given, port, 'not_provided_by_service_discovery');
     // What is called may be about to be created.

@@ -6,8 +6,8 @@ const smallest: ReadonlySet<string> = new Set([
   'identity_cert_expiration_timestamp_seconds',
   'identity_cert_refresh_timestamp_seconds',
 ]);
-/** Families that say the same in each worker. */
-const same: ReadonlySet<string> = new Set(['proxy_build_info']);
+/** Families that say the same in each worker, or nearly: each knows the same endpoints, and connects to them itself. */
+const same: ReadonlySet<string> = new Set(['proxy_build_info', 'outbound_http_balancer_endpoints']);
 
 interface Family {
   readonly head: string[];

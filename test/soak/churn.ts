@@ -52,22 +52,48 @@ export async function churn(
   const churned: Churn = { restarts: 0, failures: [] };
   while (!until.aborted) {
     const away = workloads[churned.restarts % workloads.length];
-    applyEndpoints(mesh, workloads.filter((workload) => workload !== away)); // biome-ignore format: one step
-    if (!(await drained(mesh, away))) {
+    const others = workloads.filter((workload) => workload !== away);
+    applyEndpoints(mesh, others);
+    // Its calls are done only once no client can make another: one may be about to hear that it ever came back.
+    if (!(await inTime(() => isKnown(mesh, others.length)))) {
+      churned.failures.push(`the client was not told that ${away} left its Service within ${drainTimeoutMs / 1000} s`);
+    }
+    if (!(await inTime(() => isQuiet(mesh, away)))) {
       churned.failures.push(`${away} was still called ${drainTimeoutMs / 1000} s after it left its Service`);
     }
     await applications.get(away)?.restart();
     churned.restarts++;
     applyEndpoints(mesh, workloads);
+    if (!(await inTime(() => isKnown(mesh, workloads.length)))) {
+      churned.failures.push(`the client was not told that ${away} came back within ${drainTimeoutMs / 1000} s`);
+    }
     await sleep(restMs);
   }
   return churned;
 }
 
-/** Whether its calls were done in time. */
-async function drained(mesh: TestMesh, workload: string): Promise<boolean> {
+/** Whether the client has heard how many endpoints the Service has. */
+async function isKnown(mesh: TestMesh, endpoints: number): Promise<boolean> {
+  const known = await Promise.all(
+    Object.values(ports).map((port) =>
+      mesh.metric(
+        'client',
+        'outbound_http_balancer_endpoints',
+        `authority="${serviceName}.test.svc.cluster.local:${port}"`,
+      ),
+    ),
+  );
+  // None are told of a port that nobody calls: whoever does then hears of those that there are.
+  return known.every((count) => count === endpoints || count === 0);
+}
+
+/** Whether no client has a connection to the workload. */
+const isQuiet = async (mesh: TestMesh, workload: string): Promise<boolean> =>
+  (await mesh.metric(workload, 'tcp_open_connections', 'direction="inbound"', 'peer="src"')) === 0;
+
+async function inTime(holds: () => Promise<boolean>): Promise<boolean> {
   const deadlineMs = Date.now() + drainTimeoutMs;
-  while ((await mesh.metric(workload, 'tcp_open_connections', 'direction="inbound"', 'peer="src"')) > 0) {
+  while (!(await holds())) {
     if (Date.now() > deadlineMs) return false;
     await sleep(100);
   }

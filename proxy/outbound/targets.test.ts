@@ -1,0 +1,67 @@
+import { beforeEach, expect, it } from 'vitest';
+import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
+import { KnownTargets } from '../discovery/known-targets.ts';
+import { plaintextEndpoint } from '../model/endpoint-info.ts';
+import { Log } from '../telemetry/log.ts';
+import { MetricsRegistry } from '../telemetry/registry.ts';
+import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
+import type { FakeClock } from '../testing/fake-clock.ts';
+import type { Dialled } from '../upstream/connection-pool.ts';
+import { OutboundMetrics } from './metrics.ts';
+import { Targets } from './targets.ts';
+
+let targets: Targets;
+let dials: Dialled[];
+let side: ReturnType<typeof testSide>;
+
+beforeEach(() => {
+  side = testSide();
+  const clock = side.clock as FakeClock;
+  dials = [];
+  targets = new Targets({
+    clock,
+    deadlines: side.deadlines,
+    channel: () => ({ stream: () => () => {} }) as unknown as GrpcChannel,
+    context: '',
+    log: new Log('off', 'plain', () => {}, () => new Date(0)), // biome-ignore format: one step
+    dialer: { dialHttp: (_endpoint, _version, dialled) => void dials.push(dialled), dialTcp: () => {} },
+    metrics: new OutboundMetrics(new MetricsRegistry(() => clock.nowMs()), () => clock.nowMs()),
+    failfastMs: 3000,
+    discoveryTimeoutMs: 500,
+    policy: undefined,
+    queueCapacity: 10,
+    http1OverHttp2: true,
+    discoverable: () => true,
+    ownAddresses: new Set(),
+    known: new KnownTargets(),
+    namespace: 'shop',
+    serviceSuffix: 'svc.cluster.local',
+    idleMs: 5000,
+    http1IdleMs: 3000,
+  });
+});
+
+const told = () => Array.from(targets.balancerEndpoints(), ([{ endpoint_state }, count]) => [endpoint_state, count]);
+
+it('endpoints of a service are pending until they have a connection, and told of once whatever names it is called by', () => {
+  const service = 'web.shop.svc.cluster.local:80';
+  const infos = ['10.0.0.1', '10.0.0.2'].map((ip) => plaintextEndpoint(ip, 8080, 'not_provided_by_service_discovery'));
+  const byName = targets.forAuthority('web');
+  const byAddress = targets.forAddress('10.1.0.1', 80);
+  byName?.onEndpoints(service, infos);
+  expect(told()).toEqual([['ready', 0], ['pending', 2]]); // biome-ignore format: one step
+  byName?.onOpaque(false);
+  byName?.onProtocol('detect');
+  byName?.send(exchangeOf(side, { version: 'http2' }).exchange);
+  dials[0].onConnected(new TestConnection());
+  expect(told()).toEqual([['ready', 1], ['pending', 1]]); // biome-ignore format: one step
+  byAddress?.onEndpoints(service, infos);
+  expect(told()).toEqual([['ready', 1], ['pending', 3]]); // biome-ignore format: one step
+  byName?.onEndpoints(service, []);
+  expect(told()).toEqual([['ready', 0], ['pending', 2]]); // biome-ignore format: one step
+});
+
+it('a name that discovery does not know is no service, and its address no label', () => {
+  targets.forAuthority('example.com')?.onUnknown();
+  expect(told()).toEqual([]);
+});

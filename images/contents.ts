@@ -12,11 +12,20 @@ export interface ImageContents {
 export const imageNames = ['proxy', 'controller', 'emojivoto'] as const;
 export type ImageName = (typeof imageNames)[number];
 
+/**
+ * Options of Node for the control plane. Its young generation is what a change of many objects fills: kept small, each of
+ * its collections is short, and what a proxy costs in resident memory is 60 % of what it is by default (bench:scale).
+ */
+export const controllerNodeOptions = ['--max-semi-space-size=4'] as const;
+
 /** Extensions of iptables that our rules use, and those that list the rules of others most often. */
 const iptablesExtensions = [
   ...['addrtype', 'comment', 'conntrack', 'mark', 'multiport', 'owner', 'standard', 'state', 'tcp', 'udp'],
   ...['MARK', 'MASQUERADE', 'REDIRECT', 'DNAT', 'SNAT'],
 ].map((name) => `libxt_${name}.so`);
+
+/** Of the program's first line, where Linux takes one argument. */
+const controllerInterpreter = `/usr/bin/node ${controllerNodeOptions.join(' ')}`;
 
 const contents: Readonly<Record<ImageName, ImageContents['layers']>> = {
   proxy: () => [
@@ -27,7 +36,7 @@ const contents: Readonly<Record<ImageName, ImageContents['layers']>> = {
     { archive: 'runtime.tar', layer: nodeRuntime() },
     {
       archive: 'app.tar',
-      layer: program('tulle-controller', executable('control-plane/main.ts', 'node', '/usr/bin/node'), 'mjs'),
+      layer: program('tulle-controller', executable('control-plane/main.ts', 'node', controllerInterpreter), 'mjs'),
     },
   ],
   emojivoto: () => [

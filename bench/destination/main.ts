@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { resolve } from 'node:path';
+import { controllerNodeOptions } from '../../images/contents.ts';
 import { parseNumbers } from '../flags.ts';
 import { cpuMicros } from '../measure/processes.ts';
 import { percentile } from '../measure/statistics.ts';
@@ -26,7 +27,10 @@ const perMessage = 1000;
 const changeLimitMs = 30_000;
 const path = 'web.shop.svc.cluster.local:80';
 
-const server = fork(resolve(import.meta.dirname, 'server.ts'), [String(endpoints)], { stdio: 'inherit' });
+const server = fork(resolve(import.meta.dirname, 'server.ts'), [String(endpoints)], {
+  stdio: 'inherit',
+  execArgv: [...controllerNodeOptions],
+});
 const exited = once(server, 'exit').then(([code]) => {
   throw new Error(`the server ended with ${code}`);
 });

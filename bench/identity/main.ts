@@ -14,6 +14,7 @@ import { CertifyRequestSchema, Identity } from '../../api/gen/identity_pb.js';
 import { GrpcClient } from '../../api/grpc.ts';
 import { createAuthority } from '../../control-plane/certificates/create-certificate.ts';
 import { TestTokens } from '../../control-plane/identity/testing.ts';
+import { controllerNodeOptions } from '../../images/contents.ts';
 import { identityName } from '../../lib/contract/names.ts';
 import { certificateSigningRequest } from '../../proxy/identity/csr.ts';
 import { parseNumbers } from '../flags.ts';
@@ -58,7 +59,10 @@ const requests = Array.from({ length: accounts }, (_, index) => {
   });
 });
 
-const server = fork(resolve(import.meta.dirname, 'server.ts'), [folder], { stdio: 'inherit' });
+const server = fork(resolve(import.meta.dirname, 'server.ts'), [folder], {
+  stdio: 'inherit',
+  execArgv: [...controllerNodeOptions],
+});
 const exited = once(server, 'exit').then(([code]) => {
   throw new Error(`the server ended with ${code}`);
 });

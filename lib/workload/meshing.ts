@@ -8,6 +8,7 @@ import { installationOf } from '../mesh/installation.ts';
 import { Injection } from './injection.ts';
 import { annotationsOf, type MeshOptions } from './mesh-options.ts';
 import { failOnMistakes } from './mistakes.ts';
+import { reviewApp } from './review.ts';
 import { servicesFollow } from './services.ts';
 
 /**
@@ -52,6 +53,7 @@ export function meshApiObject(object: ApiObject, options: MeshOptions, speaker: 
     return injection._by === 'static' ? injected.object : annotateManifest(manifest, config, context).object;
   };
   servicesFollow(object);
+  reviewApp(object);
 }
 
 /** Who asks for one workload's sidecar must not learn in the cluster that it has none. */

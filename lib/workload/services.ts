@@ -1,8 +1,9 @@
-import { ApiObject } from 'cdk8s';
+import type { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import type { Manifest } from '../inject/kubernetes.ts';
 import { leadToProxy, type SelectablePod, selectablePod } from '../inject/lead-to-proxy.ts';
 import { tellOpaquePorts } from '../inject/opaque-services.ts';
+import { apiObjects, mayHavePods } from './app-objects.ts';
 import { failOnMistakes } from './mistakes.ts';
 
 const following = new WeakSet<ApiObject>();
@@ -47,11 +48,4 @@ function pods(root: IConstruct): SelectablePod[] {
   return found;
 }
 
-/** Whether it is worth rendering: of an install, hardly anything is. */
-const mayHavePods = ({ apiVersion, kind }: ApiObject): boolean =>
-  !['v1', 'rbac.authorization.k8s.io/v1', 'apiextensions.k8s.io/v1'].includes(apiVersion) || kind === 'Pod';
-
 const isService = ({ apiVersion, kind }: ApiObject): boolean => apiVersion === 'v1' && kind === 'Service';
-
-const apiObjects = (root: IConstruct): ApiObject[] =>
-  root.node.findAll().filter((construct): construct is ApiObject => ApiObject.isApiObject(construct));

@@ -1,0 +1,86 @@
+import type { IConstruct } from 'constructs';
+import {
+  type ContainerDefaults,
+  containerDefaults,
+  quotaGaps,
+  type ResourceGap,
+  scales,
+  utilizationGaps,
+} from '../inject/resource-needs.ts';
+import { manifestName } from '../inject/workload.ts';
+import { installationOf } from '../mesh/installation.ts';
+import {
+  apiObjects,
+  isKind,
+  type MeshedObject,
+  mayHavePods,
+  meshedObjects,
+  namespaceOf,
+  namespacesOf,
+  type RenderedObject,
+  rendered,
+} from './app-objects.ts';
+import { warn } from './warnings.ts';
+
+type Gaps = (asking: RenderedObject, workload: MeshedObject, defaults: ContainerDefaults) => readonly ResourceGap[];
+
+/**
+ * Warns of autoscalers that cannot tell the use of meshed pods, and of quotas that refuse these, for want of what each
+ * container is to ask for. With the defaults of the mesh autoscalers are content, and quotas on limits are not.
+ */
+export function warnOfResources(root: IConstruct): void {
+  const all = apiObjects(root);
+  const asking = ofKinds(all, ['autoscaling', 'HorizontalPodAutoscaler'], ['v1', 'ResourceQuota']);
+  if (asking.length === 0) return;
+  const limitRanges = ofKinds(all, ['v1', 'LimitRange']);
+  const namespaces = namespacesOf(ofKinds(all, ['v1', 'Namespace']));
+  const workloads = meshedObjects(rendered(all.filter(mayHavePods)), installationOf(root), namespaces);
+
+  for (const object of asking) {
+    const isQuota = object.manifest.kind === 'ResourceQuota';
+    const inSameNamespace = <T extends RenderedObject>(others: readonly T[]): T[] =>
+      others.filter(({ manifest }) => namespaceOf(manifest) === namespaceOf(object.manifest));
+    const defaults = containerDefaults(inSameNamespace(limitRanges).map(({ manifest }) => manifest));
+    const gaps = isQuota ? ofQuota : ofAutoscaler;
+    const lacking = inSameNamespace(workloads).flatMap((workload) =>
+      gaps(object, workload, defaults).map(({ needed, containers }) => ({ needed, containers, workload })),
+    );
+    for (const needed of new Set(lacking.map((one) => one.needed))) {
+      const where = lacking.filter((one) => one.needed === needed).map(place);
+      if (isQuota) warn(object.construct, 'TULLE_QUOTA_REFUSES', quotaMessage(needed, where));
+      else warn(object.construct, 'TULLE_NO_REQUEST', autoscalerMessage(needed, where));
+    }
+  }
+}
+
+const ofQuota: Gaps = ({ manifest }, { pod }, defaults) => quotaGaps(manifest, pod, defaults);
+const ofAutoscaler: Gaps = ({ manifest }, workload, defaults) =>
+  scales(manifest, workload.manifest) ? utilizationGaps(manifest, workload.pod, defaults) : [];
+
+const place = ({ containers, workload }: { containers: readonly string[]; workload: MeshedObject }): string =>
+  `${containers.join(', ')} of ${manifestName(workload.manifest)} [${workload.construct.node.path}]`;
+
+const quotaMessage = (needed: string, where: readonly string[]): string =>
+  `the quota counts ${needed}, so the API server refuses pods with a container that names none: ${where.join('; ')}. ` +
+  `Give them one (those of the mesh by 'proxy.${optionFor(needed)}' of the workload or of the mesh), or give the ` +
+  'namespace a LimitRange with defaults';
+
+const autoscalerMessage = (needed: string, where: readonly string[]): string =>
+  `the autoscaler aims at a share of ${needed}, and scales nothing while a container has none: ${where.join('; ')}. ` +
+  'Give it one, give the namespace a LimitRange with defaults, or have a ContainerResource metric of another container';
+
+/** What sets it on the sidecar and the init container. */
+function optionFor(needed: string): string {
+  const [kind, resource] = needed.split('.');
+  const suffix = kind === 'limits' ? 'Limit' : 'Request';
+  return resource === 'cpu' ? `cpu${suffix}Millis` : `memory${suffix}`;
+}
+
+/** Rendered objects of some kinds, those in Lists among them. */
+function ofKinds(all: ReturnType<typeof apiObjects>, ...kinds: [group: string, kind: string][]): RenderedObject[] {
+  const isOne = (object: { apiVersion?: string; kind?: string }) =>
+    kinds.some(([group, kind]) => isKind(object, group, kind));
+  return rendered(all.filter((object) => isOne(object) || object.kind.endsWith('List'))).filter(({ manifest }) =>
+    isOne(manifest),
+  );
+}

@@ -1,0 +1,21 @@
+import type { ApiObject } from 'cdk8s';
+import type { IConstruct } from 'constructs';
+import { warnOfResources } from './resource-warnings.ts';
+
+const reviewed = new WeakSet<IConstruct>();
+
+/**
+ * Has the whole app of a workload looked at whenever it is synthesized: what stands beside workloads is known only once the
+ * app stands, which is when validations run. cdk8s runs each once for each chart, so there is one for the app.
+ */
+export function reviewApp(workload: ApiObject): void {
+  const { root } = workload.node;
+  if (reviewed.has(root)) return;
+  reviewed.add(root);
+  root.node.addValidation({
+    validate: () => {
+      warnOfResources(root);
+      return [];
+    },
+  });
+}

@@ -85,7 +85,7 @@ export function leadToProxy(
     tell(
       'warning',
       'spec.clusterIP',
-      'is None: clients outside the mesh look up the addresses of pods and call the port that they know',
+      `is None: clients outside the mesh look up the addresses of the pods of ${explicit.map(({ object }) => object).join(', ')} and call the port that they know`,
       'their calls go past the proxy; meshed clients find it',
     );
   }

@@ -7,6 +7,6 @@ export function failOnMistakes(object: ApiObject, problems: readonly InjectProbl
   if (mistakes.length === 0) return;
   const lines = mistakes.map(({ field, message }) => `  [${object.node.path}] ${field}: ${message}`);
   throw new Error(
-    `${object.kind === 'Service' ? 'The Service cannot lead to its pods’ proxies' : 'The workload cannot be meshed as its annotations say'}:\n${lines.join('\n')}`,
+    `${mistakes[0].object.startsWith('service/') ? 'The Service cannot lead to its pods’ proxies' : 'The workload cannot be meshed as its annotations say'}:\n${lines.join('\n')}`,
   );
 }

@@ -1,7 +1,9 @@
 import { ApiObject, App, Chart } from 'cdk8s';
-import { Service } from 'cdk8s-plus-27';
-import { expect, it } from 'vitest';
-import { Injection, MeshedDeployment, MeshInjection, type MeshOptions } from '../index.ts';
+import { Pods, Service } from 'cdk8s-plus-27';
+import { describe, expect, it, vi } from 'vitest';
+import { Injection, MeshedDeployment, MeshInjection, type MeshOptions, MeshWarnings } from '../index.ts';
+
+vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
 
 const containers = [{ name: 'db', image: 'shop/db:2.0', ports: [{ number: 5432, name: 'sql' }, { number: 8080 }] }];
 const labels = { app: 'db' };
@@ -59,6 +61,83 @@ it('a Service of another chart leads to the sidecars of pods in explicit mode', 
     'tulle-in-5432',
     'tulle-in-8080',
   ]);
+});
+
+describe('a Service that stands elsewhere in the app', () => {
+  const explicit: MeshOptions = { injection: Injection.explicit() };
+  const spec = { selector: labels, ports: [{ port: 80, targetPort: 8080 }] };
+  const manifest = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'db', namespace: 'shop' }, spec };
+  const webPods = { metadata: { labels }, spec: { containers: [{ name: 'db', ports: [{ containerPort: 8080 }] }] } };
+
+  function shop(mesh: MeshOptions = explicit) {
+    const app = new App();
+    const services = new Chart(app, 'services', { namespace: 'shop' });
+    const workloads = new Chart(app, 'workloads', { namespace: 'shop' });
+    new MeshedDeployment(workloads, 'db', { containers, podMetadata: { labels }, select: false, mesh });
+    return { app, services, workloads };
+  }
+
+  it('and selects pods by their labels with cdk8s-plus, leads to the sidecars', () => {
+    const { app, services } = shop();
+    const selector = Pods.select(services, 'pods', { labels });
+    const service = new Service(services, 'db', { selector, ports: [{ port: 80, targetPort: 8080 }] });
+    app.synthYaml();
+    expect(ApiObject.of(service).toJson().spec.ports[0].targetPort).toBe('tulle-in-8080');
+  });
+
+  it('and in a List, with pods or without, leads to the sidecars', () => {
+    const { app, services } = shop();
+    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'other' }, spec: {} };
+    const list = new ApiObject(services, 'list', { apiVersion: 'v1', kind: 'List', items: [manifest, deployment] });
+    app.synthYaml();
+    expect(list.toJson().items[0].spec.ports[0].targetPort).toBe('tulle-in-8080');
+    expect(list.toJson().items[1]).toEqual(deployment);
+  });
+
+  it('and in a List that cannot lead there fails the synth as any other', () => {
+    const { app, services } = shop();
+    const wrong = { ...manifest, spec: { ...spec, ports: [{ port: 80, targetPort: 1 }] } };
+    new ApiObject(services, 'list', { apiVersion: 'v1', kind: 'List', items: [wrong] });
+    expect(() => app.synthYaml()).toThrow(
+      /The Service cannot lead .*\[services\/list\] spec\.ports\[0\]\.targetPort: \(1\)/s,
+    );
+  });
+
+  it.each([
+    ['the pods themselves', { 'tulle.dev/inject': 'explicit' }, undefined],
+    ['their namespace', undefined, { 'tulle.dev/inject': 'explicit' }],
+  ])('leads to the sidecars that the webhook adds in explicit mode at the word of %s', (_, pods, namespace) => {
+    const { app, services, workloads } = shop({ injection: Injection.disabled() });
+    const metadata = { labels: { app: 'web' }, annotations: pods };
+    const template = { ...webPods, metadata };
+    new ApiObject(workloads, 'web', { apiVersion: 'apps/v1', kind: 'Deployment', spec: { template } });
+    new ApiObject(workloads, 'shop', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'shop', annotations: namespace },
+    });
+    const selecting = { ...manifest, spec: { ...spec, selector: { app: 'web' } } };
+    const service = new ApiObject(services, 'web', selecting);
+    app.synthYaml();
+    expect(service.toJson().spec.ports[0].targetPort).toBe('tulle-in-8080');
+    expect(service.toJson().metadata.annotations).toBeUndefined();
+  });
+
+  it('and is headless is warned of, for clients outside the mesh call past the proxy', () => {
+    const { app, services } = shop();
+    new ApiObject(services, 'db', { ...manifest, spec: { ...spec, clusterIP: 'None' } });
+    app.synthYaml();
+    app.synthYaml();
+    expect(MeshWarnings.of(app)).toEqual([
+      {
+        path: 'services/db',
+        code: 'TULLE_PROXY_BYPASSED',
+        message: expect.stringMatching(
+          /^service\/db: spec\.clusterIP is None: clients outside the mesh .* of deployment\/\S+ \[workloads\/db\/Resource\] .*past the proxy/,
+        ),
+      },
+    ]);
+  });
 });
 
 it('what cannot have a sidecar and asks for one by its own construct fails the synth', () => {

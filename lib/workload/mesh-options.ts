@@ -56,6 +56,14 @@ export interface MeshOptions {
   readonly inboundPolicy?: InboundPolicy;
 
   /**
+   * Whether a NetworkPolicy is added where others of the app restrict the workload: it lets the sidecar reach the control plane
+   * and DNS, and the proxies of those peers that the others allow.
+   *
+   * @default true
+   */
+  readonly networkPolicy?: boolean;
+
+  /**
    * The sidecar itself.
    *
    * @default - as the mesh says

@@ -5,11 +5,12 @@ import { annotateManifest, injectManifest } from '../inject/inject-manifest.ts';
 import type { Manifest } from '../inject/kubernetes.ts';
 import { templateAt, templatePath } from '../inject/workload.ts';
 import { installationOf } from '../mesh/installation.ts';
+import { rememberAdmitted } from './app-view.ts';
+import { wishForCompanion } from './companion-policies.ts';
 import { Injection } from './injection.ts';
 import { annotationsOf, type MeshOptions } from './mesh-options.ts';
 import { failOnMistakes } from './mistakes.ts';
 import { reviewApp } from './review.ts';
-import { servicesFollow } from './services.ts';
 
 /**
  * Whether a construct is an object that makes pods, or may: a List, or a kind of somebody else, whose contents are looked
@@ -50,9 +51,12 @@ export function meshApiObject(object: ApiObject, options: MeshOptions, speaker: 
       injected.reports.flatMap(({ problems }) => problems),
     );
     if (speaker === 'workload' && injection._mode !== 'disabled') failOnUnfit(object, manifest);
-    return injection._by === 'static' ? injected.object : annotateManifest(manifest, config, context).object;
+    if (injection._by === 'static') return injected.object;
+    const annotated = annotateManifest(manifest, config, context).object;
+    rememberAdmitted(annotated, injected.object);
+    return annotated;
   };
-  servicesFollow(object);
+  wishForCompanion(object, speaker, options.networkPolicy);
   reviewApp(object);
 }
 

@@ -8,33 +8,21 @@ import {
   utilizationGaps,
 } from '../inject/resource-needs.ts';
 import { manifestName } from '../inject/workload.ts';
-import { installationOf } from '../mesh/installation.ts';
-import {
-  apiObjects,
-  isKind,
-  type MeshedObject,
-  mayHavePods,
-  meshedObjects,
-  namespaceOf,
-  namespacesOf,
-  type RenderedObject,
-  rendered,
-} from './app-objects.ts';
+import { AppView, namespaceOf, type PodObject, type RenderedObject } from './app-view.ts';
 import { warn } from './warnings.ts';
 
-type Gaps = (asking: RenderedObject, workload: MeshedObject, defaults: ContainerDefaults) => readonly ResourceGap[];
+type Gaps = (asking: RenderedObject, workload: PodObject, defaults: ContainerDefaults) => readonly ResourceGap[];
 
 /**
  * Warns of autoscalers that cannot tell the use of meshed pods, and of quotas that refuse these, for want of what each
  * container is to ask for. With the defaults of the mesh autoscalers are content, and quotas on limits are not.
  */
 export function warnOfResources(root: IConstruct): void {
-  const all = apiObjects(root);
-  const asking = ofKinds(all, ['autoscaling', 'HorizontalPodAutoscaler'], ['v1', 'ResourceQuota']);
+  const view = AppView.of(root);
+  const asking = [...view.ofKind('autoscaling', 'HorizontalPodAutoscaler'), ...view.ofKind('v1', 'ResourceQuota')];
   if (asking.length === 0) return;
-  const limitRanges = ofKinds(all, ['v1', 'LimitRange']);
-  const namespaces = namespacesOf(ofKinds(all, ['v1', 'Namespace']));
-  const workloads = meshedObjects(rendered(all.filter(mayHavePods)), installationOf(root), namespaces);
+  const limitRanges = view.ofKind('v1', 'LimitRange');
+  const workloads = view.pods.filter(({ isMeshed }) => isMeshed);
 
   for (const object of asking) {
     const isQuota = object.manifest.kind === 'ResourceQuota';
@@ -57,7 +45,7 @@ const ofQuota: Gaps = ({ manifest }, { pod }, defaults) => quotaGaps(manifest, p
 const ofAutoscaler: Gaps = ({ manifest }, workload, defaults) =>
   scales(manifest, workload.manifest) ? utilizationGaps(manifest, workload.pod, defaults) : [];
 
-const place = ({ containers, workload }: { containers: readonly string[]; workload: MeshedObject }): string =>
+const place = ({ containers, workload }: { containers: readonly string[]; workload: PodObject }): string =>
   `${containers.join(', ')} of ${manifestName(workload.manifest)} [${workload.construct.node.path}]`;
 
 const quotaMessage = (needed: string, where: readonly string[]): string =>
@@ -74,13 +62,4 @@ function optionFor(needed: string): string {
   const [kind, resource] = needed.split('.');
   const suffix = kind === 'limits' ? 'Limit' : 'Request';
   return resource === 'cpu' ? `cpu${suffix}Millis` : `memory${suffix}`;
-}
-
-/** Rendered objects of some kinds, those in Lists among them. */
-function ofKinds(all: ReturnType<typeof apiObjects>, ...kinds: [group: string, kind: string][]): RenderedObject[] {
-  const isOne = (object: { apiVersion?: string; kind?: string }) =>
-    kinds.some(([group, kind]) => isKind(object, group, kind));
-  return rendered(all.filter((object) => isOne(object) || object.kind.endsWith('List'))).filter(({ manifest }) =>
-    isOne(manifest),
-  );
 }

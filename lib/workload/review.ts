@@ -1,6 +1,9 @@
 import type { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
+import { AppView } from './app-view.ts';
+import { addCompanionPolicies } from './companion-policies.ts';
 import { warnOfResources } from './resource-warnings.ts';
+import { servicesFollow } from './services.ts';
 
 const reviewed = new WeakSet<IConstruct>();
 
@@ -14,6 +17,9 @@ export function reviewApp(workload: ApiObject): void {
   reviewed.add(root);
   root.node.addValidation({
     validate: () => {
+      AppView.renew(root);
+      servicesFollow(root);
+      addCompanionPolicies(root);
       warnOfResources(root);
       return [];
     },

@@ -1,35 +1,25 @@
 import type { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
-import { injectManifest } from '../inject/inject-manifest.ts';
 import { isRecord, type Manifest } from '../inject/kubernetes.ts';
 import { leadToProxy, type SelectablePod, selectablePod } from '../inject/lead-to-proxy.ts';
 import { tellOpaquePorts } from '../inject/opaque-services.ts';
 import { isList } from '../inject/workload.ts';
-import { installationOf } from '../mesh/installation.ts';
-import { apiObjects, isKind, mayHavePods, namespacesOf, rendered } from './app-objects.ts';
+import { AppView, isKind } from './app-view.ts';
 import { failOnMistakes } from './mistakes.ts';
 import { warn } from './warnings.ts';
 
 const following = new WeakSet<ApiObject>();
-/** Pods of an app as they are in the synth under way: its Services share the work of rendering them. */
-const podsOfApp = new WeakMap<IConstruct, SelectablePod[]>();
+/** Pods of an app as they are in the synth under way. */
+const podsOfView = new WeakMap<AppView, SelectablePod[]>();
 
 /**
- * Has the Services of a workload's app, in whatever chart or List, say which ports of its pods are opaque, and lead to the
- * sidecars of pods in explicit mode. Which Services there are is known only once the whole app stands, and must be known
- * before the first of them is rendered: when validations run.
+ * Has the Services of an app with meshed workloads, in whatever chart or List, say which ports of its pods are opaque, and
+ * lead to the sidecars of pods in explicit mode. Which Services there are must be known before the first of them is rendered.
  */
-export function servicesFollow(workload: ApiObject): void {
-  workload.node.addValidation({
-    validate: () => {
-      const { root } = workload.node;
-      podsOfApp.delete(root);
-      for (const object of apiObjects(root)) {
-        if (mayBeService(object) && !following.has(object)) follow(object, root);
-      }
-      return [];
-    },
-  });
+export function servicesFollow(root: IConstruct): void {
+  for (const object of AppView.of(root).objects) {
+    if (mayBeService(object) && !following.has(object)) follow(object, root);
+  }
 }
 
 const mayBeService = (object: ApiObject): boolean => isService(object) || object.kind.endsWith('List');
@@ -47,7 +37,7 @@ function follow(object: ApiObject, root: IConstruct): void {
 }
 
 function led(service: Manifest, construct: ApiObject, root: IConstruct): Manifest {
-  const found = pods(root);
+  const found = podsOf(root);
   const { service: changed, problems } = leadToProxy(tellOpaquePorts(service, found), found);
   failOnMistakes(construct, problems);
   for (const { object, field, message, consequence } of problems) {
@@ -56,39 +46,21 @@ function led(service: Manifest, construct: ApiObject, root: IConstruct): Manifes
   return changed;
 }
 
-function pods(root: IConstruct): SelectablePod[] {
-  let found = podsOfApp.get(root);
-  if (found === undefined) {
-    // A List may hold Services too: rendered for its pods, it asks for them again.
-    podsOfApp.set(root, []);
-    found = podsOf(root);
-    podsOfApp.set(root, found);
-  }
-  return found;
-}
-
 /**
  * Pods as they are rendered, for the webhook tells Services of the opaque ports of the mesh itself. It leads none of them
  * to sidecars, so that pods which it is going to inject in explicit mode have their listeners here already.
  */
 function podsOf(root: IConstruct): SelectablePod[] {
-  const all = apiObjects(root);
-  const config = installationOf(root);
-  const namespaces = namespacesOf(rendered(all.filter((object) => isKind(object, 'v1', 'Namespace'))));
-  return all.filter(mayHavePods).flatMap((construct) => {
-    // Unlike `rendered`: what cannot be rendered fails here, with its own words.
-    const manifest: Manifest = construct.toJson();
-    return (isList(manifest) ? manifest.items.filter(isRecord) : [manifest]).flatMap((given: Manifest) => {
-      const pod = selectablePod(given);
-      if (pod === undefined) return [];
-      const admitted = selectablePod(injectManifest(given, config, { namespaces }).object);
-      return [
-        {
-          ...pod,
-          object: `${pod.object} [${construct.node.path}]`,
-          explicitPorts: admitted?.explicitPorts ?? pod.explicitPorts,
-        },
-      ];
-    });
+  const view = AppView.of(root);
+  const known = podsOfView.get(view);
+  if (known !== undefined) return known;
+  const found = view.pods.flatMap(({ construct, given, manifest }): SelectablePod[] => {
+    const pod = selectablePod(given);
+    if (pod === undefined) return [];
+    const { explicitPorts } = selectablePod(manifest) ?? pod;
+    return [{ ...pod, object: `${pod.object} [${construct.node.path}]`, explicitPorts }];
   });
+  // While Lists are rendered for their pods, they are none yet.
+  if (found.length > 0) podsOfView.set(view, found);
+  return found;
 }

@@ -4,7 +4,11 @@ import type { IConstruct } from 'constructs';
 const metadataType = 'tulle:warning';
 
 /** What warnings are about; docs/guides/constructs.md says of each what to do. */
-export type MeshWarningCode = 'TULLE_NO_REQUEST' | 'TULLE_QUOTA_REFUSES' | 'TULLE_PROXY_BYPASSED';
+export type MeshWarningCode =
+  | 'TULLE_NO_REQUEST'
+  | 'TULLE_QUOTA_REFUSES'
+  | 'TULLE_PROXY_BYPASSED'
+  | 'TULLE_SIDECAR_SHUT_OUT';
 
 /** Something that synthesizes, and will not work in the cluster as it is meant. */
 export interface MeshWarning {

@@ -1,19 +1,19 @@
 import http from 'node:http';
 import https from 'node:https';
-import { isIP } from 'node:net';
 import { ApiError, type KubernetesApi, type PatchType } from './api.ts';
-import { type Answer, PingedConnection, type PingTimes } from './pinged-connection.ts';
-import type { Credentials, ServerAccess } from './server-access.ts';
+import type { Answer, PingTimes } from './pinged-connection.ts';
+import { type Credentials, type ServerAccess, sameConnection } from './server-access.ts';
 import { readBody, statusError } from './status-error.ts';
+import { WatchConnections } from './watch-connections.ts';
 
 export interface ClientOptions {
   /** Deadline of a whole call; of a watch, until its head has come. Default 30 s. */
   readonly timeoutMs?: number;
   /** The largest answer that is read. Default 64 MiB: a page of 500 pods has a few. */
   readonly maxBodyBytes?: number;
-  /** Connections to the server, besides the one of watches. Default 128. */
+  /** Connections to the server, besides those of watches. Default 128. */
   readonly maxConnections?: number;
-  /** How the connection of watches is pinged. Default: each 10 s, for an answer within 10 s. */
+  /** How connections of watches are pinged. Default: each 10 s, for an answer within 10 s. */
   readonly ping?: PingTimes;
   readonly userAgent?: string;
 }
@@ -41,17 +41,15 @@ const accept = 'application/json, application/jwk-set+json';
 const idleConnectionMs = 60_000;
 
 /**
- * An API server over HTTP/1.1, on connections that are kept; answers that go on share one of HTTP/2, where the server has
- * it. Credentials that change take effect with the next call.
+ * An API server over HTTP/1.1, on connections that are kept; answers that go on share those of HTTP/2, where the server
+ * has it. Credentials that change take effect with the next call.
  */
 export class KubernetesClient implements KubernetesApi {
   private readonly access: ServerAccess;
-  private readonly options: Required<Omit<ClientOptions, 'ping'>> & Pick<ClientOptions, 'ping'>;
+  private readonly options: Required<Omit<ClientOptions, 'ping'>>;
   private agent: http.Agent | undefined = undefined;
   private agentCredentials: Credentials | undefined = undefined;
-  private watches: Promise<PingedConnection | undefined> | undefined = undefined;
-  private watchCredentials: Credentials | undefined = undefined;
-  private closed = false;
+  private readonly watches: WatchConnections;
 
   constructor(access: ServerAccess, options: ClientOptions = {}) {
     this.access = access;
@@ -60,8 +58,8 @@ export class KubernetesClient implements KubernetesApi {
       maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
       maxConnections: options.maxConnections ?? 128,
       userAgent: options.userAgent ?? 'tulle',
-      ping: options.ping,
     };
+    this.watches = new WatchConnections(access, options.ping);
   }
 
   get<T>(path: string, query?: Readonly<Record<string, string>>): Promise<T> {
@@ -107,10 +105,9 @@ export class KubernetesClient implements KubernetesApi {
   }
 
   close(): void {
-    this.closed = true;
     this.agent?.destroy();
     this.agent = undefined;
-    this.dropWatches();
+    this.watches.close();
     this.access.close();
   }
 
@@ -154,53 +151,17 @@ export class KubernetesClient implements KubernetesApi {
     return send(fresh);
   }
 
-  /** On the connection that watches share, or one of HTTP/1.1 where there is no HTTP/2. */
+  /** On a connection that watches share, or one of HTTP/1.1 where there is no HTTP/2. */
   private async open(call: Call, credentials: Credentials, signal: AbortSignal): Promise<Answer> {
-    let connection: PingedConnection | undefined;
     try {
-      connection = await this.watchConnection(credentials, signal);
-      if (connection === undefined) return await this.send(call, credentials, signal);
       const { pathname, search } = this.target(call);
-      return await connection.get(pathname + search, this.headers(credentials), signal);
+      const headers = this.headers(credentials);
+      const answer = await this.watches.get(pathname + search, headers, credentials, signal);
+      return answer ?? (await this.send(call, credentials, signal));
     } catch (error) {
       if (error instanceof ApiError) throw error;
       throw this.noAnswer(call, error as Error, signal);
     }
-  }
-
-  private async watchConnection(credentials: Credentials, signal: AbortSignal): Promise<PingedConnection | undefined> {
-    const { url, serverName, insecure } = this.access;
-    if (url.protocol !== 'https:') return undefined;
-    const { ca, cert, key } = credentials;
-    const current = this.watches;
-    if (current !== undefined) {
-      const known = await current.catch(() => undefined);
-      const same = sameConnection(this.watchCredentials, credentials);
-      if (known?.usable && same) return known;
-      // One that was told to take no more streams keeps those that it has, and closes after the last.
-      if ((known !== undefined || !same) && this.watches === current) this.watches = undefined;
-    }
-    this.watchCredentials = credentials;
-    const servername = serverName ?? (isIP(hostOf(url)) === 0 ? url.hostname : undefined);
-    const options = { ca, cert, key, servername, minVersion: 'TLSv1.2' as const, rejectUnauthorized: !insecure };
-    this.watches ??= PingedConnection.connect(url, options, signal, this.options.ping);
-    const connecting = this.watches;
-    try {
-      const connection = await connecting;
-      if (this.closed) connection?.close();
-      return connection;
-    } catch (error) {
-      if (this.watches === connecting) this.watches = undefined;
-      throw error;
-    }
-  }
-
-  private dropWatches(): void {
-    void this.watches?.then(
-      (connection) => connection?.close(),
-      () => {},
-    );
-    this.watches = undefined;
   }
 
   private target(call: Call): URL {
@@ -279,12 +240,5 @@ export class KubernetesClient implements KubernetesApi {
     return this.agent;
   }
 }
-
-/** Another CA or client certificate needs other connections; another token does not. */
-function sameConnection(a: Credentials | undefined, b: Credentials): boolean {
-  return a?.ca === b.ca && a?.cert === b.cert && a?.key === b.key;
-}
-
-const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1');
 
 const title = ({ method, path }: Call): string => `${method} ${path}`;

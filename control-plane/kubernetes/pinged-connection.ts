@@ -29,6 +29,7 @@ const connectionWindow = 8 * streamWindow;
 export class PingedConnection {
   private readonly session: ClientHttp2Session;
   private readonly timer: NodeJS.Timeout;
+  private streams = 0;
 
   /** Undefined when the server does not speak HTTP/2. Rejects when it cannot be connected to. */
   static async connect(
@@ -55,9 +56,13 @@ export class PingedConnection {
       });
       socket.once('secureConnect', () => signal.removeEventListener('abort', abort));
     });
-    if (socket.alpnProtocol === 'h2') return new PingedConnection(url, socket, times);
-    socket.destroy();
-    return undefined;
+    if (socket.alpnProtocol !== 'h2') {
+      socket.destroy();
+      return undefined;
+    }
+    const connection = new PingedConnection(url, socket, times);
+    await connection.settled(signal);
+    return connection;
   }
 
   private constructor(url: URL, socket: tls.TLSSocket, { everyMs, answerMs }: PingTimes) {
@@ -76,22 +81,48 @@ export class PingedConnection {
     return !this.session.closed && !this.session.destroyed;
   }
 
+  /**
+   * Whether the server takes one more stream now: kube-apiserver takes 100 at a time, and one that waits for another to
+   * end waits for ever where streams are watches.
+   */
+  get hasRoom(): boolean {
+    return this.usable && this.streams < Math.max(1, this.session.remoteSettings.maxConcurrentStreams ?? 1);
+  }
+
   /** A GET. Resolves once its head has come; `signal` ends it then, too. */
   get(path: string, headers: http2.OutgoingHttpHeaders, signal: AbortSignal): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const stream = this.session.request({ ...headers, ':method': 'GET', ':path': path }, { signal });
+    this.streams++;
     stream.once('response', (head) =>
       resolve(Object.assign(stream, { statusCode: Number(head[':status']), headers: head })),
     );
     // Kept beyond the head: who reads it is told by the stream itself.
     stream.on('error', reject);
-    stream.once('close', () => reject(new Error('the stream closed without an answer')));
+    stream.once('close', () => {
+      this.streams--;
+      reject(new Error('the stream closed without an answer'));
+    });
     return promise;
   }
 
   /** Ends it with its streams. */
   close(): void {
     this.session.destroy();
+  }
+
+  /** Once the server has told how many streams it takes, with which its side of a connection begins. */
+  private settled(signal: AbortSignal): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const end = (): void => void this.session.destroy(signal.reason as Error);
+      signal.addEventListener('abort', end, { once: true });
+      this.session.once('remoteSettings', () => resolve());
+      this.session.once('error', reject);
+      this.session.once('close', () => reject(new Error('the connection closed')));
+      if (signal.aborted) end();
+      this.session.once('remoteSettings', () => signal.removeEventListener('abort', end));
+      this.session.once('close', () => signal.removeEventListener('abort', end));
+    });
   }
 
   private ping(answerMs: number): void {

@@ -25,6 +25,11 @@ export interface ServerAccess {
   close(): void;
 }
 
+/** Another CA or client certificate needs other connections; another token does not. */
+export function sameConnection(a: Credentials | undefined, b: Credentials): boolean {
+  return a?.ca === b.ca && a?.cert === b.cert && a?.key === b.key;
+}
+
 /** Access that cannot be had: the message names the file or field, and what to do. */
 export class AccessError extends Error {}
 

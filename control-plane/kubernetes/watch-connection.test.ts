@@ -4,6 +4,7 @@ import {
   type Http2SecureServer,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type Settings,
 } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -39,11 +40,11 @@ async function portOf(server: Server | Http2SecureServer): Promise<number> {
 }
 
 /** An API server whose watches say one line each, and what came to it. */
-async function apiServer() {
+async function apiServer(settings: Settings = {}) {
   const paths: string[] = [];
   const sessions = new Set<ServerHttp2Session>();
   const streams: ServerHttp2Stream[] = [];
-  const server = createSecureServer({ ...shown });
+  const server = createSecureServer({ ...shown, settings });
   server.on('stream', (stream, headers) => {
     paths.push(`${headers[':path']} ${headers['authorization']}`);
     sessions.add(stream.session as ServerHttp2Session);
@@ -159,6 +160,15 @@ test('watches share one connection, with path, query and token of each call', as
   await Promise.all([watch(client), watch(client, '/services')]);
   expect(paths.sort()).toEqual(['/base/pods?watch=1 Bearer secret', '/base/services?watch=1 Bearer secret']);
   expect(sessions.size).toBe(1);
+});
+
+test('watches of which the server takes no more on a connection have another, and as few as it takes', async () => {
+  const { port, sessions } = await apiServer({ maxConcurrentStreams: 2 });
+  const client = clientOf(port);
+  await Promise.all(['/a', '/b', '/c', '/d', '/e'].map((path) => watch(client, path)));
+  expect(sessions.size).toBe(3);
+  await watch(client, '/f');
+  expect(sessions.size).toBe(3);
 });
 
 test('a connection that is lost ends its watches, and the next has another one', async () => {

@@ -58,13 +58,21 @@ export class ObjectStore {
     if (kind !== undefined) this.remove(kind, objectKey(object));
   }
 
-  /** Deletes the objects of a kind that are not among `keys`. */
-  retain(kind: Kind, keys: ReadonlySet<string>): void {
-    for (const key of this.kinds.get(kind)?.keys() ?? []) if (!keys.has(key)) this.remove(kind, key);
+  /** Deletes the objects of a kind that are not among `keys`: of one namespace, or all. */
+  retain(kind: Kind, keys: ReadonlySet<string>, namespace?: string): void {
+    for (const key of this.keys(kind, namespace)) if (!keys.has(key)) this.remove(kind, key);
   }
 
-  size(kind: Kind): number {
+  /** How many objects of a kind are held: of one namespace, or all. */
+  size(kind: Kind, namespace?: string): number {
+    if (namespace !== undefined) return [...this.keys(kind, namespace)].length;
     return this.kinds.get(kind)?.size ?? 0;
+  }
+
+  private *keys(kind: Kind, namespace: string | undefined): Iterable<string> {
+    for (const key of this.kinds.get(kind)?.keys() ?? []) {
+      if (namespace === undefined || key.startsWith(`${namespace}/`)) yield key;
+    }
   }
 
   private remove(kind: Kind, key: string): void {

@@ -4,23 +4,26 @@ import type { Recovery } from './recovery.ts';
 
 const maxToldObjects = 1000;
 
-/** What is logged of reading one kind: each trouble when it begins, not each time that it is met. */
+/** What is logged of reading one kind, in one namespace or all: each trouble when it begins, not each time that it is met. */
 export class ReadingLog {
   private readonly info: KindInfo;
+  private readonly namespace: string | undefined;
   private readonly log: Logger;
   private forbidden = false;
   private readonly objects = new Set<string>();
 
-  constructor(info: KindInfo, log: Logger) {
+  constructor(info: KindInfo, namespace: string | undefined, log: Logger) {
     this.info = info;
-    this.log = log;
+    this.namespace = namespace;
+    this.log = namespace === undefined ? log : log.child({ namespace });
   }
 
   /** `failures` is how many have come in a row. A connection that ends now and then is usual; one that stays away is not. */
   failed(error: Error, { reason, relist }: Recovery, failures: number): void {
     if (reason === 'forbidden') {
       const { group, plural } = this.info;
-      const fix = `grant get, list and watch on ${plural}${group && `.${group}`} to the service account`;
+      const by = this.namespace === undefined ? '' : ` by a Role in ${this.namespace}`;
+      const fix = `grant get, list and watch on ${plural}${group && `.${group}`} to the service account${by}`;
       if (!this.forbidden) this.log.error({ error: error.message, fix }, 'kind is not read: it is forbidden');
       this.forbidden = true;
       return;

@@ -3,35 +3,21 @@ import type { Logger } from 'pino';
 import { ApiError, isNotFound } from '../kubernetes/api.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { fromStatus, type Status } from '../kubernetes/status-error.ts';
-import { type BackOff, backOffMs } from './back-off.ts';
+import { backOffMs } from './back-off.ts';
 import { type Kind, type KindInfo, kindInfo } from './kinds.ts';
 import { objectKey } from './kubernetes-object.ts';
 import type { ObjectStore } from './object-store.ts';
+import type { ReadTimes } from './read-times.ts';
 import { ReadingLog } from './reading-log.ts';
 import { recoveryFrom, UnreadableEvent } from './recovery.ts';
 import type { SourceMetrics } from './source-metrics.ts';
 import { checkMetadata, MalformedObject, trim } from './trim.ts';
 import { watchLines } from './watch-stream.ts';
 
-/** How a kind is read. Times in milliseconds. */
-export interface ReadTimes {
-  /**
-   * A watch that says nothing for this long is dropped. Default 150 s: the API server sends a bookmark each minute. That
-   * the server itself is gone is noticed sooner, where it speaks HTTP/2: its connection is pinged.
-   */
-  readonly silenceMs: number;
-  /** How long a watch is asked for, at least; at most twice that. Default 5 min. */
-  readonly watchMs: number;
-  /** Between tries that fail. Default 250 ms, doubled up to 30 s. */
-  readonly backOff: BackOff;
-  /** Between looks for a kind whose definition is not there. Default 15 s. */
-  readonly absentRetryMs: number;
-  /** Between tries of what is forbidden. Default 30 s. */
-  readonly forbiddenRetryMs: number;
-}
-
 export interface ReflectorOptions {
   readonly kind: Kind;
+  /** The namespace whose objects are read; those of all, and of the whole cluster, without it. */
+  readonly namespace?: string;
   readonly client: Pick<KubernetesClient, 'get' | 'stream' | 'dropIdle'>;
   readonly store: ObjectStore;
   readonly metrics: SourceMetrics;
@@ -62,7 +48,7 @@ const maxLineBytes = 16 * 1024 * 1024;
 const shortWatchMs = 5000;
 
 /**
- * Keeps the store's objects of one kind as those of the API server: lists them, watches from there, resumes where it was,
+ * Keeps the store's objects of one kind, of one namespace or all, as those of the API server: lists them, watches from there, resumes where it was,
  * and lists again when the server has forgotten that version. Objects stay while the server cannot be read.
  */
 export class Reflector {
@@ -83,12 +69,13 @@ export class Reflector {
   private refusals = 0;
   private absences = 0;
   private wholeList = false;
+  private forbidden = false;
 
   constructor(options: ReflectorOptions) {
     this.options = options;
     this.info = kindInfo[options.kind];
     this.version = this.info.versions[0];
-    this.log = new ReadingLog(this.info, options.log.child({ kind: options.kind }));
+    this.log = new ReadingLog(this.info, options.namespace, options.log.child({ kind: options.kind }));
     this.listed = new Promise((resolve) => {
       this.settleListed = resolve;
     });
@@ -135,8 +122,16 @@ export class Reflector {
     // Connections that idled beside a dead one are likely dead as well, and would be tried next.
     if (recovery.reason === 'silent' || recovery.reason === 'network') client.dropIdle();
     this.log.failed(error, recovery, this.failures);
+    this.setForbidden(recovery.reason === 'forbidden');
     if (recovery.reason === 'forbidden') return times.forbiddenRetryMs * (0.9 + 0.2 * random());
     return backOffMs(times.backOff, this.failures, random, recovery.retryAfterMs);
+  }
+
+  private setForbidden(forbidden: boolean): void {
+    if (this.forbidden === forbidden) return;
+    this.forbidden = forbidden;
+    const { kind, namespace = '', metrics } = this.options;
+    metrics.forbidden.set({ kind, namespace }, forbidden ? 1 : 0);
   }
 
   private recovered(): void {
@@ -147,12 +142,14 @@ export class Reflector {
 
   /** One look may fall into a moment in which definitions are replaced or not loaded: what is known goes at the second. */
   private absent(): number {
-    const { kind, store, metrics, random, times } = this.options;
+    const { kind, namespace, store, metrics, random, times } = this.options;
     this.recovered();
-    if (++this.absences > 1 || store.size(kind) === 0) {
-      if (store.size(kind) > 0) this.log.vanished(store.size(kind));
-      store.retain(kind, new Set());
-      metrics.objects.set({ kind }, 0);
+    this.setForbidden(false);
+    const held = store.size(kind, namespace);
+    if (++this.absences > 1 || held === 0) {
+      if (held > 0) this.log.vanished(held);
+      store.retain(kind, new Set(), namespace);
+      metrics.objects.set({ kind }, store.size(kind));
       this.settleListed();
     }
     return times.absentRetryMs * (0.9 + 0.2 * random());
@@ -181,7 +178,7 @@ export class Reflector {
   }
 
   private async listVersion(version: string): Promise<string> {
-    const { client, kind, store, metrics, pageSize = 500 } = this.options;
+    const { client, kind, namespace, store, metrics, pageSize = 500 } = this.options;
     const keys = new Set<string>();
     let page: ListPage;
     let next: string | undefined;
@@ -197,7 +194,7 @@ export class Reflector {
     } while (next !== undefined);
     const resourceVersion = page.metadata?.resourceVersion;
     if (!resourceVersion) throw new UnreadableEvent(`${this.path(version)}: the list has no resourceVersion`);
-    store.retain(kind, keys);
+    store.retain(kind, keys, namespace);
     metrics.lists.inc({ kind });
     this.heard();
     return resourceVersion;
@@ -274,6 +271,7 @@ export class Reflector {
     const { kind, store, metrics, now } = this.options;
     metrics.objects.set({ kind }, store.size(kind));
     metrics.lastHeard.set({ kind }, now() / 1000);
+    this.setForbidden(false);
   }
 
   private apiVersion(version: string): string {
@@ -282,7 +280,9 @@ export class Reflector {
 
   private path(version: string): string {
     const { group, plural } = this.info;
-    return group === '' ? `/api/${version}/${plural}` : `/apis/${group}/${version}/${plural}`;
+    const { namespace } = this.options;
+    const api = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+    return namespace === undefined ? `${api}/${plural}` : `${api}/namespaces/${namespace}/${plural}`;
   }
 }
 

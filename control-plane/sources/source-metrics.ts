@@ -33,6 +33,8 @@ export class SourceMetrics {
   readonly decodeErrors: Counter<'kind'>;
   readonly handlerErrors: Counter<'kind'>;
   readonly objects: Gauge<'kind'>;
+  readonly forbidden: Gauge<'kind' | 'namespace'>;
+  readonly absentNamespaces: Gauge<'namespace'>;
   readonly lastHeard: Gauge<'kind'>;
   readonly lag: ReadonlyMap<Kind, Histogram>;
 
@@ -50,6 +52,18 @@ export class SourceMetrics {
       name: 'kubernetes_source_objects',
       help: 'Objects that are held',
       labelNames: ['kind'],
+      registers,
+    });
+    this.forbidden = new Gauge({
+      name: 'kubernetes_source_forbidden',
+      help: '1 while the API server refuses to let a kind be read: in a namespace, or, when that is empty, in all',
+      labelNames: ['kind', 'namespace'],
+      registers,
+    });
+    this.absentNamespaces = new Gauge({
+      name: 'kubernetes_source_namespace_absent',
+      help: '1 while a namespace that is to be read does not exist',
+      labelNames: ['namespace'],
       registers,
     });
     this.lastHeard = new Gauge({

@@ -5,7 +5,8 @@ import { kubeconfigAccess } from '../../../control-plane/kubernetes/kubeconfig.t
 import { type Kind, kindInfo } from '../../../control-plane/sources/kinds.ts';
 import { type KubernetesObject, objectKey } from '../../../control-plane/sources/kubernetes-object.ts';
 import { KubernetesSource } from '../../../control-plane/sources/kubernetes-source.ts';
-import type { ReadTimes } from '../../../control-plane/sources/reflector.ts';
+import type { ReadTimes } from '../../../control-plane/sources/read-times.ts';
+import type { Scope } from '../../../control-plane/sources/scope.ts';
 import type { TestApiServer } from './api-server.ts';
 
 /** A source under test, with what it told. */
@@ -21,7 +22,7 @@ export class WatchedSource {
   constructor(
     client: KubernetesClient,
     kinds: readonly Kind[],
-    options: { times?: Partial<ReadTimes>; pageSize?: number } = {},
+    options: { times?: Partial<ReadTimes>; pageSize?: number; scope?: Scope } = {},
   ) {
     const log = pino({ level: 'debug' }, { write: (line) => void this.logged.push(JSON.parse(line)) });
     this.source = new KubernetesSource({
@@ -31,7 +32,14 @@ export class WatchedSource {
       now: Date.now,
       random: Math.random,
       pageSize: options.pageSize,
-      times: { backOff: { firstMs: 20, maxMs: 500 }, absentRetryMs: 200, forbiddenRetryMs: 200, ...options.times },
+      scope: options.scope,
+      times: {
+        backOff: { firstMs: 20, maxMs: 500 },
+        absentRetryMs: 200,
+        forbiddenRetryMs: 200,
+        namespaceMs: 200,
+        ...options.times,
+      },
     });
     for (const kind of kinds) this.follow(kind);
   }

@@ -5,6 +5,7 @@ import pino from 'pino';
 import { Registry } from 'prom-client';
 import { FileSource } from './file-source.ts';
 import { KubernetesSource } from './kubernetes-source.ts';
+import { LayeredSource } from './layered-source.ts';
 import type { Scope } from './scope.ts';
 import { describeSource, type SourceUnderTest } from './testing/contract.ts';
 import { FakeApiServer } from './testing/fake-api-server.ts';
@@ -15,7 +16,7 @@ const keyOf = (object: object): string => {
   return `${kind} ${metadata.name}`;
 };
 
-describeSource('a folder of manifests', (objects) => {
+const onFolder = (objects: readonly object[]): SourceUnderTest => {
   const folder = mkdtempSync(join(tmpdir(), 'tulle-contract-'));
   const fileOf = (object: object): string => join(folder, `${keyOf(object).replace(' ', '-')}.json`);
   const put = (object: object): void => {
@@ -33,7 +34,7 @@ describeSource('a folder of manifests', (objects) => {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-});
+};
 
 const onApiServer =
   (scope?: Scope) =>
@@ -56,5 +57,23 @@ const onApiServer =
     };
   };
 
+/** Of two, where the other one has nothing to say. */
+const onLayers =
+  (isUpper: boolean) =>
+  (objects: readonly object[]): SourceUnderTest => {
+    const own = onApiServer()(objects);
+    const other = onFolder([]);
+    const layers = isUpper ? [own, other] : [other, own];
+    const source = new LayeredSource(layers.map((layer) => layer.source));
+    const close = (): void => {
+      source.close();
+      other.close();
+    };
+    return { ...own, source, close };
+  };
+
+describeSource('a folder of manifests', onFolder);
 describeSource('an API server', onApiServer());
 describeSource('some namespaces of an API server', onApiServer({ namespaces: ['bank', 'shop'] }));
+describeSource('an API server below a folder', onLayers(false));
+describeSource('an API server above a folder', onLayers(true));

@@ -12,22 +12,19 @@ import { ClusterIndex } from '../cluster/cluster-index.ts';
 import { Topics } from '../cluster/topics.ts';
 import { destinationService } from '../destination/destination-service.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
-import { connectToCluster } from '../kubernetes/connect.ts';
 import { PolicyIndex } from '../policy/index/policy-index.ts';
 import { policyServices } from '../policy/policy-services.ts';
 import { type StatusLeader, startStatusLeader } from '../policy/status/status-leader.ts';
 import { type Component, startComponent } from '../serving/component.ts';
 import type { FlagReader, Flags } from '../serving/flags.ts';
-import { folderSource, kubernetesSource, readSource } from '../sources/open-source.ts';
+import { openSources, readSources, sourceFlags } from '../sources/open-source.ts';
 import { startValidators, validatorFlags, validatorSettings } from '../webhook/validators.ts';
 
 export const destinationFlags = {
   addr: { type: 'string' },
   'policy-addr': { type: 'string' },
   'admin-addr': { type: 'string' },
-  source: { type: 'string' },
-  kubeconfig: { type: 'string' },
+  ...sourceFlags,
   'trust-domain': { type: 'string' },
   'cluster-domain': { type: 'string' },
   'mesh-namespace': { type: 'string' },
@@ -38,9 +35,11 @@ export const destinationFlags = {
   ...validatorFlags,
 } as const;
 
+const userAgent = 'tulle-destination';
+
 function destinationSettings(flags: FlagReader) {
   return {
-    source: readSource(flags),
+    sources: readSources(flags),
     admin: flags.address('admin-addr', `0.0.0.0:${meshPorts.destinationAdmin}`),
     grpc: [
       flags.address('addr', `0.0.0.0:${meshPorts.destination}`),
@@ -64,14 +63,10 @@ function destinationSettings(flags: FlagReader) {
  * with it what is returned, once the source has been read: proxies must not hear of less than there is.
  */
 export async function startDestination(flags: Flags, log: Logger): Promise<Component> {
-  const { source: choice, admin, grpc, validators: validatorOptions, config } = flags.read(destinationSettings);
+  const { sources, admin, grpc, validators: validatorOptions, config } = flags.read(destinationSettings);
   const registry = new Registry();
-  // Undefined when the objects are those of folders: nobody calls webhooks then, and nothing keeps a status.
-  const api = choice.kind === 'kubernetes' ? await connect(choice.kubeconfig, log) : undefined;
-  const source =
-    choice.kind === 'files'
-      ? folderSource(choice.folders, { log, registry })
-      : kubernetesSource(api as KubernetesClient, { log, registry });
+  // No API server when the objects are those of folders: nobody calls webhooks then, and nothing keeps a status.
+  const { source, api } = await openSources(sources, { log, registry, env: process.env, userAgent });
   // One client's view that cannot be made must not cost the others theirs.
   const onFailure = (error: Error): void => log.error({ error: error.stack }, 'a change was not told to a client');
   const index = new ClusterIndex(source, new Topics({ onFailure }));
@@ -81,11 +76,16 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
     log.error({ policy: key, error: error.stack }, 'a policy cannot be made'),
   );
   const { meshNamespace } = config;
-  const validators = api && startValidators({ ...validatorOptions, meshNamespace, api, log, registry });
+  // What has API servers call webhooks is of the whole cluster, which somebody with some namespaces of it cannot have.
+  const validated = 'all' in sources.scope ? api : undefined;
+  const validators =
+    validated && startValidators({ ...validatorOptions, meshNamespace, api: validated, log, registry });
+  // A status tells of the object in the cluster, and under others that may not be the one that counts.
+  const reported = sources.sources.length === 1 ? api : undefined;
   let status: StatusLeader | undefined;
   const synced = source.synced.then(() => {
     log.info({ services: index.services.size, pods: index.pods.size }, 'objects read');
-    status = api && statusLeader(api, policyIndex, meshNamespace, log);
+    status = reported && statusLeader(reported, policyIndex, meshNamespace, log);
   });
   return startComponent({
     log,
@@ -105,15 +105,6 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
       // With the connections to the API server, which the others used as well.
       source.close();
     },
-  });
-}
-
-function connect(kubeconfig: string | undefined, log: Logger): Promise<KubernetesClient> {
-  return connectToCluster({
-    kubeconfig,
-    env: process.env,
-    onProblem: (problem) => log.error({ problem }, 'credentials cannot be read'),
-    userAgent: 'tulle-destination',
   });
 }
 

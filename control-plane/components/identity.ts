@@ -12,6 +12,7 @@ import { connectToCluster } from '../kubernetes/connect.ts';
 import { type Component, startComponent } from '../serving/component.ts';
 import type { FlagReader, Flags } from '../serving/flags.ts';
 import { KubernetesSource } from '../sources/kubernetes-source.ts';
+import { scopeOf } from '../sources/scope.ts';
 
 export const identityFlags = {
   addr: { type: 'string' },
@@ -27,6 +28,7 @@ export const identityFlags = {
   'jwks-file': { type: 'string' },
   // From a cluster:
   kubernetes: { type: 'boolean' },
+  namespaces: { type: 'string', multiple: true },
   kubeconfig: { type: 'string' },
   tokens: { type: 'string' },
   'anchor-lifetime': { type: 'string' },
@@ -49,6 +51,7 @@ function clusterSettings(flags: FlagReader) {
   return {
     kind: 'cluster' as const,
     kubeconfig: flags.optional('kubeconfig'),
+    scope: scopeOf(flags.namespaces('namespaces')),
     tokens: flags.oneOf('tokens', ['review', 'published-keys'], 'review'),
     anchorLifetimeMs: flags.durationMs('anchor-lifetime', '3650d', 1000),
     issuerLifetimeMs: flags.durationMs('issuer-lifetime', '365d', 1000),
@@ -56,6 +59,7 @@ function clusterSettings(flags: FlagReader) {
 }
 
 function fileSettings(flags: FlagReader) {
+  if (flags.isSet('namespaces')) flags.problems.push('--namespaces goes with --kubernetes');
   return {
     kind: 'files' as const,
     issuerCertificateFile: flags.text('issuer-cert-file'),
@@ -67,7 +71,7 @@ function fileSettings(flags: FlagReader) {
 
 /**
  * Starts the identity component: with `--kubernetes` (and, outside of a pod, `--kubeconfig FILE`) on what stands in the
- * cluster, otherwise on files.
+ * cluster, otherwise on files. With `--namespaces shop,bank` the trust anchors are published to these alone.
  */
 export async function startIdentity(
   flags: Flags,
@@ -112,6 +116,7 @@ function canSign({ issuer, tokens }: Credentials, nowMs: number): boolean {
 type FromFlags =
   | 'api'
   | 'namespaces'
+  | 'scope'
   | 'tokens'
   | 'anchorLifetimeMs'
   | 'issuerLifetimeMs'
@@ -120,7 +125,7 @@ type FromFlags =
   | 'random';
 
 async function fromCluster(
-  { kubeconfig, tokens, anchorLifetimeMs, issuerLifetimeMs }: ReturnType<typeof clusterSettings>,
+  { kubeconfig, scope, tokens, anchorLifetimeMs, issuerLifetimeMs }: ReturnType<typeof clusterSettings>,
   shared: Omit<ClusterCredentialsOptions, FromFlags>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Credentials> {
@@ -132,11 +137,19 @@ async function fromCluster(
     userAgent: 'tulle-identity',
   });
   // Closes the connections to the API server too.
-  const namespaces = new KubernetesSource({ client: api, log, registry, now: shared.nowMs, random: Math.random });
+  const namespaces = new KubernetesSource({
+    client: api,
+    scope,
+    log,
+    registry,
+    now: shared.nowMs,
+    random: Math.random,
+  });
   const credentials = await clusterCredentials({
     ...shared,
     api,
     namespaces,
+    scope,
     tokens,
     anchorLifetimeMs,
     issuerLifetimeMs,

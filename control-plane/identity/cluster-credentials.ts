@@ -7,6 +7,7 @@ import type { KubernetesApi } from '../kubernetes/api.ts';
 import { EventRecorder } from '../kubernetes/events.ts';
 import { LeaderElection } from '../kubernetes/leader-election.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
+import type { Scope } from '../sources/scope.ts';
 import type { Credentials } from './credentials.ts';
 import { IssuerKeeper } from './issuer-keeper.ts';
 import { KeySetAuthenticator, PublishedKeys } from './key-set-authenticator.ts';
@@ -18,6 +19,8 @@ import { TrustRootsPublisher } from './trust-roots-publisher.ts';
 export interface ClusterCredentialsOptions {
   readonly api: KubernetesApi;
   readonly namespaces: Pick<ObjectSource, 'watch'>;
+  /** Where `namespaces` are from. */
+  readonly scope: Scope;
   readonly meshNamespace: string;
   readonly trustDomain: string;
   /** `review` asks the API server about each token, `published-keys` checks tokens with the keys that it publishes. */
@@ -61,6 +64,7 @@ export async function clusterCredentials(options: ClusterCredentialsOptions): Pr
   const publisher = new TrustRootsPublisher({
     api,
     namespaces: options.namespaces,
+    scope: options.scope,
     name: trustRootsConfigMap,
     meshNamespace,
     log,

@@ -3,18 +3,30 @@ import { Registry } from 'prom-client';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ApiError, type KubernetesApi } from '../kubernetes/api.ts';
 import type { ObjectEvent } from '../sources/object-source.ts';
+import type { Scope } from '../sources/scope.ts';
 import { TrustRootsPublisher } from './trust-roots-publisher.ts';
 
 /** What stands between the publisher and an API server: the way the publisher reacts is what is tested here. */
-function world(answer: (namespace: string) => Promise<void>, concurrency?: number) {
+function world(
+  answer: (namespace: string) => Promise<void>,
+  concurrency?: number,
+  { scope, list }: { scope?: Scope; list?: (path: string) => object[] } = {},
+) {
   const asked: string[] = [];
   const bundles: string[] = [];
+  const forced: string[] = [];
   const registry = new Registry();
   const problems: string[] = [];
   let handler: (event: ObjectEvent<'Namespace'>) => void = () => {};
   const api = {
-    get: async () => ({ metadata: {}, items: [] }),
-    patch: async (path: string, { data }: { data: Record<string, string> }) => {
+    get: async (path: string) => ({ metadata: {}, items: list?.(path) ?? [] }),
+    patch: async (
+      path: string,
+      { data }: { data: Record<string, string> },
+      _type: string,
+      { force }: { force: string },
+    ) => {
+      forced.push(force);
       bundles.push(data['ca-bundle.crt']);
       const namespace = path.split('/')[4];
       asked.push(namespace);
@@ -29,6 +41,7 @@ function world(answer: (namespace: string) => Promise<void>, concurrency?: numbe
         return () => {};
       },
     },
+    scope,
     name: 'roots',
     meshNamespace: 'tulle',
     log: pino({ level: 'error' }, { write: (line: string) => void problems.push(JSON.parse(line).problem) }),
@@ -43,7 +56,7 @@ function world(answer: (namespace: string) => Promise<void>, concurrency?: numbe
     return Object.fromEntries(values.map(({ labels, value }) => [labels['result'], value]));
   };
   publishers.push(publisher);
-  return { publisher, asked, bundles, problems, tell, counts };
+  return { publisher, asked, forced, bundles, problems, tell, counts };
 }
 
 /** One that is under way compares the namespaces of its end. */
@@ -126,5 +139,29 @@ describe('the publisher', () => {
       ends[done]();
     }
     await vi.waitFor(() => expect(asked).toHaveLength(5));
+  });
+
+  test('of some namespaces only, lists each by itself: one that is refused costs the others nothing', async () => {
+    const listed: string[] = [];
+    const published = { metadata: { namespace: 'shop', labels: {} }, data: { 'ca-bundle.crt': 'PEM' } };
+    const { publisher, asked, forced, problems, tell } = world(async () => {}, undefined, {
+      scope: { namespaces: ['shop', 'bank', 'farm'] },
+      list(path) {
+        listed.push(path);
+        if (path.includes('/bank/')) throw new ApiError(403, 'Forbidden', 'GET configmaps: forbidden');
+        return path.includes('/shop/') ? [published] : [];
+      },
+    });
+    for (const name of ['shop', 'bank', 'farm']) tell('added', name);
+    publisher.setBundle('PEM');
+    publisher.setActive(true);
+    await vi.waitFor(() => expect(asked.length).toBe(2));
+    expect(listed).toEqual(['shop', 'bank', 'farm'].map((name) => `/api/v1/namespaces/${name}/configmaps`));
+    // Over what somebody else wrote only where it is known whose it is.
+    expect(asked.map((name, index) => [name, forced[index]])).toEqual([
+      ['bank', 'false'],
+      ['farm', 'true'],
+    ]);
+    expect(problems).toEqual(['GET configmaps: forbidden']);
   });
 });

@@ -4,11 +4,14 @@ import { controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
 import { systemNamespaces } from '../../lib/contract/names.ts';
 import { ApiError, isConflict, isNotFound, type KubernetesApi } from '../kubernetes/api.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
+import { type Scope, wholeCluster } from '../sources/scope.ts';
 import { bundleKey, type ConfigMap } from './trust-roots.ts';
 
 export interface PublisherOptions {
   readonly api: KubernetesApi;
   readonly namespaces: Pick<ObjectSource, 'watch'>;
+  /** Where `namespaces` are from: with some of them only, what is published is listed in each by itself. Default: all. */
+  readonly scope?: Scope;
   /** The ConfigMap's name in every namespace. */
   readonly name: string;
   /** Where the bundle comes from; it is not published there. */
@@ -29,6 +32,7 @@ interface ConfigMapList {
 }
 
 const pageSize = 500;
+const maxTold = 1000;
 
 /**
  * Keeps the trust anchors in every namespace that may hold meshed pods, as a ConfigMap that sidecars take their
@@ -54,7 +58,7 @@ export class TrustRootsPublisher {
   private bundle: string | undefined = undefined;
   private active = false;
   private working = 0;
-  private told: string | undefined = undefined;
+  private readonly told = new Set<string>();
 
   constructor(options: PublisherOptions) {
     this.options = options;
@@ -122,28 +126,47 @@ export class TrustRootsPublisher {
   /** Lists what is published, and publishes where that differs. Never rejects. */
   private async sweep(): Promise<void> {
     if (!this.active || this.bundle === undefined) return;
-    try {
-      const current = new Set<string>();
-      const foreign = new Set<string>();
-      for await (const { metadata, data } of this.list()) {
-        const owner = metadata.labels?.[controlPlaneNamespaceLabel] ?? this.options.meshNamespace;
-        if (owner !== this.options.meshNamespace) foreign.add(metadata.namespace);
-        else if (data?.[bundleKey] === this.bundle) current.add(metadata.namespace);
+    const current = new Set<string>();
+    const foreign = new Set<string>();
+    const listed = new Set<string>();
+    for (const path of this.collections()) {
+      try {
+        for await (const { metadata, data } of this.list(path)) {
+          const owner = metadata.labels?.[controlPlaneNamespaceLabel] ?? this.options.meshNamespace;
+          if (owner !== this.options.meshNamespace) foreign.add(metadata.namespace);
+          else if (data?.[bundleKey] === this.bundle) current.add(metadata.namespace);
+        }
+        listed.add(path);
+      } catch (error) {
+        this.fail((error as Error).message);
       }
-      this.published.clear();
-      for (const name of this.namespaces) if (current.has(name)) this.published.add(name);
-      const rest = [...this.namespaces].filter((name) => !current.has(name) && !foreign.has(name));
-      this.publish(rest, true);
-    } catch (error) {
-      this.fail((error as Error).message);
-      this.publish(this.namespaces, false);
     }
+    // Not by force: of what is published there, and by whom, nothing is known.
+    const isUnknown = (name: string): boolean => !listed.has(this.collectionOf(name));
+    for (const name of this.namespaces) {
+      if (isUnknown(name)) continue;
+      if (current.has(name)) this.published.add(name);
+      else this.published.delete(name);
+    }
+    this.publish([...this.namespaces].filter(isUnknown), false);
+    const rest = [...this.namespaces].filter((name) => !isUnknown(name) && !current.has(name) && !foreign.has(name));
+    this.publish(rest, true);
   }
 
-  private async *list(): AsyncGenerator<ConfigMap> {
+  private collections(): ReadonlySet<string> {
+    return new Set([...this.namespaces].map((name) => this.collectionOf(name)));
+  }
+
+  /** Where the ConfigMap of a namespace is listed. */
+  private collectionOf(namespace: string): string {
+    const { scope = wholeCluster } = this.options;
+    return 'all' in scope ? '/api/v1/configmaps' : `/api/v1/namespaces/${namespace}/configmaps`;
+  }
+
+  private async *list(path: string): AsyncGenerator<ConfigMap> {
     let next: string | undefined = '';
     while (next !== undefined) {
-      const page: ConfigMapList = await this.options.api.get('/api/v1/configmaps', {
+      const page: ConfigMapList = await this.options.api.get(path, {
         fieldSelector: `metadata.name=${this.options.name}`,
         limit: `${pageSize}`,
         ...(next === '' ? {} : { continue: next }),
@@ -224,8 +247,9 @@ export class TrustRootsPublisher {
   private fail(problem: string): void {
     this.results.inc({ result: 'failed' });
     // The same trouble is told once.
-    if (problem !== this.told) this.options.log.error({ problem }, 'trust anchors not published');
-    this.told = problem;
+    if (!this.told.has(problem)) this.options.log.error({ problem }, 'trust anchors not published');
+    if (this.told.size >= maxTold) this.told.clear();
+    this.told.add(problem);
   }
 }
 

@@ -43,9 +43,31 @@ describe('a value is refused', () => {
     ['that is neither on nor off', (flags) => flags.onOff('addr', true), 'must be one of true, false'],
     ['that is no DNS name', (flags) => flags.dnsName('addr', 'a'), 'must be a DNS name in lower case'],
     ['that is no network', (flags) => flags.networks('addr', '10.0.0.0/8'), 'must be networks such as 10.0.0.0/8'],
+    ['that names no namespace', (flags) => flags.namespaces('addr'), 'must be names of namespaces such as shop,bank'],
     ['that is no list of ports', (flags) => flags.ports('addr', '25'), 'must be ports and ranges such as 25,9200-9300'],
   ])('%s', (what, read, message) => {
     const value = what === 'that is empty' ? '' : what === 'that is too short a time' ? '5s' : '10.0.0.0/99!';
     expect(failing([`--addr=${value}`], read)).toContain(message);
   });
+});
+
+test.each([
+  [[], undefined, ''],
+  [['--in=shop'], ['shop'], ''],
+  [['--in=shop, bank', '--in', 'x-1'], ['shop', 'bank', 'x-1'], ''],
+  [['--in='], [''], '--in must name at least one namespace'],
+  [['--in=shop,'], ['shop', ''], '--in (shop,) must be names of namespaces such as shop,bank'],
+  [['--in=Shop'], ['Shop'], '--in (Shop) must be names of namespaces such as shop,bank'],
+  [['--in=a.b'], ['a.b'], '--in (a.b) must be names of namespaces such as shop,bank'],
+  [['--in=shop,bank', '--in=shop'], ['shop', 'bank', 'shop'], '--in (shop,bank,shop) must name each namespace once'],
+])('the namespaces of %j are %j', (args, expected, problem) => {
+  const flags = Flags.parse(args, { in: { type: 'string', multiple: true } });
+  let read: string[] | undefined;
+  const work = (): void =>
+    flags.read((reader) => {
+      read = reader.namespaces('in');
+    });
+  if (problem === '') work();
+  else expect(work).toThrow(problem);
+  expect(read).toEqual(expected);
 });

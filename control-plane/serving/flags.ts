@@ -6,8 +6,13 @@ import { type PortSet, parsePortSet } from '../../lib/contract/port-list.ts';
 /** Flags that are missing or wrong: the message names each, its value and its rule. */
 export class FlagError extends Error {}
 
-export type FlagOptions = Readonly<Record<string, { readonly type: 'string' | 'boolean' }>>;
-type Values = Readonly<Record<string, string | boolean | undefined>>;
+export interface FlagOption {
+  readonly type: 'string' | 'boolean';
+  /** May be given several times; see `list`. Of any other flag the last one counts. */
+  readonly multiple?: boolean;
+}
+export type FlagOptions = Readonly<Record<string, FlagOption>>;
+type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
 
 /** The command line of a component. It is read as a whole, so that all that is wrong with it is told at once. */
 export class Flags {
@@ -128,12 +133,28 @@ export class FlagReader {
     return ports;
   }
 
+  /** Of a flag that may be given several times, those of all of them. */
   list(name: string, fallback: string): string[] {
-    const value = this.values[name] ?? fallback;
-    return String(value)
+    return this.items(name, fallback).filter((item) => item !== '');
+  }
+
+  /** Names of namespaces, each once; undefined when the flag is not given. */
+  namespaces(name: string): string[] | undefined {
+    if (this.values[name] === undefined) return undefined;
+    const names = this.items(name, '');
+    const wrong = names.filter((text) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text));
+    const twice = names.filter((text, index) => names.indexOf(text) !== index);
+    const text = names.join(',');
+    if (text === '') this.problems.push(`--${name} must name at least one namespace`);
+    else if (wrong.length > 0) this.problems.push(`--${name} (${text}) must be names of namespaces such as shop,bank`);
+    else if (twice.length > 0) this.problems.push(`--${name} (${text}) must name each namespace once`);
+    return names;
+  }
+
+  private items(name: string, fallback: string): string[] {
+    return String(this.values[name] ?? fallback)
       .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '');
+      .map((item) => item.trim());
   }
 
   private checked<T>(

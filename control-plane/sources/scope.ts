@@ -2,3 +2,7 @@
 export type Scope = { readonly all: true } | { readonly namespaces: readonly string[] };
 
 export const wholeCluster: Scope = { all: true };
+
+/** What `--namespaces` says; without it, the whole cluster. */
+export const scopeOf = (namespaces: readonly string[] | undefined): Scope =>
+  namespaces === undefined ? wholeCluster : { namespaces };

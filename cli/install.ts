@@ -6,6 +6,7 @@ import { dualStackProblem } from './check/dual-stack.ts';
 import { type Cluster, type ClusterOptions, clusterPlace, connectCluster, explain } from './cluster/cluster.ts';
 import { installedMesh } from './cluster/installed-mesh.ts';
 import { listAll } from './cluster/objects.ts';
+import { isRefused, refusalText } from './cluster/refusal.ts';
 import { addMeshOptions, type MeshOptions, meshProps } from './mesh-options.ts';
 import { CommandError, type Terminal } from './terminal.ts';
 
@@ -33,13 +34,15 @@ function printable(options: MeshOptions): string {
   }
 }
 
-/** Who installs may not be allowed to see the nodes: then nothing is known, and `check --pre` says that. */
+/** Who installs may not be allowed to see the nodes: then nothing is known, which is told. */
 async function warnOfIpv6({ client }: Cluster, terminal: Terminal): Promise<void> {
   try {
     const problem = dualStackProblem(await listAll<Node>(client, '/api/v1/nodes'));
     if (problem !== undefined) terminal.err(`warning: ${problem}\n`);
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
+    if (isRefused(error))
+      terminal.err(`warning: whether pods have IPv6 addresses is not known: ${refusalText(error)}\n`);
+    else if (!(error instanceof ApiError)) throw error;
   }
 }
 

@@ -1,11 +1,12 @@
 import { Command } from 'commander';
-import type { KubernetesApi } from '../control-plane/kubernetes/api.ts';
+import type { ApiError, KubernetesApi } from '../control-plane/kubernetes/api.ts';
 import type { Pod } from '../control-plane/sources/kubernetes-object.ts';
 import { controlPlaneNamespaceLabel } from '../lib/contract/labels.ts';
 import type { Manifest } from '../lib/inject/index.ts';
 import { type ClusterOptions, withCluster } from './cluster/cluster.ts';
 import { clusterObjects, scatteredObjects } from './cluster/mesh-objects.ts';
 import { listAll } from './cluster/objects.ts';
+import { isRefused, refusalText } from './cluster/refusal.ts';
 import { formatObjects } from './manifests/manifest-stream.ts';
 import { CommandError, type Terminal } from './terminal.ts';
 
@@ -22,10 +23,15 @@ export function uninstallCommand(terminal: Terminal): Command {
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<ClusterOptions & { force?: boolean }>();
       await withCluster(options, terminal, async ({ client, meshNamespace, title }) => {
-        const pods = await meshedPods(client, meshNamespace);
-        if (pods.length > 0 && !options.force) throw new CommandError(stillMeshed(pods));
-        const objects: Manifest[] = await clusterObjects(client, meshNamespace);
-        const scattered = await scatteredObjects(client, meshNamespace);
+        const pods = options.force ? [] : await meshedPods(client, meshNamespace);
+        if (pods.length > 0) throw new CommandError(stillMeshed(pods));
+        const refused = new Set<string>();
+        const onRefused = (error: ApiError): void => void refused.add(refusalText(error));
+        const objects: Manifest[] = await clusterObjects(client, meshNamespace, onRefused);
+        const scattered = await scatteredObjects(client, meshNamespace, onRefused);
+        // Half of a mesh, such as webhooks without who answers them, is worse than the whole.
+        if (refused.size > 0)
+          throw new CommandError(`not all of the mesh can be found: ${[...refused].join('\nerror: ')}`);
         if (objects.length + scattered.length === 0) {
           throw new CommandError(`${title}: nothing of a mesh is in namespace ${meshNamespace}; -L names another`);
         }
@@ -37,7 +43,11 @@ export function uninstallCommand(terminal: Terminal): Command {
 
 async function meshedPods(api: Pick<KubernetesApi, 'get'>, meshNamespace: string): Promise<string[]> {
   const labelSelector = `${controlPlaneNamespaceLabel}=${meshNamespace}`;
-  return (await listAll<Pod>(api, '/api/v1/pods', { labelSelector }))
+  const pods = await listAll<Pod>(api, '/api/v1/pods', { labelSelector }).catch((error) => {
+    if (!isRefused(error)) throw error;
+    throw new CommandError(`whether pods have a sidecar is not known: ${refusalText(error)}; or give --force`);
+  });
+  return pods
     .filter(({ metadata, status }) => {
       const over = status?.phase === 'Succeeded' || status?.phase === 'Failed';
       return metadata.namespace !== meshNamespace && !over;

@@ -1,4 +1,4 @@
-import { ApiError } from '../../control-plane/kubernetes/api.ts';
+import { isRefused, refusalText } from '../cluster/refusal.ts';
 
 /** A question to the cluster with a yes, or a no that says why. */
 export interface Check {
@@ -100,11 +100,11 @@ async function runCheck(check: Check, deadlineMs: number, options: RunOptions): 
       await check.run();
       return { description, result: 'success' };
     } catch (error) {
-      problem = (error as Error).message;
       // What this user may not see may be well: the rest is asked all the same.
-      if (error instanceof ApiError && error.status === 403) {
-        return { description, result: 'warning', error: `not known: ${problem}`, hint: 'permissions' };
+      if (isRefused(error)) {
+        return { description, result: 'warning', error: `not known: ${refusalText(error)}`, hint: 'permissions' };
       }
+      problem = (error as Error).message;
     }
     if (!check.retry || check.warning || options.nowMs() + retryMs > deadlineMs) {
       return { description, result: check.warning ? 'warning' : 'error', error: problem, hint };

@@ -1,6 +1,7 @@
 import { parseExposition } from '../../lib/figures/exposition.ts';
 import { podsLackingSidecars } from '../cluster/lacking-sidecars.ts';
 import { eachBounded, getText, podMetricsPath } from '../cluster/objects.ts';
+import { isRefused } from '../cluster/refusal.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import { bypassingIpv6 } from './bypassing-ipv6.ts';
 import { trustAnchors } from './certificate-checks.ts';
@@ -28,10 +29,7 @@ export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefin
           description: 'data plane proxies have valid certificates',
           hint: 'data-plane-certificates',
           retry: true,
-          run: async () => {
-            const faults = await eachBounded(await pods(), concurrency, (pod) => certificateFault(facts, pod, nowMs()));
-            fail(faults.flat());
-          },
+          run: async () => askEach(await pods(), (pod) => certificateFault(facts, pod, nowMs())),
         },
         {
           description: 'data plane proxies know the trust anchors of the bundle',
@@ -40,7 +38,7 @@ export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefin
           run: async () => {
             const bundle = await trustAnchors(facts);
             const asked = askedForAnchors(await pods(), bundle);
-            const faults = await eachBounded(asked, concurrency, async (pod) => {
+            await askEach(asked, async (pod) => {
               const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
               try {
                 const known = await anchorsOfProxy(facts.cluster.access, pod);
@@ -50,7 +48,6 @@ export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefin
                 return [`${name} does not tell which trust anchors it knows: ${(error as Error).message}`];
               }
             });
-            fail(faults.flat());
           },
         },
       ],
@@ -102,10 +99,8 @@ export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefin
           hint: 'pod-security',
           warning: true,
           run: async () => {
-            const all = await facts.namespaces();
-            fail(
-              refusingNamespaces(all.filter(({ metadata }) => namespace === undefined || metadata.name === namespace)),
-            );
+            const own = namespace === undefined ? undefined : await facts.namespace(namespace);
+            fail(refusingNamespaces(namespace === undefined ? await facts.namespaces() : own ? [own] : []));
           },
         },
         {
@@ -152,6 +147,22 @@ export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefin
   ];
 }
 
+/** Fails with the faults that `ask` finds; without any, with the refusal of a pod that this user may not ask. */
+async function askEach(pods: readonly CheckedPod[], ask: (pod: CheckedPod) => Promise<string[]>): Promise<void> {
+  let refused: Error | undefined;
+  const faults = await eachBounded(pods, concurrency, async (pod) => {
+    try {
+      return await ask(pod);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      refused = error;
+      return [];
+    }
+  });
+  fail(faults.flat());
+  if (refused !== undefined) throw refused;
+}
+
 /** What a proxy says of its own certificate; it takes none that does not lead to the trust anchors that it knows. */
 async function certificateFault({ cluster }: ClusterFacts, pod: CheckedPod, nowMs: number): Promise<string[]> {
   const { namespace = '', name } = pod.metadata;
@@ -162,6 +173,7 @@ async function certificateFault({ cluster }: ClusterFacts, pod: CheckedPod, nowM
   try {
     text = await getText(cluster.client, podMetricsPath(namespace, name, adminPort(sidecar)), scrape);
   } catch (error) {
+    if (isRefused(error)) throw error;
     return [`${namespace}/${name}: ${(error as Error).message}`];
   }
   const expires = parseExposition(text).find((sample) => expirationMetric.test(sample.name))?.value;

@@ -152,9 +152,11 @@ function permissionCheck(facts: ClusterFacts, description: string, attributes: A
         },
       );
       if (review.status.allowed) return;
-      const { verb, resource, group } = attributes;
+      const { verb, resource, group, namespace } = attributes;
       const reason = review.status.reason ? ` (${review.status.reason})` : '';
-      throw new CheckFailure(`you may not ${verb} ${resource}${group && `.${group}`}${reason}`);
+      const what = `${verb} ${resource}${group && `.${group}`}`;
+      const place = namespace === undefined ? '' : ` --namespace ${namespace}`;
+      throw new CheckFailure(`you may not ${what}${reason}: see 'kubectl auth can-i ${what}${place}'`);
     },
   };
 }

@@ -7,6 +7,7 @@ import { meshVersion } from '../../lib/contract/version.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { credentialPlugin } from './credential-plugin.ts';
 import { type ClusterOptions, clusterPlace, defaultMeshNamespace, type Place } from './place.ts';
+import { refusalText } from './refusal.ts';
 
 export { type ClusterOptions, clusterPlace, defaultMeshNamespace } from './place.ts';
 
@@ -96,14 +97,15 @@ export async function withCluster<T>(
 }
 
 /** What went wrong, where, and what to do about it. */
-export function explain({ status, message }: ApiError, { title }: Pick<Cluster, 'title'>): string {
+export function explain(error: ApiError, { title }: Pick<Cluster, 'title'>): string {
+  const { status, message } = error;
   const advice =
     status === 0
       ? 'is the cluster up? --context and --kubeconfig choose another'
       : status === 401
         ? 'the credentials are not accepted: log in again, or choose others with --context'
         : status === 403
-          ? 'your user may not do that: ask for the permission, or be another with --as'
+          ? `${refusalText(error)}; ask for the permission, or be another with --as`
           : undefined;
   return `${title}: ${message}${advice === undefined ? '' : ` (${advice})`}`;
 }

@@ -1,4 +1,3 @@
-import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
 import type { Namespace, Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { type InjectConfig, lacksSidecar, type PlacedPod } from '../../lib/inject/index.ts';
@@ -6,6 +5,7 @@ import { CommandError } from '../terminal.ts';
 import type { Cluster } from './cluster.ts';
 import { installedMesh } from './installed-mesh.ts';
 import { listAll } from './objects.ts';
+import { isRefused, refusalText } from './refusal.ts';
 import { sidecarOf } from './sidecar.ts';
 
 /** Those that were to have a sidecar and have none; pods of a namespace that is not known are asked by themselves. */
@@ -22,26 +22,38 @@ export function podsLackingSidecars(
 }
 
 /**
- * The same, with what has to be read for it: of one namespace, or all. Empty where this user may not see that, or no mesh
- * is installed, since who asks for figures has not asked for this.
+ * The same, with what has to be read for it: of one namespace, or all. Empty where no mesh is installed, and where this user
+ * may not see that, which `warn` is told: who asks for figures has not asked for this. Where the namespace may not be
+ * read, its pods are asked by themselves.
  */
 export async function lackingSidecars(
   { client, meshNamespace }: Pick<Cluster, 'client' | 'meshNamespace'>,
   namespace: string | undefined,
   pods: readonly Pod[],
+  warn: (message: string) => void,
 ): Promise<ReadonlySet<Pod>> {
   const bare = pods.filter((pod) => sidecarOf(pod) === undefined);
   if (bare.length === 0) return new Set();
   try {
     const mesh = await installedMesh(client, meshNamespace);
     if (mesh === undefined) return new Set();
-    const namespaces =
-      namespace === undefined
-        ? await listAll<Namespace>(client, '/api/v1/namespaces')
-        : [await getIfThere<Namespace>(client, `/api/v1/namespaces/${namespace}`)];
+    const namespaces = await readNamespaces(client, namespace).catch((error) => {
+      if (!isRefused(error)) throw error;
+      warn(`annotations of namespaces are not counted: ${refusalText(error)}`);
+      return [];
+    });
     return new Set(podsLackingSidecars(bare, mesh.config, namespaces));
   } catch (error) {
-    if (error instanceof CommandError || (error instanceof ApiError && error.status === 403)) return new Set();
-    throw error;
+    if (isRefused(error)) warn(`whether pods lack a sidecar is not known: ${refusalText(error)}`);
+    else if (!(error instanceof CommandError)) throw error;
+    return new Set();
   }
+}
+
+async function readNamespaces(
+  client: Cluster['client'],
+  namespace: string | undefined,
+): Promise<(Namespace | undefined)[]> {
+  if (namespace === undefined) return listAll<Namespace>(client, '/api/v1/namespaces');
+  return [await getIfThere<Namespace>(client, `/api/v1/namespaces/${namespace}`)];
 }

@@ -1,8 +1,9 @@
-import type { KubernetesApi } from '../../control-plane/kubernetes/api.ts';
+import type { ApiError, KubernetesApi } from '../../control-plane/kubernetes/api.ts';
 import { componentLabel, controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
 import { trustRootsConfigMap } from '../../lib/contract/names.ts';
 import type { Manifest } from '../../lib/inject/index.ts';
 import { listAll } from './objects.ts';
+import { isRefused } from './refusal.ts';
 
 /** A kind that an install brings objects of. */
 interface MeshKind {
@@ -38,28 +39,45 @@ const componentKinds: readonly MeshKind[] = [
 const collection = ({ apiVersion, plural }: MeshKind): string =>
   `${apiVersion.includes('/') ? '/apis' : '/api'}/${apiVersion}/${plural}`;
 
+/** Told of each collection that this user may not list; without it, the first ends the listing. */
+type OnRefused = (error: ApiError) => void;
+
 /** Objects of the whole cluster that belong to the mesh of `meshNamespace`, its namespace among them. */
-export async function clusterObjects(api: Pick<KubernetesApi, 'get'>, meshNamespace: string): Promise<Manifest[]> {
+export async function clusterObjects(
+  api: Pick<KubernetesApi, 'get'>,
+  meshNamespace: string,
+  onRefused?: OnRefused,
+): Promise<Manifest[]> {
   const labelSelector = `${controlPlaneNamespaceLabel}=${meshNamespace}`;
-  return listKinds(api, clusterKinds, { labelSelector });
+  return listKinds(api, clusterKinds, { labelSelector }, onRefused);
 }
 
 /** Objects of components, in any namespace. What components make themselves is not among them. */
-export async function componentObjects(api: Pick<KubernetesApi, 'get'>, meshNamespace: string): Promise<Manifest[]> {
+export async function componentObjects(
+  api: Pick<KubernetesApi, 'get'>,
+  meshNamespace: string,
+  onRefused?: OnRefused,
+): Promise<Manifest[]> {
   const labelSelector = `${controlPlaneNamespaceLabel}=${meshNamespace},${componentLabel}`;
-  return listKinds(api, componentKinds, { labelSelector });
+  return listKinds(api, componentKinds, { labelSelector }, onRefused);
 }
 
 /**
  * What of the mesh is outside of its own namespace and of no use without it: roles of components elsewhere, and the trust
  * anchors that the identity component writes for sidecars.
  */
-export async function scatteredObjects(api: Pick<KubernetesApi, 'get'>, meshNamespace: string): Promise<Manifest[]> {
-  const anchors = await listKinds(api, [{ apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' }], {
+export async function scatteredObjects(
+  api: Pick<KubernetesApi, 'get'>,
+  meshNamespace: string,
+  onRefused?: OnRefused,
+): Promise<Manifest[]> {
+  const query = {
     fieldSelector: `metadata.name=${trustRootsConfigMap}`,
     labelSelector: `${controlPlaneNamespaceLabel}=${meshNamespace}`,
-  });
-  const roles = await componentObjects(api, meshNamespace);
+  };
+  const configMaps = [{ apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps' }];
+  const anchors = await listKinds(api, configMaps, query, onRefused);
+  const roles = await componentObjects(api, meshNamespace, onRefused);
   return [...roles, ...anchors].filter(({ metadata }) => metadata?.namespace !== meshNamespace);
 }
 
@@ -67,11 +85,17 @@ async function listKinds(
   api: Pick<KubernetesApi, 'get'>,
   kinds: readonly MeshKind[],
   query: Readonly<Record<string, string>>,
+  onRefused: OnRefused | undefined,
 ): Promise<Manifest[]> {
   const found: Manifest[] = [];
   for (const kind of kinds) {
     const { apiVersion } = kind;
-    for (const { metadata } of await listAll(api, collection(kind), query)) {
+    const objects = await listAll(api, collection(kind), query).catch((error) => {
+      if (onRefused === undefined || !isRefused(error)) throw error;
+      onRefused(error);
+      return [];
+    });
+    for (const { metadata } of objects) {
       found.push({ apiVersion, kind: kind.kind, metadata: { name: metadata.name, namespace: metadata.namespace } });
     }
   }

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import WebSocket from 'ws';
 import type { ServerAccess } from '../../control-plane/kubernetes/server-access.ts';
 import { readBody, statusError } from '../../control-plane/kubernetes/status-error.ts';
+import { refusalText } from './refusal.ts';
 
 /** The kubelet's protocol: a byte that says the channel stands before each message (kubelet, portforward/websocket.go). */
 const protocol = 'v4.channel.k8s.io';
@@ -38,7 +39,7 @@ export async function forwardPort(access: ServerAccess, target: PodPort): Promis
   const server: Server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    join(socket, connect(access, target), (message) => {
+    join(socket, connect(access, target), `GET ${pathOf(target)}`, (message) => {
       problem ??= `${target.namespace}/${target.pod}:${target.port}: ${message}`;
     });
   });
@@ -54,12 +55,14 @@ export async function forwardPort(access: ServerAccess, target: PodPort): Promis
   };
 }
 
-function connect(access: ServerAccess, { namespace, pod, port }: PodPort): WebSocket {
+const pathOf = ({ namespace, pod }: PodPort): string => `/api/v1/namespaces/${namespace}/pods/${pod}/portforward`;
+
+function connect(access: ServerAccess, target: PodPort): WebSocket {
   const { ca, cert, key, token } = access.credentials();
   const url = new URL(access.url);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  url.pathname = `${url.pathname.replace(/\/$/, '')}/api/v1/namespaces/${namespace}/pods/${pod}/portforward`;
-  url.search = `ports=${port}`;
+  url.pathname = url.pathname.replace(/\/$/, '') + pathOf(target);
+  url.search = `ports=${target.port}`;
   return new WebSocket(url, [protocol], {
     ...{ ca, cert, key, servername: access.serverName, rejectUnauthorized: !access.insecure },
     headers: { ...access.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
@@ -69,8 +72,8 @@ function connect(access: ServerAccess, { namespace, pod, port }: PodPort): WebSo
   });
 }
 
-/** Passes bytes on between the two until one of them ends; neither is read faster than the other takes. */
-function join(socket: Socket, remote: WebSocket, onProblem: (message: string) => void): void {
+/** Passes bytes on between the two until one of them ends; neither is read faster than the other takes. `call` is theirs. */
+function join(socket: Socket, remote: WebSocket, call: string, onProblem: (message: string) => void): void {
   const end = (problem?: string): void => {
     if (problem !== undefined) onProblem(problem);
     socket.destroy();
@@ -81,7 +84,10 @@ function join(socket: Socket, remote: WebSocket, onProblem: (message: string) =>
   remote.on('open', () => socket.resume());
   remote.on('unexpected-response', (_, response: IncomingMessage) => {
     readBody(response, maxMessageBytes).then(
-      (body) => end(statusError('GET portforward', response, body).message),
+      (body) => {
+        const error = statusError(call, response, body);
+        end(error.status === 403 ? `${error.message} (${refusalText(error)})` : error.message);
+      },
       (error: Error) => end(error.message),
     );
   });

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
 import { credentials } from '@grpc/grpc-js';
 import { GrpcClient } from '../../api/grpc.ts';
-import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { componentLabel } from '../../lib/contract/labels.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { listAll } from '../cluster/objects.ts';
 import { forwardPort } from '../cluster/port-forward.ts';
+import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { CommandError } from '../terminal.ts';
 
 const timeoutMs = 15_000;
@@ -82,10 +82,10 @@ async function collect<T>(
 async function readyPod({ client, meshNamespace, title }: Cluster): Promise<string> {
   const path = `/api/v1/namespaces/${meshNamespace}/pods`;
   const pods = await listAll<Pod>(client, path, { labelSelector: `${componentLabel}=destination` }).catch((error) => {
-    if (!(error instanceof ApiError) || error.status !== 403) throw error;
+    if (!isRefused(error)) throw error;
     throw new CommandError(
-      `${title}: ${error.message} (your user may not look for a pod of the destination component: ` +
-        'name one with --destination-pod, or be another with --as)',
+      `${title}: no pod of the destination component can be looked for: ${refusalText(error)}; ` +
+        'name one with --destination-pod, or be another with --as',
     );
   });
   const ready = pods.find(({ status }) =>

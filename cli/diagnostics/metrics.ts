@@ -3,6 +3,7 @@ import type { Container, Pod } from '../../control-plane/sources/kubernetes-obje
 import { componentLabel } from '../../lib/contract/labels.ts';
 import { type Cluster, type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { eachBounded, getText, listAll, podMetricsPath } from '../cluster/objects.ts';
+import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import { parseDurationMs } from '../duration.ts';
 import { parseResource } from '../stat/resource.ts';
@@ -31,7 +32,7 @@ export function proxyMetricsCommand(terminal: Terminal): Command {
     .action(async (resource: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<MetricsOptions>();
       await withCluster(options, terminal, async (cluster) => {
-        const pods = await meshedPodsOf(cluster, parseResource([resource]));
+        const pods = await meshedPodsOf(cluster, parseResource([resource]), terminal);
         await printMetrics(cluster, pods.flatMap(proxyTarget), options, terminal);
       });
     });
@@ -84,7 +85,7 @@ async function printMetrics(
       out(`#\n# ${title}\n#\n${text.endsWith('\n') ? text : `${text}\n`}`);
       return [];
     } catch (error) {
-      return [`${title}: ${(error as Error).message}`];
+      return [`${title}: ${isRefused(error) ? refusalText(error) : (error as Error).message}`];
     }
   });
   if (failures.flat().length > 0) throw new CommandError(failures.flat().join('\nerror: '));

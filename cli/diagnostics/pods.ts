@@ -3,12 +3,19 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { sidecarOf } from '../cluster/sidecar.ts';
 import { clusterFigures } from '../stat/cluster-figures.ts';
 import type { Resource } from '../stat/resource.ts';
-import { CommandError } from '../terminal.ts';
+import { CommandError, type Terminal } from '../terminal.ts';
 
 /** The pods with a sidecar that a resource has, at least one. Rejects with a CommandError when there is none. */
-export async function meshedPodsOf(cluster: Cluster, resource: Resource): Promise<Pod[]> {
+export async function meshedPodsOf(
+  cluster: Cluster,
+  resource: Resource,
+  { err }: Pick<Terminal, 'err'>,
+): Promise<Pod[]> {
   const namespace = resource.kind === 'namespace' ? undefined : cluster.namespace;
-  const workloads = await clusterFigures(cluster).workloads({ resource, namespace });
+  const workloads = await clusterFigures(cluster, (message) => err(`warning: ${message}\n`)).workloads({
+    resource,
+    namespace,
+  });
   const title = [resource.kind, resource.name].filter(Boolean).join('/');
   const place = resource.kind === 'namespace' ? '' : ` in namespace ${cluster.namespace} (-n names another)`;
   if (workloads.length === 0) throw new CommandError(`no ${title}${place}`);

@@ -3,10 +3,10 @@ import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { InboundServerPolicies, PortSpecSchema, ServerSchema } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies, OutboundPolicySchema, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
-import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import { meshPorts } from '../../lib/contract/ports.ts';
 import { type Cluster, type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { installedMesh } from '../cluster/installed-mesh.ts';
+import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { parseResource } from '../stat/resource.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { type ComponentPod, firstAnswer } from './destination-client.ts';
@@ -36,7 +36,7 @@ export function policyCommand(terminal: Terminal): Command {
       const service = /^(?:svc|services?)\/(.+)$/.exec(resource)?.[1];
       const found = await withCluster(options, terminal, (cluster) =>
         service === undefined
-          ? inboundPolicy(cluster, component, resource, port)
+          ? inboundPolicy(cluster, component, resource, port, terminal)
           : outboundPolicy(cluster, component, service, port, options.token, terminal),
       );
       terminal.out(options.output === 'json' ? `${JSON.stringify(found, null, 2)}\n` : stringify(found));
@@ -55,8 +55,9 @@ async function inboundPolicy(
   component: ComponentPod,
   resource: string,
   port: number,
+  terminal: Terminal,
 ): Promise<unknown> {
-  const [pod] = await meshedPodsOf(cluster, parseResource([resource]));
+  const [pod] = await meshedPodsOf(cluster, parseResource([resource]), terminal);
   const workload = JSON.stringify({ ns: pod.metadata.namespace, pod: pod.metadata.name });
   const request = create(PortSpecSchema, { workload, port });
   const { watchPort } = InboundServerPolicies.method;
@@ -89,8 +90,8 @@ async function clusterDomain({ client, meshNamespace }: Cluster, { err }: Termin
     const mesh = await installedMesh(client, meshNamespace);
     return mesh?.config.clusterDomain ?? defaultDomain;
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 403) throw error;
-    err(`warning: the cluster's domain is taken to be ${defaultDomain}: ${error.message}\n`);
+    if (!isRefused(error)) throw error;
+    err(`warning: the cluster's domain is taken to be ${defaultDomain}: ${refusalText(error)}\n`);
     return defaultDomain;
   }
 }

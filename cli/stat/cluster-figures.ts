@@ -1,9 +1,11 @@
-import { ApiError } from '../../control-plane/kubernetes/api.ts';
+import { isNotFound } from '../../control-plane/kubernetes/api.ts';
+import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
 import type { KubernetesObject, Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { lackingSidecars } from '../cluster/lacking-sidecars.ts';
 import { listAll } from '../cluster/objects.ts';
+import { isRefused, refusalText } from '../cluster/refusal.ts';
 import type { FiguresSource, Workload, WorkloadQuery } from './figures-source.ts';
 import { ownerName } from './resource.ts';
 import { clusterScraper, measure } from './scrape.ts';
@@ -24,73 +26,130 @@ const collections: Readonly<Record<string, readonly [api: string, plural: string
 const between: Readonly<Record<string, string>> = { deployment: 'replicaset', cronjob: 'job' };
 const kindNames: Readonly<Record<string, string>> = { replicaset: 'ReplicaSet', job: 'Job' };
 
-/** The figures of a cluster: sidecars are asked through the API server. */
-export function clusterFigures(cluster: Cluster): FiguresSource {
+type Warn = (message: string) => void;
+
+/**
+ * The figures of a cluster: sidecars are asked through the API server. What this user may not read of it costs no more than
+ * it has to; `warn` is told of each once.
+ */
+export function clusterFigures(cluster: Cluster, warn: Warn): FiguresSource {
+  const told = new Set<string>();
+  const warnOnce = (message: string): void => {
+    if (!told.has(message)) warn(message);
+    told.add(message);
+  };
   return {
-    workloads: (query) => clusterWorkloads(cluster, query),
+    workloads: (query) => clusterWorkloads(cluster, query, warnOnce),
     measure: (pods, windowMs) => measure(pods, windowMs, clusterScraper(cluster.client)),
-    profiles: () => clusterProfiles(cluster),
+    profiles: () => clusterProfiles(cluster, warnOnce),
     close: () => cluster.client.close(),
   };
 }
 
 /** None where the kind is not installed, or this user may not see it: then routes are those that were counted. */
-async function clusterProfiles({ client }: Cluster): Promise<ServiceProfile[]> {
-  try {
-    return await listAll<ServiceProfile>(client, '/apis/linkerd.io/v1alpha2/serviceprofiles');
-  } catch (error) {
-    if (error instanceof ApiError && [403, 404].includes(error.status)) return [];
-    throw error;
+async function clusterProfiles({ client, namespace }: Cluster, warn: Warn): Promise<ServiceProfile[]> {
+  const api = '/apis/linkerd.io/v1alpha2';
+  const places = [`${api}/serviceprofiles`, `${api}/namespaces/${namespace}/serviceprofiles`];
+  for (const place of places) {
+    try {
+      return await listAll<ServiceProfile>(client, place);
+    } catch (error) {
+      if (isNotFound(error)) return [];
+      if (!isRefused(error)) throw error;
+      warn(`profiles are not read, so routes without a request are not shown: ${refusalText(error)}`);
+    }
   }
+  return [];
 }
 
-async function clusterWorkloads(cluster: Cluster, query: WorkloadQuery): Promise<Workload[]> {
-  const { client } = cluster;
-  const { resource, namespace, selector } = query;
-  const { kind, name } = resource;
-  const list = <T extends KubernetesObject>(of: string, options: Record<string, string> = {}): Promise<T[]> => {
-    const [api, plural] = collections[of];
-    const isNamespace = of === 'namespace';
-    const path =
-      namespace === undefined || isNamespace ? `${api}/${plural}` : `${api}/namespaces/${namespace}/${plural}`;
-    return listAll<T>(client, path, options);
-  };
-  const owners = await list(kind, {
-    ...(selector === undefined ? {} : { labelSelector: selector }),
-    ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
-  });
-  const middle = between[kind];
-  const ownPods = await list<Pod>('pod');
-  const pods =
-    middle === undefined
-      ? ownPods
-      : await list(middle).then(
-          (found) => withOwners(ownPods, kindNames[middle], found),
-          (error) => {
-            if (error instanceof ApiError && error.status === 403) return withNamedOwners(ownPods);
-            throw error;
-          },
-        );
-  const byOwner = new Map<string, Pod[]>();
-  for (const pod of pods) {
-    // A pod that has run to its end carries nothing any more.
-    if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') continue;
-    const key = `${kind === 'namespace' ? '' : pod.metadata.namespace} ${ownerName(pod, kind)}`;
-    const members = byOwner.get(key);
-    if (members === undefined) byOwner.set(key, [pod]);
-    else members.push(pod);
-  }
-  const workloads = owners.map(({ metadata }) => ({
+type Owner = Pick<KubernetesObject, 'metadata'>;
+
+async function clusterWorkloads(cluster: Cluster, query: WorkloadQuery, warn: Warn): Promise<Workload[]> {
+  const { kind } = query.resource;
+  const found = await podsOf(cluster, query, warn);
+  // A pod that has run to its end carries nothing any more.
+  const pods = found.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
+  const owners = await ownersOf(cluster, query, warn);
+  const byOwner = Map.groupBy(
+    pods,
+    (pod) => `${kind === 'namespace' ? '' : pod.metadata.namespace} ${ownerName(pod, kind)}`,
+  );
+  const workloads = (owners ?? ownersInPods(pods, query)).map(({ metadata }) => ({
     namespace: kind === 'namespace' ? metadata.name : (metadata.namespace ?? ''),
     name: metadata.name,
     pods: byOwner.get(`${kind === 'namespace' ? '' : metadata.namespace} ${metadata.name}`) ?? [],
   }));
-  const lacking = await lackingSidecars(cluster, kind === 'namespace' ? undefined : namespace, pods);
+  const lacking = await lackingSidecars(cluster, namespaceOf(query), found, warn);
   if (lacking.size === 0) return workloads;
   return workloads.map((workload) => ({
     ...workload,
     lackingSidecars: workload.pods.filter((pod) => lacking.has(pod)).length,
   }));
+}
+
+/** Where the pods are; undefined for all namespaces. */
+const namespaceOf = ({ resource: { kind, name }, namespace }: WorkloadQuery): string | undefined =>
+  kind === 'namespace' ? name : namespace;
+
+function path(kind: string, namespace: string | undefined): string {
+  const [api, plural] = collections[kind];
+  return namespace === undefined || kind === 'namespace'
+    ? `${api}/${plural}`
+    : `${api}/namespaces/${namespace}/${plural}`;
+}
+
+/** With the owners of their owners, such as the Deployment of their ReplicaSet, among their own. */
+async function podsOf({ client, namespace: usual }: Cluster, query: WorkloadQuery, warn: Warn): Promise<Pod[]> {
+  const { kind, name } = query.resource;
+  const namespace = namespaceOf(query);
+  const pods = await listAll<Pod>(client, path('pod', namespace)).catch((error) => {
+    if (!isRefused(error) || kind !== 'namespace' || name !== undefined) throw error;
+    warn(`only namespace ${usual} is looked at: ${refusalText(error)}`);
+    return listAll<Pod>(client, path('pod', usual));
+  });
+  const middle = between[kind];
+  if (middle === undefined) return pods;
+  try {
+    return withOwners(pods, kindNames[middle], await listAll(client, path(middle, namespace)));
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    warn(`whose pods they are is told by the names of their ${collections[middle][1]}: ${refusalText(error)}`);
+    return withNamedOwners(pods);
+  }
+}
+
+/** Undefined where this user may not see them. */
+async function ownersOf({ client }: Cluster, query: WorkloadQuery, warn: Warn): Promise<readonly Owner[] | undefined> {
+  const { resource, namespace, selector } = query;
+  const { kind, name } = resource;
+  try {
+    if (kind === 'namespace' && name !== undefined && selector === undefined) {
+      // By its name, since a Role can allow that, and no list.
+      const found = await getIfThere<Owner>(client, `${path(kind, undefined)}/${name}`);
+      return found === undefined ? [] : [found];
+    }
+    return await listAll(client, path(kind, namespace), {
+      ...(selector === undefined ? {} : { labelSelector: selector }),
+      ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
+    });
+  } catch (error) {
+    // Which of them have the labels that are asked for, their pods do not tell.
+    if (!isRefused(error) || selector !== undefined) throw error;
+    warn(`only ${collections[kind][1]} with pods are known: ${refusalText(error)}`);
+    return undefined;
+  }
+}
+
+/** What pods say of what they belong to. */
+function ownersInPods(pods: readonly Pod[], { resource: { kind, name } }: WorkloadQuery): Owner[] {
+  const found = new Map<string, Owner>();
+  for (const pod of pods) {
+    const owner = ownerName(pod, kind);
+    if (owner === undefined || (name !== undefined && owner !== name)) continue;
+    const metadata = { name: owner, ...(kind === 'namespace' ? {} : { namespace: pod.metadata.namespace }) };
+    found.set(`${metadata.namespace}/${owner}`, { metadata });
+  }
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, owner]) => owner);
 }
 
 /** Pods that belong to one of `middle`, objects of a kind, belong to its owners too. */

@@ -5,6 +5,7 @@ import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { parseExposition, type Sample } from '../../lib/figures/exposition.ts';
 import { increases } from '../../lib/figures/increases.ts';
 import { eachBounded, getText, podMetricsPath } from '../cluster/objects.ts';
+import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import type { Measurement, PodSamples } from './figures-source.ts';
 
@@ -35,7 +36,7 @@ export async function scrapeAll(pods: readonly Pod[], scraper: Scraper): Promise
       const text = await scraper(pod, adminPort(sidecar));
       samples.set(pod, { samples: parseExposition(text), atMs: performance.now() });
     } catch (error) {
-      silent.set(pod, (error as Error).message);
+      silent.set(pod, isRefused(error) ? refusalText(error) : (error as Error).message);
     }
   });
   return { samples, silent };

@@ -88,7 +88,8 @@ export async function openSource(
     return { source: await localFigures(stateFolder), namespace, title: 'the local mesh', local: true };
   }
   const cluster = await connectCluster(options, terminal);
-  return { source: clusterFigures(cluster), namespace: cluster.namespace, title: cluster.title, local: false };
+  const source = clusterFigures(cluster, (message) => terminal.err(`warning: ${message}\n`));
+  return { source, namespace: cluster.namespace, title: cluster.title, local: false };
 }
 
 function directionOf({ to, toNamespace, from, fromNamespace }: StatOptions, namespace: string): Direction {

@@ -7,16 +7,29 @@ import { join } from 'node:path';
 export interface FakeApi {
   /** Path of a kubeconfig that leads there. */
   readonly kubeconfig: string;
+  /** What was asked for, each once: `GET /api/v1/pods`. */
+  readonly asked: Set<string>;
   close(): void;
 }
 
-/** An API server that knows the answers to some paths, without their queries; a number is a status, and all else 404. */
-export async function fakeApi(answers: Readonly<Record<string, object | number>>): Promise<FakeApi> {
+/**
+ * An API server that knows the answers to some paths, without their queries; a number is a status, and all else 404. What
+ * `refuses` says of a call is refused as RBAC does it.
+ */
+export async function fakeApi(
+  answers: Readonly<Record<string, object | string | number>>,
+  refuses: (call: string) => boolean = () => false,
+): Promise<FakeApi> {
+  const asked = new Set<string>();
   const server = createServer((request, response) => {
-    const answer = answers[new URL(request.url ?? '', 'http://x').pathname] ?? 404;
+    const { pathname } = new URL(request.url ?? '', 'http://x');
+    const call = `${request.method} ${pathname}`;
+    asked.add(call);
+    const answer = refuses(call) ? 403 : (answers[pathname] ?? 404);
     const status = typeof answer === 'number' ? answer : 200;
     const body = typeof answer === 'number' ? { kind: 'Status', message: `status ${answer}` } : answer;
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(text);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const folder = mkdtempSync(join(tmpdir(), 'tulle-api-'));
@@ -33,6 +46,7 @@ export async function fakeApi(answers: Readonly<Record<string, object | number>>
   );
   return {
     kubeconfig,
+    asked,
     close: () => {
       server.close();
       server.closeAllConnections();

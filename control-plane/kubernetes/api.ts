@@ -24,17 +24,20 @@ export class ApiError extends Error {
   readonly reason: string;
   /** How long the server asked to wait before the next try. */
   readonly retryAfterMs: number | undefined;
+  /** What was asked, such as `GET /api/v1/pods`, where the server has answered. */
+  readonly call: string | undefined;
 
   constructor(
     status: number,
     reason: string,
     message: string,
-    options: { retryAfterMs?: number; cause?: unknown } = {},
+    options: { retryAfterMs?: number; call?: string; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause });
     this.status = status;
     this.reason = reason;
     this.retryAfterMs = options.retryAfterMs;
+    this.call = options.call;
   }
 }
 

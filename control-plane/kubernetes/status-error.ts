@@ -36,6 +36,7 @@ export function fromStatus(title: string, status: Status, retryAfterSeconds?: nu
   const { code = 0, reason = '', message = '' } = status;
   const seconds = retryAfterSeconds ?? status.details?.retryAfterSeconds;
   return new ApiError(code, reason, `${title}: ${[code, reason, message].filter(Boolean).join(' ')}`, {
+    call: title,
     retryAfterMs: seconds === undefined || !(seconds > 0) ? undefined : Math.min(seconds, longestRetrySeconds) * 1000,
   });
 }

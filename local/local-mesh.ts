@@ -71,7 +71,8 @@ export class LocalMesh {
     const config: InjectConfig = { ...installed, clusterNetworks: [network.cidr], controlPlane };
     const nowMs = Date.now();
     const credentials = await makeCredentials(state.credentials, config.trustDomain, config.meshNamespace, nowMs);
-    const sources = [resolve(options.manifests), state.objects];
+    // What runs here, with its addresses, before what the manifests say of the same pod.
+    const sources = [state.objects, resolve(options.manifests)];
     const components = controlPlanePods({ config, credentials, identityIp, destinationIp, sources });
     const workloads = planPods(objects, config, () => network.take(), problems);
     if (workloads.length === 0) {

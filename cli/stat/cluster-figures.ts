@@ -49,14 +49,17 @@ export function clusterFigures(cluster: Cluster, warn: Warn): FiguresSource {
 /** None where the kind is not installed, or this user may not see it: then routes are those that were counted. */
 async function clusterProfiles({ client, namespace }: Cluster, warn: Warn): Promise<ServiceProfile[]> {
   const api = '/apis/linkerd.io/v1alpha2';
-  const places = [`${api}/serviceprofiles`, `${api}/namespaces/${namespace}/serviceprofiles`];
+  const places = [
+    { path: `${api}/serviceprofiles`, without: `only profiles of namespace ${namespace} are read` },
+    { path: `${api}/namespaces/${namespace}/serviceprofiles`, without: 'routes without a request are not shown' },
+  ];
   for (const place of places) {
     try {
-      return await listAll<ServiceProfile>(client, place);
+      return await listAll<ServiceProfile>(client, place.path);
     } catch (error) {
       if (isNotFound(error)) return [];
       if (!isRefused(error)) throw error;
-      warn(`profiles are not read, so routes without a request are not shown: ${refusalText(error)}`);
+      warn(`${place.without}: ${refusalText(error)}`);
     }
   }
   return [];

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Kind } from './kinds.ts';
+import { parse } from 'yaml';
+import { type Kind, kindInfo } from './kinds.ts';
 import { objectKey } from './kubernetes-object.ts';
 import { KubernetesSource } from './kubernetes-source.ts';
 import { FakeApiServer } from './testing/fake-api-server.ts';
@@ -165,4 +168,21 @@ test('where a Namespace may not be read, one without annotations stands in for i
   start(['shop']);
   await source.synced;
   expect(told.sort()).toEqual(['added Namespace shop', 'added Service shop/web']);
+});
+
+test('the Role of the guide gives what is read of a namespace', () => {
+  const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/sources.md'), 'utf8');
+  const { rules } = parse(/^```yaml\n([\s\S]*?)^```$/m.exec(guide)?.[1] ?? '') as {
+    rules: { apiGroups: string[]; resources: string[]; verbs: string[] }[];
+  };
+  const granted = new Set(
+    rules.flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)),
+      ),
+    ),
+  );
+  const read = Object.values(kindInfo).filter(({ namespaced }) => namespaced);
+  const needed = read.flatMap(({ group, plural }) => [`list ${group}/${plural}`, `watch ${group}/${plural}`]);
+  expect([...needed, 'get /namespaces'].filter((right) => !granted.has(right))).toEqual([]);
 });

@@ -171,6 +171,15 @@ test('watches of which the server takes no more on a connection have another, an
   expect(sessions.size).toBe(3);
 });
 
+test('a client that is closed while it connects ends the watches that wait for that', async () => {
+  const { port, sessions } = await apiServer({ maxConcurrentStreams: 1 });
+  const client = clientOf(port);
+  const waiting = ['/a', '/b', '/c'].map((path) => client.stream(path, {}, never));
+  client.close();
+  for (const { status } of await Promise.allSettled(waiting)) expect(status).toBe('rejected');
+  await vi.waitFor(() => expect([...sessions].filter((session) => !session.destroyed)).toEqual([]));
+});
+
 test('a connection that is lost ends its watches, and the next has another one', async () => {
   const { port, sessions } = await apiServer();
   const client = clientOf(port);
@@ -184,7 +193,8 @@ test('a connection that is lost ends its watches, and the next has another one',
 test('a watch that is refused says why', async () => {
   const { port } = await apiServer();
   const refused = clientOf(port).stream('/refused', {}, never);
-  await expect(refused).rejects.toEqual(new ApiError(403, 'Forbidden', 'GET /refused: 403 Forbidden no'));
+  const call = 'GET /refused';
+  await expect(refused).rejects.toEqual(new ApiError(403, 'Forbidden', `${call}: 403 Forbidden no`, { call }));
 });
 
 test('a server that cannot be reached, or is not trusted, is an error of the call', async () => {

@@ -39,7 +39,9 @@ export class WatchConnections {
     signal: AbortSignal,
   ): Promise<Answer | undefined> {
     if (this.access.url.protocol !== 'https:') return undefined;
+    // Each round one more connection is made, which takes one stream at least.
     for (;;) {
+      if (this.closed) throw new Error('the client is closed');
       // Asked at once, so that nobody else takes the room in between.
       const free = this.known.find((one) => one.connection.hasRoom && sameConnection(one.credentials, credentials));
       if (free !== undefined) return free.connection.get(path, headers, signal);
@@ -75,6 +77,7 @@ export class WatchConnections {
     const servername = serverName ?? (isIP(hostOf(url)) === 0 ? url.hostname : undefined);
     const options = { ca, cert, key, servername, minVersion: 'TLSv1.2' as const, rejectUnauthorized: !insecure };
     const connection = await PingedConnection.connect(url, options, signal, this.ping);
+    if (connection?.usable === false) throw new Error('the connection closed');
     this.without = connection === undefined ? credentials : undefined;
     // One that takes no more streams keeps those that it has, and closes after the last.
     this.known = this.known.filter((one) => one.connection.usable);

@@ -27,11 +27,13 @@ const file: SourceFactory = {
   form: 'file:FOLDER',
   accepts: (rest) => rest !== undefined && rest !== '',
   async open(folder, { log, onHandlerFailure }) {
-    const onProblem: FileSourceProblem = (problem) => log.warn(problem, 'manifest not read');
-    return new FileSource({ folders: [folder], onProblem, onHandlerFailure });
+    return new FileSource({
+      folders: [folder],
+      onProblem: (problem) => log.warn(problem, 'manifest not read'),
+      onHandlerFailure,
+    });
   },
 };
-type FileSourceProblem = ConstructorParameters<typeof FileSource>[0]['onProblem'];
 
 const factories: readonly SourceFactory[] = [kubernetes, file];
 

@@ -1,7 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { adminServer } from './admin.ts';
 import { GrpcServer, type ServedService } from './grpc-server.ts';
 
@@ -49,9 +49,16 @@ const stopGraceMs = 2000;
 
 /** Serves a component's gRPC services, HTTPS servers and admin server. Rejects when an address cannot be listened on. */
 export async function startComponent(options: ComponentOptions): Promise<Component> {
+  const dropped = new Counter({
+    name: 'grpc_server_connections_dropped_total',
+    help: 'Connections that were ended here, whatever their clients do.',
+    labelNames: ['reason'] as const,
+    registers: [options.registry],
+  });
   const server = new GrpcServer({
     services: options.services,
     onFailure: (path, error) => options.log.error({ path, error: error.stack }, 'a call failed'),
+    onDropped: (reason) => dropped.inc({ reason }),
     random: Math.random,
     connectionAgeMs: options.connectionAgeMs,
   });

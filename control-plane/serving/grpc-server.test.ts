@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import http2, { type ClientHttp2Session } from 'node:http2';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -18,9 +18,11 @@ import type { OutgoingStream } from './outgoing-stream.ts';
 
 const closing: (() => unknown)[] = [];
 const failures: string[] = [];
+const dropped: string[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
   failures.length = 0;
+  dropped.length = 0;
 });
 
 let streams: OutgoingStream[];
@@ -50,6 +52,7 @@ async function start(options: Partial<GrpcServerOptions> = {}) {
       }),
     ],
     onFailure: (path, error) => failures.push(`${path}: ${error.message}`),
+    onDropped: (reason) => dropped.push(reason),
     random: () => 0.5,
     ...options,
   });
@@ -190,7 +193,47 @@ test('a connection that is old, of a client that keeps its own half open, does n
   // Longer than until the next pings.
   const { seen } = follow(client);
   await vi.waitFor(() => expect(seen.error).toMatchObject({ code: status.UNAVAILABLE }), 5000);
-  socket.destroy();
+  // Nor does it keep its socket.
+  await vi.waitFor(() => expect(dropped).toContain('not closed'), 5000);
+  socket.on('error', () => {});
+  await vi.waitFor(() => {
+    socket.write('is anybody there?');
+    expect(socket.destroyed).toBe(true);
+  }, 5000);
+});
+
+test('a connection that is old ends though its client gives its streams no window to end in', async () => {
+  const { port } = await start({ pingMs: 20, connectionAgeMs: 50 });
+  const session = http2.connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 0 } });
+  closing.push(() => session.destroy());
+  session.on('error', () => {});
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/io.linkerd.proxy.destination.Destination/Get',
+    'content-type': 'application/grpc',
+  });
+  stream.on('error', () => {}).end(Buffer.alloc(5));
+  await once(session, 'close');
+  expect(streams).toHaveLength(1);
+});
+
+test('one connection too many on which nothing was said yet costs the oldest of them, and none that speaks', async () => {
+  const { port, client } = await start({ maxSilent: 2 });
+  const { seen } = follow(client);
+  await vi.waitFor(() => expect(seen.updates).toHaveLength(1));
+  const sockets: Socket[] = [];
+  for (let i = 0; i < 3; i++) {
+    const socket = connect(port, '127.0.0.1')
+      .on('error', () => {})
+      .resume();
+    closing.push(() => socket.destroy());
+    sockets.push(socket);
+    await once(socket, 'connect');
+  }
+  await once(sockets[0], 'close');
+  expect([dropped, sockets.map(({ closed }) => closed)]).toEqual([['too many silent'], [true, false, false]]);
+  expect(await certify(client, 'web')).toBeDefined();
+  expect(seen.error).toBeUndefined();
 });
 
 test('a client that is gone without a word is let go of', async () => {
@@ -202,6 +245,7 @@ test('a client that is gone without a word is let go of', async () => {
   socket.write(Buffer.from('000000040000000000', 'hex'));
   socket.resume();
   await once(socket, 'close');
+  expect(dropped).toEqual(['silent']);
 });
 
 test('a server that stops ends its streams', async () => {
@@ -210,4 +254,30 @@ test('a server that stops ends its streams', async () => {
   await vi.waitFor(() => expect(seen.updates).toHaveLength(1));
   await server.stop(0);
   await vi.waitFor(() => expect(seen.error).toBeDefined());
+});
+
+const greeting = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  Buffer.from('000000040000000000', 'hex'),
+]);
+
+test.each<[string, Buffer, 'reads' | 'reads nothing']>([
+  ['keeps its own half open', greeting, 'reads'],
+  ['reads nothing', greeting, 'reads nothing'],
+  ['says nothing', Buffer.alloc(0), 'reads'],
+  ['says half of what it must', greeting.subarray(0, 10), 'reads'],
+  ['begins TLS, and does not go on', Buffer.from('160301', 'hex'), 'reads'],
+  ['talks of something else', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'reads nothing'],
+])('a server that stops does so within its grace, though a client %s', async (_what, said, reads) => {
+  const { server, port } = await start();
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  closing.push(() => socket.destroy());
+  socket.on('error', () => {});
+  if (reads === 'reads') socket.resume();
+  await once(socket, 'connect');
+  if (said.length > 0) await new Promise((sent) => socket.write(said, sent));
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('still there')), 2000);
+  await Promise.race([server.stop(50), late]);
+  clearTimeout(timer);
 });

@@ -1,15 +1,11 @@
-import http2, {
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Stream } from 'node:http2';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2';
 import { Code, GrpcError, timeoutMs } from './grpc-status.ts';
 import { OutgoingStream } from './outgoing-stream.ts';
 import { RequestReader } from './request-reader.ts';
+import { type DropReason, ServerConnection } from './server-connection.ts';
 
 type InputOf<Method> = Method extends { input: infer Input extends DescMessage } ? MessageShape<Input> : never;
 type OutputOf<Method> = Method extends { output: infer Output extends DescMessage } ? MessageShape<Output> : never;
@@ -73,21 +69,21 @@ export interface GrpcServerOptions {
   readonly services: readonly ServedService[];
   /** Told of what a handler throws besides a GrpcError. */
   readonly onFailure: (path: string, error: Error) => void;
+  /** Told of each connection that was ended without its client's consent. */
+  readonly onDropped?: (reason: DropReason) => void;
   readonly random: () => number;
   /** Between pings of each connection; one that has not answered the last by then is closed. Default 15 s. */
   readonly pingMs?: number;
+  /**
+   * Connections on which the client has said nothing yet. One more, and the oldest of them is dropped: who means to
+   * speak does so within a round trip. Default 1,000.
+   */
+  readonly maxSilent?: number;
   /**
    * A connection takes no more calls after this long, more or less by a fifth, and its streams end a moment later: the
    * clients come back, and a replica that is new gets its share of them. Default 30 min.
    */
   readonly connectionAgeMs?: number;
-}
-
-interface Connection {
-  readonly streams: Set<OutgoingStream>;
-  readonly endsMs: number;
-  answered: boolean;
-  leaving: boolean;
 }
 
 /** Requests are small: names, tokens, signing requests. */
@@ -102,8 +98,10 @@ const maxSessionMemoryMb = 4096;
 export class GrpcServer {
   private readonly options: GrpcServerOptions;
   private readonly methods: ReadonlyMap<string, Method>;
-  private readonly servers: Http2Server[] = [];
-  private readonly connections = new Map<ServerHttp2Session, Connection>();
+  private readonly servers: Server[] = [];
+  private readonly connections = new Set<ServerConnection>();
+  /** Of them, those whose client's SETTINGS have not come yet; the oldest stands first. */
+  private readonly silent = new Set<ServerConnection>();
   private readonly timer: NodeJS.Timeout;
 
   constructor(options: GrpcServerOptions) {
@@ -115,10 +113,8 @@ export class GrpcServer {
 
   /** Listens on another address; resolves with its port. */
   listen(host: string, port: number): Promise<number> {
-    const server = http2.createServer({ maxSessionMemory: maxSessionMemoryMb });
-    server.on('session', (session) => this.connected(session));
-    server.on('stream', (stream, headers) => this.take(stream, headers));
-    server.on('sessionError', () => {});
+    // Half open, as HTTP/2 ends: a session closes its socket itself, once it has said all.
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.connected(socket));
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => {
@@ -129,54 +125,49 @@ export class GrpcServer {
     });
   }
 
-  /** Takes no more calls, and ends those that are under way after `graceMs`. */
+  /** Takes no more calls, and ends after `graceMs` what is still under way, whatever its clients do. */
   async stop(graceMs: number): Promise<void> {
     clearInterval(this.timer);
     const closed = this.servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    for (const session of this.connections.keys()) session.close();
+    for (const connection of this.connections) connection.leave();
     const timer = setTimeout(() => {
-      for (const session of this.connections.keys()) session.destroy();
+      for (const connection of this.connections) connection.destroy();
     }, graceMs);
     await Promise.all(closed);
     clearTimeout(timer);
   }
 
-  private connected(session: ServerHttp2Session): void {
-    const { connectionAgeMs = 30 * 60_000, random } = this.options;
+  /** The socket is ours, not node's: a session that has ended gives nobody access to it any more. */
+  private connected(socket: Socket): void {
+    const { connectionAgeMs = 30 * 60_000, maxSilent = 1000, random, onDropped = () => {} } = this.options;
+    const session = performServerHandshake(socket, { maxSessionMemory: maxSessionMemoryMb });
     const endsMs = performance.now() + connectionAgeMs * (0.8 + 0.4 * random());
-    this.connections.set(session, { streams: new Set(), endsMs, answered: true, leaving: false });
+    const connection = new ServerConnection(socket, session, endsMs, onDropped);
+    socket.on('error', () => {});
     session.on('error', () => {});
-    session.once('close', () => this.connections.delete(session));
+    session.on('stream', (stream, headers) => this.take(stream, headers, connection));
+    this.connections.add(connection);
+    session.once('remoteSettings', () => this.silent.delete(connection));
+    socket.once('close', () => {
+      this.connections.delete(connection);
+      this.silent.delete(connection);
+    });
+    const [oldest] = this.silent;
+    if (this.silent.size >= maxSilent) {
+      this.silent.delete(oldest);
+      oldest.drop('too many silent');
+    }
+    this.silent.add(connection);
   }
 
   /** Pings all connections, and parts from those that are dead or old. */
   private look(): void {
     const nowMs = performance.now();
-    for (const [session, connection] of this.connections) {
-      if (!connection.answered) {
-        session.destroy();
-        continue;
-      }
-      if (connection.leaving) {
-        // They had since the last look for what was under way.
-        for (const stream of [...connection.streams]) stream.end(Code.unavailable, 'the connection is old: come back');
-      } else if (nowMs >= connection.endsMs) {
-        connection.leaving = true;
-        session.close();
-      }
-      // Closing may have destroyed it just now, or it fell before its 'close' was told: such a one refuses a ping.
-      if (session.destroyed) continue;
-      connection.answered = false;
-      session.ping(() => {
-        connection.answered = true;
-      });
-    }
+    for (const connection of this.connections) connection.look(nowMs);
   }
 
-  private take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    const streams =
-      stream.session === undefined ? undefined : this.connections.get(stream.session as ServerHttp2Session)?.streams;
-    const call = new OutgoingStream(stream, streams ?? new Set());
+  private take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, { streams }: ServerConnection): void {
+    const call = new OutgoingStream(stream, streams);
     if (headers[':method'] !== 'POST' || !headers['content-type']?.startsWith('application/grpc')) {
       stream.respond({ ':status': 415 }, { endStream: true });
       return;

@@ -1,4 +1,5 @@
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { connect } from 'node:tls';
 import pino from 'pino';
 import { Registry } from 'prom-client';
@@ -257,4 +258,21 @@ it('a stop answers the call under way, and takes more until all have heard of it
   }
   await stopped;
   await expect(client.post(review())).rejects.toThrow(/ECONNREFUSED/);
+});
+
+it.each([
+  ['says nothing', Buffer.alloc(0)],
+  ['begins its handshake, and does not go on', Buffer.from('160301', 'hex')],
+])('a stop is not held up by a client that %s', async (_what, said) => {
+  const { webhook, port } = await start(allow);
+  const socket = connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true });
+  close.push(() => socket.destroy());
+  await once(
+    socket.resume().on('error', () => {}),
+    'connect',
+  );
+  if (said.length > 0) await new Promise((sent) => socket.write(said, sent));
+  const stopped = webhook.stop().then(() => 'stopped');
+  const late = new Promise((resolve) => setTimeout(resolve, 3000, 'still there').unref());
+  expect(await Promise.race([stopped, late])).toBe('stopped');
 });

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import {
   type AdmissionRequest,
@@ -46,6 +47,8 @@ const jsonType = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 export class WebhookServer {
   readonly server: Server;
   private readonly options: WebhookServerOptions;
+  /** Sockets whose TLS is not made yet, by their peer: a server counts them among its own, and ends none of them. */
+  private readonly handshaking = new Map<string, Socket>();
   private draining = false;
 
   constructor(options: WebhookServerOptions) {
@@ -61,6 +64,12 @@ export class WebhookServer {
     });
     this.server.maxConnections = maxConnections;
     this.server.on('request', (request, response) => void this.answer(request, response));
+    this.server.on('connection', (socket: Socket) => {
+      const peer = peerOf(socket);
+      this.handshaking.set(peer, socket);
+      socket.once('close', () => this.handshaking.delete(peer));
+    });
+    this.server.on('secureConnection', (socket) => this.handshaking.delete(peerOf(socket)));
     this.server.on('drop', () => metrics.dropped.inc({ webhook: name }));
     this.server.on('tlsClientError', (error: Error, socket) => {
       metrics.tlsErrors.inc({ webhook: name });
@@ -84,6 +93,7 @@ export class WebhookServer {
         resolve();
       });
       this.server.closeIdleConnections();
+      for (const socket of this.handshaking.values()) socket.destroy();
     });
   }
 
@@ -144,6 +154,8 @@ export class WebhookServer {
     return response;
   }
 }
+
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
 
 function statusOf(error: unknown): number {
   if (error instanceof RequestRefused) return error.code;

@@ -1,0 +1,82 @@
+import type { ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import { Code } from './grpc-status.ts';
+import type { OutgoingStream } from './outgoing-stream.ts';
+
+/** Why a connection was ended without its client's consent, as metrics name it. */
+export type DropReason = 'silent' | 'not closed' | 'too many silent';
+
+/**
+ * A connection of a client, from its first byte to the end of its socket. Each look at it, every some seconds, takes it
+ * one step further when it has to go:
+ *
+ *     open --old--> leaving: takes no more calls --> ending: its streams were told to come back --> over: no session
+ *       `-------------silent: the last ping is not answered------------------------------------------^    |
+ *                                                                                     socket destroyed <--'
+ *
+ * A session that has ended is not the end of its socket: node ends its own half, and would wait for the client's for
+ * ever.
+ */
+export class ServerConnection {
+  readonly streams = new Set<OutgoingStream>();
+  private readonly socket: Socket;
+  private readonly session: ServerHttp2Session;
+  private readonly onDropped: (reason: DropReason) => void;
+  private readonly endsMs: number;
+  private state: 'open' | 'leaving' | 'ending' | 'over' = 'open';
+  private answered = true;
+
+  /** It is old at `endsMs`, as `performance.now` counts. */
+  constructor(socket: Socket, session: ServerHttp2Session, endsMs: number, onDropped: (reason: DropReason) => void) {
+    this.socket = socket;
+    this.session = session;
+    this.endsMs = endsMs;
+    this.onDropped = onDropped;
+  }
+
+  look(nowMs: number): void {
+    const { session } = this;
+    if (session.destroyed) {
+      if (this.state === 'over') this.drop('not closed');
+      this.state = 'over';
+      return;
+    }
+    if (!this.answered) {
+      this.drop('silent');
+      return;
+    }
+    if (this.state === 'ending') {
+      // A client that gives no window for the end of a stream holds it up, and the session with it.
+      session.destroy();
+      this.state = 'over';
+    } else if (this.state === 'leaving') {
+      // They had since the last look for what was under way.
+      for (const stream of [...this.streams]) stream.end(Code.unavailable, 'the connection is old: come back');
+      this.state = 'ending';
+    } else if (nowMs >= this.endsMs) this.leave();
+    // Closing may have destroyed it just now: such a one refuses a ping.
+    if (session.destroyed) return;
+    this.answered = false;
+    session.ping(() => {
+      this.answered = true;
+    });
+  }
+
+  /** Takes no more calls, and closes when those under way have ended. */
+  leave(): void {
+    if (this.state === 'open') this.state = 'leaving';
+    this.session.close();
+  }
+
+  /** Ends what is left of it, whatever its client does. */
+  destroy(): void {
+    this.session.destroy();
+    // What the session says last is written by then.
+    setImmediate(() => this.socket.destroy());
+  }
+
+  drop(reason: DropReason): void {
+    this.onDropped(reason);
+    this.destroy();
+  }
+}

@@ -6,10 +6,13 @@ import { type ZoneLocality, zoneLocality } from './topology.ts';
 import { weightedAddress } from './translate.ts';
 
 /**
- * Endpoints in one message: a client takes 4 MiB, an endpoint has some hundred bytes. A client that asks anew begins
- * with the first message, so that only services with more endpoints than this come to it bit by bit.
+ * Bytes of endpoints in one message: clients take 4 MiB. One that asks anew, as all do now and then, takes the first
+ * message for all that there is, and would part from endpoints that only the next one names: so there is a next one for
+ * services of some thousands of endpoints only.
  */
-const maxEndpointsPerUpdate = 1000;
+const maxBytesPerUpdate = 3.5 * 1024 * 1024;
+/** Each has some 10 bytes. */
+const maxRemovesPerUpdate = 10_000;
 
 /** Field 1, length-delimited: `add` of Update, and `addrs` of WeightedAddrSet. */
 const field1 = 0x0a;
@@ -23,23 +26,39 @@ export function encodeAdds(
   zone: string | undefined,
 ): Buffer[] {
   const setLabels = toBinary(WeightedAddrSetSchema, create(WeightedAddrSetSchema, { metricLabels: { ...labels } }));
-  return inParts(endpoints).map((part) => {
-    const pieces: Uint8Array[] = [];
-    for (const endpoint of part) {
-      const bytes = encodeRecord(endpoint.record, zoneLocality(endpoint, zone));
-      if (bytes !== undefined) pieces.push(lengthDelimited(bytes.length), bytes);
-    }
-    pieces.push(setLabels);
-    const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    return Buffer.concat([lengthDelimited(size), ...pieces]);
-  });
+  const updates: Buffer[] = [];
+  let pieces: Uint8Array[] = [];
+  let size = 0;
+  const finish = (): void => {
+    updates.push(Buffer.concat([lengthDelimited(size + setLabels.length), ...pieces, setLabels]));
+    pieces = [];
+    size = 0;
+  };
+  for (const endpoint of endpoints) {
+    const bytes = encodeRecord(endpoint.record, zoneLocality(endpoint, zone));
+    if (bytes === undefined) continue;
+    const head = lengthDelimited(bytes.length);
+    const more = head.length + bytes.length;
+    if (size > 0 && size + more > maxBytesPerUpdate) finish();
+    pieces.push(head, bytes);
+    size += more;
+  }
+  if (size > 0) finish();
+  return updates;
 }
 
 export function encodeRemoves(endpoints: Iterable<ServiceEndpoint>): Buffer[] {
-  return inParts(endpoints).map((part) => {
-    const addrs = part.map(({ record }) => addressToApi(record.ip, record.port)).filter((addr) => addr !== undefined);
-    return Buffer.from(toBinary(UpdateSchema, create(UpdateSchema, { update: { case: 'remove', value: { addrs } } })));
-  });
+  const all = [...endpoints];
+  const updates: Buffer[] = [];
+  for (let from = 0; from < all.length; from += maxRemovesPerUpdate) {
+    const addrs = all
+      .slice(from, from + maxRemovesPerUpdate)
+      .map(({ record }) => addressToApi(record.ip, record.port))
+      .filter((addr) => addr !== undefined);
+    const update = create(UpdateSchema, { update: { case: 'remove', value: { addrs } } });
+    updates.push(Buffer.from(toBinary(UpdateSchema, update)));
+  }
+  return updates;
 }
 
 export function encodeNoEndpoints(exists: boolean): Buffer {
@@ -70,12 +89,4 @@ function lengthDelimited(length: number): Uint8Array {
   for (; rest > 0x7f; rest >>>= 7) head.push((rest & 0x7f) | 0x80);
   head.push(rest);
   return Uint8Array.from(head);
-}
-
-function inParts(endpoints: Iterable<ServiceEndpoint>): ServiceEndpoint[][] {
-  const all = [...endpoints];
-  const parts: ServiceEndpoint[][] = [];
-  for (let from = 0; from < all.length; from += maxEndpointsPerUpdate)
-    parts.push(all.slice(from, from + maxEndpointsPerUpdate));
-  return parts;
 }

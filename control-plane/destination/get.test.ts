@@ -153,11 +153,21 @@ describe('the endpoints of a Service', () => {
     expect(addressesOf(seen.messages[0])).toEqual(['10.0.0.1:5354']);
   });
 
-  test('more than a message holds come in several', async () => {
-    const ips = Array.from({ length: 2500 }, (_, i) => `192.0.${i >> 8}.${i & 255}`);
-    put(service(), slice(ips.map((ip) => ({ addresses: [ip] }))));
+  test('come in one message, for a client takes the first for all that there is', async () => {
+    const ips = Array.from({ length: 2500 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
+    put(namespace(), service(), slice(ips.map((ip) => endpoint(ip))), ...ips.map((ip) => pod(ip)));
     const seen = destination.get(webPath);
-    await told(seen, 3);
+    await told(seen, 1);
+    expect(addressesOf(seen.messages[0])).toEqual(ips.map((ip) => `${ip}:8080`));
+  });
+
+  test('more than a message holds come in several', async () => {
+    const ips = Array.from({ length: 40 }, (_, i) => `10.0.0.${i}`);
+    // Few endpoints, of which much is to say.
+    const labels = { 'pod-template-hash': 'x'.repeat(100_000) };
+    put(namespace(), service(), slice(ips.map((ip) => endpoint(ip))), ...ips.map((ip) => pod(ip, { labels })));
+    const seen = destination.get(webPath);
+    await told(seen, 2);
     expect(seen.messages.flatMap(addressesOf)).toEqual(ips.map((ip) => `${ip}:8080`));
   });
 });

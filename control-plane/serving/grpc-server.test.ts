@@ -174,6 +174,20 @@ test('a connection that is old takes no more calls, and its streams end so that 
   expect(await certify(client, 'web')).toBeDefined();
 });
 
+test('the streams of a connection that is old end in the course of some looks, so that not all come back at once', async () => {
+  const { client } = await start({ pingMs: 100, connectionAgeMs: 50 });
+  const seen = Array.from({ length: 16 }, () => follow(client).seen);
+  await vi.waitFor(() => expect(streams).toHaveLength(16));
+  const ended: number[] = [];
+  await vi.waitFor(() => {
+    ended.push(seen.filter(({ error }) => error !== undefined).length);
+    expect(ended.at(-1)).toBe(16);
+  }, 5000);
+  expect(new Set(seen.map(({ error }) => error?.code))).toEqual(new Set([status.UNAVAILABLE]));
+  const atOnce = ended.map((count, i) => count - (ended[i - 1] ?? 0));
+  expect(Math.max(...atOnce)).toBeLessThanOrEqual(6);
+});
+
 test('a connection that is old, of a client that keeps its own half open, does no harm', async () => {
   const { port, client } = await start({ pingMs: 20, connectionAgeMs: 50 });
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });

@@ -80,8 +80,9 @@ export interface GrpcServerOptions {
    */
   readonly maxSilent?: number;
   /**
-   * A connection takes no more calls after this long, more or less by a fifth, and its streams end a moment later: the
-   * clients come back, and a replica that is new gets its share of them. Default 30 min.
+   * A connection takes no more calls after this long, more or less by a fifth, and its streams end in the course of the
+   * next pings: the clients come back, and a replica that is new gets its share of them. Default 30 min. Our proxies
+   * leave sooner by themselves: they have an age of connections too, since they only see that of the sidecar before this.
    */
   readonly connectionAgeMs?: number;
 }

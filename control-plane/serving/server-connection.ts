@@ -6,13 +6,16 @@ import type { OutgoingStream } from './outgoing-stream.ts';
 /** Why a connection was ended without its client's consent, as metrics name it. */
 export type DropReason = 'silent' | 'not closed' | 'too many silent';
 
+/** In how many looks the streams of an old connection end, so that not all of their clients come back at once. */
+const endingLooks = 8;
+
 /**
  * A connection of a client, from its first byte to the end of its socket. Each look at it, every some seconds, takes it
  * one step further when it has to go:
  *
- *     open --old--> leaving: takes no more calls --> ending: its streams were told to come back --> over: no session
- *       `-------------silent: the last ping is not answered------------------------------------------^    |
- *                                                                                     socket destroyed <--'
+ *     open --old--> leaving: takes no more calls, some streams end at each look --> ending: all have --> over: no session
+ *       `-------------silent: the last ping is not answered---------------------------------------------^     |
+ *                                                                                         socket destroyed <--'
  *
  * A session that has ended is not the end of its socket: node ends its own half, and would wait for the client's for
  * ever.
@@ -24,6 +27,7 @@ export class ServerConnection {
   private readonly onDropped: (reason: DropReason) => void;
   private readonly endsMs: number;
   private state: 'open' | 'leaving' | 'ending' | 'over' = 'open';
+  private looksLeft = endingLooks;
   private answered = true;
 
   /** It is old at `endsMs`, as `performance.now` counts. */
@@ -49,11 +53,8 @@ export class ServerConnection {
       // A client that gives no window for the end of a stream holds it up, and the session with it.
       session.destroy();
       this.state = 'over';
-    } else if (this.state === 'leaving') {
-      // They had since the last look for what was under way.
-      for (const stream of [...this.streams]) stream.end(Code.unavailable, 'the connection is old: come back');
-      this.state = 'ending';
-    } else if (nowMs >= this.endsMs) this.leave();
+    } else if (this.state === 'leaving') this.endSome();
+    else if (nowMs >= this.endsMs) this.leave();
     // Closing may have destroyed it just now: such a one refuses a ping.
     if (session.destroyed) return;
     this.answered = false;
@@ -78,5 +79,14 @@ export class ServerConnection {
   drop(reason: DropReason): void {
     this.onDropped(reason);
     this.destroy();
+  }
+
+  /** They had since the last look for what was under way. Through a sidecar they are those of many proxies. */
+  private endSome(): void {
+    const count = Math.ceil(this.streams.size / this.looksLeft);
+    for (const stream of [...this.streams].slice(0, count)) {
+      stream.end(Code.unavailable, 'the connection is old: come back');
+    }
+    if (--this.looksLeft === 0) this.state = 'ending';
   }
 }

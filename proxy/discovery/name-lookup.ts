@@ -152,25 +152,17 @@ export class NameLookup {
     this.endpoints?.close();
     const { authority } = this;
     const set = new EndpointSet(this.reader);
-    // A stream that is opened again lists everything anew.
-    let fresh = true;
     this.endpoints = new Watch({
       ...this.common(authority),
       method: Destination.method.get,
-      onMessage: (update) => {
-        set.apply(update, fresh);
-        fresh = false;
+      onMessage: (update, first) => {
+        set.apply(update, first);
         if (set.exists) this.tellEndpoints(authority, [...set.endpoints]);
         else this.tellUnknown();
       },
       onRefused: (_code, detail) => {
         this.refused(detail);
-        fresh = true;
         this.tellUnknown();
-      },
-      onLost: () => {
-        fresh = true;
-        this.recall();
       },
     });
   }

@@ -16,6 +16,8 @@ export interface CallHandler {
   onMessage(message: Uint8Array): void;
   /** `code` is a gRPC status; 0 when the server ended the call by itself. */
   onEnd(code: number, detail: string): void;
+  /** Its connection takes no more calls. */
+  onLeaving?(): void;
 }
 
 /** Endpoints of a large service come in one message. */
@@ -26,6 +28,8 @@ export class GrpcCall implements ResponseHandler {
   private readonly handler: CallHandler;
   private readonly reader: MessageReader;
   private stream: Stream | undefined = undefined;
+  /** The calls of its connection, of which it is one until it is over. */
+  private siblings: Set<GrpcCall> | undefined = undefined;
   private over = false;
 
   constructor(handler: CallHandler) {
@@ -35,23 +39,33 @@ export class GrpcCall implements ResponseHandler {
     });
   }
 
-  /** The request has been sent on `stream`. */
-  started(stream: Stream): void {
-    if (this.over) stream.reset(ErrorCode.cancel, 'call cancelled');
-    else this.stream = stream;
+  /** The request has been sent on `stream`, which is one of those of a connection. */
+  started(stream: Stream, siblings: Set<GrpcCall>): void {
+    if (this.over) {
+      stream.reset(ErrorCode.cancel, 'call cancelled');
+      return;
+    }
+    this.stream = stream;
+    this.siblings = siblings;
+    siblings.add(this);
+  }
+
+  /** Its connection takes no more calls: who wants the call to go on makes another one. */
+  leave(): void {
+    this.handler.onLeaving?.();
   }
 
   /** Ends the call without telling its handler. */
   cancel(): void {
     if (this.over) return;
-    this.over = true;
+    this.finish();
     this.stream?.reset(ErrorCode.cancel, 'call cancelled');
   }
 
   /** Ends the call from this side: it could not be sent, or took too long. */
   fail(code: number, detail: string): void {
     if (this.over) return;
-    this.over = true;
+    this.finish();
     this.stream?.reset(ErrorCode.cancel, detail);
     this.handler.onEnd(code, detail);
   }
@@ -87,14 +101,19 @@ export class GrpcCall implements ResponseHandler {
 
   onReset(code: ErrorCode, reason: string): void {
     if (this.over) return;
-    this.over = true;
+    this.finish();
     const lost = reason === closedUnanswered || reason === closedInResponse || reason === peerSilent;
     this.handler.onEnd(lost ? Status.unavailable : statusOfReset(code), reason);
   }
 
+  private finish(): void {
+    this.over = true;
+    this.siblings?.delete(this);
+  }
+
   private ended(fields: readonly Field[], httpStatus: number): void {
     if (this.over) return;
-    this.over = true;
+    this.finish();
     const text = fieldValue(fields, 'grpc-status');
     if (text === undefined) {
       this.handler.onEnd(statusOfHttp(httpStatus), `HTTP status ${httpStatus} without a gRPC status`);

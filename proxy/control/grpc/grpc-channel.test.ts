@@ -16,20 +16,6 @@ import { NodeTransport, NodeTurn } from '../../wire/testing/node-transport.ts';
 import type { Connection } from '../../wire/transport.ts';
 import { GrpcChannel } from './grpc-channel.ts';
 
-/** A node:net socket as a connection: what a channel needs of one. */
-class NodeConnection extends NodeTransport {
-  private readonly raw: Socket;
-
-  constructor(socket: Socket) {
-    super(socket);
-    this.raw = socket;
-  }
-
-  get bytesRead(): number {
-    return this.raw.bytesRead;
-  }
-}
-
 let server: Server;
 let port: number;
 let clock: FakeClock;
@@ -90,7 +76,7 @@ function channelTo(portNow: () => number): GrpcChannel {
       dials++;
       const socket = connect(portNow(), '127.0.0.1');
       sockets.push(socket);
-      socket.once('connect', () => onConnected(new NodeConnection(socket) as unknown as Connection));
+      socket.once('connect', () => onConnected(new NodeTransport(socket) as unknown as Connection));
       socket.once('error', (error) => onFailed(error.message));
     },
   });
@@ -98,11 +84,14 @@ function channelTo(portNow: () => number): GrpcChannel {
 
 /** Opens a stream of updates, and tells what comes of it. */
 function watch(method = Destination.method.get) {
-  const seen = { paths: [] as boolean[], ended: undefined as [number, string] | undefined };
+  const seen = { paths: [] as boolean[], leaving: 0, ended: undefined as [number, string] | undefined };
   const cancel = channel.stream(method as typeof Destination.method.get, request, {
     onMessage: (update) => seen.paths.push(update.update.case === 'noEndpoints'),
     onEnd: (code, detail) => {
       seen.ended = [code, detail];
+    },
+    onLeaving: () => {
+      seen.leaving++;
     },
   });
   return { seen, cancel };
@@ -195,10 +184,45 @@ describe('a gRPC channel to a real server', () => {
     await vi.waitFor(() => expect(seen.ended?.[0]).toBe(14));
   });
 
-  it('lets streams under way go on when it drains, and takes no new ones', async () => {
+  it('tells the streams of a connection that is old, which go on, and makes calls over another one', async () => {
+    const { seen, cancel } = watch();
+    await vi.waitFor(() => expect(streams).toHaveLength(1));
+    clock.standStill(15 * 60_000 - 1);
+    clock.advance(0);
+    expect(seen.leaving).toBe(0);
+    clock.advance(5000);
+    await certify('a');
+    expect([dials, seen.leaving]).toEqual([2, 0]);
+    clock.advance(2500);
+    expect(seen.leaving).toBe(1);
+    clock.advance(10_000);
+    streams[0].write(noEndpoints());
+    await vi.waitFor(() => expect(seen.paths).toEqual([true]));
+    expect([seen.leaving, seen.ended]).toEqual([1, undefined]);
+    // Nobody needs it any more once its last stream has ended.
+    const closed = new Promise((resolve) => sockets[0].once('close', resolve));
+    cancel();
+    await closed;
+  });
+
+  it('tells the streams of a connection that the server leaves', async () => {
+    const { seen } = watch();
+    await vi.waitFor(() => expect(streams).toHaveLength(1));
+    server.tryShutdown(() => {});
+    // Until the GOAWAY has come, calls are made over this connection.
+    await vi.waitFor(() => {
+      clock.advance(5000);
+      expect(seen.leaving).toBe(1);
+    });
+    expect(seen.ended).toBeUndefined();
+  });
+
+  it('lets streams under way go on when it drains, tells them, and takes no new ones', async () => {
     const { seen } = watch();
     await vi.waitFor(() => expect(streams).toHaveLength(1));
     channel.drain();
+    clock.advance(5000);
+    expect(seen.leaving).toBe(1);
     await expect(certify('a')).rejects.toMatchObject({ code: 14 });
     streams[0].write(noEndpoints());
     await vi.waitFor(() => expect(seen.paths).toEqual([true]));

@@ -19,6 +19,11 @@ export interface GrpcChannelOptions {
   turn: Turn;
   fields: FieldTable;
   clock: Clock;
+  /**
+   * A connection takes no more calls after this long, more or less by a fifth: the next one may lead to another replica,
+   * so that a new one gets its share. Default 15 min.
+   */
+  connectionAgeMs?: number;
 }
 
 type StreamMethod<Input extends DescMessage, Output extends DescMessage> = DescMethod & {
@@ -36,6 +41,11 @@ export interface StreamHandlers<Output extends DescMessage> {
   onMessage(message: MessageShape<Output>): void;
   /** Called exactly once, unless the call is cancelled. */
   onEnd(code: number, detail: string): void;
+  /**
+   * The connection of the call takes no more calls, and will end: a call that is made now goes over another one. This
+   * one goes on meanwhile, so that nothing is missed.
+   */
+  onLeaving?(): void;
 }
 
 /** An error that a call ended with. */
@@ -60,6 +70,12 @@ const drainMs = 30_000;
 /** How often the connection is told the time. */
 const checkIntervalMs = 5000;
 const maxWaiting = 10_000;
+const defaultConnectionAgeMs = 15 * 60_000;
+/**
+ * Within this time the calls of a connection that takes no more are told so: a server that goes away says it to all of
+ * its clients at once. Ours lets them have 15 s.
+ */
+const leaveWithinMs = 5000;
 
 const contentType = new Field('content-type', 'application/grpc');
 const trailersTaken = new Field('te', 'trailers');
@@ -72,7 +88,10 @@ interface Open {
   readonly client: Http2Client;
   readonly connection: Connection;
   readonly keepAlive: KeepAlive;
+  readonly calls: Set<GrpcCall>;
+  readonly endsMs: number;
   checkTimer: TimerHandle | undefined;
+  leaveTimer: TimerHandle | undefined;
 }
 
 /**
@@ -83,7 +102,7 @@ interface Open {
  *
  * A connection that takes no more streams, since the peer's limit is reached or either side has said GOAWAY, keeps those
  * that it has, and another one is made for the calls that wait. Streams of discovery live for days: who waited for them
- * to end would wait for ever.
+ * to end would wait for ever. After a GOAWAY, which we say ourselves when a connection is old, they are told to leave.
  *
  * It never tries again by itself: whoever calls has a back-off, and knows whether the answer is still wanted.
  */
@@ -112,6 +131,7 @@ export class GrpcChannel {
         else handlers.onMessage(message);
       },
       onEnd: (code, detail) => handlers.onEnd(code, detail),
+      onLeaving: () => handlers.onLeaving?.(),
     });
     this.send({ call, head: this.head(method), message: encode(method.input, request) });
     return () => call.cancel();
@@ -145,12 +165,12 @@ export class GrpcChannel {
     });
   }
 
-  /** Takes no new call; those under way may end by themselves for a while. */
+  /** Takes no new call; those under way are told to leave, and may end by themselves for a while. */
   drain(): void {
     this.closed = true;
-    for (const { client, connection } of this.connections) {
-      client.drain();
-      this.options.clock.after(drainMs, () => connection.abort());
+    for (const open of this.connections) {
+      this.leave(open);
+      this.options.clock.after(drainMs, () => open.connection.abort());
     }
   }
 
@@ -217,10 +237,10 @@ export class GrpcChannel {
   }
 
   private start({ call, head, message }: Pending): boolean {
-    for (const { client } of this.connections) {
+    for (const { client, calls } of this.connections) {
       const stream = client.request(head, false, call);
       if (stream === undefined) continue;
-      call.started(stream);
+      call.started(stream, calls);
       stream.sendData(frameMessage(message), true);
       return true;
     }
@@ -242,7 +262,10 @@ export class GrpcChannel {
       return;
     }
     const keepAlive = new KeepAlive(connection, client, keepAliveTimes, this.options.clock);
-    const open: Open = { client, connection, keepAlive, checkTimer: undefined };
+    const { clock, connectionAgeMs = defaultConnectionAgeMs } = this.options;
+    const endsMs = clock.nowMs() + connectionAgeMs * (0.8 + 0.4 * clock.random());
+    const timers = { checkTimer: undefined, leaveTimer: undefined };
+    const open: Open = { client, connection, keepAlive, calls: new Set(), endsMs, ...timers };
     this.connections.push(open);
     this.scheduleCheck(open);
     this.startWaiting();
@@ -251,9 +274,10 @@ export class GrpcChannel {
   private onClosed(client: Http2Client): void {
     const index = this.connections.findIndex((open) => open.client === client);
     if (index < 0) return;
-    const [{ keepAlive, checkTimer }] = this.connections.splice(index, 1);
+    const [{ keepAlive, checkTimer, leaveTimer }] = this.connections.splice(index, 1);
     keepAlive.stop();
     this.options.clock.cancel(checkTimer);
+    this.options.clock.cancel(leaveTimer);
     if (this.waiting.length === 0 || this.connecting) return;
     if (this.connections.length === 0) this.failWaiting('the connection was closed');
     else this.connectForWaiting();
@@ -262,11 +286,23 @@ export class GrpcChannel {
   private scheduleCheck(open: Open): void {
     const { clock } = this.options;
     open.checkTimer = clock.after(checkIntervalMs, () => {
-      open.client.checkDeadlines(clock.nowMs());
+      const nowMs = clock.nowMs();
+      open.client.checkDeadlines(nowMs);
+      if (open.client.draining || nowMs >= open.endsMs) this.leave(open);
       if (!this.connections.includes(open)) return;
       // It may drain by now, with calls that wait for a stream of it.
       if (this.waiting.length > 0) this.connectForWaiting();
       this.scheduleCheck(open);
+    });
+  }
+
+  /** Nothing is cut off: where no other connection can be had, the calls of this one are better than none. */
+  private leave(open: Open): void {
+    open.client.drain();
+    if (open.leaveTimer !== undefined || !this.connections.includes(open)) return;
+    const { clock } = this.options;
+    open.leaveTimer = clock.after(leaveWithinMs * clock.random(), () => {
+      for (const call of [...open.calls]) call.leave();
     });
   }
 

@@ -39,6 +39,10 @@ export class NodeTransport implements Transport {
     socket.on('close', () => this.handler?.onClose(failure));
   }
 
+  get bytesRead(): number {
+    return this.socket.bytesRead;
+  }
+
   get blocked(): boolean {
     return this.waiting;
   }

@@ -36,7 +36,7 @@ export class CertifyError extends Error {
 /**
  * Signs a certificate for the workload whose token comes with the request, or throws a CertifyError. The codes are those
  * of linkerd2 pkg/identity/service.go. The token comes before the signing request: nobody without one can make this
- * component verify signatures, and tokens are reviewed so many at a time.
+ * component verify signatures.
  */
 export async function certify(request: CertifyRequest, options: CertifyOptions): Promise<CertifyResponse> {
   const issuer = options.issuer();
@@ -95,7 +95,6 @@ const tokenCodes: Record<TokenProblem, { readonly code: number; readonly reason:
   malformed: { code: Code.invalidArgument, reason: 'malformed' },
   'not authenticated': { code: Code.failedPrecondition, reason: 'token' },
   'review failed': { code: Code.internal, reason: 'review failed' },
-  overloaded: { code: Code.unavailable, reason: 'overloaded' },
 };
 
 async function accountOf(token: string, tokens: TokenAuthenticator): Promise<ServiceAccount> {

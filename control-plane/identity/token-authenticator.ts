@@ -8,9 +8,8 @@ export interface ServiceAccount {
  * - `malformed`: no token at all.
  * - `not authenticated`: a token that does not hold here: expired, for another audience, of another cluster, revoked.
  * - `review failed`: nobody could say, since the API server did not answer or refused the question.
- * - `overloaded`: too many tokens wait to be reviewed.
  */
-export type TokenProblem = 'malformed' | 'not authenticated' | 'review failed' | 'overloaded';
+export type TokenProblem = 'malformed' | 'not authenticated' | 'review failed';
 
 /** Why a token is not taken. */
 export class TokenError extends Error {

@@ -1,13 +1,12 @@
 import { Registry } from 'prom-client';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ApiError } from '../kubernetes/api.ts';
-import { BoundedWork } from './bounded-work.ts';
 import { TestTokens } from './testing.ts';
 import { TokenReviewer } from './token-review.ts';
 
 const token = new TestTokens().issue('shop:web');
 
-function reviewer(answer: () => Promise<unknown>, options: { concurrency?: number; maxWaiting?: number } = {}) {
+function reviewer(answer: () => Promise<unknown>) {
   const registry = new Registry();
   const asked: unknown[] = [];
   const api = {
@@ -16,7 +15,7 @@ function reviewer(answer: () => Promise<unknown>, options: { concurrency?: numbe
       return (await answer()) as T;
     },
   };
-  const reviews = new TokenReviewer({ api, audience: 'identity.l5d.io', registry, deadlineMs: 200, ...options });
+  const reviews = new TokenReviewer({ api, audience: 'identity.l5d.io', registry });
   const counts = async () => {
     const { values } = await registry.getSingleMetric('identity_token_reviews_total')!.get();
     return Object.fromEntries(values.map(({ labels, value }) => [labels['result'], value]));
@@ -75,13 +74,6 @@ describe('a review', () => {
     }
     expect(asked).toEqual([]);
   });
-
-  test('that takes too long, or for which too many wait, is no pass', async () => {
-    const { reviews, counts } = reviewer(() => new Promise(() => {}), { concurrency: 1, maxWaiting: 1 });
-    const results = await Promise.allSettled([1, 2, 3].map(() => reviews.authenticate(token)));
-    for (const result of results) expect(result).toMatchObject({ reason: { reason: 'overloaded' } });
-    expect(await counts()).toEqual({ overloaded: 3 });
-  });
 });
 
 describe('the right to review', () => {
@@ -93,43 +85,5 @@ describe('the right to review', () => {
     allowed = true;
     await reviews.checkAccess();
     expect(reviews.ready).toBe(true);
-  });
-});
-
-describe('bounded work', () => {
-  test('is done so much at a time, in order', async () => {
-    const work = new BoundedWork({ concurrency: 2, maxWaiting: 10, deadlineMs: 5000 });
-    const started: number[] = [];
-    const ends: (() => void)[] = [];
-    const all = [0, 1, 2, 3].map((n) =>
-      work.run(async () => {
-        started.push(n);
-        await new Promise<void>((resolve) => ends.push(resolve));
-        return n;
-      }),
-    );
-    expect(started).toEqual([0, 1]);
-    ends[0]();
-    await vi.waitFor(() => expect(started).toEqual([0, 1, 2]));
-    for (let n = 1; n < 4; n++) {
-      await vi.waitFor(() => expect(ends.length).toBeGreaterThan(n));
-      ends[n]();
-    }
-    expect(await Promise.all(all)).toEqual([0, 1, 2, 3]);
-    expect(work.running).toBe(0);
-  });
-
-  test('that waits past its deadline is never started', async () => {
-    const work = new BoundedWork({ concurrency: 1, maxWaiting: 10, deadlineMs: 20 });
-    let end = (): void => {};
-    const first = work.run(() => new Promise<void>((resolve) => (end = resolve)));
-    let started = false;
-    const second = work.run(async () => (started = true));
-    await expect(first).rejects.toThrow('not done within 20 ms');
-    await expect(second).rejects.toThrow('not done within 20 ms');
-    expect(work.running).toBe(1);
-    end();
-    await vi.waitFor(() => expect(work.running).toBe(0));
-    expect(started).toBe(false);
   });
 });

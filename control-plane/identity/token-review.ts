@@ -1,6 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { KubernetesApi } from '../kubernetes/api.ts';
-import { BoundedWork, OverloadError } from './bounded-work.ts';
 import {
   type ServiceAccount,
   serviceAccountOf,
@@ -13,12 +12,6 @@ export interface TokenReviewOptions {
   readonly api: Pick<KubernetesApi, 'create'>;
   readonly audience: string;
   readonly registry: Registry;
-  /** Reviews under way at a time; 50 by default. */
-  readonly concurrency?: number;
-  /** Requests that may wait for one of these; 2,000 by default. */
-  readonly maxWaiting?: number;
-  /** The longest that a request waits for its review; 5 s by default. */
-  readonly deadlineMs?: number;
 }
 
 interface TokenReview {
@@ -34,33 +27,28 @@ const path = '/apis/authentication.k8s.io/v1/tokenreviews';
 
 /**
  * Asks the API server whose token it is (authentication.k8s.io/v1 TokenReview), which also knows of tokens whose pod or
- * account is gone. A review that fails is never a pass.
+ * account is gone. A review that fails is never a pass. How many are under way at a time is up to who asks.
  */
 export class TokenReviewer implements TokenAuthenticator {
   /** Whether the API server has said that this component may ask it. */
   ready = false;
   private readonly options: TokenReviewOptions;
-  private readonly work: BoundedWork;
   private readonly reviews: Counter<'result'>;
+  private readonly inFlight: Gauge;
 
   constructor(options: TokenReviewOptions) {
     this.options = options;
-    const { concurrency = 50, maxWaiting = 2000, deadlineMs = 5000, registry } = options;
-    const work = new BoundedWork({ concurrency, maxWaiting, deadlineMs });
-    this.work = work;
+    const registers = [options.registry];
     this.reviews = new Counter({
       name: 'identity_token_reviews_total',
       help: 'Tokens that the API server was asked about.',
       labelNames: ['result'] as const,
-      registers: [registry],
+      registers,
     });
-    new Gauge({
+    this.inFlight = new Gauge({
       name: 'identity_token_reviews_in_flight',
       help: 'Reviews that the API server has not answered yet.',
-      registers: [registry],
-      collect() {
-        this.set(work.running);
-      },
+      registers,
     });
   }
 
@@ -103,12 +91,14 @@ export class TokenReviewer implements TokenAuthenticator {
       kind: 'TokenReview',
       spec: { token, audiences: [audience] },
     };
+    this.inFlight.inc();
     try {
-      return await this.work.run(() => api.create<TokenReview>(path, request));
+      return await api.create<TokenReview>(path, request);
     } catch (error) {
-      const reason = error instanceof OverloadError ? 'overloaded' : 'review failed';
-      this.reviews.inc({ result: reason });
-      throw new TokenError(reason, `the token could not be reviewed: ${(error as Error).message}`);
+      this.reviews.inc({ result: 'review failed' });
+      throw new TokenError('review failed', `the token could not be reviewed: ${(error as Error).message}`);
+    } finally {
+      this.inFlight.dec();
     }
   }
 }

@@ -4,6 +4,8 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { CertifyRequestSchema, Identity } from '../../api/gen/identity_pb.js';
 import type { TimerHandle, Timers } from '../clock.ts';
 import type { ControlClient } from '../control/control-client.ts';
+import { GrpcError } from '../control/grpc/grpc-channel.ts';
+import { Status } from '../control/grpc/status.ts';
 import { BackOff } from '../resilience/back-off.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type Certificate, certificatePem, checkLeaf, renewalDelayMs } from './certificate.ts';
@@ -32,6 +34,8 @@ const certifyTimeoutMs = 10_000;
 export class IdentityClient {
   private readonly options: IdentityClientOptions;
   private readonly backOff: BackOff;
+  /** Where too many ask at once: longer, and spread wider, so that they do not come back at once either. */
+  private readonly overloadBackOff: BackOff;
   private readonly keyPem: string;
   private readonly request: Uint8Array;
   private timer: TimerHandle | undefined = undefined;
@@ -44,6 +48,7 @@ export class IdentityClient {
   constructor(options: IdentityClientOptions) {
     this.options = options;
     this.backOff = new BackOff(100, 10_000, 0.5, options.random);
+    this.overloadBackOff = new BackOff(1000, 10_000, 2, options.random);
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     this.keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
     this.request = certificateSigningRequest(options.config.localName, privateKey, publicKey);
@@ -68,13 +73,15 @@ export class IdentityClient {
       this.refreshes++;
       this.refreshedMs = nowMs();
       this.backOff.reset();
+      this.overloadBackOff.reset();
       delayMs = renewalDelayMs(nowMs(), certificate.notAfterMs, config.minRefreshMs, config.maxRefreshMs);
       log.info('certified', { identity: config.localName, until: new Date(certificate.notAfterMs).toISOString() });
       this.options.onCertificate(certificate);
     } catch (error) {
       if (this.closed) return;
       this.failures++;
-      delayMs = this.backOff.delayMs();
+      const overloaded = error instanceof GrpcError && error.code === Status.resourceExhausted;
+      delayMs = (overloaded ? this.overloadBackOff : this.backOff).delayMs();
       log.warn('certification failed', {
         identity: config.localName,
         error: error instanceof Error ? error.message : String(error),

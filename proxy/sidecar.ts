@@ -319,11 +319,12 @@ export class Sidecar {
 
   private serveAdmin(connection: Connection): void {
     const fromThisHost = isLoopback(connection.remoteAddress);
-    serveHttp(connection, 'http1', new Uint8Array(0), {
-      turn: this.turn,
-      fields: this.fields,
-      // A scrape must not hold a shutdown up.
-      open: new OpenConnections(this.options.clock, this.options.config.deadlines),
+    const { turn, fields } = this;
+    const { clock, config } = this.options;
+    // A scrape must not hold a shutdown up.
+    const open = new OpenConnections(clock, config.deadlines);
+    const options = { clock, turn, fields, open, keepAlive: undefined };
+    serveHttp(connection, 'http1', new Uint8Array(0), options, {
       onRequest: (stream, head, end) => this.admin.onRequest(stream, head, end, fromThisHost),
       onRefused: () => {},
       onClosed: () => {},

@@ -18,6 +18,7 @@ const host = process.env['POD_IP'] ?? '127.0.0.1';
 const turn = new EventLoopTurn();
 const fields = new FieldTable(1);
 const open = new OpenConnections(systemClock);
+const options = { clock: systemClock, turn, fields, open, keepAlive: undefined };
 
 const text = Buffer.alloc(100, 'x');
 const plain = responseHead(200, text.length, [new Field('content-type', 'text/plain')]);
@@ -95,10 +96,7 @@ for (const [port, version] of [
 ] as const) {
   const onRequest = answer(version);
   listen(host, port, (connection) =>
-    serveHttp(connection, version, new Uint8Array(0), {
-      turn,
-      fields,
-      open,
+    serveHttp(connection, version, new Uint8Array(0), options, {
       onRequest,
       onRefused: (reason) => console.error(reason),
       onClosed: () => {},

@@ -7,12 +7,18 @@ import type { HttpVersion, RequestListener } from '../wire/stream.ts';
 import type { Connection, Turn } from '../wire/transport.ts';
 import type { OpenConnections } from './open-connections.ts';
 
+/** What all connections of a side have in common. */
 export interface ServeHttpOptions {
+  clock: Timers;
   turn: Turn;
   fields: FieldTable;
   open: OpenConnections;
-  /** Of an HTTP/2 connection; its client is never asked for a sign of life when it is undefined. */
-  keepAlive?: { readonly times: KeepAliveTimes; readonly timers: Timers };
+  /** Of HTTP/2 connections; undefined when clients are never asked for a sign of life. */
+  keepAlive: KeepAliveTimes | undefined;
+}
+
+/** Told of what comes on one connection. */
+export interface ServeHttpListener {
   onRequest: RequestListener;
   /** The client broke HTTP; `reason` names the rule. */
   onRefused: (reason: string) => void;
@@ -25,12 +31,14 @@ export function serveHttp(
   version: HttpVersion,
   bytes: Uint8Array,
   options: ServeHttpOptions,
+  listener: ServeHttpListener,
 ): void {
-  const { turn, fields, onRequest, open } = options;
+  const { clock, turn, fields, open, keepAlive } = options;
+  const { onRequest, onRefused } = listener;
   const closed = (error: Error | undefined): void => {
     watched?.stop();
     open.remove(server);
-    options.onClosed(error);
+    listener.onClosed(error);
   };
   const server: Http1Server | Http2Server =
     version === 'http1'
@@ -41,7 +49,7 @@ export function serveHttp(
           deadlines: open.deadlines,
           nowMs: () => open.nowMs(),
           onRequest,
-          onBadRequest: options.onRefused,
+          onBadRequest: onRefused,
           onClosed: () => closed(undefined),
         })
       : new Http2Server({
@@ -50,13 +58,12 @@ export function serveHttp(
           fields,
           deadlines: open.deadlines,
           onRequest,
-          onProtocolError: options.onRefused,
+          onProtocolError: onRefused,
           onClosed: closed,
         });
-  const { keepAlive } = options;
   const watched =
     server instanceof Http2Server && keepAlive !== undefined
-      ? new KeepAlive(connection, server, keepAlive.times, keepAlive.timers)
+      ? new KeepAlive(connection, server, keepAlive, clock)
       : undefined;
   connection.handler = server;
   open.add(server);

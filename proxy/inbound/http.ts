@@ -1,12 +1,10 @@
-import type { OpenConnections } from '../accept/open-connections.ts';
-import { serveHttp } from '../accept/serve-http.ts';
+import { type ServeHttpOptions, serveHttp } from '../accept/serve-http.ts';
 import type { Clock } from '../clock.ts';
 import { refuse } from '../exchange/answer.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
 import type { RoutePlan, Sender } from '../exchange/plan.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
-import type { KeepAliveTimes } from '../keep-alive.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
@@ -15,25 +13,19 @@ import type { Log, LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
 import { errnoOf } from '../upstream/dialer.ts';
 import { Field, FieldMark, fieldValue } from '../wire/field.ts';
-import type { FieldTable } from '../wire/field-table.ts';
 import type { HttpVersion, RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
-import type { Connection, Turn } from '../wire/transport.ts';
+import type { Connection } from '../wire/transport.ts';
 import type { Application, Applications } from './application.ts';
 import type { Incoming } from './incoming.ts';
 import type { InboundMetrics } from './metrics.ts';
 import { decisionFields } from './policy-log.ts';
 
-export interface InboundHttpOptions {
+export interface InboundHttpOptions extends ServeHttpOptions {
   clock: Clock;
-  turn: Turn;
-  fields: FieldTable;
   log: Log;
-  open: OpenConnections;
   side: ExchangeSide;
   metrics: InboundMetrics;
   applications: Applications;
-  /** Of HTTP/2 connections; undefined when clients are never asked for a sign of life. */
-  keepAlive: KeepAliveTimes | undefined;
   maxInFlight: number;
 }
 
@@ -82,15 +74,11 @@ export class InboundHttp {
 
   /** Serves the connection, of which `bytes` have been read. */
   serve(bytes: Uint8Array): void {
-    const { clock, turn, fields, open, metrics, keepAlive } = this.options;
+    const { metrics } = this.options;
     const { labels, port } = this.incoming;
     const accepted = metrics.accepted(labels, this.policy.current, port);
     accepted.connectionOpened(this.connection);
-    serveHttp(this.connection, this.version, bytes, {
-      turn,
-      fields,
-      open,
-      keepAlive: keepAlive && { times: keepAlive, timers: clock },
+    serveHttp(this.connection, this.version, bytes, this.options, {
       onRequest: (stream, head, end) => this.onRequest(stream, head, end),
       onRefused: () => metrics.httpError('bad request'),
       onClosed: (error) => {

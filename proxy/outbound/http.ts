@@ -1,30 +1,22 @@
-import type { OpenConnections } from '../accept/open-connections.ts';
-import { serveHttp } from '../accept/serve-http.ts';
+import { type ServeHttpOptions, serveHttp } from '../accept/serve-http.ts';
 import { StreamConnection } from '../accept/stream-connection.ts';
 import type { Clock } from '../clock.ts';
 import { refuse } from '../exchange/answer.ts';
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
-import type { KeepAliveTimes } from '../keep-alive.ts';
 import { FieldMark, fieldValue } from '../wire/field.ts';
-import type { FieldTable } from '../wire/field-table.ts';
 import { responseHead } from '../wire/heads.ts';
 import type { HttpVersion, RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
-import type { Connection, Turn } from '../wire/transport.ts';
+import type { Connection } from '../wire/transport.ts';
 import type { OutboundMetrics } from './metrics.ts';
 import type { Target } from './target.ts';
 import type { Targets } from './targets.ts';
 
-export interface OutboundHttpOptions {
+export interface OutboundHttpOptions extends ServeHttpOptions {
   clock: Clock;
-  turn: Turn;
-  fields: FieldTable;
-  open: OpenConnections;
   side: ExchangeSide;
   targets: Targets;
   metrics: OutboundMetrics;
-  /** Of HTTP/2 connections; undefined when clients are never asked for a sign of life. */
-  keepAlive: KeepAliveTimes | undefined;
   maxInFlight: number;
   /** Whether requests that this proxy fails say why in `l5d-proxy-error`. */
   informationalHeaders: boolean;
@@ -55,14 +47,9 @@ export class OutboundHttp {
 
   /** Serves the connection, of which `bytes` have been read. */
   serve(bytes: Uint8Array, closed: (error: Error | undefined) => void): void {
-    const { turn, fields, open, metrics, keepAlive, clock } = this.options;
-    serveHttp(this.connection, this.version, bytes, {
-      turn,
-      fields,
-      open,
-      keepAlive: keepAlive && { times: keepAlive, timers: clock },
+    serveHttp(this.connection, this.version, bytes, this.options, {
       onRequest: (stream, head, end) => this.onRequest(stream, head, end),
-      onRefused: () => metrics.httpError('bad request'),
+      onRefused: () => this.options.metrics.httpError('bad request'),
       onClosed: closed,
     });
   }

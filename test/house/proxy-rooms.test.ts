@@ -30,7 +30,7 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['policy', 'wire clock model route control telemetry'],
   ['discovery', 'wire clock model route control telemetry policy'],
   ['upstream', 'wire clock keep-alive timer-wheel model net telemetry'],
-  ['exchange', 'wire clock timer-wheel telemetry'],
+  ['exchange', 'wire clock timer-wheel model telemetry'],
   ['backend', 'wire clock timer-wheel balance resilience model telemetry upstream exchange'],
   ['outbound', 'wire clock keep-alive model opaque route telemetry accept policy discovery upstream exchange backend'],
   ['inbound', 'wire clock keep-alive timer-wheel model opaque telemetry accept policy upstream exchange backend'],

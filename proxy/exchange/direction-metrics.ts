@@ -1,0 +1,39 @@
+import type { TcpError } from '../model/tcp-errors.ts';
+import type { CounterFamily, MetricsRegistry } from '../telemetry/registry.ts';
+import type { Exchange } from './exchange.ts';
+import type { ExchangeObserver } from './observers.ts';
+import { countResponse } from './plan.ts';
+
+/** What is counted of exchanges and connections in either direction alike, and the observer that records each exchange. */
+export class DirectionMetrics implements ExchangeObserver {
+  /** Requests under way: counted up by who begins an exchange. */
+  inFlight = 0;
+  protected readonly registry: MetricsRegistry;
+  private readonly nowMs: () => number;
+  private readonly httpErrors: CounterFamily;
+  private readonly tcpErrors: CounterFamily;
+
+  constructor(direction: 'inbound' | 'outbound', registry: MetricsRegistry, nowMs: () => number) {
+    this.registry = registry;
+    this.nowMs = nowMs;
+    const counter = (name: string, help: string): CounterFamily => registry.counter(`${direction}_${name}`, help);
+    this.httpErrors = counter('http_errors_total', 'HTTP requests that this proxy failed itself.');
+    this.tcpErrors = counter('tcp_errors_total', 'TCP connections that this proxy failed itself.');
+    registry.gauge(`${direction}_http_requests_in_flight`, 'HTTP requests under way.', () => this.inFlight);
+  }
+
+  tcpError(error: TcpError): void {
+    this.tcpErrors.add({ error });
+  }
+
+  httpError(error: string): void {
+    this.httpErrors.add({ error });
+  }
+
+  onFinish(exchange: Exchange): void {
+    this.inFlight--;
+    const { failure } = exchange;
+    if (failure !== undefined) this.httpError(failure.kind);
+    countResponse(exchange, this.nowMs);
+  }
+}

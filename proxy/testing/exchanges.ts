@@ -32,14 +32,35 @@ export const requestOf = (changes: Partial<RequestHead> = {}): RequestHead => ({
   ...changes,
 });
 
-/** The client's end of an exchange: what it was told. */
-export class TestClient implements ServerStream {
-  readonly heads: ResponseHead[] = [];
-  readonly informed: number[] = [];
+/** A stream that keeps what it was sent. */
+class TestStream implements Stream {
   readonly resets: ErrorCode[] = [];
   body = '';
   ended = false;
   credited = 0;
+
+  sendData(chunk: Uint8Array, end: boolean): void {
+    this.body += Buffer.from(chunk).toString('latin1');
+    this.ended = end;
+  }
+
+  sendTrailers(): void {
+    this.ended = true;
+  }
+
+  reset(code: ErrorCode): void {
+    this.resets.push(code);
+  }
+
+  credit(bytes: number): void {
+    this.credited += bytes;
+  }
+}
+
+/** The client's end of an exchange: what it was told. */
+export class TestClient extends TestStream implements ServerStream {
+  readonly heads: ResponseHead[] = [];
+  readonly informed: number[] = [];
   closesAfter = false;
 
   get status(): number | undefined {
@@ -55,60 +76,23 @@ export class TestClient implements ServerStream {
     this.ended = end;
   }
 
-  sendData(chunk: Uint8Array, end: boolean): void {
-    this.body += Buffer.from(chunk).toString('latin1');
-    this.ended = end;
-  }
-
-  sendTrailers(): void {
-    this.ended = true;
-  }
-
-  reset(code: ErrorCode): void {
-    this.resets.push(code);
-  }
-
-  credit(bytes: number): void {
-    this.credited += bytes;
-  }
-
   closeAfterResponse(): void {
     this.closesAfter = true;
   }
 }
 
 /** A request that an endpoint got, and how it may answer. */
-export class TestUpstream implements Stream {
+export class TestUpstream extends TestStream {
   readonly head: RequestHead;
   readonly handler: ResponseHandler;
   readonly extra: readonly { readonly name: string; readonly value: string }[];
-  readonly resets: ErrorCode[] = [];
-  body = '';
-  ended: boolean;
-  credited = 0;
 
   constructor(head: RequestHead, end: boolean, handler: ResponseHandler, extra: TestUpstream['extra']) {
+    super();
     this.head = head;
     this.ended = end;
     this.handler = handler;
     this.extra = extra;
-  }
-
-  sendData(chunk: Uint8Array, end: boolean): void {
-    this.body += Buffer.from(chunk).toString('latin1');
-    this.ended = end;
-  }
-
-  sendTrailers(): void {
-    this.ended = true;
-  }
-
-  reset(code: ErrorCode): void {
-    this.resets.push(code);
-  }
-
-  credit(bytes: number): void {
-    this.credited += bytes;
   }
 
   answer(status = 200, end = true): void {

@@ -1,20 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, request, type Server as WebServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { Destination, DestinationProfileSchema, UpdateSchema } from '../../api/gen/destination_pb.js';
 import { grpcHandlers, grpcService } from '../../api/grpc.ts';
-import { freePort } from './test-mesh.ts';
+import { LoneProxy } from './lone-proxy.ts';
 
-const root = join(import.meta.dirname, '../..');
 const idleMs = 200;
 let control: Server;
 let app: WebServer;
-let proxy: ChildProcess;
-let outbound: number;
+let proxy: LoneProxy;
 /** Streams of discovery that are open, by path. */
 const open: string[] = [];
 
@@ -50,42 +46,28 @@ beforeAll(async () => {
       error ? reject(error) : resolve(bound),
     ),
   );
-  const [inbound, admin] = await Promise.all([freePort(), freePort()]);
-  outbound = await freePort();
-  const settings = {
-    EXPLICIT_MODE: 'true',
-    IDENTITY_DISABLED: 'true',
-    ADMIN_LISTEN_ADDR: `127.0.0.1:${admin}`,
-    INBOUND_LISTEN_ADDR: `127.0.0.1:${inbound}`,
-    OUTBOUND_LISTEN_ADDR: `127.0.0.1:${outbound}`,
-    OUTBOUND_DISCOVERY_IDLE_TIMEOUT: `${idleMs}ms`,
-    OUTBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT: `${idleMs}ms`,
-    DESTINATION_SVC_ADDR: `127.0.0.1:${controlPort}`,
-    DESTINATION_CONTEXT: '{"ns":"test"}',
-  };
-  const env = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`LINKERD2_PROXY_${name}`, value]));
-  proxy = spawn(join(root, 'node_modules/.bin/bun'), [join(root, 'proxy/main.ts')], {
-    env: { PATH: process.env.PATH, ...env },
+  proxy = await LoneProxy.start(port, {
+    LINKERD2_PROXY_OUTBOUND_DISCOVERY_IDLE_TIMEOUT: `${idleMs}ms`,
+    LINKERD2_PROXY_OUTBOUND_HTTP1_CONNECTION_POOL_IDLE_TIMEOUT: `${idleMs}ms`,
+    LINKERD2_PROXY_DESTINATION_SVC_ADDR: `127.0.0.1:${controlPort}`,
   });
-  let output = '';
-  proxy.stdout?.on('data', (chunk) => {
-    output += chunk;
-  });
-  await vi.waitFor(() => expect(output).toContain('started'), 15_000);
 }, 30_000);
 
-afterAll(() => {
-  proxy.kill('SIGKILL');
+afterAll(async () => {
+  await proxy.stop();
   control.forceShutdown();
   app.close();
 });
 
 function ask(host: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port: outbound, headers: { host }, agent: false }, (response: IncomingMessage) => {
-      response.resume();
-      response.on('end', () => resolve(response.statusCode));
-    })
+    request(
+      { host: '127.0.0.1', port: proxy.outbound, headers: { host }, agent: false },
+      (response: IncomingMessage) => {
+        response.resume();
+        response.on('end', () => resolve(response.statusCode));
+      },
+    )
       .on('error', reject)
       .end();
   });

@@ -1,6 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { type AddressInfo, connect, createServer, type Server as TcpServer } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
@@ -8,17 +6,15 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { Destination, DestinationProfileSchema, UpdateSchema } from '../../api/gen/destination_pb.js';
 import { OutboundPolicies, OutboundPolicySchema } from '../../api/gen/outbound_pb.js';
 import { grpcHandlers, grpcService } from '../../api/grpc.ts';
-import { freePort } from './test-mesh.ts';
+import { LoneProxy } from './lone-proxy.ts';
 
-const root = join(import.meta.dirname, '../..');
 const detectTimeoutMs = 200;
 const host = 'web.test.svc.cluster.local';
 /** Ports of the Service, and what the policy of each says it speaks. */
 const protocols = { 80: 'detect', 81: 'http1', 82: 'opaque' } as const;
 let control: Server;
 let app: TcpServer;
-let proxy: ChildProcess;
-let outbound: number;
+let proxy: LoneProxy;
 /** What the application has been sent, by connection. */
 const received: string[] = [];
 
@@ -64,33 +60,16 @@ beforeAll(async () => {
     ),
   );
 
-  const [inbound, admin] = await Promise.all([freePort(), freePort()]);
-  outbound = await freePort();
-  const settings = {
-    EXPLICIT_MODE: 'true',
-    IDENTITY_DISABLED: 'true',
-    ADMIN_LISTEN_ADDR: `127.0.0.1:${admin}`,
-    INBOUND_LISTEN_ADDR: `127.0.0.1:${inbound}`,
-    OUTBOUND_LISTEN_ADDR: `127.0.0.1:${outbound}`,
-    OUTBOUND_DETECT_TIMEOUT: `${detectTimeoutMs}ms`,
-    DESTINATION_SVC_ADDR: `127.0.0.1:${controlPort}`,
-    DESTINATION_CONTEXT: '{"ns":"test"}',
-    POLICY_SVC_ADDR: `127.0.0.1:${controlPort}`,
-    POLICY_WORKLOAD: '{"ns":"test","pod":"client"}',
-  };
-  const env = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`LINKERD2_PROXY_${name}`, value]));
-  proxy = spawn(join(root, 'node_modules/.bin/bun'), [join(root, 'proxy/main.ts')], {
-    env: { PATH: process.env.PATH, ...env },
+  proxy = await LoneProxy.start(port, {
+    LINKERD2_PROXY_OUTBOUND_DETECT_TIMEOUT: `${detectTimeoutMs}ms`,
+    LINKERD2_PROXY_DESTINATION_SVC_ADDR: `127.0.0.1:${controlPort}`,
+    LINKERD2_PROXY_POLICY_SVC_ADDR: `127.0.0.1:${controlPort}`,
+    LINKERD2_PROXY_POLICY_WORKLOAD: '{"ns":"test","pod":"client"}',
   });
-  let output = '';
-  proxy.stdout?.on('data', (chunk) => {
-    output += chunk;
-  });
-  await vi.waitFor(() => expect(output).toContain('started'), 15_000);
 }, 30_000);
 
-afterAll(() => {
-  proxy.kill('SIGKILL');
+afterAll(async () => {
+  await proxy.stop();
   control.forceShutdown();
   app.close();
 });
@@ -100,7 +79,7 @@ const request = 'GET / HTTP/1.1\r\nhost: web\r\nl5d-client-id: forged\r\n\r\n';
 /** Sends a request in two parts through a tunnel, and returns what the application got of it. */
 async function send(port: keyof typeof protocols, first: number, pauseMs: number): Promise<string> {
   const before = received.length;
-  const socket = connect(outbound, '127.0.0.1');
+  const socket = connect(proxy.outbound, '127.0.0.1');
   socket.on('error', () => {});
   let read = '';
   socket.on('data', (chunk) => {

@@ -7,7 +7,10 @@ import { freePort } from './test-mesh.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-/** A real proxy process without control plane and identity, in explicit mode: what comes to it goes to `upstreamPort`. */
+/**
+ * A real proxy process in explicit mode, without identity: what comes to its inbound side goes to `upstreamPort`. It has
+ * no control plane, unless `environment` names one.
+ */
 export class LoneProxy {
   readonly inbound: number;
   readonly outbound: number;

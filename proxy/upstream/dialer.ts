@@ -9,6 +9,7 @@ import type { TransportMetrics } from '../telemetry/registry.ts';
 import { encodeTransportHeader, transportAlpn } from '../wire/detect/transport-header.ts';
 import type { FieldTable } from '../wire/field-table.ts';
 import { Http1Client } from '../wire/http1/client.ts';
+import { meshedPeer, unknownPeer } from '../wire/http2/cancel-budget.ts';
 import { Http2Client } from '../wire/http2/client.ts';
 import type { HttpVersion } from '../wire/stream.ts';
 import type { Connection, TransportHandler, Turn } from '../wire/transport.ts';
@@ -94,6 +95,7 @@ export class SocketDialer implements Dialer {
     const greeting = timers.after(greetingMs, () => connection.abort());
     const client = new Http2Client({
       ...{ transport: connection, turn, fields },
+      resets: endpoint.info.identity === undefined ? unknownPeer : meshedPeer,
       onAvailable: (available) => {
         if (greeted) {
           dialled.onAvailable(available);

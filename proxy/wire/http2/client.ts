@@ -1,6 +1,6 @@
 import type { Field } from '../field.ts';
 import { type ClientConnection, ErrorCode, type RequestHead, type ResponseHandler, type Stream } from '../stream.ts';
-import { CancelBudget } from './cancel-budget.ts';
+import { CancelBudget, meshedPeer, type ResetLimits } from './cancel-budget.ts';
 import { ConnectionError, preface, Setting } from './frame.ts';
 import { Http2Stream } from './http2-stream.ts';
 import { MalformedMessage, responseHead } from './message.ts';
@@ -8,6 +8,8 @@ import { Http2Session } from './session.ts';
 import type { Http2SessionOptions } from './settings.ts';
 
 export interface Http2ClientOptions extends Http2SessionOptions {
+  /** How many streams may be reset before the connection takes no more. Default: what proxies of the mesh take. */
+  resets?: ResetLimits;
   /** A connection takes requests that took none before: the peer's SETTINGS are known, or a stream is free again. */
   onAvailable: (connection: Http2Client) => void;
   onClosed: (connection: Http2Client, error: Error | undefined) => void;
@@ -25,13 +27,14 @@ export class Http2Client extends Http2Session implements ClientConnection {
   private readonly options: Http2ClientOptions;
   private nextId = 1;
   listed = false;
-  private readonly cancels = new CancelBudget();
+  private readonly cancels: CancelBudget;
   /** What the peer's limit was when the owner last learned of it. */
   private knownMaxStreams = 0;
 
   constructor(options: Http2ClientOptions) {
     super(options, [[Setting.enablePush, 0]]);
     this.options = options;
+    this.cancels = new CancelBudget(options.resets ?? meshedPeer);
     const { buffer } = this.output;
     const settings = buffer.take();
     buffer.append(preface);
@@ -81,7 +84,7 @@ export class Http2Client extends Http2Session implements ClientConnection {
 
   /** @internal */
   override onStreamReset(stream: Http2Stream): void {
-    if (!this.cancels.reset(stream.remoteEnded)) this.drain();
+    if (!this.cancels.reset(stream.remoteEnded, this.activeStreams)) this.drain();
   }
 
   /** @internal */

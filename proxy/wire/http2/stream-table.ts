@@ -65,6 +65,7 @@ export class StreamTable {
       return;
     }
     this.sendReset(stream, code);
+    this.owner.onStreamReset(stream);
     stream.handler?.onReset(code, reason);
   }
 

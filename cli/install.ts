@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { ApiError } from '../control-plane/kubernetes/api.ts';
-import type { Node } from '../control-plane/sources/kubernetes-object.ts';
+import type { Node } from '../lib/kinds/node.ts';
 import { synthMeshYaml } from '../synth/mesh.ts';
 import { dualStackProblem } from './check/dual-stack.ts';
 import { type Cluster, type ClusterOptions, clusterPlace, connectCluster, explain } from './cluster/cluster.ts';

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import type { ApiError, KubernetesApi } from '../control-plane/kubernetes/api.ts';
-import type { Pod } from '../control-plane/sources/kubernetes-object.ts';
 import { controlPlaneNamespaceLabel } from '../lib/contract/labels.ts';
 import type { Manifest } from '../lib/inject/index.ts';
+import type { Pod } from '../lib/kinds/pod.ts';
 import { type ClusterOptions, withCluster } from './cluster/cluster.ts';
 import { clusterObjects, scatteredObjects } from './cluster/mesh-objects.ts';
 import { listAll } from './cluster/objects.ts';

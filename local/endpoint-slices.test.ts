@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Pod } from '../control-plane/sources/kubernetes-object.ts';
+import type { Pod } from '../lib/kinds/pod.ts';
 import { endpointSlices, type SelectingService } from './endpoint-slices.ts';
 
 const pod = (name: string, ip: string, httpPort: number, ready = true, namespace = 'shop'): Pod => ({

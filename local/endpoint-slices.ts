@@ -1,6 +1,8 @@
-import type { EndpointSlice, Pod, Service, ServicePort } from '../control-plane/sources/kubernetes-object.ts';
 import { hasLabels } from '../lib/contract/labels.ts';
 import { proxyContainerName } from '../lib/contract/names.ts';
+import type { EndpointSlice } from '../lib/kinds/endpoint-slice.ts';
+import type { Pod } from '../lib/kinds/pod.ts';
+import type { Service, ServicePort } from '../lib/kinds/service.ts';
 
 /** What a Service is looked up by here; the control plane does without. */
 export interface SelectingService extends Service {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Pod } from '../control-plane/sources/kubernetes-object.ts';
 import { proxyContainerName } from '../lib/contract/names.ts';
 import { proxyPorts } from '../lib/contract/ports.ts';
 import type { Container } from '../lib/inject/index.ts';
+import type { Pod } from '../lib/kinds/pod.ts';
 import { type EnvFacts, resolveEnv } from './container-env.ts';
 import type { PodPlan } from './pod-plan.ts';
 import { answers, isContainerReady } from './probe.ts';

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { initContainerName } from '../../lib/contract/names.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
 
 /**
  * Pods that have an IPv6 address while only their IPv4 connections are led to their proxy. `ipv6` is whether the mesh

@@ -1,7 +1,11 @@
 import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
-import type { KubernetesObject, Namespace, Node, Pod, Service } from '../../control-plane/sources/kubernetes-object.ts';
 import { componentLabel, controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
 import type { Manifest } from '../../lib/inject/index.ts';
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
+import type { Namespace } from '../../lib/kinds/namespace.ts';
+import type { Node } from '../../lib/kinds/node.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
+import type { Service } from '../../lib/kinds/service.ts';
 import { upgradeInstall } from '../../lib/mesh/stored-install.ts';
 import { synthMesh } from '../../synth/mesh.ts';
 import type { Cluster } from '../cluster/cluster.ts';

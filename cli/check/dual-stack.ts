@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import type { Node } from '../../control-plane/sources/kubernetes-object.ts';
+import type { Node } from '../../lib/kinds/node.ts';
 
 /** Networks of pods that are IPv6: without `--ipv6`, connections of such addresses go past the proxies. */
 export const ipv6PodNetworks = (nodes: readonly Pick<Node, 'spec'>[]): string[] => [

@@ -1,6 +1,6 @@
 import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import type { Manifest } from '../../lib/inject/index.ts';
-import { kinds } from '../../lib/kinds/index.ts';
+import { foreignKinds, type KindSpec, meshKinds } from '../../lib/kinds/index.ts';
 import { synthMesh } from '../../synth/mesh.ts';
 import { type Category, type Check, CheckFailure } from './check.ts';
 import type { ClusterFacts } from './cluster-facts.ts';
@@ -11,7 +11,8 @@ const minimumMinor = 29;
 /** What the mesh's certificates allow for by default. */
 const maxSkewMs = 20_000;
 
-const gatewayCrds = ['httproutes', 'grpcroutes'].map((plural) => `${plural}.gateway.networking.k8s.io`);
+const crdName = ({ plural, group }: KindSpec): string => `${plural}.${group}`;
+const gatewayCrds = foreignKinds.filter(({ reads }) => reads !== undefined).map(crdName);
 
 /** Whether there is a cluster that the mesh can run on. */
 export function kubernetesChecks(facts: ClusterFacts): Category[] {
@@ -215,10 +216,7 @@ export function crdChecks(facts: ClusterFacts): Category {
         hint: 'mesh-crd',
         retry: true,
         run: async () => {
-          const missing = await missingCrds(
-            facts,
-            kinds.map(({ plural, group }) => `${plural}.${group}`),
-          );
+          const missing = await missingCrds(facts, meshKinds.map(crdName));
           if (missing.length > 0) throw new CheckFailure(`missing: ${missing.join(', ')}`);
         },
       },

@@ -1,8 +1,9 @@
-import type { Pod, Service } from '../../control-plane/sources/kubernetes-object.ts';
 import { setting } from '../../lib/contract/annotations.ts';
 import { hasLabels } from '../../lib/contract/labels.ts';
 import { containsPort, type PortEntry, parsePorts } from '../../lib/contract/port-list.ts';
 import { resolvePorts } from '../../lib/inject/ports.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
+import type { Service } from '../../lib/kinds/service.ts';
 
 type SelectingService = Service & { readonly spec?: { readonly selector?: Readonly<Record<string, string>> } };
 

@@ -1,6 +1,6 @@
-import type { Namespace } from '../../control-plane/sources/kubernetes-object.ts';
 import { injectAnnotation } from '../../lib/contract/annotations.ts';
 import { refusingLevel } from '../../lib/inject/pod-security.ts';
+import type { Namespace } from '../../lib/kinds/namespace.ts';
 
 /** Namespaces that ask for sidecars with an init container which their PodSecurity refuses. */
 export function refusingNamespaces(namespaces: readonly Pick<Namespace, 'metadata'>[]): string[] {

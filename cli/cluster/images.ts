@@ -1,4 +1,4 @@
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
 
 /** The tag of an image; `latest` when it has none, and undefined when a digest stands for it. */
 export function imageTag(image: string): string | undefined {

@@ -1,6 +1,7 @@
 import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
-import type { Namespace, Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { type InjectConfig, lacksSidecar, type PlacedPod } from '../../lib/inject/index.ts';
+import type { Namespace } from '../../lib/kinds/namespace.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
 import { CommandError } from '../terminal.ts';
 import type { Cluster } from './cluster.ts';
 import { installedMesh } from './installed-mesh.ts';

@@ -1,7 +1,7 @@
 import type { KubernetesApi } from '../../control-plane/kubernetes/api.ts';
 import type { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
 import { readBody } from '../../control-plane/kubernetes/status-error.ts';
-import type { KubernetesObject } from '../../control-plane/sources/kubernetes-object.ts';
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 
 interface List<T> {
   readonly items?: readonly T[];

@@ -1,6 +1,6 @@
-import type { Container, Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { proxyContainerName } from '../../lib/contract/names.ts';
 import { proxyPorts } from '../../lib/contract/ports.ts';
+import type { Container, Pod } from '../../lib/kinds/pod.ts';
 
 /** The proxy's container of a pod, wherever it stands; undefined when the pod is not meshed. */
 export function sidecarOf({ spec }: Pod): Container | undefined {

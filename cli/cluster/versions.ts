@@ -1,7 +1,7 @@
 import { ApiError } from '../../control-plane/kubernetes/api.ts';
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { componentLabel, controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
 import { proxyContainerName } from '../../lib/contract/names.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { type Cluster, type ClusterOptions, connectCluster, explain } from './cluster.ts';
 import { containerVersion } from './images.ts';

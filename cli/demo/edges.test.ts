@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { parseExposition } from '../../lib/figures/exposition.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
 import { edgeRows, edges, findFaults } from './edges.ts';
 
 const pod = (name: string): Pod => ({

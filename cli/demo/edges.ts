@@ -1,5 +1,5 @@
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import type { Sample } from '../../lib/figures/exposition.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
 
 /** Requests from one workload to another, as one of their two sidecars counted them. */
 export interface Edge {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import type { Container, Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { componentLabel } from '../../lib/contract/labels.ts';
+import type { Container, Pod } from '../../lib/kinds/pod.ts';
 import { type Cluster, type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { eachBounded, getText, listAll, podMetricsPath } from '../cluster/objects.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';

@@ -1,4 +1,4 @@
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { sidecarOf } from '../cluster/sidecar.ts';
 import { clusterFigures } from '../stat/cluster-figures.ts';

@@ -1,7 +1,7 @@
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
-import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
 import type { Sample } from '../../lib/figures/exposition.ts';
 import { noTraffic, sumTraffic, type Traffic, trafficOf } from '../../lib/figures/traffic.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
+import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import type { Measurement } from '../stat/figures-source.ts';
 import { formatTable } from '../stat/table.ts';
 import { figures, statCells, type WorkloadStats } from '../stat/workload-stats.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
-import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
 import { parseExposition } from '../../lib/figures/exposition.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
+import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import type { Measurement } from '../stat/figures-source.ts';
 import { run } from '../testing/run.ts';
 import { routeStats, routesJson, routesTable } from './route-stats.ts';

@@ -1,7 +1,8 @@
 import { isNotFound } from '../../control-plane/kubernetes/api.ts';
 import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
-import type { KubernetesObject, Pod } from '../../control-plane/sources/kubernetes-object.ts';
-import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
+import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { lackingSidecars } from '../cluster/lacking-sidecars.ts';
 import { listAll } from '../cluster/objects.ts';

@@ -1,6 +1,6 @@
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
-import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
 import type { Sample } from '../../lib/figures/exposition.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
+import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import type { Resource } from './resource.ts';
 
 /** Something that pods belong to, and that gets a row. */

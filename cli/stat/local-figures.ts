@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
-import type { ServiceProfile } from '../../control-plane/sources/policy-objects.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
+import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import { readManifestFolder } from '../../local/manifest-folder.ts';
 import { StateFolder } from '../../local/state-folder.ts';
 import { CommandError } from '../terminal.ts';

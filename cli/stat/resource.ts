@@ -1,4 +1,4 @@
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
 import { CommandError } from '../terminal.ts';
 
 /** What `stat` is asked for: all of a kind, or one of it. */

@@ -1,9 +1,9 @@
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { parseExposition, type Sample } from '../../lib/figures/exposition.ts';
 import { increases } from '../../lib/figures/increases.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
 import { eachBounded, getText, podMetricsPath } from '../cluster/objects.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { parseExposition, type Sample } from '../../lib/figures/exposition.ts';
 import { quantile } from '../../lib/figures/histogram.ts';
 import { increases } from '../../lib/figures/increases.ts';
 import { sumTraffic, type Traffic, trafficOf } from '../../lib/figures/traffic.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
 import { parseDurationMs } from '../duration.ts';
 import { run } from '../testing/run.ts';
 import { withOwners } from './cluster-figures.ts';

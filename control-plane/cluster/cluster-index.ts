@@ -1,8 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { EndpointSlice, Namespace, Node, Pod, Service } from '../sources/kubernetes-object.ts';
-import { objectKey } from '../sources/kubernetes-object.ts';
+import type { EndpointSlice } from '../../lib/kinds/endpoint-slice.ts';
+import type { Namespace } from '../../lib/kinds/namespace.ts';
+import type { Node } from '../../lib/kinds/node.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
+import type { Server } from '../../lib/kinds/server.ts';
+import type { Service } from '../../lib/kinds/service.ts';
+import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
+import { objectKey } from '../sources/object-key.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
-import type { Server, ServiceProfile } from '../sources/policy-objects.ts';
 import { canonicalIp } from './canonical-ip.ts';
 import { Claims } from './claims.ts';
 import { isRatherAt } from './pod-facts.ts';

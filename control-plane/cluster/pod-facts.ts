@@ -3,7 +3,8 @@ import { controlPlaneNamespaceLabel, ownerLabelPrefix } from '../../lib/contract
 import { identityName, proxyContainerName } from '../../lib/contract/names.ts';
 import { type PortSet, parsePortSet } from '../../lib/contract/port-list.ts';
 import { proxyPorts } from '../../lib/contract/ports.ts';
-import type { Container, KubernetesObject, Pod, ProxyVariable } from '../sources/kubernetes-object.ts';
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
+import type { Container, Pod, ProxyVariable } from '../../lib/kinds/pod.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 import { isTcp } from './service-ports.ts';
 

@@ -1,4 +1,4 @@
-import type { Service, ServicePort } from '../sources/kubernetes-object.ts';
+import type { Service, ServicePort } from '../../lib/kinds/service.ts';
 
 /** The mesh carries TCP alone; a UDP port may have the same number, and its name is not that of the TCP one. */
 export function isTcp({ protocol }: { readonly protocol?: string }): boolean {

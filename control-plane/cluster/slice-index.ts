@@ -1,4 +1,5 @@
-import { type EndpointSlice, objectKey } from '../sources/kubernetes-object.ts';
+import type { EndpointSlice } from '../../lib/kinds/endpoint-slice.ts';
+import { objectKey } from '../sources/object-key.ts';
 
 const serviceNameLabel = 'kubernetes.io/service-name';
 

@@ -1,5 +1,8 @@
 import { isIPv6 } from 'node:net';
 import { selects } from '../../lib/contract/labels.ts';
+import type { EndpointSlice, SliceEndpoint } from '../../lib/kinds/endpoint-slice.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
+import type { Service } from '../../lib/kinds/service.ts';
 import { canonicalIp } from '../cluster/canonical-ip.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../cluster/cluster-index.ts';
@@ -17,7 +20,6 @@ import {
   skipsInbound,
 } from '../cluster/pod-facts.ts';
 import { isTcp, servicePort } from '../cluster/service-ports.ts';
-import type { EndpointSlice, Pod, Service, SliceEndpoint } from '../sources/kubernetes-object.ts';
 
 /** An endpoint as clients are told of it. */
 export interface EndpointRecord {

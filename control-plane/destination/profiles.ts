@@ -1,11 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { type DestinationProfile, DestinationProfileSchema } from '../../api/gen/destination_pb.js';
+import type { Service } from '../../lib/kinds/service.ts';
+import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../cluster/cluster-index.ts';
 import { isRunning, portsSetting } from '../cluster/pod-facts.ts';
 import { servicePort } from '../cluster/service-ports.ts';
-import type { Service } from '../sources/kubernetes-object.ts';
-import type { ServiceProfile } from '../sources/policy-objects.ts';
 import {
   bareEndpoint,
   type EndpointRecord,

@@ -1,7 +1,8 @@
+import type { Namespace } from '../../lib/kinds/namespace.ts';
+import type { Server } from '../../lib/kinds/server.ts';
+import type { Service } from '../../lib/kinds/service.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../cluster/cluster-index.ts';
-import type { Namespace, Service } from '../sources/kubernetes-object.ts';
-import type { Server } from '../sources/policy-objects.ts';
 import { Audience, type Subscriber } from './audience.ts';
 import { type ServiceEndpoint, serviceEndpoints } from './endpoints.ts';
 import type { Target } from './target.ts';

@@ -7,7 +7,7 @@ import {
 } from '../../api/gen/destination_pb.js';
 import { HttpMethod_Registered, type HttpMethodSchema } from '../../api/gen/http_types_pb.js';
 import { patternProblem } from '../../lib/contract/pattern.ts';
-import type { RequestCondition, ResponseCondition } from '../sources/policy-objects.ts';
+import type { RequestCondition, ResponseCondition } from '../../lib/kinds/service-profile.ts';
 
 /** What is wrong with a part of a ServiceProfile: the message names the field. */
 export class InvalidProfile extends Error {}

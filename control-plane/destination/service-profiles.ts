@@ -11,7 +11,7 @@ import {
 } from '../../api/gen/destination_pb.js';
 import { goDurationMs } from '../../lib/contract/durations.ts';
 import { type PortSet, parsePortSet } from '../../lib/contract/port-list.ts';
-import type { ProfileRoute, ServiceProfile } from '../sources/policy-objects.ts';
+import type { ProfileRoute, ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import { InvalidProfile, requestMatch, responseMatch } from './route-conditions.ts';
 
 /** The defaults of Linkerd's profile translator. */

@@ -10,11 +10,11 @@ import {
 } from '../../api/gen/destination_pb.js';
 import { GrpcClient } from '../../api/grpc.ts';
 import { parsePortSet } from '../../lib/contract/port-list.ts';
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import { ClusterIndex } from '../cluster/cluster-index.ts';
 import { startComponent } from '../serving/component.ts';
 import type { Kind } from '../sources/kinds.ts';
-import type { KubernetesObject } from '../sources/kubernetes-object.ts';
 import type { ObjectEvent, ObjectSource } from '../sources/object-source.ts';
 import { ObjectStore } from '../sources/object-store.ts';
 import { destinationService } from './destination-service.ts';

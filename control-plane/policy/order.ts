@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '../sources/kubernetes-object.ts';
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 
 /** Sorts the oldest first, then by name; an object without a creation time (a manifest) comes after those with one. */
 export function oldestFirst(a: KubernetesObject, b: KubernetesObject): number {

@@ -1,8 +1,9 @@
 import { type FSWatcher, watch as watchFolder } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import { type Kind, kindOf } from './kinds.ts';
-import { type KubernetesObject, objectKey } from './kubernetes-object.ts';
+import { objectKey } from './object-key.ts';
 import type { ObjectEvent, ObjectSource } from './object-source.ts';
 import { type HandlerFailure, ObjectStore } from './object-store.ts';
 import { type ManifestProblem, parseManifests } from './parse-manifests.ts';

@@ -5,8 +5,8 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { type Kind, kindInfo } from './kinds.ts';
-import { objectKey } from './kubernetes-object.ts';
 import { KubernetesSource } from './kubernetes-source.ts';
+import { objectKey } from './object-key.ts';
 import { FakeApiServer } from './testing/fake-api-server.ts';
 
 let server: FakeApiServer;

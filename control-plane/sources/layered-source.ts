@@ -1,5 +1,6 @@
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import type { Kind } from './kinds.ts';
-import { type KubernetesObject, objectKey } from './kubernetes-object.ts';
+import { objectKey } from './object-key.ts';
 import type { ObjectEvent, ObjectSource } from './object-source.ts';
 import { type HandlerFailure, ObjectStore } from './object-store.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Service } from './kubernetes-object.ts';
+import type { Service } from '../../lib/kinds/service.ts';
 import { type HandlerFailure, ObjectStore } from './object-store.ts';
 
 const service = (name: string, port = 80): Service => ({

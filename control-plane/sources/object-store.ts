@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import { type Kind, type Kinds, kindOf } from './kinds.ts';
-import { type KubernetesObject, objectKey } from './kubernetes-object.ts';
+import { objectKey } from './object-key.ts';
 import type { ObjectEvent } from './object-source.ts';
 
 /** A handler that threw on a change, and on the change of what. */

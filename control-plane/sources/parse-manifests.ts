@@ -1,5 +1,6 @@
+import { clusterKinds } from '../../lib/kinds/index.ts';
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import { readYaml, splitYaml, YamlProblem } from './kubectl-yaml.ts';
-import type { KubernetesObject } from './kubernetes-object.ts';
 
 /** Something in a file that is no object. */
 export interface ManifestProblem {
@@ -17,9 +18,8 @@ export interface ParsedManifests {
   readonly readable: boolean;
 }
 
-const clusterKinds = new Set([
-  'Namespace',
-  'Node',
+const clusterWide: ReadonlySet<string> = new Set([
+  ...clusterKinds,
   'PersistentVolume',
   'StorageClass',
   'CustomResourceDefinition',
@@ -84,7 +84,7 @@ function collect(
     return;
   }
   const object = value as unknown as KubernetesObject;
-  const namespace = object.metadata.namespace ?? (clusterKinds.has(object.kind) ? undefined : 'default');
+  const namespace = object.metadata.namespace ?? (clusterWide.has(object.kind) ? undefined : 'default');
   objects.push(namespace === undefined ? object : { ...object, metadata: { ...object.metadata, namespace } });
 }
 

@@ -5,7 +5,7 @@ import type { KubernetesClient } from '../kubernetes/client.ts';
 import { fromStatus, type Status } from '../kubernetes/status-error.ts';
 import { backOffMs } from './back-off.ts';
 import { type Kind, type KindInfo, kindInfo } from './kinds.ts';
-import { objectKey } from './kubernetes-object.ts';
+import { objectKey } from './object-key.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { ReadTimes } from './read-times.ts';
 import { ReadingLog } from './reading-log.ts';

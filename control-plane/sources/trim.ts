@@ -1,30 +1,6 @@
+import type { Fields, FieldsOf, Leaf } from '../../lib/kinds/kept-fields.ts';
+import type { KubernetesObject, ObjectMeta } from '../../lib/kinds/kubernetes-object.ts';
 import { type Kind, type Kinds, kindInfo } from './kinds.ts';
-import { type KubernetesObject, type ObjectMeta, proxyVariables } from './kubernetes-object.ts';
-
-/**
- * - `any`: the value as it is. Custom kinds: their validators know more of them.
- * - `text`, `number`, `flag`: of that type; `port`: a number, or a name.
- * - `shared`: a text that many objects have, which is kept once in memory.
- * - `texts`: a list of texts. `labels`, `annotations`: a map of texts, of which labels are shared.
- * - `[fields]`: a list of them. A function: what it gives.
- */
-type Leaf =
-  | 'any'
-  | 'text'
-  | 'number'
-  | 'flag'
-  | 'port'
-  | 'shared'
-  | 'texts'
-  | 'labels'
-  | 'annotations'
-  | ((value: unknown) => unknown);
-type FieldsOf<T> = T extends readonly (infer Item)[]
-  ? Leaf | readonly [FieldsOf<Item>]
-  : T extends object
-    ? Leaf | { readonly [Field in keyof T]-?: FieldsOf<NonNullable<T[Field]>> }
-    : Leaf;
-type Fields = Leaf | readonly [Fields] | { readonly [field: string]: Fields };
 
 const meta: FieldsOf<Omit<ObjectMeta, 'resourceVersion'>> = {
   name: 'text',
@@ -34,76 +10,6 @@ const meta: FieldsOf<Omit<ObjectMeta, 'resourceVersion'>> = {
   labels: 'labels',
   annotations: 'annotations',
   ownerReferences: [{ kind: 'shared', name: 'shared', controller: 'flag' }],
-};
-/** Who writes a status must say which version of the object it was made for. */
-const versioned: ReadonlySet<Kind> = new Set(['PolicyHTTPRoute', 'HTTPRoute', 'GRPCRoute']);
-const probe = { httpGet: { path: 'shared', port: 'port' } } as const;
-const container = {
-  name: 'shared',
-  ports: [{ name: 'shared', containerPort: 'number', hostPort: 'number', protocol: 'shared' }],
-  env: proxySettings,
-  livenessProbe: probe,
-  readinessProbe: probe,
-  startupProbe: probe,
-} as const;
-const custom = { spec: 'any' } as const;
-const route = { spec: 'any', status: 'any' } as const;
-
-/** What is kept of each kind besides its metadata. The compiler refuses a field of a type that is not named here. */
-const fields: { readonly [K in Kind]: FieldsOf<Omit<Kinds[K], keyof KubernetesObject>> } = {
-  Namespace: {},
-  Node: { spec: { podCIDRs: 'texts' }, status: { addresses: [{ type: 'shared', address: 'text' }] } },
-  Service: {
-    spec: {
-      type: 'shared',
-      clusterIP: 'text',
-      clusterIPs: 'texts',
-      internalTrafficPolicy: 'shared',
-      selector: 'labels',
-      ports: [{ name: 'shared', port: 'number', protocol: 'shared', targetPort: 'port', appProtocol: 'shared' }],
-    },
-  },
-  EndpointSlice: {
-    addressType: 'shared',
-    endpoints: [
-      {
-        addresses: 'texts',
-        conditions: { ready: 'flag' },
-        hostname: 'text',
-        zone: 'shared',
-        nodeName: 'shared',
-        hints: { forZones: [{ name: 'shared' }] },
-        targetRef: { kind: 'shared', name: 'text', namespace: 'shared' },
-      },
-    ],
-    ports: [{ name: 'shared', port: 'number', protocol: 'shared' }],
-  },
-  Pod: {
-    spec: {
-      serviceAccountName: 'shared',
-      nodeName: 'shared',
-      hostNetwork: 'flag',
-      containers: [container],
-      initContainers: [container],
-    },
-    status: {
-      phase: 'shared',
-      podIP: 'text',
-      podIPs: [{ ip: 'text' }],
-      hostIP: 'shared',
-      hostIPs: [{ ip: 'shared' }],
-      conditions: [{ type: 'shared', status: 'shared' }],
-    },
-  },
-  ServiceProfile: custom,
-  Server: custom,
-  ServerAuthorization: custom,
-  AuthorizationPolicy: custom,
-  MeshTLSAuthentication: custom,
-  NetworkAuthentication: custom,
-  PolicyHTTPRoute: route,
-  HTTPRoute: route,
-  GRPCRoute: route,
 };
 
 /** An object that is not as its kind says: the message names the field. */
@@ -118,16 +24,16 @@ const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
  */
 export function trim<K extends Kind>(kind: K, apiVersion: string, object: unknown): Kinds[K] {
   const { metadata } = checkMetadata(kind, object);
+  const info = kindInfo[kind];
   const { annotations } = metadata;
   const kept = pick(metadata, meta, 'metadata') as { annotations?: Record<string, string>; resourceVersion?: string };
-  if (versioned.has(kind) && typeof metadata.resourceVersion === 'string')
-    kept.resourceVersion = metadata.resourceVersion;
+  if (info.isVersioned && typeof metadata.resourceVersion === 'string') kept.resourceVersion = metadata.resourceVersion;
   if (annotations !== undefined && annotations !== null && lastApplied in annotations) {
     const { [lastApplied]: _, ...others } = annotations;
     kept.annotations = others;
   }
-  const rest = pick(object, fields[kind], '') as object;
-  return { apiVersion, kind: kindInfo[kind].kind, metadata: kept, ...rest } as unknown as Kinds[K];
+  const rest = pick(object, info.keep, '') as object;
+  return { apiVersion, kind: info.kind, metadata: kept, ...rest } as unknown as Kinds[K];
 }
 
 /** The parts without which an object cannot be told from others. */
@@ -144,7 +50,7 @@ export function checkMetadata(kind: Kind, object: unknown): KubernetesObject {
 
 function pick(value: unknown, wanted: Fields, path: string): unknown {
   if (value === undefined || value === null) return undefined;
-  if (typeof wanted === 'function') return wanted(value);
+  if (typeof wanted === 'function') return wanted(value, share);
   if (typeof wanted === 'string') return leaf(value, wanted, path);
   if (isList(wanted)) {
     if (!Array.isArray(value)) throw new MalformedObject(`${path} (${text(value)}) must be a list`);
@@ -165,7 +71,7 @@ function pick(value: unknown, wanted: Fields, path: string): unknown {
 
 const isList = (wanted: Fields): wanted is readonly [Fields] => Array.isArray(wanted);
 
-function leaf(value: unknown, wanted: Exclude<Leaf, (value: unknown) => unknown>, path: string): unknown {
+function leaf(value: unknown, wanted: Extract<Leaf, string>, path: string): unknown {
   const must = (holds: boolean, what: string): void => {
     if (!holds) throw new MalformedObject(`${path} (${text(value)}) must be ${what}`);
   };
@@ -194,16 +100,6 @@ function leaf(value: unknown, wanted: Exclude<Leaf, (value: unknown) => unknown>
       must(isRecord(value) && Object.values(value).every((item) => typeof item === 'string'), 'a map of texts');
       return wanted === 'labels' ? shareAll(value as Record<string, string>) : value;
   }
-}
-
-/** Of a container's environment only what is read of a proxy; an application's may be large, and secret. */
-function proxySettings(env: unknown): unknown {
-  if (!Array.isArray(env)) return undefined;
-  const settings = env
-    .filter((variable) => isRecord(variable) && (proxyVariables as readonly unknown[]).includes(variable['name']))
-    .filter(({ value }) => typeof value === 'string')
-    .map(({ name, value }) => ({ name: share(name), value: share(value) }));
-  return settings.length === 0 ? undefined : settings;
 }
 
 const maxShared = 20_000;

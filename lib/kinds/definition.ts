@@ -1,3 +1,5 @@
+import type { Fields, KeptOf } from './kept-fields.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
 import type { Schema } from './schema.ts';
 
 export interface CrdVersion {
@@ -10,57 +12,63 @@ export interface CrdVersion {
   readonly columns?: readonly { readonly name: string; readonly jsonPath: string; readonly description: string }[];
 }
 
-/** Everything that is said of a kind of the mesh: its definition, permissions and webhooks are made from it. */
+/**
+ * Everything that is said of a kind: its definition, what of its objects is held in memory, what is checked of them, and
+ * who may do what with them are made from it.
+ */
 export interface KindSpec {
   readonly group: string;
   readonly kind: string;
   readonly plural: string;
+  readonly scope: 'Namespaced' | 'Cluster';
   readonly shortNames?: readonly string[];
-  /** Whether the destination component reads the objects; without, they are accepted and do nothing yet. */
-  readonly isRead?: boolean;
+  /** A kind of Kubernetes itself: every cluster has it, and the mesh checks none of its objects. */
+  readonly builtIn?: boolean;
+  /** How the destination component reads the objects; without, they are accepted and do nothing yet. */
+  readonly reads?: Reading;
   /** Whether it tells in their status what became of them. */
   readonly writesStatus?: boolean;
-  /** The first is stored, and stands first for `cdk8s import`, which names its class without a suffix. */
+  /** Whether an AuthorizationPolicy may say who calls them. */
+  readonly isPolicyTarget?: boolean;
+  /** Whether a field that the schema does not know is refused. Without, it has no effect. */
+  readonly refusesUnknownFields?: boolean;
+  /**
+   * The versions of the definition that the mesh brings; none for a kind that somebody else brings. The first is stored,
+   * and stands first for `cdk8s import`, which names its class without a suffix.
+   */
   readonly versions: readonly CrdVersion[];
+  /**
+   * Of a kind that somebody else brings: the fields that are checked beyond its definition. An object of another shape is
+   * for other controllers, and is not checked.
+   */
+  readonly shape?: Schema;
 }
 
-/** The CustomResourceDefinition of a kind. Objects are namespaced; versions differ in fields only, so none converts. */
-export function crdManifest({ group, kind, plural, shortNames, versions }: KindSpec, labels: Record<string, string>) {
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}`, labels },
-    spec: {
-      group,
-      scope: 'Namespaced',
-      names: {
-        kind,
-        listKind: `${kind}List`,
-        plural,
-        singular: kind.toLowerCase(),
-        ...(shortNames ? { shortNames: [...shortNames] } : {}),
-      },
-      versions: versions.map(({ name, schema, deprecated, status, columns }, index) => ({
-        name,
-        served: true,
-        storage: index === 0,
-        ...(deprecated
-          ? { deprecated, deprecationWarning: `${group}/${name} ${kind} is deprecated; use ${versions[0].name}` }
-          : {}),
-        ...(status ? { subresources: { status: {} } } : {}),
-        ...(columns ? { additionalPrinterColumns: columns.map((column) => ({ ...column, type: 'string' })) } : {}),
-        schema: {
-          openAPIV3Schema: {
-            ...schema,
-            properties: {
-              apiVersion: { type: 'string' },
-              kind: { type: 'string' },
-              metadata: { type: 'object' },
-              ...(schema.properties as object),
-            },
-          },
-        },
-      })),
-    },
+export interface Reading {
+  /** The versions whose objects have the fields that are kept, newest first. The first that is served is read. */
+  readonly versions: readonly string[];
+  /** What is held of the objects besides their metadata. */
+  readonly keep: Fields;
+}
+
+declare const objectType: unique symbol;
+
+/** A kind whose objects, read, are `T`. */
+export type ReadKind<T extends KubernetesObject> = Omit<KindSpec, 'reads'> & {
+  readonly reads: Omit<Reading, 'keep'> & {
+    readonly keep: KeptOf<T>;
+    /** For the compiler alone, which finds the type of the objects by it. */
+    readonly [objectType]?: T;
   };
+};
+
+/** The type of a kind's objects as they are read; `never` for a kind that is not. */
+export type ObjectOf<Spec> = Spec extends { readonly reads: { readonly [objectType]?: infer T } }
+  ? Extract<T, KubernetesObject>
+  : never;
+
+/** `shop.example.com/v1` is of the group `shop.example.com`, and `v1` of the core group, ''. */
+export function groupAndVersion(apiVersion: string): [group: string, version: string] {
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? ['', apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)];
 }

@@ -6,6 +6,7 @@ export const egressNetwork: KindSpec = {
   group: 'policy.linkerd.io',
   kind: 'EgressNetwork',
   plural: 'egressnetworks',
+  scope: 'Namespaced',
   versions: [
     {
       name: 'v1alpha1',

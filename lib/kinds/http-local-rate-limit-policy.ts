@@ -8,6 +8,7 @@ export const httpLocalRateLimitPolicy: KindSpec = {
   group: 'policy.linkerd.io',
   kind: 'HTTPLocalRateLimitPolicy',
   plural: 'httplocalratelimitpolicies',
+  scope: 'Namespaced',
   versions: [
     {
       name: 'v1alpha1',

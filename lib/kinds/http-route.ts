@@ -1,10 +1,31 @@
-import type { KindSpec } from './definition.ts';
-import { condition, integer, kubernetesName, list, object, oneOf, portNumber, type Schema, text } from './schema.ts';
+import type { ReadKind } from './definition.ts';
+import type { HttpRoute } from './route-object.ts';
+import {
+  condition,
+  integer,
+  kubernetesName,
+  list,
+  object,
+  oneOf,
+  portNumber,
+  type Schema,
+  says,
+  text,
+} from './schema.ts';
 
-const headerName = text({ minLength: 1, maxLength: 256, pattern: "^[A-Za-z0-9!#$%&'*+\\-.^_`|~]+$" });
+const headerName = text({
+  minLength: 1,
+  maxLength: 256,
+  pattern: "^[A-Za-z0-9!#$%&'*+\\-.^_`|~]+$",
+  [says]: 'must be a header name',
+});
 const header = object({ 'name*': headerName, 'value*': text({ minLength: 1, maxLength: 4096 }) });
 const headerModifier = object({ add: list(header), set: list(header), remove: list(text()) });
-const duration = text({ pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$', description: 'Such as 500ms or 1m30s.' });
+const duration = text({
+  pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$',
+  description: 'Such as 500ms or 1m30s.',
+  [says]: 'must be a duration such as 500ms or 1m30s',
+});
 
 const pathRewrite = object({
   'type*': oneOf('ReplaceFullPath', 'ReplacePrefixMatch'),
@@ -94,11 +115,13 @@ const timeouts = object({ request: duration, backendRequest: duration });
 const status = true;
 
 /** Requests by path, header and method: where they go, and who may send them. */
-export const httpRoute: KindSpec = {
+export const httpRoute: ReadKind<HttpRoute> = {
   group: 'policy.linkerd.io',
   kind: 'HTTPRoute',
   plural: 'httproutes',
-  isRead: true,
+  scope: 'Namespaced',
+  isPolicyTarget: true,
+  reads: { versions: ['v1beta3', 'v1beta2', 'v1beta1'], keep: { spec: 'any', status: 'any' } },
   writesStatus: true,
   versions: [
     { name: 'v1beta3', schema: route({ backendRefs, timeouts }), status },

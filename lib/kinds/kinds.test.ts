@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { crdManifest, kinds } from './index.ts';
+import { crdManifest, meshKinds } from './index.ts';
 
 interface Node {
   readonly type?: string;
@@ -9,7 +9,7 @@ interface Node {
   readonly [keyword: string]: unknown;
 }
 
-const manifests = kinds.map((crd) => crdManifest(crd, {}));
+const manifests = meshKinds.map((crd) => crdManifest(crd, {}));
 
 /** Every schema in a schema, with its path. */
 function* schemas(schema: Node, path: string): Generator<[string, Node]> {

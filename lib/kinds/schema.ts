@@ -4,7 +4,14 @@ export interface Schema {
   readonly type?: string;
   readonly description?: string;
   readonly [keyword: string]: unknown;
+  readonly [says]?: string;
+  readonly [sameAs]?: () => Schema;
 }
+
+/** What a pattern asks for, in words. Definitions have no place for it: symbols are not written into them. */
+export const says: unique symbol = Symbol('says');
+/** The schema of a value that holds values of its own kind again, which definitions cannot say. */
+export const sameAs: unique symbol = Symbol('sameAs');
 
 type Extra = Omit<Schema, 'type'>;
 
@@ -18,6 +25,7 @@ export const integer = (minimum: number, maximum?: number, extra: Extra = {}): S
   ...(maximum === undefined ? {} : { maximum }),
   ...extra,
 });
+export const wholeNumber: Schema = { type: 'integer' };
 export const list = (items: Schema, extra: Extra = {}): Schema => ({ type: 'array', items, ...extra });
 export const map = (values: Schema): Schema => ({ type: 'object', additionalProperties: values });
 
@@ -36,6 +44,11 @@ export function object(fields: Readonly<Record<string, Schema>>, extra: Extra = 
 
 export const portNumber = integer(1, 65_535);
 export const kubernetesName = text({ minLength: 1, maxLength: 253 });
+
+export interface NetworkMatch {
+  readonly cidr: string;
+  readonly except?: readonly string[];
+}
 export const network = object({ 'cidr*': text({ minLength: 1 }), except: list(text()) });
 
 /** metav1.LabelSelector */
@@ -46,6 +59,12 @@ export const labelSelector = object({
   ),
 });
 
+export interface ObjectRef {
+  readonly group?: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace?: string;
+}
 /** A reference to an object, in the namespace of the referrer unless it may say another. */
 export const reference = (extra: Readonly<Record<string, Schema>> = {}): Schema =>
   object({

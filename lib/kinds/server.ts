@@ -1,5 +1,18 @@
-import type { KindSpec } from './definition.ts';
+import type { LabelSelector } from '../contract/labels.ts';
+import type { ReadKind } from './definition.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
 import { labelSelector, object, oneOf, text } from './schema.ts';
+
+export interface Server extends KubernetesObject {
+  readonly kind: 'Server';
+  readonly spec: {
+    /** Left out by a Server that selects workloads outside the cluster. */
+    readonly podSelector?: LabelSelector;
+    readonly port: number | string;
+    readonly proxyProtocol?: 'unknown' | 'HTTP/1' | 'HTTP/2' | 'gRPC' | 'opaque' | 'TLS';
+    readonly accessPolicy?: string;
+  };
+}
 
 const port = {
   'x-kubernetes-int-or-string': true,
@@ -34,12 +47,14 @@ const podsOrExternal = (extra: Parameters<typeof object>[0]) =>
   );
 
 /** A port of some pods: what policy and routes attach to. */
-export const server: KindSpec = {
+export const server: ReadKind<Server> = {
   group: 'policy.linkerd.io',
   kind: 'Server',
   plural: 'servers',
+  scope: 'Namespaced',
   shortNames: ['srv'],
-  isRead: true,
+  isPolicyTarget: true,
+  reads: { versions: ['v1beta3', 'v1beta2', 'v1beta1'], keep: { spec: 'any' } },
   versions: [
     {
       name: 'v1beta3',

@@ -1,23 +1,67 @@
-import type { KindSpec } from './definition.ts';
-import { flag, integer, list, object, type Schema, text } from './schema.ts';
+import type { ReadKind } from './definition.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+import { flag, integer, list, object, type Schema, sameAs, text } from './schema.ts';
 
-/** `all`, `any` and `not` hold conditions again; a schema cannot say that, so their fields are kept unchecked. */
-const nested: Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+export interface ServiceProfile extends KubernetesObject {
+  readonly kind: 'ServiceProfile';
+  readonly spec?: {
+    readonly routes?: readonly ProfileRoute[];
+    readonly retryBudget?: {
+      readonly retryRatio: number;
+      readonly minRetriesPerSecond: number;
+      readonly ttl: string;
+    };
+    readonly dstOverrides?: readonly { readonly authority: string; readonly weight: number | string }[];
+    readonly opaquePorts?: readonly string[];
+  };
+}
 
-const requestMatch = object({
+export interface ProfileRoute {
+  readonly name: string;
+  readonly condition: RequestCondition;
+  readonly responseClasses?: readonly { readonly condition: ResponseCondition; readonly isFailure?: boolean }[];
+  readonly isRetryable?: boolean;
+  readonly timeout?: string;
+}
+
+export interface RequestCondition {
+  readonly pathRegex?: string;
+  readonly method?: string;
+  readonly all?: readonly RequestCondition[];
+  readonly any?: readonly RequestCondition[];
+  readonly not?: RequestCondition;
+}
+
+export interface ResponseCondition {
+  readonly status?: { readonly min?: number; readonly max?: number };
+  readonly all?: readonly ResponseCondition[];
+  readonly any?: readonly ResponseCondition[];
+  readonly not?: ResponseCondition;
+}
+
+/** `all`, `any` and `not` hold conditions again; a definition cannot say that, so the API server does not check them. */
+const nested = (condition: () => Schema): Schema => ({
+  type: 'object',
+  'x-kubernetes-preserve-unknown-fields': true,
+  [sameAs]: condition,
+});
+
+const nestedRequest = nested(() => requestMatch);
+const requestMatch: Schema = object({
   pathRegex: text({ description: 'Must match the whole path.' }),
   method: text(),
-  not: nested,
-  all: list(nested),
-  any: list(nested),
+  not: nestedRequest,
+  all: list(nestedRequest),
+  any: list(nestedRequest),
 });
 
 const statusCode = integer(100, 599);
-const responseMatch = object({
+const nestedResponse = nested(() => responseMatch);
+const responseMatch: Schema = object({
   status: object({ min: statusCode, max: statusCode }),
-  not: nested,
-  all: list(nested),
-  any: list(nested),
+  not: nestedResponse,
+  all: list(nestedResponse),
+  any: list(nestedResponse),
 });
 
 const profile = object({
@@ -47,12 +91,14 @@ const profile = object({
 });
 
 /** Routes, retries and splits of a Service, by its full name: `web.shop.svc.cluster.local`. */
-export const serviceProfile: KindSpec = {
+export const serviceProfile: ReadKind<ServiceProfile> = {
   group: 'linkerd.io',
   kind: 'ServiceProfile',
   plural: 'serviceprofiles',
+  scope: 'Namespaced',
   shortNames: ['sp'],
-  isRead: true,
+  refusesUnknownFields: true,
+  reads: { versions: ['v1alpha2', 'v1alpha1'], keep: { spec: 'any' } },
   versions: [
     { name: 'v1alpha2', schema: profile },
     { name: 'v1alpha1', schema: profile },

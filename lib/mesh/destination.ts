@@ -8,20 +8,27 @@ import {
 } from '../contract/names.ts';
 import { formatPorts } from '../contract/port-list.ts';
 import { meshPorts } from '../contract/ports.ts';
-import { resourcesOf } from '../kinds/index.ts';
+import { allKinds, foreignKinds, groupsOf, type KindSpec, meshKinds, resourcesOf } from '../kinds/index.ts';
 import { deployment, serviceAccount } from './component.ts';
 import type { MeshInstall } from './install.ts';
 import { type PolicyRule, permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
 import { validatingWebhooks } from './webhooks.ts';
 
-/** What it may do with the mesh's own kinds of a group: read those that have an effect, and say what became of them. */
+const isRead = ({ reads }: KindSpec): boolean => reads !== undefined;
+
+/** What it may do with the kinds of a group: read those that have an effect, and say what became of them. */
 function readAndTold(group: string): PolicyRule[] {
   const told = resourcesOf(group, ({ writesStatus }) => writesStatus === true);
-  const read = { apiGroups: [group], resources: resourcesOf(group, ({ isRead }) => isRead === true), verbs: watch };
+  const read = { apiGroups: [group], resources: resourcesOf(group, isRead), verbs: watch };
   const status = told.map((resource) => `${resource}/status`);
   return [read, ...(status.length > 0 ? [{ apiGroups: [group], resources: status, verbs: ['patch'] }] : [])];
 }
+
+/** The groups that it reads of: those of Kubernetes itself, the mesh's, and those of others. */
+const readGroups = [allKinds.filter(({ builtIn }) => builtIn), meshKinds, foreignKinds].flatMap((some) =>
+  groupsOf(some.filter(isRead)).sort(),
+);
 
 const validators = ['sp-validator', 'policy-validator'];
 
@@ -37,15 +44,7 @@ export class DestinationComponent extends Construct {
       name,
       {
         cluster: [
-          { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'services'], verbs: watch },
-          { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: watch },
-          ...['linkerd.io', 'policy.linkerd.io'].flatMap(readAndTold),
-          { apiGroups: ['gateway.networking.k8s.io'], resources: ['grpcroutes', 'httproutes'], verbs: watch },
-          {
-            apiGroups: ['gateway.networking.k8s.io'],
-            resources: ['grpcroutes/status', 'httproutes/status'],
-            verbs: ['patch'],
-          },
+          ...readGroups.flatMap(readAndTold),
           {
             apiGroups: ['admissionregistration.k8s.io'],
             resources: ['validatingwebhookconfigurations'],

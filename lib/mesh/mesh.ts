@@ -2,7 +2,7 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { injectAnnotation } from '../contract/annotations.ts';
 import { controlPlaneNamespaceLabel } from '../contract/labels.ts';
-import { crdManifest, kinds } from '../kinds/index.ts';
+import { crdManifest, meshKinds } from '../kinds/index.ts';
 import { ConfigComponent } from './config-map.ts';
 import { DestinationComponent } from './destination.ts';
 import { IdentityComponent } from './identity.ts';
@@ -60,7 +60,7 @@ export class Mesh extends Construct {
   }
 
   private addCrds(): void {
-    for (const kind of kinds) {
+    for (const kind of meshKinds) {
       new ApiObject(this, `crd-${kind.plural}`, crdManifest(kind, { [controlPlaneNamespaceLabel]: this.namespace }));
     }
   }

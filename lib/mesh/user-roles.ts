@@ -2,7 +2,7 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { controlPlaneNamespaceLabel } from '../contract/labels.ts';
 import { componentName } from '../contract/names.ts';
-import { kindGroups, resourcesOf } from '../kinds/index.ts';
+import { groupsOf, meshKinds, resourcesOf } from '../kinds/index.ts';
 import type { MeshInstall } from './install.ts';
 import { watch } from './rbac.ts';
 
@@ -17,7 +17,7 @@ export class UserRoles extends Construct {
   constructor(scope: Construct, id: string, { config }: MeshInstall) {
     super(scope, id);
     const rules = (verbs: string[]) =>
-      kindGroups.map((group) => ({ apiGroups: [group], resources: resourcesOf(group), verbs }));
+      groupsOf(meshKinds).map((group) => ({ apiGroups: [group], resources: resourcesOf(group), verbs }));
     const role = (name: string, aggregateTo: string[], verbs: string[]) =>
       new ApiObject(this, name, {
         apiVersion: 'rbac.authorization.k8s.io/v1',

@@ -2,7 +2,7 @@ import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { componentLabel } from '../contract/labels.ts';
 import { systemNamespaces, webhookConfigurationName, webhookServiceName } from '../contract/names.ts';
-import { resourcesOf } from '../kinds/index.ts';
+import { foreignKinds, groupsOf, kinds, meshKinds, resourcesOf } from '../kinds/index.ts';
 import { componentLabels } from './component.ts';
 import type { MeshInstall } from './install.ts';
 
@@ -44,21 +44,21 @@ export function mutatingWebhook(scope: Construct, install: MeshInstall): void {
 
 /** Refuses what could not take effect: ServiceProfiles, policy and routes. */
 export function validatingWebhooks(scope: Construct, install: MeshInstall): void {
-  const operations = ['CREATE', 'UPDATE'];
+  const profileGroup = kinds.ServiceProfile.group;
+  const policyGroups = groupsOf([...meshKinds, ...foreignKinds]).filter((group) => group !== profileGroup);
+  const rule = (group: string, apiVersions: string[]) => ({
+    apiGroups: [group],
+    apiVersions,
+    operations: ['CREATE', 'UPDATE'],
+    resources: resourcesOf(group),
+  });
   configuration(
     scope,
     'Validating',
     {
       name: 'sp-validator',
       component: 'destination',
-      rules: [
-        {
-          apiGroups: ['linkerd.io'],
-          apiVersions: ['v1alpha1', 'v1alpha2'],
-          operations,
-          resources: resourcesOf('linkerd.io'),
-        },
-      ],
+      rules: [rule(profileGroup, kinds.ServiceProfile.versions.map(({ name }) => name).sort())],
     },
     install,
   );
@@ -68,20 +68,7 @@ export function validatingWebhooks(scope: Construct, install: MeshInstall): void
     {
       name: 'policy-validator',
       component: 'destination',
-      rules: [
-        {
-          apiGroups: ['policy.linkerd.io'],
-          apiVersions: ['*'],
-          operations,
-          resources: resourcesOf('policy.linkerd.io'),
-        },
-        {
-          apiGroups: ['gateway.networking.k8s.io'],
-          apiVersions: ['*'],
-          operations,
-          resources: ['grpcroutes', 'httproutes', 'tcproutes', 'tlsroutes'],
-        },
-      ],
+      rules: policyGroups.map((group) => rule(group, ['*'])),
     },
     install,
   );

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { portsSetting } from '../../control-plane/cluster/pod-facts.ts';
-import type { Pod } from '../../control-plane/sources/kubernetes-object.ts';
 import { settingKey } from '../../lib/contract/annotations.ts';
 import { parsePortSet } from '../../lib/contract/port-list.ts';
 import { injectConfig, injectPod } from '../../lib/inject/index.ts';
+import type { Pod } from '../../lib/kinds/pod.ts';
 
 const appPort = 4050;
 

@@ -2,14 +2,12 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AuthnSchema, AuthzSchema, NetworkSchema } from '../../../api/gen/inbound_pb.js';
 import { parseCidr } from '../../../lib/contract/cidr.ts';
 import { identityName } from '../../../lib/contract/names.ts';
+import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
+import type { MeshTlsAuthentication } from '../../../lib/kinds/mesh-tls-authentication.ts';
+import type { NetworkMatch } from '../../../lib/kinds/schema.ts';
+import type { ServerAuthorization } from '../../../lib/kinds/server-authorization.ts';
 import type { ClusterConfig } from '../../cluster/cluster-config.ts';
 import { ipToApi } from '../../destination/addresses.ts';
-import type {
-  AuthorizationPolicy,
-  MeshTlsAuthentication,
-  NetworkMatch,
-  ServerAuthorization,
-} from '../../sources/policy-objects.ts';
 import { type PolicyIndex, policyTopics } from '../index/policy-index.ts';
 import { isKind } from '../routes/references.ts';
 

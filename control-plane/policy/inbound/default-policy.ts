@@ -1,8 +1,8 @@
 import { type InboundPolicyName, isInboundPolicy } from '../../../lib/contract/inbound-policies.ts';
+import type { Pod } from '../../../lib/kinds/pod.ts';
 import type { ClusterConfig } from '../../cluster/cluster-config.ts';
 import type { ClusterIndex } from '../../cluster/cluster-index.ts';
 import { setting } from '../../cluster/pod-facts.ts';
-import type { Pod } from '../../sources/kubernetes-object.ts';
 import {
   type AuthzInit,
   defaultAuthorization,

@@ -1,5 +1,5 @@
+import type { Container, Pod } from '../../../lib/kinds/pod.ts';
 import { isTcp } from '../../cluster/service-ports.ts';
-import type { Container, Pod } from '../../sources/kubernetes-object.ts';
 
 /** Paths of the HTTP probes that the kubelet sends to a port of a pod. */
 export function probePaths(pod: Pod, port: number): string[] {

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HttpMethod_Registered } from '../../../api/gen/http_types_pb.js';
 import type { GrpcRouteSchema, HttpRouteSchema } from '../../../api/gen/inbound_pb.js';
-import type { Pod } from '../../sources/kubernetes-object.ts';
+import type { Pod } from '../../../lib/kinds/pod.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import type { FilterInit } from '../routes/filters.ts';
 import { type AuthzInit, defaultAuthorization, everywhere, permitAll } from './authorizations.ts';

@@ -1,15 +1,15 @@
+import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
+import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
+import type { MeshTlsAuthentication } from '../../../lib/kinds/mesh-tls-authentication.ts';
+import type { NetworkAuthentication } from '../../../lib/kinds/network-authentication.ts';
+import type { Pod } from '../../../lib/kinds/pod.ts';
+import type { ObjectRef } from '../../../lib/kinds/schema.ts';
+import type { Server } from '../../../lib/kinds/server.ts';
+import type { ServerAuthorization } from '../../../lib/kinds/server-authorization.ts';
+import type { Service } from '../../../lib/kinds/service.ts';
 import { Topics } from '../../cluster/topics.ts';
-import type { KubernetesObject, Pod, Service } from '../../sources/kubernetes-object.ts';
-import { objectKey } from '../../sources/kubernetes-object.ts';
+import { objectKey } from '../../sources/object-key.ts';
 import type { ObjectSource } from '../../sources/object-source.ts';
-import type {
-  AuthorizationPolicy,
-  MeshTlsAuthentication,
-  NetworkAuthentication,
-  ObjectRef,
-  Server,
-  ServerAuthorization,
-} from '../../sources/policy-objects.ts';
 import { isKind } from '../routes/references.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
 import { validateObject } from '../validator/index.ts';

@@ -1,13 +1,13 @@
+import type { GrpcRoute, HttpRoute } from '../../../lib/kinds/route-object.ts';
 import { kindInfo } from '../../sources/kinds.ts';
-import { objectKey } from '../../sources/kubernetes-object.ts';
-import type { GrpcRoute, HttpRoute, PolicyHttpRoute } from '../../sources/route-objects.ts';
+import { objectKey } from '../../sources/object-key.ts';
 import { oldestFirst } from '../order.ts';
 import { UnsupportedRoute } from '../routes/matches.ts';
 import { parentKey, type RouteParent, routeParent } from '../routes/references.ts';
 import { grpcRouteRules, httpRouteRules, type RouteRules } from '../routes/route-rules.ts';
 
 export type RouteKind = 'PolicyHTTPRoute' | 'HTTPRoute' | 'GRPCRoute';
-type RouteObject = HttpRoute | GrpcRoute | PolicyHttpRoute;
+type RouteObject = HttpRoute | GrpcRoute;
 
 export interface IndexedRoute {
   readonly source: RouteKind;

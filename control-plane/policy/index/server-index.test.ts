@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Pod } from '../../sources/kubernetes-object.ts';
-import type { Server, ServerAuthorization } from '../../sources/policy-objects.ts';
+import type { Pod } from '../../../lib/kinds/pod.ts';
+import type { Server } from '../../../lib/kinds/server.ts';
+import type { ServerAuthorization } from '../../../lib/kinds/server-authorization.ts';
 import { ServerIndex } from './server-index.ts';
 
 const pod = (name: string, labels: Record<string, string>): Pod => ({

@@ -1,6 +1,7 @@
 import { selects } from '../../../lib/contract/labels.ts';
-import type { Pod } from '../../sources/kubernetes-object.ts';
-import type { Server, ServerAuthorization } from '../../sources/policy-objects.ts';
+import type { Pod } from '../../../lib/kinds/pod.ts';
+import type { Server } from '../../../lib/kinds/server.ts';
+import type { ServerAuthorization } from '../../../lib/kinds/server-authorization.ts';
 import { oldestFirst } from '../order.ts';
 
 type Labels = Readonly<Record<string, string>>;

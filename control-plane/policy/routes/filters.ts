@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { RequestHeaderModifierSchema, RequestRedirectSchema } from '../../../api/gen/http_route_pb.js';
 import { type HeadersSchema, Scheme_Registered } from '../../../api/gen/http_types_pb.js';
-import type { HeaderModifier, RouteFilter } from '../../sources/route-objects.ts';
+import type { HeaderModifier, RouteFilter } from '../../../lib/kinds/route-object.ts';
 import { UnsupportedRoute } from './matches.ts';
 
 type ModifierInit = MessageInitShape<typeof RequestHeaderModifierSchema> & { $typeName?: never };

@@ -8,7 +8,7 @@ import type {
 } from '../../../api/gen/http_route_pb.js';
 import { HttpMethod_Registered, type HttpMethodSchema } from '../../../api/gen/http_types_pb.js';
 import { patternProblem } from '../../../lib/contract/pattern.ts';
-import type { GrpcRouteMatch, HttpRouteMatch, NamedMatch } from '../../sources/route-objects.ts';
+import type { GrpcRouteMatch, HttpRouteMatch, NamedMatch } from '../../../lib/kinds/route-object.ts';
 
 export type HttpMatchInit = MessageInitShape<typeof HttpRouteMatchSchema>;
 export type GrpcMatchInit = MessageInitShape<typeof GrpcRouteMatchSchema>;

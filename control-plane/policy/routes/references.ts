@@ -1,4 +1,4 @@
-import type { BackendRef, ParentRef } from '../../sources/route-objects.ts';
+import type { BackendRef, ParentRef } from '../../../lib/kinds/route-object.ts';
 
 /** What a route hangs on, as far as it is known here. */
 export interface RouteParent {

@@ -1,6 +1,6 @@
 import { goDurationMs } from '../../../lib/contract/durations.ts';
-import type { KubernetesObject } from '../../sources/kubernetes-object.ts';
-import type { BackendRef, GrpcRoute, HttpRoute, RouteRule } from '../../sources/route-objects.ts';
+import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
+import type { BackendRef, GrpcRoute, HttpRoute, RouteRule } from '../../../lib/kinds/route-object.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
 import { type FilterInit, routeFilter } from './filters.ts';
 import {

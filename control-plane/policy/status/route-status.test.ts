@@ -1,10 +1,10 @@
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
+import type { RouteParentStatus } from '../../../lib/kinds/route-object.ts';
 import { ApiError, type KubernetesApi } from '../../kubernetes/api.ts';
-import type { KubernetesObject } from '../../sources/kubernetes-object.ts';
 import type { ObjectSource } from '../../sources/object-source.ts';
 import { ObjectStore } from '../../sources/object-store.ts';
-import type { RouteParentStatus } from '../../sources/route-objects.ts';
 import { PolicyIndex } from '../index/policy-index.ts';
 import { controllerName, routeStatus } from './route-status.ts';
 import { RouteStatusWriter } from './route-status-writer.ts';

@@ -1,4 +1,4 @@
-import type { RouteCondition, RouteParentStatus } from '../../sources/route-objects.ts';
+import type { RouteCondition, RouteParentStatus } from '../../../lib/kinds/route-object.ts';
 import { notFollowed, unfollowedParents } from '../followed.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance, type ParentLookup } from '../routes/acceptance.ts';

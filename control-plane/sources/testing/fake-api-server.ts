@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
+import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import { ApiError } from '../../kubernetes/api.ts';
 import type { Answer } from '../../kubernetes/pinged-connection.ts';
 import { kindInfo } from '../kinds.ts';
-import type { KubernetesObject } from '../kubernetes-object.ts';
 import type { KubernetesSourceOptions } from '../kubernetes-source.ts';
 
 /** What a path asks for: the objects of a collection, or one Namespace. */

@@ -3,7 +3,7 @@ import { parseAllDocuments } from 'yaml';
 import { listAll } from '../../../cli/cluster/objects.ts';
 import { type CommandRun, run } from '../../../cli/testing/run.ts';
 import type { PodTemplate as InjectedTemplate } from '../../../lib/inject/index.ts';
-import { kinds } from '../../../lib/kinds/index.ts';
+import { meshKinds } from '../../../lib/kinds/index.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
 import { testCertificate } from './certificates.ts';
 
@@ -127,7 +127,7 @@ describe.skipIf(apiServerMissing)(suite, () => {
     // The API server opens its storage of a kind when it is first read, and a deletion that comes first waits for minutes.
     // On a cluster the destination component reads them all.
     await vi.waitFor(
-      () => server.kubectl(['get', kinds.map(({ plural, group }) => `${plural}.${group}`).join(',')]),
+      () => server.kubectl(['get', meshKinds.map(({ plural, group }) => `${plural}.${group}`).join(',')]),
       30_000,
     );
     const { out: objects } = await tulle('uninstall', '--force');

@@ -3,10 +3,11 @@ import { Registry } from 'prom-client';
 import { type ClientOptions, KubernetesClient } from '../../../control-plane/kubernetes/client.ts';
 import { kubeconfigAccess } from '../../../control-plane/kubernetes/kubeconfig.ts';
 import { type Kind, kindInfo } from '../../../control-plane/sources/kinds.ts';
-import { type KubernetesObject, objectKey } from '../../../control-plane/sources/kubernetes-object.ts';
 import { KubernetesSource } from '../../../control-plane/sources/kubernetes-source.ts';
+import { objectKey } from '../../../control-plane/sources/object-key.ts';
 import type { ReadTimes } from '../../../control-plane/sources/read-times.ts';
 import type { Scope } from '../../../control-plane/sources/scope.ts';
+import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type { TestApiServer } from './api-server.ts';
 
 /** A source under test, with what it told. */

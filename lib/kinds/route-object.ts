@@ -1,7 +1,7 @@
 import type { KubernetesObject } from './kubernetes-object.ts';
-import type { ObjectRef } from './policy-objects.ts';
+import { list, type ObjectRef, object, oneOf, type Schema, text, wholeNumber } from './schema.ts';
 
-/** Routes: of policy.linkerd.io, and of the Gateway API with Services or Servers as parents. */
+/** What routes have in common: of policy.linkerd.io, and of the Gateway API with Services or Servers as parents. */
 
 export interface ParentRef extends ObjectRef {
   readonly port?: number;
@@ -88,5 +88,49 @@ export interface RouteCondition {
 
 export type HttpRoute = Route<HttpRouteMatch>;
 export type GrpcRoute = Route<GrpcRouteMatch>;
-/** The same fields in policy.linkerd.io, where the route came from. */
-export type PolicyHttpRoute = Route<HttpRouteMatch>;
+
+/** The fields of routes of the Gateway API that are checked beyond their definitions, which say more. */
+const reference = { group: text(), kind: text(), 'name*': text(), namespace: text(), port: wholeNumber };
+const parentRefs = list(object(reference));
+
+const header = object({ 'name*': text(), 'value*': text() });
+const headerModifier = object({ set: list(header), add: list(header), remove: list(text()) });
+const filters = list(
+  object({
+    'type*': text(),
+    requestHeaderModifier: headerModifier,
+    responseHeaderModifier: headerModifier,
+    requestRedirect: object({
+      scheme: text(),
+      hostname: text(),
+      path: object({ type: text(), replaceFullPath: text(), replacePrefixMatch: text() }),
+      port: wholeNumber,
+      statusCode: wholeNumber,
+    }),
+  }),
+);
+
+/** Of a header or a parameter of the query. */
+export const namedMatches = list(
+  object({ type: oneOf('Exact', 'RegularExpression'), 'name*': text(), 'value*': text() }),
+);
+
+/** The shape of a route whose rules have matches as `match` says. */
+export const gatewayRouteShape = (match: Schema): Schema =>
+  object({
+    'spec*': object({
+      parentRefs,
+      hostnames: list(text()),
+      rules: list(
+        object({
+          matches: list(match),
+          filters,
+          backendRefs: list(object({ ...reference, weight: wholeNumber })),
+          timeouts: object({ request: text(), backendRequest: text() }),
+        }),
+      ),
+    }),
+  });
+
+/** The shape of a route of bytes, TLSRoute or TCPRoute. */
+export const bytesRouteShape: Schema = object({ 'spec*': object({ parentRefs, 'rules*': list({}) }) });

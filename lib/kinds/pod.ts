@@ -1,0 +1,101 @@
+import type { ReadKind } from './definition.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+
+export interface Pod extends KubernetesObject {
+  readonly kind: 'Pod';
+  readonly spec?: {
+    readonly serviceAccountName?: string;
+    readonly nodeName?: string;
+    readonly hostNetwork?: boolean;
+    readonly containers?: readonly Container[];
+    readonly initContainers?: readonly Container[];
+  };
+  readonly status?: {
+    readonly phase?: string;
+    readonly podIP?: string;
+    readonly podIPs?: readonly { readonly ip: string }[];
+    readonly hostIP?: string;
+    readonly hostIPs?: readonly { readonly ip: string }[];
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+
+export interface Container {
+  readonly name: string;
+  readonly ports?: readonly ContainerPort[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+  readonly livenessProbe?: Probe;
+  readonly readinessProbe?: Probe;
+  readonly startupProbe?: Probe;
+}
+
+export interface ContainerPort {
+  readonly name?: string;
+  readonly containerPort: number;
+  readonly hostPort?: number;
+  readonly protocol?: string;
+}
+
+export interface Probe {
+  readonly httpGet?: { readonly path?: string; readonly port: number | string };
+}
+
+/** The settings of a sidecar that discovery reads; the others are not held in memory. */
+const proxyVariables = [
+  'LINKERD2_PROXY_EXPLICIT_MODE',
+  'LINKERD2_PROXY_INBOUND_EXPLICIT_PORTS',
+  'LINKERD2_PROXY_INBOUND_LISTEN_ADDR',
+  'LINKERD2_PROXY_ADMIN_LISTEN_ADDR',
+  'LINKERD2_PROXY_CONTROL_LISTEN_ADDR',
+] as const;
+export type ProxyVariable = (typeof proxyVariables)[number];
+
+/** Of a container's environment only what is read of a proxy; an application's may be large, and secret. */
+function proxySettings(env: unknown, share: (text: string) => string): unknown {
+  if (!Array.isArray(env)) return undefined;
+  const settings = (env as { name?: unknown; value?: unknown }[])
+    .filter((variable) => (proxyVariables as readonly unknown[]).includes(variable?.name))
+    .filter(({ value }) => typeof value === 'string')
+    .map(({ name, value }) => ({ name: share(name as string), value: share(value as string) }));
+  return settings.length === 0 ? undefined : settings;
+}
+
+const probe = { httpGet: { path: 'shared', port: 'port' } } as const;
+const container = {
+  name: 'shared',
+  ports: [{ name: 'shared', containerPort: 'number', hostPort: 'number', protocol: 'shared' }],
+  env: proxySettings,
+  livenessProbe: probe,
+  readinessProbe: probe,
+  startupProbe: probe,
+} as const;
+
+/** A workload: what is called, and who calls. */
+export const pod: ReadKind<Pod> = {
+  group: '',
+  kind: 'Pod',
+  plural: 'pods',
+  scope: 'Namespaced',
+  builtIn: true,
+  versions: [],
+  reads: {
+    versions: ['v1'],
+    keep: {
+      spec: {
+        serviceAccountName: 'shared',
+        nodeName: 'shared',
+        hostNetwork: 'flag',
+        containers: [container],
+        initContainers: [container],
+      },
+      status: {
+        phase: 'shared',
+        podIP: 'text',
+        podIPs: [{ ip: 'text' }],
+        hostIP: 'shared',
+        hostIPs: [{ ip: 'shared' }],
+        conditions: [{ type: 'shared', status: 'shared' }],
+      },
+    },
+  },
+};

@@ -2,7 +2,7 @@ import { isNotFound } from '../../control-plane/kubernetes/api.ts';
 import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
-import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
+import { type ServiceProfile, serviceProfile } from '../../lib/kinds/service-profile.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { lackingSidecars } from '../cluster/lacking-sidecars.ts';
 import { listAll } from '../cluster/objects.ts';
@@ -49,10 +49,11 @@ export function clusterFigures(cluster: Cluster, warn: Warn): FiguresSource {
 
 /** None where the kind is not installed, or this user may not see it: then routes are those that were counted. */
 async function clusterProfiles({ client, namespace }: Cluster, warn: Warn): Promise<ServiceProfile[]> {
-  const api = '/apis/linkerd.io/v1alpha2';
+  const { group, plural, versions } = serviceProfile;
+  const api = `/apis/${group}/${versions[0].name}`;
   const places = [
-    { path: `${api}/serviceprofiles`, without: `only profiles of namespace ${namespace} are read` },
-    { path: `${api}/namespaces/${namespace}/serviceprofiles`, without: 'routes without a request are not shown' },
+    { path: `${api}/${plural}`, without: `only profiles of namespace ${namespace} are read` },
+    { path: `${api}/namespaces/${namespace}/${plural}`, without: 'routes without a request are not shown' },
   ];
   for (const place of places) {
     try {

@@ -1,16 +1,9 @@
+import { type KindSpec, kindNameOf, kinds } from '../../lib/kinds/index.ts';
+
 /**
  * What the sidecars of this version do about the objects of policy: an object that is admitted and does nothing is told
- * so, where it is applied and in its status. Each line goes with the change that makes it untrue.
+ * so, where it is applied and in its status. A kind that nobody reads is followed by none of them.
  */
-
-/** Kinds that are admitted, and that no sidecar follows yet, by `group/kind`. */
-export const unfollowedKinds: ReadonlySet<string> = new Set([
-  'policy.linkerd.io/EgressNetwork',
-  'policy.linkerd.io/HTTPLocalRateLimitPolicy',
-  'gateway.networking.k8s.io/TCPRoute',
-  'gateway.networking.k8s.io/TLSRoute',
-  'workload.linkerd.io/ExternalWorkload',
-]);
 
 /** Parents whose routes no sidecar follows yet: its own side of a Server is all that it routes by. */
 export const unfollowedParents: ReadonlySet<string> = new Set(['Service', 'EgressNetwork']);
@@ -25,8 +18,9 @@ export function followWarnings(object: Readonly<Record<string, unknown>>): strin
     kind?: unknown;
     spec?: { parentRefs?: unknown };
   };
-  const group = String(apiVersion).split('/')[0];
-  if (unfollowedKinds.has(`${group}/${kind}`)) return [`${kind}: ${notFollowed}`];
+  const name = kindNameOf(String(apiVersion), String(kind));
+  const known: KindSpec | undefined = name && kinds[name];
+  if (known !== undefined && known.reads === undefined) return [`${kind}: ${notFollowed}`];
   if (!routeKinds.has(String(kind)) || !Array.isArray(spec?.parentRefs)) return [];
   const parents = spec.parentRefs.map((ref: { kind?: unknown } | null) => String(ref?.kind));
   const unfollowed = [...new Set(parents)].filter((parent) => unfollowedParents.has(parent));

@@ -26,6 +26,9 @@ function write(name: string, text: string): void {
 const service = (name: string, port = 80): string =>
   `apiVersion: v1\nkind: Service\nmetadata: { name: ${name}, namespace: shop }\nspec: { ports: [{ port: ${port} }] }\n`;
 
+const manifest = (apiVersion: string, kind: string, spec: unknown): string =>
+  JSON.stringify({ apiVersion, kind, metadata: { name: 'web', namespace: 'shop' }, spec });
+
 async function open(nowMs?: () => number): Promise<string[]> {
   source = new FileSource({ folders: [folder], onProblem: (problem) => problems.push(problem), rescanMs: 50, nowMs });
   const events: string[] = [];
@@ -112,6 +115,32 @@ test('an object that is not as its kind says is named by its field, and stays as
   expect(problems.map(({ where, message }) => `${where}: ${message}`)).toEqual([
     'Service shop/web: spec.ports[0].port ("eighty") must be a number',
   ]);
+});
+
+test('what breaks the schema of a kind of the mesh is told by its field, and taken as it is', async () => {
+  const spec = { podSelector: {}, port: 80, proxyProtocol: 'HTTP', timeout: '1s' };
+  write('server.json', manifest('policy.linkerd.io/v1beta3', 'Server', spec));
+  write('egress.json', manifest('policy.linkerd.io/v1alpha1', 'EgressNetwork', { trafficPolicy: 'Open' }));
+  write('profile.json', manifest('linkerd.io/v1alpha2', 'ServiceProfile', { routes: null }));
+  write('route.json', manifest('gateway.networking.k8s.io/v1', 'HTTPRoute', { rules: 'of others' }));
+  await open();
+  const servers: unknown[] = [];
+  source!.watch('Server', ({ object }) => servers.push(object.spec));
+  expect(servers).toEqual([spec]);
+  const fields = 'podSelector, externalWorkloadSelector, port, proxyProtocol, accessPolicy';
+  expect(problems.map(({ where, message }) => `${where}: ${message}`)).toEqual([
+    "EgressNetwork shop/web: spec.trafficPolicy (Open) must be one of 'Allow', 'Deny'",
+    'ServiceProfile shop/web: spec.routes must be set',
+    "Server shop/web: spec.proxyProtocol (HTTP) must be one of 'unknown', 'HTTP/1', 'HTTP/2', 'gRPC', 'opaque', 'TLS'",
+    `Server shop/web: spec.timeout is no field that is known: they are ${fields}`,
+  ]);
+});
+
+test('of one object that breaks its schema all over, not everything is told', async () => {
+  const networks = Array.from({ length: 1000 }, () => ({ cidr: 7 }));
+  write('a.json', manifest('policy.linkerd.io/v1alpha1', 'NetworkAuthentication', { networks }));
+  await open();
+  expect(problems).toHaveLength(20);
 });
 
 test('null where a map may stand is nothing', async () => {

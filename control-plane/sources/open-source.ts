@@ -29,7 +29,7 @@ const file: SourceFactory = {
   async open(folder, { log, onHandlerFailure }) {
     return new FileSource({
       folders: [folder],
-      onProblem: (problem) => log.warn(problem, 'manifest not read'),
+      onProblem: (problem) => log.warn(problem, 'problem in a manifest'),
       onHandlerFailure,
     });
   },

@@ -1,14 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Kind } from './kinds.ts';
+import { type Kind, kindInfo } from './kinds.ts';
 
 /** Linkerd's names (control plane, `<resource>_informer_lag_seconds`), for the kinds for which it has them. */
-const lagKinds: readonly (readonly [Kind, string])[] = [
-  ['Service', 'services'],
-  ['EndpointSlice', 'endpointslices'],
-  ['Pod', 'pods'],
-  ['Server', 'servers'],
-  ['ServiceProfile', 'serviceprofiles'],
-];
+const lagKinds: readonly Kind[] = ['Service', 'EndpointSlice', 'Pod', 'Server', 'ServiceProfile'];
 
 /** Why a list or a watch began anew. */
 export type RestartReason =
@@ -73,11 +67,11 @@ export class SourceMetrics {
       registers,
     });
     this.lag = new Map(
-      lagKinds.map(([kind, resource]) => [
+      lagKinds.map((kind) => [
         kind,
         new Histogram({
-          name: `${resource}_informer_lag_seconds`,
-          help: `The time between a change of one of the ${resource} and when it was seen here`,
+          name: `${kindInfo[kind].plural}_informer_lag_seconds`,
+          help: `The time between a change of one of the ${kindInfo[kind].plural} and when it was seen here`,
           buckets: [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000],
           registers,
         }),

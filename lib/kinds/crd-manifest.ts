@@ -1,4 +1,5 @@
 import type { KindSpec } from './definition.ts';
+import type { Schema } from './schema.ts';
 
 /** The CustomResourceDefinition of a kind. Versions differ in fields only, so none converts. */
 export function crdManifest(
@@ -28,18 +29,18 @@ export function crdManifest(
           : {}),
         ...(status ? { subresources: { status: {} } } : {}),
         ...(columns ? { additionalPrinterColumns: columns.map((column) => ({ ...column, type: 'string' })) } : {}),
-        schema: {
-          openAPIV3Schema: {
-            ...schema,
-            properties: {
-              apiVersion: { type: 'string' },
-              kind: { type: 'string' },
-              metadata: { type: 'object' },
-              ...(schema.properties as object),
-            },
-          },
-        },
+        schema: { openAPIV3Schema: wholeObject(schema) },
       })),
     },
   };
 }
+
+const wholeObject = (schema: Schema): Schema => ({
+  ...schema,
+  properties: {
+    apiVersion: { type: 'string' },
+    kind: { type: 'string' },
+    metadata: { type: 'object' },
+    ...(schema['properties'] as object),
+  },
+});

@@ -53,19 +53,21 @@ export interface Reading {
 
 declare const objectType: unique symbol;
 
-/** A kind whose objects, read, are `T`. */
-export type ReadKind<T extends KubernetesObject> = Omit<KindSpec, 'reads'> & {
-  readonly reads: Omit<Reading, 'keep'> & {
-    readonly keep: KeptOf<T>;
-    /** For the compiler alone, which finds the type of the objects by it. */
-    readonly [objectType]?: T;
-  };
+/** For the compiler alone, which finds the type of a kind's objects by it. */
+interface Typed<T> {
+  readonly [objectType]?: T;
+}
+
+/** A kind whose objects, `T`, are checked and not read. */
+export type UnreadKind<T extends KubernetesObject> = Omit<KindSpec, 'reads'> & Typed<T>;
+
+/** A kind whose objects are read; of `T`, which has the fields that are. */
+export type ReadKind<T extends KubernetesObject> = UnreadKind<T> & {
+  readonly reads: Omit<Reading, 'keep'> & { readonly keep: KeptOf<T> };
 };
 
-/** The type of a kind's objects as they are read; `never` for a kind that is not. */
-export type ObjectOf<Spec> = Spec extends { readonly reads: { readonly [objectType]?: infer T } }
-  ? Extract<T, KubernetesObject>
-  : never;
+/** The type of a kind's objects. */
+export type ObjectOf<Kind> = Kind extends UnreadKind<infer T> ? T : never;
 
 /** `shop.example.com/v1` is of the group `shop.example.com`, and `v1` of the core group, ''. */
 export function groupAndVersion(apiVersion: string): [group: string, version: string] {

@@ -1,8 +1,14 @@
-import type { KindSpec } from './definition.ts';
-import { condition, list, network, object, oneOf } from './schema.ts';
+import type { UnreadKind } from './definition.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+import { condition, list, type NetworkMatch, network, object, oneOf } from './schema.ts';
+
+export interface EgressNetwork extends KubernetesObject {
+  readonly kind: 'EgressNetwork';
+  readonly spec: { readonly trafficPolicy: 'Allow' | 'Deny'; readonly networks?: readonly NetworkMatch[] };
+}
 
 /** Networks outside of the cluster, and whether calls may go there. */
-export const egressNetwork: KindSpec = {
+export const egressNetwork: UnreadKind<EgressNetwork> = {
   group: 'policy.linkerd.io',
   kind: 'EgressNetwork',
   plural: 'egressnetworks',

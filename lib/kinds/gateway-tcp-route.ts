@@ -1,8 +1,8 @@
-import type { KindSpec } from './definition.ts';
-import { bytesRouteShape } from './route-object.ts';
+import type { UnreadKind } from './definition.ts';
+import { type BytesRoute, bytesRouteShape } from './route-object.ts';
 
 /** Connections by port, of the Gateway API. */
-export const gatewayTcpRoute: KindSpec = {
+export const gatewayTcpRoute: UnreadKind<BytesRoute> = {
   group: 'gateway.networking.k8s.io',
   kind: 'TCPRoute',
   plural: 'tcproutes',

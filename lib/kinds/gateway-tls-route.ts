@@ -1,8 +1,8 @@
-import type { KindSpec } from './definition.ts';
-import { bytesRouteShape } from './route-object.ts';
+import type { UnreadKind } from './definition.ts';
+import { type BytesRoute, bytesRouteShape } from './route-object.ts';
 
 /** Connections by the name that their TLS asks for, of the Gateway API. */
-export const gatewayTlsRoute: KindSpec = {
+export const gatewayTlsRoute: UnreadKind<BytesRoute> = {
   group: 'gateway.networking.k8s.io',
   kind: 'TLSRoute',
   plural: 'tlsroutes',

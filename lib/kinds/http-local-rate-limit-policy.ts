@@ -1,10 +1,25 @@
-import type { KindSpec } from './definition.ts';
-import { condition, integer, kubernetesName, list, object, reference } from './schema.ts';
+import type { UnreadKind } from './definition.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+import { condition, integer, kubernetesName, list, type ObjectRef, object, reference } from './schema.ts';
+
+interface Limit {
+  readonly requestsPerSecond: number;
+}
+
+export interface HttpLocalRateLimitPolicy extends KubernetesObject {
+  readonly kind: 'HTTPLocalRateLimitPolicy';
+  readonly spec: {
+    readonly targetRef: ObjectRef;
+    readonly total?: Limit;
+    readonly identity?: Limit;
+    readonly overrides?: readonly (Limit & { readonly clientRefs: readonly ObjectRef[] })[];
+  };
+}
 
 const requestsPerSecond = object({ 'requestsPerSecond*': integer(1, 2_147_483_647) });
 
 /** How many requests a Server takes from all, from each identity, and from some. Counted by each proxy for itself. */
-export const httpLocalRateLimitPolicy: KindSpec = {
+export const httpLocalRateLimitPolicy: UnreadKind<HttpLocalRateLimitPolicy> = {
   group: 'policy.linkerd.io',
   kind: 'HTTPLocalRateLimitPolicy',
   plural: 'httplocalratelimitpolicies',

@@ -50,7 +50,7 @@ export type KindName = keyof typeof kinds;
 
 /** The kinds whose objects are read, each with the type of its objects. */
 export type ReadKinds = {
-  readonly [Name in KindName as ObjectOf<(typeof kinds)[Name]> extends never ? never : Name]: ObjectOf<
+  readonly [Name in KindName as (typeof kinds)[Name] extends { readonly reads: object } ? Name : never]: ObjectOf<
     (typeof kinds)[Name]
   >;
 };
@@ -65,6 +65,9 @@ export const meshKinds: readonly KindSpec[] = allKinds.filter(({ versions }) => 
 export const foreignKinds: readonly KindSpec[] = allKinds.filter(
   ({ versions, builtIn }) => versions.length === 0 && !builtIn,
 );
+
+/** What an AuthorizationPolicy may name as its target, besides its namespace. */
+export const policyTargets: readonly KindSpec[] = allKinds.filter(({ isPolicyTarget }) => isPolicyTarget);
 
 /** The `kind` of objects of the whole cluster. */
 export const clusterKinds: ReadonlySet<string> = new Set(

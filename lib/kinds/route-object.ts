@@ -89,6 +89,11 @@ export interface RouteCondition {
 export type HttpRoute = Route<HttpRouteMatch>;
 export type GrpcRoute = Route<GrpcRouteMatch>;
 
+/** TLSRoute and TCPRoute, as far as they are known here. */
+export interface BytesRoute extends KubernetesObject {
+  readonly spec: { readonly parentRefs?: readonly ParentRef[]; readonly rules: readonly unknown[] };
+}
+
 /** The fields of routes of the Gateway API that are checked beyond their definitions, which say more. */
 const reference = { group: text(), kind: text(), 'name*': text(), namespace: text(), port: wholeNumber };
 const parentRefs = list(object(reference));

@@ -1,4 +1,5 @@
 import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
+import { policyTargets } from '../../../lib/kinds/index.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type { MeshTlsAuthentication } from '../../../lib/kinds/mesh-tls-authentication.ts';
 import type { NetworkAuthentication } from '../../../lib/kinds/network-authentication.ts';
@@ -192,16 +193,9 @@ export class PolicyIndex {
 /** One name for what an AuthorizationPolicy may target; undefined for what it may not. */
 export function policyTarget(ref: Pick<ObjectRef, 'group' | 'kind' | 'name'>): string | undefined {
   if (isKind(ref, '', 'Namespace')) return 'Namespace';
-  for (const [group, kind] of targets) if (isKind(ref, group, kind)) return `${kind}.${group}/${ref.name}`;
+  for (const { group, kind } of policyTargets) if (isKind(ref, group, kind)) return `${kind}.${group}/${ref.name}`;
   return undefined;
 }
-
-const targets = [
-  ['policy.linkerd.io', 'Server'],
-  ['policy.linkerd.io', 'HTTPRoute'],
-  ['gateway.networking.k8s.io', 'HTTPRoute'],
-  ['gateway.networking.k8s.io', 'GRPCRoute'],
-] as const;
 
 function put<T extends Parameters<typeof objectKey>[0]>(objects: Map<string, T>, object: T, deleted: boolean): void {
   if (deleted) objects.delete(objectKey(object));

@@ -1,38 +1,30 @@
-import { z } from 'zod';
+import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
+import { policyTargets } from '../../../lib/kinds/index.ts';
+import type { MeshTlsAuthentication } from '../../../lib/kinds/mesh-tls-authentication.ts';
+import type { NetworkAuthentication } from '../../../lib/kinds/network-authentication.ts';
+import type { Problems } from '../../../lib/kinds/problems.ts';
+import type { ObjectRef } from '../../../lib/kinds/schema.ts';
+import type { ServerAuthorization } from '../../../lib/kinds/server-authorization.ts';
 import { isKind } from '../routes/references.ts';
-import { isIdentityName } from './identity-name.ts';
-import { checkNetworks, networkShape } from './networks.ts';
-import type { Problems } from './problems.ts';
-import {
-  canonicalKind,
-  gatewayGroup,
-  labelSelectorShape,
-  type ObjectRefShape,
-  objectRefShape,
-  policyGroup,
-} from './references.ts';
+import { checkNetworks } from './networks.ts';
+import { canonicalKind, policyGroup } from './references.ts';
+import { isSpiffeId } from './spiffe-id.ts';
 
-const authorizationPolicyShape = z.object({
-  targetRef: objectRefShape,
-  requiredAuthenticationRefs: z.array(objectRefShape),
-});
-
-export function checkAuthorizationPolicy(spec: unknown, namespace: string, problems: Problems): void {
-  const policy = problems.parse(authorizationPolicyShape, spec, 'spec');
-  if (policy === undefined) return;
-  const { targetRef, requiredAuthenticationRefs: refs } = policy;
+export function checkAuthorizationPolicy({ metadata, spec }: AuthorizationPolicy, problems: Problems): void {
+  const { targetRef, requiredAuthenticationRefs: refs } = spec;
+  const { namespace = 'default' } = metadata;
   if (isKind(targetRef, '', 'Namespace')) {
     if (targetRef.name !== namespace) {
       problems.add('spec.targetRef.name', `must be the policy's own namespace (${namespace})`, targetRef.name);
     }
-  } else if (!policyTargets.some(([group, kind]) => isKind(targetRef, group, kind))) {
+  } else if (!policyTargets.some(({ group, kind }) => isKind(targetRef, group, kind))) {
     problems.add(
       'spec.targetRef.kind',
-      'must be Namespace, Server, HTTPRoute or GRPCRoute, with the group of that kind',
+      `must be Namespace, ${targetKinds}, with the group of that kind`,
       canonicalKind(targetRef),
     );
   }
-  const ofKind = (group: string, kind: string): ObjectRefShape[] => refs.filter((ref) => isKind(ref, group, kind));
+  const ofKind = (group: string, kind: string): ObjectRef[] => refs.filter((ref) => isKind(ref, group, kind));
   const meshTls = ofKind(policyGroup, 'MeshTLSAuthentication');
   const networks = ofKind(policyGroup, 'NetworkAuthentication');
   const serviceAccounts = ofKind('', 'ServiceAccount');
@@ -53,78 +45,40 @@ export function checkAuthorizationPolicy(spec: unknown, namespace: string, probl
   }
 }
 
-const policyTargets = [
-  [policyGroup, 'Server'],
-  [policyGroup, 'HTTPRoute'],
-  [gatewayGroup, 'HTTPRoute'],
-  [gatewayGroup, 'GRPCRoute'],
-] as const;
+const named = [...new Set(policyTargets.map(({ kind }) => kind))];
+const targetKinds = `${named.slice(0, -1).join(', ')} or ${named.at(-1)}`;
 
-const meshTlsShape = z.object({
-  identities: z.array(z.string()).nullish(),
-  identityRefs: z.array(objectRefShape.partial({ name: true })).nullish(),
-});
-
-export function checkMeshTlsAuthentication(spec: unknown, problems: Problems): void {
-  const authentication = problems.parse(meshTlsShape, spec, 'spec');
-  if (authentication === undefined) return;
-  const { identities, identityRefs } = authentication;
-  if ((identities == null) === (identityRefs == null)) {
-    problems.add('spec', 'must have either identities or identityRefs');
-  }
-  if (identities?.length === 0) problems.add('spec.identities', 'must name at least one identity');
-  if (identityRefs?.length === 0) problems.add('spec.identityRefs', 'must name at least one identity');
+export function checkMeshTlsAuthentication({ spec }: MeshTlsAuthentication, problems: Problems): void {
+  const { identities, identityRefs } = spec;
   for (const [index, identity] of (identities ?? []).entries()) {
-    if (isIdentityName(identity)) continue;
+    if (!identity.startsWith('spiffe://') || isSpiffeId(identity)) continue;
     problems.add(
       `spec.identities[${index}]`,
-      "must be a DNS-like name, '*', '*.' and a name, or a SPIFFE ID",
+      'must be a SPIFFE ID: a trust domain, and a path without . or ..',
       identity,
     );
   }
   for (const [index, ref] of (identityRefs ?? []).entries()) {
     const path = `spec.identityRefs[${index}]`;
     if (isKind(ref, '', 'Namespace')) {
-      if (ref.namespace !== undefined) problems.add(`${path}.namespace`, 'must not be set: a Namespace is in none');
+      if (ref.namespace != null) problems.add(`${path}.namespace`, 'must not be set: a Namespace is in none');
     } else if (!isKind(ref, '', 'ServiceAccount')) {
       problems.add(`${path}.kind`, 'must be ServiceAccount or Namespace', canonicalKind(ref));
     }
   }
 }
 
-const networkAuthenticationShape = z.object({ networks: z.array(networkShape) });
-
-export function checkNetworkAuthentication(spec: unknown, problems: Problems): void {
-  const authentication = problems.parse(networkAuthenticationShape, spec, 'spec');
-  if (authentication === undefined) return;
-  if (authentication.networks.length === 0) problems.add('spec.networks', 'must name at least one network');
-  checkNetworks(authentication.networks, 'spec.networks', problems);
+export function checkNetworkAuthentication({ spec }: NetworkAuthentication, problems: Problems): void {
+  checkNetworks(spec.networks, 'spec.networks', problems);
 }
 
-const serverAuthorizationShape = z.object({
-  server: z.object({ name: z.string().nullish(), selector: labelSelectorShape.nullish() }),
-  client: z.object({
-    networks: z.array(networkShape).nullish(),
-    unauthenticated: z.boolean().nullish(),
-    meshTLS: z
-      .object({
-        unauthenticatedTLS: z.boolean().nullish(),
-        identities: z.array(z.string()).nullish(),
-        serviceAccounts: z.array(z.object({ name: z.string(), namespace: z.string().nullish() })).nullish(),
-      })
-      .nullish(),
-  }),
-});
-
-export function checkServerAuthorization(spec: unknown, problems: Problems): void {
-  const authorization = problems.parse(serverAuthorizationShape, spec, 'spec');
-  if (authorization === undefined) return;
-  const { networks, unauthenticated, meshTLS } = authorization.client;
+export function checkServerAuthorization({ spec }: ServerAuthorization, problems: Problems): void {
+  const { networks, unauthenticated, meshTLS } = spec.client;
   if (meshTLS != null && unauthenticated) {
     problems.add('spec.client.unauthenticated', 'must be false where meshTLS is set');
   }
-  const named = [...(meshTLS?.identities ?? []), ...(meshTLS?.serviceAccounts ?? [])];
-  if (meshTLS?.unauthenticatedTLS && named.length > 0) {
+  const clients = [...(meshTLS?.identities ?? []), ...(meshTLS?.serviceAccounts ?? [])];
+  if (meshTLS?.unauthenticatedTLS && clients.length > 0) {
     problems.add(
       'spec.client.meshTLS.unauthenticatedTLS',
       'must be false where identities or serviceAccounts are named',

@@ -1,65 +1,74 @@
-import { z } from 'zod';
+import type { KindSpec, ObjectOf } from '../../../lib/kinds/definition.ts';
+import { type KindName, kindNameOf, kinds } from '../../../lib/kinds/index.ts';
+import type { KubernetesObject, ObjectMeta } from '../../../lib/kinds/kubernetes-object.ts';
+import { Problems } from '../../../lib/kinds/problems.ts';
+import { map, object, text } from '../../../lib/kinds/schema.ts';
+import { checkStructure, checkValue } from '../../../lib/kinds/structural-check.ts';
 import {
   checkAuthorizationPolicy,
   checkMeshTlsAuthentication,
   checkNetworkAuthentication,
   checkServerAuthorization,
 } from './authorization.ts';
-import { Problems } from './problems.ts';
-import { gatewayGroup, policyGroup } from './references.ts';
-import { checkGatewayHttpRoute, checkGrpcRoute, checkPolicyHttpRoute, checkTcpRoute } from './routes.ts';
+import { checkBytesRoute, checkGatewayHttpRoute, checkGrpcRoute, checkPolicyHttpRoute } from './routes.ts';
 import { checkEgressNetwork, checkRateLimit, checkServer } from './server.ts';
 import { checkServiceProfile } from './service-profile.ts';
 
-const objectShape = z.object({
-  apiVersion: z.string(),
-  kind: z.string(),
-  metadata: z.object({
-    // A name that the server is to generate is not there yet.
-    name: z.string().optional(),
-    namespace: z.string().optional(),
-    annotations: z.record(z.string(), z.string()).nullish(),
-  }),
-  spec: z.unknown(),
+/** What every object has. */
+const envelope = object({
+  'apiVersion*': text(),
+  'kind*': text(),
+  'metadata*': object({ name: text(), namespace: text(), annotations: map(text()) }),
 });
-type ObjectShape = z.output<typeof objectShape>;
 
-type Check = (object: ObjectShape, problems: Problems) => void;
+type Rules = { readonly [Name in KindName]?: (object: ObjectOf<(typeof kinds)[Name]>, problems: Problems) => void };
 
-const checks: Readonly<Record<string, Check>> = {
-  'linkerd.io/ServiceProfile': ({ metadata, spec }, problems) =>
-    checkServiceProfile(metadata.name ?? '', spec, problems),
-  [`${policyGroup}/Server`]: ({ spec }, problems) => checkServer(spec, problems),
-  [`${policyGroup}/ServerAuthorization`]: ({ spec }, problems) => checkServerAuthorization(spec, problems),
-  [`${policyGroup}/AuthorizationPolicy`]: ({ metadata, spec }, problems) =>
-    checkAuthorizationPolicy(spec, metadata.namespace ?? 'default', problems),
-  [`${policyGroup}/MeshTLSAuthentication`]: ({ spec }, problems) => checkMeshTlsAuthentication(spec, problems),
-  [`${policyGroup}/NetworkAuthentication`]: ({ spec }, problems) => checkNetworkAuthentication(spec, problems),
-  [`${policyGroup}/HTTPLocalRateLimitPolicy`]: ({ spec }, problems) => checkRateLimit(spec, problems),
-  [`${policyGroup}/EgressNetwork`]: ({ spec }, problems) => checkEgressNetwork(spec, problems),
-  [`${policyGroup}/HTTPRoute`]: ({ metadata, spec }, problems) =>
-    checkPolicyHttpRoute(spec, metadata.annotations ?? {}, problems),
-  [`${gatewayGroup}/HTTPRoute`]: ({ metadata, spec }, problems) =>
-    checkGatewayHttpRoute(spec, metadata.annotations ?? {}, problems),
-  [`${gatewayGroup}/GRPCRoute`]: ({ metadata, spec }, problems) =>
-    checkGrpcRoute(spec, metadata.annotations ?? {}, problems),
-  [`${gatewayGroup}/TLSRoute`]: ({ spec }, problems) => checkTcpRoute(spec, problems),
-  [`${gatewayGroup}/TCPRoute`]: ({ spec }, problems) => checkTcpRoute(spec, problems),
+/** What is asked of an object beyond its schema, which has been checked by then. */
+const rules: Rules = {
+  ServiceProfile: checkServiceProfile,
+  Server: checkServer,
+  ServerAuthorization: checkServerAuthorization,
+  AuthorizationPolicy: checkAuthorizationPolicy,
+  MeshTLSAuthentication: checkMeshTlsAuthentication,
+  NetworkAuthentication: checkNetworkAuthentication,
+  HTTPLocalRateLimitPolicy: checkRateLimit,
+  EgressNetwork: checkEgressNetwork,
+  PolicyHTTPRoute: checkPolicyHttpRoute,
+  HTTPRoute: checkGatewayHttpRoute,
+  GRPCRoute: checkGrpcRoute,
+  TLSRoute: checkBytesRoute,
+  TCPRoute: checkBytesRoute,
 };
 
 /**
  * What is wrong with an object of policy, a route or a ServiceProfile, a line for each problem that begins with the
- * path of its field; none for an object that is admitted, and for every kind that has no rules here. The rules are those
- * of Linkerd's webhooks (linkerd2 policy-controller/runtime/src/admission.rs, pkg/profiles). `namespace` is that of the
- * request, for objects that do not say theirs.
+ * path of its field; none for an object that is admitted, and for every kind that is not known here. It is held to its
+ * schema, and then to the rules of Linkerd's webhooks (linkerd2 policy-controller/runtime/src/admission.rs,
+ * pkg/profiles). `namespace` is that of the request, for objects that do not say theirs.
  */
 export function validateObject(object: unknown, namespace?: string): readonly string[] {
   const problems = new Problems();
-  const parsed = problems.parse(objectShape, object, 'object');
-  if (parsed === undefined) return problems.list;
-  const group = parsed.apiVersion.includes('/') ? parsed.apiVersion.slice(0, parsed.apiVersion.indexOf('/')) : '';
-  const check = checks[`${group}/${parsed.kind}`];
-  if (check === undefined) return [];
-  check({ ...parsed, metadata: { namespace, ...parsed.metadata } }, problems);
+  checkValue(envelope, object, 'object', problems);
+  if (problems.list.length > 0) return problems.list;
+  const { metadata, ...rest } = object as KubernetesObject;
+  const name = kindNameOf(rest.apiVersion, rest.kind);
+  if (name === undefined) return [];
+  const kind: KindSpec = kinds[name];
+  checkStructure(kind, rest, problems);
+  // Other controllers own the kinds of others too: a shape that is not known here is theirs.
+  if (problems.list.length > 0) return kind.versions.length > 0 ? problems.list : [];
+  const rule = rules[name] as ((object: KubernetesObject, problems: Problems) => void) | undefined;
+  rule?.({ ...rest, metadata: completed(metadata, namespace) }, problems);
   return problems.list;
+}
+
+/** Null is absent here too; a name that the server is to generate is not there yet. */
+function completed(metadata: ObjectMeta, namespace: string | undefined): ObjectMeta {
+  const annotations = Object.entries(metadata.annotations ?? {}).filter(([, value]) => value !== null);
+  return {
+    ...metadata,
+    name: metadata.name ?? '',
+    namespace: metadata.namespace ?? namespace,
+    annotations: Object.fromEntries(annotations),
+  };
 }

@@ -1,15 +1,9 @@
-import { z } from 'zod';
 import { cidrContains, parseCidr } from '../../../lib/contract/cidr.ts';
-import type { Problems } from './problems.ts';
-
-export const networkShape = z.object({ cidr: z.string(), except: z.array(z.string()).nullish() });
+import type { Problems } from '../../../lib/kinds/problems.ts';
+import type { NetworkMatch } from '../../../lib/kinds/schema.ts';
 
 /** Each network must be one, and each exception must leave something of it. */
-export function checkNetworks(
-  networks: readonly z.output<typeof networkShape>[],
-  path: string,
-  problems: Problems,
-): void {
+export function checkNetworks(networks: readonly NetworkMatch[], path: string, problems: Problems): void {
   for (const [index, { cidr, except }] of networks.entries()) {
     const at = `${path}[${index}]`;
     const network = parseCidr(cidr);

@@ -1,56 +1,53 @@
-import type { z } from 'zod';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import { patternProblem } from '../../../lib/contract/pattern.ts';
+import type { Problems } from '../../../lib/kinds/problems.ts';
+import type {
+  BackendRef,
+  BytesRoute,
+  GrpcRoute,
+  GrpcRouteMatch,
+  HeaderModifier,
+  HttpRoute,
+  HttpRouteMatch,
+  NamedMatch,
+  ParentRef,
+  RouteFilter,
+  RouteRule,
+} from '../../../lib/kinds/route-object.ts';
 import { isKind } from '../routes/references.ts';
 import { trafficSettings } from '../traffic-settings.ts';
-import type { Problems } from './problems.ts';
 import { policyGroup } from './references.ts';
-import {
-  type BackendRefShape,
-  type FilterShape,
-  type GrpcMatchShape,
-  grpcRouteShape,
-  type HeaderModifierShape,
-  type HttpMatchShape,
-  httpRouteShape,
-  type NamedMatchShape,
-  type ParentRefShape,
-  tcpRouteShape,
-} from './route-shapes.ts';
-
-type Annotations = Readonly<Record<string, string>>;
 
 /** HTTPRoute of policy.linkerd.io. */
-export function checkPolicyHttpRoute(spec: unknown, annotations: Annotations, problems: Problems): void {
-  const route = problems.parse(httpRouteShape, spec, 'spec');
-  if (route === undefined) return;
-  checkParents(route.parentRefs ?? [], problems);
-  checkAnnotations(route.parentRefs ?? [], annotations, 'http', problems);
-  for (const [index, rule] of (route.rules ?? []).entries()) {
-    const path = `spec.rules[${index}]`;
-    checkHttpRule(rule, path, problems);
-    checkTimeouts(rule.timeouts?.request, rule.timeouts?.backendRequest, `${path}.timeouts`, problems);
+export function checkPolicyHttpRoute(route: HttpRoute, problems: Problems): void {
+  checkHttpRoute(route, problems);
+  for (const [index, rule] of (route.spec.rules ?? []).entries()) {
+    checkTimeouts(rule, `spec.rules[${index}].timeouts`, problems);
   }
 }
 
-/** HTTPRoute of the Gateway API. One of another shape than is known here is admitted: other controllers own it too. */
-export function checkGatewayHttpRoute(spec: unknown, annotations: Annotations, problems: Problems): void {
-  const { success, data: route } = httpRouteShape.safeParse(spec);
-  if (!success) return;
-  checkParents(route.parentRefs ?? [], problems);
-  checkAnnotations(route.parentRefs ?? [], annotations, 'http', problems);
-  for (const [index, rule] of (route.rules ?? []).entries()) {
-    checkHttpRule(rule, `spec.rules[${index}]`, problems);
+/** HTTPRoute of the Gateway API. */
+export function checkGatewayHttpRoute(route: HttpRoute, problems: Problems): void {
+  checkHttpRoute(route, problems);
+  for (const [index, rule] of (route.spec.rules ?? []).entries()) {
     checkBackends(rule.backendRefs ?? [], `spec.rules[${index}]`, problems);
   }
 }
 
-export function checkGrpcRoute(spec: unknown, annotations: Annotations, problems: Problems): void {
-  const { success, data: route } = grpcRouteShape.safeParse(spec);
-  if (!success) return;
-  checkParents(route.parentRefs ?? [], problems);
-  checkAnnotations(route.parentRefs ?? [], annotations, 'grpc', problems);
-  for (const [index, rule] of (route.rules ?? []).entries()) {
+function checkHttpRoute({ metadata, spec }: HttpRoute, problems: Problems): void {
+  checkParents(spec.parentRefs ?? [], problems);
+  checkAnnotations(spec.parentRefs ?? [], metadata.annotations ?? {}, 'http', problems);
+  for (const [index, rule] of (spec.rules ?? []).entries()) {
+    const path = `spec.rules[${index}]`;
+    for (const [at, match] of (rule.matches ?? []).entries()) checkHttpMatch(match, `${path}.matches[${at}]`, problems);
+    checkFilters(rule.filters ?? [], path, problems);
+  }
+}
+
+export function checkGrpcRoute({ metadata, spec }: GrpcRoute, problems: Problems): void {
+  checkParents(spec.parentRefs ?? [], problems);
+  checkAnnotations(spec.parentRefs ?? [], metadata.annotations ?? {}, 'grpc', problems);
+  for (const [index, rule] of (spec.rules ?? []).entries()) {
     const path = `spec.rules[${index}]`;
     for (const [at, match] of (rule.matches ?? []).entries()) checkGrpcMatch(match, `${path}.matches[${at}]`, problems);
     checkFilters(rule.filters ?? [], path, problems);
@@ -59,14 +56,12 @@ export function checkGrpcRoute(spec: unknown, annotations: Annotations, problems
 }
 
 /** TLSRoute and TCPRoute. */
-export function checkTcpRoute(spec: unknown, problems: Problems): void {
-  const { success, data: route } = tcpRouteShape.safeParse(spec);
-  if (!success) return;
-  checkParents(route.parentRefs ?? [], problems);
-  if (route.rules.length !== 1) problems.add('spec.rules', 'must have exactly one rule', route.rules.length);
+export function checkBytesRoute({ spec }: BytesRoute, problems: Problems): void {
+  checkParents(spec.parentRefs ?? [], problems);
+  if (spec.rules.length !== 1) problems.add('spec.rules', 'must have exactly one rule', spec.rules.length);
 }
 
-function checkParents(parents: readonly ParentRefShape[], problems: Problems): void {
+function checkParents(parents: readonly ParentRef[], problems: Problems): void {
   for (const [index, parent] of parents.entries()) {
     if (!isKind(parent, policyGroup, 'EgressNetwork') || parent.port != null) continue;
     problems.add(`spec.parentRefs[${index}].port`, 'must be set: the parent is an EgressNetwork');
@@ -75,8 +70,8 @@ function checkParents(parents: readonly ParentRefShape[], problems: Problems): v
 
 /** Annotations hold for traffic to Services and EgressNetworks; on a route they must be right. */
 function checkAnnotations(
-  parents: readonly ParentRefShape[],
-  annotations: Annotations,
+  parents: readonly ParentRef[],
+  annotations: Readonly<Record<string, string>>,
   protocol: 'http' | 'grpc',
   problems: Problems,
 ): void {
@@ -93,14 +88,7 @@ function checkAnnotations(
   });
 }
 
-type HttpRule = NonNullable<z.output<typeof httpRouteShape>['rules']>[number];
-
-function checkHttpRule(rule: HttpRule, path: string, problems: Problems): void {
-  for (const [at, match] of (rule.matches ?? []).entries()) checkHttpMatch(match, `${path}.matches[${at}]`, problems);
-  checkFilters(rule.filters ?? [], path, problems);
-}
-
-function checkHttpMatch(match: HttpMatchShape, path: string, problems: Problems): void {
+function checkHttpMatch(match: HttpRouteMatch, path: string, problems: Problems): void {
   const { type, value } = match.path ?? {};
   if (type === 'RegularExpression') checkPattern(value ?? '/', `${path}.path.value`, problems);
   else checkAbsolute(value ?? '/', `${path}.path.value`, problems);
@@ -110,7 +98,7 @@ function checkHttpMatch(match: HttpMatchShape, path: string, problems: Problems)
   }
 }
 
-function checkGrpcMatch(match: GrpcMatchShape, path: string, problems: Problems): void {
+function checkGrpcMatch(match: GrpcRouteMatch, path: string, problems: Problems): void {
   const { method } = match;
   if (method != null) {
     if (method.type === 'RegularExpression') problems.add(`${path}.method.type`, 'must be Exact', method.type);
@@ -119,7 +107,7 @@ function checkGrpcMatch(match: GrpcMatchShape, path: string, problems: Problems)
   checkHeaderMatches(match.headers ?? [], `${path}.headers`, problems);
 }
 
-function checkHeaderMatches(headers: readonly NamedMatchShape[], path: string, problems: Problems): void {
+function checkHeaderMatches(headers: readonly NamedMatch[], path: string, problems: Problems): void {
   for (const [at, { type, name, value }] of headers.entries()) {
     checkHeaderName(name, `${path}[${at}].name`, problems);
     if (type === 'RegularExpression') checkPattern(value, `${path}[${at}].value`, problems);
@@ -127,7 +115,7 @@ function checkHeaderMatches(headers: readonly NamedMatchShape[], path: string, p
   }
 }
 
-function checkFilters(filters: readonly FilterShape[], path: string, problems: Problems): void {
+function checkFilters(filters: readonly RouteFilter[], path: string, problems: Problems): void {
   for (const [at, filter] of filters.entries()) {
     const here = `${path}.filters[${at}]`;
     if (filter.requestHeaderModifier != null) {
@@ -152,7 +140,7 @@ function checkFilters(filters: readonly FilterShape[], path: string, problems: P
   }
 }
 
-function checkModifier(modifier: HeaderModifierShape, path: string, problems: Problems): void {
+function checkModifier(modifier: HeaderModifier, path: string, problems: Problems): void {
   for (const list of ['add', 'set'] as const) {
     for (const [at, { name, value }] of (modifier[list] ?? []).entries()) {
       checkHeaderName(name, `${path}.${list}[${at}].name`, problems);
@@ -162,7 +150,7 @@ function checkModifier(modifier: HeaderModifierShape, path: string, problems: Pr
   for (const [at, name] of (modifier.remove ?? []).entries()) checkHeaderName(name, `${path}.remove[${at}]`, problems);
 }
 
-function checkBackends(backends: readonly BackendRefShape[], path: string, problems: Problems): void {
+function checkBackends(backends: readonly BackendRef[], path: string, problems: Problems): void {
   for (const [at, backend] of backends.entries()) {
     const service = isKind({ group: backend.group, kind: backend.kind ?? 'Service' }, '', 'Service');
     if (service && !backend.port)
@@ -170,21 +158,12 @@ function checkBackends(backends: readonly BackendRefShape[], path: string, probl
   }
 }
 
-function checkTimeouts(
-  request: string | null | undefined,
-  backendRequest: string | null | undefined,
-  path: string,
-  problems: Problems,
-): void {
-  const read = (text: string | null | undefined, field: string): number | undefined => {
-    if (text == null) return undefined;
-    const ms = goDurationMs.read(text);
-    if (ms === undefined) problems.add(`${path}.${field}`, 'must be a duration such as 10s or 1h30m', text);
-    else if (ms < 0) problems.add(`${path}.${field}`, 'must not be negative', text);
-    return ms;
-  };
-  const requestMs = read(request, 'request');
-  const backendMs = read(backendRequest, 'backendRequest');
+function checkTimeouts({ timeouts }: RouteRule<HttpRouteMatch>, path: string, problems: Problems): void {
+  const { request, backendRequest } = timeouts ?? {};
+  // Versions that have no timeouts do not say what they are.
+  if (typeof request !== 'string' || typeof backendRequest !== 'string') return;
+  const requestMs = goDurationMs.read(request);
+  const backendMs = goDurationMs.read(backendRequest);
   if (requestMs !== undefined && backendMs !== undefined && backendMs > requestMs) {
     problems.add(`${path}.backendRequest`, `must not be longer than the request timeout (${request})`, backendRequest);
   }

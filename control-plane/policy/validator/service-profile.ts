@@ -1,68 +1,17 @@
-import { z } from 'zod';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import { patternProblem } from '../../../lib/contract/pattern.ts';
-import type { Problems } from './problems.ts';
-
-const requestShape = z.strictObject({
-  pathRegex: z.string().nullish(),
-  method: z.string().nullish(),
-  get all() {
-    return z.array(requestShape).nullish();
-  },
-  get any() {
-    return z.array(requestShape).nullish();
-  },
-  get not() {
-    return requestShape.nullish();
-  },
-});
-type RequestShape = z.output<typeof requestShape>;
-
-const responseShape = z.strictObject({
-  status: z.strictObject({ min: z.int().nullish(), max: z.int().nullish() }).nullish(),
-  get all() {
-    return z.array(responseShape).nullish();
-  },
-  get any() {
-    return z.array(responseShape).nullish();
-  },
-  get not() {
-    return responseShape.nullish();
-  },
-});
-type ResponseShape = z.output<typeof responseShape>;
-
-const profileShape = z.strictObject({
-  routes: z
-    .array(
-      z.strictObject({
-        name: z.string(),
-        condition: requestShape,
-        responseClasses: z
-          .array(z.strictObject({ condition: responseShape, isFailure: z.boolean().nullish() }))
-          .nullish(),
-        isRetryable: z.boolean().nullish(),
-        timeout: z.string().nullish(),
-      }),
-    )
-    .nullish(),
-  retryBudget: z.strictObject({ retryRatio: z.number(), minRetriesPerSecond: z.int(), ttl: z.string() }).nullish(),
-  dstOverrides: z
-    .array(z.strictObject({ authority: z.string().nullish(), weight: z.union([z.string(), z.number()]).nullish() }))
-    .nullish(),
-  opaquePorts: z.array(z.string()).nullish(),
-});
+import type { Problems } from '../../../lib/kinds/problems.ts';
+import type { RequestCondition, ResponseCondition, ServiceProfile } from '../../../lib/kinds/service-profile.ts';
 
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-/** ServiceProfile (linkerd2 pkg/profiles): fields that it does not know are refused too. */
-export function checkServiceProfile(name: string, spec: unknown, problems: Problems): void {
+/** ServiceProfile (linkerd2 pkg/profiles). */
+export function checkServiceProfile({ metadata, spec }: ServiceProfile, problems: Problems): void {
+  const { name } = metadata;
   if (name.length > 253 || !subdomain.test(name) || !name.includes('.')) {
     problems.add('metadata.name', 'must be the fully qualified name of a service', name);
   }
-  const profile = problems.parse(profileShape, spec ?? {}, 'spec');
-  if (profile === undefined) return;
-  for (const [index, route] of (profile.routes ?? []).entries()) {
+  for (const [index, route] of (spec?.routes ?? []).entries()) {
     const path = `spec.routes[${index}]`;
     if (route.name === '') problems.add(`${path}.name`, 'must not be empty');
     if (route.timeout) checkDuration(route.timeout, `${path}.timeout`, problems);
@@ -71,17 +20,11 @@ export function checkServiceProfile(name: string, spec: unknown, problems: Probl
       checkResponse(condition, `${path}.responseClasses[${at}].condition`, problems);
     }
   }
-  const budget = profile.retryBudget;
-  if (budget == null) return;
-  if (budget.retryRatio < 0) problems.add('spec.retryBudget.retryRatio', 'must not be negative', budget.retryRatio);
-  if (budget.minRetriesPerSecond < 0) {
-    problems.add('spec.retryBudget.minRetriesPerSecond', 'must not be negative', budget.minRetriesPerSecond);
-  }
-  checkDuration(budget.ttl, 'spec.retryBudget.ttl', problems);
+  if (spec?.retryBudget != null) checkDuration(spec.retryBudget.ttl, 'spec.retryBudget.ttl', problems);
 }
 
 /** A condition says something; where it says several things, all must hold. */
-function checkRequest(condition: RequestShape, path: string, problems: Problems): void {
+function checkRequest(condition: RequestCondition, path: string, problems: Problems): void {
   const { pathRegex, method, all, any, not } = condition;
   if (!pathRegex && !method && all == null && any == null && not == null) {
     problems.add(path, 'must have one of pathRegex, method, all, any or not');
@@ -94,18 +37,13 @@ function checkRequest(condition: RequestShape, path: string, problems: Problems)
   if (not != null) checkRequest(not, `${path}.not`, problems);
 }
 
-function checkResponse(condition: ResponseShape, path: string, problems: Problems): void {
+function checkResponse(condition: ResponseCondition, path: string, problems: Problems): void {
   const { status, all, any, not } = condition;
   if (status == null && all == null && any == null && not == null) {
     problems.add(path, 'must have one of status, all, any or not');
   }
-  const min = status?.min || undefined;
-  const max = status?.max || undefined;
-  for (const [field, value] of [['min', min] as const, ['max', max] as const]) {
-    if (value === undefined || (value >= 100 && value <= 599)) continue;
-    problems.add(`${path}.status.${field}`, 'must be from 100 to 599', value);
-  }
-  if (min !== undefined && max !== undefined && min > max) {
+  const { min, max } = status ?? {};
+  if (min != null && max != null && min > max) {
     problems.add(`${path}.status.min`, `must not be more than max (${max})`, min);
   }
   for (const [at, child] of (all ?? []).entries()) checkResponse(child, `${path}.all[${at}]`, problems);

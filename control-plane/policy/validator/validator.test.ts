@@ -7,8 +7,13 @@ const object = (apiVersion: string, kind: string, spec: unknown, metadata: objec
   metadata: { name: 'x', namespace: 'shop', ...metadata },
   spec,
 });
+const newest: Readonly<Record<string, string>> = {
+  HTTPRoute: 'v1beta3',
+  Server: 'v1beta3',
+  ServerAuthorization: 'v1beta1',
+};
 const policy = (kind: string, spec: unknown, metadata?: object) =>
-  object(kind === 'HTTPRoute' ? 'policy.linkerd.io/v1beta3' : 'policy.linkerd.io/v1alpha1', kind, spec, metadata);
+  object(`policy.linkerd.io/${newest[kind] ?? 'v1alpha1'}`, kind, spec, metadata);
 const gateway = (kind: string, spec: unknown, metadata?: object) =>
   object('gateway.networking.k8s.io/v1', kind, spec, metadata);
 const profile = (spec: unknown, name = 'web.shop.svc.cluster.local') =>
@@ -95,6 +100,22 @@ describe('is admitted', () => {
     ],
     ['an empty profile', profile(undefined)],
     ['a kind without rules', object('v1', 'Pod', {})],
+    [
+      'null in place of an annotation',
+      route({}, { 'timeout.linkerd.io/request': null, 'retry.linkerd.io/http': '5xx' }),
+    ],
+    [
+      'null in place of what is absent',
+      policy('Server', { podSelector: {}, externalWorkloadSelector: null, port: 80, accessPolicy: null }),
+    ],
+    [
+      'an older version, by its own schema',
+      object('policy.linkerd.io/v1beta1', 'Server', { podSelector: {}, port: 80 }),
+    ],
+    [
+      'a version that is not known, by the newest schema',
+      object('policy.linkerd.io/v2', 'EgressNetwork', { trafficPolicy: 'Deny' }),
+    ],
   ])('%s', (_name, subject) => expect(validateObject(subject)).toEqual([]));
 });
 
@@ -161,9 +182,9 @@ describe('is refused', () => {
     [
       'another reference',
       policy('MeshTLSAuthentication', { identityRefs: [{ kind: 'User', name: 'a' }] }),
-      'spec.identityRefs[0].kind (User) must be ServiceAccount or Namespace',
+      "spec.identityRefs[0].kind (User) must be one of 'ServiceAccount', 'Namespace'",
     ],
-    ['no networks', policy('NetworkAuthentication', { networks: [] }), 'spec.networks must name at least one network'],
+    ['no networks', policy('NetworkAuthentication', { networks: [] }), 'spec.networks must have at least 1 item'],
     [
       'a wrong network',
       policy('NetworkAuthentication', { networks: [{ cidr: '10.0.0.0/33' }] }),
@@ -192,18 +213,20 @@ describe('is refused', () => {
     [
       'an unknown protocol',
       policy('Server', { podSelector: {}, port: 80, proxyProtocol: 'HTTP' }),
-      "spec.proxyProtocol must be one of 'unknown', 'HTTP/1'",
+      "spec.proxyProtocol (HTTP) must be one of 'unknown', 'HTTP/1'",
     ],
-    [
-      'no selector',
-      policy('Server', { port: 80 }),
-      'spec must have either a podSelector or an externalWorkloadSelector',
-    ],
+    ['no selector', policy('Server', { port: 80 }), 'spec must have either podSelector or externalWorkloadSelector'],
     [
       'both selectors',
       policy('Server', { port: 80, podSelector: {}, externalWorkloadSelector: {} }),
       'spec must have either',
     ],
+    [
+      'an external workload in a version that selects pods alone',
+      object('policy.linkerd.io/v1beta1', 'Server', { externalWorkloadSelector: {}, port: 80 }),
+      'spec.podSelector must be set',
+    ],
+    ['an object without a specification', policy('Server', null), 'spec must be set'],
     ['port 0', policy('Server', { podSelector: {}, port: 0 }), 'spec.port (0) must be a number from 1 to 65535'],
     [
       'plain clients beside meshTLS',
@@ -213,7 +236,7 @@ describe('is refused', () => {
     [
       'identities beside unauthenticatedTLS',
       policy('ServerAuthorization', {
-        server: {},
+        server: { name: 'a' },
         client: { meshTLS: { unauthenticatedTLS: true, serviceAccounts: [{ name: 'a' }] } },
       }),
       'spec.client.meshTLS.unauthenticatedTLS must be false',
@@ -221,7 +244,7 @@ describe('is refused', () => {
     [
       'an exception outside, in a ServerAuthorization',
       policy('ServerAuthorization', {
-        server: {},
+        server: { name: 'a' },
         client: { networks: [{ cidr: '10.0.0.0/8', except: ['0.0.0.0/0'] }] },
       }),
       'spec.client.networks[0].except[0] (0.0.0.0/0) leaves nothing',
@@ -270,7 +293,7 @@ describe('is refused', () => {
     [
       'a negative timeout',
       route({ timeouts: { request: '-1s' } }),
-      'spec.rules[0].timeouts.request (-1s) must not be negative',
+      'spec.rules[0].timeouts.request (-1s) must be a duration',
     ],
     [
       'a timeout that is none',
@@ -316,7 +339,7 @@ describe('is refused', () => {
     [
       'a rate of 0',
       policy('HTTPLocalRateLimitPolicy', { targetRef: server, total: { requestsPerSecond: 0 } }),
-      'spec.total.requestsPerSecond (0) must be more than 0',
+      'spec.total.requestsPerSecond (0) must be from 1 to 2147483647',
     ],
     [
       'more for one identity than for all',
@@ -338,14 +361,18 @@ describe('is refused', () => {
     [
       'an empty egress network',
       policy('EgressNetwork', { trafficPolicy: 'Allow', networks: [] }),
-      'spec.networks must name at least one network',
+      'spec.networks must have at least 1 item',
     ],
     [
       'an egress network with a wrong CIDR',
       policy('EgressNetwork', { trafficPolicy: 'Allow', networks: [{ cidr: 'x' }] }),
       'spec.networks[0].cidr (x)',
     ],
-    ['a short name of a profile', profile({}, 'web'), 'metadata.name (web) must be the fully qualified name'],
+    [
+      'a short name of a profile',
+      profile({ routes: [] }, 'web'),
+      'metadata.name (web) must be the fully qualified name',
+    ],
     ['a profile route without a name', profile({ routes: [{ condition }] }), 'spec.routes[0].name must be set'],
     [
       'a profile route without a condition',
@@ -383,16 +410,21 @@ describe('is refused', () => {
     ],
     [
       'a bad ttl',
-      profile({ retryBudget: { retryRatio: 0.2, minRetriesPerSecond: 1, ttl: '' } }),
+      profile({ routes: [], retryBudget: { retryRatio: 0.2, minRetriesPerSecond: 1, ttl: '' } }),
       'spec.retryBudget.ttl () must be a duration',
     ],
     [
       'a negative ratio',
-      profile({ retryBudget: { retryRatio: -1, minRetriesPerSecond: 1, ttl: '1s' } }),
+      profile({ routes: [], retryBudget: { retryRatio: -1, minRetriesPerSecond: 1, ttl: '1s' } }),
       'spec.retryBudget.retryRatio (-1) must not be negative',
     ],
-    ['an unknown field in a profile', profile({ route: [] }), 'spec is not valid'],
-    ['something that is no object', 'x', 'object must be of type object'],
+    ['an unknown field in a profile', profile({ routes: [], route: [] }), 'spec.route is no field that is known'],
+    [
+      'an unknown field in a condition inside another',
+      profile({ routes: [{ name: 'a', condition: { not: { path: '/' } } }] }),
+      'spec.routes[0].condition.not.path is no field that is known: they are pathRegex, method, not, all, any',
+    ],
+    ['something that is no object', 'x', 'object (x) must be an object'],
   ])('%s', (_name, subject, problem) => expect(validateObject(subject).join('\n')).toContain(problem));
 });
 

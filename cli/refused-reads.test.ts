@@ -76,9 +76,13 @@ afterEach(() => {
   api = undefined;
 });
 
-async function runOn(args: readonly string[], refuses?: (call: string) => boolean): Promise<CommandRun> {
+async function runOn(
+  args: readonly string[],
+  refuses?: (call: string) => boolean,
+  others: Readonly<Record<string, object>> = {},
+): Promise<CommandRun> {
   api?.close();
-  api = await fakeApi(answers, refuses);
+  api = await fakeApi({ ...answers, ...others }, refuses);
   return run([...args, '--kubeconfig', api.kubeconfig], {
     input: 'apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers: [{name: web, image: shop/web}]\n',
   }).catch((failure: CommandRun) => failure);
@@ -171,6 +175,15 @@ describe('without one right', () => {
         /^not known: you may not get deployments\.apps\/tulle-\w+ in namespace tulle: see 'kubectl/,
       ),
     ]);
+  });
+
+  it('check names pods that are not ready where it may not read what should be there', async () => {
+    const [pod] = answers['/api/v1/namespaces/tulle/pods'].items;
+    const pending = { items: [{ ...pod, status: { phase: 'Pending' } }] };
+    const { out } = await runOn(['check', ...noWait], without('GET configmaps in tulle'), {
+      '/api/v1/namespaces/tulle/pods': pending,
+    });
+    expect(out).toContain('× control plane pods are ready\n    tulle/tulle-destination-1 is Pending\n');
   });
 
   it('uninstall prints no half of a mesh, and names all that is in its way', async () => {

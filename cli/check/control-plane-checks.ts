@@ -1,6 +1,7 @@
 import { isWithin } from '../../lib/contract/cidr.ts';
 import type { Manifest } from '../../lib/inject/index.ts';
 import { objectTitle } from '../cluster/mesh-objects.ts';
+import { isRefused } from '../cluster/refusal.ts';
 import { type Category, type Check, CheckFailure } from './check.ts';
 import type { CheckedPod, ClusterFacts, Deployment } from './cluster-facts.ts';
 
@@ -39,11 +40,17 @@ export function existenceChecks(facts: ClusterFacts): Category {
         retry: true,
         run: async () => {
           const pods = await facts.controlPlanePods();
-          const missing = (await facts.expected('Deployment'))
+          const faults = pods.flatMap(unready);
+          const expected = await facts.expected('Deployment').catch((error) => {
+            // Which pods are missing is not known then; those that are there can be told of.
+            if (isRefused(error)) fail(faults);
+            throw error;
+          });
+          const missing = expected
             .map(({ metadata }) => String(metadata?.name))
             .filter((name) => !pods.some(({ component, status }) => `tulle-${component}` === name && status))
             .map((name) => `no pod of ${meshNamespace}/${name} is there`);
-          fail([...missing, ...pods.flatMap(unready)]);
+          fail([...missing, ...faults]);
         },
       },
       ...networkChecks(facts),

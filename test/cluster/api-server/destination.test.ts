@@ -1,9 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pino from 'pino';
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { destinationFlags, startDestination } from '../../../control-plane/components/destination.ts';
 import type { Component } from '../../../control-plane/serving/component.ts';
 import { Flags } from '../../../control-plane/serving/flags.ts';
+import { openSources, readSources, sourceFlags } from '../../../control-plane/sources/open-source.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
 import { destinationArgs, startControlPlane } from './control-plane-process.ts';
 import { TcpProxy } from './tcp-proxy.ts';
@@ -37,6 +41,36 @@ describe.skipIf(apiServerMissing)(`destination${apiServerMissing ? ` (${apiServe
     const metrics = await (await fetch(`${admin}/metrics`)).text();
     expect(metrics).toMatch(/kubernetes_source_objects\{kind="Service"\} 1\n/);
     expect(metrics).toMatch(/kubernetes_source_lists_total\{kind="Pod"\} 1\n/);
+  });
+
+  test('an object of a folder stands over that of the API server, which comes back when it goes', async () => {
+    const overrides = mkdtempSync(join(server.folder, 'overrides-'));
+    const file = join(overrides, 'kubernetes.json');
+    const metadata = { name: 'kubernetes', namespace: 'default' };
+    writeFileSync(
+      file,
+      JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 1 }] } }),
+    );
+    const args = [`--source=file:${overrides},kubernetes`, `--kubeconfig=${server.kubeconfig}`];
+    const { source, api } = await openSources(Flags.parse(args, sourceFlags).read(readSources), {
+      log: pino({ level: 'silent' }),
+      registry: new Registry(),
+      env: {},
+      userAgent: 'test',
+    });
+    try {
+      expect(api).toBeDefined();
+      let port: number | undefined;
+      source.watch('Service', ({ object }) => {
+        port = object.spec?.ports?.[0].port;
+      });
+      await source.synced;
+      expect(port).toBe(1);
+      rmSync(file);
+      await vi.waitFor(() => expect(port).toBe(443), 10_000);
+    } finally {
+      source.close();
+    }
   });
 
   const startProcess = (kubeconfig: string) => startControlPlane('destination', destinationArgs(kubeconfig), 'live');

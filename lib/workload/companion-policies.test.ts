@@ -1,5 +1,4 @@
-import { readdirSync } from 'node:fs';
-import { ApiObject, App, Chart, Testing, YamlOutputType } from 'cdk8s';
+import { ApiObject, App, Chart } from 'cdk8s';
 import {
   Namespaces,
   NetworkPolicy,
@@ -10,129 +9,23 @@ import {
 } from 'cdk8s-plus-27';
 import * as kplus33 from 'cdk8s-plus-33';
 import { describe, expect, it, vi } from 'vitest';
-import { parseAllDocuments } from 'yaml';
-import { Injection, MeshedDeployment, MeshInjection, type MeshOptions, MeshReference, MeshWarnings } from '../index.ts';
-import type { Manifest, PodTemplate } from '../inject/kubernetes.ts';
-import { type End, mayConnect } from '../network/testing/evaluate.ts';
+import { Injection, MeshInjection, MeshReference } from '../index.ts';
+import {
+  companionsIn,
+  controlPlane,
+  denyAll,
+  manifestsOf,
+  needs,
+  opened,
+  others,
+  type Shop,
+  shopOf,
+} from './testing/shop.ts';
 
 vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
 
 const webhook = Injection.webhook();
 const explicit = Injection.explicit();
-
-/** A shop of three: `web` calls `orders` over HTTP, and that the database. */
-function shopOf(
-  mesh: MeshOptions,
-  { db = mesh, orders = mesh }: { readonly db?: MeshOptions; readonly orders?: MeshOptions } = {},
-  app = new App(),
-) {
-  const chart = new Chart(app, 'shop', { namespace: 'shop', disableResourceNameHashes: true });
-  const deployment = (name: string, port: number, options: MeshOptions) =>
-    new MeshedDeployment(chart, name, {
-      containers: [{ image: `shop/${name}`, ports: [{ name: 'main', number: port }] }],
-      podMetadata: { labels: { app: name } },
-      mesh: options,
-    });
-  const policy = (id: string, spec: object, namespace = 'shop') =>
-    new ApiObject(chart, id, {
-      apiVersion: 'networking.k8s.io/v1',
-      kind: 'NetworkPolicy',
-      metadata: { namespace },
-      spec,
-    });
-  return {
-    app,
-    chart,
-    web: deployment('web', 8080, mesh),
-    orders: deployment('orders', 8080, orders),
-    db: deployment('db', 5432, db),
-    policy,
-  };
-}
-type Shop = ReturnType<typeof shopOf>;
-
-const manifestsOf = (app: App): Manifest[] => parseAllDocuments(app.synthYaml()).map((document) => document.toJS());
-const companionsIn = (manifests: readonly Manifest[]): Manifest[] =>
-  manifests.filter(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata?.name?.includes('mesh-network-policy'));
-
-/** Whom a pod may have to do with, beside the shop itself. */
-const others: End[] = [
-  { name: 'identity', namespace: 'tulle', labels: { 'linkerd.io/control-plane-component': 'identity' } },
-  { name: 'dns', namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' } },
-  {
-    name: 'openshift-dns',
-    namespace: 'openshift-dns',
-    labels: { 'dns.operator.openshift.io/daemonset-dns': 'default' },
-  },
-  { name: 'node-dns', ip: '169.254.20.10' },
-  { name: 'prometheus', namespace: 'monitoring', labels: { app: 'prometheus' } },
-  { name: 'ingress', namespace: 'ingress-nginx', labels: { app: 'nginx' } },
-  { name: 'stranger', namespace: 'shop', labels: { app: 'stranger' } },
-  { name: 'internet', ip: '203.0.113.7' },
-];
-const ports = [53, 443, 4140, 4143, 4190, 4191, 5353, 5432, 8080, 8086, 8090, 9990, 14_143, 14_144];
-const controlPlane = ['8080', '8086', '8090'];
-
-function ends(manifests: readonly Manifest[]): End[] {
-  const pods = manifests.filter(({ kind }) => kind === 'Deployment');
-  return [
-    ...pods.map(({ metadata, spec }): End => {
-      const { metadata: { labels = {} } = {}, spec: pod } = spec!.template as PodTemplate;
-      const named = (pod?.containers ?? []).flatMap((container) => container.ports ?? []);
-      return {
-        name: metadata!.name!.replace('shop-', ''),
-        namespace: metadata!.namespace!,
-        labels: { ...labels },
-        named: Object.fromEntries(named.map(({ name, containerPort }) => [name ?? '', containerPort])),
-      };
-    }),
-    ...others,
-  ];
-}
-
-/** Every connection that policies allow: `web → db: 4143 5432`. */
-function connections(manifests: readonly Manifest[]): Map<string, string[]> {
-  const all = ends(manifests);
-  const found = new Map<string, string[]>();
-  for (const from of all) {
-    for (const to of all) {
-      if (from === to) continue;
-      const open = (['TCP', 'UDP'] as const).flatMap((protocol) =>
-        ports
-          .filter((port) => mayConnect(manifests, from, to, port, protocol))
-          .map((port) => (protocol === 'UDP' ? `${port}/UDP` : `${port}`)),
-      );
-      if (open.length > 0) found.set(`${from.name} → ${to.name}`, open);
-    }
-  }
-  return found;
-}
-
-/** What the mesh's policies open that those of the user do not, whom they stand beside. */
-function opened(manifests: readonly Manifest[]): Record<string, string> {
-  const companions = companionsIn(manifests);
-  const before = connections(manifests.filter((manifest) => !companions.includes(manifest)));
-  const after = connections(manifests);
-  for (const [pair, open] of before) expect(after.get(pair)).toEqual(expect.arrayContaining(open));
-  const more = [...after].map(
-    ([pair, open]) => [pair, open.filter((port) => !before.get(pair)?.includes(port))] as const,
-  );
-  return Object.fromEntries(more.filter(([, open]) => open.length > 0).map(([pair, open]) => [pair, open.join(' ')]));
-}
-
-/** What any meshed pod whose egress is restricted needs. */
-const needs = (...names: string[]): Record<string, string> =>
-  Object.fromEntries(
-    names.flatMap((name) => [
-      [`${name} → identity`, controlPlane.join(' ')],
-      [`${name} → dns`, '53 53/UDP'],
-      [`${name} → openshift-dns`, '5353 5353/UDP'],
-      [`${name} → node-dns`, '53 53/UDP'],
-    ]),
-  );
-
-/** Realistic policies, and what the mesh needs under each beside `needs`. */
-const denyAll = { podSelector: {}, policyTypes: ['Ingress', 'Egress'] };
 
 describe('connections.allowTo', () => {
   const allow = ({ web, orders, db }: Shop) => {
@@ -390,107 +283,4 @@ it('a mixin says no for those who say nothing themselves', () => {
   shop.policy('policy', denyAll);
   shop.chart.with(new MeshInjection({ networkPolicy: false }));
   expect(opened(manifestsOf(shop.app))).toEqual(needs('web'));
-});
-
-describe('the policy of a workload', () => {
-  it('selects its pods alone, also where others have their labels and more', () => {
-    const shop = shopOf({ injection: webhook });
-    const metadata = { labels: { app: 'web', tier: 'canary' } };
-    new ApiObject(shop.chart, 'canary', {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name: 'canary' },
-      spec: {
-        selector: { matchLabels: { tier: 'canary' } },
-        template: { metadata, spec: { containers: [{ name: 'c', image: 'c' }] } },
-      },
-    });
-    const legacy = new ApiObject(shop.chart, 'legacy', {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name: 'legacy' },
-      spec: {
-        selector: { matchLabels: { app: 'web' } },
-        template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'c' }] } },
-      },
-    });
-    shop.policy('policy', denyAll);
-    legacy.with(new MeshInjection());
-    const [policy] = companionsIn(manifestsOf(shop.app)).filter(({ metadata }) => metadata?.name?.includes('legacy'));
-    expect(policy.spec?.podSelector).toEqual({ matchLabels: { app: 'web', 'linkerd.io/proxy-deployment': 'legacy' } });
-  });
-
-  it('selects by the label of the owner where pods have no other, and warns where they have none at all', () => {
-    const app = new App();
-    const chart = new Chart(app, 'jobs', { namespace: 'shop' });
-    const spec = { containers: [{ name: 'c', image: 'c' }] };
-    new ApiObject(chart, 'nightly', {
-      apiVersion: 'batch/v1',
-      kind: 'CronJob',
-      metadata: { name: 'nightly' },
-      spec: { jobTemplate: { spec: { template: { spec } } } },
-    });
-    new ApiObject(chart, 'pod', { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'pod' }, spec });
-    new ApiObject(chart, 'deny', { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', spec: denyAll });
-    chart.with(new MeshInjection());
-    expect(companionsIn(manifestsOf(app)).map(({ spec }) => spec?.podSelector)).toEqual([
-      { matchLabels: { 'linkerd.io/proxy-cronjob': 'nightly' } },
-    ]);
-    expect(MeshWarnings.of(app)).toEqual([
-      { path: 'jobs/pod', code: 'TULLE_SIDECAR_SHUT_OUT', message: expect.stringContaining('pod/pod') },
-    ]);
-  });
-
-  it('stands beside each workload of a List', () => {
-    const app = new App();
-    const chart = new Chart(app, 'shop', { namespace: 'shop' });
-    const item = (name: string) => ({
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name, namespace: 'shop' },
-      spec: { template: { metadata: { labels: { app: name } }, spec: { containers: [{ name, image: name }] } } },
-    });
-    new ApiObject(chart, 'list', { apiVersion: 'v1', kind: 'List', items: [item('a'), item('b')] });
-    new ApiObject(chart, 'deny', { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', spec: denyAll });
-    chart.with(new MeshInjection());
-    const found = companionsIn(manifestsOf(app));
-    expect(found.map(({ metadata, spec }) => [metadata?.namespace, spec?.podSelector])).toEqual([
-      ['shop', { matchLabels: { app: 'a' } }],
-      ['shop', { matchLabels: { app: 'b' } }],
-    ]);
-  });
-
-  it('is the same in every synth, whichever way it is made', () => {
-    const shop = shopOf({ injection: explicit });
-    shop.web.connections.allowTo(shop.orders);
-    const first = Testing.synth(shop.chart);
-    expect(companionsIn(first)).toHaveLength(2);
-    expect(Testing.synth(shop.chart)).toEqual(first);
-    expect(manifestsOf(shop.app)).toEqual(JSON.parse(JSON.stringify(first)));
-  });
-
-  it('keeps its place among objects that depend on the workload', () => {
-    const shop = shopOf({ injection: webhook });
-    shop.policy('policy', denyAll).addDependency(shop.web);
-    const first = Testing.synth(shop.chart).map(({ metadata }) => metadata.name);
-    expect(Testing.synth(shop.chart).map(({ metadata }) => metadata.name)).toEqual(first);
-  });
-
-  it('has a file of its own where each object has', () => {
-    const shop = shopOf({ injection: webhook }, {}, Testing.app({ yamlOutputType: YamlOutputType.FILE_PER_RESOURCE }));
-    shop.policy('policy', denyAll);
-    shop.app.synth();
-    expect(readdirSync(shop.app.outdir).filter((file) => file.includes('mesh-network-policy'))).toHaveLength(3);
-  });
-
-  it('follows policies that come and go', () => {
-    const shop = shopOf({ injection: webhook });
-    expect(companionsIn(manifestsOf(shop.app))).toEqual([]);
-    const policy = shop.policy('policy', denyAll);
-    expect(companionsIn(manifestsOf(shop.app))).toHaveLength(3);
-    policy.node.scope?.node.tryRemoveChild('policy');
-    expect(companionsIn(manifestsOf(shop.app))).toEqual([]);
-    shop.policy('again', { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Egress'] });
-    expect(companionsIn(manifestsOf(shop.app))).toHaveLength(1);
-  });
 });

@@ -1,6 +1,6 @@
 import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
 import { componentLabel, controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
-import type { Manifest } from '../../lib/inject/index.ts';
+import type { Manifest, Metadata, PodTemplate } from '../../lib/inject/index.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import type { Namespace } from '../../lib/kinds/namespace.ts';
 import type { Node } from '../../lib/kinds/node.ts';
@@ -12,6 +12,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { type InstalledMesh, installedMesh } from '../cluster/installed-mesh.ts';
 import { listAll } from '../cluster/objects.ts';
 import { CheckFailure } from './check.ts';
+import type { AskedResources } from './resource-needs.ts';
 
 export interface ContainerStatus {
   readonly name: string;
@@ -154,6 +155,26 @@ export class ClusterFacts {
   services(namespace?: string): Promise<(Service & { spec?: { selector?: Record<string, string> } })[]> {
     const path = namespace === undefined ? '/api/v1/services' : `/api/v1/namespaces/${namespace}/services`;
     return this.once(path, () => listAll(this.cluster.client, path));
+  }
+
+  /** Autoscalers, quotas and limits; of one namespace, or all. */
+  async askedResources(namespace: string | undefined): Promise<AskedResources> {
+    const list = (api: string, plural: string): Promise<Manifest[]> => {
+      const path = namespace === undefined ? `${api}/${plural}` : `${api}/namespaces/${namespace}/${plural}`;
+      return this.once(path, () => listAll<Manifest & KubernetesObject>(this.cluster.client, path));
+    };
+    const [autoscalers, quotas, limitRanges, meshed, namespaces] = await Promise.all([
+      list('/apis/autoscaling/v2', 'horizontalpodautoscalers'),
+      list('/api/v1', 'resourcequotas'),
+      list('/api/v1', 'limitranges'),
+      this.dataPlanePods(namespace),
+      namespace === undefined ? this.namespaces() : this.namespace(namespace).then((found) => (found ? [found] : [])),
+    ]);
+    return {
+      ...{ autoscalers, quotas, limitRanges },
+      meshed: meshed as unknown as PodTemplate[],
+      namespaces: namespaces.map(({ metadata }) => metadata as Metadata),
+    };
   }
 
   namespace(name: string): Promise<Namespace | undefined> {

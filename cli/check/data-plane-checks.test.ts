@@ -52,6 +52,11 @@ beforeAll(async () => {
         items: [pod('web-1', true), pod('web-2', false), pod('old-1', true, 'r.example:5000/p:0.0.1'), done],
       },
       '/api/v1/namespaces/shop/services': { items: [] },
+      '/api/v1/namespaces/shop/limitranges': { items: [] },
+      '/api/v1/namespaces/shop/resourcequotas': JSON.stringify({
+        items: [{ metadata: { name: 'team', namespace: 'shop' }, spec: { hard: { 'limits.memory': '1Gi' } } }],
+      }),
+      '/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers': { items: [] },
       [metricsOf('web-1')]: metric(nowMs + 1000),
       [metricsOf('web-2')]: metric(0),
       [metricsOf('old-1')]: metric(nowMs - 1000),
@@ -99,6 +104,15 @@ it('sidecars without certificate, not ready or of another version are named; pod
     result: 'warning',
     error: 'pod shop/web-1: config.tulle.dev/opaque-ports must be an annotation, and is a label',
   });
+});
+
+it('a quota that refuses sidecars is named, and autoscalers are asked', async () => {
+  const found = await check('shop');
+  expect(found.get('quotas let pods with sidecars in')).toMatchObject({
+    result: 'warning',
+    error: 'quota shop/team refuses new pods with a sidecar, for want of limits.memory in tulle-proxy',
+  });
+  expect(found.get('autoscalers can tell the use of pods with sidecars')).toMatchObject({ result: 'success' });
 });
 
 it('a pod that was to have a sidecar and has none is named; one that declines or is done is not', async () => {

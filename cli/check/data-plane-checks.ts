@@ -10,6 +10,7 @@ import type { CheckedPod, ClusterFacts } from './cluster-facts.ts';
 import { fail } from './control-plane-checks.ts';
 import { opaqueMismatches } from './opaque-ports.ts';
 import { refusingNamespaces } from './refusing-namespaces.ts';
+import { blindAutoscalers, refusingQuotas } from './resource-needs.ts';
 import { anchorFault, anchorsOfProxy, askedForAnchors } from './trust-anchors.ts';
 import { otherProxyVersion, proxyFault } from './version-checks.ts';
 
@@ -102,6 +103,19 @@ export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefin
             const own = namespace === undefined ? undefined : await facts.namespace(namespace);
             fail(refusingNamespaces(namespace === undefined ? await facts.namespaces() : own ? [own] : []));
           },
+        },
+        {
+          description: 'quotas let pods with sidecars in',
+          hint: 'quotas',
+          warning: true,
+          run: async () =>
+            fail(refusingQuotas(await facts.askedResources(namespace), (await facts.installed()).config)),
+        },
+        {
+          description: 'autoscalers can tell the use of pods with sidecars',
+          hint: 'autoscalers',
+          warning: true,
+          run: async () => fail(blindAutoscalers(await facts.askedResources(namespace))),
         },
         {
           description: 'data plane and cli versions match',

@@ -14,7 +14,7 @@ const sidecar: ListeningSidecar = {
   explicit: false,
   listeners: new Map(),
   opaquePorts: [{ from: 5432, to: 5432 }],
-  skippedPorts: [],
+  otherPorts: [4143, 4190, 4191].map((port) => ({ from: port, to: port })),
 };
 const explicit: ListeningSidecar = {
   ...sidecar,
@@ -23,6 +23,7 @@ const explicit: ListeningSidecar = {
     [5432, 14_143],
     [8080, 14_144],
   ]),
+  otherPorts: [...sidecar.otherPorts, { from: 14_143, to: 14_144 }],
 };
 const sidecarPorts = [4143, 14_143, 14_144];
 const ports = [...appPorts, ...sidecarPorts, 4191, 443];

@@ -4,7 +4,7 @@ import { proxyContainerName } from '../contract/names.ts';
 import { containsPort, type PortEntry, parsePorts } from '../contract/port-list.ts';
 import type { InjectConfig } from '../inject/config.ts';
 import { explicitAppPort } from '../inject/explicit-ports.ts';
-import { type Container, isRecord, type Manifest, type PodTemplate } from '../inject/kubernetes.ts';
+import { type Container, isRecord, type Manifest, type Metadata, type PodTemplate } from '../inject/kubernetes.ts';
 import { runningContainers } from '../inject/ports.ts';
 import type { PolicyPort, PolicySubject } from './network-policy.ts';
 
@@ -26,19 +26,24 @@ export interface ListeningSidecar {
   readonly listeners: ReadonlyMap<number, number>;
   /** Ports of the application that meshed clients call by a transport header. */
   readonly opaquePorts: readonly PortEntry[];
-  /** Ports that have nothing to do with the sidecar. */
-  readonly skippedPorts: readonly PortEntry[];
+  /** Ports at which nothing of the application is reached by way of the sidecar: those that skip it, and its own. */
+  readonly otherPorts: readonly PortEntry[];
 }
 
-/**
- * Reads what an object makes, with its pod as it will run. `servers` are the Servers of the app: one that calls a port
- * opaque changes how clients dial it.
- */
+/** What else says how a pod is dialled. */
+export interface PodSurroundings {
+  readonly config: InjectConfig;
+  /** Metadata of namespaces by name, as far as they are known. */
+  readonly namespaces: ReadonlyMap<string, Metadata>;
+  /** The Servers of the app: one that calls a port opaque has clients dial the proxy. */
+  readonly servers: readonly Manifest[];
+}
+
+/** Reads what an object makes, with its pod as it will run. */
 export function networkedPod(
   object: Manifest,
   pod: PodTemplate,
-  config: InjectConfig,
-  servers: readonly Manifest[],
+  { config, namespaces, servers }: PodSurroundings,
 ): NetworkedPod {
   const namespace = object.metadata?.namespace ?? 'default';
   const labels = pod.metadata?.labels ?? {};
@@ -54,20 +59,26 @@ export function networkedPod(
   };
   const sidecar = [...initContainers, ...containers].find(({ name }) => name === proxyContainerName);
   if (sidecar === undefined) return subject;
-  const listed = (name: string) => parsePorts(setting(pod.metadata, name) ?? '', 'names') ?? [];
-  const isOpaqueTold = setting(pod.metadata, 'opaque-ports') !== undefined;
+  // As the control plane looks it up.
+  const opaque = setting(pod.metadata, 'opaque-ports') ?? setting(namespaces.get(namespace), 'opaque-ports');
+  const read = (text: string) => parsePorts(text, 'names') ?? [];
   return {
     ...subject,
     sidecar: {
       ...listening(sidecar, config),
       opaquePorts: [
-        ...(isOpaqueTold ? listed('opaque-ports') : config.defaults.opaquePorts),
+        ...(opaque === undefined ? config.defaults.opaquePorts : read(opaque)),
         ...servers.flatMap((server) => opaquePortOf(server, subject)),
       ],
-      skippedPorts: listed('skip-inbound-ports'),
+      otherPorts: [
+        ...read(setting(pod.metadata, 'skip-inbound-ports') ?? ''),
+        ...[config.defaults.controlPort, ...(sidecar.ports ?? []).map(({ containerPort }) => containerPort)].map(only),
+      ],
     },
   };
 }
+
+const only = (port: number): PortEntry => ({ from: port, to: port });
 
 function listening(
   { env = [], ports = [] }: Container,
@@ -90,7 +101,7 @@ function opaquePortOf({ metadata, spec }: Manifest, { namespace, labels }: Polic
   if (spec?.proxyProtocol !== 'opaque' || (metadata?.namespace ?? 'default') !== namespace) return [];
   if (!isRecord(spec.podSelector) || !selects(spec.podSelector, labels)) return [];
   const { port } = spec;
-  return typeof port === 'number' ? [{ from: port, to: port }] : [{ name: String(port) }];
+  return typeof port === 'number' ? [only(port)] : [{ name: String(port) }];
 }
 
 /**
@@ -99,24 +110,48 @@ function opaquePortOf({ metadata, spec }: Manifest, { namespace, labels }: Polic
  * connections come to the application's port itself.
  */
 export function sidecarPortsFor({ sidecar, namedPorts }: NetworkedPod, allowed: PolicyPort): number[] {
-  if (sidecar === undefined) return [];
-  const { inboundPort, explicit, listeners, opaquePorts, skippedPorts } = sidecar;
+  const range = rangeOf(allowed, namedPorts);
+  if (sidecar === undefined || range === undefined) return [];
+  const { inboundPort, explicit, listeners, opaquePorts, otherPorts } = sidecar;
   const nameOf = (port: number) => [...namedPorts].find(([, number]) => number === port)?.[0];
-  const meant = numbersOf(allowed, namedPorts).filter(
-    (port) => !containsPort(skippedPorts, port) && (explicit || containsPort(opaquePorts, port, nameOf(port))),
-  );
-  if (meant.length === 0) return [];
-  return [inboundPort, ...meant.flatMap((port) => listeners.get(port) ?? [])];
+  const isOther = (port: number) => containsPort(otherPorts, port, nameOf(port));
+  const isMeant = explicit
+    ? someOf(range, (port) => !isOther(port))
+    : [
+        ...opaquePorts,
+        ...[...namedPorts.values()].filter((port) => containsPort(opaquePorts, port, nameOf(port))).map(only),
+      ]
+        .flatMap((entry) => overlap(entry, range))
+        .some((part) => someOf(part, (port) => !isOther(port)));
+  if (!isMeant) return [];
+  const own = [...listeners].filter(([app]) => range.from <= app && app <= range.to).map(([, listener]) => listener);
+  return [inboundPort, ...own];
 }
 
 /** Whether an allowed port is one that pods of which nothing is known call opaque. */
-export const isOpaqueByDefault = (allowed: PolicyPort, config: InjectConfig): boolean =>
-  numbersOf(allowed, new Map()).some((port) => containsPort(config.defaults.opaquePorts, port));
+export function isOpaqueByDefault(allowed: PolicyPort, config: InjectConfig): boolean {
+  const range = rangeOf(allowed, new Map());
+  return range !== undefined && config.defaults.opaquePorts.some((entry) => overlap(entry, range).length > 0);
+}
 
-/** The TCP ports that a rule allows by number or by name; all of them are no ports by number. */
-function numbersOf({ protocol = 'TCP', port, endPort }: PolicyPort, named: ReadonlyMap<string, number>): number[] {
-  if (protocol !== 'TCP' || port === undefined) return [];
-  if (typeof port === 'string') return [named.get(port) ?? []].flat();
-  const last = Math.min(endPort ?? port, 65_535);
-  return Array.from({ length: Math.max(last - port + 1, 0) }, (_, index) => port + index);
+type Range = { readonly from: number; readonly to: number };
+
+/** The TCP ports that a rule allows by number or by name; undefined where it allows all of them, or none. */
+function rangeOf(
+  { protocol = 'TCP', port, endPort }: PolicyPort,
+  named: ReadonlyMap<string, number>,
+): Range | undefined {
+  if (protocol !== 'TCP' || port === undefined) return undefined;
+  const from = typeof port === 'string' ? named.get(port) : port;
+  return from === undefined ? undefined : { from, to: typeof port === 'string' ? from : (endPort ?? from) };
+}
+
+function overlap(entry: PortEntry, { from, to }: Range): Range[] {
+  if ('name' in entry || entry.from > to || entry.to < from) return [];
+  return [{ from: Math.max(entry.from, from), to: Math.min(entry.to, to) }];
+}
+
+function someOf({ from, to }: Range, test: (port: number) => boolean): boolean {
+  for (let port = from; port <= to; port++) if (test(port)) return true;
+  return false;
 }

@@ -142,6 +142,30 @@ describe('policies of the well-known kinds', () => {
       Object.fromEntries(['web', 'db', ...others.map(({ name }) => name)].map((name) => [`${name} → orders`, '14143'])),
     ],
     [
+      'all TCP ports let in by their numbers',
+      { orders: { injection: explicit } },
+      { podSelector: {}, ingress: [{ ports: [{ protocol: 'TCP', port: 0, endPort: 65_535 }] }] },
+      {},
+    ],
+    [
+      'Prometheus let in at the metrics of the proxies, and a caller at the listener alone, in explicit mode',
+      { orders: { injection: explicit } },
+      {
+        podSelector: {},
+        ingress: [
+          {
+            from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+            ports: [{ port: 4191 }],
+          },
+          {
+            from: [{ podSelector: { matchLabels: { app: 'web' } } }],
+            ports: [{ port: 14_143 }, { port: 'tulle-in-8080' }],
+          },
+        ],
+      },
+      {},
+    ],
+    [
       'UDP let in, which no proxy carries',
       { orders: { injection: explicit } },
       { podSelector: { matchLabels: { app: 'orders' } }, ingress: [{ ports: [{ protocol: 'UDP', port: 8080 }] }] },
@@ -253,6 +277,18 @@ it('a Server that calls a port opaque opens the proxy for it', () => {
     apiVersion: 'policy.linkerd.io/v1beta3',
     kind: 'Server',
     spec: { podSelector: { matchLabels: { app: 'orders' } }, port: 'main', proxyProtocol: 'opaque' },
+  });
+  shop.web.connections.allowTo(shop.orders);
+  expect(opened(manifestsOf(shop.app))).toMatchObject({ 'web → orders': '4143' });
+});
+
+it('a namespace that calls a port opaque opens the proxy for it, also of sidecars that are written at synth', () => {
+  const shop = shopOf({ injection: Injection.static() });
+  const annotations = { 'config.tulle.dev/opaque-ports': '8000-8100' };
+  new ApiObject(shop.chart, 'namespace', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'shop', annotations },
   });
   shop.web.connections.allowTo(shop.orders);
   expect(opened(manifestsOf(shop.app))).toMatchObject({ 'web → orders': '4143' });

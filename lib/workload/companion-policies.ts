@@ -45,7 +45,7 @@ function companionsOf(view: AppView, root: IConstruct, policies: readonly Render
   const servers = view.ofKind('policy.linkerd.io', 'Server').map(({ manifest }) => manifest);
   const workloads = view.pods.map((object) => ({
     ...object,
-    networked: networkedPod(object.manifest, object.pod, config, servers),
+    networked: networkedPod(object.manifest, object.pod, { config, servers, namespaces: view.namespaces }),
   }));
   const around: Surroundings = {
     config,

@@ -142,6 +142,21 @@ describe('policies of the well-known kinds', () => {
       Object.fromEntries(['web', 'db', ...others.map(({ name }) => name)].map((name) => [`${name} → orders`, '14143'])),
     ],
     [
+      'several let out to by one rule, of whom one has a proxy to be called',
+      { orders: { injection: explicit } },
+      {
+        podSelector: { matchLabels: { app: 'web' } },
+        policyTypes: ['Egress'],
+        egress: [
+          {
+            to: ['orders', 'stranger', 'db'].map((app) => ({ podSelector: { matchLabels: { app } } })),
+            ports: [{ port: 8080 }],
+          },
+        ],
+      },
+      { ...needs('web'), 'web → orders': '4143 14143' },
+    ],
+    [
       'all TCP ports let in by their numbers',
       { orders: { injection: explicit } },
       { podSelector: {}, ingress: [{ ports: [{ protocol: 'TCP', port: 0, endPort: 65_535 }] }] },

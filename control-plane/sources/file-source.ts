@@ -1,10 +1,7 @@
 import { type FSWatcher, watch as watchFolder } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { kindNameOf, kinds } from '../../lib/kinds/index.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
-import { Problems } from '../../lib/kinds/problems.ts';
-import { checkStructure } from '../../lib/kinds/structural-check.ts';
 import { type Kind, kindOf } from './kinds.ts';
 import { objectKey } from './object-key.ts';
 import type { ObjectEvent, ObjectSource } from './object-source.ts';
@@ -32,8 +29,6 @@ interface KnownFile {
 }
 
 const maxFileBytes = 16 * 1024 * 1024;
-/** What is told of one object that breaks its schema. */
-const maxToldProblems = 20;
 /**
  * A known file that was written this shortly ago is read later: most programs empty a file before they write it, and
  * objects must not go and come back for that.
@@ -43,8 +38,7 @@ const settleMs = 50;
 /**
  * A folder of manifests as a source: the same synthesized YAML that goes to a cluster. An edit takes effect within a
  * second; a file that is not YAML any more keeps the objects that it had; one object named twice is that of the first
- * file. No API server has checked these objects: what breaks the schema of a kind of the mesh is told, and the object is
- * taken as it is, since those who read it know what a wrong one must mean.
+ * file.
  */
 export class FileSource implements ObjectSource {
   readonly synced: Promise<void>;
@@ -181,7 +175,6 @@ export class FileSource implements ObjectSource {
     known: KnownFile | undefined,
   ): readonly KubernetesObject[] {
     return objects.flatMap((object) => {
-      this.checkSchema(file, object);
       const kind = kindOf(object);
       if (kind === undefined) return [];
       try {
@@ -193,16 +186,6 @@ export class FileSource implements ObjectSource {
         return known?.objects.filter((before) => storeKey(before) === storeKey(object)) ?? [];
       }
     });
-  }
-
-  /** A field that the schema does not know is told too: kubectl refuses it, and an API server would drop it. */
-  private checkSchema(file: string, object: KubernetesObject): void {
-    const kind = kindNameOf(object.apiVersion, object.kind);
-    if (kind === undefined || kinds[kind].versions.length === 0) return;
-    const problems = new Problems(maxToldProblems);
-    checkStructure(kinds[kind], object, problems, { refuseUnknownFields: true });
-    const where = `${object.kind} ${objectKey(object)}`;
-    for (const message of problems.list) this.tell({ file, line: 0, where, message });
   }
 
   private publish(): void {

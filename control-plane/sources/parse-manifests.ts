@@ -1,5 +1,7 @@
-import { clusterKinds } from '../../lib/kinds/index.ts';
+import { clusterKinds, kindNameOf, kinds } from '../../lib/kinds/index.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
+import { Problems } from '../../lib/kinds/problems.ts';
+import { checkStructure } from '../../lib/kinds/structural-check.ts';
 import { readYaml, splitYaml, YamlProblem } from './kubectl-yaml.ts';
 
 /** Something in a file that is no object. */
@@ -31,7 +33,14 @@ const clusterWide: ReadonlySet<string> = new Set([
   'PriorityClass',
 ]);
 
-/** Reads the objects of a manifest file: YAML or JSON, several documents, Lists. Objects without a namespace are in `default`. */
+/** What is told of one object that breaks its schema. */
+const maxToldProblems = 20;
+
+/**
+ * Reads the objects of a manifest file: YAML or JSON, several documents, Lists. Objects without a namespace are in
+ * `default`. No API server has checked them: what breaks the schema of a kind of the mesh is told, and the object is
+ * among those that were read, since who reads it knows what a wrong one must mean.
+ */
 export function parseManifests(file: string, text: string): ParsedManifests {
   const objects: KubernetesObject[] = [];
   const problems: ManifestProblem[] = [];
@@ -84,8 +93,20 @@ function collect(
     return;
   }
   const object = value as unknown as KubernetesObject;
+  for (const message of schemaProblems(object)) {
+    problems.push({ ...at, where: `${at.where}, ${object.kind} ${object.metadata.name}`, message });
+  }
   const namespace = object.metadata.namespace ?? (clusterWide.has(object.kind) ? undefined : 'default');
   objects.push(namespace === undefined ? object : { ...object, metadata: { ...object.metadata, namespace } });
+}
+
+/** A field that the schema does not know is told too: kubectl refuses it, and an API server would drop it. */
+function schemaProblems(object: KubernetesObject): readonly string[] {
+  const name = kindNameOf(object.apiVersion, object.kind);
+  if (name === undefined || kinds[name].versions.length === 0) return [];
+  const problems = new Problems(maxToldProblems);
+  checkStructure(kinds[name], object, problems, { refuseUnknownFields: true });
+  return problems.list;
 }
 
 /** Labels and annotations are read everywhere: they must be maps of strings. */

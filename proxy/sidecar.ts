@@ -14,6 +14,7 @@ import { Applications } from './inbound/application.ts';
 import { InboundMetrics } from './inbound/metrics.ts';
 import type { TerminateTls } from './inbound/tls.ts';
 import { type Listener, listen } from './net/listen.ts';
+import { OwnListeners } from './net/own-listeners.ts';
 import type { SocketConnection } from './net/socket-connection.ts';
 import { originalDestination } from './net/system-calls.ts';
 import { acceptTls, makeTlsContext, type TlsContext } from './net/tls.ts';
@@ -26,7 +27,7 @@ import type { Log } from './telemetry/log.ts';
 import { processMetrics } from './telemetry/process-metrics.ts';
 import { MetricsRegistry } from './telemetry/registry.ts';
 import { TimerWheel } from './timer-wheel.ts';
-import { SocketDialer } from './upstream/dialer.ts';
+import { SocketDialer, type SocketDialerOptions } from './upstream/dialer.ts';
 import { FieldTable } from './wire/field-table.ts';
 import { isLoopback, parseIp } from './wire/ip-network.ts';
 import type { Connection } from './wire/transport.ts';
@@ -131,6 +132,13 @@ export class Sidecar {
       requireIdentityPorts: config.inbound.requireIdentityPorts,
       idleMs: config.inbound.discoveryIdleMs,
     });
+    const notForWorkload = new OwnListeners([...config.outbound.listen, ...config.admin.listen]);
+    const ownListeners = new OwnListeners([
+      ...inboundAddresses(config.inbound),
+      ...config.outbound.listen,
+      ...config.admin.listen,
+    ]);
+    const isOwnListener = (address: string, port: number): boolean => ownListeners.has(address, port);
     const deadlines = new TimerWheel(clock);
     const outboundMetrics = new OutboundMetrics(this.registry, clock.nowMs);
     const inboundMetrics = new InboundMetrics(this.registry, clock.nowMs);
@@ -151,7 +159,12 @@ export class Sidecar {
         const ip = parseIp(address);
         return ip !== undefined && config.destination.networks.some((network) => network.contains(ip));
       },
-      dialer: this.dialer(config.outbound, (endpoint) => outboundMetrics.connections(endpoint)),
+      dialer: this.dialer(config.outbound, {
+        metrics: (endpoint) => outboundMetrics.connections(endpoint),
+        // A workload that calls itself comes by its own inbound listener, which leads to the workload alone.
+        isOwnListener: (address, port) => notForWorkload.has(address, port),
+        meetsSidecars: config.explicit,
+      }),
       metrics: outboundMetrics,
       failfastMs: config.outbound.failfastMs,
       discoveryTimeoutMs: config.destination.initialTimeoutMs,
@@ -173,13 +186,17 @@ export class Sidecar {
       maxInFlight: config.outbound.maxInFlight,
       informationalHeaders: config.outbound.informationalHeaders,
       originalDestination: originalDestinationOf,
-      isOwnListener: (address, port) => isListedAddress(config.outbound.listen, address, port),
+      isOwnListener,
     });
     this.applications = new Applications({
       clock,
       deadlines,
       log,
-      dialer: this.dialer(config.inbound, (endpoint) => inboundMetrics.forwarded(endpoint)),
+      dialer: this.dialer(config.inbound, {
+        metrics: (endpoint) => inboundMetrics.forwarded(endpoint),
+        isOwnListener,
+        meetsSidecars: false,
+      }),
       maxConnectionsPerEndpoint: config.inbound.maxIdlePerEndpoint,
       failfastMs: config.inbound.failfastMs,
       http1IdleMs: config.inbound.http1IdleMs,
@@ -191,6 +208,7 @@ export class Sidecar {
       policies: this.policies,
       applications: this.applications,
       listenPort: config.inbound.listen[0].port,
+      isOwnListener,
       defaultPort: config.inbound.ports[0],
       explicitPorts: config.inbound.explicitPorts,
       localName: config.identity?.localName,
@@ -293,7 +311,10 @@ export class Sidecar {
     });
   }
 
-  private dialer(side: SideConfig, metrics: ConstructorParameters<typeof SocketDialer>[0]['metrics']): SocketDialer {
+  private dialer(
+    side: SideConfig,
+    more: Pick<SocketDialerOptions, 'metrics' | 'isOwnListener' | 'meetsSidecars'>,
+  ): SocketDialer {
     const { clock } = this.options;
     return new SocketDialer({
       turn: this.turn,
@@ -303,7 +324,7 @@ export class Sidecar {
       keepAlive: side.clientKeepAlive,
       timers: clock,
       tls: () => this.tls,
-      metrics,
+      ...more,
     });
   }
 
@@ -341,8 +362,4 @@ function inboundAddresses({ listen: own, explicitPorts }: ProxyConfig['inbound']
 function originalDestinationOf(connection: Connection): { address: string; port: number } | undefined {
   const fd = ((connection as SocketConnection).native as unknown as { fd: number } | undefined)?.fd;
   return fd === undefined ? undefined : originalDestination(fd);
-}
-
-function isListedAddress(addresses: readonly SocketAddress[], host: string, port: number): boolean {
-  return addresses.some((address) => address.port === port && (address.host === host || host === 'localhost'));
 }

@@ -14,6 +14,7 @@ import { type Dialer, Endpoint } from '../upstream/endpoint.ts';
 import type { ClientConnection, HttpVersion } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 import { carriedHttp1 } from './carried-http1.ts';
+import { oneMoreHop } from './hops.ts';
 import { WaitingAttempt } from './waiting-attempt.ts';
 
 /**
@@ -115,7 +116,8 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
     const version = this.versionFor(attempt);
     this.wanted = version;
     const carried = version !== attempt.exchange.applicationVersion;
-    attempt.extra = carried ? carriedHttp1(attempt.head) : undefined;
+    if (carried) attempt.extra = carriedHttp1(attempt.head);
+    else attempt.extra = this.endpoint.mayBeSidecar ? oneMoreHop(attempt.exchange.head) : undefined;
     attempt.endpoint = this;
     this.ewma.begin();
     const pool = this.endpoint.pool(version);

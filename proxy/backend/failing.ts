@@ -15,6 +15,7 @@ export interface Failing {
 
 export const failureOf: Record<PoolFailure, ProxyFailure> = {
   resolve: failures.connect,
+  loop: failures.loop,
   connect: failures.connect,
   'connect timeout': failures.connectTimeout,
   tls: failures.identityRequired,

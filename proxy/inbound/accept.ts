@@ -8,6 +8,8 @@ import { InboundTls, type InboundTlsOptions } from './tls.ts';
 export interface InboundOptions extends InboundTlsOptions {
   /** No interception: connections come to listeners of this proxy. */
   explicit: boolean;
+  /** The port of this proxy where transport headers tell the target. */
+  listenPort: number;
   /** Where connections in explicit mode go that name no target. */
   defaultPort: number | undefined;
   /** Target addresses that are taken; all, when there is none. */
@@ -56,10 +58,16 @@ export class Inbound {
     port: number | undefined,
     mayNameItsTarget = port === undefined,
   ): void {
-    const { targetAddresses, metrics, log } = this.options;
+    const { targetAddresses, isOwnListener, metrics, log } = this.options;
     if (targetAddresses.size > 0 && !targetAddresses.has(address)) {
       log.warn('connection to an address that is not of this workload refused', { target: address });
       metrics.tcpError('invalid target ip');
+      connection.abort();
+      return;
+    }
+    if (port !== undefined && isOwnListener(address, port)) {
+      log.warn('connection to a listener of this proxy itself refused', { client: connection.remoteAddress, port });
+      metrics.tcpError('loop');
       connection.abort();
       return;
     }

@@ -25,8 +25,8 @@ export interface InboundTlsOptions extends InboundProtocolOptions, KnownPolicyOp
   terminateTls: () => TerminateTls | undefined;
   /** How long a ClientHello, and then a transport header, is waited for, in ms. */
   detectTimeoutMs: number;
-  /** This proxy's own inbound port: never a target. */
-  listenPort: number;
+  /** Whether an address and port are of a listener of this proxy: never a target. */
+  isOwnListener: (address: string, port: number) => boolean;
   /** The workload's port that each further listener of explicit mode stands for. */
   explicitPorts: ReadonlyMap<number, number>;
 }
@@ -129,16 +129,16 @@ export class InboundTls {
   }
 
   private followHeader(connection: Connection, address: string, header: TransportHeader, rest: Uint8Array): void {
-    const { explicitPorts, listenPort } = this.options;
+    const { explicitPorts, isOwnListener } = this.options;
     if (connection.tls?.identity === undefined) {
       this.refuseHeader(connection, 'the client showed no certificate');
       return;
     }
-    if (header.name !== '' || header.port === listenPort) {
+    const port = explicitPorts.get(header.port) ?? header.port;
+    if (header.name !== '' || isOwnListener(address, port)) {
       this.refuseHeader(connection, 'not a port of this workload');
       return;
     }
-    const port = explicitPorts.get(header.port) ?? header.port;
     const coming = incoming(connection, address, port, tlsLabels(connection));
     withKnownPolicy(connection, port, rest, this.options, (policy, bytes) => {
       if (header.protocol === undefined) carryOpaque(connection, coming, policy, bytes, this.options);

@@ -3,7 +3,7 @@
  * `outbound_tcp_errors_total`, with what they mean. docs/errors.md is the same table for people.
  */
 export const tcpErrors = {
-  loop: 'it leads to the outbound listener itself',
+  loop: 'it leads to a listener of this proxy itself',
   loadshed: 'too many targets are in use, or too many connections wait for an endpoint',
   'not local': 'another host called the outbound listener, which is for its own pod',
   'no target': 'nothing in it says where it is to go',

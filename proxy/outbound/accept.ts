@@ -9,6 +9,8 @@ export interface OutboundOptions extends CarryOptions {
   explicit: boolean;
   /** Where a redirected connection went; undefined when it was not redirected. */
   originalDestination: (connection: Connection) => { address: string; port: number } | undefined;
+  /** Whether an address and port are of a listener of this proxy. */
+  isOwnListener: (address: string, port: number) => boolean;
 }
 
 /**

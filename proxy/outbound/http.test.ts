@@ -43,7 +43,6 @@ function ask(request: string, options: { fixed?: Target; ingress?: boolean } = {
       maxInFlight: 10,
       informationalHeaders: true,
       ingress: options.ingress ?? false,
-      isOwnListener: (address, port) => address === '10.0.0.1' && port === 4140,
       carry: () => {},
     },
     transport as unknown as Connection,
@@ -70,6 +69,19 @@ describe('explicit mode', () => {
     ]);
   });
 
+  it.each(['8', '9', '12', '-1', 'x'])(
+    'a request that has come through too many sidecars of this host (%s) goes nowhere',
+    (hops) => {
+      expect(ask(`GET / HTTP/1.1\nHost: web\nl5d-hops: ${hops}`)).toMatch(/^HTTP\/1\.1 508 /);
+      expect(sent).toEqual([]);
+    },
+  );
+
+  it('one that has come through few does, and does not tell others', () => {
+    ask('GET / HTTP/1.1\nHost: web\nl5d-hops: 7');
+    expect(sent.map(({ exchange }) => exchange.outgoing.fields)).toEqual([[]]);
+  });
+
   it('a host that is none is not found', () => {
     expect(ask('GET / HTTP/1.1\nHost: invalid')).toMatch(/^HTTP\/1\.1 404 /);
   });
@@ -81,11 +93,6 @@ describe('transparent mode', () => {
   it('a target in absolute-form stays one: the application behind may be a forward proxy', () => {
     ask('GET http://outside.example/ HTTP/1.1\nHost: outside.example', { fixed });
     expect(sent.map(({ to, exchange }) => [to, exchange.outgoing.absoluteForm])).toEqual([['10.9.0.2', true]]);
-  });
-
-  it('a connection to this proxy’s own listener goes nowhere', () => {
-    const own = target('10.0.0.1', 'ip', 4140);
-    expect(ask('GET / HTTP/1.1\nHost: web', { fixed: own })).toMatch(/^HTTP\/1\.1 508 /);
   });
 });
 

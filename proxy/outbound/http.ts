@@ -1,5 +1,6 @@
 import { type ServeHttpOptions, serveHttp } from '../accept/serve-http.ts';
 import { StreamConnection } from '../accept/stream-connection.ts';
+import { hopsOf, mostHops } from '../backend/hops.ts';
 import type { Clock } from '../clock.ts';
 import { refuse } from '../exchange/answer.ts';
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
@@ -22,8 +23,6 @@ export interface OutboundHttpOptions extends ServeHttpOptions {
   informationalHeaders: boolean;
   /** Requests say themselves where they go, wherever the application connected to: it is an ingress. */
   ingress: boolean;
-  /** True for an address that this proxy itself listens on. */
-  isOwnListener: (address: string, port: number) => boolean;
   /** Takes what is spoken inside a tunnel, like a connection of its own. */
   carry: (connection: Connection, target: Target, closed: (error: Error | undefined) => void) => void;
 }
@@ -61,9 +60,7 @@ export class OutboundHttp {
     if (isExplicit && head.scheme === 'https') return this.refuse(stream, head, end, failures.httpsTarget);
     const target = this.targetOf(head);
     if (target === undefined) return this.refuse(stream, head, end, failures.notFound);
-    if (this.options.isOwnListener(target.name.host, target.name.port)) {
-      return this.refuse(stream, head, end, failures.loop);
-    }
+    if (isExplicit && hopsOf(head) >= mostHops) return this.refuse(stream, head, end, failures.loop);
     if (isExplicit && head.method === 'CONNECT' && head.upgrade === undefined) {
       return this.acceptConnect(target, stream);
     }

@@ -1,8 +1,19 @@
 import { Deadline, type TimerWheel } from '../timer-wheel.ts';
 import type { ClientConnection } from '../wire/stream.ts';
 
-/** Why a request got no connection; `resolve`: the endpoint's name has no address; `timeout`: none came free in time. */
-export type PoolFailure = 'resolve' | 'connect' | 'connect timeout' | 'tls' | 'overflow' | 'timeout' | 'closed';
+/**
+ * Why a request got no connection; `resolve`: the endpoint's name has no address; `loop`: it leads to this proxy itself;
+ * `timeout`: none came free in time.
+ */
+export type PoolFailure =
+  | 'resolve'
+  | 'loop'
+  | 'connect'
+  | 'connect timeout'
+  | 'tls'
+  | 'overflow'
+  | 'timeout'
+  | 'closed';
 
 /** A request that waits for a connection, for as long as its deadline lets it. */
 export abstract class Waiter extends Deadline {

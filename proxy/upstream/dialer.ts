@@ -11,6 +11,7 @@ import type { FieldTable } from '../wire/field-table.ts';
 import { Http1Client } from '../wire/http1/client.ts';
 import { meshedPeer, unknownPeer } from '../wire/http2/cancel-budget.ts';
 import { Http2Client } from '../wire/http2/client.ts';
+import { formatHostPort, isLoopback } from '../wire/ip-network.ts';
 import type { HttpVersion } from '../wire/stream.ts';
 import type { Connection, TransportHandler, Turn } from '../wire/transport.ts';
 import type { Dialled, PoolFailure } from './connection-pool.ts';
@@ -30,6 +31,10 @@ export interface SocketDialerOptions {
   /** This proxy's certificate; undefined until it has one. */
   tls: () => TlsContext | undefined;
   metrics: (endpoint: Endpoint) => TransportMetrics;
+  /** Whether an address and port are of a listener that nothing may be led to: this proxy's own. */
+  isOwnListener: (address: string, port: number) => boolean;
+  /** Whether endpoints may be the outbound listeners of other sidecars: they are, at most, where nothing is intercepted. */
+  meetsSidecars: boolean;
 }
 
 /** How long an HTTP/2 endpoint that took the connection has to say so (its SETTINGS). */
@@ -144,16 +149,29 @@ export class SocketDialer implements Dialer {
   }
 
   private connect(
-    { info }: Endpoint,
+    endpoint: Endpoint,
     host: string,
     protocol: HttpVersion | undefined,
     onConnected: (connection: Connection) => void,
     onFailed: (reason: PoolFailure, detail: string) => void,
   ): void {
-    const { connectTimeoutMs, socketOptions, timers } = this.options;
+    const { info } = endpoint;
+    const { connectTimeoutMs, socketOptions, timers, isOwnListener, meetsSidecars } = this.options;
+    const port = info.opaqueTransportPort ?? info.port;
+    if (isOwnListener(host, port)) {
+      timers.after(0, () => onFailed('loop', `${formatHostPort(host, port)} is this proxy itself`));
+      return;
+    }
     const common = { host, timeoutMs: connectTimeoutMs, timers, options: socketOptions };
     if (info.identity === undefined) {
-      connect({ port: info.port, ...common }, onConnected, onFailed);
+      connect(
+        { port, ...common },
+        (connection) => {
+          endpoint.mayBeSidecar = meetsSidecars && isOfThisHost(connection);
+          onConnected(connection);
+        },
+        onFailed,
+      );
       return;
     }
     const context = this.options.tls();
@@ -167,7 +185,7 @@ export class SocketDialer implements Dialer {
     const { serverName, name: identity } = info.identity;
     const tls = { context, serverName, identity, alpn: offersHeader ? [transportAlpn] : [] };
     connect(
-      { port: info.opaqueTransportPort ?? info.port, ...common, tls },
+      { port, ...common, tls },
       (connection) => {
         if (viaPort || connection.tls?.alpn === transportAlpn) {
           connection.write(encodeTransportHeader({ port: info.port, name: '', protocol }));
@@ -178,6 +196,10 @@ export class SocketDialer implements Dialer {
     );
   }
 }
+
+/** What an outbound listener asks of its clients (see outbound/accept.ts), from the other end. */
+const isOfThisHost = ({ localAddress, remoteAddress }: Connection): boolean =>
+  localAddress === remoteAddress || isLoopback(localAddress);
 
 /** Counts the end of a connection and passes everything on to its owner. */
 class CountedHandler implements TransportHandler {

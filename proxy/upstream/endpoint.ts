@@ -36,6 +36,8 @@ const http2IdleSweeps = 10;
 export class Endpoint {
   /** As discovery tells it now. */
   info: EndpointInfo;
+  /** It is spoken to in plaintext on this host, where it may be the outbound listener of another sidecar. */
+  mayBeSidecar = false;
   private readonly options: EndpointOptions;
   private http1: ConnectionPool | undefined = undefined;
   private http2: ConnectionPool | undefined = undefined;

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { clientCancelled, grpcStatus } from '../telemetry/classify.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import { type Field, FieldMark } from '../wire/field.ts';
-import { withoutMeshFields } from '../wire/heads.ts';
+import { trailersWithoutMesh, withoutMeshFields } from '../wire/heads.ts';
 import {
   closedUnanswered,
   ErrorCode,
@@ -31,6 +31,8 @@ export interface ExchangeSide {
   readonly observers: readonly ExchangeObserver[];
   readonly keptBytes: KeptBytes;
 }
+
+const nothing = new Uint8Array(0);
 
 /** Tries beyond the first that a server's refusals, or connections that were about to close, are worth. */
 const maxRepeats = 3;
@@ -173,7 +175,11 @@ export class Exchange implements StreamHandler {
   }
 
   onTrailers(fields: readonly Field[]): void {
-    if (!this.finished) this.body?.onTrailers(fields, this.attempt?.upstream);
+    if (!this.finished) {
+      const own = trailersWithoutMesh(fields);
+      if (own.length > 0) this.body?.onTrailers(own, this.attempt?.upstream);
+      else this.body?.onData(nothing, true, this.attempt?.upstream);
+    }
     this.endTunnelIfOver();
   }
 
@@ -219,7 +225,9 @@ export class Exchange implements StreamHandler {
   }
 
   passTrailers(attempt: Attempt, fields: readonly Field[]): void {
-    this.downstream.sendTrailers(fields);
+    const own = trailersWithoutMesh(fields);
+    if (own.length > 0) this.downstream.sendTrailers(own);
+    else this.downstream.sendData(nothing, true);
     this.responseEndedBy(attempt, fields);
   }
 

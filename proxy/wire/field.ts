@@ -1,6 +1,6 @@
 /** What a field's name says to the stacks, as bits: a head has those of all its fields. */
 export const FieldMark = {
-  /** `l5d-*`: what proxies tell each other. */
+  /** `l5d-*`: what proxies tell each other, and every other spelling of such a name that some application may read as one. */
   mesh: 1,
   contentType: 2,
   /** `traceparent`, `tracestate`, `b3`, `x-b3-*`, `grpc-trace-bin`. */
@@ -11,11 +11,18 @@ export const FieldMark = {
   baggage: 32,
 } as const;
 
+/**
+ * CGI, WSGI, Rack and PHP name fields by variables, in which `l5d_client_id`, `l5d.client.id` and with some servers any
+ * other mark between the letters are what `l5d-client-id` is.
+ */
+const isSeparator = (code: number): boolean =>
+  !(code >= 0x61 && code <= 0x7a) && !(code >= 0x30 && code <= 0x39) && code > 0;
+
 /** The marks of a field name (lower case). */
 function marksOf(name: string): number {
   switch (name.charCodeAt(0)) {
     case 0x6c: // l
-      return name.startsWith('l5d-') ? FieldMark.mesh : 0;
+      return name.startsWith('l5d') && isSeparator(name.charCodeAt(3)) ? FieldMark.mesh : 0;
     case 0x63: // c
       return name === 'content-type' ? FieldMark.contentType : 0;
     case 0x74: // t

@@ -17,10 +17,17 @@ export function withFields<Head extends RequestHead | ResponseHead>(head: Head, 
  */
 export function withoutMeshFields<Head extends RequestHead | ResponseHead>(head: Head): Head {
   if ((head.marks & FieldMark.mesh) === 0) return head;
-  // Every request that is carried between two proxies comes by here.
+  return withFields(head, notOfMesh(head.fields));
+}
+
+/** Trailers without what proxies tell each other: some applications read them with the fields of the head. */
+export function trailersWithoutMesh(fields: readonly Field[]): readonly Field[] {
+  return (marksOfAll(fields) & FieldMark.mesh) === 0 ? fields : notOfMesh(fields);
+}
+
+/** Every request that is carried between two proxies comes by here. */
+function notOfMesh(all: readonly Field[]): Field[] {
   const fields: Field[] = [];
-  for (let i = 0; i < head.fields.length; i++) {
-    if ((head.fields[i].marks & FieldMark.mesh) === 0) fields.push(head.fields[i]);
-  }
-  return withFields(head, fields);
+  for (let i = 0; i < all.length; i++) if ((all[i].marks & FieldMark.mesh) === 0) fields.push(all[i]);
+  return fields;
 }

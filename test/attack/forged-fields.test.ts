@@ -1,0 +1,123 @@
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
+import { LoneProxy } from '../proxy/lone-proxy.ts';
+import { Flag, FrameType, frame, literal, RawHttp2 } from '../proxy/raw-http2.ts';
+import { vector } from './vector.ts';
+
+/** Names that CGI, WSGI, Rack or PHP hand to an application as they do `l5d-client-id`. */
+const names = [
+  'l5d-client-id',
+  'l5d_client_id',
+  'l5d.client.id',
+  'l5d-client_id',
+  'l5d_client-id',
+  'l5d~client~id',
+  'l5d|x',
+];
+let proxy: LoneProxy;
+/** What has reached the application, byte for byte. */
+let received = '';
+let answer = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
+
+const server = createServer((socket) => {
+  socket.on('error', () => {});
+  socket.on('data', (chunk) => {
+    received += chunk.toString('latin1');
+    if (/\r\n\r\n$/.test(received)) socket.write(answer);
+  });
+});
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  proxy = await LoneProxy.start((server.address() as AddressInfo).port);
+}, 40_000);
+afterAll(async () => {
+  await proxy?.stop();
+  server.close();
+});
+
+/** Sends HTTP/1 and reads until the answer to it is there. */
+async function exchange(bytes: string, end: RegExp): Promise<string> {
+  received = '';
+  let read = '';
+  const socket = connect(proxy.inbound, '127.0.0.1', () => socket.write(bytes, 'latin1'));
+  socket.on('data', (chunk) => {
+    read += chunk.toString('latin1');
+  });
+  await vi.waitFor(() => expect(read).toMatch(end), 8000);
+  socket.destroy();
+  return read;
+}
+
+const lines = (value: string) =>
+  names.map((name) => `${name}: ${value}\r\n${name.toUpperCase()}: ${value}\r\n`).join('');
+const chunked = (fields: string, trailers: string) =>
+  `POST / HTTP/1.1\r\nhost: a\r\n${fields}transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n${trailers}\r\n`;
+
+vector(
+  {
+    who: 'net',
+    attack: 'l5d-client-id in 14 spellings that CGI, WSGI, Rack or PHP take for it, in head and trailers of HTTP/1',
+    promise: 'none reaches the application, and what else was said does',
+  },
+  async () => {
+    await exchange(chunked(`${lines('forged')}l5dx: kept\r\n`, `${lines('forged')}x-sum: kept\r\n`), / 200 /);
+    expect(received).not.toMatch(/forged/);
+    expect(received).toMatch(/\r\nl5dx: kept\r\n/);
+    expect(received).toMatch(/0\r\nx-sum: kept\r\n\r\n$/);
+    await exchange(chunked('', lines('forged')), / 200 /);
+    expect(received).toMatch(/1\r\nx\r\n0\r\n\r\n$/);
+  },
+);
+
+vector(
+  {
+    who: 'net',
+    attack: 'the same in head and trailers of HTTP/2, with a word that it is HTTP/1 carried over it',
+    promise: 'none reaches the application',
+  },
+  async () => {
+    const forged = Buffer.concat(names.map((name) => literal(name, 'forged')));
+    const head = [
+      [':method', 'POST'],
+      [':scheme', 'http'],
+      [':path', '/'],
+      [':authority', 'a.test'],
+      ['l5d-orig-proto', 'HTTP/1.1'],
+    ] as const;
+    for (const more of [[], [['x-sum', 'kept'] as const]]) {
+      received = '';
+      const client = await RawHttp2.connect(proxy.inbound);
+      await client.send(
+        frame(FrameType.headers, Flag.endHeaders, 1, Buffer.concat([...head.map((each) => literal(...each)), forged])),
+        frame(FrameType.data, 0, 1, Buffer.from('x')),
+        frame(
+          FrameType.headers,
+          Flag.endHeaders | Flag.endStream,
+          1,
+          Buffer.concat([forged, ...more.map((each) => literal(...each))]),
+        ),
+      );
+      await vi.waitFor(() => expect(client.statuses()).toEqual(['200']), 5000);
+      client.close();
+      expect(received).not.toMatch(/forged/);
+      expect(received).toMatch(more.length > 0 ? /0\r\nx-sum: kept\r\n\r\n$/ : /0\r\n\r\n$/);
+    }
+  },
+);
+
+vector(
+  {
+    who: 'mesh',
+    attack: 'an application that says in its response, and in its trailers, what only proxies may',
+    promise: 'none of it reaches the client',
+  },
+  async () => {
+    answer = `HTTP/1.1 200 OK\r\n${lines('forged')}transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n${lines('forged')}x-sum: kept\r\n\r\n`;
+    const read = await exchange(
+      'GET / HTTP/1.1\r\nhost: a\r\nte: trailers\r\nconnection: te\r\n\r\n',
+      /x-sum: kept\r\n\r\n$/,
+    );
+    expect(read).not.toMatch(/forged/);
+  },
+);

@@ -1,5 +1,6 @@
 import { peek } from '../accept/peek.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
+import type { ServerPolicy } from '../policy/inbound/server-policy.ts';
 import { detectHttp } from '../wire/detect/http-detect.ts';
 import type { HttpVersion } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
@@ -10,6 +11,23 @@ import { carryOpaque } from './tcp.ts';
 export type InboundProtocolOptions = InboundHttpOptions;
 
 const detectLimitBytes = 16 * 1024;
+
+/** Carries a connection that may speak anything as opaque bytes, unless it turns out to be HTTP after all. */
+export function carryUnknown(
+  connection: Connection,
+  incoming: Incoming,
+  policy: KnownPortPolicy,
+  bytes: Uint8Array,
+  options: InboundProtocolOptions,
+): void {
+  carryOpaque(connection, incoming, policy, bytes, options, (first) => {
+    const version = detectHttp(first, true) === 'http2' ? 'http2' : 'http1';
+    new InboundHttp(options, connection, incoming, policy, version).serve(first);
+  });
+}
+
+/** Whether policy says that a port speaks HTTP, and nothing else. */
+export const isDeclaredHttp = ({ protocol }: ServerPolicy): boolean => protocol === 'http1' || protocol === 'http2';
 
 /**
  * Serves a connection as what it speaks: HTTP of either version, or opaque bytes. `told` is what the client's proxy said
@@ -49,7 +67,7 @@ export function serveProtocol(
     if (detected === 'more') return false;
     if (detected !== 'opaque') http(detected, held);
     else if (isDeclared) http(protocol, held);
-    else carryOpaque(connection, incoming, policy, held, options);
+    else carryUnknown(connection, incoming, policy, held, options);
     return true;
   };
   if (final) {

@@ -1,10 +1,12 @@
 import { Hold } from '../accept/hold.ts';
 import type { OpenConnections } from '../accept/open-connections.ts';
-import { splice } from '../opaque/splice.ts';
+import { type SpliceGuard, splice } from '../opaque/splice.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { Log } from '../telemetry/log.ts';
 import { errnoOf } from '../upstream/dialer.ts';
+import { Opening } from '../wire/detect/opening.ts';
+import { nobody } from '../wire/nobody.ts';
 import type { Connection } from '../wire/transport.ts';
 import type { Applications } from './application.ts';
 import type { Incoming } from './incoming.ts';
@@ -18,13 +20,21 @@ export interface InboundTcpOptions {
   applications: Applications;
 }
 
-/** Carries a connection as opaque bytes to the application, if policy lets it in, and for as long as it does. */
+/**
+ * Carries a connection as opaque bytes to the application, if policy lets it in, and for as long as it does.
+ *
+ * With `asHttp` it is not known what the connection speaks, only that it does not look like HTTP, or has not said anything
+ * yet. Then nothing passes that the application could read as an HTTP request: no policy of routes would have seen it, and
+ * nobody taken from it what only proxies may say. As long as nothing has passed, such a connection goes on by `asHttp`;
+ * after that it is cut off.
+ */
 export function carryOpaque(
   connection: Connection,
   { address, port, client, labels }: Incoming,
   policy: KnownPortPolicy,
   bytes: Uint8Array,
   { log, open, metrics, applications }: InboundTcpOptions,
+  asHttp?: (bytes: Uint8Array) => void,
 ): void {
   const authz = authorize(policy.current.authorizations, client);
   if (authz === undefined) {
@@ -38,7 +48,7 @@ export function carryOpaque(
   if (authz.audit) log.info('connection allowed', decisionFields(labels, policy.current, port, undefined, authz));
   const accepted = metrics.accepted(labels, policy.current, port);
   accepted.connectionOpened(connection);
-  policy.subscribe(() => {
+  const unsubscribe = policy.subscribe(() => {
     if (authorize(policy.current.authorizations, client) !== undefined) return;
     metrics.tcpTerminate(labels, policy.current, port);
     log.info('connection terminated', decisionFields(labels, policy.current, port, undefined, undefined));
@@ -51,6 +61,33 @@ export function carryOpaque(
     open.remove(tunnel);
     accepted.connectionClosed(connection, errnoOf(error));
   };
+  const becomeHttp = (first: Uint8Array): void => {
+    unsubscribe();
+    open.remove(tunnel);
+    accepted.connectionClosed(connection, '');
+    asHttp?.(first);
+  };
+  const guard = (opening: Opening, untouchedYet: boolean): SpliceGuard => ({
+    look: (chunk) => {
+      const verdict = opening.read(chunk);
+      return verdict === 'http' ? 'stop' : verdict === 'other' ? 'done' : 'pass';
+    },
+    mayEnd: () => opening.end() === 'other',
+    onStopped: (chunk, untouched) => {
+      if (untouched && untouchedYet) {
+        becomeHttp(chunk);
+        return;
+      }
+      log.warn('connection cut off: what was carried as opaque bytes went on as an HTTP request. Declare its port', {
+        ...labels,
+        port,
+        client: connection.remoteAddress,
+      });
+      metrics.tcpError('late http');
+      connection.handler = { ...nobody, onClose: closed };
+      connection.abort();
+    },
+  });
   const held = new Hold(connection, bytes, closed);
   applications.at(address, port).connectTcp(
     (application) => {
@@ -59,7 +96,14 @@ export function carryOpaque(
         return;
       }
       held.release((first) => {
-        splice(connection, application, closed);
+        const opening = asHttp && new Opening();
+        const verdict = opening?.read(first) ?? 'other';
+        if (verdict === 'http') {
+          application.close();
+          becomeHttp(first);
+          return;
+        }
+        splice(connection, application, closed, verdict === 'other' ? undefined : guard(opening!, first.length === 0));
         if (first.length > 0) application.write(first);
       });
     },

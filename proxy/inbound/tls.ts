@@ -4,9 +4,9 @@ import type { Labels } from '../telemetry/labels.ts';
 import { maxHelloBytes, parseClientHello } from '../wire/detect/client-hello.ts';
 import { decodeTransportHeader, type TransportHeader, transportAlpn } from '../wire/detect/transport-header.ts';
 import type { Connection } from '../wire/transport.ts';
-import { incoming } from './incoming.ts';
+import { type Incoming, incoming } from './incoming.ts';
 import { type KnownPolicyOptions, withKnownPolicy } from './known-policy.ts';
-import { type InboundProtocolOptions, serveProtocol } from './protocol.ts';
+import { carryUnknown, type InboundProtocolOptions, isDeclaredHttp, serveProtocol } from './protocol.ts';
 import { carryOpaque } from './tcp.ts';
 
 /** Terminates the mesh's TLS on a connection whose ClientHello has been read. */
@@ -62,7 +62,7 @@ export class InboundTls {
       } else {
         const labels: Labels = hello.kind === 'hello' ? { tls: 'opaque', sni: hello.serverName ?? '' } : plain;
         const coming = incoming(connection, address, policy.port, labels);
-        if (hello.kind === 'hello') carryOpaque(connection, coming, policy, bytes, this.options);
+        if (hello.kind === 'hello' && !isDeclaredHttp(policy.current)) this.carry(connection, coming, policy, bytes);
         else serveProtocol(connection, coming, policy, bytes, undefined, final, this.options);
       }
       return true;
@@ -141,9 +141,17 @@ export class InboundTls {
     }
     const coming = incoming(connection, address, port, tlsLabels(connection));
     withKnownPolicy(connection, port, rest, this.options, (policy, bytes) => {
-      if (header.protocol === undefined) carryOpaque(connection, coming, policy, bytes, this.options);
+      // What a client says of its bytes does not open a port that speaks HTTP for anything else.
+      if (header.protocol === undefined && !isDeclaredHttp(policy.current))
+        this.carry(connection, coming, policy, bytes);
       else serveProtocol(connection, coming, policy, bytes, header.protocol, false, this.options);
     });
+  }
+
+  /** As opaque bytes: what its client says it is. */
+  private carry(connection: Connection, coming: Incoming, policy: KnownPortPolicy, bytes: Uint8Array): void {
+    const carry = policy.current.protocol === 'detect' ? carryUnknown : carryOpaque;
+    carry(connection, coming, policy, bytes, this.options);
   }
 
   private refuseHeader(connection: Connection, reason: string): void {

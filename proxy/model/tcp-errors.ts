@@ -9,6 +9,7 @@ export const tcpErrors = {
   'no target': 'nothing in it says where it is to go',
   'no policy': 'the control plane has not said who may use its port, or too many ports are in use',
   'invalid target ip': 'it is meant for an address that is not of this workload',
+  'late http': 'it was carried as opaque bytes, and went on as an HTTP request: its port is to be declared',
   'not ready': 'there is no certificate yet to meet the TLS of the mesh with',
   'tls handshake': 'the TLS handshake with the client failed',
   'transport header':

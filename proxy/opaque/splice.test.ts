@@ -123,6 +123,60 @@ it('is told of its end exactly once and last, in every order of what its connect
   );
 });
 
+describe.each(manners)('a guarded splice (ends told at once: %s, %s)', (first, second) => {
+  /** Passes until it sees a `!`, for good from a `.` on, and no end behind a `?`. */
+  function guarded() {
+    const [a, b] = [new LiveConnection(first), new LiveConnection(second)];
+    const told: unknown[] = [];
+    let read = '';
+    splice(a, b, () => told.push('end'), {
+      look: (chunk) => {
+        read += Buffer.from(chunk);
+        return read.includes('!') ? 'stop' : read.includes('.') ? 'done' : 'pass';
+      },
+      mayEnd: () => !read.endsWith('?'),
+      onStopped: (chunk, untouched) => told.push([Buffer.from(chunk).toString(), untouched]),
+    });
+    return { a, b, told };
+  }
+
+  it('that is stopped before anything has passed leaves the first connection as it was', () => {
+    const { a, b, told } = guarded();
+    a.receive('x!');
+    b.settle();
+    expect([told, a.sent, b.sent]).toEqual([[['x!', true]], [], ['FIN']]);
+  });
+
+  it.each(['a', 'b'])(
+    'that is stopped once %s has spoken breaks the second one, with what may not pass not passed',
+    (side) => {
+      const { a, b, told } = guarded();
+      (side === 'a' ? a : b).receive('x');
+      a.receive('y!');
+      b.settle();
+      expect([told, a.sent, b.sent]).toEqual([
+        [['y!', false]],
+        side === 'a' ? [] : ['x'],
+        side === 'a' ? ['x', 'RST'] : ['RST'],
+      ]);
+    },
+  );
+
+  it('that may not tell of an end breaks both', () => {
+    const { a, b, told } = guarded();
+    a.receive('x?');
+    a.receiveFin();
+    expect([told, b.sent]).toEqual([[['', false]], ['x?', 'RST']]);
+  });
+
+  it('looks no more once it is done', () => {
+    const { a, b } = guarded();
+    for (const text of ['x.', '!', '?']) a.receive(text);
+    a.receiveFin();
+    expect(b.sent).toEqual(['x.', '!', '?', 'FIN']);
+  });
+});
+
 function act(connection: LiveConnection, what: string): void {
   if (what === 'bytes') connection.receive('x');
   else if (what === 'fin') connection.receiveFin();

@@ -89,13 +89,18 @@ vector(
       received = '';
       const client = await RawHttp2.connect(proxy.inbound);
       await client.send(
-        frame(FrameType.headers, Flag.endHeaders, 1, Buffer.concat([...head.map((each) => literal(...each)), forged])),
+        frame(
+          FrameType.headers,
+          Flag.endHeaders,
+          1,
+          Buffer.concat([...head.map(([name, value]) => literal(name, value)), forged]),
+        ),
         frame(FrameType.data, 0, 1, Buffer.from('x')),
         frame(
           FrameType.headers,
           Flag.endHeaders | Flag.endStream,
           1,
-          Buffer.concat([forged, ...more.map((each) => literal(...each))]),
+          Buffer.concat([forged, ...more.map(([name, value]) => literal(name, value))]),
         ),
       );
       await vi.waitFor(() => expect(client.statuses()).toEqual(['200']), 5000);

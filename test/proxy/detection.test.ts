@@ -112,13 +112,12 @@ describe('what comes to a workload', () => {
       expect(await all(socket)).toContain(`web ${clientId}`);
     });
 
-    it('goes there as it is where it says nothing', async () => {
+    it('is HTTP where it says nothing and is: nothing of it could be said by its client alone', async () => {
       const socket = await direct();
       socket.write(
         Buffer.concat([encodeTransportHeader({ port: 8080, name: '', protocol: undefined }), Buffer.from(request)]),
       );
-      // HTTP that nobody has looked into carries no client id.
-      expect(await all(socket)).toContain('web plain');
+      expect(await all(socket)).toContain(`web ${clientId}`);
     });
 
     it.each([

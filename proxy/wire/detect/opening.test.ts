@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { lenientReaders } from '../testing/lenient-readers.ts';
+import { Opening, type OpeningVerdict } from './opening.ts';
+
+function read(text: string, pieceBytes = text.length): OpeningVerdict {
+  const bytes = Buffer.from(text, 'latin1');
+  const opening = new Opening();
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    const verdict = opening.read(bytes.subarray(at, at + pieceBytes));
+    if (verdict !== 'open') return verdict;
+  }
+  return opening.end();
+}
+
+const requests = [
+  ...['GET / HTTP/1.1', 'get / http/1.1', 'GET  /  HTTP/1.1', 'GET\t/\tHTTP/1.1', ' GET / HTTP/1.1', 'GET / HTTP/1.1 '],
+  ...[
+    '\r\n\r\nGET / HTTP/1.1',
+    '\n\nGET / HTTP/1.1',
+    'GET /',
+    'GET admin',
+    'POST /x',
+    'CONNECT db:80',
+    'FOO / HTTP/1.1',
+  ],
+  ...[
+    '{x} / HTTP/1.1',
+    '0 / HTTP/1.1',
+    'GET /\0 HTTP/1.1',
+    'GET\xa0/\xa0HTTP/1.1',
+    'GET / RTSP/1.0',
+    'SOURCE / ICE/1.0',
+  ],
+  ...['GET /a b HTTP/1.1', 'GET /HTTP/1.1', 'GET / HTTP/9.9', 'PRI * HTTP/2.0', `GET /${'a'.repeat(100_000)} HTTP/1.1`],
+];
+
+it.each(requests)('%j may be read as a request, however it is cut', (line) => {
+  for (const end of ['\r\n', '\n', '\r', '']) {
+    for (const size of [1, 7, line.length + end.length]) expect(read(line + end, size)).toBe('http');
+  }
+});
+
+it.each([
+  ...[
+    'EHLO mail.example\r\n',
+    'a001 LOGIN user pass\r\n',
+    'NICK foo\r\n',
+    'SSH-2.0-OpenSSH_9\r\n',
+    'USER anonymous\r\n',
+  ],
+  ...[
+    '*2\r\n$3\r\nGET\r\n$1\r\na\r\n',
+    'PING\r\n',
+    'get key\r\n',
+    'set key 0 0 1\r\na\r\n',
+    'CONNECT {"verbose":false}\r\n',
+  ],
+  ...['PUB subject 5\r\n', 'CONNECT\naccept-version:1.2\n', 'INVITE sip:bob@b.test SIP/2.0\r\n', '{"id":1}\n', 'GE'],
+  ...[
+    '\x00\x00\x00\x53\x00\x03\x00\x00user\x00',
+    '\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00',
+    'AMQP\0\0\x09\x01',
+  ],
+  '<134>Jan 1 host nginx: 10.0.0.1 "GET / HTTP/1.1" 200\n',
+])('%j may not', (text) => {
+  for (const size of [1, 3, text.length]) expect(read(text, size)).toBe('other');
+});
+
+it('what follows the first line that is not blank is looked at no more', () => {
+  const opening = new Opening();
+  expect(opening.read(Buffer.from('\r\n\r\nEHLO'))).toBe('open');
+  expect(opening.read(Buffer.from(' a\r\nGET / HTTP/1.1\r\n'))).toBe('other');
+});
+
+describe('what some server takes for a request is never let pass', () => {
+  const space = fc.constantFrom(' ', '  ', '\t', '\x0b', '\xa0', '\x1c', '\r', '');
+  const word = fc.oneof(
+    fc.constantFrom(
+      'GET',
+      'get',
+      'POST',
+      'M-SEARCH',
+      '/',
+      '/admin',
+      'admin',
+      '*',
+      'http://a/',
+      'a:80',
+      'HTTP/1.1',
+      'http/1.0',
+    ),
+    fc.constantFrom('HTTP/2.0', 'RTSP/1.0', 'HTTP/1.10', 'HTTP', '{', '\0'),
+    fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)), maxLength: 4 }),
+  );
+  const line = fc
+    .tuple(fc.constantFrom('', '\r\n', '\n', ' ', '\r\n\r\n'), fc.array(fc.tuple(word, space), { maxLength: 5 }))
+    .map(([before, words]) => before + words.flat().join(''));
+  const text = fc
+    .tuple(line, fc.constantFrom('\r\n', '\n', '\r'))
+    .map(([first, end]) => `${first}${end}Host: a\r\n\r\n`);
+
+  it.each(Object.keys(lenientReaders))('by %s', (name) => {
+    fc.assert(
+      fc.property(text, fc.integer({ min: 1, max: 20 }), (sent, pieceBytes) => {
+        if (lenientReaders[name](sent)) expect(read(sent, pieceBytes)).toBe('http');
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+});

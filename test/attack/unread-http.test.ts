@@ -1,0 +1,274 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { createServer as createWebServer } from 'node:http';
+import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { Opening } from '../../proxy/wire/detect/opening.ts';
+import { encodeTransportHeader, transportAlpn } from '../../proxy/wire/detect/transport-header.ts';
+import { lenientReaders } from '../../proxy/wire/testing/lenient-readers.ts';
+import { freePort, TestMesh } from '../proxy/test-mesh.ts';
+import { vector } from './vector.ts';
+
+/**
+ * An application that reads HTTP as leniently as any does, behind a sidecar that does not know what it speaks: what the
+ * sidecar let pass as opaque bytes is in `requests`.
+ */
+let mesh: TestMesh;
+const detectTimeoutMs = 300;
+const listeners = { unknown: 14_143, declared: 14_144 };
+const requests: string[] = [];
+
+function lenientServer(socket: Socket): void {
+  let held = '';
+  let read = false;
+  const look = (): void => {
+    if (read || !Object.values(lenientReaders).some((reads) => reads(held))) return;
+    read = true;
+    requests.push(held);
+    socket.end(
+      `HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n${/l5d-client-id: forged/i.test(held) ? 'forged' : 'clean'}`,
+    );
+  };
+  socket.on('data', (chunk) => {
+    held += chunk.toString('latin1');
+    if (/\n\r?\n$/.test(held)) look();
+  });
+  socket.on('end', () => {
+    // As Python's readline does.
+    held += '\r\n\r\n';
+    look();
+    socket.end();
+  });
+}
+
+beforeAll(async () => {
+  const timeouts = JSON.stringify([{ name: 'LINKERD2_PROXY_INBOUND_DETECT_TIMEOUT', value: `${detectTimeoutMs}ms` }]);
+  mesh = await TestMesh.start([
+    { name: 'server', ports: [8080, 8081], annotations: { 'config.tulle.dev/proxy-additional-env': timeouts } },
+  ]);
+  await mesh.serveTcp('server', 8080, lenientServer);
+  await mesh.serveTcp('server', 8081, lenientServer);
+  const group = 'policy.linkerd.io';
+  const object = (kind: string, spec: object) => ({
+    apiVersion: `${group}/v1beta3`,
+    kind,
+    metadata: { name: 'server', namespace: 'test' },
+    spec,
+  });
+  mesh.apply(
+    object('Server', {
+      podSelector: { matchLabels: { app: 'server' } },
+      port: 8081,
+      proxyProtocol: 'HTTP/1',
+      accessPolicy: 'all-unauthenticated',
+    }),
+    object('HTTPRoute', {
+      parentRefs: [{ group, kind: 'Server', name: 'server' }],
+      rules: [{ matches: [{ path: { type: 'PathPrefix', value: '/public' } }] }],
+    }),
+  );
+  await mesh.ready();
+  await vi.waitFor(async () => {
+    expect(await exchange(plain(listeners.declared), [`GET / HTTP/1.1${fields}`])).toMatch(/^HTTP\/1.1 404 /);
+  }, 10_000);
+}, 90_000);
+afterAll(() => mesh.stop());
+
+const plain = (port: number): Socket => connect(port, mesh.ip('server'));
+
+/** As a sidecar of the mesh would say that it brings opaque bytes. */
+function opaque(port: number): Socket {
+  const socket = connectTls({
+    host: mesh.ip('server'),
+    port: 4143,
+    servername: 'server.test.serviceaccount.identity.tulle.cluster.local',
+    ca: mesh.trustAnchors,
+    ...mesh.issue('mallory.test.serviceaccount.identity.tulle.cluster.local'),
+    ALPNProtocols: [transportAlpn],
+    checkServerIdentity: () => undefined,
+  });
+  socket.write(encodeTransportHeader({ port, name: '', protocol: undefined }));
+  return socket;
+}
+
+/** Sends parts with pauses longer than detection waits, and returns all that came back until the end. */
+async function exchange(socket: Socket, parts: readonly string[], ends = false): Promise<string> {
+  let read = '';
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  socket
+    .on('error', () => {})
+    .on('data', (chunk: Buffer) => {
+      read += chunk.toString('latin1');
+    });
+  socket.setTimeout(5000, () => socket.destroy());
+  for (const [index, part] of parts.entries()) {
+    if (index > 0) await sleep(2 * detectTimeoutMs);
+    socket.write(part, 'latin1');
+  }
+  if (ends) socket.end();
+  await closed;
+  return read;
+}
+
+const fields = '\r\nHost: server.test\r\nConnection: close\r\nl5d-client-id: forged\r\n\r\n';
+const lines = [
+  ...[
+    'GET / HTTP/1.1',
+    '\r\nGET / HTTP/1.1',
+    '\nGET / HTTP/1.1',
+    ' GET / HTTP/1.1',
+    'GET  / HTTP/1.1',
+    'GET\t/ HTTP/1.1',
+  ],
+  ...['GET /  HTTP/1.1', 'GET / HTTP/1.1 ', 'GET / HTTP/1.1\t', 'get / HTTP/1.1', 'get / http/1.1', 'GET /', 'POST /'],
+  ...['GET admin', 'FOO / HTTP/1.1', '{x} / HTTP/1.1', '0 / HTTP/1.1', 'GET /\0 HTTP/1.1', 'GET\xa0/\xa0HTTP/1.1'],
+  ...[
+    'GET / RTSP/1.0',
+    'GET /a b HTTP/1.1',
+    'GET / HTTP/1.10',
+    'GET / HTTP/9.9',
+    `GET /${'a'.repeat(20_000)} HTTP/1.1`,
+  ],
+];
+
+vector(
+  {
+    who: 'net',
+    attack:
+      'request lines in 24 spellings that Python, uWSGI, Nginx or Node read and HTTP does not have, with a forged l5d-client-id',
+    promise: 'a port of unknown protocol passes none of them on as opaque bytes',
+  },
+  async () => {
+    for (const line of lines) {
+      requests.length = 0;
+      expect(await exchange(plain(listeners.unknown), [line + fields]), line).not.toContain('forged');
+      expect(
+        requests.filter((each) => /forged/.test(each)),
+        line,
+      ).toEqual([]);
+    }
+  },
+  60_000,
+);
+
+vector(
+  {
+    who: 'net',
+    attack: 'a request line cut in two by more silence than detection waits, at its start and inside, or ended by FIN',
+    promise: 'it is read as HTTP, or cut off before the line has its end',
+  },
+  async () => {
+    const request = `GET / HTTP/1.1${fields}`;
+    requests.length = 0;
+    for (const at of [0, 2, 4, 10]) {
+      const socket = plain(listeners.unknown);
+      const parts = at === 0 ? ['', request] : [request.slice(0, at), request.slice(at)];
+      expect(await exchange(socket, parts), `cut at ${at}`).not.toContain('forged');
+    }
+    expect(await exchange(plain(listeners.unknown), ['GET  /admin HTTP/1.1'], true)).not.toContain('200');
+    expect(requests.filter((each) => /forged|admin/.test(each))).toEqual([]);
+    expect(await mesh.metric('server', 'inbound_tcp_errors_total', 'error="late http"')).toBeGreaterThan(0);
+  },
+  30_000,
+);
+
+vector(
+  {
+    who: 'mesh',
+    attack: 'a transport header that names no protocol, and HTTP behind it, at a port of unknown protocol',
+    promise: 'it is HTTP all the same: its l5d-client-id is the proven one',
+  },
+  async () => {
+    requests.length = 0;
+    const read = await exchange(opaque(8080), [`GET / HTTP/1.1${fields}`]);
+    expect(read).toContain('clean');
+    expect(requests).toHaveLength(1);
+    expect(requests[0]).toMatch(/l5d-client-id: mallory\.test\./);
+  },
+);
+
+vector(
+  {
+    who: 'mesh',
+    attack: 'the same, and TLS for another name, at a port that a Server declares as HTTP with routes',
+    promise: 'nothing but HTTP goes to it, and no request beside its routes',
+  },
+  async () => {
+    requests.length = 0;
+    expect(await exchange(opaque(8081), [`GET /admin HTTP/1.1${fields}`])).toMatch(/^HTTP\/1\.1 404 /);
+    for (const line of lines.slice(1)) {
+      expect(await exchange(opaque(8081), [line.replace(/ \//, ' /public') + fields]), line).not.toContain('forged');
+    }
+    const socket = connectTls({ host: mesh.ip('server'), port: listeners.declared, servername: 'shop.example.com' });
+    socket.on('error', () => {});
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(requests.filter((each) => /forged|admin|shop\.example/.test(each))).toEqual([]);
+  },
+  60_000,
+);
+
+it('a server that speaks first is heard, and its clients are, where they speak no HTTP', async () => {
+  const echo = await freePort();
+  const greeter = createServer((socket) => {
+    socket.write('220 ready\r\n');
+    socket.on('data', (chunk) => socket.write(chunk)).on('error', () => {});
+  });
+  await mesh.serve('server', echo, greeter);
+  const socket = opaque(echo);
+  let read = '';
+  socket.on('data', (chunk: Buffer) => {
+    read += chunk;
+  });
+  await vi.waitFor(() => expect(read).toBe('220 ready\r\n'), 5000);
+  for (const text of ['E', 'HLO a\r\n', 'GET / HTTP/1.1\r\n']) {
+    socket.write(text);
+    await vi.waitFor(() => expect(read.endsWith(text)).toBe(true), 5000);
+  }
+  socket.destroy();
+});
+
+it('what Node and Python take for a request, as they run here, is what the watch over opaque bytes takes for one', async () => {
+  const accepted = async (port: number): Promise<string[]> => {
+    const found: string[] = [];
+    for (const line of [...lines, 'HELO a', 'get key', 'PING', '*1\r\n$4', 'SSH-2.0-x']) {
+      if (/forged/.test(await exchange(connect(port, '127.0.0.1'), [line + fields]))) found.push(line);
+    }
+    return found;
+  };
+  const taken = (all: string[]): string[] =>
+    all.filter((line) => new Opening().read(Buffer.from(line + fields, 'latin1')) !== 'http');
+  const node = createWebServer({ insecureHTTPParser: true }, (incoming, response) => {
+    response.setHeader('connection', 'close');
+    response.end(`${incoming.headers['l5d-client-id']}`);
+  });
+  await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve));
+  const byNode = await accepted((node.address() as { port: number }).port);
+  node.close();
+  expect(byNode.length).toBeGreaterThan(5);
+  expect(taken(byNode)).toEqual([]);
+
+  try {
+    execFileSync('python3', ['--version'], { stdio: 'ignore' });
+  } catch {
+    return;
+  }
+  const port = await freePort();
+  const program = `
+from wsgiref.simple_server import make_server
+def app(environ, start):
+    start('200 OK', [])
+    return [str(environ.get('HTTP_L5D_CLIENT_ID')).encode()]
+make_server('127.0.0.1', ${port}, app).serve_forever()`;
+  const python = spawn('python3', ['-c', program], { stdio: 'ignore' });
+  try {
+    await vi.waitFor(async () => {
+      expect(await exchange(connect(port, '127.0.0.1'), [`GET / HTTP/1.1${fields}`])).toContain('forged');
+    }, 10_000);
+    const byPython = await accepted(port);
+    expect(byPython.length).toBeGreaterThan(10);
+    expect(taken(byPython)).toEqual([]);
+  } finally {
+    python.kill('SIGKILL');
+  }
+}, 60_000);

@@ -17,6 +17,7 @@ const failure = (code: string, kind: string, status: number, grpcStatus: number,
   Object.freeze({ code, kind, status, grpcStatus, message });
 
 /** gRPC status codes, by name. */
+const invalidArgument = 3;
 const deadlineExceeded = 4;
 const notFound = 5;
 const permissionDenied = 7;
@@ -61,6 +62,13 @@ export const failures = {
     'an https target cannot be carried in plain: name it by http, or have the application tunnel it by CONNECT',
   ),
   noRoute: failure('no-route', 'no route', 404, notFound, 'no route of the server fits the request'),
+  ambiguousPath: failure(
+    'ambiguous-path',
+    'ambiguous path',
+    400,
+    invalidArgument,
+    'the path can be read in several ways, and policy stands on paths',
+  ),
   unauthorized: failure('unauthorized', 'unauthorized', 403, permissionDenied, 'the client is not authorized'),
   loop: failure('loop', 'gateway loop', 508, aborted, 'the request would loop back to this proxy'),
   unexpected: failure('unexpected', 'unexpected', 500, internal, 'unexpected error'),

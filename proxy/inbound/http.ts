@@ -8,6 +8,7 @@ import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
+import { isUnusual, pathReadings } from '../route/path-readings.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { Log, LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
@@ -91,8 +92,11 @@ export class InboundHttp {
 
   private onRequest(stream: ServerStream, head: RequestHead, end: boolean): StreamHandler {
     const { log, metrics, side, maxInFlight } = this.options;
-    const decision = this.decide(this.policy.current, head);
+    const policy = this.policy.current;
+    const decision =
+      policy.guardsPaths && isUnusual(head.path) ? this.decideReadings(policy, head) : this.decide(policy, head);
     if (decision === undefined) return this.refuse(stream, head, end, failures.noRoute);
+    if (decision === 'ambiguous') return this.refuse(stream, head, end, failures.ambiguousPath);
     decision.count.value++;
     if (decision.failure !== undefined) return this.refuse(stream, head, end, decision.failure);
     if (decision.audit !== undefined) log.info('request allowed', decision.audit);
@@ -127,6 +131,21 @@ export class InboundHttp {
     for (let i = 0; i < this.decisions.length; i++) if (this.decisions[i].route === route) return this.decisions[i];
     const decision = this.decideRoute(policy, route);
     this.decisions.push(decision);
+    return decision;
+  }
+
+  /**
+   * Of a path that may be read in several ways, each must be let in: the application gets it as it came, and reads it as
+   * it does. Counted is the simplest one.
+   */
+  private decideReadings(policy: ServerPolicy, head: RequestHead): Decision | 'ambiguous' | undefined {
+    const readings = pathReadings(head.path);
+    if (readings === undefined) return 'ambiguous';
+    let decision: Decision | undefined;
+    for (const path of readings) {
+      decision = this.decide(policy, { ...head, path });
+      if (decision === undefined || decision.failure !== undefined) return decision;
+    }
     return decision;
   }
 

@@ -8,6 +8,7 @@ import type {
 import { type HttpMethod, HttpMethod_Registered } from '../../api/gen/http_types_pb.js';
 import { PatternError } from '../../lib/contract/pattern.ts';
 import { latin1 } from '../wire/latin1.ts';
+import { decodeUnreserved } from './path-readings.ts';
 import { Pattern } from './pattern.ts';
 import type { HostMatch, NamedMatch, PathMatch, RequestMatch } from './route-table.ts';
 
@@ -107,9 +108,9 @@ function grpcMatch({ rpc, headers }: GrpcRouteMatch, reader: Reader): RequestMat
 function pathMatch(kind: NonNullable<HttpRouteMatch['path']>['kind']): PathMatch {
   switch (kind.case) {
     case 'exact':
-      return { kind: 'exact', value: kind.value };
+      return { kind: 'exact', value: decodeUnreserved(kind.value) };
     case 'prefix':
-      return { kind: 'prefix', value: kind.value.replace(/\/+$/, '') };
+      return { kind: 'prefix', value: decodeUnreserved(kind.value).replace(/\/+$/, '') };
     case 'regex':
       return { kind: 'regex', value: pattern(kind.value) };
     default:

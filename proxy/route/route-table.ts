@@ -58,6 +58,8 @@ interface Candidate<Plan> {
 export class RouteTable<Plan> {
   private readonly candidates: readonly Candidate<Plan>[];
   private readonly byHost: boolean;
+  /** The route of a request may depend on its path. */
+  readonly byPath: boolean;
 
   constructor(routes: readonly Route<Plan>[]) {
     this.candidates = routes
@@ -72,6 +74,7 @@ export class RouteTable<Plan> {
         ),
       )
       .sort((a, b) => b.rank - a.rank);
+    this.byPath = this.candidates.some(({ match: { path } }) => path !== undefined && !isEverything(path));
     this.byHost = this.candidates.some(({ host }) => host !== undefined);
   }
 
@@ -87,6 +90,8 @@ export class RouteTable<Plan> {
     return undefined;
   }
 }
+
+const isEverything = (path: PathMatch): boolean => path.kind === 'prefix' && path.value === '';
 
 const questionMark = 0x3f;
 const slash = 0x2f;

@@ -33,7 +33,7 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['exchange', 'wire clock timer-wheel model telemetry'],
   ['backend', 'wire clock timer-wheel balance resilience model telemetry upstream exchange'],
   ['outbound', 'wire clock keep-alive model opaque route telemetry accept policy discovery upstream exchange backend'],
-  ['inbound', 'wire clock keep-alive timer-wheel model opaque telemetry accept policy upstream exchange backend'],
+  ['inbound', 'wire clock keep-alive timer-wheel model opaque route telemetry accept policy upstream exchange backend'],
   ['admin', 'wire telemetry'],
   ['workers', 'clock control resilience telemetry'],
   ['config', 'wire net keep-alive env-parser telemetry control identity policy workers'],

@@ -33,6 +33,7 @@ export function defaultServerPolicy(policy: DefaultPolicy, options: DefaultPolic
     labels: defaultLabels(policy),
     authorizations: policy === 'deny' ? [] : [authorization(policy, options)],
     routes: undefined,
+    guardsPaths: false,
   };
 }
 

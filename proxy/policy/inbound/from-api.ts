@@ -19,12 +19,14 @@ export function serverPolicyFromApi(server: Server, detectTimeoutMs: number, onU
   const timeout = kind?.case === 'detect' ? kind.value.timeout : undefined;
   const authorizations = authorizationsFromApi(server.authorizations);
   const routes = routesFromApi(kind, authorizations, onUnread);
+  const table = routes.length === 0 ? undefined : new RouteTable(routes);
   return {
     protocol: protocolOf(kind?.case),
     detectTimeoutMs: timeout === undefined ? detectTimeoutMs : durationMs(timeout),
     labels: labelsFromMap(server.labels),
     authorizations: inOrder(authorizations, []),
-    routes: routes.length === 0 ? undefined : new RouteTable(routes),
+    routes: table,
+    guardsPaths: table?.byPath === true && routes.some(({ plan }) => plan.labels.group !== ''),
   };
 }
 

@@ -35,4 +35,9 @@ export interface ServerPolicy {
   readonly authorizations: readonly Authorization[];
   /** Undefined without routes: the authorizations of the server hold for every request. */
   readonly routes: RouteTable<RoutePolicy> | undefined;
+  /**
+   * Somebody has written a route by path: each way in which the application may read a path must be let in. The routes
+   * that the control plane makes for probes need it not: they open a path as it stands, and close none.
+   */
+  readonly guardsPaths: boolean;
 }

@@ -113,6 +113,8 @@ export class Sidecar {
         readToken: () => readFile(identity.tokenFile),
         onCertificate: ({ key, chain }) => {
           this.tls = makeTlsContext({ key, certificateChain: chain, trustAnchors: identity.trustAnchors });
+          // Before, the policy component could not be asked.
+          this.policies.takeDefaults(config.policy.initialTimeoutMs);
           options.onReadyChanged();
         },
       });
@@ -131,6 +133,7 @@ export class Sidecar {
       opaquePorts: config.inbound.opaquePorts,
       requireIdentityPorts: config.inbound.requireIdentityPorts,
       idleMs: config.inbound.discoveryIdleMs,
+      onSettled: () => options.onReadyChanged(),
     });
     const notForWorkload = new OwnListeners([...config.outbound.listen, ...config.admin.listen]);
     const ownListeners = new OwnListeners([
@@ -240,6 +243,11 @@ export class Sidecar {
       },
     );
     this.registry.gauge(
+      'inbound_ports_without_policy',
+      'Ports of the workload whose default policy holds, since the control plane has not spoken of them.',
+      () => this.policies.unspoken,
+    );
+    this.registry.gauge(
       'inbound_waiters',
       'Requests that wait for a connection to the application.',
       () => this.applications.waiters,
@@ -263,9 +271,15 @@ export class Sidecar {
     });
   }
 
-  /** True once the proxy can prove who it is. */
+  /**
+   * True once the proxy can prove who it is, and knows whom the workload's ports are for.
+   *
+   * Where the identity or the policy component stands beside this proxy, it is ready without policy: others wait for that
+   * pod to have any, so it may wait for nobody.
+   */
   get ready(): boolean {
-    return this.identity === undefined || this.tls !== undefined;
+    if (this.identity !== undefined && this.tls === undefined) return false;
+    return isBesideMesh(this.options.config) || this.policies.settled;
   }
 
   metricsText(): string {
@@ -274,8 +288,8 @@ export class Sidecar {
 
   /** Listens and asks for a certificate. Throws when an address cannot be listened on. */
   start(): void {
-    const { inbound, outbound, admin } = this.options.config;
-    const { sharedListeners } = this.options;
+    const { config, sharedListeners } = this.options;
+    const { inbound, outbound, admin } = config;
     this.adminListeners = admin.listen.map(({ host, port }) =>
       listen(host, port, (connection) => this.serveAdmin(connection)),
     );
@@ -293,6 +307,8 @@ export class Sidecar {
     this.identity?.start();
     this.options.onReadyChanged();
     this.policies.start();
+    if (isBesideMesh(config)) this.policies.takeDefaults(besideMeshMs);
+    else if (config.identity === undefined) this.policies.takeDefaults(config.policy.initialTimeoutMs);
   }
 
   /** Takes nothing new, lets what is under way finish, and calls `done` when it has. */
@@ -352,6 +368,14 @@ export class Sidecar {
     });
   }
 }
+
+/** How long a proxy beside a component that all others need waits for the first word on its ports, in ms. */
+const besideMeshMs = 3000;
+
+/** What stands beside its proxy has no name to prove (see config/address.ts). */
+const isBesideMesh = ({ identity, policy }: ProxyConfig): boolean =>
+  (identity !== undefined && identity.address.serverName === undefined) ||
+  (policy.address !== undefined && policy.address.serverName === undefined);
 
 /** Further listeners of explicit mode are on the addresses of the first. */
 function inboundAddresses({ listen: own, explicitPorts }: ProxyConfig['inbound']): SocketAddress[] {

@@ -24,6 +24,11 @@ export interface DestinationConfig {
 export interface PolicyConfig {
   /** `POLICY_SVC_ADDR`, `POLICY_SVC_NAME`. Default: undefined, the default policy alone is in force. */
   readonly address: ControlAddress | undefined;
+  /**
+   * `POLICY_INITIAL_TIMEOUT`: how long, from the first certificate on, a pod that declares ports is not ready for want of
+   * the first word on each of them; then the default policy holds there. Default 10 s.
+   */
+  readonly initialTimeoutMs: number;
   /** `POLICY_WORKLOAD`: who asks, passed on as it is. */
   readonly workload: string;
   /** `POLICY_CLUSTER_NETWORKS`: who the `cluster-*` default policies mean. Default: the private networks of IPv4. */
@@ -48,6 +53,7 @@ export function policyConfig(env: EnvParser): PolicyConfig {
   if (!isWatched) env.passOver('POLICY_SVC_');
   return {
     address: isWatched ? controlAddress(env, 'POLICY', 'where policy is watched') : undefined,
+    initialTimeoutMs: env.durationMs('POLICY_INITIAL_TIMEOUT', 10_000),
     workload: env.text('POLICY_WORKLOAD') ?? '',
     clusterNetworks: networks(env, 'POLICY_CLUSTER_NETWORKS', clusterNetworks),
   };

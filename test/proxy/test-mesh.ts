@@ -42,7 +42,8 @@ export class TestMesh {
   private readonly servers: Server[] = [];
   readonly lines: string[];
 
-  static async start(workloads: readonly Workload[]): Promise<TestMesh> {
+  /** `objects` are there from the start, besides the workloads: `apply` replaces them. */
+  static async start(workloads: readonly Workload[], objects: readonly object[] = []): Promise<TestMesh> {
     const folder = mkdtempSync(join(tmpdir(), 'tulle-proxy-'));
     const manifests = join(folder, 'dist');
     mkdirSync(manifests);
@@ -50,6 +51,9 @@ export class TestMesh {
       join(manifests, 'objects.json'),
       JSON.stringify({ apiVersion: 'v1', kind: 'List', items: workloads.flatMap(objectsOf) }),
     );
+    if (objects.length > 0) {
+      writeFileSync(join(manifests, 'more.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+    }
     const lines: string[] = [];
     const mesh = await LocalMesh.start({
       manifests,

@@ -93,19 +93,41 @@ describe('a port of which nothing is known', () => {
     expect(logged.join()).toMatch(/no policy for a port of this workload: connections to it wait.*port=9999/);
   });
 
-  it('and that the workload declares gets its default, when the word does not come in time', () => {
+  it('and that the workload declares gets its default when it is time for that, and not before', () => {
     const policies = store({ defaultPolicy: 'deny' });
     callTo(8080).end(Status.notFound);
+    const early = connect(policies, 8080);
+    clock.advance(60_000);
+    expect(early.told).toEqual(['refused']);
+    policies.takeDefaults(2000);
     const waiting = connect(policies, 8080);
-    clock.advance(2999);
-    expect(waiting.told).toEqual([]);
+    clock.advance(1999);
+    expect([waiting.told, policies.settled, policies.unspoken]).toEqual([[], false, 0]);
     clock.advance(1);
-    expect(waiting.told).toEqual(['deny']);
+    expect([waiting.told, policies.settled, policies.unspoken]).toEqual([['deny'], true, 1]);
     expect(logged.join()).toContain('its default holds');
     callTo(8080).send(server('web'));
-    expect(connect(policies, 8080).told).toEqual(['web']);
+    expect([connect(policies, 8080).told, policies.unspoken]).toEqual([['web'], 0]);
+    policies.takeDefaults(0);
     clock.advance(600_000);
     expect(waiting.policy?.current?.labels.name).toBe('web');
+  });
+
+  it('keeps the workload from being ready until all that it declares are known, and once they are it is ready for good', () => {
+    const settled: boolean[] = [];
+    const policies = store({ ports: [80, 81, 80], onSettled: () => settled.push(policies.settled) });
+    expect(policies.settled).toBe(false);
+    callTo(80).send(server('web'));
+    expect([policies.settled, settled]).toEqual([false, []]);
+    callTo(81).send(server('web'));
+    callTo(81).send(server('web-2'));
+    expect([policies.settled, settled]).toEqual([true, [true]]);
+    connect(policies, 9999);
+    expect([store({ ports: [] }).settled, store({ channel: undefined }).settled, policies.settled]).toEqual([
+      true,
+      true,
+      true,
+    ]);
   });
 
   it('is told of at once by the default where no policy component is configured', () => {

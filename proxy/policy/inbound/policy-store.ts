@@ -19,17 +19,19 @@ export interface PolicyStoreOptions {
   workload: string;
   /** Ports that the workload declares: watched from `start` on, and never given up. */
   ports: readonly number[];
-  /** What holds where no policy component is configured, and at declared ports when it does not speak in time. */
+  /** What holds where no policy component is configured, and at declared ports from `takeDefaults` on. */
   defaultPolicy: DefaultPolicy;
   clusterNetworks: readonly IpNetwork[];
   detectTimeoutMs: number;
   opaquePorts: ReadonlySet<number>;
   requireIdentityPorts: ReadonlySet<number>;
   /**
-   * How long the first word on a port is waited for, 3000 by default: one try to connect to a replica of the policy
-   * component takes at most as long, and a client that a probe or a user stands behind seldom waits longer.
+   * How long a connection waits for the first word on its port, 3000 by default: one try to connect to a replica of the
+   * policy component takes at most as long, and a client that a probe or a user stands behind seldom waits longer.
    */
   firstAnswerMs?: number;
+  /** `settled` has become true. */
+  onSettled?: () => void;
   /** How long a port that the workload does not declare is watched after its last connection, 60,000 by default. */
   idleMs?: number;
   /**
@@ -50,9 +52,9 @@ const logIntervalMs = 10_000;
  * What is known stays in force, whatever becomes of the control plane: only another word of it changes a policy, and
  * NOT_FOUND, which it also says as long as it has not heard of the pod, is none.
  *
- * What is not known yet is waited for, since a guess would let in whom a Server keeps out. When the first word does not
- * come in time, the workload's own ports have the default policy that it was injected with, closed where that is closed:
- * the control plane itself could not start otherwise, whose parts are servers of the mesh. Any other port is refused.
+ * What is not known yet is waited for, since a guess would let in whom a Server keeps out: by a connection for a few
+ * seconds, after which it is refused, and by the pod's readiness. Who owns the store says for how long: then the
+ * workload's own ports have the default policy that it was injected with, closed where that is closed.
  *
  * Whoever can connect can name any port, above all in a transport header. So a port that the workload does not declare
  * is watched only while it is used and for a while after; when there are too many, one that is idle makes room, and
@@ -70,7 +72,8 @@ export class PolicyStore {
     watched.idleSinceMs = this.options.clock.nowMs();
     this.scheduleSweep();
   };
-  private firstAnswerTimer: TimerHandle | undefined = undefined;
+  private defaultsTimer: TimerHandle | undefined = undefined;
+  private wasSettled = false;
   private sweepTimer: TimerHandle | undefined = undefined;
   private closed = false;
   private refusals = 0;
@@ -85,9 +88,31 @@ export class PolicyStore {
 
   /** Watches the ports that the workload declares. */
   start(): void {
-    const { ports, clock } = this.options;
-    for (const port of ports) if (!this.declared.has(port)) this.declared.set(port, this.open(port, true));
-    this.firstAnswerTimer = clock.after(this.firstAnswerMs, () => this.takeDefaults());
+    for (const port of this.options.ports) {
+      if (!this.declared.has(port)) this.declared.set(port, this.open(port, true));
+    }
+    this.tellSettled();
+  }
+
+  /**
+   * Has defaults hold at declared ports of which nothing has been heard in `ms` from now. For later calls it is too late:
+   * what was to be waited for has begun.
+   */
+  takeDefaults(ms: number): void {
+    this.defaultsTimer ??= this.options.clock.after(ms, () => this.takeDefaultsNow(ms));
+  }
+
+  /** Each port that the workload declares has a policy: what the control plane says, or its default. */
+  get settled(): boolean {
+    for (const { policy } of this.declared.values()) if (policy === undefined) return false;
+    return this.declared.size >= new Set(this.options.ports).size;
+  }
+
+  /** Declared ports whose default holds, since the control plane has not spoken of them. */
+  get unspoken(): number {
+    let unspoken = 0;
+    for (const { isDefault } of this.declared.values()) if (isDefault) unspoken++;
+    return unspoken;
   }
 
   /** How many ports are watched now. */
@@ -108,7 +133,7 @@ export class PolicyStore {
 
   close(): void {
     this.closed = true;
-    this.options.clock.cancel(this.firstAnswerTimer);
+    this.options.clock.cancel(this.defaultsTimer);
     this.options.clock.cancel(this.sweepTimer);
     for (const watched of [...this.declared.values(), ...this.undeclared.values()]) watched.close();
   }
@@ -164,6 +189,9 @@ export class PolicyStore {
         random: clock.random,
         onMessage: (server) => {
           refused = false;
+          if (watched.isDefault)
+            log.info('the control plane has spoken of a port: its default holds no more', { port });
+          watched.isDefault = false;
           const read = serverPolicyFromApi(server, detectTimeoutMs, ({ kind, name }, why) =>
             log.warn('requests that may be of a route are refused, since it cannot be read', {
               port,
@@ -172,6 +200,7 @@ export class PolicyStore {
             }),
           );
           watched.replace(read);
+          this.tellSettled();
         },
         onRefused: (_code, detail) => {
           // It is asked again for as long as the port is watched: one line is enough.
@@ -185,19 +214,27 @@ export class PolicyStore {
     return watched;
   }
 
-  private takeDefaults(): void {
+  private takeDefaultsNow(waitedMs: number): void {
     for (const watched of this.declared.values()) {
       if (watched.policy !== undefined) continue;
       const { port } = watched;
       const policy = this.initial(port);
-      const within = `${this.firstAnswerMs} ms`;
+      const within = `${waitedMs} ms`;
       this.options.log.warn('the control plane has not spoken of a port of this workload: its default holds', {
         port,
         within,
         default: policy.labels.name,
       });
+      watched.isDefault = true;
       watched.replace(policy);
     }
+    this.tellSettled();
+  }
+
+  private tellSettled(): void {
+    if (this.wasSettled || !this.settled) return;
+    this.wasSettled = true;
+    this.options.onSettled?.();
   }
 
   private initial(port: number): ServerPolicy {

@@ -9,6 +9,8 @@ export class WatchedPort {
   users = 0;
   /** When the last of them went. */
   idleSinceMs: number;
+  /** What holds is the default, for the control plane has not spoken in time. */
+  isDefault = false;
   private known: ServerPolicy | undefined;
   private readonly listeners = new Set<() => void>();
   private watch: { close(): void } | undefined = undefined;

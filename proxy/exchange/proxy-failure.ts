@@ -22,6 +22,7 @@ const deadlineExceeded = 4;
 const notFound = 5;
 const permissionDenied = 7;
 const aborted = 10;
+const unimplemented = 12;
 const internal = 13;
 const unavailable = 14;
 
@@ -68,6 +69,13 @@ export const failures = {
     400,
     invalidArgument,
     'the path can be read in several ways, and policy stands on paths',
+  ),
+  tunnel: failure(
+    'tunnel',
+    'tunnel',
+    405,
+    unimplemented,
+    'no route of the server names CONNECT, which opens a tunnel past all routes',
   ),
   unauthorized: failure('unauthorized', 'unauthorized', 403, permissionDenied, 'the client is not authorized'),
   loop: failure('loop', 'gateway loop', 508, aborted, 'the request would loop back to this proxy'),

@@ -9,6 +9,7 @@ import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import { isUnusual, pathReadings } from '../route/path-readings.ts';
+import { asksForTunnel } from '../route/route-table.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { Log, LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
@@ -95,7 +96,9 @@ export class InboundHttp {
     const policy = this.policy.current;
     const decision =
       policy.guardsPaths && isUnusual(head.path) ? this.decideReadings(policy, head) : this.decide(policy, head);
-    if (decision === undefined) return this.refuse(stream, head, end, failures.noRoute);
+    if (decision === undefined) {
+      return this.refuse(stream, head, end, asksForTunnel(head) ? failures.tunnel : failures.noRoute);
+    }
     if (decision === 'ambiguous') return this.refuse(stream, head, end, failures.ambiguousPath);
     decision.count.value++;
     if (decision.failure !== undefined) return this.refuse(stream, head, end, decision.failure);
@@ -122,7 +125,7 @@ export class InboundHttp {
       this.decidedFor = policy;
     }
     const route = policy.routes?.find(head);
-    if (route === undefined && policy.routes !== undefined) {
+    if (route === undefined && (policy.routes !== undefined || asksForTunnel(head))) {
       const { labels, port } = this.incoming;
       this.notFound ??= this.options.metrics.noRoute(labels, policy, port);
       this.notFound.value++;

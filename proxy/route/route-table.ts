@@ -78,18 +78,27 @@ export class RouteTable<Plan> {
     this.byHost = this.candidates.some(({ host }) => host !== undefined);
   }
 
-  /** Undefined when no route fits, or when that cannot be told. */
+  /**
+   * Undefined when no route fits, or when that cannot be told. A CONNECT has no path, and asks for a tunnel in which no
+   * route is looked for any more: only a match that names the method is meant for it.
+   */
   find(head: RequestHead): Plan | undefined {
     const { candidates } = this;
+    const tunnel = asksForTunnel(head);
     const host = this.byHost ? hostOf(head.authority) : '';
     for (let i = 0; i < candidates.length; i++) {
       const candidate = candidates[i];
+      if (tunnel && candidate.match.method === undefined) continue;
       if (candidate.host !== undefined && !fitsHost(candidate.host, host)) continue;
       if (fits(candidate.match, head)) return candidate.match.unread ? undefined : candidate.plan;
     }
     return undefined;
   }
 }
+
+/** CONNECT, but for that of RFC 8441, which opens a stream of its own and takes nothing else with it. */
+export const asksForTunnel = ({ method, upgrade }: RequestHead): boolean =>
+  method === 'CONNECT' && upgrade === undefined;
 
 const isEverything = (path: PathMatch): boolean => path.kind === 'prefix' && path.value === '';
 
@@ -117,7 +126,7 @@ function rankOf(host: HostMatch | undefined, { path, method, headers, queryParam
 
 function fits(match: RequestMatch, head: RequestHead): boolean {
   if (match.method !== undefined && match.method !== head.method) return false;
-  if (match.path !== undefined && !fitsPath(match.path, head.path)) return false;
+  if (match.path !== undefined && !(fitsPath(match.path, head.path) || asksForTunnel(head))) return false;
   if (match.headers.length > 0 && !match.headers.every((header) => fitsHeader(header, head))) return false;
   return match.queryParams.length === 0 || fitsQuery(match.queryParams, head.path);
 }

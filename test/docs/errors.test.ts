@@ -27,7 +27,7 @@ it('every failure of a request is in the table of docs/errors.md, with its statu
       message,
     ]),
   );
-  expect(rows(6)).toHaveLength(16);
+  expect(rows(6)).toHaveLength(17);
 });
 
 it('every failure of a connection is in the table of docs/errors.md', () => {

@@ -75,7 +75,7 @@ export function runProxy(args: readonly string[], environment: Environment, writ
 
   const channel = isWorker
     ? new WorkerChannel(process, {
-        metricsText: () => sidecar.metricsText(),
+        metrics: () => sidecar.metrics(),
         setLogFilter: (filter) => {
           log.filter = filter;
         },

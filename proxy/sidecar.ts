@@ -52,7 +52,7 @@ export interface SidecarOptions {
 /** The proxy's other processes, as far as the admin server speaks for them. */
 export interface OtherWorkers {
   readonly ready: boolean;
-  scrape(own: string): Promise<string>;
+  scrape(own: Iterable<string>): AsyncIterable<string>;
   setLogFilter(filter: string): void;
 }
 
@@ -192,6 +192,7 @@ export class Sidecar {
       isOwnListener,
     });
     this.applications = new Applications({
+      ports: new Set([...config.inbound.ports, ...config.inbound.explicitPorts.values()]),
       clock,
       deadlines,
       log,
@@ -261,9 +262,10 @@ export class Sidecar {
       })),
     );
     this.admin = new Admin({
+      timers: clock,
       log,
       ready: () => this.ready && (options.others?.ready ?? true),
-      metricsText: async () => options.others?.scrape(this.metricsText()) ?? this.metricsText(),
+      metrics: () => options.others?.scrape(this.metrics()) ?? this.metrics(),
       setLogFilter: (filter) => options.others?.setLogFilter(filter),
       environment: options.environment,
       shutdownEnabled: config.admin.shutdownEnabled,
@@ -282,8 +284,8 @@ export class Sidecar {
     return isBesideMesh(this.options.config) || this.policies.settled;
   }
 
-  metricsText(): string {
-    return this.registry.text();
+  metrics(): Generator<string, void> {
+    return this.registry.pieces();
   }
 
   /** Listens and asks for a certificate. Throws when an address cannot be listened on. */
@@ -355,14 +357,15 @@ export class Sidecar {
   }
 
   private serveAdmin(connection: Connection): void {
-    const fromThisHost = isLoopback(connection.remoteAddress);
+    const { remoteAddress } = connection;
+    const otherHost = isLoopback(remoteAddress) ? undefined : remoteAddress;
     const { turn, fields } = this;
     const { clock, config } = this.options;
     // A scrape must not hold a shutdown up.
     const open = new OpenConnections(clock, config.deadlines);
     const options = { clock, turn, fields, open, keepAlive: undefined };
     serveHttp(connection, 'http1', new Uint8Array(0), options, {
-      onRequest: (stream, head, end) => this.admin.onRequest(stream, head, end, fromThisHost),
+      onRequest: (stream, head, end) => this.admin.onRequest(stream, head, end, otherHost),
       onRefused: () => {},
       onClosed: () => {},
     });

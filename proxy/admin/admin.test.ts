@@ -15,7 +15,8 @@ function admin(changes: Partial<AdminOptions> = {}) {
       () => new Date(0),
     ),
     ready: () => true,
-    metricsText: async () => 'metrics 1\n',
+    timers: { after: () => undefined, cancel: () => {} },
+    metrics: () => ['metrics 1\n'],
     setLogFilter: () => {},
     environment: { LINKERD2_PROXY_LOG: 'warn', LINKERD2_PROXY_IDENTITY_TOKEN_FILE: '/token', HOME: '/root' },
     shutdownEnabled: true,
@@ -28,7 +29,7 @@ function admin(changes: Partial<AdminOptions> = {}) {
     transport,
     turn,
     fields: new FieldTable(1),
-    onRequest: (stream, head, end) => new Admin(options).onRequest(stream, head, end, true),
+    onRequest: (stream, head, end) => new Admin(options).onRequest(stream, head, end),
   });
   const ask = (method: string, path: string, body = ''): void => {
     server.onBytes(

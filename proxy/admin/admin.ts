@@ -1,13 +1,16 @@
+import type { Timers } from '../clock.ts';
 import type { Log } from '../telemetry/log.ts';
-import { Field, fieldValue } from '../wire/field.ts';
+import { Field } from '../wire/field.ts';
 import { responseHead } from '../wire/heads.ts';
 import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
+import { type Pieces, Scrapes } from './scrapes.ts';
 
 export interface AdminOptions {
+  timers: Timers;
   log: Log;
   /** True once the proxy may take traffic. */
   ready: () => boolean;
-  metricsText: () => Promise<string>;
+  metrics: () => Pieces;
   /** The log's filter has changed. */
   setLogFilter: (filter: string) => void;
   /** What may be shown of the environment. */
@@ -33,18 +36,30 @@ const secret = /TOKEN|KEY|SECRET|PASSWORD/;
  */
 export class Admin {
   private readonly options: AdminOptions;
+  private readonly scrapes: Scrapes;
 
   constructor(options: AdminOptions) {
     this.options = options;
+    this.scrapes = new Scrapes(options.timers, options.metrics);
   }
 
-  onRequest(stream: ServerStream, head: RequestHead, end: boolean, fromThisHost: boolean): StreamHandler {
+  /** `otherHost` is the address of a client that is not on this host. */
+  onRequest(
+    stream: ServerStream,
+    head: RequestHead,
+    end: boolean,
+    otherHost: string | undefined = undefined,
+  ): StreamHandler {
+    if (pathOf(head) === '/metrics' && isReading(head.method)) {
+      const scrape = this.scrapes.begin(stream, head, otherHost);
+      if (scrape !== undefined) return scrape;
+    }
     const chunks: Uint8Array[] = [];
     let length = 0;
     const finish = (): void => {
       const body = Buffer.concat(chunks).toString('utf8');
-      if (length > maxBodyBytes) void send(stream, head, { status: 413, body: 'body too large\n' });
-      else this.answer(head, body, fromThisHost, (answer) => void send(stream, head, answer));
+      if (length > maxBodyBytes) send(stream, head, { status: 413, body: 'body too large\n' });
+      else send(stream, head, this.answer(head, body, otherHost === undefined));
     };
     if (end) finish();
     return {
@@ -60,27 +75,18 @@ export class Admin {
     };
   }
 
-  private answer(head: RequestHead, body: string, fromThisHost: boolean, reply: (answer: Answer) => void): void {
-    if (head.path.split('?', 1)[0] === '/metrics' && isReading(head.method)) {
-      this.options.metricsText().then(
-        (text) => reply({ status: 200, body: text, contentType: 'text/plain; version=0.0.4; charset=utf-8' }),
-        (error: Error) => reply({ status: 500, body: `${error.message}\n` }),
-      );
-    } else reply(this.answerNow(head, body, fromThisHost));
-  }
-
-  private answerNow(head: RequestHead, body: string, fromThisHost: boolean): Answer {
+  private answer(head: RequestHead, body: string, fromThisHost: boolean): Answer {
     const { method } = head;
     const reading = isReading(method);
-    const [path, query = ''] = head.path.split('?', 2);
-    switch (path) {
+    const [, query = ''] = head.path.split('?', 2);
+    switch (pathOf(head)) {
       case '/live':
         return reading ? { status: 200, body: 'live\n' } : notAllowed;
       case '/ready':
         if (!reading) return notAllowed;
         return this.options.ready() ? { status: 200, body: 'ready\n' } : { status: 503, body: 'not ready\n' };
       case '/metrics':
-        return notAllowed;
+        return reading ? busy : notAllowed;
       case '/proxy-log-level':
         return fromThisHost ? this.logLevel(method, body) : forbidden;
       case '/env.json':
@@ -125,21 +131,17 @@ export class Admin {
   }
 }
 
+const pathOf = ({ path }: RequestHead): string => path.split('?', 1)[0];
 const isReading = (method: string): boolean => method === 'GET' || method === 'HEAD';
 
 const notAllowed: Answer = { status: 405, body: 'method not allowed\n' };
 const notFound: Answer = { status: 404, body: 'not found\n' };
+const busy: Answer = { status: 503, body: 'too many scrapes at once\n' };
 const forbidden: Answer = { status: 403, body: 'only from this host\n' };
 
-async function send(stream: ServerStream, head: RequestHead, answer: Answer): Promise<void> {
+function send(stream: ServerStream, head: RequestHead, answer: Answer): void {
   const fields = [new Field('content-type', answer.contentType ?? 'text/plain; charset=utf-8')];
-  let body: Uint8Array = Buffer.from(answer.body, 'utf8');
-  if (body.length > 1024 && /\bgzip\b/.test(fieldValue(head.fields, 'accept-encoding') ?? '')) {
-    // Loaded by the first scrape that asks for it: most sidecars are never asked, and it costs them memory.
-    const { gzipSync } = await import('node:zlib');
-    body = gzipSync(body);
-    fields.push(new Field('content-encoding', 'gzip'));
-  }
+  const body = Buffer.from(answer.body, 'utf8');
   const empty = body.length === 0 || head.method === 'HEAD';
   stream.sendResponse(responseHead(answer.status, answer.status === 204 ? -1 : body.length, fields), empty);
   if (!empty) stream.sendData(body, true);

@@ -58,7 +58,7 @@ export class Inbound {
     port: number | undefined,
     mayNameItsTarget = port === undefined,
   ): void {
-    const { targetAddresses, isOwnListener, metrics, log } = this.options;
+    const { targetAddresses, isOwnListener, metrics, log, applications } = this.options;
     if (targetAddresses.size > 0 && !targetAddresses.has(address)) {
       log.warn('connection to an address that is not of this workload refused', { target: address });
       metrics.tcpError('invalid target ip');
@@ -78,7 +78,13 @@ export class Inbound {
     withKnownPolicy(connection, port, nothing, this.options, (policy, bytes) => {
       // A server may speak first there: waiting for a ClientHello would wait for ever.
       if (policy.current.protocol === 'opaque' && !mayNameItsTarget) {
-        carryOpaque(connection, incoming(connection, address, port, skipped), policy, bytes, this.options);
+        carryOpaque(
+          connection,
+          incoming(connection, address, port, skipped, applications),
+          policy,
+          bytes,
+          this.options,
+        );
       } else this.tls.detect(connection, address, policy, bytes);
     });
   }

@@ -13,6 +13,8 @@ import type { ClientConnection } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 
 export interface ApplicationOptions {
+  /** Those that the workload declares. */
+  ports: ReadonlySet<number>;
   clock: Clock;
   deadlines: TimerWheel;
   log: Log;
@@ -29,11 +31,15 @@ export interface ApplicationOptions {
 export class Application implements Sender, PoolOwner {
   private readonly endpoint: Endpoint;
   private readonly options: ApplicationOptions;
+  private readonly onReached: (port: number) => void;
   /** Told in the log, until it can be reached again. */
   private unreachable = false;
+  /** HTTP connections whose requests come here. */
+  users = 0;
 
-  constructor(address: string, port: number, options: ApplicationOptions) {
+  constructor(address: string, port: number, options: ApplicationOptions, onReached: (port: number) => void) {
     this.options = options;
+    this.onReached = onReached;
     const { dialer, deadlines, maxConnectionsPerEndpoint, failfastMs } = options;
     this.endpoint = new Endpoint(plaintextEndpoint(address, port, 'loopback'), {
       dialer,
@@ -49,6 +55,12 @@ export class Application implements Sender, PoolOwner {
   /** Requests that wait for a connection. */
   get waiters(): number {
     return this.endpoint.waiters;
+  }
+
+  /** Nothing comes here or is kept for it now. */
+  get isIdle(): boolean {
+    const { connections, dialling, waiters } = this.endpoint;
+    return this.users === 0 && connections === 0 && dialling === 0 && waiters === 0;
   }
 
   send(attempt: Attempt): void {
@@ -96,6 +108,7 @@ export class Application implements Sender, PoolOwner {
   }
 
   onConnected(): void {
+    this.onReached(this.port);
     if (!this.unreachable) return;
     this.unreachable = false;
     this.options.log.info('the application is reachable again', { address: this.address });
@@ -112,16 +125,23 @@ export class Application implements Sender, PoolOwner {
   /** There is one application. */
   readonly hasOthers = false;
 
+  get port(): number {
+    return this.endpoint.info.port;
+  }
+
   private get address(): string {
     const { address, port } = this.endpoint.info;
     return formatHostPort(address, port);
   }
 }
 
-/** The application's ports that were called. */
+/** The application's ports that are called. */
 export class Applications {
   private readonly options: ApplicationOptions;
   private readonly byPort = new Map<string, Application>();
+  /** Ports at which it has answered. */
+  private readonly reached = new Set<number>();
+  private readonly onReached = (port: number): void => void this.reached.add(port);
 
   constructor(options: ApplicationOptions) {
     this.options = options;
@@ -132,10 +152,15 @@ export class Applications {
     const key = `${address} ${port}`;
     let application = this.byPort.get(key);
     if (application === undefined) {
-      application = new Application(address, port, this.options);
+      application = new Application(address, port, this.options, this.onReached);
       this.byPort.set(key, application);
     }
     return application;
+  }
+
+  /** Whether the application declares a port, or has answered there: not one that a client made up. */
+  isKnown(port: number): boolean {
+    return this.options.ports.has(port) || this.reached.has(port);
   }
 
   get waiters(): number {
@@ -152,7 +177,11 @@ export class Applications {
     // What was not used between two sweeps is closed: so that is half of the time.
     this.options.clock.after(this.options.http1IdleMs / 2, () => {
       const nowMs = this.options.clock.nowMs();
-      for (const application of this.byPort.values()) application.sweep(nowMs);
+      for (const [key, application] of this.byPort) {
+        application.sweep(nowMs);
+        // A scan calls every port there is.
+        if (application.isIdle && !this.isKnown(application.port)) this.byPort.delete(key);
+      }
       this.scheduleSweep();
     });
   }

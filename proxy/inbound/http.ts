@@ -53,6 +53,7 @@ export class InboundHttp {
   private readonly incoming: Incoming;
   private readonly policy: KnownPortPolicy;
   private readonly version: HttpVersion;
+  private readonly application: Application;
   private readonly sender: Sender;
   private decidedFor: ServerPolicy | undefined = undefined;
   private readonly decisions: Decision[] = [];
@@ -71,20 +72,23 @@ export class InboundHttp {
     this.policy = policy;
     this.version = version;
     const { address, port, client } = incoming;
-    this.sender = new ClientSender(options.applications.at(address, port), client.identity);
+    this.application = options.applications.at(address, port);
+    this.sender = new ClientSender(this.application, client.identity);
   }
 
   /** Serves the connection, of which `bytes` have been read. */
   serve(bytes: Uint8Array): void {
     const { metrics } = this.options;
-    const { labels, port } = this.incoming;
-    const accepted = metrics.accepted(labels, this.policy.current, port);
+    const { labels, shownPort } = this.incoming;
+    const accepted = metrics.accepted(labels, this.policy.current, shownPort);
     accepted.connectionOpened(this.connection);
+    this.application.users++;
     serveHttp(this.connection, this.version, bytes, this.options, {
       onRequest: (stream, head, end) => this.onRequest(stream, head, end),
       onRefused: () => metrics.httpError('bad request'),
       onClosed: (error) => {
         accepted.connectionClosed(this.connection, errnoOf(error));
+        this.application.users--;
         this.forgetDecisions();
         this.policy.release();
       },
@@ -126,8 +130,8 @@ export class InboundHttp {
     }
     const route = policy.routes?.find(head);
     if (route === undefined && (policy.routes !== undefined || asksForTunnel(head))) {
-      const { labels, port } = this.incoming;
-      this.notFound ??= this.options.metrics.noRoute(labels, policy, port);
+      const { labels, shownPort } = this.incoming;
+      this.notFound ??= this.options.metrics.noRoute(labels, policy, shownPort);
       this.notFound.value++;
       return undefined;
     }
@@ -154,21 +158,21 @@ export class InboundHttp {
 
   private decideRoute(policy: ServerPolicy, route: RoutePolicy | undefined): Decision {
     const { metrics, log } = this.options;
-    const { labels, port, client } = this.incoming;
+    const { labels, port, shownPort, client } = this.incoming;
     const authz = authorize((route ?? policy).authorizations, client);
     if (authz === undefined) {
       // Once for each route of a connection: a client that is refused often asks often.
       log.info('request denied', decisionFields(labels, policy, port, route, undefined));
-      return { route, count: metrics.denied(labels, policy, port, route), failure: failures.unauthorized };
+      return { route, count: metrics.denied(labels, policy, shownPort, route), failure: failures.unauthorized };
     }
     return {
       route,
       plan: Object.freeze({
         sender: this.sender,
-        metrics: metrics.requests(labels, policy, port, route, authz),
+        metrics: metrics.requests(labels, policy, shownPort, route, authz),
         classify,
       }),
-      count: metrics.allowed(labels, policy, port, route, authz),
+      count: metrics.allowed(labels, policy, shownPort, route, authz),
       audit: authz.audit ? decisionFields(labels, policy, port, route, authz) : undefined,
     };
   }

@@ -1,7 +1,7 @@
 import { DirectionMetrics } from '../exchange/direction-metrics.ts';
 import type { Authorization, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import type { PolicyLabels } from '../policy/labels.ts';
-import { targetLabels } from '../telemetry/endpoint-labels.ts';
+import { type ShownPort, targetLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { Count, CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
@@ -36,7 +36,7 @@ export class InboundMetrics extends DirectionMetrics {
   requests(
     connection: Labels,
     server: ServerPolicy,
-    port: number,
+    port: ShownPort,
     route: RoutePolicy | undefined,
     authz: Authorization,
   ): RequestMetrics {
@@ -52,7 +52,7 @@ export class InboundMetrics extends DirectionMetrics {
   allowed(
     connection: Labels,
     server: ServerPolicy,
-    port: number,
+    port: ShownPort,
     route: RoutePolicy | undefined,
     authz: Authorization,
   ): Count {
@@ -64,16 +64,16 @@ export class InboundMetrics extends DirectionMetrics {
     });
   }
 
-  denied(connection: Labels, server: ServerPolicy, port: number, route: RoutePolicy | undefined): Count {
+  denied(connection: Labels, server: ServerPolicy, port: ShownPort, route: RoutePolicy | undefined): Count {
     const labels = { ...connection, ...serverLabels(server.labels, port), ...prefixed('route', route?.labels) };
     return this.policy.httpDenied.count(labels);
   }
 
-  noRoute(connection: Labels, server: ServerPolicy, port: number): Count {
+  noRoute(connection: Labels, server: ServerPolicy, port: ShownPort): Count {
     return this.policy.routeNotFound.count({ ...connection, ...serverLabels(server.labels, port) });
   }
 
-  tcpAllow(connection: Labels, server: ServerPolicy, port: number, authz: Authorization): void {
+  tcpAllow(connection: Labels, server: ServerPolicy, port: ShownPort, authz: Authorization): void {
     this.policy.tcpAllowed.add({
       ...connection,
       ...serverLabels(server.labels, port),
@@ -81,16 +81,16 @@ export class InboundMetrics extends DirectionMetrics {
     });
   }
 
-  tcpDeny(connection: Labels, server: ServerPolicy, port: number): void {
+  tcpDeny(connection: Labels, server: ServerPolicy, port: ShownPort): void {
     this.policy.tcpDenied.add({ ...connection, ...serverLabels(server.labels, port) });
   }
 
-  tcpTerminate(connection: Labels, server: ServerPolicy, port: number): void {
+  tcpTerminate(connection: Labels, server: ServerPolicy, port: ShownPort): void {
     this.policy.tcpTerminated.add({ ...connection, ...serverLabels(server.labels, port) });
   }
 
   /** The handle for accepted connections of one kind, by the policy in force when they come. */
-  accepted(connection: Labels, server: ServerPolicy, port: number): TransportMetrics {
+  accepted(connection: Labels, server: ServerPolicy, port: ShownPort): TransportMetrics {
     return this.registry.transportMetrics({
       direction: 'inbound',
       peer: 'src',
@@ -112,7 +112,7 @@ export class InboundMetrics extends DirectionMetrics {
   }
 }
 
-const serverLabels = (labels: PolicyLabels, port: number): Labels => ({
+const serverLabels = (labels: PolicyLabels, port: ShownPort): Labels => ({
   ...prefixed('srv', labels),
   srv_port: String(port),
 });

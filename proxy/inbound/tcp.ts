@@ -30,7 +30,7 @@ export interface InboundTcpOptions {
  */
 export function carryOpaque(
   connection: Connection,
-  { address, port, client, labels }: Incoming,
+  { address, port, shownPort, client, labels }: Incoming,
   policy: KnownPortPolicy,
   bytes: Uint8Array,
   { log, open, metrics, applications }: InboundTcpOptions,
@@ -39,18 +39,18 @@ export function carryOpaque(
   const authz = authorize(policy.current.authorizations, client);
   if (authz === undefined) {
     log.info('connection denied', decisionFields(labels, policy.current, port, undefined, undefined));
-    metrics.tcpDeny(labels, policy.current, port);
+    metrics.tcpDeny(labels, policy.current, shownPort);
     policy.release();
     connection.abort();
     return;
   }
-  metrics.tcpAllow(labels, policy.current, port, authz);
+  metrics.tcpAllow(labels, policy.current, shownPort, authz);
   if (authz.audit) log.info('connection allowed', decisionFields(labels, policy.current, port, undefined, authz));
-  const accepted = metrics.accepted(labels, policy.current, port);
+  const accepted = metrics.accepted(labels, policy.current, shownPort);
   accepted.connectionOpened(connection);
   const unsubscribe = policy.subscribe(() => {
     if (authorize(policy.current.authorizations, client) !== undefined) return;
-    metrics.tcpTerminate(labels, policy.current, port);
+    metrics.tcpTerminate(labels, policy.current, shownPort);
     log.info('connection terminated', decisionFields(labels, policy.current, port, undefined, undefined));
     connection.abort();
   });

@@ -35,6 +35,8 @@ export interface InboundTlsOptions extends InboundProtocolOptions, KnownPolicyOp
 const alpnProtocols = [transportAlpn, 'h2', 'http/1.1'];
 const nothing = new Uint8Array(0);
 const headerLimitBytes = 8 * 1024;
+/** The name that it asks for is whatever a client makes up: it is no label, other than at Linkerd's proxy. */
+const foreignTls: Labels = { tls: 'opaque' };
 const plain: Labels = { tls: 'no_identity', no_tls_reason: 'no_tls_from_remote' };
 
 /**
@@ -60,8 +62,8 @@ export class InboundTls {
         metrics.tcpError('no target');
         connection.abort();
       } else {
-        const labels: Labels = hello.kind === 'hello' ? { tls: 'opaque', sni: hello.serverName ?? '' } : plain;
-        const coming = incoming(connection, address, policy.port, labels);
+        const labels = hello.kind === 'hello' ? foreignTls : plain;
+        const coming = incoming(connection, address, policy.port, labels, this.options.applications);
         if (hello.kind === 'hello' && !isDeclaredHttp(policy.current)) this.carry(connection, coming, policy, bytes);
         else serveProtocol(connection, coming, policy, bytes, undefined, final, this.options);
       }
@@ -96,7 +98,7 @@ export class InboundTls {
           metrics.tcpError('no target');
           secure.abort();
         } else {
-          const coming = incoming(secure, address, policy.port, tlsLabels(secure));
+          const coming = incoming(secure, address, policy.port, tlsLabels(secure), this.options.applications);
           serveProtocol(secure, coming, policy, nothing, undefined, false, this.options);
         }
       },
@@ -139,7 +141,7 @@ export class InboundTls {
       this.refuseHeader(connection, 'not a port of this workload');
       return;
     }
-    const coming = incoming(connection, address, port, tlsLabels(connection));
+    const coming = incoming(connection, address, port, tlsLabels(connection), this.options.applications);
     withKnownPolicy(connection, port, rest, this.options, (policy, bytes) => {
       // What a client says of its bytes does not open a port that speaks HTTP for anything else.
       if (header.protocol === undefined && !isDeclaredHttp(policy.current))

@@ -65,3 +65,11 @@ it('a name that discovery does not know is no service, and its address no label'
   targets.forAuthority('example.com')?.onUnknown();
   expect(told()).toEqual([]);
 });
+
+it('one name is one target in whatever case it is written, and a name that no host has is none', () => {
+  const target = targets.forAuthority('Web.Shop:8080');
+  expect(targets.forAuthority('web.shop:8080')).toBe(target);
+  expect(targets.forAuthority('WEB.SHOP:8080')).toBe(target);
+  expect([...targets.values()]).toHaveLength(1);
+  expect(targets.forAuthority(`${'a'.repeat(300)}:80`)).toBeUndefined();
+});

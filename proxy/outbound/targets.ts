@@ -15,6 +15,8 @@ export interface TargetsOptions extends TargetOptions {
 }
 
 const maxTargets = 10_000;
+/** A name of 253 characters (RFC 1035 section 2.3.4) with its dot, a port, or an IPv6 address with its zone. */
+const maxAuthorityLength = 260;
 /** Clients may call one target by many names, and choose them. */
 const maxAuthorities = 20_000;
 
@@ -35,6 +37,10 @@ export class Targets {
   forAuthority(authority: string): Target | undefined {
     const cached = this.byAuthority.get(authority);
     if (cached !== undefined) return cached;
+    if (authority.length > maxAuthorityLength) return undefined;
+    // Nearly all are written in lower case. The others must not each be kept in all of their spellings.
+    const folded = authority.toLowerCase();
+    if (folded !== authority) return this.forAuthority(folded);
     const address = splitHostPort(authority) ?? { host: authority.replace(/^\[(.*)\]$/, '$1'), port: 80 };
     if (!isHost(address.host)) return undefined;
     const { namespace, serviceSuffix } = this.options;

@@ -2,8 +2,14 @@ import type { EndpointInfo } from '../model/endpoint-info.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Labels } from './labels.ts';
 
+/**
+ * A port as metrics show it: `other` for those that a client may have made up. Who proves no identity would otherwise
+ * choose label values, and a scan of all ports would leave a series for each.
+ */
+export type ShownPort = number | 'other';
+
 /** Where a connection or request goes: `target_addr`, `target_ip`, `target_port`. */
-export function targetLabels(address: string, port: number): Labels {
+export function targetLabels(address: string, port: ShownPort): Labels {
   return { target_addr: formatHostPort(address, port), target_ip: address, target_port: String(port) };
 }
 

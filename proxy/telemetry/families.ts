@@ -33,11 +33,11 @@ export class CounterFamily {
     return this.series.hold(labels);
   }
 
-  write(into: string[]): void {
+  *lines(): Iterable<string> {
     this.series.dropIdle();
     if (this.series.size === 0) return;
-    into.push(header(this.name, 'counter', this.help));
-    for (const { labels, value } of this.series.values()) into.push(sample(this.name, labels, value));
+    yield header(this.name, 'counter', this.help);
+    for (const { labels, value } of this.series.values()) yield sample(this.name, labels, value);
   }
 }
 
@@ -56,13 +56,18 @@ export class Gauge {
     this.read = read;
   }
 
-  write(into: string[]): void {
+  *lines(): Iterable<string> {
     const reading = this.read();
-    const lines =
-      typeof reading === 'number'
-        ? [sample(this.name, '', reading)]
-        : Array.from(reading, ([labels, value]) => sample(this.name, formatLabels(labels), value));
-    if (lines.length > 0) into.push(header(this.name, 'gauge', this.help), ...lines);
+    if (typeof reading === 'number') {
+      yield `${header(this.name, 'gauge', this.help)}${sample(this.name, '', reading)}`;
+      return;
+    }
+    let isFirst = true;
+    for (const [labels, value] of reading) {
+      if (isFirst) yield header(this.name, 'gauge', this.help);
+      isFirst = false;
+      yield sample(this.name, formatLabels(labels), value);
+    }
   }
 }
 
@@ -98,11 +103,11 @@ export class HistogramFamily {
     return this.series.hold(labels);
   }
 
-  write(into: string[]): void {
+  *lines(): Iterable<string> {
     this.series.dropIdle();
     if (this.series.size === 0) return;
-    into.push(header(this.name, 'histogram', this.help));
-    for (const { labels, buckets } of this.series.values()) buckets.write(this.name, labels, into);
+    yield header(this.name, 'histogram', this.help);
+    for (const { labels, buckets } of this.series.values()) yield buckets.lines(this.name, labels);
   }
 }
 

@@ -17,16 +17,18 @@ export class Buckets {
     this.counts[i]++;
   }
 
-  write(name: string, labels: string, into: string[]): void {
+  /** All of its lines: they belong together. */
+  lines(name: string, labels: string): string {
     const before = labels === '' ? '' : `${labels},`;
+    let lines = '';
     let count = 0;
     for (let i = 0; i < this.counts.length; i++) {
       count += this.counts[i];
       const bound = i < this.bounds.length ? String(this.bounds[i]) : '+Inf';
-      into.push(`${name}_bucket{${before}le="${bound}"} ${count}\n`);
+      lines += `${name}_bucket{${before}le="${bound}"} ${count}\n`;
     }
     const braces = labels === '' ? '' : `{${labels}}`;
-    into.push(`${name}_sum${braces} ${this.shownSum}\n`, `${name}_count${braces} ${count}\n`);
+    return `${lines}${name}_sum${braces} ${this.shownSum}\n${name}_count${braces} ${count}\n`;
   }
 
   protected get shownSum(): number {

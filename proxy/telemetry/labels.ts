@@ -1,6 +1,9 @@
 /** Labels of a metric, in the order in which they are shown. */
 export type Labels = Readonly<Record<string, string>>;
 
+/** Of one value, in characters: a host with its port has 259 at the most, and names of Kubernetes 253. */
+const maxValueLength = 300;
+
 /** `a="1",b="2"`, escaped as the Prometheus text format asks; made once for each label set. */
 export function formatLabels(labels: Labels): string {
   const parts: string[] = [];
@@ -9,5 +12,6 @@ export function formatLabels(labels: Labels): string {
 }
 
 function escapeLabel(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  const shown = value.length > maxValueLength ? `${value.slice(0, maxValueLength)}...` : value;
+  return shown.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }

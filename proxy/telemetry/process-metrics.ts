@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Collector } from './registry.ts';
 
 export interface IdentityStatus {
@@ -54,7 +54,8 @@ function virtualBytes(): number {
 
 function openDescriptors(): number {
   try {
-    return readdirSync('/proc/self/fd').length;
+    // Since Linux 6.2 it tells how many there are; to list thousands takes milliseconds.
+    return statSync('/proc/self/fd').size || readdirSync('/proc/self/fd').length;
   } catch {
     // Not on this platform.
     return 0;

@@ -1,8 +1,9 @@
-import { CounterFamily, Gauge, type GaugeReading, HistogramFamily, header } from './families.ts';
+import { CounterFamily, Gauge, type GaugeReading, HistogramFamily, header, sample } from './families.ts';
 import type { Labels } from './labels.ts';
+import { inPieces } from './pieces.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { type Retention, SeriesSet } from './series.ts';
-import { TransportMetrics, writeTransports } from './transport-metrics.ts';
+import { TransportMetrics, transportLines } from './transport-metrics.ts';
 
 export type { Count, CounterFamily } from './families.ts';
 export type { TransportMetrics } from './transport-metrics.ts';
@@ -15,22 +16,24 @@ const defaultRetainIdleMs = 600_000;
 
 /**
  * All metrics of this proxy, under the names and labels of Linkerd's proxy. Hot-path metrics are handles that a stack
- * asks for once and keeps; `text` writes them in the Prometheus exposition format.
+ * asks for once and keeps; `pieces` writes them in the Prometheus exposition format.
  *
  * Every series ends: once nobody holds it, and nothing has used it for the time of retention, it is dropped by the next
- * scrape. What is held longer than it is needed is told for as long.
+ * scrape; sooner when there are many, and then counted. What is held longer than it is needed is told for as long.
  */
 export class MetricsRegistry {
   private readonly retention: Retention;
   private readonly requests: SeriesSet<RequestMetrics>;
   private readonly routes: SeriesSet<RequestMetrics>;
   private readonly transports: SeriesSet<TransportMetrics>;
-  private readonly families: { write(into: string[]): void }[] = [];
+  private readonly families: { lines(): Iterable<string> }[] = [];
+  /** Series that were dropped before their time, since there were too many. */
+  private dropped = 0;
   private readonly collectors: Collector[] = [];
 
   /** `retainIdleMs`: how long series that nobody holds stay. Default 10 minutes. */
   constructor(nowMs: () => number, retainIdleMs = defaultRetainIdleMs) {
-    this.retention = { nowMs, idleMs: retainIdleMs };
+    this.retention = { nowMs, idleMs: retainIdleMs, onDropped: () => this.dropped++ };
     this.requests = new SeriesSet(this.retention, (labels, now) => new RequestMetrics(labels, now));
     this.routes = new SeriesSet(this.retention, (labels, now) => new RequestMetrics(labels, now, 'route_'));
     this.transports = new SeriesSet(this.retention, (labels) => new TransportMetrics(labels, nowMs));
@@ -72,30 +75,40 @@ export class MetricsRegistry {
     this.collectors.push(collector);
   }
 
-  text(): string {
-    const into: string[] = [];
-    this.requests.dropIdle();
-    this.routes.dropIdle();
-    writeRequests('', '', this.requests, into);
-    if (this.routes.size > 0) writeRequests('route_', ' by route', this.routes, into);
-    writeTransports(this.transports, into);
-    for (const family of this.families) family.write(into);
-    for (const collector of this.collectors) collector(into);
-    return into.join('');
+  /** A scrape, in pieces of whole lines: who writes it lets others work between two of them. */
+  pieces(): Generator<string, void> {
+    return inPieces(this.lines());
   }
 
-  private add<F extends { write(into: string[]): void }>(family: F): F {
+  private *lines(): Iterable<string> {
+    this.requests.dropIdle();
+    this.routes.dropIdle();
+    yield* requestLines('', '', this.requests);
+    if (this.routes.size > 0) yield* requestLines('route_', ' by route', this.routes);
+    yield* transportLines(this.transports);
+    for (const family of this.families) yield* family.lines();
+    const dropped = 'proxy_metrics_series_dropped_total';
+    yield header(dropped, 'counter', 'Idle series that were dropped early, since there were too many.');
+    yield sample(dropped, '', this.dropped);
+    for (const collector of this.collectors) {
+      const lines: string[] = [];
+      collector(lines);
+      yield* lines;
+    }
+  }
+
+  private add<F extends { lines(): Iterable<string> }>(family: F): F {
     this.families.push(family);
     return family;
   }
 }
 
-function writeRequests(prefix: string, of: string, requests: SeriesSet<RequestMetrics>, into: string[]): void {
-  into.push(header(`${prefix}request_total`, 'counter', `Total count of HTTP requests${of}.`));
-  for (const metrics of requests.values()) metrics.writeRequests(into);
-  into.push(header(`${prefix}response_total`, 'counter', `Total count of HTTP responses${of}.`));
-  for (const metrics of requests.values()) metrics.writeResponses(into);
+function* requestLines(prefix: string, of: string, requests: SeriesSet<RequestMetrics>): Iterable<string> {
+  yield header(`${prefix}request_total`, 'counter', `Total count of HTTP requests${of}.`);
+  for (const metrics of requests.values()) yield metrics.requestLines();
+  yield header(`${prefix}response_total`, 'counter', `Total count of HTTP responses${of}.`);
+  for (const metrics of requests.values()) yield metrics.responseLines();
   const latency = `Milliseconds from a request's head to the first bytes behind its response's head${of}.`;
-  into.push(header(`${prefix}response_latency_ms`, 'histogram', latency));
-  for (const metrics of requests.values()) metrics.writeLatencies(into);
+  yield header(`${prefix}response_latency_ms`, 'histogram', latency);
+  for (const metrics of requests.values()) yield* metrics.latencyLines();
 }

@@ -111,22 +111,22 @@ export class RequestMetrics extends Series {
     return series;
   }
 
-  writeRequests(into: string[]): void {
-    into.push(`${this.prefix}request_total{${this.labels}} ${this.requests}\n`);
+  requestLines(): string {
+    return `${this.prefix}request_total{${this.labels}} ${this.requests}\n`;
   }
 
-  writeResponses(into: string[]): void {
-    for (const { labels, count } of this.responses.values())
-      into.push(`${this.prefix}response_total{${labels}} ${count}\n`);
+  responseLines(): string {
+    let lines = '';
+    for (const { labels, count } of this.responses.values()) {
+      lines += `${this.prefix}response_total{${labels}} ${count}\n`;
+    }
+    return lines;
   }
 
-  writeLatencies(into: string[]): void {
+  *latencyLines(): Iterable<string> {
     for (const [status, latency] of this.latencies) {
-      latency.write(
-        `${this.prefix}response_latency_ms`,
-        `${this.labels},${status === 0 ? 'overflow="true"' : `status_code="${status}"`}`,
-        into,
-      );
+      const kind = status === 0 ? 'overflow="true"' : `status_code="${status}"`;
+      yield latency.lines(`${this.prefix}response_latency_ms`, `${this.labels},${kind}`);
     }
   }
 }

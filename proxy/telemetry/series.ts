@@ -4,10 +4,16 @@ import { formatLabels, type Labels } from './labels.ts';
 export interface Retention {
   readonly nowMs: () => number;
   readonly idleMs: number;
+  /** A series was dropped before its time, since there were too many. */
+  readonly onDropped: () => void;
 }
 
-/** Label sets that are kept of each family: beyond it, one overflow series takes what comes. */
+/** Label sets of each family that somebody uses: beyond it, one overflow series takes what comes. */
 export const maxLabelSets = 10_000;
+/** Those that nobody uses: beyond it, the ones that were used longest ago make room. */
+export const maxIdleSets = 1000;
+/** So many new ones may come before it is looked what is too much: a look costs as much as there are. */
+const newBetweenLooks = 500;
 
 /** How often a full family looks for what it can drop: it is asked for with each new label set. */
 const fullSweepMs = 1000;
@@ -49,6 +55,7 @@ export class SeriesSet<S extends Series> {
   private readonly make: (labels: Labels, nowMs: number) => S;
   private readonly series = new Map<string, S>();
   private sweptMs = Number.NEGATIVE_INFINITY;
+  private newSinceLook = 0;
 
   constructor(retention: Retention, make: (labels: Labels, nowMs: number) => S) {
     this.retention = retention;
@@ -59,8 +66,9 @@ export class SeriesSet<S extends Series> {
     return this.series.size;
   }
 
-  values(): IterableIterator<S> {
-    return this.series.values();
+  /** As of now, also for who goes through them over several turns: none comes twice. */
+  values(): S[] {
+    return [...this.series.values()];
   }
 
   /** The series of these labels, for use now. */
@@ -70,6 +78,7 @@ export class SeriesSet<S extends Series> {
     if (series === undefined) {
       const nowMs = this.retention.nowMs();
       if (this.isFull(nowMs) && labels['overflow'] === undefined) return this.get(overflow(labels));
+      if (++this.newSinceLook > newBetweenLooks) this.dropIdle();
       series = this.make(labels, nowMs);
       this.series.set(key, series);
     }
@@ -83,16 +92,30 @@ export class SeriesSet<S extends Series> {
     return series;
   }
 
-  /** Drops what nobody has held or used for the time of retention. */
+  /** Drops what nobody has held or used for the time of retention, and of the rest what is too much. */
   dropIdle(): void {
     const nowMs = this.retention.nowMs();
     const oldest = nowMs - this.retention.idleMs;
     this.sweptMs = nowMs;
-    for (const [key, series] of this.series) {
-      if (series.holders > 0 || series.inUse || series.usedMs >= oldest) continue;
-      series.dropped = true;
-      this.series.delete(key);
+    this.newSinceLook = 0;
+    const idle: [key: string, series: S][] = [];
+    for (const entry of this.series) {
+      const [key, series] = entry;
+      if (series.holders > 0 || series.inUse) continue;
+      if (series.usedMs < oldest) this.drop(key, series);
+      else idle.push(entry);
     }
+    if (idle.length <= maxIdleSets) return;
+    idle.sort(([, a], [, b]) => a.usedMs - b.usedMs);
+    for (const [key, series] of idle.slice(0, idle.length - maxIdleSets)) {
+      this.drop(key, series);
+      this.retention.onDropped();
+    }
+  }
+
+  private drop(key: string, series: S): void {
+    series.dropped = true;
+    this.series.delete(key);
   }
 
   private isFull(nowMs: number): boolean {

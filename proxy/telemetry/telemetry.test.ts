@@ -32,8 +32,7 @@ describe('latency histogram', () => {
     for (const latencyMs of [0, 0.2, 1, 1.5, 5, 6, 49.9, 50, 50.1, 100, 999, 1001, 50_000, 60_000]) {
       const histogram = new LatencyHistogram();
       histogram.add(latencyMs);
-      const lines: string[] = [];
-      histogram.write('h', 'a="1"', lines);
+      const lines = histogram.lines('h', 'a="1"').split(/(?<=\n)/);
       const first = lines.find((line) => line.endsWith(' 1\n'));
       const bound = latencyBoundsMs.find((upper) => latencyMs <= upper);
       expect(first).toBe(`h_bucket{a="1",le="${bound ?? '+Inf'}"} 1\n`);
@@ -55,7 +54,7 @@ describe('metrics registry', () => {
     tcp.connectionOpened(closed);
     tcp.connectionOpened({ bytesRead: 5, bytesWritten: 0 });
     tcp.connectionClosed(closed, '');
-    const text = registry.text();
+    const text = textOf(registry);
     const base = 'direction="outbound",authority="a\\"b\\\\c",tls="true"';
     for (const line of [
       `request_total{${base}} 1`,
@@ -139,7 +138,7 @@ describe('metrics registry', () => {
     }
     counter.add({ error: 'once' });
     now = 9 * minuteMs;
-    expect(registry.text()).toContain('gone');
+    expect(textOf(registry)).toContain('gone');
     now = 11 * minuteMs;
     // Its connection is still open.
     expect([...new Set(seriesOf(registry, 'gone'))]).toEqual([
@@ -148,7 +147,7 @@ describe('metrics registry', () => {
       'tcp_read_bytes_total',
       'tcp_write_bytes_total',
     ]);
-    expect(registry.text()).not.toContain('once');
+    expect(textOf(registry)).not.toContain('once');
     expect([...new Set(seriesOf(registry, 'here'))]).toEqual([
       'request_total',
       'route_request_total',
@@ -170,50 +169,92 @@ describe('metrics registry', () => {
     const metrics = registry.transportMetrics({ direction: 'inbound' });
     metrics.connectionOpened(connection);
     now = 600 * minuteMs;
-    expect(registry.text()).toContain('tcp_read_bytes_total{direction="inbound"} 70\n');
+    expect(textOf(registry)).toContain('tcp_read_bytes_total{direction="inbound"} 70\n');
     metrics.connectionClosed(connection, '');
     now += 9 * minuteMs;
-    expect(registry.text()).toContain('tcp_close_total{direction="inbound"} 1\n');
+    expect(textOf(registry)).toContain('tcp_close_total{direction="inbound"} 1\n');
     now += 2 * minuteMs;
-    expect(registry.text()).not.toContain('{direction="inbound"}');
+    expect(textOf(registry)).not.toContain('{direction="inbound"}');
     expect(metrics.dropped).toBe(true);
     expect(registry.transportMetrics({ direction: 'inbound' })).not.toBe(metrics);
   });
 
-  it('ten thousand peers that came and went are not told for ever', () => {
+  it('of ten thousand peers that came and went the last thousand are told, and the others counted', () => {
     let now = 0;
     const registry = new MetricsRegistry(() => now);
     const denied = registry.counter('inbound_tcp_authz_deny_total', 'x');
-    for (let i = 0; i < 10_500; i++) {
-      const labels = {
-        direction: 'inbound',
-        client_id: `client-${i}.shop.serviceaccount.identity.tulle.cluster.local`,
-      };
+    for (now = 0; now < 10_000; now++) {
+      const labels = { direction: 'inbound', client_id: `client-${now}.shop.serviceaccount` };
       const connection = { bytesRead: 1, bytesWritten: 1 };
       const metrics = registry.transportMetrics(labels);
       metrics.connectionOpened(connection);
       metrics.connectionClosed(connection, '');
       denied.add(labels);
     }
-    expect(registry.text().length).toBeGreaterThan(1_000_000);
+    const text = textOf(registry);
+    expect(text.match(/^inbound_tcp_authz_deny_total/gm)).toHaveLength(1000);
+    expect(text).toContain('tcp_open_total{direction="inbound",client_id="client-9000.shop.serviceaccount"} 1\n');
+    expect(text).not.toContain('client-8999.');
+    expect(text).toContain('proxy_metrics_series_dropped_total 18000\n');
     now = 11 * minuteMs;
-    expect(registry.text().length).toBeLessThan(2000);
+    expect(textOf(registry).length).toBeLessThan(2000);
   });
 
-  it('a family that is full drops what is idle before it takes new ones together, scraped or not', () => {
+  it('what is in use is not dropped for what comes and goes', () => {
     let now = 0;
     const registry = new MetricsRegistry(() => now);
-    const counter = registry.counter('x_total', 'x');
-    for (let i = 0; i < 10_050; i++) counter.add({ peer: String(i) });
-    expect(registry.text()).toContain('x_total{overflow="true"} 50\n');
+    const held = registry.requestMetrics({ direction: 'inbound', client_id: 'held' });
+    const open = registry.transportMetrics({ direction: 'inbound', client_id: 'open' });
+    open.connectionOpened({ bytesRead: 1, bytesWritten: 1 });
+    for (now = 0; now < 5000; now++) {
+      registry.requestMetrics({ direction: 'inbound', client_id: String(now) }).release(now);
+      registry.transportMetrics({ direction: 'inbound', client_id: String(now) });
+    }
+    expect([held.dropped, open.dropped]).toEqual([false, false]);
+    expect(linesOf(registry, 'request_total')).toHaveLength(1001);
+  });
+
+  it('more label sets than a family may have at once are counted together, until some are given back', () => {
+    let now = 0;
+    const registry = new MetricsRegistry(() => now);
     const before = ['a', 'b'].map((name) => registry.requestMetrics({ direction: 'inbound', target_addr: name }));
     for (let i = 0; i < 10_048; i++)
       registry.requestMetrics({ direction: 'inbound', target_addr: String(i) }).request();
-    expect(registry.text()).toContain('request_total{direction="inbound",overflow="true"} 50\n');
+    expect(textOf(registry)).toContain('request_total{direction="inbound",overflow="true"} 50\n');
     for (const metrics of before) metrics.release(now);
     now = 11 * minuteMs;
     registry.requestMetrics({ direction: 'inbound', target_addr: 'new' }).request();
-    expect(registry.text()).toContain('request_total{direction="inbound",target_addr="new"} 1\n');
+    expect(textOf(registry)).toContain('request_total{direction="inbound",target_addr="new"} 1\n');
+  });
+
+  it('a label value is cut at 300 characters', () => {
+    const registry = new MetricsRegistry(() => 0);
+    registry.counter('x_total', 'x').add({ authority: 'a'.repeat(7500) });
+    expect(linesOf(registry, 'x_total')).toEqual([`x_total{authority="${'a'.repeat(300)}..."} 1`]);
+  });
+
+  it('a scrape comes in pieces of whole lines, in which no series comes twice, whatever comes and goes meanwhile', () => {
+    let now = 0;
+    const registry = new MetricsRegistry(() => now);
+    const counter = registry.counter('x_total', 'x');
+    const fill = (from: number): void => {
+      for (let i = from; i < from + 900; i++) counter.add({ peer: `peer-${i}-${'x'.repeat(100)}` });
+    };
+    fill(0);
+    const pieces: string[] = [];
+    for (const piece of registry.pieces()) {
+      pieces.push(piece);
+      now += 11 * minuteMs;
+      for (const line of registry.pieces()) expect(line).not.toBe('');
+      fill(0);
+    }
+    expect(pieces.length).toBeGreaterThan(3);
+    for (const piece of pieces) {
+      expect(piece.length).toBeLessThan(40_000);
+      expect(piece.endsWith('\n')).toBe(true);
+    }
+    const lines = pieces.join('').split('\n');
+    expect(new Set(lines).size).toBe(lines.length);
   });
 
   it('a gauge is asked by each scrape, for one number or one for each label set', () => {
@@ -225,12 +266,12 @@ describe('metrics registry', () => {
       [...endpoints].map(([service, ready]) => [{ service }, ready] as const),
     );
     open = 5;
-    expect(registry.text()).toContain(
+    expect(textOf(registry)).toContain(
       '# HELP http_streams_open Open streams.\n# TYPE http_streams_open gauge\nhttp_streams_open 5\n',
     );
-    expect(registry.text()).toContain('endpoints{service="web"} 3\n');
+    expect(textOf(registry)).toContain('endpoints{service="web"} 3\n');
     endpoints.clear();
-    expect(registry.text()).not.toContain('endpoints');
+    expect(textOf(registry)).not.toContain('endpoints');
   });
 
   it('a histogram counts into the first bucket that holds a value', () => {
@@ -247,16 +288,17 @@ describe('metrics registry', () => {
   });
 });
 
+/** A scrape in one piece. */
+const textOf = (registry: MetricsRegistry): string => [...registry.pieces()].join('');
+
 const linesOf = (registry: MetricsRegistry, name: string): string[] =>
-  registry
-    .text()
+  textOf(registry)
     .split('\n')
     .filter((line) => line.startsWith(name));
 
 /** Names of the series whose labels hold a text. */
 const seriesOf = (registry: MetricsRegistry, text: string): string[] =>
-  registry
-    .text()
+  textOf(registry)
     .split('\n')
     .filter((line) => line.includes(`"${text}"`))
     .map((line) => line.split('{')[0]);

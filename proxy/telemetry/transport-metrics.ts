@@ -57,25 +57,23 @@ export class TransportMetrics extends Series {
   }
 }
 
-export function writeTransports(transports: SeriesSet<TransportMetrics>, into: string[]): void {
+const families: readonly (readonly [string, 'counter' | 'gauge', string, (metrics: TransportMetrics) => number])[] = [
+  ['tcp_open_total', 'counter', 'Total count of opened connections.', (metrics) => metrics.opened],
+  ['tcp_open_connections', 'gauge', 'Connections that are open now.', (metrics) => metrics.open],
+  ['tcp_read_bytes_total', 'counter', 'Bytes read from the peer.', (metrics) => metrics.readBytes],
+  ['tcp_write_bytes_total', 'counter', 'Bytes written to the peer.', (metrics) => metrics.writeBytes],
+];
+
+export function* transportLines(transports: SeriesSet<TransportMetrics>): Iterable<string> {
   transports.dropIdle();
-  const tcp = (
-    name: string,
-    type: 'counter' | 'gauge',
-    help: string,
-    value: (metrics: TransportMetrics) => number,
-  ): void => {
-    into.push(header(name, type, help));
-    for (const metrics of transports.values()) into.push(sample(name, metrics.labels, value(metrics)));
-  };
-  tcp('tcp_open_total', 'counter', 'Total count of opened connections.', (metrics) => metrics.opened);
-  tcp('tcp_open_connections', 'gauge', 'Connections that are open now.', (metrics) => metrics.open);
-  tcp('tcp_read_bytes_total', 'counter', 'Bytes read from the peer.', (metrics) => metrics.readBytes);
-  tcp('tcp_write_bytes_total', 'counter', 'Bytes written to the peer.', (metrics) => metrics.writeBytes);
-  into.push(header('tcp_close_total', 'counter', 'Total count of closed connections.'));
+  for (const [name, type, help, value] of families) {
+    yield header(name, type, help);
+    for (const metrics of transports.values()) yield sample(name, metrics.labels, value(metrics));
+  }
+  yield header('tcp_close_total', 'counter', 'Total count of closed connections.');
   for (const { labels, closes } of transports.values()) {
     for (const [errno, count] of closes) {
-      into.push(sample('tcp_close_total', errno === '' ? labels : `${labels},errno="${errno}"`, count));
+      yield sample('tcp_close_total', errno === '' ? labels : `${labels},errno="${errno}"`, count);
     }
   }
 }

@@ -58,7 +58,7 @@ export function isLoopback(address: string): boolean {
 }
 
 /** `host:port`, with an IPv6 host in brackets. */
-export function formatHostPort(host: string, port: number): string {
+export function formatHostPort(host: string, port: number | string): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

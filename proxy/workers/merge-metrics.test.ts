@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { MetricsRegistry } from '../telemetry/registry.ts';
-import { mergeMetrics } from './merge-metrics.ts';
+import { MergedMetrics } from './merge-metrics.ts';
 
 const labels = { direction: 'inbound', tls: 'true' };
 
@@ -18,7 +18,17 @@ function scrape(requests: number, latencyMs: number, client?: string): string {
       '# HELP proxy_build_info This build.\n# TYPE proxy_build_info gauge\nproxy_build_info{version="1"} 1\n',
     ),
   );
-  return registry.text();
+  return [...registry.pieces()].join('');
+}
+
+/** Given to it in pieces of a line. */
+function mergeMetrics(texts: readonly string[]): string {
+  const merged = new MergedMetrics();
+  for (const text of texts) {
+    const take = merged.source();
+    for (const line of text.split(/(?<=\n)/)) take(line);
+  }
+  return [...merged.pieces()].join('');
 }
 
 const samples = (text: string): Map<string, number> =>

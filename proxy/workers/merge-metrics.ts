@@ -1,3 +1,5 @@
+import { inPieces } from '../telemetry/pieces.ts';
+
 /** Families of which the smallest value says more than the sum: the oldest start, the certificate that ends first. */
 const smallest: ReadonlySet<string> = new Set([
   'process_start_time_seconds',
@@ -20,35 +22,50 @@ interface Family {
  * Scrapes of several workers as that of one proxy: series with the same labels are added up. Takes the exposition
  * format as `MetricsRegistry` writes it: each sample behind its family's HELP and TYPE, without timestamps.
  */
-export function mergeMetrics(texts: readonly string[]): string {
-  if (texts.length === 1) return texts[0];
-  const families = new Map<string, Family>();
-  for (const text of texts) {
+export class MergedMetrics {
+  private readonly families = new Map<string, Family>();
+
+  /** Takes what one worker said: its pieces, of whole lines, in their order. */
+  source(): (piece: string) => void {
     let family: Family | undefined;
-    for (const line of text.split('\n')) {
-      if (line === '') continue;
-      if (line.startsWith('# ')) {
-        const [, keyword, name] = line.split(' ', 3);
-        const known = families.get(name);
-        family = known ?? { head: [], series: new Map(), merge: mergeOf(name) };
-        if (known === undefined) families.set(name, family);
-        if (!family.head.some((head) => head.startsWith(`# ${keyword} `))) family.head.push(line);
-        continue;
+    return (piece) => {
+      for (const line of piece.split('\n')) {
+        if (line.startsWith('# ')) family = this.head(line);
+        else if (line !== '' && family !== undefined) addSample(family, line);
       }
-      const space = line.lastIndexOf(' ');
-      if (family === undefined || space < 0) continue;
-      const series = line.slice(0, space);
-      const value = Number(line.slice(space + 1));
-      const before = family.series.get(series);
-      family.series.set(series, before === undefined ? value : family.merge(before, value));
+    };
+  }
+
+  pieces(): Generator<string, void> {
+    return inPieces(this.lines());
+  }
+
+  private *lines(): Iterable<string> {
+    for (const { head, series } of this.families.values()) {
+      yield `${head.join('\n')}\n`;
+      for (const [name, value] of series) yield `${name} ${value}\n`;
     }
   }
-  const lines: string[] = [];
-  for (const { head, series } of families.values()) {
-    lines.push(...head);
-    for (const [name, value] of series) lines.push(`${name} ${value}`);
+
+  private head(line: string): Family {
+    const [, keyword, name] = line.split(' ', 3);
+    let family = this.families.get(name);
+    if (family === undefined) {
+      family = { head: [], series: new Map(), merge: mergeOf(name) };
+      this.families.set(name, family);
+    }
+    if (!family.head.some((head) => head.startsWith(`# ${keyword} `))) family.head.push(line);
+    return family;
   }
-  return `${lines.join('\n')}\n`;
+}
+
+function addSample({ series, merge }: Family, line: string): void {
+  const space = line.lastIndexOf(' ');
+  if (space < 0) return;
+  const name = line.slice(0, space);
+  const value = Number(line.slice(space + 1));
+  const before = series.get(name);
+  series.set(name, before === undefined ? value : merge(before, value));
 }
 
 function mergeOf(family: string): Family['merge'] {

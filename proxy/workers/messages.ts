@@ -6,6 +6,7 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly kind: 'ready'; readonly ready: boolean }
-  | { readonly kind: 'scraped'; readonly id: number; readonly text: string };
+  /** A piece of the metrics, of whole lines. */
+  | { readonly kind: 'scraped'; readonly id: number; readonly piece: string; readonly last: boolean };
 
 export const workerArgument = 'worker';

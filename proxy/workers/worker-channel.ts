@@ -1,7 +1,7 @@
 import type { FromWorker, ToWorker } from './messages.ts';
 
 export interface WorkerChannelOptions {
-  readonly metricsText: () => string;
+  readonly metrics: () => Generator<string, void>;
   readonly setLogFilter: (filter: string) => void;
   /** The first process is gone: nobody would count, log or stop this one any more. */
   readonly onOrphaned: () => void;
@@ -15,13 +15,20 @@ export class WorkerChannel {
     this.process = process;
     process.on('message', (message: ToWorker) => {
       if (message.kind === 'log filter') options.setLogFilter(message.filter);
-      else this.send({ kind: 'scraped', id: message.id, text: options.metricsText() });
+      else this.sendMetrics(message.id, options.metrics());
     });
     process.on('disconnect', options.onOrphaned);
   }
 
   ready(ready: boolean): void {
     this.send({ kind: 'ready', ready });
+  }
+
+  /** One piece in each turn, so that connections do not wait for all of them. */
+  private sendMetrics(id: number, pieces: Generator<string, void>): void {
+    const { value, done = false } = pieces.next();
+    this.send({ kind: 'scraped', id, piece: value ?? '', last: done });
+    if (!done && this.process.connected) setImmediate(() => this.sendMetrics(id, pieces));
   }
 
   private send(message: FromWorker): void {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Timers } from '../clock.ts';
 import { BackOff } from '../resilience/back-off.ts';
 import type { Log } from '../telemetry/log.ts';
-import { mergeMetrics } from './merge-metrics.ts';
+import { MergedMetrics } from './merge-metrics.ts';
 import { type FromWorker, type ToWorker, workerArgument } from './messages.ts';
 
 export interface WorkerPoolOptions {
@@ -22,7 +22,14 @@ interface Worker {
   process: ChildProcess | undefined;
   ready: boolean;
   /** Who waits for its metrics, by the id of the question. */
-  readonly scrapes: Map<number, (text: string | undefined) => void>;
+  readonly scrapes: Map<number, Scraped>;
+}
+
+/** What a worker has said of its metrics so far. */
+interface Scraped {
+  readonly pieces: string[];
+  /** They are all there, or, without them, nothing comes. */
+  readonly done: (pieces: readonly string[]) => void;
 }
 
 /** A worker that says nothing in this time is left out of a scrape. */
@@ -57,10 +64,19 @@ export class WorkerPool {
     for (const worker of this.workers) this.launch(worker);
   }
 
-  /** The metrics of all processes as those of one proxy. */
-  async scrape(own: string): Promise<string> {
-    const texts = await Promise.all(this.workers.map((worker) => this.scrapeOne(worker)));
-    return mergeMetrics([own, ...texts.filter((text) => text !== undefined)]);
+  /** The metrics of all processes as those of one proxy, in pieces of whole lines. */
+  async *scrape(own: Iterable<string>): AsyncGenerator<string, void> {
+    const merged = new MergedMetrics();
+    const others = this.workers.map((worker) => this.scrapeOne(worker));
+    for (const pieces of [own, ...others]) {
+      const take = merged.source();
+      for (const piece of await pieces) {
+        take(piece);
+        // Connections are served meanwhile.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    yield* merged.pieces();
   }
 
   setLogFilter(filter: string): void {
@@ -96,7 +112,7 @@ export class WorkerPool {
       if (worker.process !== child) return;
       worker.process = undefined;
       worker.ready = false;
-      for (const answer of worker.scrapes.values()) answer(undefined);
+      for (const { done } of worker.scrapes.values()) done([]);
       worker.scrapes.clear();
       if (this.stopping) return;
       const delayMs = worker.backOff.delayMs();
@@ -114,26 +130,31 @@ export class WorkerPool {
     if (message.kind === 'ready') {
       worker.ready = message.ready;
       if (message.ready) worker.backOff.reset();
-    } else {
-      worker.scrapes.get(message.id)?.(message.text);
-      worker.scrapes.delete(message.id);
+      return;
     }
+    const scraped = worker.scrapes.get(message.id);
+    if (scraped === undefined) return;
+    scraped.pieces.push(message.piece);
+    if (!message.last) return;
+    worker.scrapes.delete(message.id);
+    scraped.done(scraped.pieces);
   }
 
-  private scrapeOne(worker: Worker): Promise<string | undefined> {
-    if (worker.process === undefined) return Promise.resolve(undefined);
+  private scrapeOne(worker: Worker): Promise<readonly string[]> {
+    if (worker.process === undefined) return Promise.resolve([]);
     const id = this.nextScrape++;
     const { timers, log } = this.options;
     return new Promise((resolve) => {
       const timer = timers.after(scrapeTimeoutMs, () => {
         worker.scrapes.delete(id);
         log.warn('a worker did not answer a scrape', { worker: worker.index });
-        resolve(undefined);
+        resolve([]);
       });
-      worker.scrapes.set(id, (text) => {
+      const done = (pieces: readonly string[]): void => {
         timers.cancel(timer);
-        resolve(text);
-      });
+        resolve(pieces);
+      };
+      worker.scrapes.set(id, { pieces: [], done });
       this.tell(worker, { kind: 'scrape', id });
     });
   }

@@ -1,7 +1,8 @@
 /** The control plane's process: `main.ts <component> [flags]`. */
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
 import type { Component } from './serving/component.ts';
 import { FlagError, Flags } from './serving/flags.ts';
+import { componentLog } from './serving/log.ts';
 
 const components: Record<string, (args: string[], log: Logger) => Promise<Component>> = {
   async identity(args, log) {
@@ -19,7 +20,7 @@ const components: Record<string, (args: string[], log: Logger) => Promise<Compon
 };
 
 const [name = '', ...args] = process.argv.slice(2);
-const log = pino({ name: `tulle-${name}`, base: undefined, level: process.env['TULLE_LOG'] ?? 'info' });
+const log = componentLog(name, process.env['TULLE_LOG'] ?? 'info');
 const start = components[name];
 if (start === undefined) {
   process.stderr.write(`usage: main.ts <${Object.keys(components).join('|')}> [flags]\n`);

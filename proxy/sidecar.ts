@@ -23,6 +23,7 @@ import { Outbound } from './outbound/accept.ts';
 import { OutboundMetrics } from './outbound/metrics.ts';
 import { Targets } from './outbound/targets.ts';
 import { PolicyStore } from './policy/inbound/policy-store.ts';
+import { LimitedLog } from './telemetry/limited-log.ts';
 import type { Log } from './telemetry/log.ts';
 import { processMetrics } from './telemetry/process-metrics.ts';
 import { MetricsRegistry } from './telemetry/registry.ts';
@@ -177,7 +178,19 @@ export class Sidecar {
       idleMs: config.outbound.discoveryIdleMs,
       http1IdleMs: config.outbound.http1IdleMs,
     });
-    const shared = { clock, turn: this.turn, fields: this.fields, log, open: this.open, explicit: config.explicit };
+    const unsaid = this.registry
+      .counter('proxy_log_lines_unsaid_total', 'Lines of clients that were not written, since there were too many.')
+      .count({});
+    const peerLog = new LimitedLog({ log, nowMs: clock.nowMs, onUnsaid: () => void unsaid.value++ });
+    const shared = {
+      clock,
+      turn: this.turn,
+      fields: this.fields,
+      log,
+      peerLog,
+      open: this.open,
+      explicit: config.explicit,
+    };
     this.outbound = new Outbound({
       ...shared,
       targets: this.targets,
@@ -195,7 +208,7 @@ export class Sidecar {
       ports: new Set([...config.inbound.ports, ...config.inbound.explicitPorts.values()]),
       clock,
       deadlines,
-      log,
+      peerLog,
       dialer: this.dialer(config.inbound, {
         metrics: (endpoint) => inboundMetrics.forwarded(endpoint),
         isOwnListener,

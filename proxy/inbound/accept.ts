@@ -58,15 +58,17 @@ export class Inbound {
     port: number | undefined,
     mayNameItsTarget = port === undefined,
   ): void {
-    const { targetAddresses, isOwnListener, metrics, log, applications } = this.options;
+    const { targetAddresses, isOwnListener, metrics, peerLog, applications } = this.options;
     if (targetAddresses.size > 0 && !targetAddresses.has(address)) {
-      log.warn('connection to an address that is not of this workload refused', { target: address });
+      const message = 'connection to an address that is not of this workload refused';
+      peerLog.warn(message, message, { target: address, client: connection.remoteAddress });
       metrics.tcpError('invalid target ip');
       connection.abort();
       return;
     }
     if (port !== undefined && isOwnListener(address, port)) {
-      log.warn('connection to a listener of this proxy itself refused', { client: connection.remoteAddress, port });
+      const message = 'connection to a listener of this proxy itself refused';
+      peerLog.warn(message, message, { client: connection.remoteAddress, port });
       metrics.tcpError('loop');
       connection.abort();
       return;

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { LimitedLog } from '../telemetry/limited-log.ts';
 import { Log } from '../telemetry/log.ts';
 import { testSide } from '../testing/exchanges.ts';
 import type { FakeClock } from '../testing/fake-clock.ts';
@@ -24,7 +25,7 @@ function applicationsOf() {
     ports: new Set([declared]),
     clock,
     deadlines: side.deadlines,
-    log: new Log('off', 'plain', () => {}, () => new Date(0)), // biome-ignore format: one step
+    peerLog: new LimitedLog({ log: new Log('off', 'plain', () => {}, () => new Date(0)), nowMs: () => 0 }), // biome-ignore format: one step
     dialer,
     maxConnectionsPerEndpoint: 10,
     failfastMs: 1000,

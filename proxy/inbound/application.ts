@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import type { Sender } from '../exchange/plan.ts';
 import { plaintextEndpoint } from '../model/endpoint-info.ts';
-import type { Log } from '../telemetry/log.ts';
+import type { LimitedLog } from '../telemetry/limited-log.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import type { PoolFailure, PoolOwner } from '../upstream/connection-pool.ts';
 import { type Dialer, Endpoint } from '../upstream/endpoint.ts';
@@ -17,7 +17,8 @@ export interface ApplicationOptions {
   ports: ReadonlySet<number>;
   clock: Clock;
   deadlines: TimerWheel;
-  log: Log;
+  /** Of what clients bring about. */
+  peerLog: LimitedLog;
   dialer: Dialer;
   /** Most connections to a port, and most requests that wait for one. */
   maxConnectionsPerEndpoint: number;
@@ -111,13 +112,15 @@ export class Application implements Sender, PoolOwner {
     this.onReached(this.port);
     if (!this.unreachable) return;
     this.unreachable = false;
-    this.options.log.info('the application is reachable again', { address: this.address });
+    const message = 'the application is reachable again';
+    this.options.peerLog.info(`${message} ${this.address}`, message, { address: this.address });
   }
 
   onDialFailed(reason: PoolFailure, detail: string): void {
     if (this.unreachable) return;
     this.unreachable = true;
-    this.options.log.warn('the application cannot be reached', { address: this.address, reason, cause: detail });
+    const message = 'the application cannot be reached';
+    this.options.peerLog.warn(`${message} ${this.address}`, message, { address: this.address, reason, cause: detail });
   }
 
   onClosed(): void {}

@@ -11,7 +11,8 @@ import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.
 import { isUnusual, pathReadings } from '../route/path-readings.ts';
 import { asksForTunnel } from '../route/route-table.ts';
 import { classify } from '../telemetry/classify.ts';
-import type { Log, LogFields } from '../telemetry/log.ts';
+import type { LimitedLog } from '../telemetry/limited-log.ts';
+import type { LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
 import { errnoOf } from '../upstream/dialer.ts';
 import { Field, FieldMark, fieldValue } from '../wire/field.ts';
@@ -20,11 +21,12 @@ import type { Connection } from '../wire/transport.ts';
 import type { Application, Applications } from './application.ts';
 import type { Incoming } from './incoming.ts';
 import type { InboundMetrics } from './metrics.ts';
-import { decisionFields } from './policy-log.ts';
+import { decisionFields, decisionKey } from './policy-log.ts';
 
 export interface InboundHttpOptions extends ServeHttpOptions {
   clock: Clock;
-  log: Log;
+  /** Of what clients bring about. */
+  peerLog: LimitedLog;
   side: ExchangeSide;
   metrics: InboundMetrics;
   applications: Applications;
@@ -40,7 +42,7 @@ type Decision = {
   | {
       readonly plan: RoutePlan;
       /** What the log is told of each request, where policy only audits. */
-      readonly audit: LogFields | undefined;
+      readonly audit: { readonly key: string; readonly fields: LogFields } | undefined;
       readonly failure?: undefined;
     }
   | { readonly failure: ProxyFailure }
@@ -96,7 +98,7 @@ export class InboundHttp {
   }
 
   private onRequest(stream: ServerStream, head: RequestHead, end: boolean): StreamHandler {
-    const { log, metrics, side, maxInFlight } = this.options;
+    const { peerLog, metrics, side, maxInFlight } = this.options;
     const policy = this.policy.current;
     const decision =
       policy.guardsPaths && isUnusual(head.path) ? this.decideReadings(policy, head) : this.decide(policy, head);
@@ -106,7 +108,7 @@ export class InboundHttp {
     if (decision === 'ambiguous') return this.refuse(stream, head, end, failures.ambiguousPath);
     decision.count.value++;
     if (decision.failure !== undefined) return this.refuse(stream, head, end, decision.failure);
-    if (decision.audit !== undefined) log.info('request allowed', decision.audit);
+    if (decision.audit !== undefined) peerLog.info(decision.audit.key, 'request allowed', decision.audit.fields);
     metrics.inFlight++;
     const carried = carriedHttp1(head);
     const spoken = carried === undefined ? this.version : 'http1';
@@ -157,12 +159,13 @@ export class InboundHttp {
   }
 
   private decideRoute(policy: ServerPolicy, route: RoutePolicy | undefined): Decision {
-    const { metrics, log } = this.options;
-    const { labels, port, shownPort, client } = this.incoming;
+    const { metrics, peerLog } = this.options;
+    const { labels, shownPort, client } = this.incoming;
     const authz = authorize((route ?? policy).authorizations, client);
     if (authz === undefined) {
       // Once for each route of a connection: a client that is refused often asks often.
-      log.info('request denied', decisionFields(labels, policy, port, route, undefined));
+      const key = decisionKey('request denied', this.incoming);
+      peerLog.info(key, 'request denied', decisionFields(this.incoming, policy, route, undefined));
       return { route, count: metrics.denied(labels, policy, shownPort, route), failure: failures.unauthorized };
     }
     return {
@@ -173,7 +176,12 @@ export class InboundHttp {
         classify,
       }),
       count: metrics.allowed(labels, policy, shownPort, route, authz),
-      audit: authz.audit ? decisionFields(labels, policy, port, route, authz) : undefined,
+      audit: authz.audit
+        ? {
+            key: decisionKey('request allowed', this.incoming),
+            fields: decisionFields(this.incoming, policy, route, authz),
+          }
+        : undefined,
     };
   }
 

@@ -1,12 +1,13 @@
 import { Hold } from '../accept/hold.ts';
 import type { PolicyStore } from '../policy/inbound/policy-store.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
-import type { Log } from '../telemetry/log.ts';
+import type { LimitedLog } from '../telemetry/limited-log.ts';
 import type { Connection } from '../wire/transport.ts';
 import type { InboundMetrics } from './metrics.ts';
 
 export interface KnownPolicyOptions {
-  log: Log;
+  /** Of what clients bring about. */
+  peerLog: LimitedLog;
   metrics: InboundMetrics;
   policies: PolicyStore;
 }
@@ -19,7 +20,7 @@ export function withKnownPolicy(
   connection: Connection,
   port: number,
   first: Uint8Array,
-  { log, metrics, policies }: KnownPolicyOptions,
+  { peerLog, metrics, policies }: KnownPolicyOptions,
   goOn: (policy: KnownPortPolicy, bytes: Uint8Array) => void,
 ): void {
   const policy = policies.acquire(port);
@@ -31,7 +32,8 @@ export function withKnownPolicy(
   let held: Hold | undefined;
   policy.whenKnown((known) => {
     if (known === undefined) {
-      log.warn('connection refused: the control plane has not said who may use its port', {
+      const message = 'connection refused: the control plane has not said who may use its port';
+      peerLog.warn(message, message, {
         port,
         client: connection.remoteAddress,
       });

@@ -1,24 +1,29 @@
 import type { Authorization, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import type { PolicyLabels } from '../policy/labels.ts';
-import type { Labels } from '../telemetry/labels.ts';
 import type { LogFields } from '../telemetry/log.ts';
+import { formatIp } from '../wire/ip-network.ts';
+import type { Incoming } from './incoming.ts';
 
 /** What the log is told of a decision: the connection, and by what it was decided. */
 export function decisionFields(
-  connection: Labels,
+  { labels, port, client }: Incoming,
   server: ServerPolicy,
-  port: number,
   route: RoutePolicy | undefined,
   authz: Authorization | undefined,
 ): LogFields {
   return {
-    ...connection,
+    ...labels,
+    client: client.address && formatIp(client.address),
     port,
     server: nameOf(server.labels),
     route: route && nameOf(route.labels),
     authz: authz && nameOf(authz.labels),
   };
 }
+
+/** What lines of a decision are limited by: who asks for what, by identity where there is one. */
+export const decisionKey = (decision: string, { client, shownPort }: Incoming): string =>
+  `${decision} ${shownPort} ${client.identity ?? (client.address === undefined ? '' : formatIp(client.address))}`;
 
 /** `default/audit`, `policy.linkerd.io/server/web`. */
 function nameOf({ group, kind, name }: PolicyLabels): string {

@@ -3,7 +3,8 @@ import type { OpenConnections } from '../accept/open-connections.ts';
 import { type SpliceGuard, splice } from '../opaque/splice.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
-import type { Log } from '../telemetry/log.ts';
+import type { Authorization } from '../policy/inbound/server-policy.ts';
+import type { LimitedLog } from '../telemetry/limited-log.ts';
 import { errnoOf } from '../upstream/dialer.ts';
 import { Opening } from '../wire/detect/opening.ts';
 import { nobody } from '../wire/nobody.ts';
@@ -11,10 +12,11 @@ import type { Connection } from '../wire/transport.ts';
 import type { Applications } from './application.ts';
 import type { Incoming } from './incoming.ts';
 import type { InboundMetrics } from './metrics.ts';
-import { decisionFields } from './policy-log.ts';
+import { decisionFields, decisionKey } from './policy-log.ts';
 
 export interface InboundTcpOptions {
-  log: Log;
+  /** Of what clients bring about. */
+  peerLog: LimitedLog;
   open: OpenConnections;
   metrics: InboundMetrics;
   applications: Applications;
@@ -30,28 +32,31 @@ export interface InboundTcpOptions {
  */
 export function carryOpaque(
   connection: Connection,
-  { address, port, shownPort, client, labels }: Incoming,
+  incoming: Incoming,
   policy: KnownPortPolicy,
   bytes: Uint8Array,
-  { log, open, metrics, applications }: InboundTcpOptions,
+  { peerLog, open, metrics, applications }: InboundTcpOptions,
   asHttp?: (bytes: Uint8Array) => void,
 ): void {
+  const { address, port, shownPort, client, labels } = incoming;
+  const tell = (decision: string, authz: Authorization | undefined): void =>
+    peerLog.info(decisionKey(decision, incoming), decision, decisionFields(incoming, policy.current, undefined, authz));
   const authz = authorize(policy.current.authorizations, client);
   if (authz === undefined) {
-    log.info('connection denied', decisionFields(labels, policy.current, port, undefined, undefined));
+    tell('connection denied', undefined);
     metrics.tcpDeny(labels, policy.current, shownPort);
     policy.release();
     connection.abort();
     return;
   }
   metrics.tcpAllow(labels, policy.current, shownPort, authz);
-  if (authz.audit) log.info('connection allowed', decisionFields(labels, policy.current, port, undefined, authz));
+  if (authz.audit) tell('connection allowed', authz);
   const accepted = metrics.accepted(labels, policy.current, shownPort);
   accepted.connectionOpened(connection);
   const unsubscribe = policy.subscribe(() => {
     if (authorize(policy.current.authorizations, client) !== undefined) return;
     metrics.tcpTerminate(labels, policy.current, shownPort);
-    log.info('connection terminated', decisionFields(labels, policy.current, port, undefined, undefined));
+    tell('connection terminated', undefined);
     connection.abort();
   });
   const tunnel = { drain: () => {} };
@@ -78,7 +83,9 @@ export function carryOpaque(
         becomeHttp(chunk);
         return;
       }
-      log.warn('connection cut off: what was carried as opaque bytes went on as an HTTP request. Declare its port', {
+      const message =
+        'connection cut off: what was carried as opaque bytes went on as an HTTP request. Declare its port';
+      peerLog.warn(`${message} ${port}`, message, {
         ...labels,
         port,
         client: connection.remoteAddress,

@@ -79,7 +79,7 @@ export class InboundTls {
     policy: KnownPortPolicy | undefined,
     hello: Uint8Array,
   ): void {
-    const { metrics, log } = this.options;
+    const { metrics, peerLog } = this.options;
     const terminate = this.options.terminateTls();
     if (terminate === undefined) {
       metrics.tcpError('not ready');
@@ -104,7 +104,8 @@ export class InboundTls {
       },
       (reason) => {
         policy?.release();
-        log.info('TLS handshake failed', { client: connection.remoteAddress, reason });
+        const key = `TLS handshake failed ${connection.remoteAddress}`;
+        peerLog.info(key, 'TLS handshake failed', { client: connection.remoteAddress, reason });
         metrics.tcpError('tls handshake');
       },
     );
@@ -157,7 +158,8 @@ export class InboundTls {
   }
 
   private refuseHeader(connection: Connection, reason: string): void {
-    this.options.log.info('transport header refused', { client: connection.remoteAddress, reason });
+    const key = `transport header refused ${connection.remoteAddress}`;
+    this.options.peerLog.info(key, 'transport header refused', { client: connection.remoteAddress, reason });
     this.options.metrics.tcpError('transport header');
     connection.abort();
   }

@@ -1,10 +1,13 @@
 import { targetLabels } from '../telemetry/endpoint-labels.ts';
+import type { LimitedLog } from '../telemetry/limited-log.ts';
 import { errnoOf } from '../upstream/dialer.ts';
 import { isLoopback } from '../wire/ip-network.ts';
 import type { Connection } from '../wire/transport.ts';
 import { Carrier, type CarryOptions } from './carry.ts';
 
 export interface OutboundOptions extends CarryOptions {
+  /** Of what clients bring about. */
+  peerLog: LimitedLog;
   /** Targets come from requests: absolute-form, CONNECT or `Host`. */
   explicit: boolean;
   /** Where a redirected connection went; undefined when it was not redirected. */
@@ -28,14 +31,15 @@ export class Outbound {
 
   /** Takes a connection of the workload. */
   accept(connection: Connection): void {
-    const { explicit, targets, log, metrics } = this.options;
+    const { explicit, targets, peerLog, metrics } = this.options;
     if (explicit) {
       this.acceptExplicit(connection);
       return;
     }
     const address = this.options.originalDestination(connection);
     if (address === undefined || this.options.isOwnListener(address.address, address.port)) {
-      log.warn('connection to the outbound listener itself refused', { client: connection.remoteAddress });
+      const message = 'connection to the outbound listener itself refused';
+      peerLog.warn(message, message, { client: connection.remoteAddress });
       metrics.tcpError('loop');
       connection.abort();
       return;
@@ -61,7 +65,8 @@ export class Outbound {
   private acceptExplicit(connection: Connection): void {
     const { remoteAddress, localAddress } = connection;
     if (remoteAddress !== localAddress && !isLoopback(remoteAddress)) {
-      this.options.log.warn('connection of another host to the outbound listener refused', { client: remoteAddress });
+      const message = 'connection of another host to the outbound listener refused';
+      this.options.peerLog.warn(`${message} ${remoteAddress}`, message, { client: remoteAddress });
       this.options.metrics.tcpError('not local');
       connection.abort();
       return;

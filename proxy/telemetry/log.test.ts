@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LimitedLog } from './limited-log.ts';
 import { Log } from './log.ts';
@@ -54,6 +55,60 @@ describe('log', () => {
   });
 });
 
+describe('whatever stands in a message and its fields', () => {
+  /** Lines, colours and directions of writing among other text. */
+  const hostile = fc.string({
+    unit: fc.oneof(
+      fc.constantFrom(
+        '\n',
+        '\r',
+        '\u001b[2K',
+        '\u0000',
+        '\u009b',
+        '\u2028',
+        '\u202e',
+        '\ud800',
+        '\udc00',
+        '"',
+        '\\',
+        ' a=',
+      ),
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 3 }),
+    ),
+  });
+  const control = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202a-\u202e\u2066-\u2069]/u;
+
+  it('is one line without control characters, in JSON one that says the same', () => {
+    fc.assert(
+      fc.property(hostile, hostile, hostile, (message, first, second) => {
+        for (const format of ['plain', 'json'] as const) {
+          const { log, lines } = logged('info', format);
+          log.info(message, { first, second });
+          expect(lines).toHaveLength(1);
+          expect(lines[0].endsWith('\n')).toBe(true);
+          expect(lines[0].slice(0, -1)).not.toMatch(control);
+          if (format === 'json') expect(JSON.parse(lines[0]).fields).toEqual({ message, first, second });
+        }
+      }),
+    );
+  });
+
+  it('has a bound, each value and the line', () => {
+    for (const format of ['plain', 'json'] as const) {
+      const { log, lines } = logged('info', format);
+      const long = '\u001b'.repeat(100_000);
+      log.info(long, Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`field${i}`, long])));
+      expect(lines[0].length).toBeLessThan(6 * 8192 + 1000);
+    }
+  });
+
+  it('a value cannot be taken for a field behind it', () => {
+    const { log, lines } = logged('info');
+    log.info('denied', { name: 'web client_id=admin', why: 'not "here", said it', port: 80 });
+    expect(lines[0]).toMatch(/denied name="web client_id=admin" why=not "here", said it port=80\n$/);
+  });
+});
+
 describe('limited log', () => {
   it('tells the first event of a key at once, counts those that follow, and tells their number later', () => {
     const { log, lines } = logged('warn');
@@ -81,5 +136,17 @@ describe('limited log', () => {
     const limited = new LimitedLog({ log, nowMs: () => 0, maxKeys: 2 });
     for (const key of ['a', 'b', 'c', 'c', 'b', 'a']) limited.warn(key, key);
     expect(lines.map((line) => line.trim().at(-1))).toEqual(['a', 'b', 'c', 'a']);
+  });
+
+  it('has a bound on the lines of all keys, and tells of each event that makes none', () => {
+    const { log, lines } = logged('warn');
+    let now = 0;
+    let unsaid = 0;
+    const limited = new LimitedLog({ log, nowMs: () => now, maxLines: 3, onUnsaid: () => void unsaid++ });
+    for (let i = 0; i < 100; i++) limited.warn(`port ${i}`, `port ${i}`);
+    expect([lines.length, unsaid]).toEqual([3, 97]);
+    now = 10_000;
+    limited.warn('port 99', 'port 99');
+    expect([lines.length, unsaid]).toEqual([4, 97]);
   });
 });

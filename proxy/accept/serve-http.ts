@@ -57,6 +57,7 @@ export function serveHttp(
           turn,
           fields,
           deadlines: open.deadlines,
+          budget: connection.budget,
           onRequest,
           onProtocolError: onRefused,
           onClosed: closed,

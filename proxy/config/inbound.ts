@@ -1,3 +1,4 @@
+import type { ClientLimits } from '../accept/client-budgets.ts';
 import type { EnvParser } from '../env-parser.ts';
 import { type DefaultPolicy, defaultPolicies } from '../policy/inbound/default-policy.ts';
 import type { SocketAddress } from '../wire/host-port.ts';
@@ -26,6 +27,7 @@ export interface InboundConfig extends SideConfig {
   readonly discoveryIdleMs: number;
   /** `MAX_IDLE_CONNS_PER_ENDPOINT` (also with `INBOUND_`): connections to the application. Default 10,000. */
   readonly maxIdlePerEndpoint: number;
+  readonly clients: ClientLimits;
 }
 
 export function inboundConfig(env: EnvParser): InboundConfig {
@@ -40,8 +42,29 @@ export function inboundConfig(env: EnvParser): InboundConfig {
     defaultPolicy: env.choice('INBOUND_DEFAULT_POLICY', defaultPolicies, 'all-unauthenticated'),
     discoveryIdleMs: Math.max(shortestIdleMs, env.durationMs('INBOUND_DISCOVERY_IDLE_TIMEOUT', 90_000)),
     maxIdlePerEndpoint: maxIdlePerEndpoint(env),
+    clients: clientLimits(env),
   };
 }
+
+/**
+ * `INBOUND_CLIENT_*`: what one client may have, an address or an identity at an address. `MAX_CONNS` at once, default
+ * 5,000; `MAX_IN_FLIGHT` requests, default 2,500; `CONNECTS`, `HANDSHAKES` and `RESETS` in a second, default 500, 100 and
+ * 50; `MAX_UNREAD_BYTES` that wait for it because it does not read, default 32 MiB. `INBOUND_MAX_UNREAD_BYTES`: of all
+ * clients, default 96 MiB.
+ */
+function clientLimits(env: EnvParser): ClientLimits {
+  return {
+    connections: env.integer('INBOUND_CLIENT_MAX_CONNS', 5000, 1, 10_000_000),
+    requests: env.integer('INBOUND_CLIENT_MAX_IN_FLIGHT', 2500, 1, 10_000_000),
+    connectsPerSecond: env.integer('INBOUND_CLIENT_CONNECTS', 500, 1, 10_000_000),
+    handshakesPerSecond: env.integer('INBOUND_CLIENT_HANDSHAKES', 100, 1, 10_000_000),
+    resetsPerSecond: env.integer('INBOUND_CLIENT_RESETS', 50, 1, 10_000_000),
+    unreadBytes: env.integer('INBOUND_CLIENT_MAX_UNREAD_BYTES', 32 * mebibyte, 1, 2 ** 40),
+    allUnreadBytes: env.integer('INBOUND_MAX_UNREAD_BYTES', 96 * mebibyte, 1, 2 ** 40),
+  };
+}
+
+const mebibyte = 1024 * 1024;
 
 /** Linkerd's name for it lacks the side. */
 function maxIdlePerEndpoint(env: EnvParser): number {

@@ -3,6 +3,7 @@ import { clientCancelled, grpcStatus } from '../telemetry/classify.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import { type Field, FieldMark } from '../wire/field.ts';
 import { trailersWithoutMesh, withoutMeshFields } from '../wire/heads.ts';
+import type { PeerBudget } from '../wire/peer-budget.ts';
 import {
   closedUnanswered,
   ErrorCode,
@@ -73,6 +74,8 @@ export class Exchange implements StreamHandler {
   /** Tries so far. */
   attempts = 0;
   readonly startMs: number;
+  /** Of its client, which it counts for. */
+  budget: PeerBudget | undefined = undefined;
   status = 0;
   /** -1 until it is known. */
   grpcStatus = -1;

@@ -110,11 +110,18 @@ export class InboundHttp {
     if (decision.failure !== undefined) return this.refuse(stream, head, end, decision.failure);
     if (decision.audit !== undefined) peerLog.info(decision.audit.key, 'request allowed', decision.audit.fields);
     metrics.inFlight++;
-    const carried = carriedHttp1(head);
+    const { budget } = this.connection;
+    // What a proxy carried is believed of proxies alone.
+    const carried = this.tellsWhy ? carriedHttp1(head) : undefined;
     const spoken = carried === undefined ? this.version : 'http1';
     const exchange = new Exchange(side, stream, head, end, this.version, spoken, this.tellsWhy);
     if (carried === 'absolute-form') exchange.outgoing = { ...exchange.outgoing, absoluteForm: true };
-    if (metrics.inFlight > maxInFlight) exchange.fail(failures.loadShed);
+    const mayGoOn = metrics.inFlight <= maxInFlight && (budget === undefined || budget.mayRequest());
+    if (budget !== undefined) {
+      budget.requests++;
+      exchange.budget = budget;
+    }
+    if (!mayGoOn) exchange.fail(failures.loadShed);
     else exchange.begin(decision.plan);
     return exchange;
   }

@@ -1,4 +1,5 @@
 import { DirectionMetrics } from '../exchange/direction-metrics.ts';
+import type { Exchange } from '../exchange/exchange.ts';
 import type { Authorization, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import type { PolicyLabels } from '../policy/labels.ts';
 import { type ShownPort, targetLabels } from '../telemetry/endpoint-labels.ts';
@@ -109,6 +110,11 @@ export class InboundMetrics extends DirectionMetrics {
       tls: 'no_identity',
       no_tls_reason: 'loopback',
     });
+  }
+
+  override onFinish(exchange: Exchange): void {
+    super.onFinish(exchange);
+    if (exchange.budget !== undefined) exchange.budget.requests--;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Socket, SocketHandler } from 'bun';
 import { nobody } from '../wire/nobody.ts';
+import type { PeerBudget } from '../wire/peer-budget.ts';
 import type { Connection, TlsPeer, TransportHandler } from '../wire/transport.ts';
 
 /** What a runtime's socket carries: the connection it belongs to. */
@@ -13,6 +14,7 @@ export type BunSocket = Socket<SocketConnection>;
 export class SocketConnection implements Connection {
   handler: TransportHandler = nobody;
   tls: TlsPeer | undefined = undefined;
+  budget: PeerBudget | undefined = undefined;
   remoteAddress = '';
   remotePort = 0;
   localAddress = '';
@@ -26,6 +28,10 @@ export class SocketConnection implements Connection {
   onOpen: ((socket: BunSocket) => void) | undefined = undefined;
   private socket: BunSocket | undefined = undefined;
   private queue: Uint8Array[] = [];
+  /** Bytes in it. */
+  private queuedBytes = 0;
+  /** What was to be written is lost. */
+  private overflown = false;
   private finAfterQueue = false;
   private closeAfterQueue = false;
   private finSent = false;
@@ -59,12 +65,19 @@ export class SocketConnection implements Connection {
     const socket = this.socket;
     if (socket === undefined || this.closed) return true;
     this.bytesWritten += length;
+    let taken = 0;
     if (this.queue.length === 0) {
-      const taken = Math.max(0, socket.write(bytes, 0, length));
+      taken = Math.max(0, socket.write(bytes, 0, length));
       if (taken === length) return true;
-      this.queue.push(kept ? bytes.subarray(taken, length) : bytes.slice(taken, length));
-    } else this.queue.push(kept ? bytes.subarray(0, length) : bytes.slice(0, length));
+    }
     this.blocked = true;
+    if (this.overflown) return false;
+    if (this.budget?.hold(length - taken) === false) {
+      this.overflow();
+      return false;
+    }
+    this.queuedBytes += length - taken;
+    this.queue.push(kept ? bytes.subarray(taken, length) : bytes.slice(taken, length));
     return false;
   }
 
@@ -108,10 +121,12 @@ export class SocketConnection implements Connection {
 
   drained(): void {
     const socket = this.socket;
-    if (socket === undefined || !this.blocked) return;
+    if (socket === undefined || !this.blocked || this.overflown) return;
     while (this.queue.length > 0) {
       const bytes = this.queue[0];
       const taken = Math.max(0, socket.write(bytes));
+      this.queuedBytes -= taken;
+      this.budget?.release(taken);
       if (taken < bytes.length) {
         if (taken > 0) this.queue[0] = bytes.subarray(taken);
         return;
@@ -134,8 +149,22 @@ export class SocketConnection implements Connection {
     if (this.closed) return;
     if (error === undefined) this.peerEnded();
     this.closed = true;
-    this.queue = [];
+    this.discard();
+    this.budget?.closed();
     this.handler.onClose(error);
+  }
+
+  /** More would wait for the peer than it may have held. Whoever writes is in the middle of something: it is told later. */
+  private overflow(): void {
+    this.overflown = true;
+    this.discard();
+    queueMicrotask(() => this.abort());
+  }
+
+  private discard(): void {
+    this.queue = [];
+    this.budget?.release(this.queuedBytes);
+    this.queuedBytes = 0;
   }
 }
 

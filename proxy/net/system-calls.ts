@@ -7,6 +7,11 @@ const { symbols: libc } = dlopen('libc.so.6', {
   getsockopt: { args: [FFIType.i32, FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
   setsockopt: { args: [FFIType.i32, FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
   listen: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+  fcntl: { args: [FFIType.i32, FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+  dup3: { args: [FFIType.i32, FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+  socket: { args: [FFIType.i32, FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+  close: { args: [FFIType.i32], returns: FFIType.i32 },
+  getrlimit: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
   madvise: { args: [FFIType.u64, FFIType.u64, FFIType.i32], returns: FFIType.i32 },
 });
 
@@ -26,12 +31,40 @@ const longestUserTimeoutMs = 2 ** 31 - 1;
 /** MADV_DONTNEED of asm-generic/mman-common.h. */
 const dontNeed = 4;
 
+const internet = 2;
+/** SOCK_STREAM, SOCK_NONBLOCK and SOCK_CLOEXEC, and the descriptor flags of the same kind (socket(2), fcntl(2), dup(2)). */
+const streamNonBlockingCloseOnExec = 1 | 0o4000 | 0o2000000;
+const duplicateCloseOnExec = 1030;
+const closeOnExec = 0o2000000;
+/** RLIMIT_NOFILE. */
+const descriptorLimit = 7;
+
 const address = Buffer.alloc(28);
 const length = Buffer.alloc(4);
 const number = Buffer.alloc(4);
 
 export function raiseBacklog(fd: number, backlog: number): void {
   if (fd >= 0) libc.listen(fd, backlog);
+}
+
+/** Another descriptor of the same open file; below 0 when there is none left. */
+export const duplicateDescriptor = (fd: number): number => (fd < 0 ? -1 : libc.fcntl(fd, duplicateCloseOnExec, 0));
+
+/** Makes `fd` a descriptor of the file that `by` is one of. Returns false when it stays what it was. */
+export const replaceDescriptor = (fd: number, by: number): boolean => libc.dup3(by, fd, closeOnExec) === fd;
+
+/** A socket that is not connected and does not listen; below 0 when there is no descriptor left. */
+export const unusedSocket = (): number => libc.socket(internet, streamNonBlockingCloseOnExec, 0);
+
+export function closeDescriptor(fd: number): void {
+  if (fd >= 0) libc.close(fd);
+}
+
+/** How many descriptors this process may have. */
+export function maxDescriptors(): number {
+  const limits = new BigUint64Array(2);
+  // Without a limit it is the largest number there is.
+  return libc.getrlimit(descriptorLimit, ptr(limits)) === 0 ? Number(limits[0]) : Number.POSITIVE_INFINITY;
 }
 
 /** Unmaps pages that are as they are in their file: they are read from there when they are needed (madvise(2)). */

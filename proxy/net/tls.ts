@@ -118,5 +118,6 @@ export function acceptTls(
     tls: { secureContext: context.server, requestCert: true, rejectUnauthorized: false, ALPNProtocols: alpnWire(alpn) },
   } as unknown as Parameters<typeof raw.upgradeTLS>[0]) as unknown as [BunSocket, BunSocket];
   secure.attach(socket);
+  secure.budget = connection.budget;
   return secure;
 }

@@ -64,6 +64,10 @@ export class LimitedLog {
     this.limited('warn', key, message, fields);
   }
 
+  error(key: string, message: string, fields?: LogFields): void {
+    this.limited('error', key, message, fields);
+  }
+
   private limited(level: LogLevel, key: string, message: string, fields: LogFields | undefined): void {
     if (!this.log.writes(level)) return;
     const nowMs = this.nowMs();

@@ -1,3 +1,5 @@
+import type { PeerBudget } from './peer-budget.ts';
+
 /**
  * A connection as the codecs see it: bytes out, and flow control of the bytes in. `net/` implements it on a runtime's
  * sockets (plain or TLS); tests implement it on two arrays.
@@ -69,4 +71,6 @@ export interface Connection extends Transport {
   readonly bytesWritten: number;
   /** Undefined on a plain connection. */
   readonly tls: TlsPeer | undefined;
+  /** What its peer has left; undefined where peers are not held to any. */
+  readonly budget?: PeerBudget | undefined;
 }

@@ -34,9 +34,9 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['backend', 'wire clock timer-wheel balance resilience model telemetry upstream exchange'],
   ['outbound', 'wire clock keep-alive model opaque route telemetry accept policy discovery upstream exchange backend'],
   ['inbound', 'wire clock keep-alive timer-wheel model opaque route telemetry accept policy upstream exchange backend'],
-  ['admin', 'wire telemetry'],
+  ['admin', 'wire clock telemetry'],
   ['workers', 'clock control resilience telemetry'],
-  ['config', 'wire net keep-alive env-parser telemetry control identity policy workers'],
+  ['config', 'wire accept net keep-alive env-parser telemetry control identity policy workers'],
   [
     'sidecar',
     'wire clock timer-wheel net telemetry accept control identity policy discovery upstream exchange outbound inbound admin config',

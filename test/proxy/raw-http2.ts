@@ -81,10 +81,10 @@ export class RawHttp2 {
     });
   }
 
-  /** Connects, and sends the preface with `first` behind it. */
-  static connect(port: number, first: Buffer = settings()): Promise<RawHttp2> {
+  /** Connects, from an address of this host, and sends the preface with `first` behind it. */
+  static connect(port: number, first: Buffer = settings(), localAddress = '127.0.0.1'): Promise<RawHttp2> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, '127.0.0.1', () => {
+      const socket = connect({ port, host: '127.0.0.1', localAddress }, () => {
         const client = new RawHttp2(socket);
         socket.write(Buffer.concat([preface, first]));
         resolve(client);

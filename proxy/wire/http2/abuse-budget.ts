@@ -1,3 +1,4 @@
+import type { PeerBudget } from '../peer-budget.ts';
 import { ErrorCode } from '../stream.ts';
 import { ConnectionError } from './frame.ts';
 
@@ -19,6 +20,8 @@ const windowUpdatesPerFrame = 16;
  * for ever and an abusive one is ended (RFC 9113 section 10.5, CVE-2019-9512 to 9518, CVE-2023-44487, CVE-2025-8671).
  */
 export class AbuseBudget {
+  /** Of all connections of the peer; undefined where there is none. */
+  private readonly peer: PeerBudget | undefined;
   private resets = 0;
   private controls = 0;
   private windowUpdates = 0;
@@ -26,7 +29,12 @@ export class AbuseBudget {
   private lateBytes = 0;
   private lateEnds = 0;
 
+  constructor(peer: PeerBudget | undefined) {
+    this.peer = peer;
+  }
+
   completed(): void {
+    this.peer?.completed();
     if (this.resets > 0) this.resets--;
     this.controls = Math.max(0, this.controls - 10);
     this.windowUpdates = Math.max(0, this.windowUpdates - 50);
@@ -44,11 +52,13 @@ export class AbuseBudget {
   }
 
   reset(): void {
-    if (++this.resets > resetBudget) throw new ConnectionError(ErrorCode.enhanceYourCalm, 'too many streams reset');
+    if (++this.resets > resetBudget || this.peer?.reset() === false)
+      throw new ConnectionError(ErrorCode.enhanceYourCalm, 'too many streams reset');
   }
 
   refused(): void {
-    if (++this.resets > resetBudget) throw new ConnectionError(ErrorCode.enhanceYourCalm, 'too many streams refused');
+    if (++this.resets > resetBudget || this.peer?.reset() === false)
+      throw new ConnectionError(ErrorCode.enhanceYourCalm, 'too many streams refused');
   }
 
   control(count = 1): void {

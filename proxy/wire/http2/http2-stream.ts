@@ -38,6 +38,8 @@ export class Http2Stream implements ServerStream {
 
   /** What waits for a window or for the socket. */
   queue: SendQueue | undefined = undefined;
+  /** Of it, what the peer's budget was charged for. */
+  heldBytes = 0;
   queueEnd = false;
   queueTrailers: readonly Field[] | undefined = undefined;
   /** The answer is whole, or waits in the queue, and the rest of the request is wanted by nobody. */

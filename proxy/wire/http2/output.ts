@@ -1,5 +1,6 @@
 import type { Field } from '../field.ts';
 import { OutputBuffer } from '../output-buffer.ts';
+import type { PeerBudget } from '../peer-budget.ts';
 import { SendQueue } from '../send-queue.ts';
 import type { RequestHead, ResponseHead } from '../stream.ts';
 import type { Flushable, Transport, Turn } from '../transport.ts';
@@ -21,6 +22,8 @@ export class Output {
   readonly encoder = new HpackEncoder();
   /** Streams with something in their queue. */
   readonly queued = new Set<Http2Stream>();
+  /** Streams whose peer had too much waiting for it: what they had is dropped, and they are to be reset. */
+  readonly overflown: Http2Stream[] = [];
   /** What the peer's windows and SETTINGS leave us. */
   windowBytes = defaultWindowBytes;
   maxFrame = maxFrameBytes;
@@ -28,15 +31,23 @@ export class Output {
   private readonly turn: Turn;
   private readonly owner: Flushable;
   private readonly abuse: AbuseBudget;
+  private readonly budget: PeerBudget | undefined;
   private readonly pseudo = new PseudoFields();
   private unsentStreams: Http2Stream[] = [];
 
   /** `owner` is flushed at the end of a turn in which something was written. */
-  constructor(transport: Transport, turn: Turn, owner: Flushable, abuse: AbuseBudget) {
+  constructor(
+    transport: Transport,
+    turn: Turn,
+    owner: Flushable,
+    abuse: AbuseBudget,
+    budget: PeerBudget | undefined = undefined,
+  ) {
     this.transport = transport;
     this.turn = turn;
     this.owner = owner;
     this.abuse = abuse;
+    this.budget = budget;
   }
 
   /** Frames were written to the buffer. */
@@ -71,8 +82,34 @@ export class Output {
       stream.queue = new SendQueue();
       this.queued.add(stream);
     }
-    if (at < chunk.length) stream.queue.push(chunk, at);
+    if (at < chunk.length) {
+      if (!this.mayHold(stream, chunk.length - at)) return;
+      stream.queue.push(chunk, at);
+    }
     if (end) stream.queueEnd = true;
+  }
+
+  /** Drops what waits of a stream. */
+  discard(stream: Http2Stream): void {
+    if (stream.queue === undefined) return;
+    this.queued.delete(stream);
+    stream.queue = undefined;
+    this.budget?.release(stream.heldBytes);
+    stream.heldBytes = 0;
+  }
+
+  private mayHold(stream: Http2Stream, bytes: number): boolean {
+    if (this.budget === undefined) return true;
+    if (this.budget.hold(bytes)) {
+      stream.heldBytes += bytes;
+      return true;
+    }
+    // Whoever sends it is in the middle of something: it is told at the end of the turn.
+    this.discard(stream);
+    stream.queueEnd = true;
+    this.overflown.push(stream);
+    this.turn.schedule(this.owner);
+    return false;
   }
 
   /** Writes as much of `chunk` from `at` as windows and socket allow. Returns how far it came. */
@@ -115,6 +152,10 @@ export class Output {
           progress = true;
           stream.stalledFromMs = -1;
           queue.drop(at);
+          if (this.budget !== undefined) {
+            this.budget.release(at);
+            stream.heldBytes -= at;
+          }
           if (!queue.empty) continue;
         }
         this.queued.delete(stream);

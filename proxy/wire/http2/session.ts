@@ -45,7 +45,7 @@ const nothing = new Uint8Array(0);
 export abstract class Http2Session implements TransportHandler, Flushable, FrameHandler, StreamOwner {
   scheduled = false;
   protected readonly settings: Http2Settings;
-  protected readonly abuse = new AbuseBudget();
+  protected readonly abuse: AbuseBudget;
   protected readonly output: Output;
   protected readonly streams: StreamTable;
   protected readonly peer: PeerSettings;
@@ -74,11 +74,12 @@ export abstract class Http2Session implements TransportHandler, Flushable, Frame
   private gaveUp = false;
 
   constructor(options: Http2SessionOptions, own: readonly (readonly [number, number])[]) {
-    const { transport, turn, fields } = options;
+    const { transport, turn, fields, budget } = options;
     const settings = { ...defaultHttp2Settings, ...options.settings };
     this.settings = settings;
     this.transport = transport;
-    this.output = new Output(transport, turn, this, this.abuse);
+    this.abuse = new AbuseBudget(budget);
+    this.output = new Output(transport, turn, this, this.abuse, budget);
     this.streams = new StreamTable(this, this.output, this.abuse, settings.streamWindowBytes);
     this.peer = new PeerSettings(this.streams);
     this.reader = new FrameReader(this, this.streams, this.peer, this.abuse, fields, settings);
@@ -170,6 +171,7 @@ export abstract class Http2Session implements TransportHandler, Flushable, Frame
 
   flush(): void {
     if (this.closed) return;
+    if (this.output.overflown.length > 0) this.endOverflown();
     const { transport } = this;
     const { buffer } = this.output;
     if (buffer.length > 0) {
@@ -184,6 +186,15 @@ export abstract class Http2Session implements TransportHandler, Flushable, Frame
     // Were the connection closed with bytes unread, the reset could overtake the GOAWAY that says why.
     if (this.lingers) transport.end();
     else if (this.finishing) transport.close();
+  }
+
+  /** Those of which more was to wait for the peer than it may have held. */
+  private endOverflown(): void {
+    try {
+      for (const stream of this.output.overflown.splice(0)) this.streams.endOverflown(stream);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** Takes no new streams, lets those under way finish, then closes. */

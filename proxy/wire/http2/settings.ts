@@ -1,6 +1,7 @@
 import type { Deadlines } from '../deadlines.ts';
 import type { FieldTable } from '../field-table.ts';
 import { headListBytes, pathBytes } from '../limits.ts';
+import type { PeerBudget } from '../peer-budget.ts';
 import type { Transport, Turn } from '../transport.ts';
 import { defaultWindowBytes } from './frame.ts';
 
@@ -32,6 +33,8 @@ export interface Http2SessionOptions {
   fields: FieldTable;
   settings?: Partial<Http2Settings>;
   deadlines?: Deadlines;
+  /** Of the peer's other connections too. */
+  budget?: PeerBudget | undefined;
   /** The connection broke a rule and was closed for it. */
   onProtocolError?: (reason: string) => void;
 }

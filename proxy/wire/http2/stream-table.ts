@@ -120,9 +120,9 @@ export class StreamTable {
   endAll(code: ErrorCode, reason: string, inResponse = reason): void {
     const streams = this.open.values();
     this.open.clear();
-    this.output.queued.clear();
     this.unwanted.clear();
     for (const stream of streams) {
+      this.output.discard(stream);
       // Its stack may have reset it because of another.
       if (stream.reset_) continue;
       stream.reset_ = true;
@@ -157,6 +157,12 @@ export class StreamTable {
     }
   }
 
+  /** Ends a stream whose bytes could not be held, for as long as its peer reads. */
+  endOverflown(stream: Http2Stream): void {
+    if (!stream.closed)
+      this.refuse(stream.id, ErrorCode.enhanceYourCalm, 'too much waits for a client that does not read');
+  }
+
   /** Ends requests that have gone on behind their answers for long enough. */
   resetUnwanted(nowMs: number, closeMs: number): void {
     for (const stream of this.unwanted) {
@@ -168,10 +174,7 @@ export class StreamTable {
 
   private forget(stream: Http2Stream): void {
     if (!this.open.delete(stream.id)) return;
-    if (stream.queue !== undefined) {
-      this.output.queued.delete(stream);
-      stream.queue = undefined;
-    }
+    this.output.discard(stream);
     if (stream.unwanted) this.unwanted.delete(stream);
     this.owner.onStreamClosed(stream);
   }

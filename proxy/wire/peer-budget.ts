@@ -1,0 +1,20 @@
+/**
+ * What the peer of a connection may make this process do and hold, together with all other connections of the same
+ * client. Each connection has budgets of its own besides; a client may open many.
+ */
+export interface PeerBudget {
+  /** Bytes are about to wait for the peer. Returns false when they are too many: then they are not held. */
+  hold(bytes: number): boolean;
+  /** Bytes that were held have left, or are given up. */
+  release(bytes: number): void;
+  /** A stream was reset by the peer, or for an error of its. Returns false when there were too many. */
+  reset(): boolean;
+  /** A stream was carried to its end: that pays a reset back. */
+  completed(): void;
+  /** Requests under way; whoever begins one counts it, and its end. */
+  requests: number;
+  /** Whether one more may go on. */
+  mayRequest(): boolean;
+  /** A connection is over. */
+  closed(): void;
+}

@@ -3,7 +3,7 @@ import { certificateAnnotation } from '../../lib/contract/annotations.ts';
 import { CheckFailure } from './check.ts';
 import type { Secret } from './cluster-facts.ts';
 
-const pemBlock = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const dayMs = 86_400_000;
 
 /** All certificates of a PEM text. Throws a CheckFailure that begins with `where`. */

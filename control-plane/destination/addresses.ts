@@ -3,13 +3,13 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type IPAddress, IPAddressSchema, type TcpAddress, TcpAddressSchema } from '../../api/gen/net_pb.js';
 import { canonicalIp } from '../cluster/canonical-ip.ts';
 
-/** An address in text as the API writes it; undefined when it is none. */
+/** An address in text as the API writes it; undefined when it is none, and for one with a zone, which it cannot say. */
 export function ipToApi(text: string): IPAddress | undefined {
   if (isIPv4(text)) {
     const value = text.split('.').reduce((bits, octet) => bits * 256 + Number(octet), 0);
     return create(IPAddressSchema, { ip: { case: 'ipv4', value } });
   }
-  if (!isIPv6(text)) return undefined;
+  if (!isIPv6(text) || text.includes('%')) return undefined;
   const groups = expand(text);
   const half = (from: number): bigint =>
     groups.slice(from, from + 4).reduce((bits, group) => (bits << 16n) | BigInt(group), 0n);
@@ -23,7 +23,7 @@ export function addressToApi(ip: string, port: number): TcpAddress | undefined {
 
 /** The eight groups of a valid IPv6 address. */
 function expand(text: string): number[] {
-  const ipv4 = /(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
+  const ipv4 = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
   const plain = ipv4
     ? `${ipv4[1]}${(Number(ipv4[2]) * 256 + Number(ipv4[3])).toString(16)}:${(Number(ipv4[4]) * 256 + Number(ipv4[5])).toString(16)}`
     : text;

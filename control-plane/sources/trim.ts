@@ -1,5 +1,6 @@
 import type { Fields, FieldsOf, Leaf } from '../../lib/kinds/kept-fields.ts';
 import type { KubernetesObject, ObjectMeta } from '../../lib/kinds/kubernetes-object.ts';
+import { beyondBounds } from './bounds.ts';
 import { type Kind, type Kinds, kindInfo } from './kinds.ts';
 
 const meta: FieldsOf<Omit<ObjectMeta, 'resourceVersion'>> = {
@@ -76,8 +77,12 @@ function leaf(value: unknown, wanted: Extract<Leaf, string>, path: string): unkn
     if (!holds) throw new MalformedObject(`${path} (${text(value)}) must be ${what}`);
   };
   switch (wanted) {
-    case 'any':
+    case 'any': {
+      // Validators know more of it; whoever may write it chooses what it holds.
+      const problem = beyondBounds(value, path);
+      if (problem !== undefined) throw new MalformedObject(problem);
       return value;
+    }
     case 'text':
       must(typeof value === 'string', 'a text');
       return value;
@@ -103,9 +108,12 @@ function leaf(value: unknown, wanted: Extract<Leaf, string>, path: string): unkn
 }
 
 const maxShared = 20_000;
+/** Of a text that is kept for others. */
+const maxSharedLength = 300;
 const shared = new Map<string, string>();
 
 function share(value: string): string {
+  if (value.length > maxSharedLength) return value;
   const known = shared.get(value);
   if (known !== undefined) return known;
   // Texts that turn out not to be shared must not pile up here.

@@ -1,4 +1,4 @@
-import type { Form } from './form.ts';
+import { type Form, longest } from './form.ts';
 
 /** An IP address as a number. */
 export interface IpAddress {
@@ -16,6 +16,7 @@ const widths = { 4: 32, 6: 128 } as const;
 
 /** Reads an address in text, without a zone; undefined when it is none. */
 export function parseIp(text: string): IpAddress | undefined {
+  if (text.length > longest.address) return undefined;
   if (!text.includes(':')) {
     const bits = ipv4Bits(text);
     return bits === undefined ? undefined : { version: 4, bits: BigInt(bits) };
@@ -58,6 +59,7 @@ function halfGroups(half: string, isLast: boolean): number[] | undefined {
 
 /** Reads `10.0.0.0/8` or a single address; undefined when it is neither. */
 export function parseCidr(text: string): Cidr | undefined {
+  if (text.length > longest.address) return undefined;
   const [host, length, ...rest] = text.split('/');
   const address = rest.length > 0 ? undefined : parseIp(host);
   if (address === undefined) return undefined;
@@ -88,6 +90,7 @@ export function isWithin(address: string, networks: readonly string[]): boolean 
 
 export const subnetList: Form<string[]> = {
   read: (text) => {
+    if (text.length > longest.list) return undefined;
     const subnets = text
       .split(',')
       .map((part) => part.trim())

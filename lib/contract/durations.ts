@@ -1,4 +1,4 @@
-import type { Form } from './form.ts';
+import { type Form, longest } from './form.ts';
 
 const unitMs: Readonly<Record<string, number>> = {
   ns: 1e-6,
@@ -13,14 +13,18 @@ const unitMs: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-const part = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)/g;
-const parts = new RegExp(`^(?:${part.source})+$`);
+const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)/y;
 
 /** The sum of `1h30m`, in milliseconds; undefined when the text is anything else. */
 function sumMs(text: string): number | undefined {
-  if (!parts.test(text)) return undefined;
+  if (text === '' || text.length > longest.number) return undefined;
   let ms = 0;
-  for (const [, amount, unit] of text.matchAll(part)) ms += Number(amount) * unitMs[unit];
+  part.lastIndex = 0;
+  while (part.lastIndex < text.length) {
+    const found = part.exec(text);
+    if (found === null) return undefined;
+    ms += Number(found[1]) * unitMs[found[2]];
+  }
   return ms;
 }
 

@@ -48,6 +48,11 @@ export interface Part {
   readonly empty: boolean;
 }
 
+function hasAtoms(node: Node): boolean {
+  if (node.kind === 'atom') return true;
+  return node.kind === 'repeat' ? node.most > 0 && hasAtoms(node.node) : node.nodes.some(hasAtoms);
+}
+
 const nothing: Part = { first: [], last: [], empty: true };
 
 /** Numbers the positions of a pattern, and notes which may follow which. */
@@ -81,6 +86,8 @@ export class Positions {
   }
 
   private repeat(node: Node, least: number, most: number): Part {
+    // However often nothing is repeated, it is nothing; counts within counts would be gone through all the same.
+    if (!hasAtoms(node)) return nothing;
     let all = nothing;
     for (let i = 0; i < least - 1; i++) all = this.join(all, this.add(node));
     if (most === Number.POSITIVE_INFINITY) {

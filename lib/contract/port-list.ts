@@ -1,4 +1,4 @@
-import type { Form } from './form.ts';
+import { type Form, longest } from './form.ts';
 
 /** One entry of a list of ports: a port, a range (both ends included) or the name of a container port. */
 export type PortEntry = { readonly from: number; readonly to: number } | { readonly name: string };
@@ -6,8 +6,12 @@ export type PortEntry = { readonly from: number; readonly to: number } | { reado
 /** RFC 6335: at most 15 characters, one of them a letter. So `33060000` is a mistake, and no name. */
 const portName = /^(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$/;
 
-/** Reads `25,4000-4100,mysql`. Undefined when an entry is neither a port, a rising range nor (if allowed) a name. */
+/**
+ * Reads `25,4000-4100,mysql`. Undefined when an entry is neither a port, a rising range nor (if allowed) a name, and for
+ * a list longer than any that is meant.
+ */
 export function parsePorts(text: string, names: 'names' | 'numbers'): PortEntry[] | undefined {
+  if (text.length > longest.list) return undefined;
   const entries: PortEntry[] = [];
   for (const raw of text.split(',')) {
     const part = raw.trim();

@@ -6,7 +6,7 @@ export interface Sample {
 }
 
 const sampleLine = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+)?$/;
-const labelPair = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"/g;
+const labelPair = /[,\s]*([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"/y;
 
 /** Reads the Prometheus text exposition format 0.0.4; lines that are no samples are passed over. */
 export function parseExposition(text: string): Sample[] {

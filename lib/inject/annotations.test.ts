@@ -73,7 +73,6 @@ describe('annotations', () => {
     ['proxy-uid', '0', 'a user id of 1 or more: the proxy does not run as root'],
     ['proxy-outbound-connect-timeout', '10', 'a duration such as 500ms, 10s or 1m30s'],
     ['access-log', 'yes', 'one of off, apache, json'],
-    ['proxy-additional-env', '{}', 'a JSON list of environment variables such as [{"name":"A","value":"b"}]'],
   ])('tells where %s is wrong, and goes on with the rest', (name, value, expected) => {
     const { result, problems } = read({ [`config.tulle.dev/${name}`]: value, 'config.tulle.dev/admin-port': '5' });
     expect(problems).toEqual([
@@ -87,6 +86,22 @@ describe('annotations', () => {
     ]);
     expect(result).toEqual({ ...defaultProxySettings, adminPort: 5 });
   });
+
+  it('says of additional environment that it is wrong, and not what it holds', () => {
+    const { problems } = read({ 'config.tulle.dev/proxy-additional-env': '[{"name":"A","value":"secret"}' });
+    expect(problems.map(({ message }) => message)).toEqual([
+      'the value must be a JSON list of environment variables such as [{"name":"A","value":"b"}]',
+    ]);
+  });
+
+  it.each(['toString', 'valueOf', '__proto__', 'hasOwnProperty'])(
+    'takes %s for no value of any setting but a text',
+    (value) => {
+      const free = new Set(['proxy-image', 'proxy-version', 'debug-image', 'debug-image-version']);
+      const named = settings.filter(({ name }) => !free.has(name));
+      for (const { keys, name } of named) expect(read({ [keys[0]]: value }).problems, name).toHaveLength(1);
+    },
+  );
 
   it('tells of a name that is no setting', () => {
     expect(read({ 'config.tulle.dev/opaque-port': '1' }).problems[0].message).toBe('is not a setting of the sidecar');

@@ -1,7 +1,7 @@
 import { alphaSettingPrefix, findAnnotation, settingKeys, settingPrefixes } from '../contract/annotations.ts';
 import { subnetList } from '../contract/cidr.ts';
 import { durationMs } from '../contract/durations.ts';
-import type { Form } from '../contract/form.ts';
+import { type Form, longest } from '../contract/form.ts';
 import { inboundPolicies } from '../contract/inbound-policies.ts';
 import { namedPortList, portList } from '../contract/port-list.ts';
 import { imagePullPolicies, type ProxySettings } from './config.ts';
@@ -33,6 +33,7 @@ function setting<K extends keyof ProxySettings>(
     inherited: options.inherited ?? true,
     keys: [...settingKeys(name), ...(options.alpha ? [alphaSettingPrefix + name] : [])],
     read: (text) => {
+      if (text.length > longest.json) return undefined;
       const read = value.read(text.trim());
       return read === undefined ? undefined : ({ [key]: read } as Partial<ProxySettings>);
     },
@@ -97,6 +98,9 @@ const otherNames: ReadonlySet<string> = new Set([
   'pod-inbound-ports', // computed from the containers; Linkerd overwrites a given value too
 ]);
 
+/** Their values may hold what only the application may know. */
+const secretKeys: ReadonlySet<string> = new Set(settingKeys('proxy-additional-env'));
+
 const knownKeys: ReadonlySet<string> = new Set(settings.flatMap(({ keys }) => keys));
 
 /**
@@ -124,7 +128,7 @@ export function applyAnnotations(
         severity: 'error',
         object: place.object,
         field: `${place.field}["${found.key}"]`,
-        message: `'${found.value}' must be ${expected}`,
+        message: `${shown(found)} must be ${expected}`,
         consequence: 'the value is ignored',
       });
     }
@@ -142,6 +146,14 @@ export function applyAnnotations(
     });
   }
   return result;
+}
+
+/** Of a value as messages show it: they stand in logs and events, where a long one is of no use and a secret does harm. */
+const longestShown = 100;
+
+function shown({ key, value }: { readonly key: string; readonly value: string }): string {
+  if (secretKeys.has(key)) return 'the value';
+  return value.length > longestShown ? `'${value.slice(0, longestShown)}…' (${value.length} characters)` : `'${value}'`;
 }
 
 /** Additional environment adds up over Mesh, namespace and workload; everything else is replaced. */

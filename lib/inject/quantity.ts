@@ -1,3 +1,5 @@
+import { longest } from '../contract/form.ts';
+
 const factors: Readonly<Record<string, number>> = {
   n: 1e-9,
   u: 1e-6,
@@ -19,7 +21,8 @@ const factors: Readonly<Record<string, number>> = {
 
 /** A Kubernetes quantity as a number, near enough to compare two; undefined when it is none. */
 export function quantityValue(text: string): number | undefined {
-  const match = /^(\d+\.?\d*|\.\d+)(?:([numkMGTPE]|[KMGTPE]i)|[eE](\d+))?$/.exec(text);
+  if (text.length > longest.number) return undefined;
+  const match = /^(\d+(?:\.\d*)?|\.\d+)(?:([numkMGTPE]|[KMGTPE]i)|[eE](\d+))?$/.exec(text);
   if (match === null) return undefined;
   const [, amount, suffix = '', exponent = '0'] = match;
   return Number(amount) * factors[suffix] * 10 ** Number(exponent);

@@ -1,8 +1,11 @@
 import { durationMs } from '../contract/durations.ts';
-import type { Form } from '../contract/form.ts';
+import { type Form, longest } from '../contract/form.ts';
 import { type EnvVar, isRecord } from './kubernetes.ts';
 
-export const text: Form<string> = { read: (value) => value.trim() || undefined, expected: 'a non-empty text' };
+export const text: Form<string> = {
+  read: (value) => (value.length > longest.text ? undefined : value.trim() || undefined),
+  expected: 'a non-empty text',
+};
 
 export const port: Form<number> = {
   read: (value) => integer(value, 1, 65_535),
@@ -11,19 +14,25 @@ export const port: Form<number> = {
 
 /** `96Mi`, `1.5Gi`, `1e9` (apimachinery's resource.Quantity, without signs). */
 export const quantity: Form<string> = {
-  read: (value) => (/^(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE]\d+)?$/.test(value) ? value : undefined),
+  read: (value) =>
+    value.length <= longest.number && /^(\d+(?:\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE]\d+)?$/.test(value)
+      ? value
+      : undefined,
   expected: 'a Kubernetes quantity such as 96Mi or 1.5Gi',
 };
 
 /** Cores: `2`, `0.5` or thousandths, `500m`. */
 export const cpu: Form<string> = {
-  read: (value) => (/^(\d+(\.\d{1,3})?|\d+m)$/.test(value) && !/^[0.]+m?$/.test(value) ? value : undefined),
+  read: (value) =>
+    value.length <= longest.number && /^(\d+(\.\d{1,3})?|\d+m)$/.test(value) && !/^[0.]+m?$/.test(value)
+      ? value
+      : undefined,
   expected: 'a CPU quantity such as 100m or 1.5',
 };
 
 export const ratio: Form<number> = {
   read: (value) => {
-    const number = Number(value);
+    const number = value.length > longest.number ? Number.NaN : Number(value);
     return value.trim() !== '' && number > 0 && number < 1 ? number : undefined;
   },
   expected: 'a number between 0 and 1 such as 0.25',
@@ -44,18 +53,24 @@ export const groupId: Form<number> = {
   expected: 'a group id of 0 or more, or -1 for none',
 };
 
+/** The words that stand for a value. */
+const words = (meanings: Readonly<Record<string, boolean>>) => {
+  const known = new Map(Object.entries(meanings));
+  return (value: string): boolean | undefined => known.get(value);
+};
+
 export const boolean: Form<boolean> = {
-  read: (value) => ({ true: true, false: false })[value],
+  read: words({ true: true, false: false }),
   expected: 'true or false',
 };
 
 export const notBoolean: Form<boolean> = {
-  read: (value) => ({ true: false, false: true })[value],
+  read: words({ true: false, false: true }),
   expected: 'true or false',
 };
 
 export const enabled: Form<boolean> = {
-  read: (value) => ({ enabled: true, disabled: false, true: true, false: false })[value],
+  read: words({ enabled: true, disabled: false, true: true, false: false }),
   expected: 'enabled or disabled',
 };
 
@@ -66,7 +81,9 @@ export function oneOf<T extends string>(...choices: readonly T[]): Form<T> {
 /** Log directives as tracing-subscriber reads them: `warn,linkerd=info,[{headers}]=off`. */
 export const logFilter: Form<string> = {
   read: (value) =>
-    splitList(value).every((part) => /^([\w:[\]{}-]+=)?(trace|debug|info|warn|error|off)$/i.test(part)) && value !== ''
+    value.length <= longest.text &&
+    splitList(value).every((part) => /^([\w:[\]{}-]+=)?(trace|debug|info|warn|error|off)$/i.test(part)) &&
+    value !== ''
       ? value
       : undefined,
   expected: 'log directives such as warn,linkerd=info, with levels trace, debug, info, warn, error, off',

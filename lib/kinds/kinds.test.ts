@@ -36,6 +36,24 @@ describe.each(manifests.map((manifest) => [manifest.metadata.name, manifest] as 
   });
 });
 
+it('bounds every text, list and map that somebody may write', () => {
+  const unbounded = manifests.flatMap(({ metadata, spec }) =>
+    spec.versions.flatMap(({ name, schema }) =>
+      [
+        ...schemas((schema.openAPIV3Schema as Node).properties?.['spec'] as Node, `${metadata.name} ${name} spec`),
+      ].flatMap(([path, node]) => {
+        const { type, maxLength, maxItems, maxProperties, additionalProperties } = node;
+        const isBounded =
+          (type !== 'string' || maxLength !== undefined || node['enum'] !== undefined) &&
+          (type !== 'array' || maxItems !== undefined) &&
+          (additionalProperties === undefined || maxProperties !== undefined);
+        return isBounded ? [] : [path];
+      }),
+    ),
+  );
+  expect(unbounded).toEqual([]);
+});
+
 it('brings the kinds that policy and profiles are written in', () => {
   expect(manifests.map(({ metadata, spec }) => [metadata.name, ...spec.versions.map(({ name }) => name)])).toEqual([
     ['servers.policy.linkerd.io', 'v1beta3', 'v1beta2', 'v1beta1', 'v1alpha1'],

@@ -25,6 +25,7 @@ export const meshTlsAuthentication: ReadKind<MeshTlsAuthentication> = {
           {
             identities: list(
               text({
+                maxLength: 2048,
                 pattern: `^(${dnsName}|spiffe://.+)$`,
                 [says]: "must be a DNS-like name, '*', '*.' and a name, or a SPIFFE ID",
               }),

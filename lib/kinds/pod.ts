@@ -1,3 +1,4 @@
+import { longest } from '../contract/form.ts';
 import type { ReadKind } from './definition.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 
@@ -55,7 +56,7 @@ function proxySettings(env: unknown, share: (text: string) => string): unknown {
   if (!Array.isArray(env)) return undefined;
   const settings = (env as { name?: unknown; value?: unknown }[])
     .filter((variable) => (proxyVariables as readonly unknown[]).includes(variable?.name))
-    .filter(({ value }) => typeof value === 'string')
+    .filter(({ value }) => typeof value === 'string' && value.length <= longest.text)
     .map(({ name, value }) => ({ name: share(name as string), value: share(value as string) }));
   return settings.length === 0 ? undefined : settings;
 }

@@ -15,7 +15,13 @@ export const sameAs: unique symbol = Symbol('sameAs');
 
 type Extra = Omit<Schema, 'type'>;
 
-export const text = (extra: Extra = {}): Schema => ({ type: 'string', ...extra });
+/**
+ * Whoever may write in one namespace chooses what objects say: every text, list and map has a bound, far beyond what is
+ * ever meant, where its field has none of its own.
+ */
+const most = { characters: 4096, items: 4096, fields: 1024 } as const;
+
+export const text = (extra: Extra = {}): Schema => ({ type: 'string', maxLength: most.characters, ...extra });
 export const oneOf = (...values: string[]): Schema => ({ type: 'string', enum: values });
 export const flag = (extra: Extra = {}): Schema => ({ type: 'boolean', ...extra });
 export const integer = (minimum: number, maximum?: number, extra: Extra = {}): Schema => ({
@@ -26,8 +32,17 @@ export const integer = (minimum: number, maximum?: number, extra: Extra = {}): S
   ...extra,
 });
 export const wholeNumber: Schema = { type: 'integer' };
-export const list = (items: Schema, extra: Extra = {}): Schema => ({ type: 'array', items, ...extra });
-export const map = (values: Schema): Schema => ({ type: 'object', additionalProperties: values });
+export const list = (items: Schema, extra: Extra = {}): Schema => ({
+  type: 'array',
+  items,
+  maxItems: most.items,
+  ...extra,
+});
+export const map = (values: Schema): Schema => ({
+  type: 'object',
+  additionalProperties: values,
+  maxProperties: most.fields,
+});
 
 /** An object; a name that ends with `*` is required. */
 export function object(fields: Readonly<Record<string, Schema>>, extra: Extra = {}): Schema {
@@ -49,7 +64,9 @@ export interface NetworkMatch {
   readonly cidr: string;
   readonly except?: readonly string[];
 }
-export const network = object({ 'cidr*': text({ minLength: 1 }), except: list(text()) });
+/** An IPv6 network in its longest form has 43 characters. */
+const cidr = text({ minLength: 1, maxLength: 64 });
+export const network = object({ 'cidr*': cidr, except: list(cidr) });
 
 /** metav1.LabelSelector */
 export const labelSelector = object({

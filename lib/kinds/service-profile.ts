@@ -71,14 +71,14 @@ const profile = object({
         'name*': text(),
         'condition*': requestMatch,
         isRetryable: flag(),
-        timeout: text({ description: 'Such as 250ms.' }),
+        timeout: text({ maxLength: 64, description: 'Such as 250ms.' }),
         responseClasses: list(object({ 'condition*': responseMatch, isFailure: flag() })),
       }),
     ),
     retryBudget: object({
       'retryRatio*': { type: 'number', minimum: 0, description: 'Retries for each request that is not one.' },
       'minRetriesPerSecond*': integer(0),
-      'ttl*': text({ description: 'Such as 10s.' }),
+      'ttl*': text({ maxLength: 64, description: 'Such as 10s.' }),
     }),
     dstOverrides: list(
       object({

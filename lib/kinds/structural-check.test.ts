@@ -57,13 +57,14 @@ test.each<[string, Schema, unknown, string]>([
   ['none of two alternatives', either, {}, 'spec must have either a or b'],
   ['both of two alternatives', either, { a: '', b: '' }, 'spec must have either a or b, and no more of them'],
   ['another pattern', text({ pattern: '^a$' }), 'b', 'spec (b) must match ^a$'],
+  ['a map', { ...map(text()), maxProperties: 1 }, { a: 'b', c: 'd' }, 'spec must have at most 1 field, and has 2'],
   ['another pattern, in words', text({ pattern: '^a$', [says]: 'must be a' }), 'b', 'spec (b) must be a'],
 ])('%s is told by its field', (_, schema, value, problem) => expect(problemsOf(schema, value)).toEqual([problem]));
 
 test('what is told has an end, and so has the look at what is wrong', () => {
   let looks = 0;
   const item = new Proxy({}, { get: () => void looks++, ownKeys: () => [] });
-  expect(problemsOf(list(named), Array(10_000).fill(item), 3)).toEqual([
+  expect(problemsOf(list(named, { maxItems: 10_000 }), Array(10_000).fill(item), 3)).toEqual([
     'spec[0].name must be set',
     'spec[1].name must be set',
     'spec[2].name must be set',
@@ -83,7 +84,17 @@ test('what holds values of its own kind is followed to a depth that has an end',
 it('knows each keyword that our schemas have', () => {
   const known = new Set([
     ...['type', 'format', 'properties', 'required', 'additionalProperties', 'items', 'oneOf', 'enum', 'pattern'],
-    ...['minimum', 'maximum', 'minLength', 'maxLength', 'minItems', 'maxItems', 'default', 'description'],
+    ...[
+      'minimum',
+      'maximum',
+      'minLength',
+      'maxLength',
+      'minItems',
+      'maxItems',
+      'maxProperties',
+      'default',
+      'description',
+    ],
     ...['x-kubernetes-int-or-string', 'x-kubernetes-preserve-unknown-fields'],
   ]);
   const unknown: string[] = [];

@@ -134,6 +134,12 @@ function checkMap(
   depth: number,
   context: Context,
 ): void {
+  const max = (schema['maxProperties'] as number | undefined) ?? Number.POSITIVE_INFINITY;
+  const { length } = Object.keys(value);
+  if (length > max) {
+    context.problems.add(path, `must have at most ${counted(max, 'field')}, and has ${length}`);
+    return;
+  }
   for (const name in value) {
     if (context.problems.isFull) return;
     if (isAbsent(value[name])) continue;

@@ -24,9 +24,16 @@ export const runCommand: RunCommand = (command) =>
     const options = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: maxOutputBytes } as const;
     execFile(command.program, [...command.args], options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
-      else reject(new CommandError(command, outcomeOf(error), stderr.trim().replaceAll(/\s*\n\s*/g, '; ')));
+      else reject(new CommandError(command, outcomeOf(error), oneLine(stderr)));
     });
   });
+
+const oneLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join('; ');
 
 function outcomeOf({ code, killed, signal, message }: ExecFileException): string {
   if (killed) return `did not end within ${timeoutMs} ms`;

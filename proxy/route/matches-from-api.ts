@@ -110,12 +110,18 @@ function pathMatch(kind: NonNullable<HttpRouteMatch['path']>['kind']): PathMatch
     case 'exact':
       return { kind: 'exact', value: decodeUnreserved(kind.value) };
     case 'prefix':
-      return { kind: 'prefix', value: decodeUnreserved(kind.value).replace(/\/+$/, '') };
+      return { kind: 'prefix', value: withoutSlashes(decodeUnreserved(kind.value)) };
     case 'regex':
       return { kind: 'regex', value: pattern(kind.value) };
     default:
       throw new UnknownMatch('a path match of a kind that is not known');
   }
+}
+
+function withoutSlashes(path: string): string {
+  let end = path.length;
+  while (end > 0 && path[end - 1] === '/') end--;
+  return path.slice(0, end);
 }
 
 function headerMatch({ name, value }: HeaderMatch, reader: Reader): NamedMatch {

@@ -140,6 +140,6 @@ function network({ cidr, except }: NetworkMatch): NetworkInit[] {
 
 function ipNetwork(text: string): NetworkInit['net'] | undefined {
   const cidr = parseCidr(text);
-  const ip = ipToApi(text.split('/')[0]);
+  const ip = cidr && ipToApi(text.split('/')[0]);
   return cidr === undefined || ip === undefined ? undefined : { ip, prefixLen: cidr.prefixLength };
 }

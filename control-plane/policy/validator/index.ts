@@ -4,6 +4,7 @@ import type { KubernetesObject, ObjectMeta } from '../../../lib/kinds/kubernetes
 import { Problems } from '../../../lib/kinds/problems.ts';
 import { map, object, text } from '../../../lib/kinds/schema.ts';
 import { checkStructure, checkValue } from '../../../lib/kinds/structural-check.ts';
+import { beyondBounds } from '../../sources/bounds.ts';
 import {
   checkAuthorizationPolicy,
   checkMeshTlsAuthentication,
@@ -54,6 +55,8 @@ export function validateObject(object: unknown, namespace?: string): readonly st
   const name = kindNameOf(rest.apiVersion, rest.kind);
   if (name === undefined) return [];
   const kind: KindSpec = kinds[name];
+  const beyond = beyondBounds((rest as { spec?: unknown }).spec, 'spec');
+  if (beyond !== undefined) return [beyond];
   checkStructure(kind, rest, problems);
   // Other controllers own the kinds of others too: a shape that is not known here is theirs.
   if (problems.list.length > 0) return kind.versions.length > 0 ? problems.list : [];

@@ -6,7 +6,7 @@ export class WebhookMetrics {
   readonly latency: Histogram;
   readonly decisions: Counter;
   readonly tlsErrors: Counter;
-  readonly dropped: Counter;
+  readonly refused: Counter;
   readonly certificateEnd: Gauge;
   readonly certificateErrors: Counter;
   readonly bundlePatches: Counter;
@@ -25,7 +25,11 @@ export class WebhookMetrics {
     });
     this.decisions = counter('webhook_reviews_total', 'Objects that were decided about.', 'allowed');
     this.tlsErrors = counter('webhook_tls_errors_total', 'Handshakes that failed: a wrong caBundle shows here.');
-    this.dropped = counter('webhook_connections_dropped_total', 'Connections beyond the limit.');
+    this.refused = counter(
+      'webhook_connections_refused_total',
+      'Connections ended because too many were held, of one address or of all.',
+      'limit',
+    );
     this.certificateEnd = new Gauge({
       name: 'webhook_certificate_expiration_timestamp_seconds',
       help: 'When the certificate that is served ends.',

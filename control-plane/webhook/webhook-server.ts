@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { ConnectionLimits } from '../serving/connection-limits.ts';
+import { refusalLog } from '../serving/refusal-log.ts';
 import {
   type AdmissionRequest,
   type AdmissionResponse,
@@ -28,7 +30,11 @@ export interface WebhookServerOptions {
   readonly handlerTimeoutMs?: number;
   /** Default 512: an API server keeps a few, so this is far beyond a large cluster's. */
   readonly maxConnections?: number;
-  /** For a handshake, for the head of a call, and for the whole of it. Default 10 s. */
+  /** Of one address. Default 256: behind a proxy, all API servers may have one. */
+  readonly maxConnectionsPerAddress?: number;
+  /** For a handshake, and for the head of a call. Default 5 s, or as long as a whole call may take if that is less. */
+  readonly headTimeoutMs?: number;
+  /** For the whole of a call. Default 10 s. */
   readonly receiveTimeoutMs?: number;
   /** How long calls are still taken after a stop, until every API server has learned of it. Default 3 s. */
   readonly drainMs?: number;
@@ -49,20 +55,31 @@ export class WebhookServer {
   private readonly options: WebhookServerOptions;
   /** Sockets whose TLS is not made yet, by their peer: a server counts them among its own, and ends none of them. */
   private readonly handshaking = new Map<string, Socket>();
+  private readonly limits: ConnectionLimits;
   private draining = false;
 
   constructor(options: WebhookServerOptions) {
     this.options = options;
-    const { name, metrics, maxConnections = 512, receiveTimeoutMs = 10_000 } = options;
+    const { name, metrics, log, maxConnections = 512, maxConnectionsPerAddress = 256 } = options;
+    const { receiveTimeoutMs = 10_000, headTimeoutMs = Math.min(5000, receiveTimeoutMs) } = options;
     this.server = createServer({
       minVersion: 'TLSv1.3',
-      handshakeTimeout: receiveTimeoutMs,
-      headersTimeout: receiveTimeoutMs,
+      handshakeTimeout: headTimeoutMs,
+      headersTimeout: headTimeoutMs,
       requestTimeout: receiveTimeoutMs,
-      connectionsCheckingInterval: Math.min(1000, receiveTimeoutMs / 2),
+      connectionsCheckingInterval: Math.min(1000, headTimeoutMs / 2),
       keepAliveTimeout: keepAliveMs,
     });
-    this.server.maxConnections = maxConnections;
+    const tell = refusalLog(log, name);
+    this.limits = new ConnectionLimits({
+      most: maxConnections,
+      mostPerAddress: maxConnectionsPerAddress,
+      onRefused: (limit, address) => {
+        metrics.refused.inc({ webhook: name, limit });
+        tell(limit, address);
+      },
+    });
+    this.limits.watch(this.server);
     this.server.on('request', (request, response) => void this.answer(request, response));
     this.server.on('connection', (socket: Socket) => {
       const peer = peerOf(socket);
@@ -70,10 +87,9 @@ export class WebhookServer {
       socket.once('close', () => this.handshaking.delete(peer));
     });
     this.server.on('secureConnection', (socket) => this.handshaking.delete(peerOf(socket)));
-    this.server.on('drop', () => metrics.dropped.inc({ webhook: name }));
     this.server.on('tlsClientError', (error: Error, socket) => {
       metrics.tlsErrors.inc({ webhook: name });
-      options.log.debug({ webhook: name, peer: socket.remoteAddress, error: error.message }, 'no TLS with a client');
+      log.debug({ webhook: name, peer: socket.remoteAddress, error: error.message }, 'no TLS with a client');
     });
   }
 
@@ -118,6 +134,7 @@ export class WebhookServer {
       ...(last ? { connection: 'close' } : {}),
     });
     response.end(body);
+    this.limits.end(request.socket);
     end();
     metrics.requests.inc({ webhook: name, code: String(code) });
   }
@@ -128,7 +145,9 @@ export class WebhookServer {
     if (!jsonType.test(request.headers['content-type'] ?? '')) {
       throw new RequestRefused(415, `content-type (${request.headers['content-type'] ?? ''}) must be application/json`);
     }
-    const review = parseReview(await readBody(request));
+    const text = await readBody(request);
+    this.limits.begin(request.socket);
+    const review = parseReview(text);
     return formatReview(review, await this.decide(review.request));
   }
 

@@ -2,24 +2,27 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
+import type { FiguresStore } from '../../lib/figures/query.ts';
 import { LocalMesh } from '../../local/local-mesh.ts';
 import { packageRoot } from '../../local/package-root.ts';
 import { defaultStateFolder } from '../../local/state-folder.ts';
 import { requireCheckout } from '../checkout.ts';
 import { parseDurationMs } from '../duration.ts';
-import { routeStats, routesTable } from '../routes/route-stats.ts';
-import { workloadsOf } from '../stat/local-figures.ts';
-import { directScraper, measurementBetween, scrapeAll } from '../stat/scrape.ts';
-import { table, workloadStats } from '../stat/stat.ts';
-import { formatTable } from '../stat/table.ts';
+import { localDirectory } from '../figures/local-directory.ts';
+import { warnOfSilent } from '../figures/open.ts';
+import { directScraper } from '../figures/scraper.ts';
+import { ScrapingStore } from '../figures/scraping-store.ts';
+import { routesTable } from '../routes/routes-table.ts';
+import { table } from '../stat/stat.ts';
+import { formatTable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
-import { edgeRows, edges, findFaults } from './edges.ts';
+import { edgeRows, findFaults } from './edges.ts';
 
 const readyTimeoutMs = 60_000;
 const windowMs = 10_000;
-const namespace = 'emojivoto';
+const edgesTimeoutMs = 10_000;
+const subject = { kind: 'deployment', namespace: 'emojivoto' };
 /** The calls that emojivoto makes, by deployment. */
 const calls = [
   ['vote-bot', 'web'],
@@ -64,30 +67,39 @@ async function runDemo(terminal: Terminal, manifests: string, stateFolder: strin
     }
     const web = mesh.pods.find(({ plan }) => plan.owner.name === 'web');
     out(`ready. The page is at http://${web?.plan.ip}:8080/ ; logs are in ${mesh.logs}\n\n`);
-    await watch(mesh, terminal, forMs, stop.signal);
+    const store = new ScrapingStore(await localDirectory(stateFolder), directScraper);
+    await watch(store, terminal, forMs, stop.signal);
   } finally {
     await mesh.stop();
   }
 }
 
 /** Shows the traffic now and then, or once at the end of the time given, and checks it. */
-async function watch(mesh: LocalMesh, { out }: Terminal, forMs: number | undefined, stop: AbortSignal): Promise<void> {
-  const deployments = { kind: 'deployment', name: undefined };
-  const pods = mesh.pods.filter(({ plan }) => plan.namespace === namespace).map((pod) => pod.object());
+async function watch(
+  store: FiguresStore,
+  terminal: Terminal,
+  forMs: number | undefined,
+  stop: AbortSignal,
+): Promise<void> {
+  const { out } = terminal;
   const endMs = forMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + forMs;
-  const workloads = workloadsOf(pods, deployments);
-  let before = await scrapeAll(pods, directScraper);
   while (!stop.aborted && Date.now() < endMs) {
-    await sleep(Math.min(forMs ?? windowMs, endMs - Date.now()), undefined, { signal: stop }).catch(() => {});
-    const after = await scrapeAll(pods, directScraper);
-    const measurement = measurementBetween(before, after);
-    out(`${table(workloadStats(workloads, deployments, measurement))}\n`);
-    out(`${routesTable(routeStats(measurement, pods, undefined))}\n`);
-    before = after;
+    const window = { subject, windowMs: Math.min(forMs ?? windowMs, endMs - Date.now()) };
+    try {
+      const [workloads, routes] = await Promise.all([
+        store.query({ by: 'workload', ...window }, stop),
+        store.query({ by: 'route', ...window }, stop),
+      ]);
+      warnOfSilent(workloads.silent, terminal);
+      out(`${table(workloads.rows)}\n`);
+      out(`${routesTable(routes.rows)}\n`);
+    } catch (error) {
+      if (!stop.aborted) throw error;
+    }
   }
-  const found = edges(new Map([...before.samples].map(([pod, { samples }]) => [pod, samples])));
-  out(formatTable(['SRC', 'DST', 'REQUESTS', 'SECURED'], edgeRows(found), 2));
-  const faults = findFaults(found, calls);
+  const { rows } = await store.query({ by: 'edge', subject }, AbortSignal.timeout(edgesTimeoutMs));
+  out(formatTable(['SRC', 'DST', 'REQUESTS', 'SECURED'], edgeRows(rows), 2));
+  const faults = findFaults(rows, calls);
   if (faults.length > 0) throw new CommandError(faults.join('\nerror: '));
   out('every call went through two sidecars with mutual TLS\n');
 }

@@ -4,7 +4,7 @@ import { Destination, GetDestinationSchema, type Update } from '../../api/gen/de
 import type { TcpAddress } from '../../api/gen/net_pb.js';
 import { meshPorts } from '../../lib/contract/ports.ts';
 import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
-import { formatTable } from '../stat/table.ts';
+import { formatTable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { firstAnswer } from './destination-client.ts';
 import { ipText } from './ip-text.ts';

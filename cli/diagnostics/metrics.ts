@@ -6,7 +6,7 @@ import { eachBounded, getText, listAll, podMetricsPath } from '../cluster/object
 import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import { parseDurationMs } from '../duration.ts';
-import { parseResource } from '../stat/resource.ts';
+import { parseResource } from '../resource.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { meshedPodsOf } from './pods.ts';
 

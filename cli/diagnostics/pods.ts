@@ -1,8 +1,8 @@
 import type { Pod } from '../../lib/kinds/pod.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { sidecarOf } from '../cluster/sidecar.ts';
-import { clusterFigures } from '../stat/cluster-figures.ts';
-import type { Resource } from '../stat/resource.ts';
+import { clusterDirectory } from '../figures/cluster-directory.ts';
+import type { Resource } from '../resource.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 
 /** The pods with a sidecar that a resource has, at least one. Rejects with a CommandError when there is none. */
@@ -12,10 +12,11 @@ export async function meshedPodsOf(
   { err }: Pick<Terminal, 'err'>,
 ): Promise<Pod[]> {
   const namespace = resource.kind === 'namespace' ? undefined : cluster.namespace;
-  const workloads = await clusterFigures(cluster, (message) => err(`warning: ${message}\n`)).workloads({
-    resource,
-    namespace,
-  });
+  const directory = clusterDirectory(cluster, (message) =>
+    err(`warning: ${message}
+`),
+  );
+  const workloads = await directory.workloads({ ...resource, namespace });
   const title = [resource.kind, resource.name].filter(Boolean).join('/');
   const place = resource.kind === 'namespace' ? '' : ` in namespace ${cluster.namespace} (-n names another)`;
   if (workloads.length === 0) throw new CommandError(`no ${title}${place}`);

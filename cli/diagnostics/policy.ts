@@ -7,7 +7,7 @@ import { meshPorts } from '../../lib/contract/ports.ts';
 import { type Cluster, type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { installedMesh } from '../cluster/installed-mesh.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';
-import { parseResource } from '../stat/resource.ts';
+import { parseResource } from '../resource.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { type ComponentPod, firstAnswer } from './destination-client.ts';
 import { meshedPodsOf } from './pods.ts';

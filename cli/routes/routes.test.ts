@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { parseExposition } from '../../lib/figures/exposition.ts';
+import type { RouteRow } from '../../lib/figures/query.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
 import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
-import type { Measurement } from '../stat/figures-source.ts';
+import { ScrapingStore } from '../figures/scraping-store.ts';
 import { run } from '../testing/run.ts';
-import { routeStats, routesJson, routesTable } from './route-stats.ts';
+import { routesJson, routesTable } from './routes-table.ts';
 
 const responses = (service: string, route: string | undefined, successes: number, failures: number) => {
   const labels = `direction="outbound",dst="${service}.shop.svc.cluster.local:8080"${route ? `,rt_route="${route}"` : ''}`;
@@ -15,24 +15,56 @@ const responses = (service: string, route: string | undefined, successes: number
     `route_response_latency_ms_bucket{${labels},status_code="200",le="+Inf"} ${successes + failures}\n`
   );
 };
-const pod = (name: string): Pod => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'shop' } });
-const windowMs = 10_000;
-/** What sidecars counted, each in a window of 10 s. */
-function measured(...texts: string[]): { measurement: Measurement; pods: Pod[] } {
-  const pods = texts.map((_, i) => pod(`web-${i}`));
-  const samples = new Map(pods.map((one, i) => [one, { samples: parseExposition(texts[i]), windowMs }]));
-  return { measurement: { samples, silent: new Map() }, pods };
+const subject = { kind: 'deployment', namespace: 'shop' };
+const sidecar = { initContainers: [{ name: 'tulle-proxy' }] };
+
+/** The rows of what sidecars count in a window of 10 s, each from nothing. */
+async function counted(
+  texts: readonly string[],
+  { to, profiles = [] }: { to?: string; profiles?: readonly ServiceProfile[] } = {},
+): Promise<RouteRow[]> {
+  const pods = texts.map(
+    (_, i): Pod => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: `web-${i}`, namespace: 'shop' },
+      spec: sidecar,
+    }),
+  );
+  let nowMs = 0;
+  const store = new ScrapingStore(
+    {
+      workloads: async () => [{ namespace: 'shop', name: 'web', pods }],
+      profiles: async () => profiles,
+      close: () => {},
+    },
+    {
+      timeoutMs: 1000,
+      scrape: async (pod, _, onBytes) => {
+        if (nowMs > 0) onBytes(Buffer.from(texts[pods.indexOf(pod)]));
+      },
+    },
+    {
+      nowMs: () => nowMs,
+      sleep: async (ms) => {
+        nowMs += ms;
+      },
+    },
+  );
+  const [name, namespace = 'shop'] = to?.split('.') ?? [];
+  const service = to === undefined ? undefined : { kind: 'service', name, namespace };
+  const query = { by: 'route', subject, to: service, windowMs: 10_000 } as const;
+  return [...(await store.query(query, new AbortController().signal)).rows];
 }
 
-it('each route has its row, the default one comes last, and one that nobody took has dashes', () => {
-  const { measurement, pods } = measured(
+it('each route has its row, the default one comes last, and one that nobody took has dashes', async () => {
+  const told =
     responses('voting', undefined, 2, 0) +
-      responses('voting', 'VoteDoughnut', 0, 2) +
-      responses('voting', 'Vote', 30, 10) +
-      responses('emoji', 'ListAll', 20, 0) +
-      responses('emoji', 'FindByShortcode', 0, 0),
-  );
-  expect(routesTable(routeStats(measurement, pods, undefined))).toBe(
+    responses('voting', 'VoteDoughnut', 0, 2) +
+    responses('voting', 'Vote', 30, 10) +
+    responses('emoji', 'ListAll', 20, 0) +
+    responses('emoji', 'FindByShortcode', 0, 0);
+  expect(routesTable(await counted([told]))).toBe(
     [
       'ROUTE             SERVICE   SUCCESS      RPS   LATENCY_P50   LATENCY_P95   LATENCY_P99',
       'FindByShortcode   emoji           -        -             -             -             -',
@@ -45,16 +77,15 @@ it('each route has its row, the default one comes last, and one that nobody took
   );
 });
 
-it('what several callers counted is summed, of the Service that is asked for alone', () => {
+it('what several callers counted is summed, of the Service that is asked for alone', async () => {
   const one = responses('voting', 'Vote', 3, 1) + responses('emoji', 'ListAll', 9, 0);
-  const { measurement, pods } = measured(one, one);
-  const stats = routeStats(measurement, pods, { service: 'voting', namespace: 'shop' });
-  expect(stats).toMatchObject([{ route: 'Vote', service: 'voting', traffic: { successes: 6, failures: 2 } }]);
-  expect(routeStats(measurement, pods, { service: 'voting', namespace: 'other' })).toEqual([]);
+  expect(await counted([one, one], { to: 'voting' })).toMatchObject([
+    { route: 'Vote', service: 'voting', traffic: { successes: 6, failures: 2 } },
+  ]);
+  expect(await counted([one, one], { to: 'voting.other' })).toEqual([]);
 });
 
-it('routes of the called Services that nobody took have their rows, the default one too', () => {
-  const { measurement, pods } = measured(responses('voting', 'Vote', 3, 1));
+it('routes of the called Services that nobody took have their rows, the default one too', async () => {
   const profile = (service: string): ServiceProfile => ({
     apiVersion: 'linkerd.io/v1alpha2',
     kind: 'ServiceProfile',
@@ -66,21 +97,16 @@ it('routes of the called Services that nobody took have their rows, the default 
       ],
     },
   });
-  const routes = (filter?: { service: string; namespace: string }) =>
-    routeStats(measurement, pods, filter, [profile('voting'), profile('emoji')]).map(
+  const routes = async (to?: string) =>
+    (await counted([responses('voting', 'Vote', 3, 1)], { to, profiles: [profile('voting'), profile('emoji')] })).map(
       ({ service, route, traffic }) => `${service} ${route} ${traffic.successes}`,
     );
-  expect(routes()).toEqual(['voting Results 0', 'voting Vote 3', 'voting [DEFAULT] 0']);
-  expect(routes({ service: 'emoji', namespace: 'shop' })).toEqual([
-    'emoji Results 0',
-    'emoji Vote 0',
-    'emoji [DEFAULT] 0',
-  ]);
+  expect(await routes()).toEqual(['voting Results 0', 'voting Vote 3', 'voting [DEFAULT] 0']);
+  expect(await routes('emoji')).toEqual(['emoji Results 0', 'emoji Vote 0', 'emoji [DEFAULT] 0']);
 });
 
-it('programs get numbers', () => {
-  const { measurement, pods } = measured(responses('voting', 'Vote', 3, 1));
-  expect(JSON.parse(routesJson(routeStats(measurement, pods, undefined)))).toMatchObject([
+it('programs get numbers', async () => {
+  expect(JSON.parse(routesJson(await counted([responses('voting', 'Vote', 3, 1)])))).toMatchObject([
     { route: 'Vote', service: 'voting', namespace: 'shop', success: 0.75, rps: 0.4, latencyMs: { p50: 5 } },
   ]);
 });

@@ -1,13 +1,11 @@
 import { Command, Option } from 'commander';
-import { ApiError } from '../../control-plane/kubernetes/api.ts';
+import { type FigureQuery, type Subject, subjectTitle, UnknownSubject } from '../../lib/figures/query.ts';
 import { defaultStateFolder } from '../../local/state-folder.ts';
-import { explain } from '../cluster/cluster.ts';
 import { parseDurationMs } from '../duration.ts';
-import type { FiguresSource } from '../stat/figures-source.ts';
-import { parseResource, type Resource } from '../stat/resource.ts';
-import { openSource, type PlaceOptions, warnOfSilent } from '../stat/stat.ts';
+import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
+import { parseResource } from '../resource.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
-import { type RouteFilter, routeStats, routesJson, routesTable } from './route-stats.ts';
+import { routesJson, routesTable } from './routes-table.ts';
 
 interface RoutesOptions extends PlaceOptions {
   readonly to?: string;
@@ -26,59 +24,47 @@ export function routesCommand(terminal: Terminal): Command {
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<RoutesOptions>();
       const windowMs = parseDurationMs('--time-window', options.timeWindow);
-      const { source, namespace, title } = await openSource(options, terminal);
-      try {
-        const { callers, calls } = asked(resource, options.to, namespace);
-        const pods = (await workloads(source, callers, namespace)).flatMap((workload) => workload.pods);
-        const measurement = await source.measure(pods, windowMs);
-        warnOfSilent(measurement, terminal);
-        const stats = routeStats(measurement, pods, calls, await source.profiles());
-        if (stats.length === 0) throw new CommandError(nothingCounted(resource, calls));
-        terminal.out(options.output === 'json' ? routesJson(stats) : routesTable(stats));
-      } catch (error) {
-        throw error instanceof ApiError ? new CommandError(explain(error, { title })) : error;
-      } finally {
-        source.close();
-      }
+      await withFigures(options, terminal, async ({ store, namespace, signal }) => {
+        const { subject, to } = asked(resource, options.to, namespace);
+        const { rows, silent } = await store.query({ by: 'route', subject, to, windowMs }, signal).catch((error) => {
+          throw error instanceof UnknownSubject ? new CommandError(nobodyCalls(error.subject)) : error;
+        });
+        warnOfSilent(silent, terminal);
+        if (rows.length === 0) throw new CommandError(nothingCounted(resource, to));
+        terminal.out(options.output === 'json' ? routesJson(rows) : routesTable(rows));
+      });
     });
 }
 
-interface Asked {
-  /** Undefined: everyone. */
-  readonly callers: Resource | undefined;
-  /** Undefined: whatever they call. */
-  readonly calls: RouteFilter | undefined;
-}
-
-function asked(resource: readonly string[], to: string | undefined, namespace: string): Asked {
+/** Of a Service it is everyone who calls. */
+function asked(
+  resource: readonly string[],
+  to: string | undefined,
+  namespace: string,
+): Pick<FigureQuery, 'subject' | 'to'> {
   const service = parseService(resource.join('/'), namespace);
   if (service !== undefined) {
     if (to !== undefined) throw new CommandError(`--to (${to}) must not be given with a Service, which does not call`);
-    return { callers: undefined, calls: service };
+    return { subject: { kind: 'namespace' }, to: service };
   }
   const calls = to === undefined ? undefined : parseService(to, namespace);
   if (to !== undefined && calls === undefined) throw new CommandError(`--to (${to}) must be a Service: svc/voting`);
-  return { callers: parseResource(resource), calls };
+  return { subject: subjectIn(parseResource(resource), namespace), to: calls };
 }
 
 /** Reads `svc/voting` or `svc/voting.shop`; undefined when it is of another kind. */
-function parseService(text: string, namespace: string): RouteFilter | undefined {
+function parseService(text: string, namespace: string): Subject | undefined {
   const match = /^(?:svc|services?)\/([^/.]+)(?:\.([^/.]+))?$/.exec(text);
-  return match === null ? undefined : { service: match[1], namespace: match[2] ?? namespace };
+  return match === null ? undefined : { kind: 'service', name: match[1], namespace: match[2] ?? namespace };
 }
 
-async function workloads(source: FiguresSource, callers: Resource | undefined, namespace: string) {
-  if (callers === undefined) {
-    return source.workloads({ resource: { kind: 'namespace', name: undefined }, namespace: undefined });
-  }
-  const place = callers.kind === 'namespace' ? undefined : namespace;
-  const found = await source.workloads({ resource: callers, namespace: place });
-  if (found.length > 0) return found;
-  const what = [callers.kind, callers.name].filter(Boolean).join('/');
-  throw new CommandError(`no ${what} in ${place === undefined ? 'the mesh' : `namespace ${place} (-n names another)`}`);
-}
+const nobodyCalls = (subject: Subject): string => {
+  const { namespace } = subject;
+  const place = namespace === undefined ? 'the mesh' : `namespace ${namespace} (-n names another)`;
+  return `no ${subjectTitle(subject)} in ${place}`;
+};
 
-const nothingCounted = (resource: readonly string[], calls: RouteFilter | undefined): string => {
-  const to = calls === undefined ? '' : ` to svc/${calls.service} in namespace ${calls.namespace}`;
-  return `no request of ${resource.join('/')}${to} was counted by route: only Services with a ServiceProfile have routes`;
+const nothingCounted = (resource: readonly string[], to: Subject | undefined): string => {
+  const calls = to === undefined ? '' : ` to svc/${to.name} in namespace ${to.namespace}`;
+  return `no request of ${resource.join('/')}${calls} was counted by route: only Services with a ServiceProfile have routes`;
 };

@@ -1,16 +1,6 @@
 import { quantile } from '../../lib/figures/histogram.ts';
+import type { WorkloadRow } from '../../lib/figures/query.ts';
 import type { Traffic } from '../../lib/figures/traffic.ts';
-
-/** A workload's row. */
-export interface WorkloadStats {
-  readonly namespace: string;
-  readonly name: string;
-  /** Phase of a pod; workloads have none. */
-  readonly status?: string;
-  readonly pods: number;
-  readonly meshedPods: number;
-  readonly traffic: Traffic;
-}
 
 export const statColumns = [
   'MESHED',
@@ -25,7 +15,7 @@ export const statColumns = [
 export const wideColumns = ['READ_BYTES/SEC', 'WRITE_BYTES/SEC'] as const;
 
 /** The figures behind a row; undefined where there was no traffic to tell them by. */
-export function figures({ traffic }: WorkloadStats) {
+export function figures(traffic: Traffic) {
   const { successes, failures, buckets, openConnections } = traffic;
   const requests = successes + failures;
   const some = requests > 0;
@@ -41,20 +31,27 @@ export function figures({ traffic }: WorkloadStats) {
 }
 
 /** The cells of `statColumns`, and of `wideColumns` after them. */
-export function statCells(stats: WorkloadStats, wide: boolean): string[] {
-  const found = figures(stats);
+export function statCells({ meshedPods, pods, traffic }: WorkloadRow, wide: boolean): string[] {
+  const [responses, bytes] = trafficCells(traffic);
+  return [`${meshedPods}/${pods}`, ...responses, ...(wide ? bytes : [])];
+}
+
+/** The cells of `statColumns` behind the first, and those of `wideColumns`. */
+export function trafficCells(traffic: Traffic): [responses: string[], bytes: string[]] {
+  const found = figures(traffic);
   const cell = (value: number | undefined, format: (value: number) => string): string =>
     value === undefined ? '-' : format(value);
   const milliseconds = (value: number): string => `${Math.ceil(value)}ms`;
   const bytes = (value: number): string => `${value.toFixed(1)}B/s`;
   return [
-    `${stats.meshedPods}/${stats.pods}`,
-    cell(found.success, (value) => `${(value * 100).toFixed(2)}%`),
-    cell(found.rps, (value) => `${value.toFixed(1)}rps`),
-    cell(found.latencyMs.p50, milliseconds),
-    cell(found.latencyMs.p95, milliseconds),
-    cell(found.latencyMs.p99, milliseconds),
-    cell(found.tcpConnections, String),
-    ...(wide ? [cell(found.readBytesPerSecond, bytes), cell(found.writeBytesPerSecond, bytes)] : []),
+    [
+      cell(found.success, (value) => `${(value * 100).toFixed(2)}%`),
+      cell(found.rps, (value) => `${value.toFixed(1)}rps`),
+      cell(found.latencyMs.p50, milliseconds),
+      cell(found.latencyMs.p95, milliseconds),
+      cell(found.latencyMs.p99, milliseconds),
+      cell(found.tcpConnections, String),
+    ],
+    [cell(found.readBytesPerSecond, bytes), cell(found.writeBytesPerSecond, bytes)],
   ];
 }

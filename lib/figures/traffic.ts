@@ -23,42 +23,54 @@ export const noTraffic: Traffic = {
   writeBytesPerSecond: 0,
 };
 
-/** Which series are counted: those whose labels have all these values. */
-export type SeriesFilter = Readonly<Record<string, string>>;
+/** The metrics that traffic is made of. */
+export const trafficMetrics = [
+  'response_total',
+  'response_latency_ms_bucket',
+  'tcp_open_connections',
+  'tcp_read_bytes_total',
+  'tcp_write_bytes_total',
+] as const;
 
-export const inbound: SeriesFilter = { direction: 'inbound' };
+/** What one sidecar counted for one row, summed up as its series come. */
+export class Counted {
+  requests = 0;
+  private successes = 0;
+  private failures = 0;
+  private openConnections = 0;
+  private readBytes = 0;
+  private writeBytes = 0;
+  private readonly buckets = new Map<number, number>();
 
-/** Sums up what `increases` gave for a window. */
-export function trafficOf(samples: readonly Sample[], windowMs: number, filter: SeriesFilter = inbound): Traffic {
-  const wanted = Object.entries(filter);
-  // The side that the workload is not: connections are counted on both.
-  const peer = filter['direction'] === 'outbound' ? 'dst' : 'src';
-  let [successes, failures, openConnections, readBytes, writeBytes] = [0, 0, 0, 0, 0];
-  const buckets = new Map<number, number>();
-  for (const { name, labels, value } of samples) {
-    if (!wanted.every(([label, wantedValue]) => labels[label] === wantedValue)) continue;
-    if (name === 'response_total') {
-      if (labels.classification === 'success') successes += value;
-      else failures += value;
-    } else if (name === 'response_latency_ms_bucket') {
+  /**
+   * `count` is the increase of a counter, or what a gauge is now. Of routes (`route_*`) the same is counted as of
+   * workloads; metrics that it does not know are passed over.
+   */
+  add(name: string, labels: Sample['labels'], count: number): void {
+    const metric = name.startsWith('route_') ? name.slice('route_'.length) : name;
+    if (metric === 'response_total') {
+      if (labels.classification === 'success') this.successes += count;
+      else this.failures += count;
+    } else if (metric === 'response_latency_ms_bucket') {
       const bound = labels.le === '+Inf' ? Number.POSITIVE_INFINITY : Number(labels.le);
-      buckets.set(bound, (buckets.get(bound) ?? 0) + value);
-    } else if (labels.peer === peer) {
-      if (name === 'tcp_open_connections') openConnections += value;
-      else if (name === 'tcp_read_bytes_total') readBytes += value;
-      else if (name === 'tcp_write_bytes_total') writeBytes += value;
-    }
+      this.buckets.set(bound, (this.buckets.get(bound) ?? 0) + count);
+    } else if (metric === 'request_total') this.requests += count;
+    else if (metric === 'tcp_open_connections') this.openConnections += count;
+    else if (metric === 'tcp_read_bytes_total') this.readBytes += count;
+    else if (metric === 'tcp_write_bytes_total') this.writeBytes += count;
   }
-  const perSecond = (count: number): number => (count * 1000) / windowMs;
-  return {
-    successes,
-    failures,
-    rps: perSecond(successes + failures),
-    buckets,
-    openConnections,
-    readBytesPerSecond: perSecond(readBytes),
-    writeBytesPerSecond: perSecond(writeBytes),
-  };
+
+  /** Over a window; without one there are no rates, and what is told of each second is 0. */
+  traffic(windowMs = Number.POSITIVE_INFINITY): Traffic {
+    const perSecond = (count: number): number => (count * 1000) / windowMs;
+    const { successes, failures, buckets, openConnections } = this;
+    return {
+      ...{ successes, failures, buckets, openConnections },
+      rps: perSecond(successes + failures),
+      readBytesPerSecond: perSecond(this.readBytes),
+      writeBytesPerSecond: perSecond(this.writeBytes),
+    };
+  }
 }
 
 export function sumTraffic(all: readonly Traffic[]): Traffic {

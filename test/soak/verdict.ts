@@ -1,4 +1,4 @@
-import { formatTable } from '../../cli/stat/table.ts';
+import { formatTable } from '../../cli/table.ts';
 import type { SoakResult } from './soak.ts';
 
 const megabyte = 1024 * 1024;

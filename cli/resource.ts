@@ -1,5 +1,5 @@
-import type { Pod } from '../../lib/kinds/pod.ts';
-import { CommandError } from '../terminal.ts';
+import type { Pod } from '../lib/kinds/pod.ts';
+import { CommandError } from './terminal.ts';
 
 /** What `stat` is asked for: all of a kind, or one of it. */
 export interface Resource {

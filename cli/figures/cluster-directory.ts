@@ -1,5 +1,6 @@
 import { isNotFound } from '../../control-plane/kubernetes/api.ts';
 import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
+import type { Subject } from '../../lib/figures/query.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
 import { type ServiceProfile, serviceProfile } from '../../lib/kinds/service-profile.ts';
@@ -7,9 +8,8 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { lackingSidecars } from '../cluster/lacking-sidecars.ts';
 import { listAll } from '../cluster/objects.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';
-import type { FiguresSource, Workload, WorkloadQuery } from './figures-source.ts';
-import { ownerName } from './resource.ts';
-import { clusterScraper, measure } from './scrape.ts';
+import { ownerName } from '../resource.ts';
+import type { Workload, WorkloadDirectory } from './directory.ts';
 
 const collections: Readonly<Record<string, readonly [api: string, plural: string]>> = {
   deployment: ['/apis/apps/v1', 'deployments'],
@@ -30,18 +30,17 @@ const kindNames: Readonly<Record<string, string>> = { replicaset: 'ReplicaSet', 
 type Warn = (message: string) => void;
 
 /**
- * The figures of a cluster: sidecars are asked through the API server. What this user may not read of it costs no more than
- * it has to; `warn` is told of each once.
+ * What a cluster's API server tells of workloads and their pods. What this user may not read of it costs no more than it has
+ * to; `warn` is told of each once.
  */
-export function clusterFigures(cluster: Cluster, warn: Warn): FiguresSource {
+export function clusterDirectory(cluster: Cluster, warn: Warn): WorkloadDirectory {
   const told = new Set<string>();
   const warnOnce = (message: string): void => {
     if (!told.has(message)) warn(message);
     told.add(message);
   };
   return {
-    workloads: (query) => clusterWorkloads(cluster, query, warnOnce),
-    measure: (pods, windowMs) => measure(pods, windowMs, clusterScraper(cluster.client)),
+    workloads: (subject) => clusterWorkloads(cluster, subject, warnOnce),
     profiles: () => clusterProfiles(cluster, warnOnce),
     close: () => cluster.client.close(),
   };
@@ -69,31 +68,27 @@ async function clusterProfiles({ client, namespace }: Cluster, warn: Warn): Prom
 
 type Owner = Pick<KubernetesObject, 'metadata'>;
 
-async function clusterWorkloads(cluster: Cluster, query: WorkloadQuery, warn: Warn): Promise<Workload[]> {
-  const { kind } = query.resource;
-  const found = await podsOf(cluster, query, warn);
+async function clusterWorkloads(cluster: Cluster, subject: Subject, warn: Warn): Promise<Workload[]> {
+  const { kind } = subject;
+  const found = await podsOf(cluster, subject, warn);
   // A pod that has run to its end carries nothing any more.
   const pods = found.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
-  const owners = await ownersOf(cluster, query, warn);
+  const owners = await ownersOf(cluster, subject, warn);
   const byOwner = Map.groupBy(
     pods,
     (pod) => `${kind === 'namespace' ? '' : pod.metadata.namespace} ${ownerName(pod, kind)}`,
   );
-  const workloads = (owners ?? ownersInPods(pods, query)).map(({ metadata }) => ({
+  const workloads = (owners ?? ownersInPods(pods, subject)).map(({ metadata }) => ({
     namespace: kind === 'namespace' ? metadata.name : (metadata.namespace ?? ''),
     name: metadata.name,
     pods: byOwner.get(`${kind === 'namespace' ? '' : metadata.namespace} ${metadata.name}`) ?? [],
   }));
-  const lacking = await lackingSidecars(cluster, namespaceOf(query), found, warn);
-  if (lacking.size === 0) return workloads;
-  return workloads.map((workload) => ({
-    ...workload,
-    lackingSidecars: workload.pods.filter((pod) => lacking.has(pod)).length,
-  }));
+  const lacking = await lackingSidecars(cluster, namespaceOf(subject), found, warn);
+  return workloads.map((workload) => ({ ...workload, lackingSidecars: lacking }));
 }
 
 /** Where the pods are; undefined for all namespaces. */
-const namespaceOf = ({ resource: { kind, name }, namespace }: WorkloadQuery): string | undefined =>
+const namespaceOf = ({ kind, name, namespace }: Subject): string | undefined =>
   kind === 'namespace' ? name : namespace;
 
 function path(kind: string, namespace: string | undefined): string {
@@ -104,9 +99,9 @@ function path(kind: string, namespace: string | undefined): string {
 }
 
 /** With the owners of their owners, such as the Deployment of their ReplicaSet, among their own. */
-async function podsOf({ client, namespace: usual }: Cluster, query: WorkloadQuery, warn: Warn): Promise<Pod[]> {
-  const { kind, name } = query.resource;
-  const namespace = namespaceOf(query);
+async function podsOf({ client, namespace: usual }: Cluster, subject: Subject, warn: Warn): Promise<Pod[]> {
+  const { kind, name } = subject;
+  const namespace = namespaceOf(subject);
   const pods = await listAll<Pod>(client, path('pod', namespace)).catch((error) => {
     if (!isRefused(error) || kind !== 'namespace' || name !== undefined) throw error;
     warn(`only namespace ${usual} is looked at: ${refusalText(error)}`);
@@ -124,9 +119,8 @@ async function podsOf({ client, namespace: usual }: Cluster, query: WorkloadQuer
 }
 
 /** Undefined where this user may not see them. */
-async function ownersOf({ client }: Cluster, query: WorkloadQuery, warn: Warn): Promise<readonly Owner[] | undefined> {
-  const { resource, namespace, selector } = query;
-  const { kind, name } = resource;
+async function ownersOf({ client }: Cluster, subject: Subject, warn: Warn): Promise<readonly Owner[] | undefined> {
+  const { kind, name, namespace, selector } = subject;
   try {
     if (kind === 'namespace' && name !== undefined && selector === undefined) {
       // By its name, since a Role can allow that, and no list.
@@ -146,7 +140,7 @@ async function ownersOf({ client }: Cluster, query: WorkloadQuery, warn: Warn): 
 }
 
 /** What pods say of what they belong to. */
-function ownersInPods(pods: readonly Pod[], { resource: { kind, name } }: WorkloadQuery): Owner[] {
+function ownersInPods(pods: readonly Pod[], { kind, name }: Subject): Owner[] {
   const found = new Map<string, Owner>();
   for (const pod of pods) {
     const owner = ownerName(pod, kind);

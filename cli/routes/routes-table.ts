@@ -1,0 +1,21 @@
+import type { RouteRow } from '../../lib/figures/query.ts';
+import { figures, trafficCells } from '../stat/workload-stats.ts';
+import { formatTable } from '../table.ts';
+
+const columns = ['ROUTE', 'SERVICE', 'SUCCESS', 'RPS', 'LATENCY_P50', 'LATENCY_P95', 'LATENCY_P99'] as const;
+
+export function routesTable(rows: readonly RouteRow[]): string {
+  const cells = rows.map(({ route, service, traffic }) => {
+    const [responses] = trafficCells(traffic);
+    return [route, service, ...responses.slice(0, columns.length - 2)];
+  });
+  return formatTable(columns, cells, 2);
+}
+
+export function routesJson(rows: readonly RouteRow[]): string {
+  const told = rows.map(({ route, service, namespace, traffic }) => {
+    const { success, rps, latencyMs } = figures(traffic);
+    return { route, service, namespace, success, rps, latencyMs };
+  });
+  return `${JSON.stringify(told, null, 2)}\n`;
+}

@@ -1,0 +1,85 @@
+import type { EdgeRow, FigureQuery, RouteRow, RowsBy, WorkloadRow } from './query.ts';
+import { defaultRoute, type RowNames } from './selection.ts';
+import { type CountedRows, rowKey, rowNames } from './sidecar-fold.ts';
+import { noTraffic, sumTraffic, type Traffic } from './traffic.ts';
+
+/** What a row is of before anything is counted. */
+export type Bare<Row> = Omit<Row, 'traffic'>;
+
+/** What has rows whether or not it has traffic. */
+export interface KnownRows {
+  /** The subject's workloads, or its pods: the rows of a query by those, in their order. */
+  readonly workloads: readonly Bare<WorkloadRow>[];
+  /** Routes of profiles; those of Services that were called, or asked for, have rows. */
+  readonly routes: readonly Bare<RouteRow>[];
+}
+
+/** What several sidecars counted, each in a window of its own, since many are not asked at once. */
+export class RowTotals {
+  private readonly totals = new Map<string, { traffic: Traffic; requests: number }>();
+
+  add(counted: CountedRows, windowMs: number | undefined): void {
+    for (const [key, one] of counted) {
+      const { traffic, requests } = this.totals.get(key) ?? { traffic: noTraffic, requests: 0 };
+      const sum = sumTraffic([traffic, one.traffic(windowMs)]);
+      this.totals.set(key, { traffic: sum, requests: requests + one.requests });
+    }
+  }
+
+  /** Rows of workloads are in the order of `known`, all others in that of their names, the default route last. */
+  rows<By extends keyof RowsBy>(query: FigureQuery<By>, known: KnownRows): RowsBy[By][] {
+    return this.rowsBy(query, known) as RowsBy[By][];
+  }
+
+  private rowsBy({ by, to }: FigureQuery, { workloads, routes }: KnownRows): RowsBy[keyof RowsBy][] {
+    switch (by) {
+      case 'workload':
+      case 'pod':
+        return workloads.map((bare) => ({ ...bare, traffic: this.trafficOf([bare.namespace, bare.name]) }));
+      case 'route':
+        return this.routes(routes, to?.name === undefined ? undefined : { service: to.name, namespace: to.namespace });
+      case 'authority':
+        return this.sorted().map((names) => ({ authority: names[0], traffic: this.trafficOf(names) }));
+      case 'authorization':
+        return this.sorted().map((names) => {
+          const [server, route, authorization] = names;
+          return { server, route, authorization, traffic: this.trafficOf(names) };
+        });
+      case 'edge':
+        return this.sorted()
+          .map((names): EdgeRow => {
+            const [source, target, seenBy, insecure] = names as [string, string, EdgeRow['seenBy'], string];
+            const requests = this.totals.get(rowKey(names))?.requests ?? 0;
+            return { source, target, seenBy, requests, insecure: insecure || undefined };
+          })
+          .filter(({ requests }) => requests > 0);
+    }
+  }
+
+  private routes(
+    known: readonly Bare<RouteRow>[],
+    to: { service: string; namespace?: string } | undefined,
+  ): RouteRow[] {
+    const counted = this.sorted().map(([namespace, service, route]) => ({ namespace, service, route }));
+    const called = to === undefined ? counted : [to];
+    const unused = known.filter(
+      ({ namespace, service, route }) =>
+        !this.totals.has(rowKey([namespace, service, route])) &&
+        called.some((each) => each.service === service && each.namespace === namespace),
+    );
+    return [...counted, ...unused]
+      .sort((a, b) => (routeOrder(a) < routeOrder(b) ? -1 : 1))
+      .map((bare) => ({ ...bare, traffic: this.trafficOf([bare.namespace, bare.service, bare.route]) }));
+  }
+
+  private trafficOf(names: RowNames): Traffic {
+    return this.totals.get(rowKey(names))?.traffic ?? noTraffic;
+  }
+
+  private sorted(): RowNames[] {
+    return [...this.totals.keys()].sort().map(rowNames);
+  }
+}
+
+const routeOrder = ({ namespace, service, route }: Bare<RouteRow>): string =>
+  [namespace, service, route === defaultRoute ? '1' : '0', route].join(' ');

@@ -1,0 +1,107 @@
+import { labelText, type Sample } from './exposition.ts';
+import type { FigureQuery, Subject } from './query.ts';
+import { trafficMetrics } from './traffic.ts';
+
+type Labels = Sample['labels'];
+
+/** What tells a row from the others of its query: of a workload its namespace and name, of a route its Service too, ... */
+export type RowNames = readonly string[];
+
+/** Whose sidecar counted. */
+export interface Counting {
+  /** Its workload, as the query's subject calls it. */
+  readonly workload: string;
+  /** The row that is its own; undefined where those that count have no rows. */
+  readonly row: RowNames | undefined;
+}
+
+/** Which series a query counts, and in which row each. */
+export interface Selection {
+  readonly metrics: readonly string[];
+  /** What stands in each line that is counted, so that the labels of others need not be read. */
+  readonly texts: readonly string[];
+  /** Undefined: not asked for. */
+  rowOf(sample: Sample, counting: Counting): RowNames | undefined;
+}
+
+/** The route of requests that none of a profile's routes fits. */
+export const defaultRoute = '[DEFAULT]';
+
+/** The series that answer a query. Throws an Error for one that has both `to` and `from`. */
+export function selectionOf({ by, subject, to, from }: FigureQuery): Selection {
+  if (to !== undefined && from !== undefined)
+    throw new Error('a query has either `to` or `from`: each says who counts');
+  const calls = { direction: 'outbound', ...(to === undefined ? {} : subjectLabels(to)) };
+  switch (by) {
+    case 'workload':
+    case 'pod': {
+      const own = (_: Labels, { row }: Counting): RowNames | undefined => row;
+      if (from !== undefined) return series({ direction: 'outbound' }, calledOf(by === 'pod' ? 'pod' : subject.kind));
+      return series(to === undefined ? { direction: 'inbound' } : calls, own);
+    }
+    case 'authority':
+      return series(calls, ({ authority }) => (authority === undefined ? undefined : [authority]));
+    case 'authorization':
+      return series({ direction: 'inbound' }, ({ srv_name, srv_port, route_name = '', authz_name }) =>
+        authz_name === undefined ? undefined : [`${srv_name}:${srv_port}`, route_name, authz_name],
+      );
+    case 'route':
+      return routes(to);
+    case 'edge':
+      return { metrics: ['request_total'], texts: [], rowOf: ({ labels }, { workload }) => edge(labels, workload) };
+  }
+}
+
+/** The labels that clients put on calls to a subject: what the destination component tells of endpoints. */
+export function subjectLabels({ kind, name, namespace = '' }: Subject): Labels {
+  if (kind === 'namespace') return { dst_namespace: name ?? namespace };
+  return { dst_namespace: namespace, ...(name === undefined ? {} : { [kindLabel(kind)]: name }) };
+}
+
+const kindLabel = (kind: string): string => (kind === 'job' ? 'dst_k8s_job' : `dst_${kind}`);
+
+/** The row of what a client called. */
+function calledOf(kind: string): (labels: Labels) => RowNames | undefined {
+  const label = kind === 'namespace' ? 'dst_namespace' : kindLabel(kind);
+  return ({ dst_namespace, [label]: name }) =>
+    dst_namespace === undefined || name === undefined ? undefined : [dst_namespace, name];
+}
+
+/** What traffic is made of, of the series that have all these labels. */
+function series(wanted: Labels, rowOf: (labels: Labels, counting: Counting) => RowNames | undefined): Selection {
+  const pairs = Object.entries(wanted);
+  // The side that the workload is not: connections are counted on both.
+  const peer = wanted.direction === 'outbound' ? 'dst' : 'src';
+  return {
+    metrics: trafficMetrics,
+    texts: pairs.map(([name, value]) => labelText(name, value)),
+    rowOf: ({ name: metric, labels }, counting) => {
+      if (!pairs.every(([name, value]) => labels[name] === value)) return undefined;
+      if (metric.startsWith('tcp_') && labels.peer !== peer) return undefined;
+      return rowOf(labels, counting);
+    },
+  };
+}
+
+function routes(to: Subject | undefined): Selection {
+  return {
+    metrics: ['route_response_total', 'route_response_latency_ms_bucket'],
+    texts: [labelText('direction', 'outbound'), ...(to === undefined ? [] : [`dst="${to.name}.${to.namespace}`])],
+    rowOf: ({ labels: { direction, dst, rt_route = defaultRoute } }) => {
+      if (direction !== 'outbound' || dst === undefined) return undefined;
+      const [service, namespace = ''] = dst.split(':')[0].split('.');
+      if (to !== undefined && (to.name !== service || to.namespace !== namespace)) return undefined;
+      return [namespace, service, rt_route];
+    },
+  };
+}
+
+/** Names of an edge: source, target, which of them counted, and why it is insecure (empty when it is not). */
+function edge(labels: Labels, own: string): RowNames {
+  const inbound = labels.direction === 'inbound';
+  const peer = inbound ? labels.client_id : labels.server_id;
+  const other = (inbound ? peer?.split('.')[0] : labels.dst_deployment) || labels.authority || 'unknown';
+  const secure = labels.tls === 'true' && peer !== undefined && peer !== '';
+  const insecure = secure ? '' : (labels.no_tls_reason ?? `tls=${labels.tls}`);
+  return inbound ? [other, own, 'target', insecure] : [own, other, 'source', insecure];
+}

@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest';
+import { Counters } from './counters.ts';
+import type { FigureQuery, RowsBy } from './query.ts';
+import { RowTotals } from './rows.ts';
+import { selectionOf, subjectLabels } from './selection.ts';
+import { type FoldBounds, type FoldReader, foldCounters, foldIncreases } from './sidecar-fold.ts';
+
+const deployments = { kind: 'deployment', namespace: 'shop' };
+const byWorkload: FigureQuery<'workload'> = { by: 'workload', subject: deployments };
+const web = { workload: 'web', row: ['shop', 'web'] };
+
+function all<T>(reader: FoldReader<T>, text: string): T {
+  reader.push(new TextEncoder().encode(text));
+  return reader.end();
+}
+
+/** The rows that sidecars tell between two texts each, in a window of a second; `undefined`: since they started. */
+function rows<By extends keyof RowsBy>(
+  query: FigureQuery<By>,
+  texts: readonly (readonly [before: string | undefined, after: string])[],
+  workloads: readonly string[] = ['web'],
+): RowsBy[By][] {
+  const totals = new RowTotals();
+  const selection = selectionOf(query);
+  for (const [before, after] of texts) {
+    const counters = before === undefined ? Counters.none : all(foldCounters(selection, web), before);
+    totals.add(all(foldIncreases(selection, web, counters), after), 1000);
+  }
+  const bare = workloads.map((name) => ({ namespace: 'shop', name, pods: 1, meshedPods: 1 }));
+  return totals.rows(query, { workloads: bare, routes: [] });
+}
+
+const trafficBetween = (before: string, after: string) => rows(byWorkload, [[before, after]])[0].traffic;
+const response = (classification: string, value: number | string, direction = 'inbound') =>
+  `response_total{direction="${direction}",classification="${classification}"} ${value}\n`;
+
+describe('traffic between two scrapes', () => {
+  it('is the increase of inbound counters', () => {
+    const before = response('success', 10) + response('failure', 1);
+    const after = response('success', 25) + response('failure', 3) + response('success', 99, 'outbound');
+    expect(trafficBetween(before, after)).toMatchObject({ successes: 15, failures: 2, rps: 17 });
+  });
+
+  it('counts from zero after a restart of the proxy, and for series that are new', () => {
+    const after = response('success', 4) + response('failure', 2);
+    expect(trafficBetween(response('success', 10), after)).toMatchObject({ successes: 4, failures: 2 });
+  });
+
+  it('has nothing of a series that is gone, and all that another has counted', () => {
+    const before = response('success', 10) + response('failure', 100);
+    expect(trafficBetween(before, response('success', 12))).toMatchObject({ successes: 2, failures: 0 });
+  });
+
+  it('counts a series once that is told twice', () => {
+    const twice = response('success', 30).repeat(2);
+    expect(trafficBetween(response('success', 10).repeat(2), twice)).toMatchObject({ successes: 20 });
+    expect(trafficBetween('', twice)).toMatchObject({ successes: 30 });
+  });
+
+  it('sums over pods, histograms too', () => {
+    const told = (small: number, total: number) =>
+      `response_latency_ms_bucket{direction="inbound",le="1"} ${small}\n` +
+      `response_latency_ms_bucket{direction="inbound",le="+Inf"} ${total}\n` +
+      'tcp_open_connections{direction="inbound",peer="src"} 2\n' +
+      'tcp_open_connections{direction="inbound",peer="dst"} 7\n';
+    const [{ traffic }] = rows(byWorkload, [
+      ['', told(1, 2)],
+      ['', told(3, 3)],
+    ]);
+    expect(traffic.openConnections).toBe(4);
+    expect([...traffic.buckets]).toEqual([
+      [1, 4],
+      [Number.POSITIVE_INFINITY, 5],
+    ]);
+  });
+});
+
+describe('a sidecar that tells what no proxy counts is refused with what it was', () => {
+  const bucket = (le: string) => `response_latency_ms_bucket{direction="inbound"${le}} 1\n`;
+  it.each([
+    [response('success', 'NaN'), 'tells response_total as NaN, which is no count'],
+    [response('success', -1), 'tells response_total as -1, which is no count'],
+    [response('success', '+Inf'), 'tells response_total as Infinity, which is no count'],
+    [response('success', 1e300), 'tells response_total as 1e+300, which is no count'],
+    [bucket(',le="x"'), 'tells response_latency_ms_bucket with le="x", which is no bound'],
+    [bucket(',le="-1"'), 'tells response_latency_ms_bucket with le="-1", which is no bound'],
+    [bucket(''), 'tells response_latency_ms_bucket with le="undefined", which is no bound'],
+  ])('%j', (text, message) => {
+    const selection = selectionOf(byWorkload);
+    expect(() => all(foldCounters(selection, web), text)).toThrow(message);
+    expect(() => all(foldIncreases(selection, web, Counters.none), text)).toThrow(message);
+  });
+
+  it('but not for what is not asked', () => {
+    expect(trafficBetween('', response('success', 'NaN', 'outbound') + response('success', 3))).toMatchObject({
+      successes: 3,
+    });
+  });
+
+  it('nor are more series kept than a sidecar can have', () => {
+    const bounds: FoldBounds = { maxSeries: 10 };
+    const many = Array.from({ length: 11 }, (_, i) => response(`of-${i}`, 1)).join('');
+    const selection = selectionOf(byWorkload);
+    expect(() => all(foldCounters(selection, web, bounds), many)).toThrow('tells more than 10 series of what is asked');
+  });
+});
+
+describe('calls are counted by who is called', () => {
+  const calls = (target: string, value: number) =>
+    `response_total{direction="outbound",authority="${target}:80",dst_deployment="${target}",dst_namespace="shop",classification="success"} ${value}\n`;
+  const told = calls('db', 4) + calls('cache', 6);
+
+  it('to one of them, for who calls', () => {
+    const to = { kind: 'deployment', name: 'cache', namespace: 'shop' };
+    expect(rows({ ...byWorkload, to }, [['', told]])).toMatchObject([{ name: 'web', traffic: { rps: 6 } }]);
+  });
+
+  it('from somebody, for each that is called', () => {
+    const from = { kind: 'deployment', name: 'web', namespace: 'shop' };
+    const found = rows({ ...byWorkload, from }, [['', told]], ['db', 'other']);
+    expect(found).toMatchObject([
+      { name: 'db', traffic: { rps: 4 } },
+      { name: 'other', traffic: { rps: 0 } },
+    ]);
+  });
+
+  it('by labels that hang on the kind', () => {
+    expect(subjectLabels({ kind: 'job', name: 'once', namespace: 'shop' })).toMatchObject({ dst_k8s_job: 'once' });
+    expect(subjectLabels({ kind: 'namespace', name: 'shop', namespace: 'x' })).toEqual({ dst_namespace: 'shop' });
+  });
+
+  it('by the name that they are called by', () => {
+    expect(rows({ by: 'authority', subject: deployments }, [['', told]])).toMatchObject([
+      { authority: 'cache:80', traffic: { successes: 6 } },
+      { authority: 'db:80', traffic: { successes: 4 } },
+    ]);
+  });
+
+  it('never to one and from another at once', () => {
+    const query = { ...byWorkload, to: deployments, from: deployments };
+    expect(() => selectionOf(query)).toThrow('a query has either `to` or `from`');
+  });
+});
+
+it('what is let in is counted by the authorization that let it in', () => {
+  const labels = 'srv_name="web-http",srv_port="80",route_name="default",authz_name="web"';
+  const text = `response_total{direction="inbound",${labels},classification="success"} 5\n`;
+  expect(rows({ by: 'authorization', subject: deployments }, [['', text]])).toMatchObject([
+    { server: 'web-http:80', route: 'default', authorization: 'web', traffic: { successes: 5 } },
+  ]);
+});
+
+describe('edges', () => {
+  const edges = (labels: string) =>
+    rows({ by: 'edge', subject: deployments }, [[undefined, `request_total{${labels}} 7\n`]]);
+  const id = (name: string) => `${name}.shop.serviceaccount.identity.tulle.cluster.local`;
+
+  it('are told by who calls and by who is called', () => {
+    expect(edges(`direction="outbound",tls="true",server_id="${id('db')}",dst_deployment="db"`)).toEqual([
+      { source: 'web', target: 'db', seenBy: 'source', requests: 7, insecure: undefined },
+    ]);
+    expect(edges(`direction="inbound",tls="true",client_id="${id('bot')}"`)).toEqual([
+      { source: 'bot', target: 'web', seenBy: 'target', requests: 7, insecure: undefined },
+    ]);
+  });
+
+  it('are insecure in plaintext, and by TLS without a client certificate', () => {
+    expect(edges('direction="inbound",tls="no_identity",no_tls_reason="no_tls_from_remote"')).toMatchObject([
+      { source: 'unknown', target: 'web', insecure: 'no_tls_from_remote' },
+    ]);
+    expect(edges('direction="inbound",tls="true",client_id=""')).toMatchObject([{ insecure: 'tls=true' }]);
+  });
+});

@@ -12,17 +12,18 @@ const pageSize = '500';
 /** No cluster has that many objects of a kind; a server that always goes on must not keep us for ever. */
 const maxPages = 1000;
 
-/** All objects of a collection, page by page. Rejects with an ApiError. */
+/** All objects of a collection, page by page; of each what `keep` gives, by default all of it. Rejects with an ApiError. */
 export async function listAll<T = KubernetesObject>(
   api: Pick<KubernetesApi, 'get'>,
   path: string,
   query: Readonly<Record<string, string>> = {},
+  keep: (object: T) => T = (object) => object,
 ): Promise<T[]> {
   const found: T[] = [];
   let next = '';
   for (let page = 0; page < maxPages; page++) {
     const list = await api.get<List<T>>(path, { limit: pageSize, ...query, ...(next && { continue: next }) });
-    found.push(...(list.items ?? []));
+    for (const object of list.items ?? []) found.push(keep(object));
     next = list.metadata?.continue ?? '';
     if (next === '') return found;
   }

@@ -8,6 +8,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { lackingSidecars } from '../cluster/lacking-sidecars.ts';
 import { listAll } from '../cluster/objects.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';
+import { sidecarOf } from '../cluster/sidecar.ts';
 import { ownerName } from '../resource.ts';
 import type { Workload, WorkloadDirectory } from './directory.ts';
 
@@ -102,15 +103,16 @@ function path(kind: string, namespace: string | undefined): string {
 async function podsOf({ client, namespace: usual }: Cluster, subject: Subject, warn: Warn): Promise<Pod[]> {
   const { kind, name } = subject;
   const namespace = namespaceOf(subject);
-  const pods = await listAll<Pod>(client, path('pod', namespace)).catch((error) => {
+  const listPods = (place: string | undefined): Promise<Pod[]> => listAll(client, path('pod', place), {}, slimPod);
+  const pods = await listPods(namespace).catch((error) => {
     if (!isRefused(error) || kind !== 'namespace' || name !== undefined) throw error;
     warn(`only namespace ${usual} is looked at: ${refusalText(error)}`);
-    return listAll<Pod>(client, path('pod', usual));
+    return listPods(usual);
   });
   const middle = between[kind];
   if (middle === undefined) return pods;
   try {
-    return withOwners(pods, kindNames[middle], await listAll(client, path(middle, namespace)));
+    return withOwners(pods, kindNames[middle], await listAll(client, path(middle, namespace), {}, slim));
   } catch (error) {
     if (!isRefused(error)) throw error;
     warn(`whose pods they are is told by the names of their ${collections[middle][1]}: ${refusalText(error)}`);
@@ -127,10 +129,11 @@ async function ownersOf({ client }: Cluster, subject: Subject, warn: Warn): Prom
       const found = await getIfThere<Owner>(client, `${path(kind, undefined)}/${name}`);
       return found === undefined ? [] : [found];
     }
-    return await listAll(client, path(kind, namespace), {
+    const selectors = {
       ...(selector === undefined ? {} : { labelSelector: selector }),
       ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
-    });
+    };
+    return await listAll<KubernetesObject>(client, path(kind, namespace), selectors, slim);
   } catch (error) {
     // Which of them have the labels that are asked for, their pods do not tell.
     if (!isRefused(error) || selector !== undefined) throw error;
@@ -149,6 +152,21 @@ function ownersInPods(pods: readonly Pod[], { kind, name }: Subject): Owner[] {
     found.set(`${metadata.namespace}/${owner}`, { metadata });
   }
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, owner]) => owner);
+}
+
+/** What is read of an owner. Held whole, a cluster's ReplicaSets alone are larger than all that its sidecars tell. */
+function slim<T extends KubernetesObject>({ apiVersion, kind, metadata }: T): T {
+  const { namespace, name, labels, ownerReferences } = metadata;
+  return { apiVersion, kind, metadata: { namespace, name, labels, ownerReferences } } as T;
+}
+
+/** What is read of a pod that has a sidecar; whether one was to have one hangs on the whole pod. */
+function slimPod(pod: Pod): Pod {
+  const sidecar = sidecarOf(pod);
+  if (sidecar === undefined) return pod;
+  const { phase, podIP } = pod.status ?? {};
+  const spec = { containers: [{ name: sidecar.name, readinessProbe: sidecar.readinessProbe }] };
+  return { ...slim(pod), spec, status: { phase, podIP } };
 }
 
 /** Pods that belong to one of `middle`, objects of a kind, belong to its owners too. */

@@ -1,8 +1,9 @@
-import { parseExposition } from '../../lib/figures/exposition.ts';
+import { ExpositionReader } from '../../lib/figures/exposition-reader.ts';
 import { podsLackingSidecars } from '../cluster/lacking-sidecars.ts';
-import { eachBounded, getText, podMetricsPath } from '../cluster/objects.ts';
+import { eachBounded } from '../cluster/objects.ts';
 import { isRefused } from '../cluster/refusal.ts';
-import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
+import { sidecarOf } from '../cluster/sidecar.ts';
+import { clusterScraper, readMetrics } from '../figures/scraper.ts';
 import { bypassingIpv6 } from './bypassing-ipv6.ts';
 import { trustAnchors } from './certificate-checks.ts';
 import { type Category, CheckFailure } from './check.ts';
@@ -14,10 +15,10 @@ import { blindAutoscalers, refusingQuotas } from './resource-needs.ts';
 import { anchorFault, anchorsOfProxy, askedForAnchors } from './trust-anchors.ts';
 import { otherProxyVersion, proxyFault } from './version-checks.ts';
 
-const scrape = { timeoutMs: 5000, maxBytes: 64 * 1024 * 1024 };
+const scrapeTimeoutMs = 5000;
 const concurrency = 16;
 /** As proxies of today call it, and those of before 2026. */
-const expirationMetric = /^(control_)?identity_cert_expiration_timestamp_seconds$/;
+const expirationMetrics = ['control_', ''].map((prefix) => `${prefix}identity_cert_expiration_timestamp_seconds`);
 
 /** Whether meshed pods do well: those of one namespace, or all. */
 export function dataPlaneChecks(facts: ClusterFacts, namespace: string | undefined, nowMs: () => number): Category[] {
@@ -183,14 +184,17 @@ async function certificateFault({ cluster }: ClusterFacts, pod: CheckedPod, nowM
   const sidecar = sidecarOf(pod);
   // Told by the check of sidecars.
   if (sidecar === undefined) return [];
-  let text: string;
+  let expires: number | undefined;
+  const reader = new ExpositionReader({ metrics: expirationMetrics }, ({ value }) => {
+    expires ??= value;
+  });
   try {
-    text = await getText(cluster.client, podMetricsPath(namespace, name, adminPort(sidecar)), scrape);
+    const scraper = { ...clusterScraper(cluster.client), timeoutMs: scrapeTimeoutMs };
+    await readMetrics(scraper, pod, reader);
   } catch (error) {
     if (isRefused(error)) throw error;
     return [`${namespace}/${name}: ${(error as Error).message}`];
   }
-  const expires = parseExposition(text).find((sample) => expirationMetric.test(sample.name))?.value;
   if (!expires) return [`${namespace}/${name} has no certificate yet`];
   if (expires * 1000 > nowMs) return [];
   return [`the certificate of ${namespace}/${name} has ended on ${new Date(expires * 1000).toISOString()}`];

@@ -29,13 +29,14 @@ export async function readMetrics<T>(
   { timeoutMs, scrape }: Scraper,
   pod: Pod,
   reader: MetricsReader<T>,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<T> {
   const sidecar = sidecarOf(pod);
   if (sidecar === undefined) throw new Error('has no sidecar');
   const deadline = AbortSignal.timeout(timeoutMs);
+  const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
   try {
-    await scrape(pod, adminPort(sidecar), (chunk) => reader.push(chunk), AbortSignal.any([signal, deadline]));
+    await scrape(pod, adminPort(sidecar), (chunk) => reader.push(chunk), either);
   } catch (error) {
     throw deadline.aborted ? new Error(`did not tell its metrics within ${timeoutMs} ms`) : error;
   }

@@ -182,6 +182,20 @@ describe('a query', () => {
     await closed.promise;
   });
 
+  it('ends with its signal while the window passes', async () => {
+    const over = new AbortController();
+    const pods = [await sidecar('web-1', total(1))];
+    const scraper: Scraper = {
+      ...directScraper,
+      scrape: async (...args) => {
+        await directScraper.scrape(...args);
+        setImmediate(() => over.abort(new Error('given up')));
+      },
+    };
+    const store = new ScrapingStore(directory([{ namespace: 'shop', name: 'web', pods }]), scraper);
+    await expect(store.query(all, over.signal)).rejects.toThrow('given up');
+  });
+
   it('says which subject is not there', async () => {
     const store = new ScrapingStore(directory([{ namespace: 'shop', name: 'web', pods: [] }]), directScraper);
     const named = (name: string) => ({ kind: 'deployment', name, namespace: 'shop' });

@@ -32,13 +32,15 @@ const maxReasonLength = 300;
 export interface Clock {
   /** Monotonic milliseconds. */
   nowMs(): number;
-  /** Rejects when `signal` aborts. */
+  /** Rejects with the reason of `signal` when that aborts. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
 const machineClock: Clock = {
   nowMs: () => performance.now(),
-  sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+  sleep: async (ms, signal) => {
+    await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
+  },
 };
 
 /** A sidecar that is asked. */
@@ -162,13 +164,16 @@ function askedOf({ namespace, name, pods }: Workload, { by }: FigureQuery): Aske
     });
 }
 
-function bareRows({ namespace, name, pods, lackingSidecars }: Workload, { by }: FigureQuery): Bare<WorkloadRow>[] {
+function bareRows(workload: Workload, { by, subject }: FigureQuery): Bare<WorkloadRow>[] {
+  const { namespace, name, pods, lackingSidecars } = workload;
   const counts = (of: readonly Pod[]): Pick<WorkloadRow, 'pods' | 'meshedPods' | 'lackingSidecars'> => ({
     pods: of.length,
     meshedPods: of.filter((pod) => sidecarOf(pod) !== undefined).length,
     lackingSidecars: of.filter((pod) => lackingSidecars?.has(pod)).length,
   });
-  if (by !== 'pod') return [{ namespace, name, ...counts(pods) }];
+  // A pod that has run to its end is one that is asked for, and counts for none.
+  const isDone = subject.kind === 'pod' && pods.length === 0;
+  if (by !== 'pod' || isDone) return [{ namespace, name, ...counts(pods) }];
   return pods.map((pod) => ({
     namespace: pod.metadata.namespace ?? '',
     name: pod.metadata.name,

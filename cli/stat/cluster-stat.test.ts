@@ -107,6 +107,7 @@ it('unmeshed workloads are shown when they are asked for, and pods with their ph
     /^NAME .* WRITE_BYTES\/SEC\n(?:.*\n)*plain +0\/0 /,
   );
   expect((await stat('po/web-abc-1')).out).toMatch(/^NAME +STATUS +MESHED [^\n]*\nweb-abc-1 +Running +1\/1 +90\.00% /);
+  expect((await stat('pods', '--unmeshed')).out).toMatch(/^web-abc-3 +Running +0\/1 .*\nweb-abc-4 +- +0\/0 /m);
   const { error } = await stat('deploy/plain').catch((failure) => failure);
   expect(error.message).toBe(
     'no deployment/plain with a meshed pod in namespace shop (-n names another, -A all); --unmeshed shows the others',

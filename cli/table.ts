@@ -4,7 +4,9 @@
  */
 export function formatTable(header: readonly string[], cells: readonly (readonly string[])[], left = 1): string {
   const rows = cells.map((row) => row.map(printable));
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
+  const widths = header.map((title, column) =>
+    rows.reduce((width, row) => Math.max(width, row[column].length), title.length),
+  );
   const line = (row: readonly string[]): string =>
     row
       .map((cell, column) => (column < left ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))

@@ -103,6 +103,16 @@ describe('a sidecar that tells what no proxy counts is refused with what it was'
     const selection = selectionOf(byWorkload);
     expect(() => all(foldCounters(selection, web, bounds), many)).toThrow('tells more than 10 series of what is asked');
   });
+
+  it('nor are more rows made than a sidecar can have a part in', () => {
+    const route = (name: string) =>
+      `route_response_total{direction="outbound",dst="web.shop:80",rt_route="${name}"} 1\n`;
+    const many = Array.from({ length: 11 }, (_, i) => route(`route-${i}`)).join('');
+    const reader = foldIncreases(selectionOf({ by: 'route', subject: deployments }), web, Counters.none, {
+      maxRows: 10,
+    });
+    expect(() => all(reader, many)).toThrow('tells of more than 10 rows');
+  });
 });
 
 describe('calls are counted by who is called', () => {

@@ -8,6 +8,8 @@ import { Counted } from './traffic.ts';
 export interface FoldBounds extends ExpositionBounds {
   /** Series of one sidecar that a query counts. Default 100,000: a thousand dependencies of three endpoints. */
   readonly maxSeries?: number;
+  /** Rows that one sidecar has a part in. Default 10,000: names of routes and authorities are what it says they are. */
+  readonly maxRows?: number;
 }
 
 /** The metrics of one sidecar as its bytes come; what `end` gives holds nothing of the text. */
@@ -47,11 +49,13 @@ export function foldIncreases(
   bounds?: FoldBounds,
 ): FoldReader<CountedRows> {
   const rows = new Map<string, Counted>();
+  const maxRows = bounds?.maxRows ?? 10_000;
   const series = new SeriesOnce(bounds?.maxSeries);
   const reader = readerOf(selection, counting, bounds, (names, { name, labels, value }, line) => {
     const key = seriesKey(line);
     if (!series.add(key, value)) return;
     const row = rowKey(names);
+    if (rows.size >= maxRows && !rows.has(row)) throw new Error(`tells of more than ${maxRows} rows`);
     const counted = rows.get(row) ?? new Counted();
     counted.add(name, labels, isCounter(name) ? before.increase(key, value) : value);
     rows.set(row, counted);

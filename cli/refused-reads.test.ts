@@ -55,6 +55,9 @@ const answers = {
       ['/apis/policy/v1/poddisruptionbudgets', '/apis/autoscaling/v2/horizontalpodautoscalers'],
       ['/apis/networking.k8s.io/v1/networkpolicies', '/api/v1/services', '/api/v1/namespaces/shop/services'],
       ['/api/v1/serviceaccounts', '/api/v1/configmaps', '/apis/linkerd.io/v1alpha2/serviceprofiles'],
+      ['/api/v1/resourcequotas', '/api/v1/limitranges'],
+      ['/api/v1/namespaces/shop/resourcequotas', '/api/v1/namespaces/shop/limitranges'],
+      ['/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers'],
     ]
       .flat()
       .map((path) => [path, { items: [] }]),

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
 import type { FigureQuery } from '../../lib/figures/query.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
@@ -139,6 +140,21 @@ it('of many that do not answer ten are named, with no more than a line of what t
   expect(silent.count).toBe(500);
   expect(silent.some).toHaveLength(10);
   expect(silent.some[0].reason).toHaveLength(300);
+});
+
+it('a scrape that the API server refuses is told whole, with what shows the refusal, however long the name', async () => {
+  const name = `web-${'x'.repeat(240)}`;
+  const call = `GET /api/v1/namespaces/shop/pods/${name}:4191/proxy/metrics`;
+  const refusing: Scraper = {
+    timeoutMs: 1000,
+    scrape: () => Promise.reject(new ApiError(403, 'Forbidden', 'refused', { call })),
+  };
+  const { silent } = await ask([podAt(name, 4191)], refusing);
+  const [{ reason }] = silent.some;
+  expect(reason).toBe(
+    `you may not get the proxy of pods/${name} in namespace shop: ` +
+      `see 'kubectl auth can-i get pods/${name} --subresource=proxy --namespace shop'`,
+  );
 });
 
 it('no more than sixteen sidecars are asked at once', async () => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { ClientBudgets, refusalReasons } from './accept/client-budgets.ts';
 import { OpenConnections } from './accept/open-connections.ts';
 import { serveHttp } from './accept/serve-http.ts';
+import { AdminAccess, type AdminCaller } from './admin/access.ts';
 import { Admin } from './admin/admin.ts';
 import type { Clock } from './clock.ts';
 import type { ControlAddress, ProxyConfig, SideConfig, SocketAddress } from './config.ts';
@@ -31,7 +32,7 @@ import { type Count, type CounterFamily, MetricsRegistry } from './telemetry/reg
 import { TimerWheel } from './timer-wheel.ts';
 import { SocketDialer, type SocketDialerOptions } from './upstream/dialer.ts';
 import { FieldTable } from './wire/field-table.ts';
-import { isLoopback, parseIp } from './wire/ip-network.ts';
+import { parseIp } from './wire/ip-network.ts';
 import type { Connection } from './wire/transport.ts';
 
 export interface SidecarOptions {
@@ -84,6 +85,7 @@ export class Sidecar {
   private readonly inbound: Inbound;
   private readonly outbound: Outbound;
   private readonly admin: Admin;
+  private readonly adminAccess: AdminAccess;
   private tls: TlsContext | undefined = undefined;
   private trafficListeners: Listener[] = [];
   private adminListeners: Listener[] = [];
@@ -137,12 +139,14 @@ export class Sidecar {
       log,
       channel: policyControl && (() => policyControl.channel()),
       workload: config.policy.workload,
-      ports: config.inbound.ports,
+      // Whom the admin server tells is a matter of policy, too.
+      ports: [...config.inbound.ports, ...config.admin.listen.map(({ port }) => port)],
       defaultPolicy: config.inbound.defaultPolicy,
       clusterNetworks: config.policy.clusterNetworks,
       detectTimeoutMs: config.inbound.detectTimeoutMs,
       opaquePorts: config.inbound.opaquePorts,
       requireIdentityPorts: config.inbound.requireIdentityPorts,
+      requireTlsPorts: config.inbound.requireTlsPorts,
       idleMs: config.inbound.discoveryIdleMs,
       onSettled: () => options.onReadyChanged(),
     });
@@ -304,6 +308,13 @@ export class Sidecar {
         failures: this.identity?.failures ?? 0,
       })),
     );
+    this.adminAccess = new AdminAccess({
+      timers: clock,
+      policies: this.policies,
+      localName: config.identity?.localName,
+      terminateTls: () => this.terminateTls(),
+      detectTimeoutMs: config.inbound.detectTimeoutMs,
+    });
     this.admin = new Admin({
       timers: clock,
       log,
@@ -336,7 +347,9 @@ export class Sidecar {
     const { config, sharedListeners } = this.options;
     const { inbound, outbound, admin } = config;
     this.adminListeners = admin.listen.map(({ host, port }) =>
-      listen(host, port, (connection) => this.serveAdmin(connection)),
+      listen(host, port, (connection) =>
+        this.adminAccess.accept(connection, (...served) => this.serveAdmin(...served)),
+      ),
     );
     this.trafficListeners = [
       ...inboundAddresses(inbound).map(({ host, port }) =>
@@ -431,18 +444,16 @@ export class Sidecar {
     };
   }
 
-  private serveAdmin(connection: Connection): void {
-    const { remoteAddress } = connection;
-    const otherHost = isLoopback(remoteAddress) ? undefined : remoteAddress;
+  private serveAdmin(connection: Connection, bytes: Uint8Array, caller: AdminCaller, closed: () => void): void {
     const { turn, fields } = this;
     const { clock, config } = this.options;
     // A scrape must not hold a shutdown up.
     const open = new OpenConnections(clock, config.deadlines);
     const options = { clock, turn, fields, open, keepAlive: undefined };
-    serveHttp(connection, 'http1', new Uint8Array(0), options, {
-      onRequest: (stream, head, end) => this.admin.onRequest(stream, head, end, otherHost),
+    serveHttp(connection, 'http1', bytes, options, {
+      onRequest: (stream, head, end) => this.admin.onRequest(stream, head, end, caller),
       onRefused: () => {},
-      onClosed: () => {},
+      onClosed: closed,
     });
   }
 }

@@ -29,7 +29,8 @@ function admin(changes: Partial<AdminOptions> = {}) {
     transport,
     turn,
     fields: new FieldTable(1),
-    onRequest: (stream, head, end) => new Admin(options).onRequest(stream, head, end),
+    onRequest: (stream, head, end) =>
+      new Admin(options).onRequest(stream, head, end, { otherHost: undefined, mayRead: () => true }),
   });
   const ask = (method: string, path: string, body = ''): void => {
     server.onBytes(

@@ -3,6 +3,7 @@ import type { Log } from '../telemetry/log.ts';
 import { Field } from '../wire/field.ts';
 import { responseHead } from '../wire/heads.ts';
 import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
+import type { AdminCaller } from './access.ts';
 import { type Pieces, Scrapes } from './scrapes.ts';
 
 export interface AdminOptions {
@@ -32,7 +33,8 @@ const secret = /TOKEN|KEY|SECRET|PASSWORD/;
 
 /**
  * The admin server's answers (PX/linkerd/app/admin/src/server.rs): health, metrics, log level, shutdown, environment.
- * What changes something, or shows more than health and metrics, is for callers on this host only.
+ * Health is for everybody, metrics are for whom the policy of this port lets in, and what changes something, or shows
+ * more, is for callers on this host only.
  */
 export class Admin {
   private readonly options: AdminOptions;
@@ -43,15 +45,11 @@ export class Admin {
     this.scrapes = new Scrapes(options.timers, options.metrics);
   }
 
-  /** `otherHost` is the address of a client that is not on this host. */
-  onRequest(
-    stream: ServerStream,
-    head: RequestHead,
-    end: boolean,
-    otherHost: string | undefined = undefined,
-  ): StreamHandler {
-    if (pathOf(head) === '/metrics' && isReading(head.method)) {
-      const scrape = this.scrapes.begin(stream, head, otherHost);
+  onRequest(stream: ServerStream, head: RequestHead, end: boolean, caller: AdminCaller): StreamHandler {
+    const asksForMetrics = pathOf(head) === '/metrics' && isReading(head.method);
+    const isLetIn = !asksForMetrics || caller.mayRead(head);
+    if (asksForMetrics && isLetIn) {
+      const scrape = this.scrapes.begin(stream, head, caller.otherHost);
       if (scrape !== undefined) return scrape;
     }
     const chunks: Uint8Array[] = [];
@@ -59,7 +57,7 @@ export class Admin {
     const finish = (): void => {
       const body = Buffer.concat(chunks).toString('utf8');
       if (length > maxBodyBytes) send(stream, head, { status: 413, body: 'body too large\n' });
-      else send(stream, head, this.answer(head, body, otherHost === undefined));
+      else send(stream, head, isLetIn ? this.answer(head, body, caller.otherHost === undefined) : notLetIn);
     };
     if (end) finish();
     return {
@@ -137,6 +135,7 @@ const isReading = (method: string): boolean => method === 'GET' || method === 'H
 const notAllowed: Answer = { status: 405, body: 'method not allowed\n' };
 const notFound: Answer = { status: 404, body: 'not found\n' };
 const busy: Answer = { status: 503, body: 'too many scrapes at once\n' };
+const notLetIn: Answer = { status: 403, body: 'the policy of this port does not let this client in\n' };
 const forbidden: Answer = { status: 403, body: 'only from this host\n' };
 
 function send(stream: ServerStream, head: RequestHead, answer: Answer): void {

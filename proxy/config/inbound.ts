@@ -21,6 +21,8 @@ export interface InboundConfig extends SideConfig {
   readonly opaquePorts: ReadonlySet<number>;
   /** `INBOUND_PORTS_REQUIRE_IDENTITY`: ports that take no client without an identity. */
   readonly requireIdentityPorts: ReadonlySet<number>;
+  /** `INBOUND_PORTS_REQUIRE_TLS`: ports that take no client without the mesh's TLS, whatever policy says. */
+  readonly requireTlsPorts: ReadonlySet<number>;
   /** `INBOUND_DEFAULT_POLICY`: in force where the control plane has said nothing. Default all-unauthenticated. */
   readonly defaultPolicy: DefaultPolicy;
   /** `INBOUND_DISCOVERY_IDLE_TIMEOUT`: how long the policy of a port that nothing uses is watched. Default 90 s, not below 100 ms. */
@@ -39,6 +41,7 @@ export function inboundConfig(env: EnvParser): InboundConfig {
     ips: new Set(env.list('INBOUND_IPS', readIp, 'an IP address')),
     opaquePorts: portSet(env, 'INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION'),
     requireIdentityPorts: portSet(env, 'INBOUND_PORTS_REQUIRE_IDENTITY'),
+    requireTlsPorts: portSet(env, 'INBOUND_PORTS_REQUIRE_TLS'),
     defaultPolicy: env.choice('INBOUND_DEFAULT_POLICY', defaultPolicies, 'all-unauthenticated'),
     discoveryIdleMs: Math.max(shortestIdleMs, env.durationMs('INBOUND_DISCOVERY_IDLE_TIMEOUT', 90_000)),
     maxIdlePerEndpoint: maxIdlePerEndpoint(env),

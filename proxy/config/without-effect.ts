@@ -23,7 +23,6 @@ const known: readonly Known[] = [
   { name: /^CONTROL_LISTEN_ADDR$/, reason: 'the only use of this address is tap', harmless: true },
   { name: /^OUTBOUND_METRICS_HOSTNAME_LABELS$/, reason: 'no metric has a hostname yet', harmless: /^false$/ },
   { name: /^INBOUND_METRICS_AUTHORITY_LABELS$/, reason: 'inbound metrics have no authority', harmless: /^$/ },
-  { name: /^INBOUND_PORTS_REQUIRE_TLS$/, reason: 'say so in policy: INBOUND_PORTS_REQUIRE_IDENTITY or a Server' },
   { name: /^IDENTITY_DIR$/, reason: 'key and certificate are kept in memory alone', harmless: true },
   { name: /^IDENTITY_SERVER_ID$/, reason: 'the identity is the name, as IDENTITY_LOCAL_NAME says it' },
   { name: /^IDENTITY_SPIRE_/, reason: 'certificates come from the identity component, not from SPIRE' },

@@ -103,7 +103,7 @@ vector(
         expect(got.get('open')).not.toContain(200);
         for (const name of ['open', 'server']) {
           await vi.waitFor(async () => expect(await isReady(mesh, name)).toBe(true), { timeout: 15_000, interval: 20 });
-          expect(await mesh.metric(name, 'inbound_ports_without_policy')).toBe(1);
+          expect(await mesh.metric(name, 'inbound_ports_without_policy')).toBeGreaterThan(0);
           expect(mesh.log(name, 'tulle-proxy')).toMatch(
             /has not spoken of a port of this workload: its default holds port=8080/,
           );

@@ -34,7 +34,7 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['backend', 'wire clock timer-wheel balance resilience model telemetry upstream exchange'],
   ['outbound', 'wire clock keep-alive model opaque route telemetry accept policy discovery upstream exchange backend'],
   ['inbound', 'wire clock keep-alive timer-wheel model opaque route telemetry accept policy upstream exchange backend'],
-  ['admin', 'wire clock telemetry'],
+  ['admin', 'wire clock model telemetry accept policy'],
   ['workers', 'clock control resilience telemetry'],
   ['config', 'wire accept net keep-alive env-parser telemetry control identity policy workers'],
   [

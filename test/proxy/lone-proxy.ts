@@ -18,8 +18,13 @@ export class LoneProxy {
   private readonly child: ChildProcess;
   private output = '';
 
-  static async start(upstreamPort: number, environment: Record<string, string> = {}): Promise<LoneProxy> {
-    const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+  /** `adminPort` is for who has `environment` tell more of the admin server; any by default. */
+  static async start(
+    upstreamPort: number,
+    environment: Record<string, string> = {},
+    adminPort?: number,
+  ): Promise<LoneProxy> {
+    const ports = await Promise.all([freePort(), freePort(), adminPort ?? freePort(), freePort()]);
     const proxy = new LoneProxy(ports, upstreamPort, environment);
     await proxy.started();
     return proxy;

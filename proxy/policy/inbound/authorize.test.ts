@@ -11,6 +11,7 @@ const options = {
   detectTimeoutMs: 10_000,
   opaque: false,
   requireIdentity: false,
+  requireTls: false,
 };
 const plainInside: ClientInfo = { address: parseIp('10.1.1.1')!, tls: false, identity: undefined };
 const plainOutside: ClientInfo = { ...plainInside, address: parseIp('192.0.2.1')! };

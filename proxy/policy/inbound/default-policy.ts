@@ -20,6 +20,8 @@ export interface DefaultPolicyOptions {
   readonly opaque: boolean;
   /** The port takes no client without an identity, whatever the policy says. */
   readonly requireIdentity: boolean;
+  /** Nor one without the mesh's TLS. */
+  readonly requireTls: boolean;
 }
 
 const everywhere = [IpNetwork.parse('0.0.0.0/0')!, IpNetwork.parse('::/0')!];
@@ -42,12 +44,15 @@ function authorization(policy: Exclude<DefaultPolicy, 'deny'>, options: DefaultP
     network,
     except: [],
   }));
-  const authentication = authenticationOf(policy, options.requireIdentity);
+  const authentication = authenticationOf(policy, options);
   return { networks, authentication, labels: defaultLabels(policy), audit: policy === 'audit' };
 }
 
-function authenticationOf(policy: DefaultPolicy, requireIdentity: boolean): Authentication {
+function authenticationOf(
+  policy: DefaultPolicy,
+  { requireIdentity, requireTls }: DefaultPolicyOptions,
+): Authentication {
   if (requireIdentity || policy.endsWith('-authenticated')) return anyIdentity;
-  if (policy.endsWith('-tls-unauthenticated')) return { kind: 'tls' };
+  if (requireTls || policy.endsWith('-tls-unauthenticated')) return { kind: 'tls' };
   return { kind: 'unauthenticated' };
 }

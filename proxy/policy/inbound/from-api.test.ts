@@ -11,9 +11,12 @@ beforeEach(() => {
 });
 
 type Protocol = NonNullable<MessageInitShape<typeof ProxyProtocolSchema>['kind']>;
-const read = (kind: Protocol, authorizations: MessageInitShape<typeof AuthzSchema>[] = []) =>
-  serverPolicyFromApi(create(ServerSchema, { authorizations, protocol: { kind } }), 10_000, ({ name }, why) =>
-    unread.push(`${name}: ${why}`),
+const read = (kind: Protocol, authorizations: MessageInitShape<typeof AuthzSchema>[] = [], requireTls = false) =>
+  serverPolicyFromApi(
+    create(ServerSchema, { authorizations, protocol: { kind } }),
+    10_000,
+    requireTls,
+    ({ name }, why) => unread.push(`${name}: ${why}`),
   );
 const head = (path: string, method = 'GET', authority = 'web'): RequestHead => ({
   method,
@@ -124,4 +127,23 @@ test('without routes the authorizations of the server hold, those of a built-in 
     ['k', 'audit', false],
     ['default', 'audit', true],
   ]);
+});
+
+test('a port that requires TLS requires it of those whom policy lets in without, on each of its routes', () => {
+  const open = { authentication: { permit: { case: 'unauthenticated' as const, value: {} } }, metadata: named('open') };
+  const routes = [{ metadata: named('all'), authorizations: [open], rules: [{}] }];
+  const policy = read({ case: 'http1', value: { routes } }, [open], true);
+  const kinds = [...policy.authorizations, ...policy.routes!.find(head('/'))!.authorizations];
+  expect(kinds.map(({ authentication }) => authentication.kind)).toEqual(['tls', 'tls', 'tls']);
+});
+
+test.each([
+  ['a route that somebody wrote by path is', 'HTTPRoute', '/admin', true],
+  ['one for every path is not', 'HTTPRoute', '/', false],
+  ['what the control plane itself makes for probes is not', 'default', '/live', false],
+])('guarded by path: %s', (_, kind, value, guarded) => {
+  const written = { kind: { case: 'resource' as const, value: { group: 'g', kind, name: 'r' } } };
+  const matches = [{ path: { kind: { case: 'prefix' as const, value } } }];
+  const routes = [{ metadata: kind === 'default' ? named('probe') : written, rules: [{ matches }] }];
+  expect(read({ case: 'http1', value: { routes } }).guardsPaths).toBe(guarded);
 });

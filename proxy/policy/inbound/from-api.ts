@@ -13,12 +13,20 @@ import type { Authentication, Authorization, RoutePolicy, ServerPolicy } from '.
 /** Told of each match of a route that cannot be read: requests that may fit it are refused. */
 export type OnUnreadRoute = (route: PolicyLabels, why: string) => void;
 
-/** Reads a port's policy from the API. What cannot be read restricts: an authorization that is not understood is none. */
-export function serverPolicyFromApi(server: Server, detectTimeoutMs: number, onUnread: OnUnreadRoute): ServerPolicy {
+/**
+ * Reads a port's policy from the API. What cannot be read restricts: an authorization that is not understood is none.
+ * With `requireTls` whoever is let in without being authenticated must come by the mesh's TLS all the same.
+ */
+export function serverPolicyFromApi(
+  server: Server,
+  detectTimeoutMs: number,
+  requireTls: boolean,
+  onUnread: OnUnreadRoute,
+): ServerPolicy {
   const kind = server.protocol?.kind;
   const timeout = kind?.case === 'detect' ? kind.value.timeout : undefined;
-  const authorizations = authorizationsFromApi(server.authorizations);
-  const routes = routesFromApi(kind, authorizations, onUnread);
+  const authorizations = authorizationsFromApi(server.authorizations, requireTls);
+  const routes = routesFromApi(kind, authorizations, requireTls, onUnread);
   const table = routes.length === 0 ? undefined : new RouteTable(routes);
   return {
     protocol: protocolOf(kind?.case),
@@ -40,12 +48,13 @@ function protocolOf(kind: Kind['case']): ServerPolicy['protocol'] {
 function routesFromApi(
   kind: Kind | undefined,
   ofServer: readonly Authorization[],
+  requireTls: boolean,
   onUnread: OnUnreadRoute,
 ): Route<RoutePolicy>[] {
   const told = (metadata: Metadata | undefined) => (why: string) => onUnread(labelsFromMetadata(metadata), why);
   const plan = (route: { metadata?: Metadata; authorizations: readonly Authz[] }): RoutePolicy => ({
     labels: labelsFromMetadata(route.metadata),
-    authorizations: inOrder(ofServer, authorizationsFromApi(route.authorizations)),
+    authorizations: inOrder(ofServer, authorizationsFromApi(route.authorizations, requireTls)),
   });
   if (kind?.case === 'grpc') {
     return kind.value.routes.map((route) => ({
@@ -67,9 +76,9 @@ function routesFromApi(
   }));
 }
 
-function authorizationsFromApi(authorizations: readonly Authz[]): Authorization[] {
+function authorizationsFromApi(authorizations: readonly Authz[], requireTls: boolean): Authorization[] {
   return authorizations.flatMap((authz) => {
-    const authentication = authenticationFromApi(authz.authentication);
+    const authentication = authenticationFromApi(authz.authentication, requireTls);
     if (authentication === undefined) return [];
     const labels = authz.metadata === undefined ? labelsFromMap(authz.labels) : labelsFromMetadata(authz.metadata);
     const audit = authz.metadata?.kind.case === 'default' && authz.metadata.kind.value === 'audit';
@@ -77,8 +86,8 @@ function authorizationsFromApi(authorizations: readonly Authz[]): Authorization[
   });
 }
 
-function authenticationFromApi(authn: Authn | undefined): Authentication | undefined {
-  if (authn?.permit.case === 'unauthenticated') return { kind: 'unauthenticated' };
+function authenticationFromApi(authn: Authn | undefined, requireTls: boolean): Authentication | undefined {
+  if (authn?.permit.case === 'unauthenticated') return { kind: requireTls ? 'tls' : 'unauthenticated' };
   if (authn?.permit.case !== 'meshTLS') return undefined;
   const { clients } = authn.permit.value;
   if (clients.case === 'unauthenticated') return { kind: 'tls' };

@@ -53,6 +53,7 @@ function store(options: Partial<PolicyStoreOptions> = {}): PolicyStore {
   const policies = new PolicyStore({
     ...{ clock, log, channel: () => channel, workload: '', ports: [8080], defaultPolicy: 'all-unauthenticated' },
     ...{ clusterNetworks: [], detectTimeoutMs: 10_000, opaquePorts: new Set(), requireIdentityPorts: new Set() },
+    requireTlsPorts: new Set(),
     ...options,
   });
   policies.start();

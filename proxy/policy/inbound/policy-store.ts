@@ -25,6 +25,7 @@ export interface PolicyStoreOptions {
   detectTimeoutMs: number;
   opaquePorts: ReadonlySet<number>;
   requireIdentityPorts: ReadonlySet<number>;
+  requireTlsPorts: ReadonlySet<number>;
   /**
    * How long a connection waits for the first word on its port, 3000 by default: one try to connect to a replica of the
    * policy component takes at most as long, and a client that a probe or a user stands behind seldom waits longer.
@@ -176,6 +177,7 @@ export class PolicyStore {
 
   private open(port: number, declared: boolean): WatchedPort {
     const { channel, clock, log, workload, detectTimeoutMs } = this.options;
+    const requireTls = this.options.requireTlsPorts.has(port);
     const initial = channel === undefined ? this.initial(port) : undefined;
     const watched = new WatchedPort(port, declared, initial, clock.nowMs());
     if (channel === undefined) return watched;
@@ -192,7 +194,7 @@ export class PolicyStore {
           if (watched.isDefault)
             log.info('the control plane has spoken of a port: its default holds no more', { port });
           watched.isDefault = false;
-          const read = serverPolicyFromApi(server, detectTimeoutMs, ({ kind, name }, why) =>
+          const read = serverPolicyFromApi(server, detectTimeoutMs, requireTls, ({ kind, name }, why) =>
             log.warn('requests that may be of a route are refused, since it cannot be read', {
               port,
               route: `${kind}/${name}`,
@@ -238,12 +240,14 @@ export class PolicyStore {
   }
 
   private initial(port: number): ServerPolicy {
-    const { defaultPolicy, clusterNetworks, detectTimeoutMs, opaquePorts, requireIdentityPorts } = this.options;
+    const { defaultPolicy, clusterNetworks, detectTimeoutMs, opaquePorts, requireIdentityPorts, requireTlsPorts } =
+      this.options;
     return defaultServerPolicy(defaultPolicy, {
       clusterNetworks,
       detectTimeoutMs,
       opaque: opaquePorts.has(port),
       requireIdentity: requireIdentityPorts.has(port),
+      requireTls: requireTlsPorts.has(port),
     });
   }
 

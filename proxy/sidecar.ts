@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { ClientBudgets, refusalReasons } from './accept/client-budgets.ts';
 import { OpenConnections } from './accept/open-connections.ts';
 import { serveHttp } from './accept/serve-http.ts';
-import { AdminAccess, type AdminCaller } from './admin/access.ts';
+import { AdminAccess, type ServeAdmin } from './admin/access.ts';
 import { Admin } from './admin/admin.ts';
 import type { Clock } from './clock.ts';
 import type { ControlAddress, ProxyConfig, SideConfig, SocketAddress } from './config.ts';
@@ -444,13 +444,13 @@ export class Sidecar {
     };
   }
 
-  private serveAdmin(connection: Connection, bytes: Uint8Array, caller: AdminCaller, closed: () => void): void {
+  private serveAdmin(...[connection, version, bytes, caller, closed]: Parameters<ServeAdmin>): void {
     const { turn, fields } = this;
     const { clock, config } = this.options;
     // A scrape must not hold a shutdown up.
     const open = new OpenConnections(clock, config.deadlines);
     const options = { clock, turn, fields, open, keepAlive: undefined };
-    serveHttp(connection, 'http1', bytes, options, {
+    serveHttp(connection, version, bytes, options, {
       onRequest: (stream, head, end) => this.admin.onRequest(stream, head, end, caller),
       onRefused: () => {},
       onClosed: closed,

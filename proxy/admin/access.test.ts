@@ -40,7 +40,7 @@ function call(policy: ServerPolicy | undefined, remoteAddress: string, identity?
   const tls = identity === undefined ? undefined : { identity, alpn: undefined };
   const connection = { handler: nobody, remoteAddress, localPort: 4191, tls } as unknown as Connection;
   let caller: AdminCaller | undefined;
-  access.accept(connection, (_connection, _bytes, found, closed) => {
+  access.accept(connection, (_connection, _version, _bytes, found, closed) => {
     caller = found;
     closed();
   });

@@ -5,8 +5,9 @@ import { authorize } from '../policy/inbound/authorize.ts';
 import type { PolicyStore } from '../policy/inbound/policy-store.ts';
 import type { PortPolicy } from '../policy/inbound/port-policy.ts';
 import { maxHelloBytes, parseClientHello } from '../wire/detect/client-hello.ts';
+import { detectHttp } from '../wire/detect/http-detect.ts';
 import { isLoopback, parseIp } from '../wire/ip-network.ts';
-import type { RequestHead } from '../wire/stream.ts';
+import type { HttpVersion, RequestHead } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 
 /** Terminates the mesh's TLS on a connection whose ClientHello has been read. */
@@ -37,7 +38,14 @@ export interface AdminCaller {
   mayRead(head: RequestHead): boolean;
 }
 
-const nothing = new Uint8Array(0);
+/** Serves a connection of which `bytes` have been read; `closed` is to be called when it has closed. */
+export type ServeAdmin = (
+  connection: Connection,
+  version: HttpVersion,
+  bytes: Uint8Array,
+  caller: AdminCaller,
+  closed: () => void,
+) => void;
 
 /**
  * Who may ask the admin server for what: the policy of its port is that of any port of the pod, by Servers that somebody
@@ -51,14 +59,19 @@ export class AdminAccess {
     this.options = options;
   }
 
-  /** Calls back once with the connection to serve, `bytes` that were read of it, and what to call when it has closed. */
-  accept(
-    connection: Connection,
-    serve: (connection: Connection, bytes: Uint8Array, caller: AdminCaller, closed: () => void) => void,
-  ): void {
+  /** Has a connection served once it is known who calls by it, and in which version. */
+  accept(connection: Connection, serve: ServeAdmin): void {
     const { timers, policies, localName, detectTimeoutMs } = this.options;
+    const limits = { timeoutMs: detectTimeoutMs, limitBytes: maxHelloBytes };
     const policy = policies.acquire(connection.localPort);
     const closed = (): void => policy?.release();
+    /** Sidecars of the mesh carry HTTP/1 over HTTP/2. */
+    const serveAs = (served: Connection, bytes: Uint8Array, final: boolean): boolean => {
+      const version = detectHttp(bytes, final);
+      if (version === 'more') return false;
+      serve(served, version === 'http2' ? 'http2' : 'http1', bytes, callerOf(served, policy), closed);
+      return true;
+    };
     const decide = (bytes: Uint8Array, final: boolean): boolean => {
       const hello = parseClientHello(bytes);
       if (hello.kind === 'more' && !final) return false;
@@ -67,14 +80,15 @@ export class AdminAccess {
         terminate(
           connection,
           bytes,
-          ['http/1.1'],
-          (secure) => serve(secure, nothing, callerOf(secure, policy), closed),
+          ['h2', 'http/1.1'],
+          (secure) => peek(secure, limits, timers, (inside, last) => serveAs(secure, inside, last), closed),
           closed,
         );
-      } else serve(connection, bytes, callerOf(connection, policy), closed);
-      return true;
+        return true;
+      }
+      return serveAs(connection, bytes, final);
     };
-    peek(connection, { timeoutMs: detectTimeoutMs, limitBytes: maxHelloBytes }, timers, decide, closed);
+    peek(connection, limits, timers, decide, closed);
   }
 }
 

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { connect as connectTls } from 'node:tls';
@@ -82,7 +82,7 @@ vector(
 );
 
 it('clients of the mesh ask the admin server by its TLS, and prove their identity by it', async () => {
-  const mesh = await TestMesh.start([{ name: 'server', ports: [8080] }]);
+  const mesh = await TestMesh.start([{ name: 'server', ports: [8080] }, { name: 'client' }]);
   try {
     await mesh.serve(
       'server',
@@ -105,6 +105,17 @@ it('clients of the mesh ask the admin server by its TLS, and prove their identit
     socket.write('GET /metrics HTTP/1.1\r\nhost: server\r\nconnection: close\r\n\r\n');
     await new Promise((resolve) => socket.once('close', resolve));
     expect(read).toMatch(/^HTTP\/1\.1 200 [\s\S]*proxy_http_streams_open/);
+    // As a scraper with a sidecar asks: over HTTP/2, as discovery tells that.
+    const headers = { host: `${mesh.ip('server')}:4191` };
+    const scraped = await new Promise<number | undefined>((resolve, reject) => {
+      get({ host: mesh.ip('client'), port: 4140, path: '/metrics', headers, agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      }).on('error', reject);
+    });
+    expect(scraped).toBe(200);
+    const byTls = ['direction="outbound"', 'peer="dst"', 'tls="true"', 'target_port="4191"'];
+    expect(await mesh.metric('client', 'tcp_open_total', ...byTls)).toBe(1);
   } finally {
     await mesh.stop();
   }

@@ -18,7 +18,8 @@ const authorization = (authentication: Authentication) => ({
 });
 const onlyPrometheus = authorization({ kind: 'identities', names: new Set(['prometheus']), suffixes: [] });
 const server = (changes: Partial<ServerPolicy> = {}): ServerPolicy => ({
-  ...{ protocol: 'detect', detectTimeoutMs: 10, labels, routes: undefined, guardsPaths: false },
+  ...{ protocol: 'detect', detectTimeoutMs: 10, labels, routes: undefined, written: false },
+  ...{ guardsPaths: false, guardsMethods: false },
   authorizations: [onlyPrometheus],
   ...changes,
 });

@@ -8,7 +8,7 @@ import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
-import { isUnusual, pathReadings } from '../route/path-readings.ts';
+import { isUnusual, isUnusualMethod, pathReadings } from '../route/path-readings.ts';
 import { asksForTunnel } from '../route/route-table.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { LimitedLog } from '../telemetry/limited-log.ts';
@@ -101,7 +101,9 @@ export class InboundHttp {
     const { peerLog, metrics, side, maxInFlight } = this.options;
     const policy = this.policy.current;
     const decision =
-      policy.guardsPaths && isUnusual(head.path) ? this.decideReadings(policy, head) : this.decide(policy, head);
+      (policy.guardsPaths && isUnusual(head.path)) || (policy.guardsMethods && isUnusualMethod(head.method))
+        ? this.decideReadings(policy, head)
+        : this.decide(policy, head);
     if (decision === undefined) {
       return this.refuse(stream, head, end, asksForTunnel(head) ? failures.tunnel : failures.noRoute);
     }
@@ -151,16 +153,19 @@ export class InboundHttp {
   }
 
   /**
-   * Of a path that may be read in several ways, each must be let in: the application gets it as it came, and reads it as
-   * it does. Counted is the simplest one.
+   * Of a path or method that may be read in several ways, each must be let in: the application gets it as it came, and
+   * reads it as it does. Counted is the simplest one.
    */
   private decideReadings(policy: ServerPolicy, head: RequestHead): Decision | 'ambiguous' | undefined {
-    const readings = pathReadings(head.path);
-    if (readings === undefined) return 'ambiguous';
+    const { method } = head;
+    const paths = policy.guardsPaths ? pathReadings(head.path) : [head.path];
+    if (paths === undefined) return 'ambiguous';
     let decision: Decision | undefined;
-    for (const path of readings) {
-      decision = this.decide(policy, { ...head, path });
-      if (decision === undefined || decision.failure !== undefined) return decision;
+    for (const read of isUnusualMethod(method) ? [method, method.toUpperCase()] : [method]) {
+      for (const path of paths) {
+        decision = this.decide(policy, { ...head, method: read, path });
+        if (decision === undefined || decision.failure !== undefined) return decision;
+      }
     }
     return decision;
   }

@@ -103,7 +103,7 @@ export function carryOpaque(
         return;
       }
       held.release((first) => {
-        const opening = asHttp && new Opening();
+        const opening = asHttp && new Opening(policy.current.written);
         const verdict = opening?.read(first) ?? 'other';
         if (verdict === 'http') {
           application.close();

@@ -8,6 +8,9 @@ const unreserved = /[A-Za-z0-9._~-]/;
 /** Whether a path may be read in more than one way: most are not. It may say so of a query; then there is one reading. */
 export const isUnusual = (path: string): boolean => unusual.test(path);
 
+/** Frameworks of WSGI and others take a method in whatever letters it comes; as HTTP has it, it is another one then. */
+export const isUnusualMethod = (method: string): boolean => /[a-z]/.test(method);
+
 /**
  * The ways in which applications may read a request's path, its query included and left alone: percent-encoding of what
  * needs none undone, and then with slashes merged, dot segments resolved and parameters (`;...`) taken off, each or not,

@@ -60,6 +60,8 @@ export class RouteTable<Plan> {
   private readonly byHost: boolean;
   /** The route of a request may depend on its path. */
   readonly byPath: boolean;
+  /** Or on its method. */
+  readonly byMethod: boolean;
 
   constructor(routes: readonly Route<Plan>[]) {
     this.candidates = routes
@@ -75,6 +77,7 @@ export class RouteTable<Plan> {
       )
       .sort((a, b) => b.rank - a.rank);
     this.byPath = this.candidates.some(({ match: { path } }) => path !== undefined && !isEverything(path));
+    this.byMethod = this.candidates.some(({ match: { method } }) => method !== undefined);
     this.byHost = this.candidates.some(({ host }) => host !== undefined);
   }
 

@@ -16,7 +16,7 @@ import { vector } from './vector.ts';
  */
 let mesh: TestMesh;
 const detectTimeoutMs = 300;
-const listeners = { unknown: 14_143, declared: 14_144 };
+const listeners = { unknown: 14_143, declared: 14_144, routed: 14_145 };
 const requests: string[] = [];
 
 function lenientServer(socket: Socket): void {
@@ -45,29 +45,33 @@ function lenientServer(socket: Socket): void {
 beforeAll(async () => {
   const timeouts = JSON.stringify([{ name: 'LINKERD2_PROXY_INBOUND_DETECT_TIMEOUT', value: `${detectTimeoutMs}ms` }]);
   mesh = await TestMesh.start([
-    { name: 'server', ports: [8080, 8081], annotations: { 'config.tulle.dev/proxy-additional-env': timeouts } },
+    { name: 'server', ports: [8080, 8081, 8082], annotations: { 'config.tulle.dev/proxy-additional-env': timeouts } },
   ]);
   await mesh.serveTcp('server', 8080, lenientServer);
   await mesh.serveTcp('server', 8081, lenientServer);
+  await mesh.serveTcp('server', 8082, (socket) => {
+    socket.on('data', () => requests.push('TLS')).on('end', () => socket.end());
+  });
   const group = 'policy.linkerd.io';
-  const object = (kind: string, spec: object) => ({
+  const object = (kind: string, name: string, spec: object) => ({
     apiVersion: `${group}/v1beta3`,
     kind,
-    metadata: { name: 'server', namespace: 'test' },
+    metadata: { name, namespace: 'test' },
     spec,
   });
-  mesh.apply(
-    object('Server', {
+  const routed = (name: string, port: number, protocol: object) => [
+    object('Server', name, {
       podSelector: { matchLabels: { app: 'server' } },
-      port: 8081,
-      proxyProtocol: 'HTTP/1',
+      port,
       accessPolicy: 'all-unauthenticated',
+      ...protocol,
     }),
-    object('HTTPRoute', {
-      parentRefs: [{ group, kind: 'Server', name: 'server' }],
+    object('HTTPRoute', name, {
+      parentRefs: [{ group, kind: 'Server', name }],
       rules: [{ matches: [{ path: { type: 'PathPrefix', value: '/public' } }] }],
     }),
-  );
+  ];
+  mesh.apply(...routed('declared', 8081, { proxyProtocol: 'HTTP/1' }), ...routed('unknown', 8082, {}));
   await mesh.ready();
   await vi.waitFor(async () => {
     expect(await exchange(plain(listeners.declared), [`GET / HTTP/1.1${fields}`])).toMatch(/^HTTP\/1.1 404 /);
@@ -191,7 +195,7 @@ vector(
 vector(
   {
     who: 'mesh',
-    attack: 'the same, and TLS for another name, at a port that a Server declares as HTTP with routes',
+    attack: 'the same, and TLS of the application’s own, at a port that a Server declares as HTTP, or has routes for',
     promise: 'nothing but HTTP goes to it, and no request beside its routes',
   },
   async () => {
@@ -200,10 +204,14 @@ vector(
     for (const line of lines.slice(1)) {
       expect(await exchange(opaque(8081), [line.replace(/ \//, ' /public') + fields]), line).not.toContain('forged');
     }
-    const socket = connectTls({ host: mesh.ip('server'), port: listeners.declared, servername: 'shop.example.com' });
-    socket.on('error', () => {});
-    await new Promise((resolve) => socket.once('close', resolve));
-    expect(requests.filter((each) => /forged|admin|shop\.example/.test(each))).toEqual([]);
+    for (const port of [listeners.declared, listeners.routed]) {
+      const socket = connectTls({ host: mesh.ip('server'), port, servername: 'shop.example.com' });
+      socket.on('error', () => {});
+      await new Promise((resolve) => socket.once('close', resolve));
+    }
+    // TLS of the application's own, inside the mesh's.
+    await exchange(opaque(8082), ['\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03'], true);
+    expect(requests.filter((each) => /forged|admin|shop\.example|TLS/.test(each))).toEqual([]);
   },
   60_000,
 );

@@ -35,7 +35,9 @@ export function defaultServerPolicy(policy: DefaultPolicy, options: DefaultPolic
     labels: defaultLabels(policy),
     authorizations: policy === 'deny' ? [] : [authorization(policy, options)],
     routes: undefined,
+    written: false,
     guardsPaths: false,
+    guardsMethods: false,
   };
 }
 

@@ -27,6 +27,7 @@ export function serverPolicyFromApi(
   const timeout = kind?.case === 'detect' ? kind.value.timeout : undefined;
   const authorizations = authorizationsFromApi(server.authorizations, requireTls);
   const routes = routesFromApi(kind, authorizations, requireTls, onUnread);
+  const written = routes.some(({ plan }) => plan.labels.group !== '');
   const table = routes.length === 0 ? undefined : new RouteTable(routes);
   return {
     protocol: protocolOf(kind?.case),
@@ -34,7 +35,9 @@ export function serverPolicyFromApi(
     labels: labelsFromMap(server.labels),
     authorizations: inOrder(authorizations, []),
     routes: table,
-    guardsPaths: table?.byPath === true && routes.some(({ plan }) => plan.labels.group !== ''),
+    written,
+    guardsPaths: written && table?.byPath === true,
+    guardsMethods: written && table?.byMethod === true,
   };
 }
 

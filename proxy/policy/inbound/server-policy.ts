@@ -36,8 +36,12 @@ export interface ServerPolicy {
   /** Undefined without routes: the authorizations of the server hold for every request. */
   readonly routes: RouteTable<RoutePolicy> | undefined;
   /**
-   * Somebody has written a route by path: each way in which the application may read a path must be let in. The routes
-   * that the control plane makes for probes need it not: they open a path as it stands, and close none.
+   * Somebody has written routes: no request may come beside them. The routes that the control plane makes for probes do
+   * not count: they open a path as it stands, and close none.
    */
+  readonly written: boolean;
+  /** By path: each way in which the application may read a path must be let in. */
   readonly guardsPaths: boolean;
+  /** The same of methods. */
+  readonly guardsMethods: boolean;
 }

@@ -73,6 +73,13 @@ it('what follows the first line that is not blank is looked at no more', () => {
   expect(opening.read(Buffer.from(' a\r\nGET / HTTP/1.1\r\n'))).toBe('other');
 });
 
+it('TLS is taken for what may hide a request where that is asked for, at the beginning alone', () => {
+  const hello = Buffer.from('\x16\x03\x01\x02\x00\x01', 'latin1');
+  expect([new Opening().read(hello), new Opening(true).read(hello)]).toEqual(['open', 'http']);
+  const opening = new Opening(true);
+  expect([opening.read(Buffer.from('a')), opening.read(hello)]).toEqual(['open', 'open']);
+});
+
 describe('what some server takes for a request is never let pass', () => {
   const space = fc.constantFrom(' ', '  ', '\t', '\x0b', '\xa0', '\x1c', '\r', '');
   const word = fc.oneof(

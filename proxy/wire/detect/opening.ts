@@ -2,13 +2,15 @@ import { CR, LF, SP, TAB } from '../syntax.ts';
 
 /**
  * - `open`: its first line is not complete;
- * - `http`: some server would take it for a request;
+ * - `http`: some server would take it for a request, or find one in it;
  * - `other`: none would.
  */
 export type OpeningVerdict = 'open' | 'http' | 'other';
 
 /** The longest line that servers read: Go's take heads of a megabyte. Behind it nobody reads a request any more. */
 const longestLine = 2 * 1024 * 1024;
+/** What TLS begins with. */
+const handshake = 22;
 /** So much of a word is kept: more than the longest method and version. */
 const keptBytes = 16;
 
@@ -48,8 +50,15 @@ export class Opening {
   private second = 0;
   private insideWord = false;
   private lineBytes = 0;
+  private readonly notTls: boolean;
+
+  /** With `notTls` the TLS of an application is none of what may pass: nobody can tell what requests are in it. */
+  constructor(notTls = false) {
+    this.notTls = notTls;
+  }
 
   read(chunk: Uint8Array): OpeningVerdict {
+    if (this.notTls && this.lineBytes === 0 && chunk[0] === handshake) return 'http';
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i];
       if (whiteSpace[byte] === 0) this.take(byte);

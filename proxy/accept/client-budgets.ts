@@ -1,8 +1,16 @@
-import type { PeerBudget } from '../wire/peer-budget.ts';
+import type { PeerBudget, SilentConnection } from '../wire/peer-budget.ts';
 import type { Connection } from '../wire/transport.ts';
 
 /** What a client was refused for. */
-export const refusalReasons = ['connections', 'connects', 'handshakes', 'requests', 'resets', 'unread bytes'] as const;
+export const refusalReasons = [
+  'connections',
+  'connects',
+  'handshakes',
+  'silence',
+  'requests',
+  'resets',
+  'unread bytes',
+] as const;
 export type RefusalReason = (typeof refusalReasons)[number];
 
 /** Of each client, which is an address, or an identity at an address. */
@@ -29,6 +37,11 @@ export interface ClientBudgetsOptions {
 const burstSeconds = { connects: 10, handshakes: 10, resets: 60 };
 /** A client of the mesh is a proxy that carries the requests of many, and gives up those that they give up. */
 const meshedFactor = 10;
+/**
+ * Connections on which a client has said nothing in the time of detection, and that lead to the application all the same,
+ * whose server may be one that speaks first.
+ */
+const maxSilent = 100;
 /** Clients of which nothing is left are looked for when so many are known, or twice as many as were left. */
 const fewestToSweep = 1000;
 
@@ -80,6 +93,7 @@ export class ClientBudget implements PeerBudget {
   private readonly handshakes: Rate;
   private readonly resets: Rate;
   private heldBytes = 0;
+  private readonly silent = new Set<SilentConnection>();
 
   constructor(owner: ClientBudgets, client: string, isMeshed: boolean) {
     const { connectsPerSecond, handshakesPerSecond, resetsPerSecond } = owner.options.limits;
@@ -109,6 +123,18 @@ export class ClientBudget implements PeerBudget {
   mayRequest(): boolean {
     const { requests } = this.owner.options.limits;
     return this.requests < (this.isMeshed ? requests * meshedFactor : requests) || this.refused('requests');
+  }
+
+  mayBeSilent(connection: SilentConnection): boolean {
+    const { silent } = this;
+    if (silent.size >= maxSilent) for (const known of silent) if (known.bytesRead > 0) silent.delete(known);
+    if (silent.size >= maxSilent) return this.refused('silence');
+    silent.add(connection);
+    return true;
+  }
+
+  spoken(connection: SilentConnection): void {
+    this.silent.delete(connection);
   }
 
   reset(): boolean {

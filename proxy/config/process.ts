@@ -34,9 +34,13 @@ export function coreLimits(env: EnvParser): CoreLimits {
 /** `SHUTDOWN_GRACE_PERIOD`: for what is under way when the proxy is to end; then it is cut off. Default 2 minutes. */
 export const shutdownGraceMs = (env: EnvParser): number => env.durationMs('SHUTDOWN_GRACE_PERIOD', 120_000);
 
-/** `HTTP_HEAD_TIMEOUT`, `HTTP_STALL_TIMEOUT`: of the HTTP connections that are accepted. Default 30 s, 5 minutes. */
+/**
+ * `HTTP_HEAD_TIMEOUT`, `HTTP_STALL_TIMEOUT`, `HTTP_IDLE_TIMEOUT`: of the HTTP connections that are accepted. Default 30 s,
+ * 5 minutes, 10 minutes.
+ */
 export const httpDeadlines = (env: EnvParser): Deadlines => ({
   headMs: env.durationMs('HTTP_HEAD_TIMEOUT', defaultDeadlines.headMs),
   stallMs: env.durationMs('HTTP_STALL_TIMEOUT', defaultDeadlines.stallMs),
   closeMs: defaultDeadlines.closeMs,
+  idleMs: env.durationMs('HTTP_IDLE_TIMEOUT', defaultDeadlines.idleMs),
 });

@@ -67,7 +67,12 @@ export function serveProtocol(
     if (detected === 'more') return false;
     if (detected !== 'opaque') http(detected, held);
     else if (isDeclared) http(protocol, held);
-    else carryUnknown(connection, incoming, policy, held, options);
+    else if (held.length > 0 || connection.budget?.mayBeSilent(connection) !== false) {
+      carryUnknown(connection, incoming, policy, held, options);
+    } else {
+      policy.release();
+      connection.abort();
+    }
     return true;
   };
   if (final) {

@@ -44,6 +44,7 @@ export function carryOpaque(
   const authz = authorize(policy.current.authorizations, client);
   if (authz === undefined) {
     tell('connection denied', undefined);
+    connection.budget?.spoken(connection);
     metrics.tcpDeny(labels, policy.current, shownPort);
     policy.release();
     connection.abort();
@@ -63,6 +64,7 @@ export function carryOpaque(
   open.add(tunnel);
   const closed = (error: Error | undefined): void => {
     policy.release();
+    connection.budget?.spoken(connection);
     open.remove(tunnel);
     accepted.connectionClosed(connection, errnoOf(error));
   };

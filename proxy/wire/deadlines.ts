@@ -9,9 +9,11 @@ export interface Deadlines {
   stallMs: number;
   /** For the peer to close its side, or to end a request that has its whole answer, once we have closed ours. */
   closeMs: number;
+  /** For a client that has a connection and asks for nothing. */
+  idleMs: number;
 }
 
-export const defaultDeadlines: Deadlines = { headMs: 30_000, stallMs: 300_000, closeMs: 10_000 };
+export const defaultDeadlines: Deadlines = { headMs: 30_000, stallMs: 300_000, closeMs: 10_000, idleMs: 600_000 };
 
 /** Tells how long a condition has held, by looking now and then. */
 export class Since {

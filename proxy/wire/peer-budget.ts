@@ -1,3 +1,8 @@
+/** A connection that leads on without a word of its client. */
+export interface SilentConnection {
+  readonly bytesRead: number;
+}
+
 /**
  * What the peer of a connection may make this process do and hold, together with all other connections of the same
  * client. Each connection has budgets of its own besides; a client may open many.
@@ -15,6 +20,10 @@ export interface PeerBudget {
   requests: number;
   /** Whether one more may go on. */
   mayRequest(): boolean;
+  /** Whether one more connection may lead to the application though nothing was said on it; until `spoken`. */
+  mayBeSilent(connection: SilentConnection): boolean;
+  /** One that was let be silent is over. */
+  spoken(connection: SilentConnection): void;
   /** A connection is over. */
   closed(): void;
 }

@@ -28,7 +28,7 @@ describe.skipIf(address === undefined)('from another host', () => {
         LINKERD2_PROXY_INBOUND_DEFAULT_POLICY: 'deny',
         LINKERD2_PROXY_ADMIN_LISTEN_ADDRS: `127.0.0.1:${port},${address}:${port}`,
       },
-      port,
+      { adminPort: port },
     );
   }, 40_000);
   afterAll(async () => {

@@ -18,24 +18,35 @@ export class LoneProxy {
   private readonly child: ChildProcess;
   private output = '';
 
-  /** `adminPort` is for who has `environment` tell more of the admin server; any by default. */
+  /**
+   * `adminPort` is for who has `environment` tell more of the admin server: any by default. `openFiles` is how many
+   * descriptors it may have, when that is not what this process may.
+   */
   static async start(
     upstreamPort: number,
     environment: Record<string, string> = {},
-    adminPort?: number,
+    { adminPort, openFiles = 'unlimited' }: { adminPort?: number; openFiles?: number | 'unlimited' } = {},
   ): Promise<LoneProxy> {
     const ports = await Promise.all([freePort(), freePort(), adminPort ?? freePort(), freePort()]);
-    const proxy = new LoneProxy(ports, upstreamPort, environment);
+    const proxy = new LoneProxy(ports, upstreamPort, environment, openFiles);
     await proxy.started();
     return proxy;
   }
 
-  private constructor(ports: number[], upstreamPort: number, environment: Record<string, string>) {
+  private constructor(
+    ports: number[],
+    upstreamPort: number,
+    environment: Record<string, string>,
+    openFiles: number | 'unlimited',
+  ) {
     const [inbound, outbound, admin, nobody] = ports;
     this.inbound = inbound;
     this.outbound = outbound;
     this.admin = admin;
-    this.child = spawn(join(root, 'node_modules/.bin/bun'), [join(root, 'proxy/main.ts')], {
+    const program = [join(root, 'node_modules/.bin/bun'), join(root, 'proxy/main.ts')];
+    const [file, ...args] =
+      openFiles === 'unlimited' ? program : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, ...program];
+    this.child = spawn(file, args, {
       env: {
         PATH: process.env['PATH'],
         LINKERD2_PROXY_EXPLICIT_MODE: 'true',

@@ -59,6 +59,7 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
   private finAfterFlush = false;
   private closeAfterResponse = false;
   private readonly headSince = new Since();
+  private readonly idleSince = new Since();
   private readonly blockedSince = new Since();
   private readonly restSince = new Since();
   private readonly restSilentSince = new Since();
@@ -76,6 +77,10 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
 
   get activeStreams(): number {
     return this.current === undefined ? 0 : 1;
+  }
+
+  private get isIdle(): boolean {
+    return this.state === 'open' && this.current === undefined && !this.reader.insideHead && !this.reader.dropping;
   }
 
   /** Finishes the request under way, if any, then closes. */
@@ -99,7 +104,7 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
    */
   checkDeadlines(nowMs: number): void {
     if (this.state === 'closed') return;
-    const { headMs, stallMs, closeMs } = this.options.deadlines ?? defaultDeadlines;
+    const { headMs, stallMs, closeMs, idleMs } = this.options.deadlines ?? defaultDeadlines;
     if (this.blockedSince.exceeds(this.transport.blocked, nowMs, stallMs)) {
       this.transport.abort();
       return;
@@ -118,6 +123,7 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
     if (this.parting.isOver(silent, nowMs)) this.leave(clientClosed);
     else if (this.headSince.exceeds(this.reader.insideHead, nowMs, headMs))
       this.onMalformed(new Http1Error(408, 'head took too long'));
+    else if (this.idleSince.exceeds(this.isIdle, nowMs, idleMs)) this.drain();
   }
 
   onDrain(): void {
@@ -154,6 +160,7 @@ export class Http1Server implements TransportHandler, Flushable, RequestSink {
 
   onRequestHead(head: Building<RequestHead>, hop: HopFields, ended: boolean): void {
     this.headSince.restart();
+    this.idleSince.restart();
     const tunnel = head.method === 'CONNECT' || (head.upgrade !== undefined && ended);
     if (!tunnel) head.upgrade = undefined;
     const stream = new Http1ServerStream(this, head, hop);

@@ -4,7 +4,7 @@ import { FieldTable } from '../../proxy/wire/field-table.ts';
 import { Flag, FrameType, frameHeaderBytes, preface, putFrameHeader, uint32 } from '../../proxy/wire/http2/frame.ts';
 import { HpackDecoder } from '../../proxy/wire/http2/hpack/decoder.ts';
 
-export { Flag, FrameType };
+export { Flag, FrameType, preface };
 
 const fields = new FieldTable(1);
 

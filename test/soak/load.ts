@@ -25,14 +25,17 @@ export async function callInLoop(
   share: number,
   tally: Tally,
   until: AbortSignal,
+  onDone: (tookMs: number) => void = () => {},
 ): Promise<void> {
   while (!until.aborted) {
     const abandon = new AbortController();
     const abandoned = random.chance(share);
     const timer = abandoned ? setTimeout(() => abandon.abort(), random.between(0, maxAbandonMs)) : undefined;
+    const beganMs = performance.now();
     try {
       await call(target, random, abandon.signal);
       tally.done++;
+      onDone(performance.now() - beganMs);
     } catch (error) {
       if (abandon.signal.aborted) tally.abandoned++;
       else if (tally.failures.push((error as Error).message) > maxFailuresTold) tally.failures.shift();

@@ -21,7 +21,16 @@ describe('the verdict', () => {
   const good: SoakResult = {
     tallies: [{ name: 'HTTP/1', done: 10, abandoned: 1, failures: [] }],
     churn: { restarts: 2, failures: [] },
-    proxies: [{ name: 'client', descriptors: [20, 20], privateBytes: [30 * megabyte, 35 * megabyte], left: {} }],
+    hostile: { quietMs: 20, attackedMs: 39, attempts: 100 },
+    proxies: [
+      {
+        name: 'client',
+        descriptors: [20, 20],
+        privateBytes: [30 * megabyte, 35 * megabyte],
+        mostPrivateBytes: 60 * megabyte,
+        left: {},
+      },
+    ],
   };
   const proxy = good.proxies[0];
   const tally = good.tallies[0];
@@ -47,6 +56,15 @@ describe('the verdict', () => {
     ],
     [{ ...good, tallies: [{ ...tally, done: 0 }] }, 'HTTP/1: no call succeeded'],
     [{ ...good, churn: { restarts: 0, failures: [] } }, 'no endpoint came and went'],
+    [{ ...good, hostile: { quietMs: 20, attackedMs: 39, attempts: 0 } }, 'nobody attacked'],
+    [
+      { ...good, hostile: { quietMs: 20, attackedMs: 41, attempts: 9 } },
+      '99 of 100 calls took up to 41.0 ms under attack, 20.0 ms without',
+    ],
+    [
+      { ...good, proxies: [{ ...proxy, mostPrivateBytes: 300 * megabyte }] },
+      'client: private memory was up to 300 MB, more than 250',
+    ],
   ])('finds %j', (result, fault) => expect(faults(result, 600_000)).toEqual([fault]));
 });
 

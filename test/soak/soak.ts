@@ -5,6 +5,7 @@ import { grpcJsClient } from '../clients/grpc-js-echo.ts';
 import { heldForRequests, TestMesh } from '../proxy/test-mesh.ts';
 import { mix, type Target } from './calls.ts';
 import { applyEndpoints, type Churn, churn, serviceName } from './churn.ts';
+import { Attackers, type Hostile } from './hostile.ts';
 import { callInLoop, type Tally } from './load.ts';
 import { SeededRandom } from './random.ts';
 import { Application, ports } from './servers.ts';
@@ -13,6 +14,8 @@ import { Watched } from './watch.ts';
 export interface SoakOptions {
   readonly forMs: number;
   readonly seed: number;
+  /** Strangers attack in every second part of it, and endpoints stay, since they are never quiet then. */
+  readonly hostile?: boolean;
   /** Told what is going on, in a line each. */
   readonly report: (line: string) => void;
 }
@@ -23,13 +26,17 @@ export interface ProxyResult {
   readonly descriptors: readonly [before: number, after: number];
   /** Median private memory in the first and in the last part of the load. */
   readonly privateBytes: readonly [first: number, last: number];
+  readonly mostPrivateBytes: number;
   /** What the proxy says that it still holds, by series; empty when that is nothing. */
   readonly left: Readonly<Record<string, number>>;
 }
 
 export interface SoakResult {
   readonly tallies: readonly Tally[];
-  readonly churn: Churn;
+  /** Undefined where endpoints stayed. */
+  readonly churn: Churn | undefined;
+  /** Undefined where nobody attacked. */
+  readonly hostile: Hostile | undefined;
   readonly proxies: readonly ProxyResult[];
 }
 
@@ -37,11 +44,16 @@ const servers = ['one', 'two'] as const;
 const names = ['client', ...servers];
 /** Gauges of what a proxy holds for calls that are under way: each is 0 when there are none. */
 const heldGauges = ['tcp_open_connections', ...heldForRequests] as const;
+/** The sidecar's own listener, and those that stand for the application's ports. */
+const inboundPorts = [4143, 14_143, 14_144, 14_145];
+const adminPort = 4191;
+/** Whom no pod has for its address. */
+const stranger = '127.0.0.66';
 /** Idle destinations and connections of a proxy are closed within seconds. */
 const settleTimeoutMs = 45_000;
 
 /** Loads a mesh with all that it carries while its endpoints come and go, and tells what it cost the sidecars. */
-export async function soak({ forMs, seed, report }: SoakOptions): Promise<SoakResult> {
+export async function soak({ forMs, seed, hostile = false, report }: SoakOptions): Promise<SoakResult> {
   const annotations = { 'config.tulle.dev/opaque-ports': `${ports.tcp}` };
   const served = servers.map((name) => ({ name, ports: Object.values(ports), annotations }));
   const mesh = await TestMesh.start([{ name: 'client' }, ...served]);
@@ -73,6 +85,15 @@ export async function soak({ forMs, seed, report }: SoakOptions): Promise<SoakRe
       watched,
       random,
       forMs,
+      hostile
+        ? new Attackers({
+            hosts: servers.map((name) => mesh.ip(name)),
+            ports: inboundPorts,
+            adminPort,
+            from: stranger,
+            seed,
+          })
+        : undefined,
     );
 
     report('settling');
@@ -82,6 +103,7 @@ export async function soak({ forMs, seed, report }: SoakOptions): Promise<SoakRe
       (one, i): ProxyResult => ({
         name: one.name,
         descriptors: [before[i], one.descriptors],
+        mostPrivateBytes: one.mostPrivateBytes,
         privateBytes: [one.privateBytes(part, 2 * part), one.privateBytes(forMs - part, forMs)],
         left: left[i],
       }),
@@ -102,7 +124,8 @@ async function load(
   watched: readonly Watched[],
   random: SeededRandom,
   forMs: number,
-): Promise<{ tallies: Tally[]; churn: Churn }> {
+  attackers: Attackers | undefined,
+): Promise<Omit<SoakResult, 'proxies'>> {
   const until = AbortSignal.timeout(forMs);
   const agent = new Agent({ keepAlive: true });
   const startMs = Date.now();
@@ -115,10 +138,16 @@ async function load(
       tally: { name: kind.name, done: 0, abandoned: 0, failures: [] } as Tally,
     }));
     const loops = kinds.flatMap(({ call, atOnce, share, tally }) =>
-      Array.from({ length: atOnce }, () => callInLoop(call, target, random.fork(), share, tally, until)),
+      Array.from({ length: atOnce }, () =>
+        callInLoop(call, target, random.fork(), share, tally, until, (tookMs) => attackers?.record(tookMs)),
+      ),
     );
-    const [churned] = await Promise.all([churn(mesh, applications, until), ...loops]);
-    return { tallies: kinds.map(({ tally }) => tally), churn: churned };
+    const [churned, attacked] = await Promise.all([
+      attackers === undefined ? churn(mesh, applications, until) : undefined,
+      attackers?.run(forMs, until),
+      ...loops,
+    ]);
+    return { tallies: kinds.map(({ tally }) => tally), churn: churned, hostile: attacked };
   } finally {
     clearInterval(sampler);
     agent.destroy();

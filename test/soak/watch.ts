@@ -20,6 +20,11 @@ export class Watched {
     this.samples.push({ atMs, privateBytes: memoryOf(this.pid).private });
   }
 
+  /** The most private memory of all samples, in bytes. */
+  get mostPrivateBytes(): number {
+    return this.samples.reduce((most, { privateBytes }) => Math.max(most, privateBytes), 0);
+  }
+
   /** Median private memory in bytes between two times. Single samples swing with the garbage of the moment. */
   privateBytes(fromMs: number, toMs: number): number {
     const sorted = this.samples

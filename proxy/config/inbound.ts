@@ -51,15 +51,15 @@ export function inboundConfig(env: EnvParser): InboundConfig {
 
 /**
  * `INBOUND_CLIENT_*`: what one client may have, an address or an identity at an address. `MAX_CONNS` at once, default
- * 5,000; `MAX_IN_FLIGHT` requests, default 2,500; `CONNECTS`, `HANDSHAKES` and `RESETS` in a second, default 500, 100 and
- * 50; `MAX_UNREAD_BYTES` that wait for it because it does not read, default 32 MiB. `INBOUND_MAX_UNREAD_BYTES`: of all
+ * 5,000; `MAX_IN_FLIGHT` requests, default 2,500; `CONNECTS`, `HANDSHAKES` and `RESETS` in a second, default 5,000, 100
+ * and 50; `MAX_UNREAD_BYTES` that wait for it because it does not read, default 32 MiB. `INBOUND_MAX_UNREAD_BYTES`: of all
  * clients, default 96 MiB.
  */
 function clientLimits(env: EnvParser): ClientLimits {
   return {
     connections: env.integer('INBOUND_CLIENT_MAX_CONNS', 5000, 1, 10_000_000),
     requests: env.integer('INBOUND_CLIENT_MAX_IN_FLIGHT', 2500, 1, 10_000_000),
-    connectsPerSecond: env.integer('INBOUND_CLIENT_CONNECTS', 500, 1, 10_000_000),
+    connectsPerSecond: env.integer('INBOUND_CLIENT_CONNECTS', 5000, 1, 10_000_000),
     handshakesPerSecond: env.integer('INBOUND_CLIENT_HANDSHAKES', 100, 1, 10_000_000),
     resetsPerSecond: env.integer('INBOUND_CLIENT_RESETS', 50, 1, 10_000_000),
     unreadBytes: env.integer('INBOUND_CLIENT_MAX_UNREAD_BYTES', 32 * mebibyte, 1, 2 ** 40),

@@ -9,7 +9,7 @@ export interface Deadlines {
   stallMs: number;
   /** For the peer to close its side, or to end a request that has its whole answer, once we have closed ours. */
   closeMs: number;
-  /** For a client that has a connection and asks for nothing. */
+  /** For a client of HTTP/1 that asks for nothing. One of HTTP/2 may be asked for a sign of life instead. */
   idleMs: number;
 }
 

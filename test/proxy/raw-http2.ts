@@ -85,12 +85,17 @@ export class RawHttp2 {
   static connect(port: number, first: Buffer = settings(), localAddress = '127.0.0.1'): Promise<RawHttp2> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host: '127.0.0.1', localAddress }, () => {
-        const client = new RawHttp2(socket);
-        socket.write(Buffer.concat([preface, first]));
-        resolve(client);
+        resolve(RawHttp2.over(socket, first));
       });
       socket.once('error', reject);
     });
+  }
+
+  /** Speaks over a connection that is there already. */
+  static over(socket: Socket, first: Buffer = settings()): RawHttp2 {
+    const client = new RawHttp2(socket);
+    socket.write(Buffer.concat([preface, first]));
+    return client;
   }
 
   /** Resolves when the bytes have left, or the connection has ended. */

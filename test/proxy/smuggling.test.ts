@@ -1,11 +1,15 @@
+import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { encodeTransportHeader, transportAlpn } from '../../proxy/wire/detect/transport-header.ts';
 import { ErrorCode } from '../../proxy/wire/stream.ts';
 import { http2Vectors } from '../../proxy/wire/testing/http2-vectors.ts';
 import { badChunks, post, refused, smuggled } from '../../proxy/wire/testing/request-vectors.ts';
 import { responseVectors, smuggledResponse } from '../../proxy/wire/testing/response-vectors.ts';
 import { LoneProxy } from './lone-proxy.ts';
 import { Flag, FrameType, frame, literal, RawHttp2 } from './raw-http2.ts';
+import { TestMesh } from './test-mesh.ts';
 
 /**
  * Requests and responses that two parsers could read differently, through a real proxy process to a server that takes
@@ -16,7 +20,7 @@ const accepted = new Set<Socket>();
 /** Everything that reached the server since it was last cleared. */
 let received = '';
 
-const server = createServer((socket) => {
+function answer(socket: Socket): void {
   accepted.add(socket);
   let held = '';
   socket.on('error', () => {}).on('close', () => accepted.delete(socket));
@@ -33,7 +37,8 @@ const server = createServer((socket) => {
       socket.write(bytes, 'latin1');
     }
   });
-});
+}
+const server = createServer(answer);
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -104,10 +109,37 @@ describe('HTTP/2 requests that go on in HTTP/1', () => {
   const block = (fields: readonly (readonly [string, string])[]) =>
     Buffer.concat(fields.map(([name, value]) => literal(name, value)));
   const carried = ['l5d-orig-proto', 'HTTP/1.1'] as const;
+  const clientId = 'client.test.serviceaccount.identity.tulle.cluster.local';
+  let mesh: TestMesh;
+  let own: { key: string; cert: string };
+
+  // What was carried over from HTTP/1 is believed of clients of the mesh alone.
+  beforeAll(async () => {
+    mesh = await TestMesh.start([{ name: 'server', ports: [8080] }]);
+    await mesh.serveTcp('server', 8080, answer);
+    await mesh.ready();
+    own = mesh.issue(clientId);
+  }, 60_000);
+  afterAll(() => mesh?.stop());
+
+  async function meshed(): Promise<RawHttp2> {
+    const socket = connectTls({
+      host: mesh.ip('server'),
+      port: 4143,
+      servername: 'server.test.serviceaccount.identity.tulle.cluster.local',
+      ca: mesh.trustAnchors,
+      ...own,
+      ALPNProtocols: [transportAlpn],
+      checkServerIdentity: () => undefined,
+    });
+    await once(socket, 'secureConnect');
+    socket.write(encodeTransportHeader({ port: 8080, name: '', protocol: 'http2' }));
+    return RawHttp2.over(socket);
+  }
 
   it('that are sound arrive', async () => {
     received = '';
-    const client = await RawHttp2.connect(proxy.inbound);
+    const client = await meshed();
     const fields = [
       [':method', 'GET'],
       [':scheme', 'http'],
@@ -123,12 +155,12 @@ describe('HTTP/2 requests that go on in HTTP/1', () => {
     );
     await vi.waitFor(() => expect(client.statuses()).toEqual(['200']), 5000);
     client.close();
-    expect(received).toBe('GET / HTTP/1.1\r\nhost: a.test\r\ncookie: a=1; b=2\r\n\r\n');
+    expect(received).toBe(`GET / HTTP/1.1\r\nhost: a.test\r\ncookie: a=1; b=2\r\nl5d-client-id: ${clientId}\r\n\r\n`);
   });
 
   it.each(http2Vectors.map((vector) => [vector.name, vector] as const))('%s: reset', async (_name, vector) => {
     received = '';
-    const client = await RawHttp2.connect(proxy.inbound);
+    const client = await meshed();
     const { fields, body, trailers } = vector;
     const frames = [
       frame(

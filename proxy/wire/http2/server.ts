@@ -1,4 +1,3 @@
-import { defaultDeadlines, Since } from '../deadlines.ts';
 import type { Field } from '../field.ts';
 import { responseHead } from '../heads.ts';
 import { ErrorCode, type RequestListener } from '../stream.ts';
@@ -18,7 +17,6 @@ export interface Http2ServerOptions extends Http2SessionOptions {
 export class Http2Server extends Http2Session {
   private readonly options: Http2ServerOptions;
   private prefaceSeen = false;
-  private readonly idleSince = new Since();
 
   constructor(options: Http2ServerOptions) {
     super(options, [
@@ -29,12 +27,6 @@ export class Http2Server extends Http2Session {
       [Setting.enableConnectProtocol, 1],
     ]);
     this.options = options;
-  }
-
-  override checkDeadlines(nowMs: number): void {
-    super.checkDeadlines(nowMs);
-    const { idleMs } = this.options.deadlines ?? defaultDeadlines;
-    if (this.idleSince.exceeds(this.activeStreams === 0, nowMs, idleMs)) this.drain();
   }
 
   protected override takePreface(bytes: Uint8Array): number {
@@ -67,7 +59,6 @@ export class Http2Server extends Http2Session {
       throw new ConnectionError(ErrorCode.streamClosed, 'HEADERS on a closed stream');
     }
     this.lastPeerStreamId = id;
-    this.idleSince.restart();
     if (this.activeStreams >= this.settings.maxConcurrentStreams) {
       this.streams.refuseNew(id, end, ErrorCode.refusedStream, 'too many streams');
       return;

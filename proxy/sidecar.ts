@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { ClientBudgets, refusalReasons } from './accept/client-budgets.ts';
 import { OpenConnections } from './accept/open-connections.ts';
 import { serveHttp } from './accept/serve-http.ts';
 import { AdminAccess, type ServeAdmin } from './admin/access.ts';
@@ -15,7 +14,7 @@ import { Inbound } from './inbound/accept.ts';
 import { Applications } from './inbound/application.ts';
 import { InboundMetrics } from './inbound/metrics.ts';
 import type { TerminateTls } from './inbound/tls.ts';
-import { type Listener, type ListenOptions, listen } from './net/listen.ts';
+import { type Listener, listen } from './net/listen.ts';
 import { OwnListeners } from './net/own-listeners.ts';
 import type { SocketConnection } from './net/socket-connection.ts';
 import { originalDestination } from './net/system-calls.ts';
@@ -25,10 +24,10 @@ import { Outbound } from './outbound/accept.ts';
 import { OutboundMetrics } from './outbound/metrics.ts';
 import { Targets } from './outbound/targets.ts';
 import { PolicyStore } from './policy/inbound/policy-store.ts';
-import { LimitedLog } from './telemetry/limited-log.ts';
+import { Shares } from './shares.ts';
 import type { Log } from './telemetry/log.ts';
 import { processMetrics } from './telemetry/process-metrics.ts';
-import { type Count, type CounterFamily, MetricsRegistry } from './telemetry/registry.ts';
+import { MetricsRegistry } from './telemetry/registry.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { SocketDialer, type SocketDialerOptions } from './upstream/dialer.ts';
 import { FieldTable } from './wire/field-table.ts';
@@ -59,12 +58,6 @@ export interface OtherWorkers {
   setLogFilter(filter: string): void;
 }
 
-/**
- * Of all descriptors: what others open must leave some to the workload, and both some to what carries their requests on,
- * to probes and to the control plane.
- */
-const descriptorShares = { inbound: 0.6, outbound: 0.8 };
-
 /** The proxy of one workload: its parts, joined. */
 export class Sidecar {
   private readonly options: SidecarOptions;
@@ -79,9 +72,7 @@ export class Sidecar {
   private readonly policies: PolicyStore;
   private readonly targets: Targets;
   private readonly applications: Applications;
-  private readonly peerLog: LimitedLog;
-  private readonly shortOfDescriptors: CounterFamily;
-  private readonly clients: ClientBudgets;
+  private readonly shares: Shares;
   private readonly inbound: Inbound;
   private readonly outbound: Outbound;
   private readonly admin: Admin;
@@ -192,30 +183,8 @@ export class Sidecar {
       idleMs: config.outbound.discoveryIdleMs,
       http1IdleMs: config.outbound.http1IdleMs,
     });
-    const clientRefusals = this.registry.counter(
-      'proxy_client_refused_total',
-      'What clients were refused, since they had more than their share.',
-    );
-    const unsaid = this.registry
-      .counter('proxy_log_lines_unsaid_total', 'Lines of clients that were not written, since there were too many.')
-      .count({});
-    this.peerLog = new LimitedLog({ log, nowMs: clock.nowMs, onUnsaid: () => void unsaid.value++ });
-    const refused = new Map(
-      refusalReasons.map((reason) => [reason, clientRefusals.count({ direction: 'inbound', reason })]),
-    );
-    const { peerLog } = this;
-    this.shortOfDescriptors = this.registry.counter(
-      'proxy_descriptors_refused_total',
-      'Connections that were closed, since there were no descriptors left for them.',
-    );
-    this.clients = new ClientBudgets({
-      limits: config.inbound.clients,
-      nowMs: clock.nowMs,
-      onRefused: (reason, client) => {
-        (refused.get(reason) as Count).value++;
-        peerLog.warn(`refused ${reason} ${client}`, 'a client has more than its share', { reason, client });
-      },
-    });
+    this.shares = new Shares(this.registry, log, clock.nowMs, config.inbound.clients);
+    const { peerLog } = this.shares;
     const shared = {
       clock,
       turn: this.turn,
@@ -347,23 +316,21 @@ export class Sidecar {
     const { config, sharedListeners } = this.options;
     const { inbound, outbound, admin } = config;
     this.adminListeners = admin.listen.map(({ host, port }) =>
-      listen(host, port, (connection) =>
-        this.adminAccess.accept(connection, (...served) => this.serveAdmin(...served)),
-      ),
+      listen(host, port, (connection) => this.acceptAdmin(connection), { share: this.shares.descriptors('admin') }),
     );
     this.trafficListeners = [
       ...inboundAddresses(inbound).map(({ host, port }) =>
         listen(host, port, (c) => this.acceptInbound(c), {
           shared: sharedListeners,
           options: inbound.acceptOptions,
-          share: this.descriptors('inbound', descriptorShares.inbound),
+          share: this.shares.descriptors('inbound'),
         }),
       ),
       ...outbound.listen.map(({ host, port }) =>
         listen(host, port, (c) => this.outbound.accept(c), {
           shared: sharedListeners,
           options: outbound.acceptOptions,
-          share: this.descriptors('outbound', descriptorShares.outbound),
+          share: this.shares.descriptors('outbound'),
         }),
       ),
     ];
@@ -390,20 +357,8 @@ export class Sidecar {
     });
   }
 
-  /** What one side may have of the descriptors; the log and a metric tell when there are no more. */
-  private descriptors(direction: string, part: number): ListenOptions['share'] {
-    const message =
-      'connections are closed, since there are no descriptors left for them: raise the limit of open files';
-    const refused = this.shortOfDescriptors.count({ direction });
-    const onShort = (): void => {
-      refused.value++;
-      this.peerLog.error(`${message} ${direction}`, message, { direction });
-    };
-    return { part, onShort };
-  }
-
   private acceptInbound(connection: SocketConnection): void {
-    if (this.clients.admit(connection)) this.inbound.accept(connection);
+    if (this.shares.clients.admit(connection)) this.inbound.accept(connection);
     else connection.abort();
   }
 
@@ -431,17 +386,23 @@ export class Sidecar {
       const { config, clock } = this.options;
       const timeoutMs = config.inbound.detectTimeoutMs;
       const accepted = connection as SocketConnection;
-      if (!this.clients.mayHandshake(accepted)) {
+      if (!this.shares.clients.mayHandshake(accepted)) {
         onFailed('too many handshakes of this client');
         accepted.abort();
         return;
       }
       const identified = (secure: SocketConnection): void => {
-        this.clients.identify(secure);
+        this.shares.clients.identify(secure);
         onSecure(secure);
       };
       acceptTls(accepted, hello, tls, alpn, timeoutMs, clock, identified, onFailed);
     };
+  }
+
+  private acceptAdmin(connection: SocketConnection): void {
+    if (this.shares.adminClients.admit(connection)) {
+      this.adminAccess.accept(connection, (...served) => this.serveAdmin(...served));
+    } else connection.abort();
   }
 
   private serveAdmin(...[connection, version, bytes, caller, closed]: Parameters<ServeAdmin>): void {

@@ -2,16 +2,14 @@ import type { PeerBudget, SilentConnection } from '../wire/peer-budget.ts';
 import type { Connection } from '../wire/transport.ts';
 
 /** What a client was refused for. */
-export const refusalReasons = [
-  'connections',
-  'connects',
-  'handshakes',
-  'silence',
-  'requests',
-  'resets',
-  'unread bytes',
-] as const;
-export type RefusalReason = (typeof refusalReasons)[number];
+export type RefusalReason =
+  | 'connections'
+  | 'connects'
+  | 'handshakes'
+  | 'silence'
+  | 'requests'
+  | 'resets'
+  | 'unread bytes';
 
 /** Of each client, which is an address, or an identity at an address. */
 export interface ClientLimits {
@@ -150,8 +148,9 @@ export class ClientBudget implements PeerBudget {
     const { unreadBytes, allUnreadBytes } = owner.options.limits;
     const held = this.heldBytes + bytes;
     // When there is too much in all, those who have more than their share of it get no more.
+    const most = this.isMeshed ? allUnreadBytes : unreadBytes;
     const isOver = owner.heldBytes + bytes > allUnreadBytes && held > allUnreadBytes / owner.holders;
-    if (held > unreadBytes || isOver) return this.refused('unread bytes');
+    if (held > most || isOver) return this.refused('unread bytes');
     if (this.heldBytes === 0) owner.holders++;
     this.heldBytes = held;
     owner.heldBytes += bytes;

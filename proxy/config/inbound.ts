@@ -52,8 +52,8 @@ export function inboundConfig(env: EnvParser): InboundConfig {
 /**
  * `INBOUND_CLIENT_*`: what one client may have, an address or an identity at an address. `MAX_CONNS` at once, default
  * 5,000; `MAX_IN_FLIGHT` requests, default 2,500; `CONNECTS`, `HANDSHAKES` and `RESETS` in a second, default 5,000, 100
- * and 50; `MAX_UNREAD_BYTES` that wait for it because it does not read, default 32 MiB. `INBOUND_MAX_UNREAD_BYTES`: of all
- * clients, default 96 MiB.
+ * and 50; `MAX_UNREAD_BYTES` that wait for it because it does not read, default 64 MiB. `INBOUND_MAX_UNREAD_BYTES`: of all
+ * clients, default 192 MiB.
  */
 function clientLimits(env: EnvParser): ClientLimits {
   return {
@@ -62,8 +62,8 @@ function clientLimits(env: EnvParser): ClientLimits {
     connectsPerSecond: env.integer('INBOUND_CLIENT_CONNECTS', 5000, 1, 10_000_000),
     handshakesPerSecond: env.integer('INBOUND_CLIENT_HANDSHAKES', 100, 1, 10_000_000),
     resetsPerSecond: env.integer('INBOUND_CLIENT_RESETS', 50, 1, 10_000_000),
-    unreadBytes: env.integer('INBOUND_CLIENT_MAX_UNREAD_BYTES', 32 * mebibyte, 1, 2 ** 40),
-    allUnreadBytes: env.integer('INBOUND_MAX_UNREAD_BYTES', 96 * mebibyte, 1, 2 ** 40),
+    unreadBytes: env.integer('INBOUND_CLIENT_MAX_UNREAD_BYTES', 64 * mebibyte, 1, 2 ** 40),
+    allUnreadBytes: env.integer('INBOUND_MAX_UNREAD_BYTES', 192 * mebibyte, 1, 2 ** 40),
   };
 }
 

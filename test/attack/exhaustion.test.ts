@@ -51,10 +51,35 @@ vector(
     await vi.waitFor(async () =>
       expect(sumOf(await scrape(proxy), 'proxy_descriptors_refused_total', 'inbound')).toBeGreaterThan(200),
     );
-    expect(proxy.log).toMatch(/ERROR connections are closed, since there are no descriptors left .*direction=inbound/);
+    expect(proxy.log).toMatch(/ERROR connections are closed, since there are no descriptors left .*listener=inbound/);
     expect(proxy.log.match(/no descriptors left/g)).toHaveLength(1);
     for (const socket of sockets) socket.destroy();
     await vi.waitFor(async () => expect(await ask(open('127.0.0.1'))).toBe('HTTP/1.1 200 OK'), 5000);
+    expect(proxy.errors()).toBe('');
+  },
+  40_000,
+);
+
+vector(
+  {
+    who: 'net',
+    attack: 'two thousand connections to the admin port',
+    promise: 'a client has 64 of them, and the others their probes and metrics',
+  },
+  async () => {
+    const { proxy, sockets } = await world({});
+    for (let i = 0; i < 2000; i++) {
+      const socket = connect({ port: proxy.admin, host: '127.0.0.1', localAddress: attackers });
+      sockets.push(socket.on('error', () => {}).resume());
+    }
+    await vi.waitFor(
+      async () =>
+        expect(sumOf(await scrape(proxy), 'proxy_client_refused_total', 'listener="admin"', '"connections"')).toBe(
+          1936,
+        ),
+      10_000,
+    );
+    expect(proxy.openSockets()).toBeLessThan(100);
     expect(proxy.errors()).toBe('');
   },
   40_000,

@@ -7,10 +7,15 @@ export interface ClientContext {
 
 const nothingKnown: ClientContext = { namespace: undefined, node: undefined, pod: undefined };
 
+/** Of a token, in characters: names and nothing else. A longer one is refused. */
+export const maxTokenLength = 4096;
+/** Names of the cluster have 253 characters at most. */
+const maxNameLength = 253;
+
 /** Reads `{"ns":"shop","nodeName":"n1","pod":"web-1"}`, or `ns:shop` of old. What cannot be read says nothing. */
 export function parseContextToken(token: string): ClientContext {
   const old = /^ns:([^:]+)$/.exec(token);
-  if (old) return { ...nothingKnown, namespace: old[1] };
+  if (old) return { ...nothingKnown, namespace: textOf(old[1]) };
   try {
     const value: unknown = JSON.parse(token);
     if (typeof value !== 'object' || value === null) return nothingKnown;
@@ -21,4 +26,5 @@ export function parseContextToken(token: string): ClientContext {
   }
 }
 
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+const textOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' && value.length <= maxNameLength ? value : undefined;

@@ -10,7 +10,7 @@ import { Code, GrpcError } from '../serving/grpc-status.ts';
 import type { OutgoingStream, StreamOwner } from '../serving/outgoing-stream.ts';
 import { SharedViews, type View } from '../serving/shared-views.ts';
 import type { Subscriber } from './audience.ts';
-import { parseContextToken } from './context-token.ts';
+import { type ClientContext, maxTokenLength, parseContextToken } from './context-token.ts';
 import { DestinationMetrics, type ProfileSubject, profileSubject } from './destination-metrics.ts';
 import { type ProfileView, profileOf } from './profiles.ts';
 import { Publisher, type ServiceTarget } from './publisher.ts';
@@ -47,7 +47,7 @@ export function destinationService(
   );
   const reported = new WeakSet<ServiceProfile>();
   const endpoints: EndpointClients = {
-    overflowed: (path) => metrics.endpointOverflows.inc({ service: path }),
+    overflowed: (target) => metrics.endpointOverflows.inc({ service: fqn(target) }),
     closed(client, publisher) {
       publisher.remove(client);
       if (publisher.subscribers > 0) return;
@@ -59,6 +59,7 @@ export function destinationService(
 
   return serve(Destination, {
     get({ path, contextToken }, stream) {
+      const { node } = contextOf(contextToken);
       const target = parse(path);
       if (target.kind === 'ip') {
         throw new GrpcError(Code.invalidArgument, `IP queries not supported by Get API: host=${target.ip}`);
@@ -70,15 +71,14 @@ export function destinationService(
       refuseExternalName(target, path);
       const key = targetKey(target);
       const publisher = publishers.get(key) ?? openPublisher(key, target);
-      const { node } = parseContextToken(contextToken);
-      publisher.subscribe(new EndpointClient(node, stream, publisher, path, endpoints));
+      publisher.subscribe(new EndpointClient(node, stream, publisher, endpoints));
       log.debug({ path, client: stream.peer }, 'endpoints asked for');
     },
 
     getProfile({ path, contextToken }, stream) {
       const target = parse(path);
       refuseExternalName(target, path);
-      const { namespace } = parseContextToken(contextToken);
+      const { namespace } = contextOf(contextToken);
       const look = (): SharedProfile => {
         const { profile, topics, source, missing } = profileOf(target, index, config, namespace);
         const message = Buffer.from(toBinary(DestinationProfileSchema, profile));
@@ -110,6 +110,11 @@ export function destinationService(
     throw new GrpcError(Code.invalidArgument, `Invalid authority: ${path}`);
   }
 
+  function contextOf(token: string): ClientContext {
+    if (token.length <= maxTokenLength) return parseContextToken(token);
+    throw new GrpcError(Code.invalidArgument, `the context token has more than ${maxTokenLength} characters`);
+  }
+
   function parse(path: string): Target {
     try {
       return parseTarget(path, config.clusterDomain);
@@ -119,18 +124,22 @@ export function destinationService(
     }
   }
 
+  /** Not as the client wrote it: names have many spellings, and a series is for ever. */
+  function fqn({ name, namespace }: ServiceTarget): string {
+    return `${name}.${namespace}.svc.${config.clusterDomain}`;
+  }
+
   function countOverflow(target: Target): void {
     if (target.kind === 'ip' || target.hostname !== undefined) metrics.endpointProfileOverflows.inc();
     else {
-      const fqn = `${target.name}.${target.namespace}.svc.${config.clusterDomain}`;
-      metrics.profileOverflows.inc({ fqn, port: String(target.port) });
+      metrics.profileOverflows.inc({ fqn: fqn(target), port: String(target.port) });
     }
   }
 }
 
 /** What all clients of endpoints have in common: there are many of them, and each costs little. */
 interface EndpointClients {
-  overflowed(path: string): void;
+  overflowed(target: ServiceTarget): void;
   closed(client: EndpointClient, publisher: Publisher): void;
 }
 
@@ -139,21 +148,13 @@ class EndpointClient implements Subscriber, StreamOwner {
   readonly node: string | undefined;
   private readonly stream: OutgoingStream;
   private readonly publisher: Publisher;
-  private readonly path: string;
   private readonly clients: EndpointClients;
   private begun = false;
 
-  constructor(
-    node: string | undefined,
-    stream: OutgoingStream,
-    publisher: Publisher,
-    path: string,
-    clients: EndpointClients,
-  ) {
+  constructor(node: string | undefined, stream: OutgoingStream, publisher: Publisher, clients: EndpointClients) {
     this.node = node;
     this.stream = stream;
     this.publisher = publisher;
-    this.path = path;
     this.clients = clients;
     stream.owner = this;
   }
@@ -169,7 +170,7 @@ class EndpointClient implements Subscriber, StreamOwner {
   }
 
   overflowed(): void {
-    this.clients.overflowed(this.path);
+    this.clients.overflowed(this.publisher.target);
   }
 }
 

@@ -13,17 +13,25 @@ export type Target =
       readonly hostname: string | undefined;
     };
 
-export class InvalidTarget extends Error {}
+export class InvalidTarget extends Error {
+  constructor(path: string) {
+    super(`Invalid authority: ${path.slice(0, maxLength)}`);
+  }
+}
+
+/** A name of 253 characters at most, a hostname before and a port behind. */
+const maxLength = 512;
 
 /** Reads `<service>.<namespace>.svc.<cluster domain>[:port]`, `<hostname>.<service>...` or `<ip>[:port]`. Throws InvalidTarget. */
 export function parseTarget(path: string, clusterDomain: string): Target {
+  if (path.length > maxLength) throw new InvalidTarget(path);
   const { host, port } = splitPort(path);
-  if (isIP(host) !== 0) return { kind: 'ip', ip: canonicalIp(host), port };
+  if (isIP(host) !== 0 && !host.includes('%')) return { kind: 'ip', ip: canonicalIp(host), port };
   const suffix = `.svc.${clusterDomain}`;
   const name = host.toLowerCase().replace(/\.$/, '');
   const labels = name.endsWith(suffix) ? name.slice(0, -suffix.length).split('.') : [];
   if (labels.length < 2 || labels.length > 3 || labels.some((label) => label === '')) {
-    throw new InvalidTarget(`Invalid authority: ${path}`);
+    throw new InvalidTarget(path);
   }
   const [hostname, service, namespace] = labels.length === 3 ? labels : [undefined, labels[0], labels[1]];
   return { kind: 'service', namespace: namespace!, name: service!, port, hostname };
@@ -33,7 +41,7 @@ function splitPort(path: string): { host: string; port: number } {
   if (isIP(path) !== 0) return { host: path, port: 80 };
   const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(path);
   const port = Number(match?.[3] ?? 80);
-  if (!match || port < 1 || port > 65_535) throw new InvalidTarget(`Invalid authority: ${path}`);
+  if (!match || port < 1 || port > 65_535) throw new InvalidTarget(path);
   return { host: match[1] ?? match[2], port };
 }
 

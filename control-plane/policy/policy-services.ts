@@ -44,7 +44,7 @@ export function policyServices(
   const inboundAnswer = (workload: string, port: number): Answer<MessageShape<typeof ServerSchema>> => {
     const ref = parseWorkload(workload);
     if (ref === undefined || port < 1 || port > 65_535) {
-      return { code: Code.invalidArgument, details: `invalid workload or port: ${workload} ${port}` };
+      return { code: Code.invalidArgument, details: `invalid workload or port: ${workload.slice(0, 300)} ${port}` };
     }
     const pod = cluster.pods.get(`${ref.namespace}/${ref.pod}`);
     if (pod === undefined) {

@@ -1,9 +1,23 @@
 import { createServer, type Server } from 'node:http';
 import type { Registry } from 'prom-client';
+import { ConnectionLimits, type Refusal } from './connection-limits.ts';
+
+/** Who asks is the kubelet, and who scrapes: a few connections each. */
+const maxConnections = 256;
+const maxConnectionsPerAddress = 64;
+const receiveTimeoutMs = 5000;
 
 /** Health and metrics of a component: /live, /ready, /metrics. */
-export function adminServer(ready: () => boolean, metrics: Registry): Server {
-  return createServer((request, response) => {
+export function adminServer(
+  ready: () => boolean,
+  metrics: Registry,
+  onRefused: (limit: Refusal, address: string) => void = () => {},
+): Server {
+  const limits = new ConnectionLimits({ most: maxConnections, mostPerAddress: maxConnectionsPerAddress, onRefused });
+  const timeouts = { headersTimeout: receiveTimeoutMs, requestTimeout: receiveTimeoutMs };
+  const server = createServer({ ...timeouts, connectionsCheckingInterval: 1000 }, (request, response) => {
+    limits.begin(request.socket);
+    response.once('close', () => limits.end(request.socket));
     const send = (code: number, body: string, type = 'text/plain; charset=utf-8'): void => {
       response.writeHead(code, { 'content-type': type }).end(request.method === 'HEAD' ? undefined : body);
     };
@@ -29,4 +43,6 @@ export function adminServer(ready: () => boolean, metrics: Registry): Server {
         send(404, 'not found\n');
     }
   });
+  limits.watch(server);
+  return server;
 }

@@ -3,7 +3,9 @@ import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
 import { adminServer } from './admin.ts';
+import type { Refusal } from './connection-limits.ts';
 import { GrpcServer, type ServedService } from './grpc-server.ts';
+import { refusalLog } from './refusal-log.ts';
 
 export interface Address {
   readonly host: string;
@@ -55,16 +57,30 @@ export async function startComponent(options: ComponentOptions): Promise<Compone
     labelNames: ['reason'] as const,
     registers: [options.registry],
   });
+  const refused = new Counter({
+    name: 'server_refused_total',
+    help: 'Connections and calls refused because too many were held, of one address or of all.',
+    labelNames: ['server', 'limit'],
+    registers: [options.registry],
+  });
+  const onRefused = (server: 'grpc' | 'admin'): ((limit: Refusal, address: string) => void) => {
+    const tell = refusalLog(options.log, server);
+    return (limit, address) => {
+      refused.inc({ server, limit });
+      tell(limit, address);
+    };
+  };
   const server = new GrpcServer({
     services: options.services,
     onFailure: (path, error) => options.log.error({ path, error: error.stack }, 'a call failed'),
     onDropped: (reason) => dropped.inc({ reason }),
     random: Math.random,
     connectionAgeMs: options.connectionAgeMs,
+    onRefused: onRefused('grpc'),
   });
   const https = options.https ?? [];
   let serving = false;
-  const admin = adminServer(() => serving && options.ready(), options.registry);
+  const admin = adminServer(() => serving && options.ready(), options.registry, onRefused('admin'));
   const adminPort = await listen(admin, options.admin);
   if (options.serveAfter !== undefined) {
     options.log.info({ adminPort }, 'live');

@@ -14,6 +14,9 @@ export interface ConnectionLimitsOptions {
 /** What a connection has done: the less it has, the sooner it gives way. */
 type Standing = 'silent' | 'idle' | 'busy';
 
+/** Who is at the other end. */
+type Client = Partial<Pick<Socket, 'remoteAddress' | 'remotePort'>>;
+
 interface Connection {
   readonly socket: Socket;
   readonly address: string;
@@ -41,12 +44,12 @@ export class ConnectionLimits {
   }
 
   /** A call of a connection is there in full, so it is no longer one that never asked anything. */
-  begin(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): void {
+  begin(socket: Client): void {
     this.move(socket, 'busy');
   }
 
   /** It has none under way any more. */
-  end(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): void {
+  end(socket: Client): void {
     this.move(socket, 'idle');
   }
 
@@ -84,7 +87,7 @@ export class ConnectionLimits {
     return found;
   }
 
-  private move(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>, standing: Standing): void {
+  private move(socket: Client, standing: Standing): void {
     const key = keyOf(socket);
     const connection = this.connections.get(key);
     if (connection === undefined) return;
@@ -105,8 +108,8 @@ export class ConnectionLimits {
 }
 
 /** TLS hides the connection that it is spoken on; its client is the same. */
-const keyOf = ({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string =>
-  `${remoteAddress} ${remotePort}`;
+const keyOf = ({ remoteAddress, remotePort }: Client): string => `${remoteAddress} ${remotePort}`;
 
-const isOwn = (address: string): boolean =>
+/** Of this host itself. */
+export const isOwn = (address: string): boolean =>
   address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.');

@@ -85,10 +85,13 @@ function follow(client: GrpcClient) {
   return { seen, call };
 }
 
-test('a call is answered, however long its message', async () => {
+test('a call is answered, up to the longest message that there may be', async () => {
   const { client } = await start();
-  const token = Buffer.alloc(300_000, 7);
+  const token = Buffer.alloc(65_000, 7);
   expect(Buffer.from((await certify(client, 'web', 5000, token)).leafCertificate).equals(token)).toBe(true);
+  await expect(certify(client, 'web', 5000, Buffer.alloc(66_000))).rejects.toMatchObject({
+    code: status.RESOURCE_EXHAUSTED,
+  });
 });
 
 test.each([

@@ -1,7 +1,8 @@
-import { type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Stream } from 'node:http2';
+import { constants, type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2';
+import { ConnectionLimits, isOwn, type Refusal } from './connection-limits.ts';
 import { Code, GrpcError, timeoutMs } from './grpc-status.ts';
 import { OutgoingStream } from './outgoing-stream.ts';
 import { RequestReader } from './request-reader.ts';
@@ -85,10 +86,20 @@ export interface GrpcServerOptions {
    * leave sooner by themselves: they have an age of connections too, since they only see that of the sidecar before this.
    */
   readonly connectionAgeMs?: number;
+  /** Told of a connection or a call that was refused because too many are held, and by which address. */
+  readonly onRefused?: (limit: Refusal, address: string) => void;
+  /** How long a request may take to arrive. Default 10 s. */
+  readonly requestMs?: number;
 }
 
 /** Requests are small: names, tokens, signing requests. */
-const maxRequestBytes = 1024 * 1024;
+const maxRequestBytes = 64 * 1024;
+/** Of an address, besides this host's own, which speaks for many. */
+const maxConnectionsPerAddress = 256;
+const maxConnections = 10_000;
+/** Calls under way of an address, and of all. One that waits for changes costs a few KB. */
+const maxStreamsPerAddress = 4096;
+const maxStreams = 200_000;
 /** Through a sidecar one connection carries the streams of many proxies: what bounds them is each stream's own queue. */
 const maxSessionMemoryMb = 4096;
 
@@ -104,9 +115,17 @@ export class GrpcServer {
   /** Of them, those whose client's SETTINGS have not come yet; the oldest stands first. */
   private readonly silent = new Set<ServerConnection>();
   private readonly timer: NodeJS.Timeout;
+  private readonly limits: ConnectionLimits;
+  private readonly streamsOf = new Map<string, number>();
+  private streamCount = 0;
 
   constructor(options: GrpcServerOptions) {
     this.options = options;
+    this.limits = new ConnectionLimits({
+      most: maxConnections,
+      mostPerAddress: maxConnectionsPerAddress,
+      onRefused: (limit, address) => options.onRefused?.(limit, address),
+    });
     this.methods = new Map(options.services.flatMap(({ methods }) => methods.map((method) => [method.path, method])));
     this.timer = setInterval(() => this.look(), options.pingMs ?? 15_000);
     this.timer.unref();
@@ -116,6 +135,7 @@ export class GrpcServer {
   listen(host: string, port: number): Promise<number> {
     // Half open, as HTTP/2 ends: a session closes its socket itself, once it has said all.
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.connected(socket));
+    this.limits.watch(server);
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => {
@@ -167,8 +187,12 @@ export class GrpcServer {
     for (const connection of this.connections) connection.look(nowMs);
   }
 
-  private take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, { streams }: ServerConnection): void {
-    const call = new OutgoingStream(stream, streams);
+  private take(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: ServerConnection): void {
+    const call = new OutgoingStream(stream, connection.streams);
+    if (!this.counts(stream, connection)) {
+      call.end(Code.resourceExhausted, 'as many calls are under way as may be');
+      return;
+    }
     if (headers[':method'] !== 'POST' || !headers['content-type']?.startsWith('application/grpc')) {
       stream.respond({ ':status': 415 }, { endStream: true });
       return;
@@ -187,10 +211,36 @@ export class GrpcServer {
       );
       stream.once('close', () => clearTimeout(timer));
     }
-    RequestReader.read(stream, maxRequestBytes, (request, error) => {
+    const { requestMs = 10_000 } = this.options;
+    RequestReader.read(stream, maxRequestBytes, requestMs, (request, error) => {
       if (error === undefined) void this.answer(method, request, call);
-      else call.end(error.code, error.message);
+      else {
+        call.end(error.code, error.message);
+        // What is still on its way is read away for a while, for the connection's sake; its rest may never come.
+        const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), requestMs);
+        stream.once('close', () => clearTimeout(timer));
+      }
     });
+  }
+
+  /** Counts a call until it ends; false when its client, or all together, have too many. */
+  private counts(stream: ServerHttp2Stream, { client, streams }: ServerConnection): boolean {
+    const address = client.remoteAddress ?? '';
+    const held = (this.streamsOf.get(address) ?? 0) + 1;
+    this.streamsOf.set(address, held);
+    this.streamCount++;
+    this.limits.begin(client);
+    stream.once('close', () => {
+      this.streamCount--;
+      const left = (this.streamsOf.get(address) ?? 1) - 1;
+      if (left === 0) this.streamsOf.delete(address);
+      else this.streamsOf.set(address, left);
+      if (streams.size === 0) this.limits.end(client);
+    });
+    const limit = this.streamCount > maxStreams ? 'all' : !isOwn(address) && held > maxStreamsPerAddress && 'address';
+    if (limit === false) return true;
+    this.options.onRefused?.(limit, address);
+    return false;
   }
 
   private async answer(method: Method, request: Uint8Array, call: OutgoingStream): Promise<void> {

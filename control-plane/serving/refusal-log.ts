@@ -3,8 +3,8 @@ import type { Refusal } from './connection-limits.ts';
 
 const everyMs = 10_000;
 const meant: Readonly<Record<Refusal, string>> = {
-  address: 'an address holds as many connections as one may',
-  all: 'as many connections are held as may be',
+  address: 'an address holds as many connections or calls as one may',
+  all: 'as many connections or calls are held as may be',
 };
 
 /** Says that connections were refused, at most once in ten seconds for each limit: whoever floods must not fill the log. */
@@ -18,6 +18,6 @@ export function refusalLog(log: Logger, server: string): (limit: Refusal, addres
       return;
     }
     told.set(limit, { atMs: nowMs, more: 0 });
-    log.warn({ server, address, refusedBefore: last?.more ?? 0 }, `connection refused: ${meant[limit]}`);
+    log.warn({ server, address, refusedBefore: last?.more ?? 0 }, `refused: ${meant[limit]}`);
   };
 }

@@ -4,6 +4,10 @@ import { Code, GrpcError } from './grpc-status.ts';
 type Done = (request: Uint8Array, error?: GrpcError) => void;
 
 const headBytes = 5;
+/** Of all requests that are being received: a client may begin many and end none. */
+const maxHeldBytes = 32 * 1024 * 1024;
+let heldBytes = 0;
+
 const nothing = new Uint8Array(0);
 
 /** Reads the one message of a request. What is kept for it is let go of once it is there. */
@@ -11,10 +15,22 @@ export class RequestReader {
   private readonly chunks: Buffer[] = [];
   private bytes = 0;
 
-  /** Calls `done` once, unless the client goes before. */
-  static read(stream: ServerHttp2Stream, maxBytes: number, done: Done): void {
+  /** Calls `done` once, within `timeoutMs`, unless the client goes before. */
+  static read(stream: ServerHttp2Stream, maxBytes: number, timeoutMs: number, done: Done): void {
     const reader = new RequestReader();
+    const exhausted = (message: string): void => finish(new GrpcError(Code.resourceExhausted, message));
+    const letGo = (): void => {
+      clearTimeout(timer);
+      heldBytes -= reader.bytes;
+      reader.bytes = 0;
+      stream.off('close', letGo);
+    };
+    const timer = setTimeout(
+      () => finish(new GrpcError(Code.deadlineExceeded, 'the request did not arrive in time')),
+      timeoutMs,
+    );
     const finish = (error?: GrpcError): void => {
+      letGo();
       stream.off('data', onData);
       stream.off('end', onEnd);
       // What else comes is not for anybody.
@@ -25,9 +41,9 @@ export class RequestReader {
     const onData = (chunk: Buffer): void => {
       reader.chunks.push(chunk);
       reader.bytes += chunk.length;
-      if (reader.bytes > maxBytes + headBytes) {
-        finish(new GrpcError(Code.resourceExhausted, `the request has more than ${maxBytes} bytes`));
-      }
+      heldBytes += chunk.length;
+      if (reader.bytes > maxBytes + headBytes) exhausted(`the request has more than ${maxBytes} bytes`);
+      else if (heldBytes > maxHeldBytes) exhausted('too many requests are being received');
     };
     const onEnd = (): void => {
       const problem = reader.problem();
@@ -35,6 +51,7 @@ export class RequestReader {
     };
     stream.on('data', onData);
     stream.on('end', onEnd);
+    stream.on('close', letGo);
   }
 
   private all(): Buffer {

@@ -22,6 +22,8 @@ const endingLooks = 8;
  */
 export class ServerConnection {
   readonly streams = new Set<OutgoingStream>();
+  /** Who calls: kept, for a socket that is gone tells it no more. */
+  readonly client: Pick<Socket, 'remoteAddress' | 'remotePort'>;
   private readonly socket: Socket;
   private readonly session: ServerHttp2Session;
   private readonly onDropped: (reason: DropReason) => void;
@@ -33,6 +35,7 @@ export class ServerConnection {
   /** It is old at `endsMs`, as `performance.now` counts. */
   constructor(socket: Socket, session: ServerHttp2Session, endsMs: number, onDropped: (reason: DropReason) => void) {
     this.socket = socket;
+    this.client = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort };
     this.session = session;
     this.endsMs = endsMs;
     this.onDropped = onDropped;

@@ -12,10 +12,21 @@ export interface Admission {
   readonly skipped?: readonly string[];
 }
 
-/** Whoever may create pods chooses the values of labels, so the number of their combinations is bounded. */
+/** Namespaces come and go, so the number of combinations is bounded. */
 const maxSeries = 2000;
 
-const configLabels = settings.map(({ name, keys }) => ({ label: name.replaceAll('-', '_'), keys }));
+/** Whoever creates a pod says what owns it: of other kinds it is only told that they are others. */
+const ownerKinds: ReadonlySet<string> = new Set([
+  '',
+  'cronjob',
+  'daemonset',
+  'deployment',
+  'job',
+  'node',
+  'replicaset',
+  'replicationcontroller',
+  'statefulset',
+]);
 
 /** The reasons of `decide`, as Linkerd names them in `skip_reason` (linkerd2 pkg/inject/report.go). */
 const skipReasons: readonly (readonly [RegExp, string])[] = [
@@ -27,14 +38,18 @@ const skipReasons: readonly (readonly [RegExp, string])[] = [
   [/^invalid.*at namespace$/, 'invalid_inject_annotation_at_ns'],
 ];
 
-/** Counts admissions with the labels of Linkerd's injector (linkerd2 controller/proxy-injector/metrics.go). */
+/**
+ * Counts admissions as Linkerd's injector does (linkerd2 controller/proxy-injector/metrics.go), but for the values of
+ * annotations: every pod may read the metrics, and a value may be secret. Which settings were made is counted by name.
+ */
 export class InjectorMetrics {
   private readonly requests: Counter;
   private readonly responses: Counter;
+  private readonly settings: Counter<'setting'>;
   private readonly series = new Set<string>();
 
   constructor(registry: Registry) {
-    const common = ['owner_kind', 'namespace', 'annotation_at', ...configLabels.map(({ label }) => label)];
+    const common = ['owner_kind', 'namespace', 'annotation_at'];
     const registers = [registry];
     this.requests = new Counter({
       name: 'proxy_inject_admission_requests_total',
@@ -48,10 +63,20 @@ export class InjectorMetrics {
       labelNames: [...common, 'skip', 'skip_reason'],
       registers,
     });
+    this.settings = new Counter({
+      name: 'proxy_inject_admission_settings_total',
+      help: 'Objects that were sent with a setting, of their own or of their namespace.',
+      labelNames: ['setting'],
+      registers,
+    });
   }
 
   request(admission: Admission): void {
     this.requests.inc(this.bounded('request', labelsOf(admission)));
+    for (const { name, keys } of settings) {
+      const set = findAnnotation(admission.object, keys) ?? findAnnotation(admission.namespace, keys);
+      if (set !== undefined) this.settings.inc({ setting: name });
+    }
   }
 
   response(admission: Admission): void {
@@ -79,16 +104,11 @@ export class InjectorMetrics {
 }
 
 function labelsOf({ ownerKind, namespace, object }: Admission): Record<string, string> {
-  const labels: Record<string, string> = {
-    owner_kind: ownerKind,
+  return {
+    owner_kind: ownerKinds.has(ownerKind) ? ownerKind : 'other',
     namespace: namespace.name ?? '',
     annotation_at: annotationAt(namespace, object),
   };
-  for (const { label, keys } of configLabels) {
-    const found = findAnnotation(object, keys) ?? findAnnotation(namespace, keys);
-    if (found !== undefined) labels[label] = found.value;
-  }
-  return labels;
 }
 
 function annotationAt(namespace: Metadata, object: Metadata | undefined): string {

@@ -24,6 +24,7 @@ export interface MeshOptions {
   readonly clockSkewAllowance?: string;
   readonly priorityClass?: string;
   readonly networkPolicies?: boolean;
+  readonly permissionGuards?: boolean;
   readonly compat?: 'linkerd' | 'none';
   readonly crds?: boolean;
   readonly proxyInjector?: boolean;
@@ -66,6 +67,8 @@ export function addMeshOptions(command: Command): Command {
     .option('--priority-class <name>', "PriorityClass of the control plane; '' for none (default)")
     .option('--network-policies', "limit the connections of the control plane's pods")
     .option('--no-network-policies', 'do not limit them (default)')
+    .option('--permission-guards', 'hold components to what roles cannot say (default)')
+    .option('--no-permission-guards', 'do not: on Kubernetes 1.29, which has no ValidatingAdmissionPolicies')
     .addOption(new Option('--compat <mesh>', 'also obey the annotations of another mesh').choices(['linkerd', 'none']))
     .option('--crds', 'with the CustomResourceDefinitions (default)')
     .option('--no-crds', 'leave the CustomResourceDefinitions out')
@@ -107,6 +110,7 @@ export function meshProps(options: MeshOptions): MeshProps {
     clockSkewAllowance: attempt(() => duration('--clock-skew-allowance', clockSkewAllowance)),
     priorityClassName: options.priorityClass,
     networkPolicies: options.networkPolicies,
+    permissionGuards: options.permissionGuards,
     compat: options.compat && (options.compat === 'linkerd' ? Compat.linkerd() : Compat.none()),
     crds: options.crds,
     proxyInjector: options.proxyInjector,

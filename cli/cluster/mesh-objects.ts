@@ -1,4 +1,4 @@
-import type { ApiError, KubernetesApi } from '../../control-plane/kubernetes/api.ts';
+import { type ApiError, isNotFound, type KubernetesApi } from '../../control-plane/kubernetes/api.ts';
 import { componentLabel, controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
 import { trustRootsConfigMap } from '../../lib/contract/names.ts';
 import type { Manifest } from '../../lib/inject/index.ts';
@@ -19,6 +19,8 @@ const rbac = 'rbac.authorization.k8s.io/v1';
 const clusterKinds: readonly MeshKind[] = [
   { apiVersion: admission, kind: 'MutatingWebhookConfiguration', plural: 'mutatingwebhookconfigurations' },
   { apiVersion: admission, kind: 'ValidatingWebhookConfiguration', plural: 'validatingwebhookconfigurations' },
+  { apiVersion: admission, kind: 'ValidatingAdmissionPolicyBinding', plural: 'validatingadmissionpolicybindings' },
+  { apiVersion: admission, kind: 'ValidatingAdmissionPolicy', plural: 'validatingadmissionpolicies' },
   { apiVersion: rbac, kind: 'ClusterRoleBinding', plural: 'clusterrolebindings' },
   { apiVersion: rbac, kind: 'ClusterRole', plural: 'clusterroles' },
   { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces' },
@@ -90,7 +92,9 @@ async function listKinds(
   const found: Manifest[] = [];
   for (const kind of kinds) {
     const { apiVersion } = kind;
-    const objects = await listAll(api, collection(kind), query).catch((error) => {
+    const objects = await listAll(api, collection(kind), query).catch((error: unknown) => {
+      // A cluster may be older than a kind.
+      if (isNotFound(error)) return [];
       if (onRefused === undefined || !isRefused(error)) throw error;
       onRefused(error);
       return [];

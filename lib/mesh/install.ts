@@ -29,6 +29,7 @@ export interface MeshInstall {
   readonly crds: boolean;
   readonly proxyInjector: boolean;
   readonly networkPolicies: boolean;
+  readonly permissionGuards: boolean;
   readonly nodeSelector: Readonly<Record<string, string>>;
 }
 
@@ -55,6 +56,7 @@ export interface GivenProps {
   readonly crds?: boolean;
   readonly proxyInjector?: boolean;
   readonly networkPolicies?: boolean;
+  readonly permissionGuards?: boolean;
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly priorityClassName?: string;
   readonly components?: GivenComponents;
@@ -135,6 +137,7 @@ export function installOf(given: GivenProps): MeshInstall {
     crds: given.crds ?? true,
     proxyInjector: given.proxyInjector ?? true,
     networkPolicies: given.networkPolicies ?? false,
+    permissionGuards: given.permissionGuards ?? true,
     nodeSelector: given.nodeSelector ?? {},
   };
 }

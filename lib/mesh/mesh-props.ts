@@ -157,6 +157,15 @@ export interface MeshProps {
   readonly networkPolicies?: boolean;
 
   /**
+   * Whether ValidatingAdmissionPolicies hold the components to what roles cannot say: of their webhook's configuration
+   * they change the `caBundle` alone, and they create no Secrets but their own. Kubernetes has them since 1.30: on 1.29
+   * this must be false.
+   *
+   * @default true
+   */
+  readonly permissionGuards?: boolean;
+
+  /**
    * Labels of nodes that the control plane runs on, besides Linux.
    *
    * @default - none

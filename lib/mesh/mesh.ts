@@ -9,6 +9,7 @@ import { IdentityComponent } from './identity.ts';
 import { type MeshInstall, meshInstall } from './install.ts';
 import { registerInstallation } from './installation.ts';
 import type { MeshProps } from './mesh-props.ts';
+import { PermissionGuards } from './permission-guards.ts';
 import { ProxyInjectorComponent } from './proxy-injector.ts';
 import { UserRoles } from './user-roles.ts';
 
@@ -68,6 +69,7 @@ export class Mesh extends Construct {
   private addControlPlane(install: MeshInstall): void {
     new ConfigComponent(this, 'config', install);
     new UserRoles(this, 'user-roles', install);
+    if (install.permissionGuards) new PermissionGuards(this, 'permission-guards', install);
     new IdentityComponent(this, 'identity', install);
     new DestinationComponent(this, 'destination', install);
     if (install.proxyInjector) new ProxyInjectorComponent(this, 'proxy-injector', install);

@@ -34,6 +34,8 @@ describe.skipIf(missing)(`the rights of the control plane${missing ? ` (${missin
     server = await startApiServer({ flags: audit.flags });
     await apply(
       ...meshObjects('Namespace', 'CustomResourceDefinition', ...roleKinds),
+      // With what holds them to their own: nothing that they do may be refused by it.
+      ...meshObjects('ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'),
       namespace('shop', { 'tulle.dev/inject': 'enabled' }),
     );
     await server.kubectl(['apply', '--server-side', '-f', (gatewayApi as { folder: string }).folder]);

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Timers } from '../clock.ts';
+import type { TimerHandle, Timers } from '../clock.ts';
 import { BackOff } from '../resilience/back-off.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MergedMetrics } from './merge-metrics.ts';
@@ -28,6 +28,8 @@ interface Worker {
 /** What a worker has said of its metrics so far. */
 interface Scraped {
   readonly pieces: string[];
+  /** Runs out when it says nothing more. */
+  timer: TimerHandle;
   /** They are all there, or, without them, nothing comes. */
   readonly done: (pieces: readonly string[]) => void;
 }
@@ -112,7 +114,10 @@ export class WorkerPool {
       if (worker.process !== child) return;
       worker.process = undefined;
       worker.ready = false;
-      for (const { done } of worker.scrapes.values()) done([]);
+      for (const { timer, done } of worker.scrapes.values()) {
+        this.options.timers.cancel(timer);
+        done([]);
+      }
       worker.scrapes.clear();
       if (this.stopping) return;
       const delayMs = worker.backOff.delayMs();
@@ -134,28 +139,30 @@ export class WorkerPool {
     }
     const scraped = worker.scrapes.get(message.id);
     if (scraped === undefined) return;
+    this.options.timers.cancel(scraped.timer);
     scraped.pieces.push(message.piece);
-    if (!message.last) return;
-    worker.scrapes.delete(message.id);
-    scraped.done(scraped.pieces);
+    if (message.last) {
+      worker.scrapes.delete(message.id);
+      scraped.done(scraped.pieces);
+    } else scraped.timer = this.leaveOut(worker, message.id);
   }
 
   private scrapeOne(worker: Worker): Promise<readonly string[]> {
     if (worker.process === undefined) return Promise.resolve([]);
     const id = this.nextScrape++;
-    const { timers, log } = this.options;
-    return new Promise((resolve) => {
-      const timer = timers.after(scrapeTimeoutMs, () => {
-        worker.scrapes.delete(id);
-        log.warn('a worker did not answer a scrape', { worker: worker.index });
-        resolve([]);
-      });
-      const done = (pieces: readonly string[]): void => {
-        timers.cancel(timer);
-        resolve(pieces);
-      };
-      worker.scrapes.set(id, { pieces: [], done });
+    return new Promise((done) => {
+      worker.scrapes.set(id, { pieces: [], timer: this.leaveOut(worker, id), done });
       this.tell(worker, { kind: 'scrape', id });
+    });
+  }
+
+  /** Goes on without a worker when nothing of it comes in time. */
+  private leaveOut(worker: Worker, id: number): TimerHandle {
+    const { timers, log } = this.options;
+    return timers.after(scrapeTimeoutMs, () => {
+      log.warn('a worker did not answer a scrape', { worker: worker.index });
+      worker.scrapes.get(id)?.done([]);
+      worker.scrapes.delete(id);
     });
   }
 

@@ -21,7 +21,7 @@ const components: Record<string, (args: string[], log: Logger) => Promise<Compon
 
 const [name = '', ...args] = process.argv.slice(2);
 const log = componentLog(name, process.env['TULLE_LOG'] ?? 'info');
-const start = components[name];
+const start = Object.hasOwn(components, name) ? components[name] : undefined;
 if (start === undefined) {
   process.stderr.write(`usage: main.ts <${Object.keys(components).join('|')}> [flags]\n`);
   process.exit(64);

@@ -49,7 +49,7 @@ export function resolveEnv(
 export function expand(text: string, known: Readonly<Record<string, string>>): string {
   return text.replace(/\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)/g, (match, name: string | undefined) => {
     if (match === '$$') return '$';
-    return name !== undefined && name in known ? known[name] : match;
+    return name !== undefined && Object.hasOwn(known, name) ? known[name] : match;
   });
 }
 
@@ -76,16 +76,20 @@ function reference(
     problem(`${Object.keys(valueFrom).join(', ')} cannot be resolved in local mode: give a value, or a fieldRef`);
     return undefined;
   }
-  const found = objects.get(`${facts.pod.namespace}/${ref.name}`)?.[ref.key ?? ''];
+  const found = own(objects.get(`${facts.pod.namespace}/${ref.name}`), ref.key ?? '');
   if (found === undefined && ref.optional !== true) {
     problem(`${kind} ${ref.name} with the key ${ref.key} is not among the manifests: add it, or make it optional`);
   }
   return found;
 }
 
+/** Of what was written, not of what every object has: `constructor` may be a key. */
+const own = <T>(map: Readonly<Record<string, T>> | undefined, key: string): T | undefined =>
+  map !== undefined && Object.hasOwn(map, key) ? map[key] : undefined;
+
 function podField(path: string, pod: EnvFacts['pod']): string | undefined {
   const keyed = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path);
-  if (keyed) return pod[keyed[1] as 'labels' | 'annotations'][keyed[2]] ?? '';
+  if (keyed) return own(pod[keyed[1] as 'labels' | 'annotations'], keyed[2]) ?? '';
   const fields: Record<string, string> = {
     'metadata.name': pod.name,
     'metadata.namespace': pod.namespace,
@@ -96,5 +100,5 @@ function podField(path: string, pod: EnvFacts['pod']): string | undefined {
     'status.podIP': pod.ip,
     'status.podIPs': pod.ip,
   };
-  return fields[path];
+  return own(fields, path);
 }

@@ -1,5 +1,5 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 
 /** Where a local mesh is told of unless said otherwise: below the folder that it is started in. */
@@ -38,9 +38,27 @@ export class StateFolder {
         `a local mesh runs in ${this.path} already (pid ${runner.pid}, manifests of ${runner.manifests}): stop it, or choose another folder with --state`,
       );
     }
+    await this.refuseLinks();
     for (const folder of [this.objects, this.credentials, this.logs]) {
       await rm(folder, { recursive: true, force: true });
       await mkdir(folder, { recursive: true, mode: 0o700 });
+    }
+  }
+
+  /**
+   * A checkout may bring a link in place of the folder, and what it leads to would be emptied and get our keys. Links
+   * above the folder that we were started in are the machine's own.
+   */
+  private async refuseLinks(): Promise<void> {
+    const below = relative(process.cwd(), this.path);
+    const ours = below.startsWith('..') || below === '' ? 1 : below.split('/').length;
+    let place = this.path;
+    for (let i = 0; i < ours; i++, place = dirname(place)) {
+      const found = await lstat(place).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+      if (found?.isSymbolicLink())
+        throw new Error(`${place} is a symbolic link: remove it, or choose another folder with --state`);
     }
   }
 
@@ -78,7 +96,9 @@ export class StateFolder {
 /** A reader sees the whole old text or the whole new one. */
 export async function writeAtomically(file: string, text: string): Promise<void> {
   const next = `${file}.next`;
-  await writeFile(next, text, { mode: 0o600 });
+  // Made anew: what stands there may be a link to elsewhere.
+  await rm(next, { force: true });
+  await writeFile(next, text, { mode: 0o600, flag: 'wx' });
   await rename(next, file);
 }
 

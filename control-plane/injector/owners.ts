@@ -46,12 +46,14 @@ export class Owners {
     if (direct === undefined) return undefined;
     const kind = intermediate[`${direct.apiVersion.split('/')[0]}/${direct.kind}`];
     if (kind === undefined || direct.uid === undefined) return direct;
-    const known = this.known.get(direct.uid);
-    if (known !== undefined) return known;
     // Whoever reaches the webhook chooses these names.
     const [inNamespace, name] = [namespace, direct.name].map(encodeURIComponent);
     const path = `${kind.api}/namespaces/${inNamespace}/${kind.plural}/${name}`;
-    const asked = this.asked.get(direct.uid) ?? this.ask(direct, direct.uid, path);
+    // Whoever creates a pod chooses the uid too: it must not lead to the owner of a pod elsewhere.
+    const key = `${path} ${direct.uid}`;
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    const asked = this.asked.get(key) ?? this.ask(direct, key, path);
     if (asked === undefined) return guess(direct, pod.metadata);
     return this.within(asked).catch((error: Error) => {
       this.options.onProblem(`owner of ${direct.kind} ${namespace}/${direct.name} not found: ${error.message}`);
@@ -59,22 +61,22 @@ export class Owners {
     });
   }
 
-  private ask(direct: Owner, uid: string, path: string): Promise<Owner> | undefined {
+  private ask(direct: Owner, key: string, path: string): Promise<Owner> | undefined {
     if (this.asked.size >= maxLookUps) return undefined;
     const found = this.options.api
       .get<{ metadata?: Metadata }>(path)
       .then(({ metadata }) => {
         const root = controllerOf(metadata) ?? direct;
-        this.remember(uid, root);
+        this.remember(key, root);
         return root;
       })
-      .finally(() => this.asked.delete(uid));
-    this.asked.set(uid, found);
+      .finally(() => this.asked.delete(key));
+    this.asked.set(key, found);
     return found;
   }
 
-  private remember(uid: string, root: Owner): void {
-    this.known.set(uid, root);
+  private remember(key: string, root: Owner): void {
+    this.known.set(key, root);
     if (this.known.size <= (this.options.capacity ?? 4096)) return;
     this.known.delete(this.known.keys().next().value as string);
   }

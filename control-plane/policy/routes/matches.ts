@@ -81,6 +81,9 @@ function pattern(text: string): string {
 function method(name: string): MessageInitShape<typeof HttpMethodSchema> {
   const registered = HttpMethod_Registered[name as keyof typeof HttpMethod_Registered];
   return {
-    type: registered === undefined ? { case: 'unregistered', value: name } : { case: 'registered', value: registered },
+    type:
+      typeof registered === 'number'
+        ? { case: 'registered', value: registered }
+        : { case: 'unregistered', value: name },
   };
 }

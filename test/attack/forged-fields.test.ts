@@ -1,7 +1,9 @@
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { LoneProxy } from '../proxy/lone-proxy.ts';
-import { Flag, FrameType, frame, literal, RawHttp2 } from '../proxy/raw-http2.ts';
+import { meshedHttp2 } from '../proxy/meshed-http2.ts';
+import { Flag, FrameType, frame, literal } from '../proxy/raw-http2.ts';
+import { TestMesh } from '../proxy/test-mesh.ts';
 import { vector } from './vector.ts';
 
 /** Names that CGI, WSGI, Rack or PHP hand to an application as they do `l5d-client-id`. */
@@ -19,19 +21,26 @@ let proxy: LoneProxy;
 let received = '';
 let answer = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
 
-const server = createServer((socket) => {
+const serve = (socket: Socket): void => {
   socket.on('error', () => {});
   socket.on('data', (chunk) => {
     received += chunk.toString('latin1');
     if (/\r\n\r\n$/.test(received)) socket.write(answer);
   });
-});
+};
+const server = createServer(serve);
+let mesh: TestMesh;
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   proxy = await LoneProxy.start((server.address() as AddressInfo).port);
-}, 40_000);
+  // What was carried over from HTTP/1 is believed of clients of the mesh alone.
+  mesh = await TestMesh.start([{ name: 'server', ports: [8080] }]);
+  await mesh.serveTcp('server', 8080, serve);
+  await mesh.ready();
+}, 60_000);
 afterAll(async () => {
+  await mesh?.stop();
   await proxy?.stop();
   server.close();
 });
@@ -72,7 +81,7 @@ vector(
 
 vector(
   {
-    who: 'net',
+    who: 'mesh',
     attack: 'the same in head and trailers of HTTP/2, with a word that it is HTTP/1 carried over it',
     promise: 'none reaches the application',
   },
@@ -87,7 +96,12 @@ vector(
     ] as const;
     for (const more of [[], [['x-sum', 'kept'] as const]]) {
       received = '';
-      const client = await RawHttp2.connect(proxy.inbound);
+      const client = await meshedHttp2(
+        mesh,
+        'server',
+        8080,
+        mesh.issue('mallory.test.serviceaccount.identity.tulle.cluster.local'),
+      );
       await client.send(
         frame(
           FrameType.headers,

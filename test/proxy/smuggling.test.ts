@@ -1,14 +1,12 @@
-import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { encodeTransportHeader, transportAlpn } from '../../proxy/wire/detect/transport-header.ts';
 import { ErrorCode } from '../../proxy/wire/stream.ts';
 import { http2Vectors } from '../../proxy/wire/testing/http2-vectors.ts';
 import { badChunks, post, refused, smuggled } from '../../proxy/wire/testing/request-vectors.ts';
 import { responseVectors, smuggledResponse } from '../../proxy/wire/testing/response-vectors.ts';
 import { LoneProxy } from './lone-proxy.ts';
-import { Flag, FrameType, frame, literal, RawHttp2 } from './raw-http2.ts';
+import { meshedHttp2 } from './meshed-http2.ts';
+import { Flag, FrameType, frame, literal } from './raw-http2.ts';
 import { TestMesh } from './test-mesh.ts';
 
 /**
@@ -122,20 +120,7 @@ describe('HTTP/2 requests that go on in HTTP/1', () => {
   }, 60_000);
   afterAll(() => mesh?.stop());
 
-  async function meshed(): Promise<RawHttp2> {
-    const socket = connectTls({
-      host: mesh.ip('server'),
-      port: 4143,
-      servername: 'server.test.serviceaccount.identity.tulle.cluster.local',
-      ca: mesh.trustAnchors,
-      ...own,
-      ALPNProtocols: [transportAlpn],
-      checkServerIdentity: () => undefined,
-    });
-    await once(socket, 'secureConnect');
-    socket.write(encodeTransportHeader({ port: 8080, name: '', protocol: 'http2' }));
-    return RawHttp2.over(socket);
-  }
+  const meshed = () => meshedHttp2(mesh, 'server', 8080, own);
 
   it('that are sound arrive', async () => {
     received = '';

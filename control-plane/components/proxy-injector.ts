@@ -29,6 +29,8 @@ export const injectorFlags = {
   kubeconfig: { type: 'string' },
   /** Names that API servers dial besides that of the Service. */
   'webhook-names': { type: 'string' },
+  /** A file with the authorities of API servers' client certificates. */
+  'webhook-client-ca': { type: 'string' },
   'certificate-lifetime': { type: 'string' },
 } as const;
 
@@ -40,6 +42,7 @@ function injectorSettings(flags: FlagReader) {
     meshNamespace: flags.dnsName('mesh-namespace', 'tulle'),
     kubeconfig: flags.optional('kubeconfig'),
     extraNames: flags.list('webhook-names', ''),
+    clientAuthorities: flags.certificates('webhook-client-ca'),
     lifetimeMs: flags.durationMs('certificate-lifetime', '365d', minLifetimeMs),
   };
 }
@@ -48,8 +51,8 @@ function injectorSettings(flags: FlagReader) {
 export async function startInjector(flags: Flags, log: Logger): Promise<Component> {
   const registry = new Registry();
   const component = 'tulle-proxy-injector';
-  const { address, admin, configFile, meshNamespace, kubeconfig, extraNames, lifetimeMs } =
-    flags.read(injectorSettings);
+  const settings = flags.read(injectorSettings);
+  const { address, admin, configFile, meshNamespace, kubeconfig, extraNames, clientAuthorities, lifetimeMs } = settings;
   const client = await connectToCluster({
     kubeconfig,
     env: process.env,
@@ -107,6 +110,7 @@ export async function startInjector(flags: Flags, log: Logger): Promise<Componen
     api: client,
     meshNamespace,
     extraNames,
+    clientAuthorities,
     lifetimeMs,
     nowMs: now,
     log,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parseCidr } from '../../lib/contract/cidr.ts';
 import { durationMs } from '../../lib/contract/durations.ts';
@@ -73,6 +74,20 @@ export class FlagReader {
   /** Undefined when the flag is not given. */
   optional(name: string): string | undefined {
     return this.values[name] === undefined ? undefined : this.text(name);
+  }
+
+  /** The text of a file of PEM certificates; undefined when the flag is not given. */
+  certificates(name: string): string | undefined {
+    const file = this.optional(name);
+    if (file === undefined) return undefined;
+    try {
+      const text = readFileSync(file, 'utf8');
+      if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+      this.problems.push(`--${name} (${file}) must be a file of PEM certificates`);
+    } catch (error) {
+      this.problems.push(`--${name} (${file}) cannot be read: ${(error as Error).message}`);
+    }
+    return undefined;
   }
 
   oneOf<T extends string>(name: string, options: readonly T[], fallback: T): T {

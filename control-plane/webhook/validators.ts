@@ -15,6 +15,8 @@ export const validatorFlags = {
   'policy-validator-addr': { type: 'string' },
   /** Names that API servers dial besides those of the Services. */
   'webhook-names': { type: 'string' },
+  /** A file with the authorities of API servers' client certificates. */
+  'webhook-client-ca': { type: 'string' },
 } as const;
 
 export interface Validators {
@@ -35,6 +37,7 @@ export function validatorSettings(flags: FlagReader) {
       },
     ],
     extraNames: flags.list('webhook-names', ''),
+    clientAuthorities: flags.certificates('webhook-client-ca'),
   };
 }
 
@@ -50,7 +53,7 @@ export interface ValidatorOptions extends ReturnType<typeof validatorSettings> {
  * tools look for two.
  */
 export function startValidators(options: ValidatorOptions): Validators {
-  const { api, log, meshNamespace, extraNames } = options;
+  const { api, log, meshNamespace, extraNames, clientAuthorities } = options;
   const metrics = new WebhookMetrics(options.registry);
   const webhooks = options.webhooks.map((webhook) =>
     startWebhook({
@@ -60,6 +63,7 @@ export function startValidators(options: ValidatorOptions): Validators {
       api,
       meshNamespace,
       extraNames,
+      clientAuthorities,
       nowMs: Date.now,
       log,
       metrics,

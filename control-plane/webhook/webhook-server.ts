@@ -28,6 +28,8 @@ export interface WebhookServerOptions {
   readonly metrics: WebhookMetrics;
   /** How long a handler may take before the answer is 503. Default 5 s: the API server waits for 10 s in all. */
   readonly handlerTimeoutMs?: number;
+  /** PEM. Who calls must show a certificate of one of them; undefined takes calls from everybody. */
+  readonly clientAuthorities?: string;
   /** Default 512: an API server keeps a few, so this is far beyond a large cluster's. */
   readonly maxConnections?: number;
   /** Of one address. Default 256: behind a proxy, all API servers may have one. */
@@ -64,6 +66,8 @@ export class WebhookServer {
     const { receiveTimeoutMs = 10_000, headTimeoutMs = Math.min(5000, receiveTimeoutMs) } = options;
     this.server = createServer({
       minVersion: 'TLSv1.3',
+      requestCert: options.clientAuthorities !== undefined,
+      rejectUnauthorized: true,
       handshakeTimeout: headTimeoutMs,
       headersTimeout: headTimeoutMs,
       requestTimeout: receiveTimeoutMs,
@@ -95,7 +99,7 @@ export class WebhookServer {
 
   /** PEM, the certificate with its intermediates. Throws when it cannot be used; the former one then stays. */
   useCertificate({ certificate, key }: { readonly certificate: string; readonly key: string }): void {
-    this.server.setSecureContext({ minVersion: 'TLSv1.3', cert: certificate, key });
+    this.server.setSecureContext({ minVersion: 'TLSv1.3', cert: certificate, key, ca: this.options.clientAuthorities });
   }
 
   /** Takes calls for a moment more, each on its last connection, and ends when they are answered. */

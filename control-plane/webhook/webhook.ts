@@ -17,6 +17,8 @@ export interface WebhookOptions {
   readonly meshNamespace: string;
   /** Names that API servers dial besides that of the Service, for configurations with a `url`. */
   readonly extraNames?: readonly string[];
+  /** See WebhookServer. */
+  readonly clientAuthorities?: string;
   /** Of a certificate that is made here. */
   readonly lifetimeMs?: number;
   readonly nowMs: () => number;
@@ -35,7 +37,7 @@ export interface Webhook {
 /** A webhook with a certificate that is made, renewed and trusted without anybody's doing. */
 export function startWebhook(options: WebhookOptions): Webhook {
   const { name, kind, handle, address, meshNamespace, extraNames = [], log, metrics } = options;
-  const server = new WebhookServer({ name, handle, log, metrics });
+  const server = new WebhookServer({ name, handle, log, metrics, clientAuthorities: options.clientAuthorities });
   const certificate = new ServingCertificate({
     name,
     server,

@@ -52,6 +52,20 @@ export function serviceAccount(scope: Construct, component: string, install: Mes
   });
 }
 
+const clientCaFolder = '/var/run/tulle/webhook-clients';
+
+/** What a component with webhooks has for them, where callers are to show a certificate. */
+export function webhookClients({ webhookClientAuthorities: name }: MeshInstall): {
+  readonly args: readonly string[];
+  readonly volumes: NonNullable<Component['volumes']>;
+} {
+  if (name === undefined) return { args: [], volumes: [] };
+  return {
+    args: [`--webhook-client-ca=${clientCaFolder}/ca.crt`],
+    volumes: [{ name: 'webhook-clients', mountPath: clientCaFolder, configMap: { name } }],
+  };
+}
+
 /** The Deployment of a component, meshed like any workload, and its disruption budget where there are several. */
 export function deployment(scope: Construct, component: Component, install: MeshInstall): void {
   const name = componentName(component.name);

@@ -9,7 +9,7 @@ import {
 import { formatPorts } from '../contract/port-list.ts';
 import { meshPorts } from '../contract/ports.ts';
 import { allKinds, foreignKinds, groupsOf, type KindSpec, meshKinds, resourcesOf } from '../kinds/index.ts';
-import { deployment, serviceAccount } from './component.ts';
+import { deployment, serviceAccount, webhookClients } from './component.ts';
 import type { MeshInstall } from './install.ts';
 import { type PolicyRule, permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
@@ -38,6 +38,7 @@ export class DestinationComponent extends Construct {
     super(scope, id);
     const name = 'destination';
     const { config } = install;
+    const clients = webhookClients(install);
     serviceAccount(this, name, install);
     permissions(
       this,
@@ -109,6 +110,7 @@ export class DestinationComponent extends Construct {
           `--trust-domain=${config.trustDomain}`,
           `--cluster-domain=${config.clusterDomain}`,
           `--mesh-namespace=${config.meshNamespace}`,
+          ...clients.args,
           `--default-opaque-ports=${formatPorts(config.defaults.opaquePorts)}`,
           `--default-inbound-policy=${config.defaults.inboundPolicy}`,
           `--cluster-networks=${config.clusterNetworks.join(',')}`,
@@ -123,6 +125,7 @@ export class DestinationComponent extends Construct {
         adminPort: meshPorts.destinationAdmin,
         webhookPorts: [meshPorts.serviceProfileValidator, meshPorts.policyValidator],
         kubeApi: true,
+        volumes: clients.volumes,
         controlPlane: { destination: `localhost.:${meshPorts.destination}`, policy: `localhost.:${meshPorts.policy}` },
         // Its proxy learns of its pod from the component beside it, so that one may not wait for the proxy.
         proxy: { nativeSidecar: false, await: false },

@@ -30,6 +30,7 @@ export interface MeshInstall {
   readonly proxyInjector: boolean;
   readonly networkPolicies: boolean;
   readonly permissionGuards: boolean;
+  readonly webhookClientAuthorities: string | undefined;
   readonly nodeSelector: Readonly<Record<string, string>>;
 }
 
@@ -57,6 +58,7 @@ export interface GivenProps {
   readonly proxyInjector?: boolean;
   readonly networkPolicies?: boolean;
   readonly permissionGuards?: boolean;
+  readonly webhookClientAuthorities?: string;
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly priorityClassName?: string;
   readonly components?: GivenComponents;
@@ -138,6 +140,7 @@ export function installOf(given: GivenProps): MeshInstall {
     proxyInjector: given.proxyInjector ?? true,
     networkPolicies: given.networkPolicies ?? false,
     permissionGuards: given.permissionGuards ?? true,
+    webhookClientAuthorities: given.webhookClientAuthorities || undefined,
     nodeSelector: given.nodeSelector ?? {},
   };
 }

@@ -166,6 +166,15 @@ export interface MeshProps {
   readonly permissionGuards?: boolean;
 
   /**
+   * A ConfigMap in the mesh's namespace whose key `ca.crt` (PEM) has the authorities of the certificates that your API
+   * servers show webhooks: see `kubeConfigFile` of WebhookAdmissionConfiguration. Without, webhooks answer whoever asks:
+   * they say nothing but what becomes of an object that the asker brings, and change nothing.
+   *
+   * @default - none
+   */
+  readonly webhookClientAuthorities?: string;
+
+  /**
    * Labels of nodes that the control plane runs on, besides Linux.
    *
    * @default - none

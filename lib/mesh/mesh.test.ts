@@ -35,6 +35,17 @@ describe('Mesh', () => {
     expect(JSON.stringify(ofKind(objects, 'MutatingWebhookConfiguration'))).toContain('"failurePolicy":"Fail"');
   });
 
+  it('has webhooks ask callers for a certificate where it is told who signs those', () => {
+    const objects = ofKind(synth({ webhookClientAuthorities: 'api-servers' }), 'Deployment');
+    const asking = objects.filter((object) => JSON.stringify(object).includes('"configMap":{"name":"api-servers"}'));
+    expect(asking.map(({ metadata }) => metadata.name)).toEqual(['tulle-destination', 'tulle-proxy-injector']);
+    for (const object of asking) {
+      expect(template(object).spec?.containers?.flatMap(({ args = [] }) => args as string[])).toContain(
+        '--webhook-client-ca=/var/run/tulle/webhook-clients/ca.crt',
+      );
+    }
+  });
+
   it('makes no certificate, key or Secret', () => {
     const text = JSON.stringify(synth());
     expect(text).not.toContain('BEGIN ');

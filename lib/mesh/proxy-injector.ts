@@ -2,7 +2,7 @@ import { Construct } from 'constructs';
 import { settingKey } from '../contract/annotations.ts';
 import { meshConfigMap, webhookConfigurationName, webhookSecretName, webhookServiceName } from '../contract/names.ts';
 import { meshPorts } from '../contract/ports.ts';
-import { deployment, serviceAccount } from './component.ts';
+import { deployment, serviceAccount, webhookClients } from './component.ts';
 import type { MeshInstall } from './install.ts';
 import { permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
@@ -14,6 +14,7 @@ export class ProxyInjectorComponent extends Construct {
     super(scope, id);
     const name = 'proxy-injector';
     const { config } = install;
+    const clients = webhookClients(install);
     serviceAccount(this, name, install);
     permissions(
       this,
@@ -67,12 +68,16 @@ export class ProxyInjectorComponent extends Construct {
           `--admin-addr=0.0.0.0:${meshPorts.proxyInjectorAdmin}`,
           '--config-file=/var/run/tulle/config/values',
           `--mesh-namespace=${config.meshNamespace}`,
+          ...clients.args,
         ],
         ports: [{ name: 'https', containerPort: meshPorts.proxyInjector }],
         adminPort: meshPorts.proxyInjectorAdmin,
         webhookPorts: [meshPorts.proxyInjector],
         kubeApi: true,
-        volumes: [{ name: 'config', mountPath: '/var/run/tulle/config', configMap: { name: meshConfigMap } }],
+        volumes: [
+          { name: 'config', mountPath: '/var/run/tulle/config', configMap: { name: meshConfigMap } },
+          ...clients.volumes,
+        ],
         proxy: { opaquePorts: [{ from: meshPorts.proxyInjector, to: meshPorts.proxyInjector }] },
       },
       install,

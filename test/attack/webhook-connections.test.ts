@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { Agent, request } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import pino from 'pino';
 import { Registry } from 'prom-client';
@@ -7,6 +8,7 @@ import { createAuthority, createServerCertificate } from '../../control-plane/ce
 import { WebhookClient } from '../../control-plane/webhook/testing/webhook-client.ts';
 import { WebhookMetrics } from '../../control-plane/webhook/webhook-metrics.ts';
 import { WebhookServer } from '../../control-plane/webhook/webhook-server.ts';
+import { testCertificate } from '../cluster/api-server/certificates.ts';
 import { vector } from './vector.ts';
 
 vector(
@@ -75,4 +77,46 @@ vector(
     expect(told.length).toBeLessThan(5);
   },
   60_000,
+);
+
+vector(
+  {
+    who: 'net',
+    attack:
+      'a review from a pod, with no certificate and with one of an authority of its own, where API servers have theirs',
+    promise: 'no answer: the handshake fails, and only a certificate of the authorities that were named is let in',
+  },
+  async () => {
+    const nowMs = Date.now();
+    const made = { lifetimeMs: 3_600_000, nowMs };
+    const server = await createAuthority({ name: 'server', ...made });
+    const [clients, mallory] = await Promise.all(['CN=clients', 'CN=mallory'].map((name) => testCertificate(name)));
+    const webhook = new WebhookServer({
+      name: 'proxy-injector',
+      handle: () => ({ allowed: true }),
+      log: pino({ level: 'silent' }),
+      metrics: new WebhookMetrics(new Registry()),
+      clientAuthorities: clients.cert,
+    });
+    webhook.useCertificate(await createServerCertificate({ dnsNames: ['localhost'], ...made, signedBy: server }));
+    webhook.server.listen(0, '127.0.0.1');
+    await once(webhook.server, 'listening');
+    const { port } = webhook.server.address() as AddressInfo;
+    const call = async (own?: { readonly cert: string; readonly key: string }): Promise<string> => {
+      const agent = new Agent({ ca: server.certificate, servername: 'localhost', cert: own?.cert, key: own?.key });
+      return new Promise((resolve) => {
+        const sent = request({ agent, host: '127.0.0.1', port, method: 'POST' }, (response) => {
+          response.resume();
+          resolve(`answered ${response.statusCode}`);
+        });
+        sent.on('error', () => resolve('no answer'));
+        sent.end();
+      });
+    };
+    expect(await call()).toBe('no answer');
+    expect(await call(await testCertificate('CN=kube-apiserver', mallory))).toBe('no answer');
+    expect(await call(await testCertificate('CN=kube-apiserver', clients))).toBe('answered 415');
+    webhook.server.close();
+    webhook.server.closeAllConnections();
+  },
 );

@@ -4,7 +4,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { systemClock, wallClockMs } from './clock.ts';
 import { ConfigError, type ProxyConfig, readConfig } from './config.ts';
 import { dropPages } from './net/system-calls.ts';
-import { Sidecar } from './sidecar.ts';
+import { Sidecar } from './sidecar/sidecar.ts';
 import { executablePages } from './start-pages.ts';
 import { Log } from './telemetry/log.ts';
 import { workerCount } from './workers/cores.ts';

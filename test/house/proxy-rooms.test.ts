@@ -37,10 +37,9 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['admin', 'wire clock model telemetry accept policy'],
   ['workers', 'clock control resilience telemetry'],
   ['config', 'wire accept net keep-alive env-parser telemetry control identity policy workers'],
-  ['shares', 'net telemetry accept'],
   [
     'sidecar',
-    'shares wire clock timer-wheel net telemetry accept control identity policy discovery upstream exchange outbound inbound admin config',
+    'wire clock timer-wheel net telemetry accept control identity policy discovery upstream exchange outbound inbound admin config',
   ],
   ['init', 'wire flag-parser telemetry'],
   ['await', 'wire clock flag-parser net telemetry'],

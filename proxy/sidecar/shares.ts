@@ -1,8 +1,8 @@
-import { ClientBudgets, type ClientLimits } from './accept/client-budgets.ts';
-import type { ListenOptions } from './net/listen.ts';
-import { LimitedLog } from './telemetry/limited-log.ts';
-import type { Log } from './telemetry/log.ts';
-import type { CounterFamily, MetricsRegistry } from './telemetry/registry.ts';
+import { ClientBudgets, type ClientLimits } from '../accept/client-budgets.ts';
+import type { ListenOptions } from '../net/listen.ts';
+import { LimitedLog } from '../telemetry/limited-log.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { CounterFamily, MetricsRegistry } from '../telemetry/registry.ts';
 
 /** Those that listen, and have shares of what this process may have. */
 type Listener = 'inbound' | 'outbound' | 'admin';

@@ -1,0 +1,51 @@
+import type { OpenConnections } from '../accept/open-connections.ts';
+import type { Applications } from '../inbound/application.ts';
+import type { Targets } from '../outbound/targets.ts';
+import type { PolicyStore } from '../policy/inbound/policy-store.ts';
+import type { MetricsRegistry } from '../telemetry/registry.ts';
+import type { TimerWheel } from '../timer-wheel.ts';
+
+interface Measured {
+  readonly open: OpenConnections;
+  readonly deadlines: TimerWheel;
+  readonly targets: Targets;
+  readonly policies: PolicyStore;
+  readonly applications: Applications;
+}
+
+/** What is under way, waits, or lacks something now, across the parts of a proxy. */
+export function addGauges(
+  registry: MetricsRegistry,
+  { open, deadlines, targets, policies, applications }: Measured,
+): void {
+  registry.gauge(
+    'proxy_http_streams_open',
+    'HTTP requests under way on accepted connections.',
+    () => open.activeStreams,
+  );
+  registry.gauge('proxy_deadlines_armed', 'Waits of requests that have a deadline now.', () => deadlines.armed);
+  registry.gauge(
+    'outbound_http_balancer_endpoints',
+    'Endpoints of the services that are called: those with a connection are ready, the others pending.',
+    () => targets.balancerEndpoints(),
+  );
+  registry.gauge(
+    'outbound_waiters',
+    'Requests and connections that wait for an endpoint, or for one of its connections.',
+    () => {
+      let waiting = 0;
+      for (const { backend } of targets.values()) waiting += backend.waiting;
+      return waiting;
+    },
+  );
+  registry.gauge(
+    'inbound_ports_without_policy',
+    'Ports of the workload whose default policy holds, since the control plane has not spoken of them.',
+    () => policies.unspoken,
+  );
+  registry.gauge(
+    'inbound_waiters',
+    'Requests that wait for a connection to the application.',
+    () => applications.waiters,
+  );
+}

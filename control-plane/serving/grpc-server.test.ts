@@ -94,6 +94,20 @@ test('a call is answered, up to the longest message that there may be', async ()
   });
 });
 
+test('a request that does not arrive in time is ended', async () => {
+  const { port } = await start({ requestMs: 50 });
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  closing.push(() => session.destroy());
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/io.linkerd.proxy.identity.Identity/Certify',
+    'content-type': 'application/grpc',
+  });
+  stream.write(Buffer.alloc(3));
+  const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+  expect(headers['grpc-status']).toBe(String(Code.deadlineExceeded));
+});
+
 test.each([
   ['that is refused', 'refused', status.FAILED_PRECONDITION, 'not with 100 % of «tokens»\n'],
   ['that fails', 'broken', status.INTERNAL, 'the call failed here'],

@@ -77,3 +77,11 @@ test('a request that was changed in any byte gives no key', () => {
   );
   expect(() => checkSigningRequest(Buffer.alloc(20_000, 0x30), web)).toThrow('too long');
 });
+
+test('a request signed by way of SHA-1 is refused, whatever it says of the algorithm', () => {
+  const ecdsaWithSha1 = '2a8648ce3d0401';
+  for (const algorithm of [ecdsaWithSha1, oid.ecdsaWithSha256]) {
+    const bytes = request(emptyName, [dnsNames([web], false)], 'sha1', algorithm);
+    expect(() => checkSigningRequest(bytes, web)).toThrow(SigningRequestError);
+  }
+});

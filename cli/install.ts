@@ -34,6 +34,23 @@ function printable(options: MeshOptions): string {
   }
 }
 
+/** Since 1.30. `kubectl apply` takes all the rest of the manifests, and ends with an error for these. */
+const guardsMinor = 30;
+
+async function warnOfNoGuards({ client }: Cluster, terminal: Terminal): Promise<void> {
+  const version = await client
+    .get<{ major: string; minor: string; gitVersion: string }>('/version')
+    .catch((error: unknown) => {
+      if (error instanceof ApiError) return undefined;
+      throw error;
+    });
+  if (version === undefined || Number(version.major) !== 1 || Number.parseInt(version.minor, 10) >= guardsMinor) return;
+  terminal.err(
+    `warning: the cluster is ${version.gitVersion} and has no ValidatingAdmissionPolicies: ` +
+      'install with --no-permission-guards\n',
+  );
+}
+
 /** Who installs may not be allowed to see the nodes: then nothing is known, which is told. */
 async function warnOfIpv6({ client }: Cluster, terminal: Terminal): Promise<void> {
   try {
@@ -54,6 +71,7 @@ async function refuseSecondInstall(options: ClusterOptions & MeshOptions, termin
     const cluster = await connectCluster(options, terminal, { timeoutMs: lookTimeoutMs });
     try {
       if ((await installedMesh(cluster.client, cluster.meshNamespace)) === undefined) {
+        if (options.permissionGuards !== false) await warnOfNoGuards(cluster, terminal);
         if (!options.ipv6) await warnOfIpv6(cluster, terminal);
         return;
       }

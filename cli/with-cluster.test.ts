@@ -50,6 +50,15 @@ it('install says that IPv6 of a dual-stack cluster would go past the proxies, un
   expect((await run(['install', '--ipv6', ...place])).err).toBe('');
 });
 
+it('install says that a cluster lacks the admission policies that components are held by, unless it is told so', async () => {
+  const place = await open({ '/version': { major: '1', minor: '29+', gitVersion: 'v1.29.4' } });
+  const { out, err } = await run(['install', ...place]);
+  expect(err).toContain('the cluster is v1.29.4 and has no ValidatingAdmissionPolicies: install with --no-permission');
+  expect(out).toContain('kind: ValidatingAdmissionPolicy\n');
+  const without = await run(['install', '--no-permission-guards', ...place]);
+  expect([without.err, without.out.includes('kind: ValidatingAdmissionPolicy')]).toEqual(['', false]);
+});
+
 it('version tells of the sidecars also when it may not see the control plane', async () => {
   const containers = [{ name: 'tulle-proxy', image: 'tulle-proxy:0.9.0' }];
   const place = await open({

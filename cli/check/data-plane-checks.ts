@@ -189,7 +189,7 @@ async function certificateFault({ cluster }: ClusterFacts, pod: CheckedPod, nowM
     expires ??= value;
   });
   try {
-    const scraper = { ...clusterScraper(cluster.client), timeoutMs: scrapeTimeoutMs };
+    const scraper = { ...clusterScraper(cluster), timeoutMs: scrapeTimeoutMs };
     await readMetrics(scraper, pod, reader);
   } catch (error) {
     if (isRefused(error)) throw error;

@@ -1,6 +1,4 @@
 import type { KubernetesApi } from '../../control-plane/kubernetes/api.ts';
-import type { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
-import { readBody } from '../../control-plane/kubernetes/status-error.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 
 interface List<T> {
@@ -28,16 +26,6 @@ export async function listAll<T = KubernetesObject>(
     if (next === '') return found;
   }
   throw new Error(`${path}: more than ${maxPages} pages of ${pageSize}`);
-}
-
-/** A text that the API server passes on, such as a pod's metrics. Rejects with an Error when it does not come in time. */
-export async function getText(
-  client: Pick<KubernetesClient, 'stream'>,
-  path: string,
-  { timeoutMs, maxBytes }: { readonly timeoutMs: number; readonly maxBytes: number },
-): Promise<string> {
-  const response = await client.stream(path, {}, AbortSignal.timeout(timeoutMs));
-  return readBody(response, maxBytes);
 }
 
 /** The metrics of an admin server in a pod, by the API server's proxy. */

@@ -2,7 +2,8 @@ import { Command } from 'commander';
 import { componentLabel } from '../../lib/contract/labels.ts';
 import type { Container, Pod } from '../../lib/kinds/pod.ts';
 import { type Cluster, type ClusterOptions, withCluster } from '../cluster/cluster.ts';
-import { eachBounded, getText, listAll, podMetricsPath } from '../cluster/objects.ts';
+import { eachBounded, listAll } from '../cluster/objects.ts';
+import { podMetrics } from '../cluster/pod-metrics.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import { parseDurationMs } from '../duration.ts';
@@ -70,7 +71,7 @@ function componentTargets(pod: Pod): Target[] {
 }
 
 async function printMetrics(
-  { client }: Cluster,
+  cluster: Cluster,
   targets: readonly Target[],
   { wait }: MetricsOptions,
   { out }: Terminal,
@@ -80,7 +81,7 @@ async function printMetrics(
     const { namespace = '', name } = pod.metadata;
     const title = `pod ${namespace}/${name}, container ${container}`;
     try {
-      const text = await getText(client, podMetricsPath(namespace, name, port), { timeoutMs, maxBytes });
+      const text = await readAll(podMetrics(cluster, { namespace, pod: name, port }, AbortSignal.timeout(timeoutMs)));
       // In one call, so that those of other pods do not come between.
       out(`#\n# ${title}\n#\n${text.endsWith('\n') ? text : `${text}\n`}`);
       return [];
@@ -89,4 +90,15 @@ async function printMetrics(
     }
   });
   if (failures.flat().length > 0) throw new CommandError(failures.flat().join('\nerror: '));
+}
+
+async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const read: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new Error(`the answer has more than ${maxBytes} bytes`);
+    read.push(chunk);
+  }
+  return Buffer.concat(read).toString('utf8');
 }

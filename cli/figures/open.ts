@@ -55,7 +55,7 @@ async function open(options: PlaceOptions, terminal: Terminal): Promise<Omit<Fig
   }
   const cluster = await connectCluster(options, terminal);
   const directory = clusterDirectory(cluster, (message) => terminal.err(`warning: ${message}\n`));
-  const store = new ScrapingStore(directory, clusterScraper(cluster.client));
+  const store = new ScrapingStore(directory, clusterScraper(cluster));
   return { store, namespace: cluster.namespace, title: cluster.title, local: false };
 }
 

@@ -1,7 +1,6 @@
-import { get, type IncomingMessage } from 'node:http';
-import type { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
-import { podMetricsPath } from '../cluster/objects.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { metricsOf, podMetrics } from '../cluster/pod-metrics.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 
 /** A way to the metrics of sidecars. */
@@ -49,23 +48,15 @@ export const directScraper: Scraper = {
   scrape: async (pod, port, onBytes, signal) => {
     const host = pod.status?.podIP;
     if (host === undefined) throw new Error('has no address yet');
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    // `fetch` would follow the http_proxy of the shell.
-    get({ host, port, path: '/metrics', agent: false, signal }, resolve).on('error', reject);
-    const response = await promise;
-    if (response.statusCode !== 200) {
-      response.destroy();
-      throw new Error(`answered ${response.statusCode}`);
-    }
+    const response = await metricsOf(host, port, signal);
     for await (const chunk of response) onBytes(chunk as Buffer);
   },
 };
 
 /** Asks through the API server, which reaches every pod. */
-export const clusterScraper = (client: Pick<KubernetesClient, 'stream'>): Scraper => ({
+export const clusterScraper = (cluster: Pick<Cluster, 'client' | 'access'>): Scraper => ({
   timeoutMs: 10_000,
-  scrape: async ({ metadata }, port, onBytes, signal) => {
-    const path = podMetricsPath(metadata.namespace ?? '', metadata.name, port);
-    for await (const chunk of await client.stream(path, {}, signal)) onBytes(chunk as Buffer);
+  scrape: async ({ metadata: { namespace = '', name } }, port, onBytes, signal) => {
+    for await (const chunk of podMetrics(cluster, { namespace, pod: name, port }, signal)) onBytes(chunk);
   },
 });

@@ -118,13 +118,14 @@ it('one that goes on and on has a deadline, asked directly or by the API server'
   };
   const pod = await sidecar('web-1', drip);
   const port = pod.spec?.initContainers?.[0].readinessProbe?.httpGet?.port;
-  const client = new KubernetesClient({
+  const access = {
     url: new URL(`http://127.0.0.1:${port}`),
     credentials: () => ({}),
     refresh: async () => {},
     close: () => {},
-  });
-  for (const scraper of [directScraper, clusterScraper(client)]) {
+  };
+  const client = new KubernetesClient(access);
+  for (const scraper of [directScraper, clusterScraper({ client, access })]) {
     const { silent } = await ask([pod], { ...scraper, timeoutMs: 100 });
     expect(silent.some).toMatchObject([{ name: 'web-1', reason: 'did not tell its metrics within 100 ms' }]);
   }

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { run } from '../../cli/testing/run.ts';
+import { parseExposition } from '../../lib/figures/exposition.ts';
 import { describeOnCluster } from './cluster.ts';
 import { identityOf } from './mesh.ts';
 import { account, fetchCommand, meshedNamespace, pageServer, pod, program, service } from './pods.ts';
-import { sidecarMetrics } from './sidecar.ts';
+import { Metrics } from './sidecar.ts';
 
 const ns = 'tulle-test-policy';
 const policyGroup = 'policy.linkerd.io';
@@ -23,10 +25,14 @@ const grpcCall = (authority: string, path: string): string[] => [
    call.end();`,
 ];
 
-describeOnCluster('policy: a workload whose default is to deny', ({ kubectl, ensureMesh }) => {
+describeOnCluster('policy: a workload whose default is to deny', ({ kubectl, kubeconfig, ensureMesh }) => {
   const ask = (client: string): Promise<string> =>
     kubectl.podExec(client, ns, fetchCommand('http://web/'), client).then((answer) => answer.trim());
-  const metrics = () => sidecarMetrics(kubectl, 'web', ns);
+  /** The API server is not let in either: the command line comes by a port-forward. */
+  const metrics = async (of = 'web') => {
+    const { out } = await run(['diagnostics', 'proxy-metrics', `pod/${of}`, '--kubeconfig', kubeconfig, '-n', ns]);
+    return new Metrics(parseExposition(out));
+  };
 
   beforeAll(async () => {
     await ensureMesh();
@@ -81,7 +87,7 @@ describeOnCluster('policy: a workload whose default is to deny', ({ kubectl, ens
   it('a connection of another protocol is closed', async () => {
     const talk = kubectl.podExec('alice', ns, ['node', '/programs/greeted.ts', 'mail', '25'], 'alice');
     await expect(talk).rejects.toThrow(/ECONNRESET/);
-    const denied = await sidecarMetrics(kubectl, 'mail', ns);
+    const denied = await metrics('mail');
     expect(denied.sum('inbound_tcp_authz_deny_total', { client_id: identityOf('alice', ns) })).toBe(1);
   });
 

@@ -59,13 +59,20 @@ class PatternParser {
   private sequence(): Node {
     const nodes: Node[] = [];
     // The whole text is matched: an anchor at its ends says nothing new, elsewhere it cannot be told.
-    if (this.depth === 0) this.take('^');
+    let begins = this.depth === 0;
     while (this.at < this.text.length && !this.sees('|') && !this.sees(')')) {
       if (this.depth === 0 && /^\$(?:$|\|)/.test(this.text.slice(this.at, this.at + 2))) {
         this.at++;
         continue;
       }
-      nodes.push(this.quantified(this.element()));
+      if (begins && this.take('^')) begins = false;
+      else {
+        const element = this.element();
+        // Flags, `(?i)`, match nothing: what follows them begins the text as well, and repeats nothing.
+        if (element === nothing) continue;
+        begins = false;
+        nodes.push(this.quantified(element));
+      }
     }
     return nodes.length === 1 ? nodes[0] : { kind: 'sequence', nodes };
   }
@@ -87,6 +94,8 @@ class PatternParser {
       case '$':
         throw new PatternError(`'${char}' stands inside of it`);
       default:
+        if (char === '{' && quantifier.test(this.text.slice(this.at, this.at + 16)))
+          throw new PatternError(`'${char}' has nothing to repeat`);
         this.at++;
         return this.atom(/[{}\]/]/.test(char) ? `\\${char}` : char);
     }
@@ -120,26 +129,26 @@ class PatternParser {
   }
 
   private class(): Node {
-    const match = /^\[\^?(?:\\.|[^\]\\])*\]/s.exec(this.text.slice(this.at));
+    const match = /^\[(\^?)((?:\[:\^?[a-z]+:\]|\\[\s\S]|[^\]\\])*)\]/.exec(this.text.slice(this.at));
     if (match === null) throw new PatternError('a class of characters is not closed');
-    if (/[^\\]\[|&&|--|~~/.test(match[0])) throw new PatternError('a class of characters stands inside another');
-    for (const [, escaped] of match[0].matchAll(/\\(.)/gs)) if (escaped !== 'b') checkEscape(escaped);
-    this.at += match[0].length;
-    return this.atom(match[0]);
+    const [whole, not, members] = match;
+    if (members === '') throw new PatternError('a class of characters begins with ], which must be \\] as a member');
+    const plain = members.replace(classMember, 'x');
+    if (/\[|&&|--|~~/.test(plain)) throw new PatternError('a class of characters stands inside another');
+    this.at += whole.length;
+    return this.atom(`[${not}${members.replace(classMember, classSource)}]`);
   }
 
   private escape(): Node {
-    const match = /^\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|p\{\w+\}|P\{\w+\}|[\s\S])/i.exec(
-      this.text.slice(this.at, this.at + 40),
-    );
+    const match = escapes.exec(this.text.slice(this.at, this.at + 40));
     if (match === null) throw new PatternError('it ends with a backslash');
-    if (match[0].length === 2) checkEscape(match[0][1]);
+    checkEscape(match[0]);
     this.at += match[0].length;
     return this.atom(match[0]);
   }
 
   private quantified(node: Node): Node {
-    const match = /^(?:[*+?]|\{(\d{1,4})(?:(,)(\d{1,4})?)?\})\??/.exec(this.text.slice(this.at, this.at + 16));
+    const match = quantifier.exec(this.text.slice(this.at, this.at + 16));
     if (match === null) return node;
     this.at += match[0].length;
     if (/[*+?]/.test(this.text[this.at] ?? '')) throw new PatternError('a quantifier has nothing to repeat');
@@ -171,10 +180,47 @@ class PatternParser {
   }
 }
 
-/** A letter behind a backslash means something, and not the same in all dialects; anything else is itself. */
-function checkEscape(char: string): void {
-  if (/[1-9k]/.test(char)) throw new PatternError('it refers to what one of its groups matched');
-  if (/[A-Za-z0]/.test(char) && !/[dDwWsStnrfvxup0P]/.test(char)) {
-    throw new PatternError(`'\\${char}' is not understood`);
+const quantifier = /^(?:[*+?]|\{(\d{1,4})(?:(,)(\d{1,4})?)?\})\??/;
+/** A backslash and what belongs to it. */
+const escapes = /^\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|p\{\w+\}|[\s\S])/i;
+/** Members of a class that are more than a character; what is neither is one. */
+const classMember = /\[:(\^?[a-z]+):\]|\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|p\{\w+\}|[\s\S])/gi;
+
+/** What stands for the names of classes, `[[:alpha:]]`, which JavaScript has not. */
+const namedClasses: ReadonlyMap<string, string> = new Map([
+  ['alnum', '0-9A-Za-z'],
+  ['alpha', 'A-Za-z'],
+  ['ascii', '\\x00-\\x7f'],
+  ['blank', '\\t '],
+  ['cntrl', '\\x00-\\x1f\\x7f'],
+  ['digit', '0-9'],
+  ['graph', '!-~'],
+  ['lower', 'a-z'],
+  ['print', ' -~'],
+  ['punct', '!-\\/:-@\\[-`{-~'],
+  ['space', '\\t-\\r '],
+  ['upper', 'A-Z'],
+  ['word', '0-9A-Za-z_'],
+  ['xdigit', '0-9A-Fa-f'],
+]);
+
+function classSource(member: string, name: string | undefined): string {
+  if (name === undefined) {
+    if (member !== '\\b') checkEscape(member);
+    return member;
   }
+  const source = namedClasses.get(name);
+  if (source === undefined) throw new PatternError(`'[:${name}:]' is not understood`);
+  return source;
+}
+
+/**
+ * A letter behind a backslash means something, and not the same in all dialects; anything else is itself. `\x{41}` and
+ * `\pL` are characters elsewhere, and here they would be an x and a p.
+ */
+function checkEscape(written: string): void {
+  const [, char] = written;
+  if (/[1-9k]/.test(char)) throw new PatternError('it refers to what one of its groups matched');
+  const isWhole = written.length > 2 || /[dDwWsStnrfv0]/.test(char);
+  if (/[A-Za-z0]/.test(char) && !isWhole) throw new PatternError(`'\\${char}' is not understood`);
 }

@@ -59,7 +59,11 @@ const podSelector = fc.constantFrom(
   { matchExpressions: [{ key: 'app', operator: 'In', values: ['b', 'd'] }] },
   { matchExpressions: [{ key: 'tier', operator: 'DoesNotExist' }] },
 );
-const peer = fc.record({ podSelector, namespaceSelector }).map((given) => JSON.parse(JSON.stringify(given)));
+/** What Helm and Go write for what is not set. */
+const nulls = fc.constantFrom({}, { ipBlock: null });
+const peer = fc
+  .record({ podSelector, namespaceSelector: fc.oneof(namespaceSelector, fc.constant(null)), nulls })
+  .map(({ nulls, ...given }) => JSON.parse(JSON.stringify({ ...nulls, ...given })));
 const port = fc.constantFrom(
   { port: 8080 },
   { port: 5432 },
@@ -68,11 +72,13 @@ const port = fc.constantFrom(
   { port: 4000, endPort: 6000 },
   { protocol: 'UDP', port: 8080 },
   { protocol: 'TCP' },
+  { protocol: null, port: 5432, endPort: null },
+  { protocol: 'TCP', port: null },
 );
 const rules = (peers: 'from' | 'to') =>
   fc.array(
     fc.record(
-      { [peers]: fc.array(peer, { maxLength: 2 }), ports: fc.array(port, { maxLength: 2 }) },
+      { [peers]: fc.option(fc.array(peer, { maxLength: 2 })), ports: fc.option(fc.array(port, { maxLength: 2 })) },
       { requiredKeys: [] },
     ),
     { maxLength: 2 },
@@ -81,7 +87,7 @@ const policy = fc
   .record(
     {
       podSelector,
-      policyTypes: fc.constantFrom(['Ingress'], ['Egress'], ['Ingress', 'Egress']),
+      policyTypes: fc.constantFrom([], ['Ingress'], ['Egress'], ['Ingress', 'Egress']),
       ingress: rules('from'),
       egress: rules('to'),
     },

@@ -47,11 +47,11 @@ export const namespaceNameLabel = 'kubernetes.io/metadata.name';
 export function readNetworkPolicy({ metadata, spec }: Manifest): NetworkPolicy | undefined {
   if (!isRecord(spec) || !isSelector(spec.podSelector ?? {})) return undefined;
   const { policyTypes } = spec;
-  // Without a word of its own it restricts what comes in, and what goes out where it has rules for that.
+  // Without a word of its own it restricts what comes in, and what goes out where it has rules for that: `egress: []` has none.
   const types =
     Array.isArray(policyTypes) && policyTypes.length > 0
       ? policyTypes
-      : ['Ingress', ...(spec.egress ? ['Egress'] : [])];
+      : ['Ingress', ...(Array.isArray(spec.egress) && spec.egress.length > 0 ? ['Egress'] : [])];
   return {
     namespace: metadata?.namespace ?? 'default',
     podSelector: (spec.podSelector ?? {}) as LabelSelector,
@@ -60,14 +60,18 @@ export function readNetworkPolicy({ metadata, spec }: Manifest): NetworkPolicy |
   };
 }
 
-/** An empty list of peers or ports is none, and so means all. */
+/** An empty list of peers or ports is none, and so means all; null is as if the field was not there. */
 function rulesOf(given: unknown, peers: 'from' | 'to'): PolicyRule[] {
-  const listOf = (value: unknown) => (Array.isArray(value) && value.length > 0 ? value.filter(isRecord) : undefined);
+  const listOf = (value: unknown) =>
+    Array.isArray(value) && value.length > 0 ? value.filter(isRecord).map(withoutNulls) : undefined;
   return (listOf(given) ?? []).map((rule) => ({
     ...(listOf(rule[peers]) ? { peers: listOf(rule[peers]) as PolicyPeer[] } : {}),
     ...(listOf(rule.ports) ? { ports: listOf(rule.ports) as PolicyPort[] } : {}),
   }));
 }
+
+const withoutNulls = (value: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
 
 const isSelector = (value: unknown): boolean =>
   isRecord(value) && (value.matchExpressions == null || Array.isArray(value.matchExpressions));

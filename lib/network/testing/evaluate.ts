@@ -18,21 +18,21 @@ interface Policy {
   readonly spec: {
     readonly podSelector?: LabelSelector;
     readonly policyTypes?: readonly string[];
-    readonly ingress?: readonly { readonly from?: readonly Peer[]; readonly ports?: readonly Port[] }[];
-    readonly egress?: readonly { readonly to?: readonly Peer[]; readonly ports?: readonly Port[] }[];
+    readonly ingress?: readonly { readonly from?: readonly Peer[] | null; readonly ports?: readonly Port[] | null }[];
+    readonly egress?: readonly { readonly to?: readonly Peer[] | null; readonly ports?: readonly Port[] | null }[];
   };
 }
 
 interface Peer {
-  readonly podSelector?: LabelSelector;
-  readonly namespaceSelector?: LabelSelector;
-  readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] };
+  readonly podSelector?: LabelSelector | null;
+  readonly namespaceSelector?: LabelSelector | null;
+  readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] } | null;
 }
 
 interface Port {
-  readonly protocol?: string;
-  readonly port?: number | string;
-  readonly endPort?: number;
+  readonly protocol?: string | null;
+  readonly port?: number | string | null;
+  readonly endPort?: number | null;
 }
 
 /**
@@ -69,14 +69,17 @@ export function mayConnect(
   };
   const isPort = (allowed: Port): boolean => {
     if ((allowed.protocol ?? 'TCP') !== protocol) return false;
-    if (allowed.port === undefined) return true;
+    if (allowed.port == null) return true;
     const first = typeof allowed.port === 'string' ? to.named?.[allowed.port] : allowed.port;
     return first !== undefined && first <= port && port <= (allowed.endPort ?? first);
   };
   const passes = (end: End, other: End, direction: 'Ingress' | 'Egress'): boolean => {
     if (end.labels === undefined) return true;
     const restricting = policies.filter(({ metadata, spec }) => {
-      const types = spec.policyTypes ?? ['Ingress', ...(spec.egress ? ['Egress'] : [])];
+      // pkg/apis/networking/v1/defaults.go: an empty list is as none, of types and of rules.
+      const types = spec.policyTypes?.length
+        ? spec.policyTypes
+        : ['Ingress', ...(spec.egress?.length ? ['Egress'] : [])];
       const selected =
         (metadata.namespace ?? 'default') === end.namespace && selects(spec.podSelector ?? {}, end.labels);
       return selected && types.includes(direction);
@@ -88,9 +91,9 @@ export function mayConnect(
           ? (spec.ingress ?? []).map(({ from: peers, ports }) => ({ peers, ports }))
           : (spec.egress ?? []).map(({ to: peers, ports }) => ({ peers, ports }));
       return rules.some(
-        ({ peers = [], ports = [] }) =>
-          (peers.length === 0 || peers.some((peer) => isPeer(peer, other, namespace))) &&
-          (ports.length === 0 || ports.some(isPort)),
+        ({ peers, ports }) =>
+          (!peers?.length || peers.some((peer) => isPeer(peer, other, namespace))) &&
+          (!ports?.length || ports.some(isPort)),
       );
     });
   };

@@ -1,7 +1,7 @@
 import { injectAnnotation, linkerdInjectAnnotation } from '../contract/annotations.ts';
 import { foreignSidecars } from '../contract/names.ts';
 import type { InjectConfig } from './config.ts';
-import type { Metadata, PodTemplate } from './kubernetes.ts';
+import { isRecord, type Metadata, type PodSpec, type PodTemplate } from './kubernetes.ts';
 
 /** `ingress` routes by the Host header for ingress controllers; `explicit` does without interception. */
 export type InjectMode = 'enabled' | 'ingress' | 'explicit';
@@ -23,13 +23,14 @@ export function decide(pod: PodTemplate, namespace: Metadata | undefined, config
 
   reasons.push(...unfitReasons(pod));
 
-  const valid = (value: string) => value === 'disabled' || modes.includes(value);
-  if (atPod && !valid(atPod.value)) {
-    reasons.push(`invalid value for annotation "${atPod.key}" at workload`);
+  const invalidAtPod = invalidValue(pod.metadata, 'workload', config);
+  const invalidAtNamespace = invalidValue(namespace, 'namespace', config);
+  if (invalidAtPod !== undefined) {
+    reasons.push(invalidAtPod);
   } else if (atPod?.value === 'disabled') {
     reasons.push(`pod has the annotation "${atPod.key}:disabled"`);
-  } else if (!atPod && atNamespace && !valid(atNamespace.value)) {
-    reasons.push(`invalid value for annotation "${atNamespace.key}" at namespace`);
+  } else if (!atPod && invalidAtNamespace !== undefined) {
+    reasons.push(invalidAtNamespace);
   } else if (!atPod && (!atNamespace || atNamespace.value === 'disabled')) {
     reasons.push(`neither the namespace nor the pod have the annotation "${injectAnnotation}:enabled"`);
   }
@@ -38,15 +39,46 @@ export function decide(pod: PodTemplate, namespace: Metadata | undefined, config
   return { inject: true, mode: (atPod ?? atNamespace)?.value as InjectMode };
 }
 
+/** What is wrong with a word about injection that nobody knows; undefined when it is known, or there is none. */
+export function invalidValue(
+  metadata: Metadata | undefined,
+  level: 'workload' | 'namespace',
+  config: InjectConfig,
+): string | undefined {
+  const found = trigger(metadata, config);
+  if (found === undefined || found.value === 'disabled' || modes.includes(found.value)) return undefined;
+  return `invalid value for annotation "${found.key}" at ${level}`;
+}
+
 /** Why a pod can have no sidecar, whatever it asks for. */
 function unfitReasons({ spec, ...pod }: PodTemplate): string[] {
-  const system = spec?.os?.name ?? spec?.nodeSelector?.['kubernetes.io/os'];
   return [
     ...(spec?.hostNetwork === true ? ['hostNetwork is enabled'] : []),
     ...(hasSidecar({ ...pod, spec }) ? ['pod has a sidecar injected already'] : []),
-    ...(system === 'windows' ? ['the pod runs on Windows, where there is no sidecar'] : []),
+    ...(isForWindows(spec) ? ['the pod runs on Windows, where there is no sidecar'] : []),
   ];
 }
+
+/** The second is deprecated; nodes have it all the same, and published charts select by it. */
+const systemLabels: readonly string[] = ['kubernetes.io/os', 'beta.kubernetes.io/os'];
+
+function isForWindows(spec: PodSpec | undefined): boolean {
+  if (spec?.os?.name !== undefined) return spec.os.name === 'windows';
+  return systemLabels.some((label) => spec?.nodeSelector?.[label] === 'windows') || hasAffinityToWindows(spec);
+}
+
+/** Whether each of the terms of which one must hold asks for nodes of Windows. */
+function hasAffinityToWindows(spec: PodSpec | undefined): boolean {
+  let place: unknown = spec?.affinity;
+  for (const field of ['nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution', 'nodeSelectorTerms'])
+    place = isRecord(place) ? place[field] : undefined;
+  const terms = listOf(place);
+  const asksForWindows = ({ key, operator, values }: Record<string, unknown>): boolean =>
+    systemLabels.includes(String(key)) && operator === 'In' && String(values) === 'windows';
+  return terms.length > 0 && terms.every(({ matchExpressions }) => listOf(matchExpressions).some(asksForWindows));
+}
+
+const listOf = (value: unknown): Record<string, unknown>[] => (Array.isArray(value) ? value.filter(isRecord) : []);
 
 /** The first of these reasons; undefined when it can have one. */
 export const unfit = (pod: PodTemplate): string | undefined => unfitReasons(pod)[0];

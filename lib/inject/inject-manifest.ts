@@ -6,7 +6,7 @@ import {
   settingPrefixes,
 } from '../contract/annotations.ts';
 import type { InjectConfig } from './config.ts';
-import { decide, type InjectMode, unfit } from './decision.ts';
+import { decide, type InjectMode, invalidValue, unfit } from './decision.ts';
 import { explicitPortName } from './explicit-ports.ts';
 import { fieldPath, injectPod, misshapenReport } from './inject-pod.ts';
 import { injectService } from './inject-service.ts';
@@ -123,6 +123,8 @@ export function annotateManifest(
   const told = (outcome: InjectReport['outcome']): InjectReport => ({ ...skippedReport(object), outcome });
   if (object.apiVersion === 'v1' && object.kind === 'Namespace') {
     const annotated = requested(object, config, { request: 'enabled', ...context });
+    const unknown = invalidValue(annotated.metadata, 'namespace', config);
+    if (unknown !== undefined) return { object, reports: [skippedReport(object, unknown)] };
     return { object: annotated, reports: [told(annotated === object ? 'unchanged' : 'annotated')] };
   }
   return overTemplate(object, (template, path, sound) => {
@@ -131,6 +133,8 @@ export function annotateManifest(
     if (reason) return { template, report: skippedReport(object, reason) };
     const annotated = requested(template, config, { request: 'enabled', ...context });
     const report = told(annotated === template ? 'unchanged' : 'annotated');
+    const unknown = invalidValue(annotated.metadata, 'workload', config);
+    if (unknown !== undefined) return { template, report: skippedReport(object, unknown) };
     const decision = decide(annotated, undefined, config);
     const place = { object: report.object, field: fieldPath(path.join('.'), 'metadata.annotations') };
     const problems = decision.inject ? podSecurityProblem(decision.mode, namespaceOf(object, context), place) : [];

@@ -68,9 +68,38 @@ describe('kinds of others', () => {
 });
 
 it('pods on Windows are skipped, with a word', () => {
-  for (const spec of [{ os: { name: 'windows' } }, { nodeSelector: { 'kubernetes.io/os': 'windows' } }]) {
+  const affinity = (...terms: object[]) => ({
+    affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } } },
+  });
+  const onOs = (...values: string[]) => ({ matchExpressions: [{ key: 'kubernetes.io/os', operator: 'In', values }] });
+  for (const spec of [
+    { os: { name: 'windows' } },
+    { nodeSelector: { 'kubernetes.io/os': 'windows' } },
+    { nodeSelector: { 'beta.kubernetes.io/os': 'windows' } },
+    affinity(onOs('windows'), {
+      matchExpressions: [{ key: 'arch', operator: 'Exists' }, ...onOs('windows').matchExpressions],
+    }),
+  ]) {
     expect(report(pod(spec))).toContain('the pod runs on Windows');
     expect(annotateManifest(pod(spec), config).reports[0].outcome).toBe('skipped');
+  }
+  for (const spec of [affinity(onOs('windows'), onOs('linux')), affinity(onOs('windows', 'linux')), affinity(), {}]) {
+    expect(report(pod(spec))).toBe('pod "web" injected');
+  }
+});
+
+it('a word about injection that nobody knows is told where it is annotated: the webhook adds nothing', () => {
+  for (const value of ['true', 'yes', '']) {
+    const { object, reports } = annotateManifest(pod({}, { 'tulle.dev/inject': value }), config);
+    expect(reports.map(formatReport)).toEqual([
+      'pod "web" skipped: invalid value for annotation "tulle.dev/inject" at workload',
+    ]);
+    expect(object).toEqual(pod({}, { 'tulle.dev/inject': value }));
+    const metadata = { name: 'shop', annotations: { 'tulle.dev/inject': value } };
+    const namespace = annotateManifest({ apiVersion: 'v1', kind: 'Namespace', metadata }, config);
+    expect(namespace.reports.map(formatReport)).toEqual([
+      'namespace "shop" skipped: invalid value for annotation "tulle.dev/inject" at namespace',
+    ]);
   }
 });
 

@@ -202,5 +202,9 @@ describe('opaque ports', () => {
   ])('%s of the Service and %s of the pod', (ofService, ofPod, expected) => {
     expect(opaqueMismatches([service(ofService)], [pod(ofPod)], [])).toEqual(expected);
     expect(opaqueMismatches([service(ofService, 'sql')], [pod(ofPod)], [])).toEqual(expected);
+    const { containers } = pod(ofPod).spec!;
+    const initContainers = containers!.map((container) => ({ ...container, restartPolicy: 'Always' }));
+    const native = { ...pod(ofPod), spec: { initContainers, containers: [{ name: 'app' }] } };
+    expect(opaqueMismatches([service(ofService, 'sql')], [native], [])).toEqual(expected);
   });
 });

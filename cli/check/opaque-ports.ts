@@ -1,7 +1,8 @@
 import { setting } from '../../lib/contract/annotations.ts';
 import { hasLabels } from '../../lib/contract/labels.ts';
 import { containsPort, type PortEntry, parsePorts } from '../../lib/contract/port-list.ts';
-import { resolvePorts } from '../../lib/inject/ports.ts';
+import type { Container, PodSpec } from '../../lib/inject/kubernetes.ts';
+import { resolvePorts, runningContainers } from '../../lib/inject/ports.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
 import type { Service } from '../../lib/kinds/service.ts';
 
@@ -41,11 +42,14 @@ export function opaqueMismatches(
 function portsOf({ metadata }: Pod | Service, pod: Pod, defaults: readonly PortEntry[]): readonly PortEntry[] {
   const value = setting(metadata, 'opaque-ports');
   const entries = value === undefined ? undefined : parsePorts(value, 'names');
-  return entries === undefined ? defaults : resolvePorts(entries, [...(pod.spec?.containers ?? [])] as never).ports;
+  return entries === undefined ? defaults : resolvePorts(entries, running(pod)).ports;
 }
 
-function containerPort({ spec }: Pod, target: number | string): number | undefined {
+/** Those whose ports stay open, native sidecars among them. */
+const running = ({ spec }: Pod): Container[] => runningContainers((spec ?? {}) as PodSpec);
+
+function containerPort(pod: Pod, target: number | string): number | undefined {
   if (typeof target === 'number') return target;
-  const ports = (spec?.containers ?? []).flatMap(({ ports }) => ports ?? []);
+  const ports = running(pod).flatMap(({ ports }) => ports ?? []);
   return ports.find(({ name, protocol = 'TCP' }) => name === target && protocol === 'TCP')?.containerPort;
 }

@@ -137,3 +137,11 @@ it('a listener never takes a port of the application', () => {
   const { objects } = inject(deployment('web', [{ containerPort: 14_143 }, { containerPort: 80 }]));
   expect(JSON.stringify(objects[0])).toContain('"14144=14143,14145=80"');
 });
+
+it('a target port that is null is that of the Service, as if it was not there', () => {
+  const pods = deployment('web', [{ containerPort: 5555 }], 'enabled', { 'config.tulle.dev/opaque-ports': '5555' });
+  for (const ports of [[{ port: 5555 }], [{ port: 5555, targetPort: null, protocol: null }]]) {
+    const [told] = inject(service(ports), pods).objects;
+    expect(told.metadata?.annotations).toEqual({ 'config.tulle.dev/opaque-ports': '5555' });
+  }
+});

@@ -13,8 +13,8 @@ export function tellOpaquePorts(service: Manifest, pods: readonly SelectablePod[
   const telling = pods.filter((pod) => pod.opaquePorts !== undefined && selects(service, pod));
   const ports = Array.isArray(service.spec?.ports) ? service.spec.ports.filter(isRecord) : [];
   const opaque = ports.filter(
-    ({ protocol, port, targetPort = port }) =>
-      (protocol ?? 'TCP') === 'TCP' && telling.some((pod) => isOpaque(targetPort, pod)),
+    ({ protocol, port, targetPort }) =>
+      (protocol ?? 'TCP') === 'TCP' && telling.some((pod) => isOpaque(targetPort ?? port, pod)),
   );
   if (opaque.length === 0) return service;
   const annotations = {

@@ -72,14 +72,15 @@ it('pods on Windows are skipped, with a word', () => {
     affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms } } },
   });
   const onOs = (...values: string[]) => ({ matchExpressions: [{ key: 'kubernetes.io/os', operator: 'In', values }] });
-  for (const spec of [
+  const forWindows: PodSpec[] = [
     { os: { name: 'windows' } },
     { nodeSelector: { 'kubernetes.io/os': 'windows' } },
     { nodeSelector: { 'beta.kubernetes.io/os': 'windows' } },
     affinity(onOs('windows'), {
       matchExpressions: [{ key: 'arch', operator: 'Exists' }, ...onOs('windows').matchExpressions],
     }),
-  ]) {
+  ];
+  for (const spec of forWindows) {
     expect(report(pod(spec))).toContain('the pod runs on Windows');
     expect(annotateManifest(pod(spec), config).reports[0].outcome).toBe('skipped');
   }

@@ -2,7 +2,7 @@ import type { KindSpec, ObjectOf } from '../../../lib/kinds/definition.ts';
 import { type KindName, kindNameOf, kinds } from '../../../lib/kinds/index.ts';
 import type { KubernetesObject, ObjectMeta } from '../../../lib/kinds/kubernetes-object.ts';
 import { Problems } from '../../../lib/kinds/problems.ts';
-import { map, object, text } from '../../../lib/kinds/schema.ts';
+import { object, type Schema, text } from '../../../lib/kinds/schema.ts';
 import { checkStructure, checkValue } from '../../../lib/kinds/structural-check.ts';
 import { beyondBounds } from '../../sources/bounds.ts';
 import {
@@ -15,11 +15,17 @@ import { checkBytesRoute, checkGatewayHttpRoute, checkGrpcRoute, checkPolicyHttp
 import { checkEgressNetwork, checkRateLimit, checkServer } from './server.ts';
 import { checkServiceProfile } from './service-profile.ts';
 
+/**
+ * The API server bounds annotations, 256 KiB of them in all: `kubectl apply` writes the whole object into one, and others
+ * belong to who knows which tool.
+ */
+const annotations: Schema = { type: 'object', additionalProperties: { type: 'string' } };
+
 /** What every object has. */
 const envelope = object({
   'apiVersion*': text(),
   'kind*': text(),
-  'metadata*': object({ name: text(), namespace: text(), annotations: map(text()) }),
+  'metadata*': object({ name: text(), namespace: text(), annotations }),
 });
 
 type Rules = { readonly [Name in KindName]?: (object: ObjectOf<(typeof kinds)[Name]>, problems: Problems) => void };

@@ -30,6 +30,7 @@ const route = (rule: object, annotations: object = {}) =>
   policy('HTTPRoute', { parentRefs: [service], rules: [rule] }, { annotations });
 const path = (value: string, type = 'PathPrefix') => route({ matches: [{ path: { type, value } }] });
 const condition = { pathRegex: '/x' };
+const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`a${i}`, 'b']));
 
 describe('is admitted', () => {
   test.each<[string, unknown]>([
@@ -103,6 +104,10 @@ describe('is admitted', () => {
     [
       'null in place of an annotation',
       route({}, { 'timeout.linkerd.io/request': null, 'retry.linkerd.io/http': '5xx' }),
+    ],
+    [
+      'annotations of any size, into one of which kubectl apply writes the whole object',
+      policy('Server', { podSelector: {}, port: 80 }, { annotations: { a: 'x'.repeat(200_000), ...many(2000) } }),
     ],
     [
       'null in place of what is absent',

@@ -2,6 +2,7 @@ import type { KindSpec, ObjectOf } from '../../../lib/kinds/definition.ts';
 import { type KindName, kindNameOf, kinds } from '../../../lib/kinds/index.ts';
 import type { KubernetesObject, ObjectMeta } from '../../../lib/kinds/kubernetes-object.ts';
 import { Problems } from '../../../lib/kinds/problems.ts';
+import type { HttpRoute } from '../../../lib/kinds/route-object.ts';
 import { object, type Schema, text } from '../../../lib/kinds/schema.ts';
 import { checkStructure, checkValue } from '../../../lib/kinds/structural-check.ts';
 import { beyondBounds } from '../../sources/bounds.ts';
@@ -11,7 +12,7 @@ import {
   checkNetworkAuthentication,
   checkServerAuthorization,
 } from './authorization.ts';
-import { checkBytesRoute, checkGatewayHttpRoute, checkGrpcRoute, checkPolicyHttpRoute } from './routes.ts';
+import { checkBytesRoute, checkGatewayHttpRoute, checkGrpcRoute, checkPolicyHttpRoute, isForOthers } from './routes.ts';
 import { checkEgressNetwork, checkRateLimit, checkServer } from './server.ts';
 import { checkServiceProfile } from './service-profile.ts';
 
@@ -64,8 +65,10 @@ export function validateObject(object: unknown, namespace?: string): readonly st
   const beyond = beyondBounds((rest as { spec?: unknown }).spec, 'spec');
   if (beyond !== undefined) return [beyond];
   checkStructure(kind, rest, problems);
-  // Other controllers own the kinds of others too: a shape that is not known here is theirs.
-  if (problems.list.length > 0) return kind.versions.length > 0 ? problems.list : [];
+  // Other controllers own the kinds of others too: a shape that is not known here is theirs, and so are their parents' routes.
+  const isForeign = kind.versions.length === 0;
+  if (problems.list.length > 0) return isForeign ? [] : problems.list;
+  if (isForeign && isForOthers((rest as Partial<HttpRoute>).spec)) return [];
   const rule = rules[name] as ((object: KubernetesObject, problems: Problems) => void) | undefined;
   rule?.({ ...rest, metadata: completed(metadata, namespace) }, problems);
   return problems.list;

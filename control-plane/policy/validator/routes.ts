@@ -18,6 +18,19 @@ import { isKind } from '../routes/references.ts';
 import { trafficSettings } from '../traffic-settings.ts';
 import { policyGroup } from './references.ts';
 
+/**
+ * Whether a route hangs on what other controllers know, and on nothing of the mesh: Gateways, with patterns and backends of
+ * their own. One without parents may get some.
+ */
+export function isForOthers(spec: { readonly parentRefs?: readonly ParentRef[] } | undefined): boolean {
+  const parents = spec?.parentRefs ?? [];
+  return parents.length > 0 && !parents.some(isOfMesh);
+}
+
+const isOfMesh = (parent: ParentRef): boolean => isKind(parent, policyGroup, 'Server') || isOutbound(parent);
+const isOutbound = (parent: ParentRef): boolean =>
+  isKind(parent, '', 'Service') || isKind(parent, policyGroup, 'EgressNetwork');
+
 /** HTTPRoute of policy.linkerd.io. */
 export function checkPolicyHttpRoute(route: HttpRoute, problems: Problems): void {
   checkHttpRoute(route, problems);
@@ -75,10 +88,7 @@ function checkAnnotations(
   protocol: 'http' | 'grpc',
   problems: Problems,
 ): void {
-  const outbound = parents.some(
-    (parent) => isKind(parent, '', 'Service') || isKind(parent, policyGroup, 'EgressNetwork'),
-  );
-  if (!outbound) return;
+  if (!parents.some(isOutbound)) return;
   const other = protocol === 'http' ? 'retry.linkerd.io/grpc' : 'retry.linkerd.io/http';
   const told = new Set<string>();
   trafficSettings(annotations, (annotation, value, rule) => {

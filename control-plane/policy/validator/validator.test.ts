@@ -84,6 +84,29 @@ describe('is admitted', () => {
       'a Gateway route to another kind of backend',
       gateway('HTTPRoute', { rules: [{ backendRefs: [{ kind: 'Bucket', name: 'b' }] }] }),
     ],
+    [
+      'whatever a Gateway route says that only other controllers follow',
+      gateway('HTTPRoute', {
+        parentRefs: [{ name: 'front' }, { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'back' }],
+        rules: [
+          {
+            matches: [{ path: { type: 'RegularExpression', value: '/\\bfiles\\b/(?!x).{1,500}' } }],
+            backendRefs: [{ name: 'web' }],
+          },
+        ],
+      }),
+    ],
+    [
+      'methods by pattern for other controllers',
+      gateway('GRPCRoute', {
+        parentRefs: [{ name: 'front' }],
+        rules: [{ matches: [{ method: { type: 'RegularExpression', service: 'a.*' } }] }],
+      }),
+    ],
+    [
+      'rules of a TLSRoute for other controllers',
+      gateway('TLSRoute', { parentRefs: [{ name: 'front' }], rules: [{}, {}] }),
+    ],
     ['a pattern with flags', path('(?i)/a', 'RegularExpression')],
     ['a TCPRoute with one rule', gateway('TCPRoute', { rules: [{}] })],
     [
@@ -126,6 +149,14 @@ describe('is admitted', () => {
 
 describe('is refused', () => {
   test.each<[string, unknown, string]>([
+    [
+      'a Gateway route that other controllers follow too',
+      gateway('HTTPRoute', {
+        parentRefs: [{ name: 'front' }, service],
+        rules: [{ matches: [{ path: { type: 'RegularExpression', value: '/(?!x)' } }] }],
+      }),
+      'spec.rules[0].matches[0].path.value must be a regular expression that proxies match by',
+    ],
     [
       'two MeshTLSAuthentications',
       authz([meshTls('a'), meshTls('b')]),

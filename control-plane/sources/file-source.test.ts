@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -146,6 +146,23 @@ test('of one object that breaks its schema all over, not everything is told', as
 test('null where a map may stand is nothing', async () => {
   write('a.yaml', 'apiVersion: v1\nkind: Service\nmetadata: { name: web, labels: null, annotations: }\nspec:\n');
   expect(await open()).toEqual(['added default/web undefined']);
+  expect(problems).toEqual([]);
+});
+
+test('a mounted ConfigMap, which is links into a hidden folder that is replaced as a whole, is read once', async () => {
+  const put = (version: string, text: string): void => {
+    mkdirSync(join(folder, version));
+    writeFileSync(join(folder, version, 'a.yaml'), text);
+    symlinkSync(version, join(folder, '..next'));
+    renameSync(join(folder, '..next'), join(folder, '..data'));
+  };
+  put('..2026_1', service('web'));
+  symlinkSync(join('..data', 'a.yaml'), join(folder, 'a.yaml'));
+  const events = await open();
+  expect(events).toEqual(['added shop/web 80']);
+  put('..2026_2', service('web', 8080));
+  rmSync(join(folder, '..2026_1'), { recursive: true });
+  await vi.waitFor(() => expect(events).toEqual(['added shop/web 80', 'modified shop/web 8080']), 1000);
   expect(problems).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 import { type FSWatcher, watch as watchFolder } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import { type Kind, kindOf } from './kinds.ts';
 import { objectKey } from './object-key.ts';
@@ -10,7 +10,7 @@ import { type ManifestProblem, parseManifests } from './parse-manifests.ts';
 import { MalformedObject, trim } from './trim.ts';
 
 export interface FileSourceOptions {
-  /** Folders with *.yaml, *.yml and *.json manifests, read with their sub-folders. */
+  /** Folders with *.yaml, *.yml and *.json manifests, read with their sub-folders, but hidden ones. */
   folders: readonly string[];
   /** Told of each problem once, when it appears. */
   onProblem: (problem: ManifestProblem) => void;
@@ -129,8 +129,9 @@ export class FileSource implements ObjectSource {
       const entries = await readdir(folder, { withFileTypes: true, recursive: true });
       this.missing.delete(folder);
       return entries
-        .filter((entry) => !entry.isDirectory() && /\.(ya?ml|json)$/.test(entry.name) && !entry.name.startsWith('.'))
+        .filter((entry) => !entry.isDirectory() && /\.(ya?ml|json)$/.test(entry.name))
         .map((entry) => join(entry.parentPath, entry.name))
+        .filter((path) => !isHidden(relative(folder, path)))
         .sort();
     } catch (error) {
       if (!this.missing.has(folder)) {
@@ -214,6 +215,9 @@ export class FileSource implements ObjectSource {
     for (const object of next.values()) this.store.put(object);
   }
 }
+
+/** Where editors and Git keep their own; and, of a mounted ConfigMap, the folder that its files are links into. */
+const isHidden = (path: string): boolean => path.split(sep).some((part) => part.startsWith('.'));
 
 /** Group, kind and name: two versions of an object are one. */
 function storeKey(object: KubernetesObject): string {

@@ -18,6 +18,8 @@ let mesh: TestMesh;
 const detectTimeoutMs = 300;
 const listeners = { unknown: 14_143, declared: 14_144, routed: 14_145 };
 const requests: string[] = [];
+/** All that came to a server. */
+let received = '';
 
 function lenientServer(socket: Socket): void {
   let held = '';
@@ -32,6 +34,7 @@ function lenientServer(socket: Socket): void {
   };
   socket.on('data', (chunk) => {
     held += chunk.toString('latin1');
+    received += chunk.toString('latin1');
     if (/\n\r?\n$/.test(held)) look();
   });
   socket.on('end', () => {
@@ -134,13 +137,14 @@ const lines = [
     'GET / HTTP/9.9',
     `GET /${'a'.repeat(20_000)} HTTP/1.1`,
   ],
+  ...['POST /admin X', 'FOO /admin ', 'POST admin X'],
 ];
 
 vector(
   {
     who: 'net',
     attack:
-      'request lines in 24 spellings that Python, uWSGI, Nginx or Node read and HTTP does not have, with a forged l5d-client-id',
+      'request lines in 27 spellings that Python, uWSGI, Twisted, Nginx or Node read and HTTP does not have, with a forged l5d-client-id',
     promise: 'a port of unknown protocol passes none of them on as opaque bytes',
   },
   async () => {
@@ -155,6 +159,47 @@ vector(
   },
   60_000,
 );
+
+vector(
+  {
+    who: 'net',
+    attack: 'a request behind a line or a header of the PROXY protocol, in one piece or after a silence',
+    promise: 'where the port is not declared opaque, no line of it reaches its end',
+  },
+  async () => {
+    const headers = [
+      'PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n',
+      'PROXY UNKNOWN\r\n',
+      '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x01\x0a\0\0\x02\0\x50\0\x50',
+      '\r\n\r\n\0\r\nQUIT\n\x20\0\0\0',
+    ];
+    received = '';
+    for (const header of headers) {
+      const request = `GET / HTTP/1.1${fields}`;
+      for (const parts of [[header + request], [header, request]]) {
+        await exchange(plain(listeners.unknown), parts);
+        expect(received, JSON.stringify(parts)).not.toContain('GET');
+      }
+    }
+  },
+  30_000,
+);
+
+it('lines of logs that quote requests, and protocols that look like them, go by as opaque bytes', async () => {
+  const sent = [
+    '{"message":"GET /health HTTP/1.1"}\n',
+    '<134>1 2026-01-01T00:00:00Z host app - - - "GET / HTTP/1.1"\n',
+    'OPTIONS sip:bob@b.test SIP/2.0\r\n',
+    'PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nEHLO a\r\n',
+  ];
+  for (const text of sent) {
+    received = '';
+    const socket = plain(listeners.unknown);
+    socket.write(text, 'latin1');
+    await vi.waitFor(() => expect(received).toBe(text), 5000);
+    socket.destroy();
+  }
+});
 
 vector(
   {

@@ -31,6 +31,14 @@ const requests = [
     'GET\xa0/\xa0HTTP/1.1',
     'GET / RTSP/1.0',
     'SOURCE / ICE/1.0',
+    'POST /admin X',
+    'POST admin X',
+    'FOO /admin ',
+    'FOO /admin X Y',
+    'PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nPOST / HTTP/1.1',
+    'PROXY UNKNOWN\nGET /',
+    '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\n\n\n\n\n\n\n\n\0\x50\0\x50GET / HTTP/1.1',
+    '\r\n\r\n\0\r\nQUIT\n\x20\0\0\0POST / HTTP/1.1',
   ],
   ...['GET /a b HTTP/1.1', 'GET /HTTP/1.1', 'GET / HTTP/9.9', 'PRI * HTTP/2.0', `GET /${'a'.repeat(100_000)} HTTP/1.1`],
 ];
@@ -62,7 +70,15 @@ it.each([
     '\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00',
     'AMQP\0\0\x09\x01',
   ],
-  '<134>Jan 1 host nginx: 10.0.0.1 "GET / HTTP/1.1" 200\n',
+  ...[
+    '<134>Jan 1 host nginx: 10.0.0.1 "GET / HTTP/1.1" 200\n',
+    '<134>Jan 1 host app: "GET / HTTP/1.1"\n',
+    '{"message":"GET /health HTTP/1.1"}\n',
+    'INFO handled GET / HTTP/1.1\n',
+    "Q\0\0\0\x20select 'GET / HTTP/1.1'\n",
+  ],
+  ...['OPTIONS sip:bob@b.test SIP/2.0\r\n', 'MOVE key 1\r\n', 'SUBSCRIBE a b\r\n', 'PROXY TCP4 a b 1 2\r\nEHLO a\r\n'],
+  ...['\r\n\r\n\0\r\nQUIT\n\x20\0\0\0EHLO a\r\n', '\r\n\r\n\0\r\nQUIET\n', '\r\n\r\nEHLO a\r\n'],
 ])('%j may not', (text) => {
   for (const size of [1, 3, text.length]) expect(read(text, size)).toBe('other');
 });
@@ -78,6 +94,10 @@ it('TLS is taken for what may hide a request where that is asked for, at the beg
   expect([new Opening().read(hello), new Opening(true).read(hello)]).toEqual(['open', 'http']);
   const opening = new Opening(true);
   expect([opening.read(Buffer.from('a')), opening.read(hello)]).toEqual(['open', 'open']);
+  const ofSsl2 = Buffer.from('\x80\x2e\x01\x03\x03', 'latin1');
+  expect([new Opening().read(ofSsl2), new Opening(true).read(ofSsl2)]).toEqual(['open', 'http']);
+  const behindProxy = Buffer.concat([Buffer.from('PROXY UNKNOWN\r\n'), hello]);
+  expect([new Opening().read(behindProxy), new Opening(true).read(behindProxy)]).toEqual(['open', 'http']);
 });
 
 describe('what some server takes for a request is never let pass', () => {

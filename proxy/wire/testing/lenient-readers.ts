@@ -6,8 +6,10 @@ export const lenientReaders: Readonly<Record<string, (text: string) => boolean>>
     if (words.length < 2 || words.length > 3) return false;
     return words.length === 2 ? words[0] === 'GET' : /^HTTP\/\d+\.\d+$/.test(words[2]);
   },
-  /** uWSGI: whatever stands between spaces. */
+  /** uWSGI: whatever stands between spaces, */
   uwsgi: (text) => /^[^ \r\n]+ [^ \r\n]+ HTTP\/\d\.\d\r\n/.test(text),
+  /** with anything for a version, and Twisted too: applications look at paths of methods that they know. */
+  twisted: (text) => /^[A-Za-z-]+ \/[^ \r\n]* [^\r\n]*\r\n/.test(text),
   /** Node by its insecure parser: empty lines before, many spaces, no version, RTSP, any digits of a version. */
   node: (text) => {
     const line = /^[\r\n]*([A-Z-]+) +([!-~\x80-\xff]+) *(\r?\n|.*?\r?\n)/.exec(text);

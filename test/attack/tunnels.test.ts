@@ -5,9 +5,17 @@ import { Flag, FrameType, frame, literal, RawHttp2 } from '../proxy/raw-http2.ts
 import { TestMesh } from '../proxy/test-mesh.ts';
 import { vector } from './vector.ts';
 
-/** An application that knows nothing of CONNECT, and answers each request with an empty 200, as many do. */
+/**
+ * An application that knows nothing of CONNECT, and answers each request with an empty 200, as many do. What asks for
+ * another protocol gets it.
+ */
 let proxy: LoneProxy;
 let received = '';
+const answer = (asked: string): string => {
+  const protocol = /^upgrade: *(.*)\r$/im.exec(asked)?.[1];
+  if (protocol === undefined) return 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
+  return `HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${protocol}\r\n\r\n`;
+};
 const answersAll = (socket: Socket): void => {
   let held = '';
   socket.on('end', () => socket.end());
@@ -18,7 +26,7 @@ const answersAll = (socket: Socket): void => {
       held += chunk.toString('latin1');
       for (let end = held.indexOf('\r\n\r\n'); end >= 0; end = held.indexOf('\r\n\r\n')) {
         held = held.slice(end + 4);
-        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+        socket.write(answer(received));
       }
     });
 };
@@ -92,6 +100,55 @@ vector(
     expect(received).toBe('');
   },
 );
+
+vector(
+  {
+    who: 'net',
+    attack: 'a request to go on in HTTP/2 or TLS by Upgrade, in 8 spellings, to an application that does',
+    promise: 'it goes on without the Upgrade: no request passes inside a tunnel',
+  },
+  async () => {
+    const spellings = ['h2c', 'H2C', 'h2c,', 'h2c\r\nupgrade: h2c', 'h2', 'h2,h2c', 'TLS/1.0, HTTP/1.1', 'HTTP/2.0'];
+    for (const spelling of spellings) {
+      received = '';
+      const head = 'GET / HTTP/1.1\r\nhost: server\r\nconnection: upgrade, http2-settings\r\nhttp2-settings: AAMAAABk';
+      const socket = connect(proxy.inbound, '127.0.0.1');
+      let read = '';
+      socket
+        .on('error', () => {})
+        .on('data', (chunk) => {
+          read += chunk.toString('latin1');
+        });
+      socket.write(`${head}\r\nupgrade: ${spelling}\r\n\r\n`);
+      await vi.waitFor(() => expect(read, spelling).toMatch(/^HTTP\/1\.1 200 /), 5000);
+      socket.destroy();
+      expect(received, spelling).not.toMatch(/h2|tls|http2-settings|upgrade: *http/i);
+    }
+  },
+);
+
+it('other protocols are upgraded to, also where HTTP/2 is named beside them', async () => {
+  for (const [asked, got] of [
+    ['websocket', 'websocket'],
+    ['h2c, websocket', 'websocket'],
+    ['x,h2c', 'x'],
+    ['SPDY/3.1', 'SPDY/3.1'],
+    ['tcp', 'tcp'],
+  ]) {
+    received = '';
+    const socket = connect(proxy.inbound, '127.0.0.1');
+    let read = '';
+    socket
+      .on('error', () => {})
+      .on('data', (chunk) => {
+        read += chunk.toString('latin1');
+      });
+    socket.write(`GET / HTTP/1.1\r\nhost: server\r\nconnection: upgrade\r\nupgrade: ${asked}\r\n\r\n`);
+    await vi.waitFor(() => expect(read).toMatch(/^HTTP\/1\.1 101 /), 5000);
+    expect(received).toContain(`upgrade: ${got}\r\n`);
+    socket.destroy();
+  }
+});
 
 it('a route of a Server that names CONNECT opens tunnels, and no other does', async () => {
   const group = 'policy.linkerd.io';

@@ -90,7 +90,7 @@ export function parseFields(
     }
   }
   if (at + 2 !== end) throw new Http1Error(400, 'bytes behind the head');
-  if (connection !== undefined) applyConnection(connection, hop, fields);
+  if (connection !== undefined) applyConnection(connection, hop, fields, section);
   else hop.upgrade = undefined;
   return hop;
 }
@@ -143,7 +143,7 @@ function takeHopField(field: Field, hop: HopFields, section: Section): boolean {
   }
 }
 
-function applyConnection(options: string[], hop: HopFields, fields: Field[]): void {
+function applyConnection(options: string[], hop: HopFields, fields: Field[], section: Section): void {
   let upgrade = false;
   let named: Set<string> | undefined;
   for (const option of options) {
@@ -161,9 +161,23 @@ function applyConnection(options: string[], hop: HopFields, fields: Field[]): vo
     fields.length = kept;
   }
   if (hop.minorVersion === 0 && hop.keepAlive && !options.includes('close')) hop.close = false;
-  // HTTP/2's cleartext upgrade is obsolete (RFC 9113 section 3.1): such a request goes on without it.
-  if (!upgrade || hop.minorVersion === 0 || hop.upgrade?.toLowerCase() === 'h2c') hop.upgrade = undefined;
+  if (!upgrade || hop.minorVersion === 0) hop.upgrade = undefined;
+  else if (hop.upgrade !== undefined && section === 'request') hop.upgrade = withoutHttp(hop.upgrade);
 }
+
+/**
+ * The protocols of a request's `Upgrade` without those that carry HTTP again: behind them requests would pass that nobody
+ * reads. HTTP/2's cleartext upgrade is obsolete (RFC 9113 section 3.1), and so is that to TLS (RFC 2817): such a request
+ * goes on without it.
+ */
+function withoutHttp(upgrade: string): string | undefined {
+  if (!carriesHttp.test(upgrade)) return upgrade;
+  const kept = upgrade.split(',').filter((protocol) => !carriesHttp.test(protocol));
+  return kept.every((protocol) => protocol.trim() === '') ? undefined : kept.join(',').trim();
+}
+
+/** Names of protocols, with their versions or without. */
+const carriesHttp = /(^|,)\s*(h2c?|https?|tls|ssl)\s*(\/|,|$)/i;
 
 const listOf = (value: string): string[] =>
   value

@@ -1,6 +1,5 @@
 import { peek } from '../accept/peek.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
-import type { ServerPolicy } from '../policy/inbound/server-policy.ts';
 import { detectHttp } from '../wire/detect/http-detect.ts';
 import type { HttpVersion } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
@@ -25,9 +24,6 @@ export function carryUnknown(
     new InboundHttp(options, connection, incoming, policy, version).serve(first);
   });
 }
-
-/** Whether policy says that a port speaks HTTP, and nothing else. */
-export const isDeclaredHttp = ({ protocol }: ServerPolicy): boolean => protocol === 'http1' || protocol === 'http2';
 
 /**
  * Serves a connection as what it speaks: HTTP of either version, or opaque bytes. `told` is what the client's proxy said

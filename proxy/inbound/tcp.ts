@@ -3,7 +3,7 @@ import type { OpenConnections } from '../accept/open-connections.ts';
 import { type SpliceGuard, splice } from '../opaque/splice.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
-import type { Authorization } from '../policy/inbound/server-policy.ts';
+import { type Authorization, mayStayOpaque } from '../policy/inbound/server-policy.ts';
 import type { LimitedLog } from '../telemetry/limited-log.ts';
 import { errnoOf } from '../upstream/dialer.ts';
 import { Opening } from '../wire/detect/opening.ts';
@@ -23,7 +23,8 @@ export interface InboundTcpOptions {
 }
 
 /**
- * Carries a connection as opaque bytes to the application, if policy lets it in, and for as long as it does.
+ * Carries a connection as opaque bytes to the application, if policy lets it in, and for as long as it does and
+ * does not come to look into what is said.
  *
  * With `asHttp` it is not known what the connection speaks, only that it does not look like HTTP, or has not said anything
  * yet. Then nothing passes that the application could read as an HTTP request: no policy of routes would have seen it, and
@@ -54,8 +55,10 @@ export function carryOpaque(
   if (authz.audit) tell('connection allowed', authz);
   const accepted = metrics.accepted(labels, policy.current, shownPort);
   accepted.connectionOpened(connection);
+  const begun = policy.current;
   const unsubscribe = policy.subscribe(() => {
-    if (authorize(policy.current.authorizations, client) !== undefined) return;
+    const { current } = policy;
+    if (authorize(current.authorizations, client) !== undefined && mayStayOpaque(begun, current)) return;
     metrics.tcpTerminate(labels, policy.current, shownPort);
     tell('connection terminated', undefined);
     connection.abort();

@@ -1,12 +1,13 @@
 import { peek } from '../accept/peek.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
+import { isDeclaredHttp } from '../policy/inbound/server-policy.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import { maxHelloBytes, parseClientHello } from '../wire/detect/client-hello.ts';
 import { decodeTransportHeader, type TransportHeader, transportAlpn } from '../wire/detect/transport-header.ts';
 import type { Connection } from '../wire/transport.ts';
 import { type Incoming, incoming } from './incoming.ts';
 import { type KnownPolicyOptions, withKnownPolicy } from './known-policy.ts';
-import { carryUnknown, type InboundProtocolOptions, isDeclaredHttp, serveProtocol } from './protocol.ts';
+import { carryUnknown, type InboundProtocolOptions, serveProtocol } from './protocol.ts';
 import { carryOpaque } from './tcp.ts';
 
 /** Terminates the mesh's TLS on a connection whose ClientHello has been read. */

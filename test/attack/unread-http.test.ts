@@ -16,7 +16,26 @@ import { vector } from './vector.ts';
  */
 let mesh: TestMesh;
 const detectTimeoutMs = 300;
-const listeners = { unknown: 14_143, declared: 14_144, routed: 14_145 };
+const listeners = { unknown: 14_143, declared: 14_144, routed: 14_145, late: 14_146 };
+const group = 'policy.linkerd.io';
+const selected = { podSelector: { matchLabels: { app: 'server' } }, accessPolicy: 'all-unauthenticated' };
+const object = (kind: string, name: string, spec: object) => ({
+  apiVersion: `${group}/v1beta3`,
+  kind,
+  metadata: { name, namespace: 'test' },
+  spec,
+});
+const routed = (name: string, port: number, protocol: object) => [
+  object('Server', name, {
+    ...selected,
+    port,
+    ...protocol,
+  }),
+  object('HTTPRoute', name, {
+    parentRefs: [{ group, kind: 'Server', name }],
+    rules: [{ matches: [{ path: { type: 'PathPrefix', value: '/public' } }] }],
+  }),
+];
 const requests: string[] = [];
 /** All that came to a server. */
 let received = '';
@@ -48,32 +67,18 @@ function lenientServer(socket: Socket): void {
 beforeAll(async () => {
   const timeouts = JSON.stringify([{ name: 'LINKERD2_PROXY_INBOUND_DETECT_TIMEOUT', value: `${detectTimeoutMs}ms` }]);
   mesh = await TestMesh.start([
-    { name: 'server', ports: [8080, 8081, 8082], annotations: { 'config.tulle.dev/proxy-additional-env': timeouts } },
+    {
+      name: 'server',
+      ports: [8080, 8081, 8082, 8083],
+      annotations: { 'config.tulle.dev/proxy-additional-env': timeouts },
+    },
   ]);
   await mesh.serveTcp('server', 8080, lenientServer);
   await mesh.serveTcp('server', 8081, lenientServer);
+  await mesh.serveTcp('server', 8083, lenientServer);
   await mesh.serveTcp('server', 8082, (socket) => {
     socket.on('data', () => requests.push('TLS')).on('end', () => socket.end());
   });
-  const group = 'policy.linkerd.io';
-  const object = (kind: string, name: string, spec: object) => ({
-    apiVersion: `${group}/v1beta3`,
-    kind,
-    metadata: { name, namespace: 'test' },
-    spec,
-  });
-  const routed = (name: string, port: number, protocol: object) => [
-    object('Server', name, {
-      podSelector: { matchLabels: { app: 'server' } },
-      port,
-      accessPolicy: 'all-unauthenticated',
-      ...protocol,
-    }),
-    object('HTTPRoute', name, {
-      parentRefs: [{ group, kind: 'Server', name }],
-      rules: [{ matches: [{ path: { type: 'PathPrefix', value: '/public' } }] }],
-    }),
-  ];
   mesh.apply(...routed('declared', 8081, { proxyProtocol: 'HTTP/1' }), ...routed('unknown', 8082, {}));
   await mesh.ready();
   await vi.waitFor(async () => {
@@ -259,6 +264,41 @@ vector(
     expect(requests.filter((each) => /forged|admin|shop\.example|TLS/.test(each))).toEqual([]);
   },
   60_000,
+);
+
+vector(
+  {
+    who: 'net',
+    attack:
+      'a connection that is begun while its port is opaque, and a request on it once the port has routes or is HTTP',
+    promise: 'it is cut off as soon as that holds',
+  },
+  async () => {
+    const server = (spec: object): object => object('Server', 'late', { ...selected, port: 8083, ...spec });
+    const policies = [...routed('declared', 8081, { proxyProtocol: 'HTTP/1' }), ...routed('unknown', 8082, {})];
+    for (const now of [{ proxyProtocol: 'HTTP/1' }, {}]) {
+      mesh.apply(...policies, server({ proxyProtocol: 'opaque' }));
+      await vi.waitFor(async () => {
+        received = '';
+        const asked = await exchange(plain(listeners.late), ['GET  /admin X\r\n'], true);
+        expect(asked + received).toContain('GET  /admin');
+      }, 10_000);
+      const socket = plain(listeners.late);
+      const closed = new Promise((resolve) =>
+        socket
+          .on('error', () => {})
+          .resume()
+          .once('close', resolve),
+      );
+      received = '';
+      socket.write('EHLO a\r\n');
+      await vi.waitFor(() => expect(received).toBe('EHLO a\r\n'), 5000);
+      const [, route] = routed('late', 8083, {});
+      mesh.apply(...policies, server(now), route);
+      await closed;
+    }
+  },
+  30_000,
 );
 
 it('a server that speaks first is heard, and its clients are, where they speak no HTTP', async () => {

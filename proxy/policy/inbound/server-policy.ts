@@ -45,3 +45,13 @@ export interface ServerPolicy {
   /** The same of methods. */
   readonly guardsMethods: boolean;
 }
+
+/** Whether policy says that a port speaks HTTP, and nothing else. */
+export const isDeclaredHttp = ({ protocol }: ServerPolicy): boolean => protocol === 'http1' || protocol === 'http2';
+
+/**
+ * Whether a connection that was taken as opaque bytes under one policy may go on under another: not where that says that
+ * only HTTP is spoken, or has routes that the first had not, for nobody would look for them.
+ */
+export const mayStayOpaque = (was: ServerPolicy, now: ServerPolicy): boolean =>
+  !isDeclaredHttp(now) && (was.written || !now.written);

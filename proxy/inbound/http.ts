@@ -8,8 +8,8 @@ import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
-import { isUnusual, isUnusualMethod, pathReadings } from '../route/path-readings.ts';
-import { asksForTunnel } from '../route/route-table.ts';
+import { isFoldable, isUnusual, isUnusualMethod, pathReadings } from '../route/path-readings.ts';
+import { asksForTunnel, foldPath } from '../route/route-table.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { LimitedLog } from '../telemetry/limited-log.ts';
 import type { LogFields } from '../telemetry/log.ts';
@@ -140,6 +140,17 @@ export class InboundHttp {
       this.decidedFor = policy;
     }
     const route = policy.routes?.find(head);
+    const decision = this.decideFor(policy, route, head);
+    if (!policy.guardsPaths || decision === undefined || decision.failure !== undefined) return decision;
+    // Some applications know no case: what they take it for must be let in as well.
+    if (!isFoldable(head.path) && policy.routes?.byCase === false) return decision;
+    const folded = policy.routes?.find(head, foldPath(head.path));
+    if (folded === route) return decision;
+    const other = this.decideFor(policy, folded, head);
+    return other === undefined || other.failure !== undefined ? other : decision;
+  }
+
+  private decideFor(policy: ServerPolicy, route: RoutePolicy | undefined, head: RequestHead): Decision | undefined {
     if (route === undefined && (policy.routes !== undefined || asksForTunnel(head))) {
       const { labels, shownPort } = this.incoming;
       this.notFound ??= this.options.metrics.noRoute(labels, policy, shownPort);

@@ -7,6 +7,8 @@ it.each([
   ['/%61dmin', ['/admin']],
   ['/%7euser?q=%2f', ['/~user?q=%2f']],
   ['/%c3%a4', ['/%C3%A4']],
+  ['/x%3Arun%40%2b', ['/x%3Arun%40%2B', '/x:run@+']],
+  ['/x%3B/%20%25', ['/x%3B/%20%25', '/x;/%20%25', '/x/%20%25']],
   ['//admin', ['//admin', '/admin']],
   ['/./admin', ['/./admin', '/admin']],
   ['/%2e/admin', ['/./admin', '/admin']],
@@ -30,7 +32,7 @@ it.each(['/admin%2fx', '/admin%2Fx', '/x%5cadmin', '/x\\admin', '/admin%00', '/a
 );
 
 it('a path of very many readings is none', () => {
-  expect(pathReadings('/;/b;/b;/.;//..//c/.;/c')).toBeUndefined();
+  expect(pathReadings('/;/b;/b%3B/.;//..//c%3a/.;/..%3b/c')).toBeUndefined();
 });
 
 it('whatever of it an application does, in whatever order, is among them, and a usual path has one', () => {

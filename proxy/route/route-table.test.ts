@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Field } from '../wire/field.ts';
 import type { RequestHead } from '../wire/stream.ts';
 import { Pattern } from './pattern.ts';
-import { type HostMatch, type RequestMatch, RouteTable } from './route-table.ts';
+import { foldPath, type HostMatch, type RequestMatch, RouteTable } from './route-table.ts';
 
 const request = (text: string, authority = 'web.shop:80', fields: Record<string, string> = {}): RequestHead => {
   const [method, path] = text.split(' ');
@@ -132,4 +132,37 @@ test('a request that may fit what could not be read has no route, not a laxer on
   ]);
   const found = ['GET /', 'POST /', 'POST /open/x', 'GET /a', 'GET /b'].map((text) => table.find(request(text)));
   expect(found).toEqual(['lax', undefined, 'prefix', undefined, 'lax']);
+});
+
+test.each([
+  ['/ADMIN', 'admin'],
+  ['/Admin/X/', 'admin'],
+  ['/panel/', 'panel'],
+  ['/PANEL', 'panel'],
+  ['/LIVE/?X', 'live'],
+  ['/Live', 'live'],
+  ['/', 'all'],
+  ['/panel/x', 'all'],
+])('without case and slashes at the end, %s goes by route %s', (path, name) => {
+  const table = new RouteTable([
+    route('all', [{ path: prefix('') }]),
+    route('admin', [{ path: prefix('/admin') }]),
+    route('panel', [{ path: { kind: 'exact', value: '/Panel/' } }]),
+    route('live', [{ path: { kind: 'exact', value: '/live' } }]),
+  ]);
+  expect(table.find(request(`GET ${path}`), foldPath(path))).toBe(name);
+  expect(table.byCase).toBe(true);
+});
+
+test.each(['/READ9', '/write9', '/WRITE9'])('%s fits a pattern in either form', (path) => {
+  const table = new RouteTable(
+    ['/READ[0-9]', '/write[0-9]'].map((text) =>
+      route('pattern', [{ path: { kind: 'regex', value: new Pattern(text) } }]),
+    ),
+  );
+  expect(table.find(request(`GET ${path}`), foldPath(path))).toBe('pattern');
+});
+
+test('routes in small letters, and patterns, are the same without case', () => {
+  expect(byPath.byCase).toBe(false);
 });

@@ -44,6 +44,8 @@ interface Candidate<Plan> {
   readonly plan: Plan;
   readonly host: HostMatch | undefined;
   readonly match: RequestMatch;
+  /** Its path as `foldPath` has paths. */
+  readonly folded: PathMatch | undefined;
   readonly rank: number;
 }
 
@@ -62,6 +64,8 @@ export class RouteTable<Plan> {
   readonly byPath: boolean;
   /** Or on its method. */
   readonly byMethod: boolean;
+  /** A path means something else to it than its folded form, so that each request's is to be folded, too. */
+  readonly byCase: boolean;
 
   constructor(routes: readonly Route<Plan>[]) {
     this.candidates = routes
@@ -71,6 +75,7 @@ export class RouteTable<Plan> {
             plan,
             host,
             match,
+            folded: folded(match.path),
             rank: rankOf(host, match),
           })),
         ),
@@ -78,14 +83,17 @@ export class RouteTable<Plan> {
       .sort((a, b) => b.rank - a.rank);
     this.byPath = this.candidates.some(({ match: { path } }) => path !== undefined && !isEverything(path));
     this.byMethod = this.candidates.some(({ match: { method } }) => method !== undefined);
+    this.byCase = this.candidates.some(({ match: { path }, folded }) => !isSamePath(path, folded));
     this.byHost = this.candidates.some(({ host }) => host !== undefined);
   }
 
   /**
    * Undefined when no route fits, or when that cannot be told. A CONNECT has no path, and asks for a tunnel in which no
    * route is looked for any more: only a match that names the method is meant for it.
+   *
+   * `foldedPath` is the path as `foldPath` has it, for an application that reads paths so; no less fits then.
    */
-  find(head: RequestHead): Plan | undefined {
+  find(head: RequestHead, foldedPath?: string): Plan | undefined {
     const { candidates } = this;
     const tunnel = asksForTunnel(head);
     const host = this.byHost ? hostOf(head.authority) : '';
@@ -93,11 +101,33 @@ export class RouteTable<Plan> {
       const candidate = candidates[i];
       if (tunnel && candidate.match.method === undefined) continue;
       if (candidate.host !== undefined && !fitsHost(candidate.host, host)) continue;
-      if (fits(candidate.match, head)) return candidate.match.unread ? undefined : candidate.plan;
+      const path = foldedPath === undefined ? candidate.match.path : candidate.folded;
+      if (fits(candidate.match, path, head, foldedPath ?? head.path))
+        return candidate.match.unread ? undefined : candidate.plan;
     }
     return undefined;
   }
 }
+
+/**
+ * A path as applications have it that know no upper case and no slash at its end, as those of ASP.NET, Express and Rails:
+ * without its query.
+ */
+export function foldPath(path: string): string {
+  const lower = path.split('?', 1)[0].toLowerCase();
+  let end = lower.length;
+  while (end > 1 && lower.charCodeAt(end - 1) === slash) end--;
+  return lower.slice(0, end);
+}
+
+/** Patterns are asked for the path in either form. */
+function folded(path: PathMatch | undefined): PathMatch | undefined {
+  if (path?.kind !== 'exact' && path?.kind !== 'prefix') return path;
+  return path.value === '' ? path : { kind: path.kind, value: foldPath(path.value) };
+}
+
+const isSamePath = (a: PathMatch | undefined, b: PathMatch | undefined): boolean =>
+  a === b || (a?.kind === 'exact' || a?.kind === 'prefix' ? a.value === (b as typeof a).value : false);
 
 /** CONNECT, but for that of RFC 8441, which opens a stream of its own and takes nothing else with it. */
 export const asksForTunnel = ({ method, upgrade }: RequestHead): boolean =>
@@ -127,9 +157,12 @@ function rankOf(host: HostMatch | undefined, { path, method, headers, queryParam
   ].reduce((rank, [value, size]) => rank * size + value, byHost);
 }
 
-function fits(match: RequestMatch, head: RequestHead): boolean {
+/** Whether a match fits, of which `path` is looked for at `at`. */
+function fits(match: RequestMatch, path: PathMatch | undefined, head: RequestHead, at: string): boolean {
   if (match.method !== undefined && match.method !== head.method) return false;
-  if (match.path !== undefined && !(fitsPath(match.path, head.path) || asksForTunnel(head))) return false;
+  if (path !== undefined && !(fitsPath(path, at) || asksForTunnel(head))) {
+    if (path.kind !== 'regex' || !fitsPath(path, head.path)) return false;
+  }
   if (match.headers.length > 0 && !match.headers.every((header) => fitsHeader(header, head))) return false;
   return match.queryParams.length === 0 || fitsQuery(match.queryParams, head.path);
 }

@@ -60,10 +60,16 @@ const maxUint64 = 2n ** 64n - 1n;
 
 /** Go's strconv.ParseInt with base 0, signed or not, of 64 bits. */
 function goInteger(text: string): number | bigint | undefined {
+  // goyaml gives what stands behind `0b` to ParseInt once more, which takes a sign there.
+  const binary = /^0b([-+])([01]+)$/.exec(text);
+  if (binary) return signed(binary[1], BigInt(`0b${binary[2]}`));
   const match = /^([-+]?)(?:(0x[0-9a-f]+|0b[01]+)|0o?([0-7]+)|([1-9]\d*|0))$/i.exec(text);
   if (!match) return undefined;
   const [, sign, prefixed, octal, decimal] = match;
-  const size = BigInt(prefixed?.toLowerCase() ?? (octal === undefined ? decimal : `0o${octal}`));
+  return signed(sign, BigInt(prefixed?.toLowerCase() ?? (octal === undefined ? decimal : `0o${octal}`)));
+}
+
+function signed(sign: string, size: bigint): number | bigint | undefined {
   if (size > (sign === '-' ? 2n ** 63n : maxUint64) || (sign === '+' && size >= 2n ** 63n)) return undefined;
   const value = sign === '-' ? -size : size;
   return Number.isSafeInteger(Number(value)) ? Number(value) : value;

@@ -56,6 +56,19 @@ it('texts are split at lines of three dashes alone', () => {
   expect(splitYaml(text).map((one) => one.text)).toEqual(['a: |\n  ---\n  x\n', 'b: 1\n', '--- {c: 1}\n']);
 });
 
+it('JSON objects one behind the other are documents, as kubectl and jq have them', () => {
+  const texts = ['{"a": "}{\\""}', '\n{"b": [{}, {"c": "["}]}', ' {"d": 1}\n'];
+  expect(splitYaml(texts.join('')).map((one) => one.text)).toEqual(texts);
+  const lines = splitYaml(`${texts.join('')}---\n{}\n{}`);
+  expect(lines.map(({ offset, text }) => `${texts.join('')}---\n{}\n{}`.slice(offset, offset + text.length))).toEqual([
+    ...texts,
+    '{}',
+    '\n{}',
+  ]);
+  for (const one of ['{a: "}{"}\n', '{"a": 1}\n# end\n', "{a: '}'}", '{"a": 1} {', '{{ .Values.x }}\n{{ .Values.y }}'])
+    expect(splitYaml(one).map(({ text }) => text)).toEqual([one]);
+});
+
 const go = goReader();
 afterAll(() => go.close());
 if (go.missing !== undefined) console.warn(`not compared with ${go.name}: ${go.missing}`);

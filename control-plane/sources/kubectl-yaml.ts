@@ -205,14 +205,65 @@ export interface DocumentText {
   readonly offset: number;
 }
 
-/** The texts between lines of `---` alone, or with a comment, at which kubectl splits before it parses. */
+/**
+ * The texts between lines of `---` alone, or with a comment, at which kubectl splits before it parses; and the JSON objects
+ * of a text that has nothing else, as `jq '.items[]'` writes them.
+ */
 export function splitYaml(text: string): DocumentText[] {
   const found: DocumentText[] = [];
   let offset = 0;
+  const add = (end: number): void => {
+    for (const part of splitJson(text.slice(offset, end))) {
+      found.push({ text: part, offset });
+      offset += part.length;
+    }
+  };
   for (const { index, 0: separator } of text.matchAll(/^---[ \t]*(?:#[^\n]*)?\r?(?:\n|$)/gm)) {
-    found.push({ text: text.slice(offset, index), offset });
+    add(index);
     offset = index + separator.length;
   }
-  found.push({ text: text.slice(offset), offset });
+  add(text.length);
   return found;
+}
+
+/** Each object with what stands before it, the last with what stands behind it too; the text itself when it is other than JSON. */
+function splitJson(text: string): string[] {
+  const parts: string[] = [];
+  let start = 0;
+  for (let end = endOfObject(text, start); end !== undefined; end = endOfObject(text, start)) {
+    const part = text.slice(start, end);
+    if (!isJson(part)) return [text];
+    parts.push(part);
+    start = end;
+  }
+  const rest = text.slice(start);
+  if (parts.length < 2 || rest.trim() !== '') return [text];
+  parts.push(`${parts.pop()}${rest}`);
+  return parts;
+}
+
+/** Behind the brace that closes the next object; undefined when none begins or ends. */
+function endOfObject(text: string, start: number): number | undefined {
+  let depth = 0;
+  let isText = false;
+  for (let at = start; at < text.length; at++) {
+    const char = text[at];
+    // A brace means nothing in a text, and a quote behind a backslash does not end it.
+    if (isText && char === '\\') at++;
+    else if (char === '"') isText = !isText;
+    else if (isText) continue;
+    else if (char === '{') depth++;
+    else if (char === '}' && --depth === 0) return at + 1;
+    else if (depth <= 0 && !/\s/.test(char)) return undefined;
+  }
+  return undefined;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

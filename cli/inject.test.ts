@@ -186,3 +186,24 @@ it('a file that is not there is named', async () => {
   const { error } = await run(['inject', 'nowhere.yaml']).catch((failure) => failure);
   expect(error.message).toContain('nowhere.yaml cannot be read');
 });
+
+it.each(['inject', 'uninject'])(
+  '%s writes nothing of a file that is no UTF-8, for its bytes would change',
+  async (command) => {
+    const configMap = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: caf\u00e9}\n';
+    for (const encoding of ['latin1', 'utf16le'] as const) {
+      const input = Buffer.from(`\ufeff${configMap}`.slice(encoding === 'latin1' ? 1 : 0), encoding);
+      writeFileSync(join(folder, 'encoded.yaml'), input);
+      const problem = 'cannot be read: it is no text in UTF-8: save it as such';
+      await expect(run([command, '-'], { input })).rejects.toMatchObject({
+        out: '',
+        error: new CommandError(`standard input ${problem}`),
+      });
+      await expect(run([command, 'encoded.yaml'], { cwd: folder })).rejects.toMatchObject({
+        out: '',
+        error: new CommandError(`encoded.yaml ${problem}`),
+      });
+    }
+    expect((await run([command, '-'], { input: `\ufeff${configMap}` })).out).toBe(`\ufeff${configMap}`);
+  },
+);

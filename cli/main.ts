@@ -7,7 +7,7 @@ const usageExitCode = 64;
 
 const terminal: Terminal = {
   // Streams are loaded, and standard input is opened, only where somebody reads: that is half of a short command's time.
-  input: async () => (await import('node:stream/consumers')).text(process.stdin),
+  input: async () => (await import('node:stream/consumers')).buffer(process.stdin),
   out: (line) => process.stdout.write(line),
   err: (line) => process.stderr.write(line),
   cwd: process.cwd(),

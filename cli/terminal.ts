@@ -1,7 +1,7 @@
 /** What a command reads and writes: the process's own, or a test's. */
 export interface Terminal {
   /** All of standard input. */
-  readonly input: () => Promise<string>;
+  readonly input: () => Promise<Uint8Array>;
   /** Standard output, for what programs read. */
   readonly out: (text: string) => void;
   /** Standard error, for what people read. */

@@ -63,7 +63,14 @@ beforeAll(async () => {
     },
   });
   const { kubeconfig } = cluster;
-  const terminal = { input: async () => '', out: () => {}, err: () => {}, cwd: '/', environment: {}, onStop: () => {} };
+  const terminal = {
+    input: async () => Buffer.alloc(0),
+    out: () => {},
+    err: () => {},
+    cwd: '/',
+    environment: {},
+    onStop: () => {},
+  };
   facts = new ClusterFacts('tulle', () => connectCluster({ kubeconfig }, terminal));
   await facts.connect();
 });

@@ -68,7 +68,14 @@ afterAll(() => {
 
 it('a proxy tells its anchors through a port-forward; what is none of that is an error', async () => {
   const { kubeconfig } = cluster;
-  const terminal = { input: async () => '', out: () => {}, err: () => {}, cwd: '/', environment: {}, onStop: () => {} };
+  const terminal = {
+    input: async () => Buffer.alloc(0),
+    out: () => {},
+    err: () => {},
+    cwd: '/',
+    environment: {},
+    onStop: () => {},
+  };
   const { access, client } = await connectCluster({ kubeconfig }, terminal);
   try {
     answer = JSON.stringify({ LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS: old.pem });

@@ -34,7 +34,7 @@ function kubeconfig(name: string, config: object): string {
 }
 
 const terminal = (environment: Record<string, string> = {}): Terminal => ({
-  input: async () => '',
+  input: async () => Buffer.alloc(0),
   out: () => {},
   err: () => {},
   cwd: folder,

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Document } from 'yaml';
@@ -35,11 +36,17 @@ export async function readDocuments(file: string, terminal: Terminal): Promise<M
   const name = file === '-' ? 'standard input' : file;
   let text: string;
   try {
-    text = file === '-' ? await terminal.input() : await readFile(resolve(terminal.cwd, file), 'utf8');
+    text = decoded(file === '-' ? await terminal.input() : await readFile(resolve(terminal.cwd, file)));
   } catch (error) {
     throw new CommandError(`${name} cannot be read: ${(error as Error).message}`);
   }
   return { text, documents: parseDocuments(name, text) };
+}
+
+/** Bytes that are no UTF-8 would come out as others, in objects too that are only passed on. kubectl refuses them as well. */
+function decoded(bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw new Error('it is no text in UTF-8: save it as such');
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 }
 
 export const objectsOf = ({ documents }: ManifestFile): Manifest[] =>

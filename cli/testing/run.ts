@@ -9,7 +9,7 @@ export interface CommandRun {
 }
 
 export interface RunOptions {
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   readonly cwd?: string;
   /** Default: empty, so that no cluster of the machine is found. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
@@ -20,7 +20,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
   let out = '';
   let err = '';
   const terminal: Terminal = {
-    input: async () => options.input ?? '',
+    input: async () => Buffer.from(options.input ?? ''),
     out: (text) => {
       out += text;
     },

@@ -55,7 +55,7 @@ describeOnCluster('the command line reaches pods', ({ kubectl, kubeconfig }) => 
   const connect = () =>
     connectCluster(
       { kubeconfig },
-      { input: async () => '', out: () => {}, err: () => {}, cwd: '/', environment: {}, onStop: () => {} },
+      { input: async () => Buffer.alloc(0), out: () => {}, err: () => {}, cwd: '/', environment: {}, onStop: () => {} },
     );
   const podNames = async (): Promise<string[]> => {
     const { items } = await kubectl.get<{ items: { metadata: { name: string } }[] }>(['pods', '--namespace', ns]);

@@ -59,7 +59,14 @@ describe('commands', () => {
       line.trim().split(/\s+/),
     ]),
   );
-  const silent = { input: async () => '', out: () => {}, err: () => {}, cwd: work, environment: {}, onStop: () => {} };
+  const silent = {
+    input: async () => Buffer.alloc(0),
+    out: () => {},
+    err: () => {},
+    cwd: work,
+    environment: {},
+    onStop: () => {},
+  };
 
   it.each(commands)('%s: tulle %j exists, with these options', async (_place, args) => {
     const program = await wholeTulle(silent);

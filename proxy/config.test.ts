@@ -42,7 +42,7 @@ test('values are read in their units', () => {
   expect(config.shutdownGraceMs).toBe(120_000);
   expect(config.log.filter).toBe('WARN');
   expect(config.inbound.detectTimeoutMs).toBe(8760 * 3_600_000);
-  expect(config.deadlines).toEqual({ headMs: 30_000, stallMs: 60_000, closeMs: 10_000, idleMs: 600_000 });
+  expect(config.deadlines).toEqual({ headMs: 30_000, stallMs: 60_000, closeMs: 10_000, idleMs: 3_600_000 });
   expect([...config.inbound.opaquePorts]).toEqual([25, 9200, 9201, 9202]);
   expect(config.destination.namespace).toBe('shop');
   expect(config.inbound.ports).toEqual([8080, 9090]);

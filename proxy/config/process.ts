@@ -36,7 +36,7 @@ export const shutdownGraceMs = (env: EnvParser): number => env.durationMs('SHUTD
 
 /**
  * `HTTP_HEAD_TIMEOUT`, `HTTP_STALL_TIMEOUT`, `HTTP_IDLE_TIMEOUT`: of the HTTP connections that are accepted. Default 30 s,
- * 5 minutes, 10 minutes.
+ * 5 minutes, an hour.
  */
 export const httpDeadlines = (env: EnvParser): Deadlines => ({
   headMs: env.durationMs('HTTP_HEAD_TIMEOUT', defaultDeadlines.headMs),

@@ -9,11 +9,14 @@ export interface Deadlines {
   stallMs: number;
   /** For the peer to close its side, or to end a request that has its whole answer, once we have closed ours. */
   closeMs: number;
-  /** For a client of HTTP/1 that asks for nothing. One of HTTP/2 may be asked for a sign of life instead. */
+  /**
+   * For a client of HTTP/1 that asks for nothing. One of HTTP/2 may be asked for a sign of life instead. It must be longer
+   * than clients keep their connections (Google's balancers 10 minutes, Java 20), or else it meets their next request.
+   */
   idleMs: number;
 }
 
-export const defaultDeadlines: Deadlines = { headMs: 30_000, stallMs: 300_000, closeMs: 10_000, idleMs: 600_000 };
+export const defaultDeadlines: Deadlines = { headMs: 30_000, stallMs: 300_000, closeMs: 10_000, idleMs: 3_600_000 };
 
 /** Tells how long a condition has held, by looking now and then. */
 export class Since {

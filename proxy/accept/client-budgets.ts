@@ -123,10 +123,10 @@ export class ClientBudget implements PeerBudget {
     return this.requests < (this.isMeshed ? requests * meshedFactor : requests) || this.refused('requests');
   }
 
-  mayBeSilent(connection: SilentConnection): boolean {
+  mayBeSilent(connection: SilentConnection, isLast: boolean): boolean {
     const { silent } = this;
     if (silent.size >= maxSilent) for (const known of silent) if (known.bytesRead > 0) silent.delete(known);
-    if (silent.size >= maxSilent) return this.refused('silence');
+    if (silent.size >= maxSilent) return isLast ? this.refused('silence') : false;
     silent.add(connection);
     return true;
   }

@@ -10,6 +10,11 @@ import { carryOpaque } from './tcp.ts';
 export type InboundProtocolOptions = InboundHttpOptions;
 
 const detectLimitBytes = 16 * 1024;
+/**
+ * A silent connection for which its client has no room waits as long again, and is looked at so often: those of a pool
+ * come together, and each makes room as soon as its server has greeted it.
+ */
+const silentLooks = 20;
 
 /** Carries a connection that may speak anything as opaque bytes, unless it turns out to be HTTP after all. */
 export function carryUnknown(
@@ -58,13 +63,18 @@ export function serveProtocol(
     http(protocol, bytes);
     return;
   }
+  let looks = silentLooks;
   const decide = (held: Uint8Array, isFinal: boolean): boolean => {
     const detected = detectHttp(held, isFinal);
     if (detected === 'more') return false;
     if (detected !== 'opaque') http(detected, held);
     else if (isDeclared) http(protocol, held);
-    else if (held.length > 0 || connection.budget?.mayBeSilent(connection) !== false) {
+    else if (held.length > 0 || connection.budget?.mayBeSilent(connection, looks === 0) !== false) {
       carryUnknown(connection, incoming, policy, held, options);
+    } else if (looks > 0) {
+      looks--;
+      const again = { timeoutMs: detectTimeoutMs / silentLooks, limitBytes: detectLimitBytes };
+      peek(connection, again, options.clock, decide, () => policy.release());
     } else {
       policy.release();
       connection.abort();

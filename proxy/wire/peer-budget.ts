@@ -20,8 +20,11 @@ export interface PeerBudget {
   requests: number;
   /** Whether one more may go on. */
   mayRequest(): boolean;
-  /** Whether one more connection may lead to the application though nothing was said on it; until `spoken`. */
-  mayBeSilent(connection: SilentConnection): boolean;
+  /**
+   * Whether one more connection may lead to the application though nothing was said on it; until `spoken`. `isLast`: it is
+   * not asked again, and no is a refusal.
+   */
+  mayBeSilent(connection: SilentConnection, isLast: boolean): boolean;
   /** One that was let be silent is over. */
   spoken(connection: SilentConnection): void;
   /** A connection is over. */

@@ -1,5 +1,5 @@
-import { connect, type Socket } from 'node:net';
-import { expect, onTestFinished, vi } from 'vitest';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { LoneProxy } from '../proxy/lone-proxy.ts';
 import { scrape, startApplication, sumOf } from './upstream.ts';
 import { vector } from './vector.ts';
@@ -104,6 +104,36 @@ vector(
   },
   40_000,
 );
+
+it('three hundred clients behind one address whose server speaks first are all greeted, and none of them refused', async () => {
+  const greeter = createServer((socket) => {
+    socket.on('error', () => {}).on('data', () => socket.write('250 hello\r\n'));
+    socket.write('220 ready\r\n');
+  });
+  await new Promise<void>((resolve) => greeter.listen(0, '127.0.0.1', resolve));
+  const proxy = await LoneProxy.start((greeter.address() as AddressInfo).port, {
+    LINKERD2_PROXY_INBOUND_DETECT_TIMEOUT: '1s',
+  });
+  const sockets: Socket[] = [];
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy();
+    await proxy.stop();
+    greeter.close();
+  });
+  let greeted = 0;
+  for (let i = 0; i < 300; i++) {
+    const socket = connect(proxy.inbound, '127.0.0.1').on('error', () => {});
+    sockets.push(socket);
+    let read = '';
+    socket.on('data', (chunk) => {
+      if (read === '') socket.write('EHLO a\r\n');
+      read += chunk;
+      if (read === '220 ready\r\n250 hello\r\n') greeted++;
+    });
+  }
+  await vi.waitFor(() => expect(greeted).toBe(300), 10_000);
+  expect(sumOf(await scrape(proxy), 'proxy_client_refused_total')).toBe(0);
+}, 40_000);
 
 vector(
   {

@@ -194,6 +194,7 @@ it('lines of logs that quote requests, and protocols that look like them, go by 
   const sent = [
     '{"message":"GET /health HTTP/1.1"}\n',
     '<134>1 2026-01-01T00:00:00Z host app - - - "GET / HTTP/1.1"\n',
+    'INFO handled GET / HTTP/1.1\n',
     'OPTIONS sip:bob@b.test SIP/2.0\r\n',
     'PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nEHLO a\r\n',
   ];

@@ -135,6 +135,9 @@ describe('HTTP detection', () => {
   it.each([
     ['GET / HTTP/1.1\r\nHost: a\r\n', 'http1'],
     ['CONNECT a:443 HTTP/1.1\r\n', 'http1'],
+    ['GET /a b HTTP/1.1\r\n', 'http1'],
+    ['INFO handled GET / HTTP/1.1\n', 'opaque'],
+    ['10.0.0.1 - - GET / HTTP/1.1\r\n', 'opaque'],
     ['OPTIONS * HTTP/1.0\r\n', 'http1'],
     ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'http2'],
     ['PRI * HTTP/2', 'more'],

@@ -36,7 +36,7 @@ export function detectHttp(bytes: Uint8Array, final: boolean): Detected {
     // A long target: whether it is too long is for who reads it as HTTP.
     return bytes[target] === 0x2f || isAbsolute(bytes, target) ? 'http1' : 'opaque';
   }
-  return isHttpVersion(bytes, lineEnd) ? 'http1' : 'opaque';
+  return isRequestLine(bytes, target, lineEnd) ? 'http1' : 'opaque';
 }
 
 /** Where a request line may begin: servers read on past empty lines before it (RFC 9112 section 2.2), and so does ours. */
@@ -46,10 +46,13 @@ function behindEmptyLines(bytes: Uint8Array): number {
   return at;
 }
 
-/** Whether the request line that ends before `lineFeed` ends in ` HTTP/x`. */
-function isHttpVersion(bytes: Uint8Array, lineFeed: number): boolean {
-  const line = Buffer.from(bytes.buffer, bytes.byteOffset, lineFeed).toString('latin1');
-  return / HTTP\/\d\.\d\r?$/i.test(line);
+/**
+ * Whether a target and ` HTTP/x` are all that stands from `target` to `lineFeed`: a line of a log has more. A path with
+ * spaces is one that its client forgot to encode.
+ */
+function isRequestLine(bytes: Uint8Array, target: number, lineFeed: number): boolean {
+  const line = Buffer.from(bytes.buffer, bytes.byteOffset + target, lineFeed - target).toString('latin1');
+  return /^(\/.*|[^ ]+) HTTP\/\d\.\d\r?$/i.test(line);
 }
 
 /** Whether an absolute URI of HTTP begins at `at`: what clients of a proxy send. */

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ApiError } from '../kubernetes/api.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { backOffMs } from './back-off.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { ReadTimes } from './read-times.ts';
+import { doRounds } from './rounds.ts';
 import type { SourceMetrics } from './source-metrics.ts';
 import { MalformedObject, trim } from './trim.ts';
 
@@ -40,20 +40,11 @@ export class NamedNamespace {
     this.listed = new Promise((resolve) => {
       this.settleListed = resolve;
     });
-    void this.run();
+    void doRounds(this.stop.signal, () => this.look());
   }
 
   close(): void {
     this.stop.abort();
-  }
-
-  private async run(): Promise<void> {
-    const { signal } = this.stop;
-    while (!signal.aborted) {
-      const waitMs = await this.look();
-      // Aborted by close, which the loop's condition sees.
-      await sleep(waitMs, undefined, { signal }).catch(() => {});
-    }
   }
 
   /** Returns how long to wait before the next. */

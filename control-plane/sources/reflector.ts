@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ApiError, isNotFound } from '../kubernetes/api.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
@@ -10,6 +9,7 @@ import type { ObjectStore } from './object-store.ts';
 import type { ReadTimes } from './read-times.ts';
 import { ReadingLog } from './reading-log.ts';
 import { recoveryFrom, UnreadableEvent } from './recovery.ts';
+import { doRounds } from './rounds.ts';
 import type { SourceMetrics } from './source-metrics.ts';
 import { checkMetadata, MalformedObject, trim } from './trim.ts';
 import { watchLines } from './watch-stream.ts';
@@ -79,20 +79,11 @@ export class Reflector {
     this.listed = new Promise((resolve) => {
       this.settleListed = resolve;
     });
-    void this.run();
+    void doRounds(this.stop.signal, () => this.round());
   }
 
   close(): void {
     this.stop.abort();
-  }
-
-  private async run(): Promise<void> {
-    const { signal } = this.stop;
-    while (!signal.aborted) {
-      const waitMs = await this.round();
-      // Aborted by close, which the loop's condition sees.
-      await sleep(waitMs, undefined, { signal }).catch(() => {});
-    }
   }
 
   /** Lists when needed, then watches until that ends. Returns how long to wait before the next round. */

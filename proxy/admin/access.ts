@@ -1,4 +1,5 @@
 import { peek } from '../accept/peek.ts';
+import type { TerminateTls } from '../accept/terminate-tls.ts';
 import type { Timers } from '../clock.ts';
 import type { ClientInfo } from '../model/client-info.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
@@ -9,15 +10,6 @@ import { detectHttp } from '../wire/detect/http-detect.ts';
 import { isLoopback, parseIp } from '../wire/ip-network.ts';
 import type { HttpVersion, RequestHead } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
-
-/** Terminates the mesh's TLS on a connection whose ClientHello has been read. */
-type TerminateTls = (
-  connection: Connection,
-  hello: Uint8Array,
-  alpn: readonly string[],
-  onSecure: (connection: Connection) => void,
-  onFailed: (reason: string) => void,
-) => void;
 
 export interface AdminAccessOptions {
   timers: Timers;

@@ -1,4 +1,5 @@
 import { peek } from '../accept/peek.ts';
+import type { TerminateTls } from '../accept/terminate-tls.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import { isDeclaredHttp } from '../policy/inbound/server-policy.ts';
 import type { Labels } from '../telemetry/labels.ts';
@@ -9,15 +10,6 @@ import { type Incoming, incoming } from './incoming.ts';
 import { type KnownPolicyOptions, withKnownPolicy } from './known-policy.ts';
 import { carryUnknown, type InboundProtocolOptions, serveProtocol } from './protocol.ts';
 import { carryOpaque } from './tcp.ts';
-
-/** Terminates the mesh's TLS on a connection whose ClientHello has been read. */
-export type TerminateTls = (
-  connection: Connection,
-  hello: Uint8Array,
-  alpn: readonly string[],
-  onSecure: (connection: Connection) => void,
-  onFailed: (reason: string) => void,
-) => void;
 
 export interface InboundTlsOptions extends InboundProtocolOptions, KnownPolicyOptions {
   /** The name that clients of the mesh ask for; undefined without identity. */

@@ -1,4 +1,5 @@
 import { OpenConnections } from '../accept/open-connections.ts';
+import type { TerminateTls } from '../accept/terminate-tls.ts';
 import type { Clock } from '../clock.ts';
 import type { ProxyConfig, SideConfig } from '../config.ts';
 import type { ExchangeSide } from '../exchange/exchange.ts';
@@ -6,7 +7,6 @@ import { KeptBytes } from '../exchange/request-body.ts';
 import { Inbound } from '../inbound/accept.ts';
 import { Applications } from '../inbound/application.ts';
 import { InboundMetrics } from '../inbound/metrics.ts';
-import type { TerminateTls } from '../inbound/tls.ts';
 import { type Listener, listen } from '../net/listen.ts';
 import { OwnListeners } from '../net/own-listeners.ts';
 import type { SocketConnection } from '../net/socket-connection.ts';

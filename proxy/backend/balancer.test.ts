@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Exchange } from '../exchange/exchange.ts';
-import type { RoutePlan } from '../exchange/plan.ts';
+import { plainPlan } from '../exchange/plan.ts';
 import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
-import { classify } from '../telemetry/classify.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import { exchangeOf, type TestClient, TestConnection, testSide } from '../testing/exchanges.ts';
@@ -72,8 +71,7 @@ beforeEach(() => {
 
 function send(): { exchange: Exchange; client: TestClient } {
   const sent = exchangeOf(side, { version: 'http2', tellsWhy: true });
-  const plan: RoutePlan = { sender: balancer, metrics: undefined, classify };
-  sent.exchange.begin(plan);
+  sent.exchange.begin(plainPlan(balancer));
   return sent;
 }
 const addresses = () => dials.map(({ address }) => address);

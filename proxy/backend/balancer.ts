@@ -1,7 +1,6 @@
 import { P2c } from '../balance/p2c.ts';
 import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
-import type { Sender } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import { type EndpointInfo, sameConnection, sameLabels } from '../model/endpoint-info.ts';
 import type { Log, LogFields } from '../telemetry/log.ts';
@@ -9,6 +8,7 @@ import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { Deadline, type TimerWheel } from '../timer-wheel.ts';
 import type { PoolFailure } from '../upstream/connection-pool.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
+import type { Backend } from './backend.ts';
 import {
   BalancedEndpoint,
   type BalancedEndpointOptions,
@@ -51,7 +51,7 @@ const usedMs = 10_000;
  *     none ready --a connection is made--> ready --all are closed or fail--> none ready
  *     none ready for `failfastMs`: further requests fail at once, until there is one or the endpoints change
  */
-export class Balancer extends Deadline implements Sender, Balancing {
+export class Balancer extends Deadline implements Backend, Balancing {
   readonly endpoints = new Map<string, BalancedEndpoint>();
   private readonly options: BalancerOptions;
   /** What is balanced over, for people. */
@@ -92,6 +92,10 @@ export class Balancer extends Deadline implements Sender, Balancing {
   connect(waiter: TcpWaiter): void {
     this.lastUsedMs = this.options.clock.nowMs();
     this.tcp.connect(waiter);
+  }
+
+  get isAvailable(): boolean {
+    return !this.isHopeless;
   }
 
   /** Endpoints that have a connection. */

@@ -1,11 +1,11 @@
 import type { EndpointInfo } from '../model/endpoint-info.ts';
-import type { DeclaredProtocol } from '../policy/outbound/model.ts';
+import type { OutboundPolicy } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 
 /** What the control plane has said of a target so far; what it has not spoken of is undefined. */
 export interface KnownTarget {
   opaque?: boolean;
-  protocol?: DeclaredProtocol;
+  policy?: OutboundPolicy;
   routes?: { readonly authority: string; readonly routes: ProfileRoutes | undefined };
   /** `unknown`: it said that it knows none. */
   endpoints?: { readonly authority: string; readonly infos: readonly EndpointInfo[] } | 'unknown';

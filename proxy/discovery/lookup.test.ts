@@ -59,7 +59,7 @@ beforeEach(() => {
 const lookUp = (host: string): Lookup =>
   new Lookup(targetName(host, 80, 'shop', 'svc.cluster.local'), options, {
     onOpaque: (opaque) => opaque && told.push('opaque'),
-    onProtocol: () => {},
+    onPolicy: () => {},
     onRoutes: () => {},
     onEndpoints: (authority, infos) =>
       told.push(`${authority} -> ${infos.map(({ address, port }) => `${address}:${port}`).join(' ')}`),

@@ -1,5 +1,5 @@
 import type { EndpointInfo } from '../model/endpoint-info.ts';
-import type { DeclaredProtocol } from '../policy/outbound/model.ts';
+import type { OutboundPolicy } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 import type { TargetName } from './addresses.ts';
 import { type Name, NameLookup } from './name-lookup.ts';
@@ -79,10 +79,10 @@ export class Lookup {
     if (this.chosen === lookup) return;
     this.chosen = lookup;
     this.toldUnknown = false;
-    const { opaque, protocol, routes, endpoints } = lookup.found;
-    if (opaque !== undefined) this.resolution.onOpaque(opaque);
-    if (protocol !== undefined) this.resolution.onProtocol(protocol);
+    const { opaque, policy, routes, endpoints } = lookup.found;
     if (routes !== undefined) this.resolution.onRoutes(routes.authority, routes.routes);
+    if (opaque !== undefined) this.resolution.onOpaque(opaque);
+    if (policy !== undefined) this.resolution.onPolicy(policy);
     if (endpoints !== undefined && endpoints !== 'unknown') {
       this.resolution.onEndpoints(endpoints.authority, endpoints.infos);
     }
@@ -95,7 +95,7 @@ export class Lookup {
     const isHeard = (): boolean => isOnly || (lookup !== undefined && this.chosen === lookup);
     lookup = new NameLookup(name, this.options, {
       onOpaque: (opaque) => isHeard() && this.resolution.onOpaque(opaque),
-      onProtocol: (protocol: DeclaredProtocol) => isHeard() && this.resolution.onProtocol(protocol),
+      onPolicy: (policy: OutboundPolicy) => isHeard() && this.resolution.onPolicy(policy),
       onRoutes: (authority: string, routes: ProfileRoutes | undefined) =>
         isHeard() && this.resolution.onRoutes(authority, routes),
       onEndpoints: (authority: string, infos: readonly EndpointInfo[]) => {

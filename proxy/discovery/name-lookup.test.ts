@@ -85,7 +85,7 @@ const web: Name = { kind: 'service', host: 'web.shop.svc.cluster.local', port: 8
 const lookUp = (name: Name): NameLookup =>
   new NameLookup(name, options, {
     onOpaque: (opaque) => opaque && told.push('opaque'),
-    onProtocol: (protocol) => options.policy !== undefined && told.push(protocol),
+    onPolicy: ({ protocol }) => options.policy !== undefined && told.push(protocol),
     onRoutes: () => {},
     onEndpoints: (authority, infos) =>
       told.push(`${authority} -> ${infos.map((info) => `${info.address}:${info.port}`).join(' ')}`),

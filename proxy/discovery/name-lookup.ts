@@ -3,14 +3,14 @@ import { Destination, type DestinationProfile, GetDestinationSchema } from '../.
 import type { TimerHandle } from '../clock.ts';
 import { Watch } from '../control/watch.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
-import type { DeclaredProtocol } from '../policy/outbound/model.ts';
+import { noPolicy, type OutboundPolicy } from '../policy/outbound/model.ts';
 import { watchOutboundPolicy } from '../policy/outbound/policy-watch.ts';
 import { ProfileRoutes } from '../route/profile-routes.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import { EndpointReader } from './endpoint-from-api.ts';
-import { EndpointSet } from './endpoint-set.ts';
 import type { KnownTarget } from './known-targets.ts';
 import type { LookupOptions, Resolution } from './resolution.ts';
+import { watchServiceEndpoints } from './service-endpoints.ts';
 
 /**
  * How long the control plane has to answer before what an earlier lookup found is taken: less than a connection waits to
@@ -65,17 +65,17 @@ export class NameLookup {
       onMessage: (profile) => this.onProfile(profile),
       onRefused: (_code, detail) => this.onProfileRefused(detail),
     });
-    if (policy === undefined) this.tellProtocol('detect');
+    if (policy === undefined) this.tellPolicy(noPolicy);
     this.policy =
       policy &&
       watchOutboundPolicy(name, this.authority, policy, clock, {
-        onPolicy: ({ protocol }) => {
+        onPolicy: (told) => {
           this.hasNoPolicy = false;
-          this.tellProtocol(protocol);
+          this.tellPolicy(told);
         },
         onNone: () => {
           this.hasNoPolicy = true;
-          this.dropProtocol();
+          this.dropPolicy();
         },
         onUnread: ({ kind, name }, why) =>
           log.warn('requests that may be of a route have none, since it cannot be read', {
@@ -107,7 +107,7 @@ export class NameLookup {
 
   private onProfile(profile: DestinationProfile): void {
     const { routes, fullyQualifiedName } = profile;
-    this.tellOpaque(profile.opaqueProtocol);
+    // What waits goes on when it is known whether the target is opaque: by then its routes must be.
     this.tellRoutes(
       formatHostPort(fullyQualifiedName || this.name.host, this.name.port),
       routes.length === 0
@@ -116,6 +116,7 @@ export class NameLookup {
             this.options.log.warn('route of a profile left out', { target: this.authority, route, why }),
           ),
     );
+    this.tellOpaque(profile.opaqueProtocol);
     if (this.name.kind !== 'ip') return;
     if (profile.endpoint !== undefined || fullyQualifiedName === '') {
       // What a Service that is gone had as endpoints is not the address's.
@@ -151,19 +152,13 @@ export class NameLookup {
   private watchEndpoints(): void {
     this.endpoints?.close();
     const { authority } = this;
-    const set = new EndpointSet(this.reader);
-    this.endpoints = new Watch({
-      ...this.common(authority),
-      method: Destination.method.get,
-      onMessage: (update, first) => {
-        set.apply(update, first);
-        if (set.exists) this.tellEndpoints(authority, [...set.endpoints]);
-        else this.tellUnknown();
-      },
-      onRefused: (_code, detail) => {
-        this.refused(detail);
+    this.endpoints = watchServiceEndpoints(authority, this.reader, this.options, {
+      onEndpoints: (infos) => this.tellEndpoints(authority, infos),
+      onUnknown: (detail) => {
+        if (detail !== '') this.refused(detail);
         this.tellUnknown();
       },
+      onLost: () => this.recall(),
     });
   }
 
@@ -172,10 +167,10 @@ export class NameLookup {
     const known = this.options.known.recall(formatHostPort(this.name.host, this.name.port));
     if (known === undefined) return;
     const { found } = this;
-    if (found.opaque === undefined && known.opaque !== undefined) this.tellOpaque(known.opaque);
-    if (found.protocol === undefined && known.protocol !== undefined) this.tellProtocol(known.protocol);
     if (found.routes === undefined && known.routes !== undefined)
       this.tellRoutes(known.routes.authority, known.routes.routes);
+    if (found.opaque === undefined && known.opaque !== undefined) this.tellOpaque(known.opaque);
+    if (found.policy === undefined && known.policy !== undefined) this.tellPolicy(known.policy);
     if (found.endpoints !== undefined || known.endpoints === undefined) return;
     if (known.endpoints === 'unknown') this.tellUnknown();
     else this.tellEndpoints(known.endpoints.authority, known.endpoints.infos);
@@ -186,9 +181,9 @@ export class NameLookup {
     this.resolution.onOpaque(opaque);
   }
 
-  private tellProtocol(protocol: DeclaredProtocol): void {
-    this.found.protocol = protocol;
-    this.resolution.onProtocol(protocol);
+  private tellPolicy(policy: OutboundPolicy): void {
+    this.found.policy = policy;
+    this.resolution.onPolicy(policy);
   }
 
   private tellRoutes(authority: string, routes: ProfileRoutes | undefined): void {
@@ -201,15 +196,15 @@ export class NameLookup {
     this.resolution.onEndpoints(authority, infos);
   }
 
-  /** What a target speaks is forgotten with the target only, not because its policy is not found. */
-  private dropProtocol(): void {
-    const { protocol, endpoints } = this.found;
-    if (protocol === undefined || (endpoints === 'unknown' && protocol !== 'detect')) this.tellProtocol('detect');
+  /** How a target is treated is forgotten with the target only, not because its policy is not found. */
+  private dropPolicy(): void {
+    const { policy, endpoints } = this.found;
+    if (policy === undefined || (endpoints === 'unknown' && policy !== noPolicy)) this.tellPolicy(noPolicy);
   }
 
   private tellUnknown(): void {
     this.found.endpoints = 'unknown';
-    if (this.hasNoPolicy) this.dropProtocol();
+    if (this.hasNoPolicy) this.dropPolicy();
     this.resolution.onUnknown();
   }
 

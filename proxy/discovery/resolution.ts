@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
-import type { DeclaredProtocol } from '../policy/outbound/model.ts';
+import type { OutboundPolicy } from '../policy/outbound/model.ts';
 import type { PolicySource } from '../policy/outbound/policy-watch.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -25,8 +25,8 @@ export interface LookupOptions {
 export interface Resolution {
   /** Whether connections are opaque TCP. */
   onOpaque(opaque: boolean): void;
-  /** What the target's policy says it speaks. */
-  onProtocol(protocol: DeclaredProtocol): void;
+  /** What the target's policy says: what it speaks, and its routes. */
+  onPolicy(policy: OutboundPolicy): void;
   /** The routes that requests to `authority` are counted by; undefined when its profile has none. */
   onRoutes(authority: string, routes: ProfileRoutes | undefined): void;
   /** All endpoints of `authority`, the canonical `host:port`. */

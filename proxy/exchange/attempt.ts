@@ -1,11 +1,12 @@
+import { Deadline } from '../timer-wheel.ts';
 import type { Field } from '../wire/field.ts';
-import type {
-  ClientConnection,
+import {
+  type ClientConnection,
   ErrorCode,
-  RequestHead,
-  ResponseHandler,
-  ResponseHead,
-  Stream,
+  type RequestHead,
+  type ResponseHandler,
+  type ResponseHead,
+  type Stream,
 } from '../wire/stream.ts';
 import type { Exchange } from './exchange.ts';
 import type { AttemptObserver } from './observers.ts';
@@ -16,6 +17,10 @@ import type { ProxyFailure } from './proxy-failure.ts';
 export interface WaitingPlace {
   cancel(): void;
 }
+
+/** So much of a response that nobody is told is read all the same. */
+const maxDiscardedBytes = 64 * 1024;
+const notPassedOn = 'the response is not passed on';
 
 /** One try of an exchange's request at one endpoint. */
 export class Attempt implements ResponseHandler {
@@ -51,6 +56,14 @@ export class Attempt implements ResponseHandler {
   /** What ended it, if its response did not end by itself. */
   error: string | undefined = undefined;
   over = false;
+  /** A head that the client is told when more has come; undefined when there is none. */
+  private withheld: ResponseHead | undefined = undefined;
+  /** What is left of a response that is not passed on; undefined when nothing is. */
+  private discarding: Stream | undefined = undefined;
+  private discardedBytes = 0;
+  /** Until its head, and until its end. */
+  private headTimeout: AttemptTimeout | undefined = undefined;
+  private timeout: AttemptTimeout | undefined = undefined;
 
   constructor(exchange: Exchange, sender: Sender, avoid: AttemptObserver | undefined) {
     this.exchange = exchange;
@@ -85,7 +98,43 @@ export class Attempt implements ResponseHandler {
   fail(failure: ProxyFailure, detail: string | undefined = undefined): void {
     if (this.over) return;
     this.finish(failure.kind);
-    this.exchange.fail(failure, detail);
+    this.exchange.onAttemptFailed(this, failure, detail);
+  }
+
+  /** Fails it by `failure` unless a head comes in `delayMs`: see `answeredInTime`. */
+  answerWithin(delayMs: number, failure: ProxyFailure): void {
+    this.headTimeout = new AttemptTimeout(this, failure);
+    this.exchange.side.deadlines.arm(this.headTimeout, delayMs);
+  }
+
+  answeredInTime(): void {
+    if (this.headTimeout !== undefined) this.exchange.side.deadlines.disarm(this.headTimeout);
+  }
+
+  /** Fails it by `failure` unless it is over in `delayMs`. */
+  endWithin(delayMs: number, failure: ProxyFailure): void {
+    this.timeout = new AttemptTimeout(this, failure);
+    this.exchange.side.deadlines.arm(this.timeout, delayMs);
+  }
+
+  /**
+   * Its response is not for the client: what is left of it is thrown away. A small rest is read, since a reset costs the
+   * connection something: with HTTP/1 the connection itself, with HTTP/2 a part of what the peer lets be reset.
+   */
+  discard(end: boolean): void {
+    const { upstream } = this;
+    this.upstream = undefined;
+    this.withheld = undefined;
+    this.finish(undefined);
+    if (upstream === undefined) return;
+    if (end || !(this.exchange.body?.complete ?? true)) upstream.reset(ErrorCode.noError, notPassedOn);
+    else this.discarding = upstream;
+  }
+
+  /** Nothing more of what is thrown away is waited for. */
+  endDiscard(): void {
+    this.discarding?.reset(ErrorCode.cancel, notPassedOn);
+    this.discarding = undefined;
   }
 
   /** As `fail`, where nothing was done with the request: it may be sent to another endpoint. */
@@ -114,18 +163,36 @@ export class Attempt implements ResponseHandler {
     if (this.over) return;
     this.status = head.status;
     if (end) this.gotFirstByte();
+    const { tries } = this.exchange;
+    if (tries !== undefined) {
+      const verdict = tries.onResponse(this, head, end);
+      if (verdict === 'again') return;
+      if (verdict === 'withhold') {
+        this.withheld = head;
+        return;
+      }
+    }
     this.exchange.answer(this, head, end);
   }
 
   onData(chunk: Uint8Array, end: boolean): void {
-    if (this.over) return;
+    if (this.over) {
+      this.throwAway(chunk.length, end);
+      return;
+    }
     if (this.firstByteMs < 0) this.gotFirstByte();
+    this.tellWithheld();
     this.exchange.passData(this, chunk, end);
   }
 
   onTrailers(fields: readonly Field[]): void {
-    if (this.over) return;
+    if (this.over) {
+      this.discarding = undefined;
+      return;
+    }
     if (this.firstByteMs < 0) this.gotFirstByte();
+    if (this.withheld !== undefined && this.exchange.tries?.onTrailers(this, fields) === 'again') return;
+    this.tellWithheld();
     this.exchange.passTrailers(this, fields);
   }
 
@@ -134,6 +201,7 @@ export class Attempt implements ResponseHandler {
   }
 
   onReset(code: ErrorCode, reason: string): void {
+    this.discarding = undefined;
     if (this.over) return;
     this.upstream = undefined;
     this.exchange.onAttemptReset(this, code, reason);
@@ -144,11 +212,47 @@ export class Attempt implements ResponseHandler {
     if (this.over) return;
     this.over = true;
     this.error = error;
+    this.answeredInTime();
+    if (this.timeout !== undefined) this.exchange.side.deadlines.disarm(this.timeout);
     this.endpoint?.onOver(this);
+  }
+
+  private tellWithheld(): void {
+    const { withheld } = this;
+    if (withheld === undefined) return;
+    this.withheld = undefined;
+    this.exchange.answer(this, withheld, false);
+  }
+
+  private throwAway(bytes: number, end: boolean): void {
+    if (this.discarding === undefined) return;
+    this.discardedBytes += bytes;
+    this.discarding.credit(bytes);
+    if (end) this.discarding = undefined;
+    else if (this.discardedBytes > maxDiscardedBytes) this.endDiscard();
   }
 
   private gotFirstByte(): void {
     this.firstByteMs = this.exchange.side.clock.nowMs();
     this.endpoint?.onFirstByte(this);
+  }
+}
+
+/** Ends a try that takes too long. */
+class AttemptTimeout extends Deadline {
+  private readonly attempt: Attempt;
+  private readonly failure: ProxyFailure;
+
+  constructor(attempt: Attempt, failure: ProxyFailure) {
+    super();
+    this.attempt = attempt;
+    this.failure = failure;
+  }
+
+  override onDeadline(): void {
+    const { attempt, failure } = this;
+    if (attempt.over) return;
+    attempt.abandon(ErrorCode.cancel, failure.message, failure.kind);
+    attempt.exchange.onAttemptFailed(attempt, failure, undefined);
   }
 }

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { classify } from '../telemetry/classify.ts';
 import { exchangeOf, TestConnection, type TestUpstream, testSide } from '../testing/exchanges.ts';
 import { closedUnanswered, ErrorCode } from '../wire/stream.ts';
 import type { Attempt } from './attempt.ts';
+import { plainPlan } from './plan.ts';
 import { maxKeptBytes } from './request-body.ts';
 
 type Event =
@@ -41,7 +41,7 @@ class World {
     const send = (attempt: Attempt): void => {
       this.waiting = attempt;
     };
-    this.sent.exchange.begin({ sender: { send }, metrics: undefined, classify });
+    this.sent.exchange.begin(plainPlan({ send }));
   }
 
   happen(event: Event): void {

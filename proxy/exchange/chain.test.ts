@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classify } from '../telemetry/classify.ts';
 import { testSide } from '../testing/exchanges.ts';
 import { Field } from '../wire/field.ts';
 import { FieldTable } from '../wire/field-table.ts';
@@ -19,7 +18,7 @@ import type {
 import { ManualTurn, MemoryTransport } from '../wire/testing/memory-transport.ts';
 import type { TransportHandler } from '../wire/transport.ts';
 import { Exchange } from './exchange.ts';
-import type { RoutePlan } from './plan.ts';
+import { plainPlan } from './plan.ts';
 
 /**
  * client → outbound proxy → inbound proxy → server with the real codecs and exchanges, joined by connections in memory
@@ -56,15 +55,11 @@ class Chain {
   proxied(next: ClientConnection, version: HttpVersion): RequestListener {
     return (stream, head, end) => {
       const exchange = new Exchange(side, stream, head, end, version, version, false);
-      const plan: RoutePlan = {
-        sender: {
-          send: (attempt) => {
-            if (!attempt.start(next, 0)) throw new Error('the next connection takes no request');
-          },
+      const plan = plainPlan({
+        send: (attempt) => {
+          if (!attempt.start(next, 0)) throw new Error('the next connection takes no request');
         },
-        metrics: undefined,
-        classify,
-      };
+      });
       exchange.begin(plan);
       return exchange;
     };

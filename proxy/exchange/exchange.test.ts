@@ -1,21 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { classify } from '../telemetry/classify.ts';
 import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
 import type { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
 import { closedUnanswered, ErrorCode, resetByPeer } from '../wire/stream.ts';
 import type { Exchange, ExchangeSide } from './exchange.ts';
-import type { RoutePlan } from './plan.ts';
+import { plainPlan, type RoutePlan } from './plan.ts';
 import { failures } from './proxy-failure.ts';
 
 let side: ExchangeSide;
 let connection: TestConnection;
 let finished: Exchange[];
-const plan: RoutePlan = {
-  sender: { send: (attempt) => void attempt.start(connection, 0) },
-  metrics: undefined,
-  classify,
-};
+const plan = plainPlan({ send: (attempt) => void attempt.start(connection, 0) });
 const bytes = (text: string) => Buffer.from(text);
 
 beforeEach(() => {

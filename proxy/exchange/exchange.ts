@@ -19,7 +19,7 @@ import { Attempt } from './attempt.ts';
 import { continueAfterMs, Expectation } from './expectation.ts';
 import type { AttemptObserver, ExchangeObserver } from './observers.ts';
 import { passedOn } from './peer-words.ts';
-import type { RoutePlan, Sender } from './plan.ts';
+import type { RoutePlan, Sender, Tries } from './plan.ts';
 import { failures, type ProxyFailure } from './proxy-failure.ts';
 import { type KeptBytes, RequestBody } from './request-body.ts';
 
@@ -71,8 +71,12 @@ export class Exchange implements StreamHandler {
   /** Undefined until it is known what is to become of it. */
   plan: RoutePlan | undefined = undefined;
   attempt: Attempt | undefined = undefined;
+  /** Undefined where there are no deadlines and one try is all there is. */
+  tries: Tries | undefined = undefined;
   /** Tries so far. */
   attempts = 0;
+  /** Grows with all that is passed on, in either direction. */
+  progress = 0;
   readonly startMs: number;
   /** Of its client, which it counts for. */
   budget: PeerBudget | undefined = undefined;
@@ -130,11 +134,25 @@ export class Exchange implements StreamHandler {
     if (this.finished) return;
     this.plan = plan;
     plan.metrics?.request();
+    if (plan.tries !== undefined) {
+      this.tries = plan.tries(this);
+      if (this.body?.complete ?? true) this.tries?.onRequestEnd();
+    }
     if (this.body !== undefined && (this.head.marks & FieldMark.expect) !== 0) {
       this.expectation = new Expectation(this.downstream);
       this.side.deadlines.arm(this.expectation, continueAfterMs);
     }
     this.try(plan.sender, undefined);
+  }
+
+  /** Sends it once more, `avoid`ing the endpoint that had it. */
+  again(sender: Sender, avoid: AttemptObserver | undefined): void {
+    if (!this.finished) this.try(sender, avoid);
+  }
+
+  /** Nothing of a response was passed on, and all of the request is here: it can be sent once more. */
+  get canRepeat(): boolean {
+    return !this.responded && (this.body === undefined || this.body.replayable);
   }
 
   /** Answers with an error of the proxy's own; if a response is under way it is cut off instead. */
@@ -173,8 +191,11 @@ export class Exchange implements StreamHandler {
 
   onData(chunk: Uint8Array, end: boolean): void {
     if (this.finished) this.downstream.credit(chunk.length);
-    else this.body?.onData(chunk, end, this.attempt?.upstream);
-    if (end) this.endTunnelIfOver();
+    else {
+      this.progress++;
+      this.body?.onData(chunk, end, this.attempt?.upstream);
+    }
+    if (end) this.requestEnded();
   }
 
   onTrailers(fields: readonly Field[]): void {
@@ -183,7 +204,7 @@ export class Exchange implements StreamHandler {
       if (own.length > 0) this.body?.onTrailers(own, this.attempt?.upstream);
       else this.body?.onData(nothing, true, this.attempt?.upstream);
     }
-    this.endTunnelIfOver();
+    this.requestEnded();
   }
 
   onSent(bytes: number): void {
@@ -216,6 +237,8 @@ export class Exchange implements StreamHandler {
     this.expectationMet();
     this.tunnel = head.status === 101 || (head.status < 300 && this.head.method === 'CONNECT');
     this.body?.release();
+    // What is spoken in a tunnel may take as long as it likes.
+    if (this.tunnel) this.endTries();
     const { observers } = this;
     for (let i = 0; i < observers.length; i++) observers[i].onResponse?.(this, head);
     this.downstream.sendResponse(passedOn(head, this.downstream, this.tellsWhy), end);
@@ -223,6 +246,7 @@ export class Exchange implements StreamHandler {
   }
 
   passData(attempt: Attempt, chunk: Uint8Array, end: boolean): void {
+    this.progress++;
     this.downstream.sendData(chunk, end);
     if (end) this.responseEndedBy(attempt, undefined);
   }
@@ -243,6 +267,12 @@ export class Exchange implements StreamHandler {
     this.downstream.credit(more);
   }
 
+  /** A try came to nothing. */
+  onAttemptFailed(attempt: Attempt, failure: ProxyFailure, detail: string | undefined): void {
+    if (this.finished || (!this.responded && this.tries?.onFailure(attempt, failure) === 'again')) return;
+    this.fail(failure, detail);
+  }
+
   onAttemptReset(attempt: Attempt, code: ErrorCode, reason: string): void {
     if (this.mayRepeat(attempt, code, reason)) {
       attempt.finish(repeated);
@@ -252,9 +282,15 @@ export class Exchange implements StreamHandler {
     // Clients of HTTP/2 know what the code means (REFUSED_STREAM: nothing was done with the request, send it again); to
     // those of HTTP/1, and where a connection was lost, the endpoint gave no answer.
     const told = code === ErrorCode.refusedStream || reason === resetByPeer;
-    if (!this.responded && !(told && this.version === 'http2')) {
-      attempt.fail(failureOf(code, reason), reason === closedUnanswered ? undefined : reason);
-      return;
+    const isPassedOn = told && this.version === 'http2';
+    if (!this.responded && (!isPassedOn || this.tries !== undefined)) {
+      const failure = failureOf(code, reason);
+      attempt.finish(failure.kind);
+      if (this.tries?.onFailure(attempt, failure) === 'again') return;
+      if (!isPassedOn) {
+        this.fail(failure, reason === closedUnanswered ? undefined : reason);
+        return;
+      }
     }
     attempt.finish(reason);
     this.downstream.reset(code, reason);
@@ -267,8 +303,7 @@ export class Exchange implements StreamHandler {
    * does no harm (RFC 9110 section 9.2.2).
    */
   private mayRepeat(attempt: Attempt, code: ErrorCode, reason: string): boolean {
-    if (this.responded || this.attempts > maxRepeats) return false;
-    if (this.body !== undefined && !this.body.replayable) return false;
+    if (!this.canRepeat || this.attempts > maxRepeats) return false;
     if (code === ErrorCode.refusedStream) return true;
     if (reason !== closedUnanswered || !idempotent.has(this.head.method)) return false;
     if (this.side.clock.nowMs() - attempt.sentMs >= closedAsItCameMs) return false;
@@ -284,6 +319,7 @@ export class Exchange implements StreamHandler {
     const attempt = new Attempt(this, sender, avoid);
     this.attempt = attempt;
     this.attempts++;
+    this.tries?.onTry(attempt);
     sender.send(attempt);
   }
 
@@ -302,6 +338,16 @@ export class Exchange implements StreamHandler {
     this.finish(undefined);
   }
 
+  private endTries(): void {
+    this.tries?.over();
+    this.tries = undefined;
+  }
+
+  private requestEnded(): void {
+    if (this.tunnel) this.endTunnelIfOver();
+    else if (!this.finished) this.tries?.onRequestEnd();
+  }
+
   /** Each half of a tunnel ends for itself. */
   private endTunnelIfOver(): void {
     if (!this.tunnel || !this.responseEnded || this.finished || !(this.body?.complete ?? true)) return;
@@ -318,11 +364,12 @@ export class Exchange implements StreamHandler {
     this.expectationMet();
     this.finished = true;
     this.error = error;
+    this.endTries();
     const { attempt, body, observers } = this;
     if (attempt !== undefined) {
+      if (!attempt.over) attempt.abandon(ErrorCode.cancel, error ?? 'over', error ?? 'over');
       const { upstream } = attempt;
       attempt.upstream = undefined;
-      if (!attempt.over) attempt.abandon(ErrorCode.cancel, error ?? 'over', error ?? 'over');
       // Without effect where both halves have ended, as those of a tunnel have when it ends by itself.
       if (body !== undefined && (!this.tunnel || error !== undefined))
         upstream?.reset(ErrorCode.noError, 'answered before its end');

@@ -1,7 +1,10 @@
-import type { Classification } from '../telemetry/classify.ts';
+import { type Classification, classify } from '../telemetry/classify.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
+import type { Field } from '../wire/field.ts';
+import type { ResponseHead } from '../wire/stream.ts';
 import type { Attempt } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
+import type { ProxyFailure } from './proxy-failure.ts';
 
 /** A way that tries take: each is started on a connection now or later, or fails. Never throws. */
 export interface Sender {
@@ -13,8 +16,34 @@ export interface RoutePlan {
   readonly sender: Sender;
   /** Where the requests of the rule are counted; undefined when nothing tells them apart. */
   readonly metrics: RequestMetrics | undefined;
+  /** What sees to deadlines and further tries of one exchange; undefined where the rule has none. */
+  readonly tries: ((exchange: Exchange) => Tries | undefined) | undefined;
   /** Whether a response counts as a success. `grpc` is its gRPC status, -1 for none. */
   classify(status: number, grpc: number, error: string | undefined): Classification;
+}
+
+/** All goes to `sender`, and nothing else is said of it. */
+export function plainPlan(sender: Sender): RoutePlan {
+  return Object.freeze({ sender, metrics: undefined, tries: undefined, classify });
+}
+
+/**
+ * Sees to an exchange's deadlines, and to further tries: it judges what comes of each try before the client is told.
+ * `again` means that it has taken the try and that another follows.
+ */
+export interface Tries {
+  /** A try is about to be sent. */
+  onTry(attempt: Attempt): void;
+  /** The request has ended: all of its body has come. */
+  onRequestEnd(): void;
+  /** A head has come, with nothing behind it if `end`. `withhold`: the client is told when more has come. */
+  onResponse(attempt: Attempt, head: ResponseHead, end: boolean): 'pass' | 'withhold' | 'again';
+  /** A response whose head was withheld has ended with `trailers`. */
+  onTrailers(attempt: Attempt, trailers: readonly Field[]): 'pass' | 'again';
+  /** The try came to nothing, and nothing was passed on to the client. */
+  onFailure(attempt: Attempt, failure: ProxyFailure): 'pass' | 'again';
+  /** The exchange is over. */
+  over(): void;
 }
 
 /** Counts what became of an exchange for the rule that it went by, if that counts. */

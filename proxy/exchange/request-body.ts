@@ -42,6 +42,11 @@ export class RequestBody {
     return this.ended;
   }
 
+  /** Bytes that are kept. */
+  get keptBytes(): number {
+    return this.bytes;
+  }
+
   /** Takes what comes. `to` is the upstream that it goes on to; without one it is kept. */
   onData(chunk: Uint8Array, end: boolean, to: Stream | undefined): void {
     this.ended = end;

@@ -196,6 +196,7 @@ export class InboundHttp {
       plan: Object.freeze({
         sender: this.sender,
         metrics: metrics.requests(labels, policy, shownPort, route, authz),
+        tries: undefined,
         classify,
       }),
       count: metrics.allowed(labels, policy, shownPort, route, authz),

@@ -1,18 +1,30 @@
+import type { RetryCounts } from '../backend/tries/retries.ts';
 import { DirectionMetrics } from '../exchange/direction-metrics.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
+import type { PolicyLabels } from '../policy/labels.ts';
+import type { OutboundRule } from '../policy/outbound/model.ts';
 import type { ProfileRoute } from '../route/profile-routes.ts';
 import { endpointLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
-import type { MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
+import type { CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 
 /** The outbound side's metrics. What endpoints answer they count themselves. */
 export class OutboundMetrics extends DirectionMetrics {
+  private readonly retryFamilies: { readonly [kind in keyof RetryCounts]: CounterFamily };
   private readonly transports = new WeakMap<EndpointInfo, TransportMetrics>();
 
   constructor(registry: MetricsRegistry, nowMs: () => number) {
     super('outbound', registry, nowMs);
+    const family = (name: string, help: string): CounterFamily =>
+      registry.counter(`outbound_http_route_retry_${name}_total`, help);
+    this.retryFamilies = {
+      request: family('requests', 'Tries beyond the first of a request.'),
+      success: family('successes', 'Requests that were answered well after they were tried again.'),
+      limitExceeded: family('limit_exceeded', 'Requests that were not tried again since they had been so often.'),
+      overflow: family('overflow', 'Requests that were not tried again since too many were.'),
+    };
   }
 
   /** The handle for requests to `authority` at an endpoint. */
@@ -24,6 +36,25 @@ export class OutboundMetrics extends DirectionMetrics {
   route(dst: string, { labels }: ProfileRoute): RequestMetrics {
     const prefixed = Object.entries(labels).map(([name, value]) => [`rt_${name}`, value] as const);
     return this.registry.routeMetrics({ direction: 'outbound', dst, ...Object.fromEntries(prefixed) });
+  }
+
+  /** Counts what retries of a rule come to. They are seldom: the series is looked up. */
+  retries(parent: PolicyLabels, { labels: route }: OutboundRule): RetryCounts {
+    const labels: Labels = {
+      parent_group: parent.group,
+      parent_kind: parent.kind,
+      parent_name: parent.name,
+      route_group: route.group,
+      route_kind: route.kind,
+      route_name: route.name,
+    };
+    const { request, success, limitExceeded, overflow } = this.retryFamilies;
+    return {
+      request: () => request.add(labels),
+      success: () => success.add(labels),
+      limitExceeded: () => limitExceeded.add(labels),
+      overflow: () => overflow.add(labels),
+    };
   }
 
   /** The handle for connections to an endpoint. */

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { KnownTargets } from '../discovery/known-targets.ts';
+import { noPolicy } from '../policy/outbound/model.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
@@ -89,7 +90,7 @@ describe('a connection that must be told what its target speaks', () => {
     const { target, told } = waiting();
     target.onOpaque(false);
     expect([told(), target.protocol]).toEqual([0, undefined]);
-    target.onProtocol('http2');
+    target.onPolicy({ ...noPolicy, protocol: 'http2' });
     expect([told(), target.protocol]).toEqual([1, 'http2']);
     clock.advance(10_000);
     expect(told()).toBe(1);
@@ -108,7 +109,7 @@ describe('a connection that must be told what its target speaks', () => {
     clock.advance(1);
     expect([told(), target.protocol]).toEqual([1, undefined]);
     target.onOpaque(false);
-    target.onProtocol('detect');
+    target.onPolicy({ ...noPolicy, protocol: 'detect' });
     expect(told()).toBe(1);
   });
 
@@ -127,6 +128,6 @@ it('a request waits until it is known how it is routed, and not when its client 
   goes.exchange.onReset(8, 'gone');
   expect([stays.exchange.attempts, goes.exchange.attempts]).toEqual([0, 0]);
   target.onOpaque(false);
-  target.onProtocol('detect');
+  target.onPolicy({ ...noPolicy, protocol: 'detect' });
   expect([stays.exchange.attempts, goes.exchange.attempts]).toEqual([1, 0]);
 });

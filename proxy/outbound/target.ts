@@ -5,9 +5,10 @@ import { Lookup } from '../discovery/lookup.ts';
 import type { LookupOptions, Resolution } from '../discovery/resolution.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
-import type { DeclaredProtocol } from '../policy/outbound/model.ts';
+import { type DeclaredProtocol, noPolicy, type OutboundPolicy } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
+import { Backends } from './backends.ts';
 import type { OutboundMetrics } from './metrics.ts';
 import { Plans } from './plans.ts';
 
@@ -24,6 +25,7 @@ export class Target implements Resolution {
   readonly name: TargetName;
   readonly backend: Balancer;
   private readonly options: TargetOptions;
+  private readonly backends: Backends;
   private readonly plans: Plans;
   private readonly lookup: Lookup | undefined;
   /** By the profile; undefined until discovery has answered. */
@@ -42,11 +44,13 @@ export class Target implements Resolution {
     this.name = name;
     this.options = options;
     const { metrics, clock } = options;
-    this.backend = new Balancer(formatHostPort(name.host, name.port), {
+    const balancing: BalancerOptions = {
       ...options,
       requestMetrics: (authority, info) => metrics.requests(authority, info),
-    });
-    this.plans = new Plans(this.backend, metrics, clock);
+    };
+    this.backend = new Balancer(formatHostPort(name.host, name.port), balancing);
+    this.backends = new Backends({ ...options, ...balancing });
+    this.plans = new Plans({ own: this.backend, name, backends: this.backends, metrics, clock });
     this.lastUsedMs = clock.nowMs();
     const direct = name.kind === 'other' || (name.kind === 'ip' && !options.discoverable(name.host));
     this.lookup = direct ? undefined : new Lookup(name, options, this);
@@ -56,8 +60,8 @@ export class Target implements Resolution {
   /** Sends a request on its way, once it is known which that is. */
   send(exchange: Exchange): void {
     this.lastUsedMs = exchange.startMs;
-    if (this.protocol !== undefined) exchange.begin(this.plans.find(exchange.head));
-    else this.whenDiscovered(() => exchange.begin(this.plans.find(exchange.head)));
+    if (this.protocol !== undefined) exchange.begin(this.plans.find(exchange));
+    else this.whenDiscovered(() => exchange.begin(this.plans.find(exchange)));
   }
 
   /** Keeps the target for a connection of the application that leads here, until `release`. */
@@ -97,12 +101,21 @@ export class Target implements Resolution {
    */
   isIdle(nowMs: number, idleMs: number): boolean {
     if (this.connections > 0 || this.undiscovered.size > 0 || nowMs - this.lastUsedMs < idleMs) return false;
-    return !this.lookup?.mustBeKept && !this.backend.isBusy && this.backend.connections === 0;
+    if (this.lookup?.mustBeKept) return false;
+    for (const balancer of this.balancers()) if (balancer.isBusy || balancer.connections > 0) return false;
+    return true;
   }
 
   /** Closes connections that were not used since the last call. */
   sweep(): void {
     this.backend.sweep();
+    this.backends.sweep();
+  }
+
+  /** Those of the target itself, and of what its rules name besides. */
+  *balancers(): Iterable<Balancer> {
+    yield this.backend;
+    yield* this.backends.balancers();
   }
 
   /** Lets what is under way finish and takes nothing more. */
@@ -110,7 +123,8 @@ export class Target implements Resolution {
     this.closed = true;
     this.lookup?.close();
     this.backend.close();
-    this.plans.replace('', undefined);
+    this.plans.replaceProfile('', undefined);
+    this.backends.close();
     this.settle();
   }
 
@@ -119,13 +133,15 @@ export class Target implements Resolution {
     if (this.protocol !== undefined) this.settle();
   }
 
-  onProtocol(protocol: DeclaredProtocol): void {
-    this.declared = protocol;
+  onPolicy(policy: OutboundPolicy): void {
+    if (this.closed) return;
+    this.declared = policy.protocol;
+    this.plans.replacePolicy(policy);
     if (this.protocol !== undefined) this.settle();
   }
 
   onRoutes(authority: string, routes: ProfileRoutes | undefined): void {
-    if (!this.closed) this.plans.replace(authority, routes);
+    if (!this.closed) this.plans.replaceProfile(authority, routes);
   }
 
   onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void {
@@ -137,7 +153,7 @@ export class Target implements Resolution {
   /** The address itself, in plaintext, or whatever the resolver makes of the name. */
   onUnknown(): void {
     if (this.closed) return;
-    this.declared ??= 'detect';
+    this.declared ??= noPolicy.protocol;
     if (this.opaque === undefined) this.onOpaque(false);
     this.authority = undefined;
     const { given, port, kind } = this.name;

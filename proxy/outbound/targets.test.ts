@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { KnownTargets } from '../discovery/known-targets.ts';
 import { plaintextEndpoint } from '../model/endpoint-info.ts';
+import { noPolicy } from '../policy/outbound/model.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
@@ -51,7 +52,7 @@ it('endpoints of a service are pending until they have a connection, and told of
   byName?.onEndpoints(service, infos);
   expect(told()).toEqual([['ready', 0], ['pending', 2]]); // biome-ignore format: one step
   byName?.onOpaque(false);
-  byName?.onProtocol('detect');
+  byName?.onPolicy({ ...noPolicy, protocol: 'detect' });
   byName?.send(exchangeOf(side, { version: 'http2' }).exchange);
   dials[0].onConnected(new TestConnection());
   expect(told()).toEqual([['ready', 1], ['pending', 1]]); // biome-ignore format: one step

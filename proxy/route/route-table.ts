@@ -67,7 +67,10 @@ export class RouteTable<Plan> {
   /** A path means something else to it than its folded form, so that each request's is to be folded, too. */
   readonly byCase: boolean;
 
+  private readonly routes: readonly Route<Plan>[];
+
   constructor(routes: readonly Route<Plan>[]) {
+    this.routes = routes;
     this.candidates = routes
       .flatMap(({ plan, hosts, matches }) =>
         matches.flatMap((match) =>
@@ -85,6 +88,25 @@ export class RouteTable<Plan> {
     this.byMethod = this.candidates.some(({ match: { method } }) => method !== undefined);
     this.byCase = this.candidates.some(({ match: { path }, folded }) => !isSamePath(path, folded));
     this.byHost = this.candidates.some(({ host }) => host !== undefined);
+  }
+
+  /** The plan of a table in which nothing is asked: whatever comes has it. Undefined when there is more to it. */
+  get only(): Plan | undefined {
+    const [first, ...others] = this.candidates;
+    if (first === undefined || others.length > 0 || first.host !== undefined || !isAny(first.match)) return undefined;
+    return first.plan;
+  }
+
+  /** The same table with other plans. `planOf` is asked once for each. */
+  map<Other>(planOf: (plan: Plan) => Other): RouteTable<Other> {
+    const known = new Map<Plan, Other>();
+    return new RouteTable(
+      this.routes.map((route) => {
+        const plan = known.get(route.plan) ?? planOf(route.plan);
+        known.set(route.plan, plan);
+        return { ...route, plan };
+      }),
+    );
   }
 
   /**
@@ -132,6 +154,12 @@ const isSamePath = (a: PathMatch | undefined, b: PathMatch | undefined): boolean
 /** CONNECT, but for that of RFC 8441, which opens a stream of its own and takes nothing else with it. */
 export const asksForTunnel = ({ method, upgrade }: RequestHead): boolean =>
   method === 'CONNECT' && upgrade === undefined;
+
+const isAny = ({ path, method, headers, queryParams, unread }: RequestMatch): boolean =>
+  (path === undefined || isEverything(path)) &&
+  method === undefined &&
+  headers.length + queryParams.length === 0 &&
+  unread !== true;
 
 const isEverything = (path: PathMatch): boolean => path.kind === 'prefix' && path.value === '';
 

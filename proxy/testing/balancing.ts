@@ -2,8 +2,8 @@ import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
 import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
+import { plainPlan } from '../exchange/plan.ts';
 import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
-import { classify } from '../telemetry/classify.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import type { Dialled, PoolFailure } from '../upstream/connection-pool.ts';
@@ -83,7 +83,7 @@ export class TestBalancing {
   /** A request of a client that speaks `version`. */
   send(version: HttpVersion = 'http2', end = true): { exchange: Exchange; client: TestClient } {
     const sent = exchangeOf(this.side, { version, end, tellsWhy: true });
-    sent.exchange.begin({ sender: this.balancer, metrics: undefined, classify });
+    sent.exchange.begin(plainPlan(this.balancer));
     return sent;
   }
 

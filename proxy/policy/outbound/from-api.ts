@@ -1,13 +1,20 @@
-import type { OutboundPolicy as ApiPolicy, GrpcRoute, HttpRoute } from '../../../api/gen/outbound_pb.js';
-import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi } from '../../route/matches-from-api.ts';
-import { type Route, RouteTable } from '../../route/route-table.ts';
+import type {
+  OutboundPolicy as ApiPolicy,
+  GrpcRoute,
+  GrpcRoute_Rule,
+  HttpRoute,
+  HttpRoute_Rule,
+} from '../../../api/gen/outbound_pb.js';
+import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi, type OnUnread } from '../../route/matches-from-api.ts';
+import { type RequestMatch, type Route, RouteTable } from '../../route/route-table.ts';
 import { labelsFromMetadata, type PolicyLabels } from '../labels.ts';
-import type { OutboundPolicy, OutboundRoute } from './model.ts';
+import type { OutboundPolicy, OutboundRule } from './model.ts';
+import { grpcRuleFromApi, httpRuleFromApi } from './rule-from-api.ts';
 
 /** Told of each match of a route that cannot be read: requests that may fit it have no route. */
 export type OnUnreadRoute = (route: PolicyLabels, why: string) => void;
 
-const noRoutes = new RouteTable<OutboundRoute>([]);
+const noRoutes = new RouteTable<OutboundRule>([]);
 
 /** Reads a target's policy from the API. */
 export function outboundPolicyFromApi({ protocol, metadata }: ApiPolicy, onUnread: OnUnreadRoute): OutboundPolicy {
@@ -17,7 +24,7 @@ export function outboundPolicyFromApi({ protocol, metadata }: ApiPolicy, onUnrea
     // What is told by the name that a TLS client asks for is passed on as it is.
     case 'tls':
     case 'opaque':
-      return { protocol: 'opaque', labels, http1: noRoutes, http2: noRoutes };
+      return { protocol: 'opaque', labels, http1: undefined, http2: undefined };
     case 'http1':
     case 'http2': {
       const routes = httpRoutes(kind.value.routes, onUnread);
@@ -39,26 +46,42 @@ export function outboundPolicyFromApi({ protocol, metadata }: ApiPolicy, onUnrea
   }
 }
 
-function httpRoutes(routes: readonly HttpRoute[], onUnread: OnUnreadRoute): RouteTable<OutboundRoute> {
-  return tableOf(routes.map((route) => read(route, onUnread, (told) => httpMatchesFromApi(route.rules, told))));
+function httpRoutes(routes: readonly HttpRoute[], onUnread: OnUnreadRoute): RouteTable<OutboundRule> {
+  return tableOf(
+    routes,
+    (rule: HttpRoute_Rule, told) => httpMatchesFromApi([rule], told),
+    (labels, rule) => httpRuleFromApi(labels, rule),
+    onUnread,
+  );
 }
 
-function grpcRoutes(routes: readonly GrpcRoute[], onUnread: OnUnreadRoute): RouteTable<OutboundRoute> {
-  return tableOf(routes.map((route) => read(route, onUnread, (told) => grpcMatchesFromApi(route.rules, told))));
+function grpcRoutes(routes: readonly GrpcRoute[], onUnread: OnUnreadRoute): RouteTable<OutboundRule> {
+  return tableOf(
+    routes,
+    (rule: GrpcRoute_Rule, told) => grpcMatchesFromApi([rule], told),
+    (labels, rule) => grpcRuleFromApi(labels, rule),
+    onUnread,
+  );
 }
 
-const tableOf = (routes: readonly Route<OutboundRoute>[]): RouteTable<OutboundRoute> =>
-  routes.length === 0 ? noRoutes : new RouteTable(routes);
+type ApiRoute<Rule> = Pick<HttpRoute, 'metadata' | 'hosts'> & { readonly rules: readonly Rule[] };
 
-function read(
-  { metadata, hosts }: HttpRoute | GrpcRoute,
+function tableOf<Rule>(
+  routes: readonly ApiRoute<Rule>[],
+  matchesOf: (rule: Rule, told: OnUnread) => readonly RequestMatch[],
+  ruleOf: (labels: PolicyLabels, rule: Rule) => OutboundRule,
   onUnread: OnUnreadRoute,
-  matches: (told: (why: string) => void) => Route<OutboundRoute>['matches'],
-): Route<OutboundRoute> {
-  const labels = labelsFromMetadata(metadata);
-  return {
-    plan: Object.freeze({ labels }),
-    hosts: hostsFromApi(hosts),
-    matches: matches((why) => onUnread(labels, why)),
-  };
+): RouteTable<OutboundRule> {
+  if (routes.length === 0) return noRoutes;
+  return new RouteTable(
+    routes.flatMap(({ metadata, hosts, rules }): Route<OutboundRule>[] => {
+      const labels = labelsFromMetadata(metadata);
+      const read = hostsFromApi(hosts);
+      return rules.map((rule) => ({
+        plan: ruleOf(labels, rule),
+        hosts: read,
+        matches: matchesOf(rule, (why) => onUnread(labels, why)),
+      }));
+    }),
+  );
 }

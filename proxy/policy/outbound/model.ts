@@ -1,12 +1,51 @@
+import type { RetryRule, RuleTimeouts } from '../../model/tries.ts';
 import type { RouteTable } from '../../route/route-table.ts';
-import type { PolicyLabels } from '../labels.ts';
+import { defaultLabels, type PolicyLabels } from '../labels.ts';
 
 /** What a target is said to speak; `detect` when its first bytes are to tell. */
 export type DeclaredProtocol = 'detect' | 'http1' | 'http2' | 'opaque';
 
-/** What is done with the requests of a route. */
-export interface OutboundRoute {
+/** Where a backend leads: to all endpoints of what discovery calls `path` (`host:port`), or to one address. */
+export type Destination =
+  | { readonly kind: 'service'; readonly path: string }
+  | { readonly kind: 'address'; readonly address: string; readonly port: number };
+
+/** One of the places that a rule sends to. */
+export interface RuleBackend {
   readonly labels: PolicyLabels;
+  /** Undefined when there is no such thing: what goes there fails with `failure`. */
+  readonly destination: Destination | undefined;
+  readonly failure: InjectedFailure | undefined;
+  /** Among those of its rule; those of 0 get nothing. */
+  readonly weight: number;
+  /** For one try, from its start to the end of its response; undefined: as long as it takes. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** An answer that stands in for a backend's. */
+export interface InjectedFailure {
+  readonly status: number;
+  readonly grpcStatus: number;
+  readonly message: string;
+}
+
+/**
+ * - `first`: the first that takes requests;
+ * - `random`: one of those that do, by weight.
+ */
+export interface Distribution {
+  readonly kind: 'first' | 'random';
+  readonly backends: readonly RuleBackend[];
+}
+
+/** What is done with the requests of a rule of a route. */
+export interface OutboundRule {
+  readonly labels: PolicyLabels;
+  readonly distribution: Distribution;
+  readonly timeouts: RuleTimeouts | undefined;
+  readonly retry: RetryRule | undefined;
+  /** Whether `l5d-retry-*` and `l5d-timeout` of a request stand before timeouts and retries. */
+  readonly allowsOverrides: boolean;
 }
 
 /** How what this workload sends to one target is treated. */
@@ -14,7 +53,18 @@ export interface OutboundPolicy {
   readonly protocol: DeclaredProtocol;
   /** The object that the policy was found for. */
   readonly labels: PolicyLabels;
-  /** By the version that a request comes in: where the protocol is declared, both are the same. */
-  readonly http1: RouteTable<OutboundRoute>;
-  readonly http2: RouteTable<OutboundRoute>;
+  /**
+   * By the version that a request comes in: where the protocol is declared, both are the same. Undefined where nothing is
+   * said of routes; a table without any has none for any request.
+   */
+  readonly http1: RouteTable<OutboundRule> | undefined;
+  readonly http2: RouteTable<OutboundRule> | undefined;
 }
+
+/** Of a target of which nothing is said: its first bytes tell what it speaks, and all goes to the target itself. */
+export const noPolicy: OutboundPolicy = Object.freeze({
+  protocol: 'detect',
+  labels: defaultLabels('none'),
+  http1: undefined,
+  http2: undefined,
+});

@@ -1,0 +1,24 @@
+/** In ms; undefined: as long as it takes. */
+export interface RuleTimeouts {
+  /** From the start of the request to the end of the response, all tries together. */
+  readonly requestMs: number | undefined;
+  /** From the end of the request to the end of the response. */
+  readonly responseMs: number | undefined;
+  /** Without anything in either direction. */
+  readonly idleMs: number | undefined;
+}
+
+/** Which answers are worth another try, and how often. */
+export interface RetryRule {
+  /** Tries beyond the first. */
+  readonly maxRetries: number;
+  /** Requests with a longer body are not tried again. */
+  readonly maxRequestBytes: number;
+  /** Inclusive ranges of HTTP statuses. */
+  readonly statuses: readonly (readonly [from: number, to: number])[];
+  /** gRPC statuses. */
+  readonly grpcStatuses: ReadonlySet<number>;
+  /** For one try; undefined: as long as it takes. */
+  readonly tryTimeoutMs: number | undefined;
+  readonly backOff: { readonly minMs: number; readonly maxMs: number; readonly jitter: number };
+}

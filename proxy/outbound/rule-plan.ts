@@ -1,0 +1,53 @@
+import type { Backend } from '../backend/backend.ts';
+import { FirstAvailable, Split } from '../backend/split.ts';
+import { Timed } from '../backend/timed.ts';
+import { namedBy, type Retrying } from '../backend/tries/retries.ts';
+import { triesOf } from '../backend/tries/rule-tries.ts';
+import { Unusable } from '../backend/unusable.ts';
+import type { RoutePlan } from '../exchange/plan.ts';
+import { failures } from '../exchange/proxy-failure.ts';
+import type { RetryRule } from '../model/tries.ts';
+import type { Destination, Distribution, OutboundRule, RuleBackend } from '../policy/outbound/model.ts';
+import { classify } from '../telemetry/classify.ts';
+
+export interface RulePlanOptions {
+  /** Who balances over a destination. */
+  readonly backendOf: (destination: Destination) => Backend;
+  readonly random: () => number;
+  readonly retryCounts: Retrying['counts'];
+}
+
+/** What is done with the requests of a rule, as a chain of senders. */
+export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePlan {
+  return Object.freeze({
+    sender: senderOf(rule.distribution, options),
+    metrics: undefined,
+    tries: triesOf(rule.timeouts, rule.retry && retryingOf(rule.retry, options)),
+    classify,
+  });
+}
+
+function retryingOf(rule: RetryRule, { retryCounts }: RulePlanOptions): Retrying {
+  return { rule, budget: undefined, isRetryable: namedBy(rule), counts: retryCounts };
+}
+
+function senderOf({ kind, backends }: Distribution, options: RulePlanOptions): Backend {
+  const chosen = backends
+    .filter(({ weight }) => weight > 0)
+    .map((backend) => ({ backend: chainOf(backend, options), weight: backend.weight }));
+  // Gateway API (HTTPRouteRule, backendRefs): 500 where there is nothing to send to.
+  if (chosen.length === 0) return new Unusable(failures.backend, 'the rule has no backend that takes requests');
+  if (chosen.length === 1) return chosen[0].backend;
+  return kind === 'random'
+    ? new Split(chosen, options.random)
+    : new FirstAvailable(chosen.map(({ backend }) => backend));
+}
+
+function chainOf({ destination, failure, timeoutMs }: RuleBackend, { backendOf }: RulePlanOptions): Backend {
+  if (failure !== undefined || destination === undefined) {
+    const { status, grpcStatus } = failure ?? failures.backend;
+    return new Unusable(Object.freeze({ ...failures.backend, status, grpcStatus }), failure?.message);
+  }
+  const backend = backendOf(destination);
+  return timeoutMs === undefined ? backend : new Timed(backend, timeoutMs);
+}

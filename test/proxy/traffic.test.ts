@@ -1,0 +1,159 @@
+import { createServer, request } from 'node:http';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { TestMesh } from './test-mesh.ts';
+
+/** Routes, splits, deadlines and retries of what a workload calls, as its sidecar keeps to them. */
+let mesh: TestMesh;
+/** Requests by workload, and bodies that they came with. */
+let seen: { who: string; path: string; body: string; canary: string | undefined }[];
+/** What the next requests to a path are answered; then 200. */
+const answers = new Map<string, number[]>();
+
+const route = (name: string, rules: object[], annotations: Record<string, string> = {}) => ({
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind: 'HTTPRoute',
+  metadata: { name, namespace: 'test', annotations, creationTimestamp: '2026-01-01T00:00:00Z' },
+  spec: { parentRefs: [{ group: '', kind: 'Service', name: 'web', port: 8080 }], rules },
+});
+const to = (name: string, weight = 1) => ({ name, port: 8080, weight });
+
+beforeAll(async () => {
+  mesh = await TestMesh.start([{ name: 'client' }, { name: 'web', ports: [8080] }, { name: 'canary', ports: [8080] }]);
+  for (const who of ['web', 'canary']) {
+    const server = createServer((asked, response) => {
+      let body = '';
+      asked.setEncoding('latin1').on('data', (chunk) => {
+        body += chunk;
+      });
+      asked.on('end', () => {
+        const path = asked.url ?? '/';
+        seen.push({ who, path, body, canary: asked.headers['x-canary'] as string | undefined });
+        const status = answers.get(path)?.shift() ?? 200;
+        if (path.startsWith('/hang')) return;
+        response.writeHead(status, { 'content-type': 'text/plain' }).end(status === 200 ? who : 'x'.repeat(3000));
+      });
+    });
+    await mesh.serve(who, 8080, server);
+  }
+  await mesh.ready();
+}, 60_000);
+afterAll(() => mesh.stop());
+beforeEach(() => {
+  seen = [];
+  answers.clear();
+});
+
+interface Answer {
+  status: number | undefined;
+  body: string;
+  error: string | undefined;
+}
+const call = (path: string, headers: Record<string, string> = {}, body = ''): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const asked = request({
+      host: mesh.ip('client'),
+      port: 4140,
+      path,
+      method: body === '' ? 'GET' : 'POST',
+      headers: { host: 'web.test:8080', ...headers },
+      agent: false,
+    });
+    // A rule may not have come yet.
+    asked.setTimeout(1500, () => asked.destroy(new Error('no answer')));
+    asked.on('error', reject).on('response', (response) => {
+      let text = '';
+      response.setEncoding('latin1').on('data', (chunk) => {
+        text += chunk;
+      });
+      const error = response.headers['l5d-proxy-error'] as string | undefined;
+      response.on('end', () => resolve({ status: response.statusCode, body: text, error })).on('error', reject);
+    });
+    asked.end(body);
+  });
+const whoAnswers = async (path = '/', headers = {}): Promise<string> => (await call(path, headers)).body;
+const until = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 10_000, interval: 50 });
+
+it('the most specific rule has a request, by path and header, and what fits none is not found', async () => {
+  mesh.apply(
+    route('by-header', [
+      {
+        matches: [{ path: { value: '/shop' }, headers: [{ name: 'x-canary', value: '1' }] }],
+        backendRefs: [to('canary')],
+      },
+      { matches: [{ path: { value: '/shop' } }], backendRefs: [to('web')] },
+    ]),
+  );
+  await until(async () => expect(await whoAnswers('/shop/a', { 'x-canary': '1' })).toBe('canary'));
+  expect(await whoAnswers('/shop/a')).toBe('web');
+  expect(await whoAnswers('/shop', { 'x-canary': '2' })).toBe('web');
+  expect(await call('/shopping')).toMatchObject({ status: 404, error: expect.stringContaining('no route') });
+});
+
+it('shares come out as the weights say, and a backend that is not there fails its own share alone', async () => {
+  mesh.apply(route('split', [{ backendRefs: [to('web', 8), to('canary', 2)] }]));
+  await until(async () => {
+    seen = [];
+    for (let i = 0; i < 50; i++) await call('/');
+    const canaries = seen.filter(({ who }) => who === 'canary').length;
+    expect(canaries).toBeGreaterThanOrEqual(9);
+    expect(canaries).toBeLessThanOrEqual(11);
+  });
+  mesh.apply(route('split', [{ backendRefs: [to('web', 3), to('nowhere', 1)] }]));
+  await until(async () => {
+    const statuses = [];
+    for (let i = 0; i < 20; i++) statuses.push((await call('/')).status);
+    expect(statuses.filter((status) => status === 500)).toHaveLength(5);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(15);
+  });
+});
+
+it('a rule that is taken back is forgotten, and all goes to the service itself again', async () => {
+  mesh.apply(route('all', [{ backendRefs: [to('canary')] }]));
+  await until(async () => expect(await whoAnswers()).toBe('canary'));
+  mesh.apply();
+  await until(async () => expect(await whoAnswers()).toBe('web'));
+});
+
+it('a request that fails is tried again, with all of its body, as often as its route lets it', async () => {
+  mesh.apply(
+    route('retried', [{ backendRefs: [to('web')] }], { 'retry.linkerd.io/http': '503', 'retry.linkerd.io/limit': '2' }),
+  );
+  const body = 'b'.repeat(20_000);
+  await until(async () => {
+    seen = [];
+    answers.set('/once', [503, 503]);
+    expect(await call('/once', {}, body)).toEqual({ status: 200, body: 'web', error: undefined });
+  });
+  expect(seen.map(({ body: sent }) => sent === body)).toEqual([true, true, true]);
+  answers.set('/thrice', [503, 503, 503]);
+  expect((await call('/thrice')).status).toBe(503);
+  answers.set('/other', [502]);
+  expect((await call('/other')).status).toBe(502);
+  expect(await mesh.metric('client', 'outbound_http_route_retry_successes_total')).toBeGreaterThan(0);
+  expect(await mesh.metric('client', 'outbound_http_route_retry_limit_exceeded_total')).toBe(1);
+});
+
+it('a request that takes longer than its route lets it is answered 504, and so is each of its tries', async () => {
+  mesh.apply(route('timed', [{ backendRefs: [to('web')], timeouts: { request: '300ms' } }]));
+  await until(async () => {
+    expect(await call('/hang')).toMatchObject({ status: 504, error: expect.stringContaining('longer than its route') });
+  });
+  mesh.apply(route('timed', [{ backendRefs: [to('web')], timeouts: { request: '5s', backendRequest: '200ms' } }]));
+  await until(async () => {
+    expect(await call('/hang')).toMatchObject({
+      status: 504,
+      error: expect.stringContaining('the endpoint took longer'),
+    });
+  });
+  mesh.apply(
+    route('timed', [{ backendRefs: [to('web')] }], {
+      'retry.linkerd.io/http': '5xx',
+      'retry.linkerd.io/timeout': '100ms',
+    }),
+  );
+  await until(async () => {
+    seen = [];
+    expect((await call('/hang')).status).toBe(504);
+    expect(seen).toHaveLength(2);
+  });
+});

@@ -49,8 +49,16 @@ beforeAll(async () => {
       watch: (call) => {
         const { target } = call.request;
         const asked = Number(target.case === 'authority' ? target.value.split(':')[1] : 0) as keyof typeof protocols;
-        const kind = { case: protocols[asked], value: {} } as { case: 'http1'; value: object };
-        call.write(create(OutboundPolicySchema, { protocol: { kind } }));
+        const discovery = { kind: { case: 'dst' as const, value: { path: `${host}:${asked}` } } };
+        const backend = { backend: { kind: { case: 'balancer' as const, value: { discovery } } } };
+        const backends = { kind: { case: 'firstAvailable' as const, value: { backends: [backend] } } };
+        const http = { routes: [{ rules: [{ backends }] }] };
+        const kinds = {
+          detect: { case: 'detect' as const, value: { http1: http, http2: http } },
+          http1: { case: 'http1' as const, value: http },
+          opaque: { case: 'opaque' as const, value: {} },
+        };
+        call.write(create(OutboundPolicySchema, { protocol: { kind: kinds[protocols[asked]] } }));
       },
     }),
   );

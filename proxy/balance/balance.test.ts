@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { makeLoad, plainLoad } from './load.ts';
 import { P2c } from './p2c.ts';
 import { PeakEwma } from './peak-ewma.ts';
+import { PenaltyPeakEwma } from './penalty-ewma.ts';
 
 describe('PeakEwma', () => {
   it('starts at the default round trip and grows with requests in flight', () => {
@@ -78,6 +80,50 @@ function shares(candidates: ReturnType<typeof candidate>[], picks = 20_000): num
   }
   return candidates.map((c) => c.picked / picks);
 }
+
+describe('PenaltyPeakEwma', () => {
+  const penalty = { penaltyMs: 5000, maxRetryAfterMs: 300_000 };
+  const load = () => new PenaltyPeakEwma(0, penalty);
+
+  it.each([
+    [429, -1, true],
+    [503, -1, true],
+    [500, -1, true],
+    [200, -1, false],
+    [404, -1, false],
+    [200, 0, false],
+    [200, 5, false],
+    [200, 8, true],
+    [200, 14, true],
+    [200, 7, false],
+  ])('HTTP %i with gRPC status %i is penalized: %s', (status, grpc, expected) => {
+    expect(load().penalizes(status, grpc)).toBe(expected);
+  });
+
+  it.each([
+    ['the penalty', 0, 5000],
+    ['the penalty, where less is asked for', 1000, 5000],
+    ['what is asked for', 20_000, 20_000],
+    ['the maximum, where more is asked for', 1e9, 300_000],
+  ])('such an answer counts as one that took %s', (_what, waitMs, expected) => {
+    const penalized = load();
+    penalized.penalize(0, waitMs);
+    expect(penalized.cost(0)).toBe(expected);
+  });
+
+  it('a penalty fades with time, however many answers come', () => {
+    const penalized = load();
+    penalized.penalize(0, 0);
+    for (let ms = 1; ms <= 10_000; ms++) penalized.sample(ms, 0);
+    expect(penalized.cost(10_000)).toBeCloseTo(5000 / Math.E, 3);
+  });
+
+  it('is what measures the load where a penalty is set, and only there', () => {
+    expect(makeLoad(plainLoad, 0)).not.toBeInstanceOf(PenaltyPeakEwma);
+    expect(makeLoad({ ...plainLoad, penalty }, 0)).toBeInstanceOf(PenaltyPeakEwma);
+    expect(makeLoad({ ...plainLoad, defaultRttMs: 7 }, 0).cost(0)).toBe(7);
+  });
+});
 
 describe('P2c', () => {
   it('has nothing to pick from nothing, and one from one', () => {

@@ -27,7 +27,7 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['accept', 'wire clock keep-alive'],
   ['control', 'wire clock keep-alive net resilience'],
   ['identity', 'wire clock control resilience telemetry'],
-  ['policy', 'wire clock model route control telemetry'],
+  ['policy', 'wire clock balance resilience model route control telemetry'],
   ['discovery', 'wire clock model route control telemetry policy'],
   ['upstream', 'wire clock keep-alive timer-wheel model net telemetry'],
   ['exchange', 'wire clock timer-wheel model telemetry'],

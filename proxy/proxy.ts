@@ -64,7 +64,7 @@ export function runProxy(args: readonly string[], environment: Environment, writ
     log,
     version: packageJson.version,
     environment,
-    sharedListeners: processes > 1,
+    processes,
     others: workers,
     onReadyChanged: () => channel?.ready(sidecar.ready),
     // Once is enough: only a second signal means that somebody will not wait.

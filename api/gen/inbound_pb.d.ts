@@ -205,6 +205,13 @@ export declare type ProxyProtocol_Grpc = Message<"io.linkerd.proxy.inbound.Proxy
    * @generated from field: repeated io.linkerd.proxy.inbound.GrpcRoute routes = 2;
    */
   routes: GrpcRoute[];
+
+  /**
+   * Of our own: Linkerd's proxies do not read it, and limit no port that is declared gRPC.
+   *
+   * @generated from field: io.linkerd.proxy.inbound.HttpLocalRateLimit local_rate_limit = 1000;
+   */
+  localRateLimit?: HttpLocalRateLimit | undefined;
 };
 
 /**

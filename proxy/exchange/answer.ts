@@ -15,7 +15,7 @@ const maxDetailLength = 200;
 /**
  * Answers a request with a failure: a trailers-only response to gRPC, an empty one with the status otherwise.
  * `tellsWhy` is set for meshed peers and the workload itself only: they get the message, and `detail` as its cause, in
- * `l5d-proxy-error`.
+ * `l5d-proxy-error`. `retryAfterS` is told to all, unless it is 0.
  */
 export function respondFailure(
   stream: ServerStream,
@@ -23,6 +23,7 @@ export function respondFailure(
   failure: ProxyFailure,
   tellsWhy: boolean,
   detail: string | undefined = undefined,
+  retryAfterS = 0,
 ): void {
   const fields: Field[] = [];
   if (grpc) {
@@ -34,6 +35,7 @@ export function respondFailure(
     const why = detail === undefined ? failure.message : `${failure.message}: ${printable(detail)}`;
     fields.push(new Field('l5d-proxy-error', why));
   }
+  if (retryAfterS > 0) fields.push(new Field('retry-after', String(retryAfterS)));
   stream.sendResponse(responseHead(grpc ? 200 : failure.status, grpc ? -1 : 0, fields), true);
 }
 
@@ -62,8 +64,10 @@ export function refuse(
   end: boolean,
   failure: ProxyFailure,
   tellsWhy: boolean,
+  detail: string | undefined = undefined,
+  retryAfterS = 0,
 ): StreamHandler {
-  respondFailure(stream, isGrpc(head), failure, tellsWhy);
+  respondFailure(stream, isGrpc(head), failure, tellsWhy, detail, retryAfterS);
   // An HTTP/2 client need not send what nobody reads.
   if (!end) stream.reset(0, failure.message);
   return dropRest(stream);

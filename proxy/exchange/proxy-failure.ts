@@ -21,6 +21,7 @@ const invalidArgument = 3;
 const deadlineExceeded = 4;
 const notFound = 5;
 const permissionDenied = 7;
+const resourceExhausted = 8;
 const aborted = 10;
 const unimplemented = 12;
 const internal = 13;
@@ -107,6 +108,21 @@ export const failures = {
     'no route of the server names CONNECT, which opens a tunnel past all routes',
   ),
   unauthorized: failure('unauthorized', 'unauthorized', 403, permissionDenied, 'the client is not authorized'),
+  totalRateLimit: failure('total-rate-limit', 'rate limit', 429, resourceExhausted, 'total rate limit exceeded'),
+  identityRateLimit: failure(
+    'identity-rate-limit',
+    'rate limit',
+    429,
+    resourceExhausted,
+    'per-identity rate limit exceeded',
+  ),
+  overrideRateLimit: failure(
+    'override-rate-limit',
+    'rate limit',
+    429,
+    resourceExhausted,
+    'override rate limit exceeded',
+  ),
   loop: failure('loop', 'gateway loop', 508, aborted, 'the request would loop back to this proxy'),
   unexpected: failure('unexpected', 'unexpected', 500, internal, 'unexpected error'),
 } as const;

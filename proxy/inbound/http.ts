@@ -22,6 +22,7 @@ import type { Application, Applications } from './application.ts';
 import type { Incoming } from './incoming.ts';
 import type { InboundMetrics } from './metrics.ts';
 import { decisionFields, decisionKey } from './policy-log.ts';
+import { failureOf, RateLimiting, retryAfterS } from './rate-limiting.ts';
 
 export interface InboundHttpOptions extends ServeHttpOptions {
   clock: Clock;
@@ -48,7 +49,7 @@ type Decision = {
   | { readonly failure: ProxyFailure }
 );
 
-/** The HTTP requests of one inbound connection: route → authorize → application. */
+/** The HTTP requests of one inbound connection: route → authorize → rate limit → application. */
 export class InboundHttp {
   private readonly options: InboundHttpOptions;
   private readonly connection: Connection;
@@ -60,6 +61,7 @@ export class InboundHttp {
   private decidedFor: ServerPolicy | undefined = undefined;
   private readonly decisions: Decision[] = [];
   private notFound: Count | undefined = undefined;
+  private readonly rateLimiting: RateLimiting;
 
   constructor(
     options: InboundHttpOptions,
@@ -76,6 +78,7 @@ export class InboundHttp {
     const { address, port, client } = incoming;
     this.application = options.applications.at(address, port);
     this.sender = new ClientSender(this.application, client.identity);
+    this.rateLimiting = new RateLimiting(incoming, policy, options);
   }
 
   /** Serves the connection, of which `bytes` have been read. */
@@ -110,6 +113,12 @@ export class InboundHttp {
     if (decision === 'ambiguous') return this.refuse(stream, head, end, failures.ambiguousPath);
     decision.count.value++;
     if (decision.failure !== undefined) return this.refuse(stream, head, end, decision.failure);
+    if (policy.rateLimit !== undefined) {
+      const excess = this.rateLimiting.take(policy.rateLimit);
+      if (excess !== undefined) {
+        return this.refuse(stream, head, end, failureOf(excess), `${excess.limit.written}rps`, retryAfterS(excess));
+      }
+    }
     if (decision.audit !== undefined) peerLog.info(decision.audit.key, 'request allowed', decision.audit.fields);
     metrics.inFlight++;
     const { budget } = this.connection;
@@ -217,11 +226,19 @@ export class InboundHttp {
     }
     this.notFound?.release(nowMs);
     this.notFound = undefined;
+    this.rateLimiting.forgetCounts(nowMs);
   }
 
-  private refuse(stream: ServerStream, head: RequestHead, end: boolean, failure: ProxyFailure): StreamHandler {
+  private refuse(
+    stream: ServerStream,
+    head: RequestHead,
+    end: boolean,
+    failure: ProxyFailure,
+    detail: string | undefined = undefined,
+    retryAfterS = 0,
+  ): StreamHandler {
     this.options.metrics.httpError(failure.kind);
-    return refuse(stream, head, end, failure, this.tellsWhy);
+    return refuse(stream, head, end, failure, this.tellsWhy, detail, retryAfterS);
   }
 }
 

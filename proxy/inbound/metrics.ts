@@ -1,5 +1,6 @@
 import { DirectionMetrics } from '../exchange/direction-metrics.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import type { RateLimitPolicy } from '../policy/inbound/rate-limit-policy.ts';
 import type { Authorization, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import type { PolicyLabels } from '../policy/labels.ts';
 import { type ShownPort, targetLabels } from '../telemetry/endpoint-labels.ts';
@@ -15,6 +16,7 @@ function policyCounters(registry: MetricsRegistry) {
   return {
     httpAllowed: counter('inbound_http_authz_allow_total', 'HTTP requests that policy let in.'),
     httpDenied: counter('inbound_http_authz_deny_total', 'HTTP requests that policy refused.'),
+    rateLimited: counter('inbound_http_local_ratelimit_total', 'HTTP requests that a rate limit refused.'),
     routeNotFound: counter('inbound_http_route_not_found_total', 'HTTP requests that fit no route.'),
     tcpAllowed: counter('inbound_tcp_authz_allow_total', 'TCP connections that policy let in.'),
     tcpDenied: counter('inbound_tcp_authz_deny_total', 'TCP connections that policy refused.'),
@@ -68,6 +70,22 @@ export class InboundMetrics extends DirectionMetrics {
   denied(connection: Labels, server: ServerPolicy, port: ShownPort, route: RoutePolicy | undefined): Count {
     const labels = { ...connection, ...serverLabels(server.labels, port), ...prefixed('route', route?.labels) };
     return this.policy.httpDenied.count(labels);
+  }
+
+  /** Scopes as Linkerd's: an override is one of `identity`. */
+  rateLimited(
+    connection: Labels,
+    server: ServerPolicy,
+    port: ShownPort,
+    limit: RateLimitPolicy,
+    scope: 'total' | 'identity',
+  ): Count {
+    return this.policy.rateLimited.count({
+      ...connection,
+      ...serverLabels(server.labels, port),
+      ...prefixed('ratelimit', limit.labels),
+      ratelimit_scope: scope,
+    });
   }
 
   noRoute(connection: Labels, server: ServerPolicy, port: ShownPort): Count {

@@ -9,7 +9,13 @@ import type { ControlPlane } from './control-plane.ts';
 
 /** What the policy component says of the workload's ports, followed; the defaults of `config` until then. */
 export function policiesOf(
-  { config, clock, log, onReadyChanged }: { config: ProxyConfig; clock: Clock; log: Log; onReadyChanged: () => void },
+  {
+    config,
+    clock,
+    log,
+    processes,
+    onReadyChanged,
+  }: { config: ProxyConfig; clock: Clock; log: Log; processes: number; onReadyChanged: () => void },
   { policy }: ControlPlane,
 ): PolicyStore {
   return new PolicyStore({
@@ -25,6 +31,7 @@ export function policiesOf(
     opaquePorts: config.inbound.opaquePorts,
     requireIdentityPorts: config.inbound.requireIdentityPorts,
     requireTlsPorts: config.inbound.requireTlsPorts,
+    processes,
     idleMs: config.inbound.discoveryIdleMs,
     onSettled: () => onReadyChanged(),
   });

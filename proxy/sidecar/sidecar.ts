@@ -36,8 +36,8 @@ export interface SidecarOptions {
   log: Log;
   version: string;
   environment: Readonly<Record<string, string | undefined>>;
-  /** Other processes listen on the same addresses. */
-  sharedListeners: boolean;
+  /** How many processes of this proxy listen on the same addresses, this one among them. */
+  processes: number;
   /** Called when `ready` may have changed. */
   onReadyChanged: () => void;
   /** What the admin server tells and does beyond this process: that of all workers. */
@@ -216,7 +216,7 @@ export class Sidecar {
 
   /** Listens and asks for a certificate. Throws when an address cannot be listened on. */
   start(): void {
-    const { config, sharedListeners } = this.options;
+    const { config, processes } = this.options;
     const { inbound, outbound, admin } = config;
     this.adminListeners = admin.listen.map(({ host, port }) =>
       listen(host, port, (connection) => this.admin.accept(connection), { share: this.shares.descriptors('admin') }),
@@ -224,14 +224,14 @@ export class Sidecar {
     this.trafficListeners = [
       ...inboundAddresses(inbound).map(({ host, port }) =>
         listen(host, port, (c) => this.acceptInbound(c), {
-          shared: sharedListeners,
+          shared: processes > 1,
           options: inbound.acceptOptions,
           share: this.shares.descriptors('inbound'),
         }),
       ),
       ...outbound.listen.map(({ host, port }) =>
         listen(host, port, (c) => this.outbound.accept(c), {
-          shared: sharedListeners,
+          shared: processes > 1,
           options: outbound.acceptOptions,
           share: this.shares.descriptors('outbound'),
         }),

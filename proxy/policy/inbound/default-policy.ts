@@ -38,6 +38,7 @@ export function defaultServerPolicy(policy: DefaultPolicy, options: DefaultPolic
     written: false,
     guardsPaths: false,
     guardsMethods: false,
+    rateLimit: undefined,
   };
 }
 

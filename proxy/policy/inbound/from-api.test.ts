@@ -16,6 +16,7 @@ const read = (kind: Protocol, authorizations: MessageInitShape<typeof AuthzSchem
     create(ServerSchema, { authorizations, protocol: { kind } }),
     10_000,
     requireTls,
+    1,
     ({ name }, why) => unread.push(`${name}: ${why}`),
   );
 const head = (path: string, method = 'GET', authority = 'web'): RequestHead => ({

@@ -8,6 +8,7 @@ import { type Route, RouteTable } from '../../route/route-table.ts';
 import { IpNetwork } from '../../wire/ip-network.ts';
 import { labelsFromMetadata, type PolicyLabels } from '../labels.ts';
 import { inOrder } from './authorize.ts';
+import { rateLimitFromApi } from './rate-limit-policy.ts';
 import type { Authentication, Authorization, RoutePolicy, ServerPolicy } from './server-policy.ts';
 
 /** Told of each match of a route that cannot be read: requests that may fit it are refused. */
@@ -15,12 +16,14 @@ export type OnUnreadRoute = (route: PolicyLabels, why: string) => void;
 
 /**
  * Reads a port's policy from the API. What cannot be read restricts: an authorization that is not understood is none.
- * With `requireTls` whoever is let in without being authenticated must come by the mesh's TLS all the same.
+ * With `requireTls` whoever is let in without being authenticated must come by the mesh's TLS all the same; `processes`
+ * are those that share the port.
  */
 export function serverPolicyFromApi(
   server: Server,
   detectTimeoutMs: number,
   requireTls: boolean,
+  processes: number,
   onUnread: OnUnreadRoute,
 ): ServerPolicy {
   const kind = server.protocol?.kind;
@@ -38,6 +41,7 @@ export function serverPolicyFromApi(
     written,
     guardsPaths: written && table?.byPath === true,
     guardsMethods: written && table?.byMethod === true,
+    rateLimit: rateLimitFromApi(kind, processes),
   };
 }
 

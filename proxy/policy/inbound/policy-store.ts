@@ -26,6 +26,8 @@ export interface PolicyStoreOptions {
   opaquePorts: ReadonlySet<number>;
   requireIdentityPorts: ReadonlySet<number>;
   requireTlsPorts: ReadonlySet<number>;
+  /** How many processes of this proxy share the ports, 1 by default: each counts its part of a rate limit. */
+  processes?: number;
   /**
    * How long a connection waits for the first word on its port, 3000 by default: one try to connect to a replica of the
    * policy component takes at most as long, and a client that a probe or a user stands behind seldom waits longer.
@@ -176,7 +178,7 @@ export class PolicyStore {
   }
 
   private open(port: number, declared: boolean): WatchedPort {
-    const { channel, clock, log, workload, detectTimeoutMs } = this.options;
+    const { channel, clock, log, workload, detectTimeoutMs, processes = 1 } = this.options;
     const requireTls = this.options.requireTlsPorts.has(port);
     const initial = channel === undefined ? this.initial(port) : undefined;
     const watched = new WatchedPort(port, declared, initial, clock.nowMs());
@@ -194,7 +196,7 @@ export class PolicyStore {
           if (watched.isDefault)
             log.info('the control plane has spoken of a port: its default holds no more', { port });
           watched.isDefault = false;
-          const read = serverPolicyFromApi(server, detectTimeoutMs, requireTls, ({ kind, name }, why) =>
+          const read = serverPolicyFromApi(server, detectTimeoutMs, requireTls, processes, ({ kind, name }, why) =>
             log.warn('requests that may be of a route are refused, since it cannot be read', {
               port,
               route: `${kind}/${name}`,

@@ -1,4 +1,5 @@
 import type { TimerHandle, Timers } from '../../clock.ts';
+import type { RateMeters } from './rate-meters.ts';
 import type { ServerPolicy } from './server-policy.ts';
 import type { WatchedPort } from './watched-port.ts';
 
@@ -34,6 +35,11 @@ export class PortPolicy {
   /** Undefined until the control plane has spoken of the port. */
   get current(): ServerPolicy | undefined {
     return this.watched.policy;
+  }
+
+  /** What counts the port's requests, whatever its policy is by then. */
+  get meters(): RateMeters {
+    return this.watched.meters;
   }
 
   /**

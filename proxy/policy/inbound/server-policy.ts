@@ -1,6 +1,7 @@
 import type { RouteTable } from '../../route/route-table.ts';
 import type { IpNetwork } from '../../wire/ip-network.ts';
 import type { PolicyLabels } from '../labels.ts';
+import type { RateLimitPolicy } from './rate-limit-policy.ts';
 
 /** How the connections of a port are read. */
 export type ServerProtocol = 'detect' | 'opaque' | 'tls' | 'http1' | 'http2';
@@ -44,6 +45,8 @@ export interface ServerPolicy {
   readonly guardsPaths: boolean;
   /** The same of methods. */
   readonly guardsMethods: boolean;
+  /** How many of the requests that are let in are taken; undefined for all. */
+  readonly rateLimit: RateLimitPolicy | undefined;
 }
 
 /** Whether policy says that a port speaks HTTP, and nothing else. */

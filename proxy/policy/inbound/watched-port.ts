@@ -1,3 +1,4 @@
+import { RateMeters } from './rate-meters.ts';
 import type { ServerPolicy } from './server-policy.ts';
 
 /** A port of the workload, as the control plane speaks of it: shared by all of its connections. */
@@ -11,6 +12,8 @@ export class WatchedPort {
   idleSinceMs: number;
   /** What holds is the default, for the control plane has not spoken in time. */
   isDefault = false;
+  /** Requests to it, as far as its policy limits them. */
+  readonly meters = new RateMeters();
   private known: ServerPolicy | undefined;
   private readonly listeners = new Set<() => void>();
   private watch: { close(): void } | undefined = undefined;

@@ -24,7 +24,7 @@ export const anchorSecret = 'tulle-identity-trust-anchor';
 /** The ConfigMap with the certificates that identities are checked against, in every namespace. */
 export const trustRootsConfigMap = 'tulle-identity-trust-roots';
 
-/** The Lease of the replica that writes the status of routes, in the mesh's namespace. */
+/** The Lease of the replica that writes the status of objects, in the mesh's namespace. */
 export const statusLease = 'tulle-policy-write';
 
 export const identityVolumeName = 'tulle-identity-end-entity';

@@ -7,7 +7,7 @@ import type { ObjectSource } from '../../sources/object-source.ts';
 import { ObjectStore } from '../../sources/object-store.ts';
 import { PolicyIndex } from '../index/policy-index.ts';
 import { controllerName, routeStatus } from './route-status.ts';
-import { RouteStatusWriter } from './route-status-writer.ts';
+import { StatusWriter } from './status-writer.ts';
 
 const group = 'policy.linkerd.io';
 const server = {
@@ -170,7 +170,7 @@ describe('the writer', () => {
   }
   let patches: Patch[];
   let answer: () => Promise<unknown>;
-  let writer: RouteStatusWriter;
+  let writer: StatusWriter;
   beforeEach(() => {
     patches = [];
     answer = () => Promise.resolve({});
@@ -186,7 +186,7 @@ describe('the writer', () => {
         return answer() as Promise<T>;
       },
     };
-    writer = new RouteStatusWriter({ index, api, log: pino({ level: 'silent' }), now: () => now, retryMs: 10 });
+    writer = new StatusWriter({ index, api, log: pino({ level: 'silent' }), now: () => now, retryMs: 10 });
   });
   afterEach(() => writer.stop());
 

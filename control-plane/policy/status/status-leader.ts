@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { KubernetesApi } from '../../kubernetes/api.ts';
 import { LeaderElection } from '../../kubernetes/leader-election.ts';
 import type { PolicyIndex } from '../index/policy-index.ts';
-import { RouteStatusWriter } from './route-status-writer.ts';
+import { StatusWriter } from './status-writer.ts';
 
 export interface StatusLeaderOptions {
   readonly api: KubernetesApi;
@@ -27,10 +27,10 @@ export interface StatusLeader {
   close(): Promise<void>;
 }
 
-/** Writes the status of routes as long as this replica is the leader of those that could. */
+/** Writes the status of objects of policy as long as this replica is the leader of those that could. */
 export function startStatusLeader(options: StatusLeaderOptions): StatusLeader {
   const { api, index, log, now } = options;
-  const writer = new RouteStatusWriter({ index, api, log, now });
+  const writer = new StatusWriter({ index, api, log, now });
   let closed = false;
   const election = new LeaderElection({
     api,
@@ -39,11 +39,11 @@ export function startStatusLeader(options: StatusLeaderOptions): StatusLeader {
     identity: options.replica,
     onElected: () => {
       if (closed) return;
-      log.info({ lease: options.lease }, 'this replica writes the status of routes');
+      log.info({ lease: options.lease }, 'this replica writes the status of objects');
       writer.start();
     },
     onLost: (reason) => {
-      log.warn({ lease: options.lease, reason }, 'another replica may write the status of routes');
+      log.warn({ lease: options.lease, reason }, 'another replica may write the status of objects');
       void writer.stop();
     },
     onProblem: (problem) => log.warn({ problem }, 'leader election'),

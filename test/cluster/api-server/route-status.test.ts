@@ -86,7 +86,7 @@ describe.skipIf(missing)(`the status of routes${missing ? ` (${missing})` : ''}`
     return process;
   };
   const writes = ({ lines }: ControlPlaneProcess) =>
-    lines.some((line) => line.includes('this replica writes the status of routes'));
+    lines.some((line) => line.includes('this replica writes the status of objects'));
 
   test('is written by one replica; when that one stops, by another', async () => {
     await apply(route('first', toService('web')));

@@ -2,10 +2,9 @@ import type { Logger } from 'pino';
 import { ApiError, isConflict, isNotFound, type KubernetesApi } from '../../kubernetes/api.ts';
 import { kindInfo } from '../../sources/kinds.ts';
 import { type PolicyIndex, policyTopics } from '../index/policy-index.ts';
-import type { IndexedRoute } from '../index/route-index.ts';
-import { routeStatus } from './route-status.ts';
+import { type ToldObject, toldObjects } from './told-objects.ts';
 
-export interface RouteStatusWriterOptions {
+export interface StatusWriterOptions {
   readonly index: PolicyIndex;
   readonly api: KubernetesApi;
   readonly log: Logger;
@@ -15,12 +14,12 @@ export interface RouteStatusWriterOptions {
 }
 
 /**
- * Writes the status of routes whenever it is not what it should be. One replica writes, the leader: `start` when it
+ * Writes the status of objects whenever it is not what it should be. One replica writes, the leader: `start` when it
  * becomes that, `stop` when it is no longer. Writes go one after the other, so that a thousand routes at once are no
  * flood.
  */
-export class RouteStatusWriter {
-  private readonly options: RouteStatusWriterOptions;
+export class StatusWriter {
+  private readonly options: StatusWriterOptions;
   /** What was written for an object as it was read: until the source shows it, it is not written again. */
   private sent = new WeakMap<object, string>();
   private unsubscribe: (() => void) | undefined = undefined;
@@ -28,7 +27,7 @@ export class RouteStatusWriter {
   private retry: NodeJS.Timeout | undefined = undefined;
   private again = false;
 
-  constructor(options: RouteStatusWriterOptions) {
+  constructor(options: StatusWriterOptions) {
     this.options = options;
   }
 
@@ -58,44 +57,40 @@ export class RouteStatusWriter {
   private async run(): Promise<void> {
     while (this.again && this.unsubscribe !== undefined) {
       this.again = false;
-      for (const route of [...this.options.index.routes.all()]) {
+      for (const told of toldObjects(this.options.index)) {
         if (this.unsubscribe === undefined) return;
-        await this.write(route);
+        await this.write(told);
       }
     }
   }
 
-  private async write(route: IndexedRoute): Promise<void> {
-    const { index, api, log, now } = this.options;
-    const { object, namespace, source } = route;
-    const parents = routeStatus(route, index, now());
-    if (parents === undefined) return;
+  private async write(told: ToldObject): Promise<void> {
+    const { api, log, now } = this.options;
+    const { object } = told;
+    const status = told.status(now());
+    if (status === undefined) return;
     const { apiVersion, metadata } = object;
-    const kind = kindInfo[source].kind;
-    const written = JSON.stringify(
-      parents.map(({ conditions, ...parent }) => [
-        parent,
-        conditions?.map(({ lastTransitionTime: _, ...condition }) => condition),
-      ]),
-    );
+    const { kind, plural } = kindInfo[told.kind];
+    const { namespace = 'default', name } = metadata;
+    const written = JSON.stringify(status, (field, value) => (field === 'lastTransitionTime' ? undefined : value));
     if (this.sent.get(object) === written) return;
-    const path = `/apis/${apiVersion}/namespaces/${namespace}/${kindInfo[source].plural}/${metadata.name}/status`;
+    const path = `/apis/${apiVersion}/namespaces/${namespace}/${plural}/${name}/status`;
     try {
       // The list is one value for the API server: with the version, what another controller wrote since is not lost.
       const { resourceVersion } = metadata;
       const version = resourceVersion === undefined ? {} : { metadata: { resourceVersion } };
-      await api.patch(path, { apiVersion, kind, ...version, status: { parents } }, 'merge');
+      await api.patch(path, { apiVersion, kind, ...version, status }, 'merge');
       this.sent.set(object, written);
     } catch (error) {
-      // A route that is gone needs no status.
+      // An object that is gone needs no status.
       if (isNotFound(error)) return;
       if (isConflict(error)) {
         // The source is about to show what changed; the timer is for the case that it has not heard of it.
-        log.debug({ route: `${namespace}/${metadata.name}`, kind }, 'the route has changed: its status waits for that');
+        log.debug({ object: `${namespace}/${name}`, kind }, 'the object has changed: its status waits for that');
         this.retryLater(undefined);
         return;
       }
-      log.warn({ route: `${namespace}/${metadata.name}`, kind, error: (error as Error).message }, 'status not written');
+      log.warn({ object: `${namespace}/${name}`, kind, error: (error as Error).message }, 'status not written');
       this.retryLater(error instanceof ApiError ? error.retryAfterMs : undefined);
     }
   }

@@ -14,6 +14,7 @@ import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
 import { type AuthzInit, fromAuthorizationPolicy, fromServerAuthorization } from './authorizations.ts';
 import { defaultAuthorizations, defaultPolicyOf } from './default-policy.ts';
+import { rateLimitToApi } from './rate-limit.ts';
 import { defaultGrpcRoutes, defaultHttpRoutes, grpcRoute, httpRoute } from './routes.ts';
 
 export interface InboundView {
@@ -98,8 +99,9 @@ function selectedServer(
     const written = routes.flatMap((route) => grpcRoute(route, routeAuthorizations(route)) ?? []);
     return written.length > 0 ? written : [...defaultGrpcRoutes];
   };
+  const [rateLimit] = policy.rateLimits.of(key).map((object) => rateLimitToApi(object, config));
   const api = create(ServerSchema, {
-    protocol: { kind: protocolOf(server, http, grpc) },
+    protocol: { kind: protocolOf(server, http, grpc, rateLimit) },
     authorizations,
     labels: { group, kind: 'server', name },
   });
@@ -116,25 +118,29 @@ function protocolOf(
   { spec }: Server,
   http: () => ReturnType<typeof defaultHttpRoutes>,
   grpc: () => (typeof defaultGrpcRoutes)[number][],
+  localRateLimit: ReturnType<typeof rateLimitToApi> | undefined,
 ): ProtocolKind {
   switch (spec.proxyProtocol) {
     case 'HTTP/1':
-      return { case: 'http1', value: { routes: http() } };
+      return { case: 'http1', value: { routes: http(), localRateLimit } };
     case 'HTTP/2':
-      return { case: 'http2', value: { routes: http() } };
+      return { case: 'http2', value: { routes: http(), localRateLimit } };
     case 'gRPC':
-      return { case: 'grpc', value: { routes: grpc() } };
+      return { case: 'grpc', value: { routes: grpc(), localRateLimit } };
     case 'opaque':
       return opaque;
     case 'TLS':
       return { case: 'tls', value: {} };
     default:
-      return detect(http());
+      return detect(http(), localRateLimit);
   }
 }
 
 const opaque: ProtocolKind = { case: 'opaque', value: {} };
 
-function detect(httpRoutes: ReturnType<typeof defaultHttpRoutes>): ProtocolKind {
-  return { case: 'detect', value: { timeout: durationFromMs(detectTimeoutMs), httpRoutes } };
+function detect(
+  httpRoutes: ReturnType<typeof defaultHttpRoutes>,
+  httpLocalRateLimit?: ReturnType<typeof rateLimitToApi>,
+): ProtocolKind {
+  return { case: 'detect', value: { timeout: durationFromMs(detectTimeoutMs), httpRoutes, httpLocalRateLimit } };
 }

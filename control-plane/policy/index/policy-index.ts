@@ -1,4 +1,5 @@
 import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
+import type { HttpLocalRateLimitPolicy } from '../../../lib/kinds/http-local-rate-limit-policy.ts';
 import { policyTargets } from '../../../lib/kinds/index.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type { MeshTlsAuthentication } from '../../../lib/kinds/mesh-tls-authentication.ts';
@@ -14,6 +15,7 @@ import type { ObjectSource } from '../../sources/object-source.ts';
 import { isKind } from '../routes/references.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
 import { validateObject } from '../validator/index.ts';
+import { RateLimitIndex } from './rate-limit-index.ts';
 import { RouteIndex, type RouteKind } from './route-index.ts';
 import { ServerIndex } from './server-index.ts';
 
@@ -23,21 +25,31 @@ export type OnProblem = (object: string, problem: string) => void;
 /** What a view depends on. Each is touched when what it names, or the set that it names, changes. */
 export const policyTopics = {
   serversOfPod: (key: string) => `servers of ${key}`,
-  /** The Server, its authorizations and its routes. */
+  /** The Server, its authorizations, its routes and its rate limits. */
   server: (key: string) => `Server ${key}`,
   /** A Service as an object, without its endpoints, and the routes to it. */
   service: (key: string) => `Service ${key}`,
   /** The AuthorizationPolicies with a target. */
   target: (namespace: string, target: string) => `policies of ${namespace}/${target}`,
   authentication: (kind: 'mesh TLS' | 'network', key: string) => `${kind} authentication ${key}`,
-  /** Any route, Server or Service: what decides which route is accepted where. */
+  /** Any route, rate limit, Server or Service: what decides what is accepted where. */
   attachments: 'attachments',
+};
+
+/** Problems with which an object is not as if it were not there. */
+const bearableProblems: Readonly<Record<string, RegExp>> = {
+  // The port would have the default policy without it: a wrong access policy denies, a wrong protocol is found out.
+  Server: /^spec\.(accessPolicy|proxyProtocol) /,
+  // There would be no limit at all. Its own hold as they stand, and for clients that cannot be that of each identity.
+  HTTPLocalRateLimitPolicy:
+    /^spec\.\S+ .*must (be Server|be ServiceAccount|not be more than|name at least one|be named once)/,
 };
 
 /** The objects of policy as they are looked up, and who wants to know when they change. */
 export class PolicyIndex {
   readonly topics: Topics;
   readonly routes: RouteIndex;
+  readonly rateLimits = new RateLimitIndex();
   readonly meshTls = new Map<string, MeshTlsAuthentication>();
   readonly networks = new Map<string, NetworkAuthentication>();
   private readonly services = new Map<string, { readonly hasClusterIp: boolean; readonly settings: TrafficSettings }>();
@@ -70,6 +82,7 @@ export class PolicyIndex {
         put(this.networks, event.object, this.isGone(event));
         this.topics.touch(policyTopics.authentication('network', objectKey(event.object)));
       }),
+      source.watch('HTTPLocalRateLimitPolicy', (event) => this.onRateLimit(event.object, this.isGone(event))),
       routes('PolicyHTTPRoute'),
       routes('HTTPRoute'),
       routes('GRPCRoute'),
@@ -110,17 +123,15 @@ export class PolicyIndex {
   }
 
   /**
-   * True for an object that is as if it were not there: deleted, or wrong, and so lets nobody in. A Server that says whom
-   * it selects stays, since the port would have the default policy without it: a wrong access policy denies, a wrong
-   * protocol is found out.
+   * True for an object that is as if it were not there: deleted, or wrong, and so lets nobody in. Some are better than
+   * nothing, and stay.
    */
   private isGone({ type, object }: { type: string; object: KubernetesObject }): boolean {
     if (type === 'deleted') return true;
     const problems = validateObject(object);
     for (const problem of problems) this.onProblem(`${object.kind} ${objectKey(object)}`, problem);
-    return problems.some(
-      (problem) => object.kind !== 'Server' || !/^spec\.(accessPolicy|proxyProtocol) /.test(problem),
-    );
+    const bearable = bearableProblems[object.kind];
+    return problems.some((problem) => bearable === undefined || !bearable.test(problem));
   }
 
   private onPod(pod: Pod, deleted: boolean): void {
@@ -149,6 +160,11 @@ export class PolicyIndex {
     const pods = this.inNamespace(server, (servers) => servers.setServer(server, deleted));
     for (const pod of pods) this.topics.touch(policyTopics.serversOfPod(`${namespace}/${pod}`));
     this.topics.touch(policyTopics.server(objectKey(server)));
+    this.topics.touch(policyTopics.attachments);
+  }
+
+  private onRateLimit(policy: HttpLocalRateLimitPolicy, deleted: boolean): void {
+    for (const server of this.rateLimits.set(policy, deleted)) this.topics.touch(policyTopics.server(server));
     this.topics.touch(policyTopics.attachments);
   }
 

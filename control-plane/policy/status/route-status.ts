@@ -96,6 +96,6 @@ function isSameCondition(a: RouteCondition, b: Condition): boolean {
 }
 
 /** The API server knows whole seconds. */
-function timestamp(now: Date): string {
+export function timestamp(now: Date): string {
   return now.toISOString().replace(/\.\d+Z$/, 'Z');
 }

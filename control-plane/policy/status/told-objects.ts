@@ -1,6 +1,7 @@
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type { Kind } from '../../sources/kinds.ts';
 import type { PolicyIndex } from '../index/policy-index.ts';
+import { rateLimitStatus } from './rate-limit-status.ts';
 import { routeStatus } from './route-status.ts';
 
 /** An object that is told in its status what became of it. */
@@ -13,12 +14,22 @@ export interface ToldObject {
 
 /** All of them, of each kind that is told (`writesStatus` in lib/kinds). */
 export function toldObjects(index: PolicyIndex): ToldObject[] {
-  return [...index.routes.all()].map((route) => ({
-    kind: route.source,
-    object: route.object,
-    status: (now) => {
-      const parents = routeStatus(route, index, now);
-      return parents && { parents };
-    },
-  }));
+  const routes = [...index.routes.all()].map(
+    (route): ToldObject => ({
+      kind: route.source,
+      object: route.object,
+      status: (now) => {
+        const parents = routeStatus(route, index, now);
+        return parents && { parents };
+      },
+    }),
+  );
+  const rateLimits = [...index.rateLimits.all()].map(
+    (object): ToldObject => ({
+      kind: 'HTTPLocalRateLimitPolicy',
+      object,
+      status: (now) => rateLimitStatus(object, index, now),
+    }),
+  );
+  return [...routes, ...rateLimits];
 }

@@ -12,8 +12,9 @@ import {
   checkNetworkAuthentication,
   checkServerAuthorization,
 } from './authorization.ts';
+import { checkRateLimit } from './rate-limit.ts';
 import { checkBytesRoute, checkGatewayHttpRoute, checkGrpcRoute, checkPolicyHttpRoute, isForOthers } from './routes.ts';
-import { checkEgressNetwork, checkRateLimit, checkServer } from './server.ts';
+import { checkEgressNetwork, checkServer } from './server.ts';
 import { checkServiceProfile } from './service-profile.ts';
 
 /**

@@ -370,7 +370,7 @@ describe('is refused', () => {
     [
       'a rate limit of something else',
       policy('HTTPLocalRateLimitPolicy', { targetRef: { kind: 'Service', name: 's' } }),
-      'spec.targetRef.kind (Service) must be Server',
+      'spec.targetRef.kind (Service) must be Server, with the group policy.linkerd.io',
     ],
     [
       'a rate of 0',
@@ -393,6 +393,25 @@ describe('is refused', () => {
         overrides: [{ requestsPerSecond: 1, clientRefs: [{ kind: 'User', name: 'u' }] }],
       }),
       'spec.overrides[0].clientRefs[0].kind (User) must be ServiceAccount',
+    ],
+    [
+      'an override for nobody',
+      policy('HTTPLocalRateLimitPolicy', {
+        targetRef: server,
+        overrides: [{ requestsPerSecond: 1, clientRefs: [] }],
+      }),
+      'spec.overrides[0].clientRefs must name at least one ServiceAccount',
+    ],
+    [
+      'two overrides for one client',
+      policy('HTTPLocalRateLimitPolicy', {
+        targetRef: server,
+        overrides: [
+          { requestsPerSecond: 1, clientRefs: [account('a')] },
+          { requestsPerSecond: 2, clientRefs: [account('b'), account('a')] },
+        ],
+      }),
+      'spec.overrides[1].clientRefs[1].name (a) must be named once: its limit would be ambiguous',
     ],
     [
       'an empty egress network',

@@ -106,13 +106,13 @@ export class NameLookup {
   }
 
   private onProfile(profile: DestinationProfile): void {
-    const { routes, fullyQualifiedName } = profile;
+    const { routes, dstOverrides, fullyQualifiedName } = profile;
     // What waits goes on when it is known whether the target is opaque: by then its routes must be.
     this.tellRoutes(
       formatHostPort(fullyQualifiedName || this.name.host, this.name.port),
-      routes.length === 0
+      routes.length + dstOverrides.length === 0
         ? undefined
-        : new ProfileRoutes(routes, (route, why) =>
+        : new ProfileRoutes(profile, (route, why) =>
             this.options.log.warn('route of a profile left out', { target: this.authority, route, why }),
           ),
     );

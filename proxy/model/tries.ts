@@ -22,3 +22,13 @@ export interface RetryRule {
   readonly tryTimeoutMs: number | undefined;
   readonly backOff: { readonly minMs: number; readonly maxMs: number; readonly jitter: number };
 }
+
+/** What a budget lets be tried again. */
+export interface RetryBudgetOptions {
+  /** Retries for each request: 0.2 adds at most a fifth to the load. */
+  readonly ratio: number;
+  /** Retries that there are always. */
+  readonly minPerSecond: number;
+  /** For how long a request counts, in ms. */
+  readonly ttlMs: number;
+}

@@ -13,10 +13,12 @@ import type { Endpoint } from '../upstream/endpoint.ts';
 /** The outbound side's metrics. What endpoints answer they count themselves. */
 export class OutboundMetrics extends DirectionMetrics {
   private readonly retryFamilies: { readonly [kind in keyof RetryCounts]: CounterFamily };
+  private readonly retryable: CounterFamily;
   private readonly transports = new WeakMap<EndpointInfo, TransportMetrics>();
 
   constructor(registry: MetricsRegistry, nowMs: () => number) {
     super('outbound', registry, nowMs);
+    this.retryable = registry.counter('route_retryable_total', 'Failed requests of routes that are tried again.');
     const family = (name: string, help: string): CounterFamily =>
       registry.counter(`outbound_http_route_retry_${name}_total`, help);
     this.retryFamilies = {
@@ -34,8 +36,18 @@ export class OutboundMetrics extends DirectionMetrics {
 
   /** The handle for requests of one route of a service profile. */
   route(dst: string, { labels }: ProfileRoute): RequestMetrics {
-    const prefixed = Object.entries(labels).map(([name, value]) => [`rt_${name}`, value] as const);
-    return this.registry.routeMetrics({ direction: 'outbound', dst, ...Object.fromEntries(prefixed) });
+    return this.registry.routeMetrics({ direction: 'outbound', dst, ...prefixed(labels) });
+  }
+
+  /** Counts what is tried again, and what is not for want of a budget, of a route of a service profile. */
+  profileRetries(dst: string, { labels }: ProfileRoute): RetryCounts {
+    const all = { direction: 'outbound', dst, ...prefixed(labels) };
+    return {
+      request: () => this.retryable.add(all),
+      success: () => {},
+      limitExceeded: () => this.retryable.add({ ...all, skipped: 'limit' }),
+      overflow: () => this.retryable.add({ ...all, skipped: 'no_budget' }),
+    };
   }
 
   /** Counts what retries of a rule come to. They are seldom: the series is looked up. */
@@ -78,4 +90,9 @@ export class OutboundMetrics extends DirectionMetrics {
       no_tls_reason: 'loopback',
     });
   }
+}
+
+/** The labels of a profile's route are told apart from the proxy's own. */
+function prefixed(labels: Readonly<Record<string, string>>): Labels {
+  return Object.fromEntries(Object.entries(labels).map(([name, value]) => [`rt_${name}`, value]));
 }

@@ -1,4 +1,4 @@
-import type { Balancer } from '../backend/balancer.ts';
+import type { Backend } from '../backend/backend.ts';
 import { Unusable } from '../backend/unusable.ts';
 import type { Clock } from '../clock.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -17,7 +17,7 @@ const noRoute = plainPlan(new Unusable(failures.noRoute));
 
 export interface PlansOptions {
   /** Where requests go of which nothing else is said. */
-  readonly own: Balancer;
+  readonly own: Backend;
   /** What rules call it, as far as the target's name tells. */
   readonly name: { readonly host: string; readonly port: number };
   readonly backends: Backends;
@@ -34,24 +34,28 @@ export class Plans {
   private readonly options: PlansOptions;
   private readonly plain: RoutePlan;
   private readonly profile: ProfilePlans;
+  /** What discovery calls the target. */
   private authority: string;
   private policy: OutboundPolicy = noPolicy;
   /** By the version that a request comes in; undefined where all requests go by `plain`. */
   private http1: RouteTable<RoutePlan> | undefined = undefined;
   private http2: RouteTable<RoutePlan> | undefined = undefined;
+  /** Where profile and policy lead besides the target itself. */
+  private named: Destination[] = [];
 
   constructor(options: PlansOptions) {
+    const { own, name, metrics, clock } = options;
     this.options = options;
-    this.plain = plainPlan(options.own);
-    this.profile = new ProfilePlans(this.plain, options.metrics, options.clock);
-    this.authority = formatHostPort(options.name.host, options.name.port);
+    this.plain = plainPlan(own);
+    this.authority = formatHostPort(name.host, name.port);
+    const backendOf = (path: string): Backend => this.backendOf({ kind: 'service', path });
+    this.profile = new ProfilePlans({ own, backendOf, metrics, clock });
   }
 
   /** Takes the routes of a new profile; undefined when it has none. `authority` is what discovery calls the target. */
   replaceProfile(authority: string, routes: ProfileRoutes | undefined): void {
-    this.profile.replace(authority, routes);
-    if (authority === this.authority || authority === '') return;
     this.authority = authority;
+    this.profile.replace(authority, routes);
     this.build();
   }
 
@@ -60,9 +64,15 @@ export class Plans {
     this.build();
   }
 
+  /** Counts no route any more. */
+  close(): void {
+    this.profile.replace('', undefined);
+  }
+
   find(exchange: Exchange): RoutePlan {
     const { head, version } = exchange;
-    if (this.profile.hasRoutes) return this.profile.find(head);
+    const routes = this.profile.current;
+    if (routes !== undefined) return this.profile.find(routes, head);
     const table = version === 'http1' ? this.http1 : this.http2;
     if (table === undefined) return this.plain;
     // A tunnel has no path, and rules are about what has one.
@@ -70,36 +80,32 @@ export class Plans {
   }
 
   private build(): void {
-    const { backends } = this.options;
-    const named: Destination[] = [];
     const { http1, http2 } = this.policy;
-    this.http1 = this.tableOf(http1, named);
-    this.http2 = http1 === http2 ? this.http1 : this.tableOf(http2, named);
-    backends.keepOnly(named);
+    this.named = [];
+    this.profile.build();
+    this.http1 = this.tableOf(http1);
+    this.http2 = http1 === http2 ? this.http1 : this.tableOf(http2);
+    this.options.backends.keepOnly(this.named);
   }
 
-  private tableOf(
-    rules: RouteTable<OutboundRule> | undefined,
-    named: Destination[],
-  ): RouteTable<RoutePlan> | undefined {
-    const { own, backends, clock, metrics } = this.options;
+  private tableOf(rules: RouteTable<OutboundRule> | undefined): RouteTable<RoutePlan> | undefined {
+    const { clock, metrics } = this.options;
     if (rules === undefined || (rules.only !== undefined && this.isPlain(rules.only))) return undefined;
-    const options = {
-      backendOf: (destination: Destination): Balancer => {
-        if (this.isOwn(destination)) return own;
-        named.push(destination);
-        return backends.of(destination);
-      },
-      random: clock.random,
-    };
+    const options = { backendOf: (to: Destination): Backend => this.backendOf(to), random: clock.random };
     return rules.map((rule) => rulePlan(rule, { ...options, retryCounts: metrics.retries(this.policy.labels, rule) }));
+  }
+
+  private backendOf(destination: Destination): Backend {
+    if (this.isOwn(destination)) return this.options.own;
+    this.named.push(destination);
+    return this.options.backends.of(destination);
   }
 
   /** Nothing is said by the rule but that all goes to the target itself. */
   private isPlain({ distribution: { backends }, timeouts, retry }: OutboundRule): boolean {
-    const [{ destination, failure, timeoutMs }] = backends.length === 1 ? backends : [{} as (typeof backends)[number]];
-    if (destination === undefined || failure !== undefined || timeoutMs !== undefined) return false;
-    return timeouts === undefined && retry === undefined && this.isOwn(destination);
+    if (backends.length !== 1 || timeouts !== undefined || retry !== undefined) return false;
+    const [{ destination, failure, timeoutMs }] = backends;
+    return failure === undefined && timeoutMs === undefined && destination !== undefined && this.isOwn(destination);
   }
 
   private isOwn(destination: Destination): boolean {

@@ -1,5 +1,11 @@
+import type { Backend } from '../backend/backend.ts';
+import { Split } from '../backend/split.ts';
+import type { Retrying } from '../backend/tries/retries.ts';
+import { triesOf } from '../backend/tries/rule-tries.ts';
 import type { Clock } from '../clock.ts';
 import type { RoutePlan, Sender } from '../exchange/plan.ts';
+import type { RetryRule } from '../model/tries.ts';
+import { RetryBudget } from '../resilience/retry-budget.ts';
 import type { ProfileRoute, ProfileRoutes } from '../route/profile-routes.ts';
 import { type Classification, classify, isFailed } from '../telemetry/classify.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
@@ -10,13 +16,19 @@ import type { OutboundMetrics } from './metrics.ts';
 class ProfilePlan implements RoutePlan {
   readonly sender: Sender;
   readonly metrics: RequestMetrics;
-  readonly tries = undefined;
+  readonly tries: RoutePlan['tries'];
   private readonly route: ProfileRoute;
 
-  constructor(sender: Sender, route: ProfileRoute, metrics: RequestMetrics) {
+  constructor(sender: Sender, route: ProfileRoute, metrics: RequestMetrics, retrying: Omit<Retrying, 'isRetryable'>) {
+    const { timeoutMs, isRetryable } = route;
     this.sender = sender;
     this.route = route;
     this.metrics = metrics;
+    const isFailure: Retrying['isRetryable'] = (status, grpc) => this.classify(status, grpc, undefined) === 'failure';
+    this.tries = triesOf(
+      timeoutMs === undefined ? undefined : { requestMs: timeoutMs, responseMs: undefined, idleMs: undefined },
+      isRetryable ? { ...retrying, isRetryable: isFailure } : undefined,
+    );
   }
 
   classify(status: number, grpc: number, error: string | undefined): Classification {
@@ -26,42 +38,82 @@ class ProfilePlan implements RoutePlan {
   }
 }
 
+/** A profile's budget bounds what is tried again, not a number of tries: this one only ends what nothing else does. */
+const retryRule: RetryRule = {
+  maxRetries: 100,
+  maxRequestBytes: 64 * 1024,
+  statuses: [],
+  grpcStatuses: new Set(),
+  tryTimeoutMs: undefined,
+  backOff: { minMs: 25, maxMs: 250, jitter: 1 },
+};
+
+export interface ProfilePlansOptions {
+  /** Where requests go, unless the profile says otherwise. */
+  readonly own: Backend;
+  /** Who balances over a service, by what discovery calls it. */
+  readonly backendOf: (path: string) => Backend;
+  readonly metrics: OutboundMetrics;
+  readonly clock: Clock;
+}
+
 /** The plans for the routes of a target's profile, made when the first request of a route comes. */
 export class ProfilePlans {
-  private readonly metrics: OutboundMetrics;
-  private readonly clock: Clock;
-  private readonly plain: RoutePlan;
+  private readonly options: ProfilePlansOptions;
   private readonly byRoute = new Map<ProfileRoute, ProfilePlan>();
   private routes: ProfileRoutes | undefined = undefined;
+  private sender: Sender;
+  private budget: RetryBudget | undefined = undefined;
   private authority = '';
 
-  constructor(plain: RoutePlan, metrics: OutboundMetrics, clock: Clock) {
-    this.plain = plain;
-    this.metrics = metrics;
-    this.clock = clock;
+  constructor(options: ProfilePlansOptions) {
+    this.options = options;
+    this.sender = options.own;
   }
 
-  get hasRoutes(): boolean {
-    return this.routes !== undefined;
+  /** Those of the profile; undefined when it has none. */
+  get current(): ProfileRoutes | undefined {
+    return this.routes;
   }
 
   /** Takes the routes of a new profile; undefined when it has none. */
   replace(authority: string, routes: ProfileRoutes | undefined): void {
-    const nowMs = this.clock.nowMs();
-    for (const { metrics } of this.byRoute.values()) metrics.release(nowMs);
-    this.byRoute.clear();
+    this.forget();
     this.authority = authority;
     this.routes = routes;
+    this.budget = routes && new RetryBudget(routes.budget);
   }
 
-  find(head: RequestHead): RoutePlan {
-    if (this.routes === undefined) return this.plain;
-    const route = this.routes.find(head);
+  /** Has requests go to who balances over what the profile names: to be called when that may have changed. */
+  build(): void {
+    const { own, backendOf, clock } = this.options;
+    const overrides = this.routes?.overrides ?? [];
+    const backends = overrides.map(({ path, weight }) => ({ backend: backendOf(path), weight }));
+    const isSame = backends.length === 0;
+    if (isSame && this.sender === own) return;
+    this.sender = isSame ? own : new Split(backends, clock.random);
+    this.forget();
+  }
+
+  find(routes: ProfileRoutes, head: RequestHead): RoutePlan {
+    const route = routes.find(head);
     let plan = this.byRoute.get(route);
     if (plan === undefined) {
-      plan = new ProfilePlan(this.plain.sender, route, this.metrics.route(this.authority, route));
+      const { metrics } = this.options;
+      const dst = this.authority;
+      plan = new ProfilePlan(this.sender, route, metrics.route(dst, route), {
+        rule: retryRule,
+        budget: this.budget,
+        counts: metrics.profileRetries(dst, route),
+      });
       this.byRoute.set(route, plan);
     }
     return plan;
+  }
+
+  private forget(): void {
+    const nowMs = this.options.clock.nowMs();
+    for (const { metrics } of this.byRoute.values()) metrics.release(nowMs);
+    this.byRoute.clear();
   }
 }

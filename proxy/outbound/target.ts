@@ -123,7 +123,7 @@ export class Target implements Resolution {
     this.closed = true;
     this.lookup?.close();
     this.backend.close();
-    this.plans.replaceProfile('', undefined);
+    this.plans.close();
     this.backends.close();
     this.settle();
   }

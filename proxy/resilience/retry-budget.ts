@@ -1,12 +1,4 @@
-/** What a budget lets be tried again. */
-export interface RetryBudgetOptions {
-  /** Retries for each request: 0.2 adds at most a fifth to the load. */
-  readonly ratio: number;
-  /** Retries that there are always. */
-  readonly minPerSecond: number;
-  /** For how long a request counts, in ms. */
-  readonly ttlMs: number;
-}
+import type { RetryBudgetOptions } from '../model/tries.ts';
 
 const slots = 10;
 

@@ -1,6 +1,11 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type RequestMatchSchema, type ResponseClassSchema, RouteSchema } from '../../api/gen/destination_pb.js';
+import {
+  DestinationProfileSchema,
+  type RequestMatchSchema,
+  type ResponseClassSchema,
+  RouteSchema,
+} from '../../api/gen/destination_pb.js';
 import { HttpMethod_Registered } from '../../api/gen/http_types_pb.js';
 import type { RequestHead } from '../wire/stream.ts';
 import { ProfileRoutes } from './profile-routes.ts';
@@ -22,7 +27,9 @@ beforeEach(() => {
 
 const routes = (...conditions: Condition[]) =>
   new ProfileRoutes(
-    conditions.map((condition, i) => create(RouteSchema, { condition, metricsLabels: { route: `route ${i}` } })),
+    create(DestinationProfileSchema, {
+      routes: conditions.map((condition, i) => ({ condition, metricsLabels: { route: `route ${i}` } })),
+    }),
     (route, why) => unread.push(`${route}: ${why}`),
   );
 const head = (target: string, verb = 'POST'): RequestHead => ({
@@ -83,7 +90,7 @@ describe('response classes', () => {
   const status = (min: number, max: number) => ({ match: { case: 'status' as const, value: { min, max } } });
   const failure = (...responseClasses: Class[]) => {
     const made = create(RouteSchema, { condition: path('/'), responseClasses });
-    const route = new ProfileRoutes([made], () => {}).find(head('/'));
+    const route = new ProfileRoutes(create(DestinationProfileSchema, { routes: [made] }), () => {}).find(head('/'));
     return (code: number) => route.isFailure(code);
   };
 

@@ -1,22 +1,34 @@
-import type { RequestMatch, ResponseClass, ResponseMatch, Route } from '../../api/gen/destination_pb.js';
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import type { DestinationProfile, RequestMatch, ResponseMatch, Route } from '../../api/gen/destination_pb.js';
+import type { RetryBudgetOptions } from '../model/tries.ts';
 import type { RequestHead } from '../wire/stream.ts';
 import { methodFromApi, type OnUnread, pattern, UnknownMatch } from './matches-from-api.ts';
 
 type FitsRequest = (head: RequestHead) => boolean;
 type FitsResponse = (status: number) => boolean;
 
+type ApiRoute = Pick<Route, 'metricsLabels' | 'isRetryable' | 'timeout' | 'responseClasses'>;
+
 /** A route of a service profile. */
 export class ProfileRoute {
   /** What metrics say of it, such as `route`, without the `rt_` prefix. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Whether requests that fail are tried again, as far as the profile's budget goes. */
+  readonly isRetryable: boolean;
+  /** From the start of a request to the end of its response, with all tries; undefined: as long as it takes. */
+  readonly timeoutMs: number | undefined;
   /** @internal */
   readonly fits: FitsRequest;
   private readonly classes: readonly { readonly fits: FitsResponse; readonly isFailure: boolean }[];
 
-  constructor(labels: Readonly<Record<string, string>>, fits: FitsRequest, classes: readonly ResponseClass[]) {
-    this.labels = labels;
+  constructor(fits: FitsRequest, route: ApiRoute) {
+    const { metricsLabels, isRetryable, timeout, responseClasses } = route;
+    this.labels = metricsLabels;
+    this.isRetryable = isRetryable;
+    const timeoutMs = timeout === undefined ? 0 : durationMs(timeout);
+    this.timeoutMs = timeoutMs > 0 ? timeoutMs : undefined;
     this.fits = fits;
-    this.classes = classes.flatMap(({ condition, isFailure }) => {
+    this.classes = responseClasses.flatMap(({ condition, isFailure }) => {
       const matches = responseFilter(condition);
       return matches === undefined ? [] : [{ fits: matches, isFailure }];
     });
@@ -35,14 +47,30 @@ export class ProfileRoute {
  */
 export class ProfileRoutes {
   private readonly routes: readonly ProfileRoute[];
-  private readonly fallback = new ProfileRoute({}, () => true, []);
+  private readonly fallback = new ProfileRoute(() => true, {
+    metricsLabels: {},
+    isRetryable: false,
+    timeout: undefined,
+    responseClasses: [],
+  });
+  /** What requests go to instead of the service itself, by weight; empty when they go there. */
+  readonly overrides: readonly { readonly path: string; readonly weight: number }[];
+  /** Of the retries of all routes. */
+  readonly budget: RetryBudgetOptions;
 
   /** Routes whose condition cannot be told are left out, as Linkerd's proxy does; `onUnread` is told why. */
-  constructor(routes: readonly Route[], onUnread: (route: string, why: string) => void) {
-    this.routes = routes.flatMap(({ condition, responseClasses, metricsLabels }) => {
-      const fits = requestFilter(condition, (why) => onUnread(metricsLabels.route ?? '', why));
-      return fits === undefined ? [] : [new ProfileRoute(metricsLabels, fits, responseClasses)];
+  constructor(
+    { routes, dstOverrides, retryBudget }: Pick<DestinationProfile, 'routes' | 'dstOverrides' | 'retryBudget'>,
+    onUnread: (route: string, why: string) => void,
+  ) {
+    this.routes = routes.flatMap((route) => {
+      const fits = requestFilter(route.condition, (why) => onUnread(route.metricsLabels.route ?? '', why));
+      return fits === undefined ? [] : [new ProfileRoute(fits, route)];
     });
+    this.overrides = dstOverrides
+      .filter(({ weight }) => weight > 0)
+      .map(({ authority, weight }) => ({ path: authority, weight }));
+    this.budget = budgetOf(retryBudget);
   }
 
   find(head: RequestHead): ProfileRoute {
@@ -50,6 +78,21 @@ export class ProfileRoutes {
     for (let i = 0; i < routes.length; i++) if (routes[i].fits(head)) return routes[i];
     return this.fallback;
   }
+}
+
+/** Linkerd's, where the profile says nothing (linkerd/service-profiles). */
+const defaultBudget: RetryBudgetOptions = { ratio: 0.2, minPerSecond: 10, ttlMs: 10_000 };
+const ttlBoundsMs = { min: 100, max: 600_000 };
+
+function budgetOf(budget: DestinationProfile['retryBudget']): RetryBudgetOptions {
+  if (budget === undefined) return defaultBudget;
+  const { retryRatio, minRetriesPerSecond, ttl } = budget;
+  const ttlMs = ttl === undefined ? defaultBudget.ttlMs : durationMs(ttl);
+  return {
+    ratio: Math.max(0, retryRatio),
+    minPerSecond: minRetriesPerSecond,
+    ttlMs: Math.min(Math.max(ttlMs, ttlBoundsMs.min), ttlBoundsMs.max),
+  };
 }
 
 function requestFilter(condition: RequestMatch | undefined, onUnread: OnUnread): FitsRequest | undefined {

@@ -157,3 +157,44 @@ it('a request that takes longer than its route lets it is answered 504, and so i
     expect(seen).toHaveLength(2);
   });
 });
+
+const profile = (spec: object) => ({
+  apiVersion: 'linkerd.io/v1alpha2',
+  kind: 'ServiceProfile',
+  metadata: { name: 'web.test.svc.cluster.local', namespace: 'test' },
+  spec,
+});
+
+it('a profile says which routes are tried again, within its budget, and how long they may take', async () => {
+  const routes = [
+    { name: 'again', condition: { pathRegex: '/again' }, isRetryable: true },
+    { name: 'once', condition: { pathRegex: '/once' } },
+    { name: 'short', condition: { pathRegex: '/hang' }, timeout: '200ms' },
+  ];
+  mesh.apply(profile({ routes, retryBudget: { retryRatio: 0, minRetriesPerSecond: 1, ttl: '3s' } }));
+  await until(async () => expect((await call('/hang')).status).toBe(504));
+  answers.set('/again', [503, 503]);
+  expect((await call('/again')).status).toBe(200);
+  answers.set('/once', [503]);
+  expect((await call('/once')).status).toBe(503);
+  answers.set('/again', [503, 503, 503, 503]);
+  expect((await call('/again')).status).toBe(503);
+  expect(await mesh.metric('client', 'route_retryable_total', 'rt_route="again"', 'skipped="no_budget"')).toBe(1);
+});
+
+it('a profile that names other services has them share the requests', async () => {
+  const at = (name: string) => `${name}.test.svc.cluster.local:8080`;
+  mesh.apply(
+    profile({
+      dstOverrides: [
+        { authority: at('web'), weight: '900m' },
+        { authority: at('canary'), weight: '100m' },
+      ],
+    }),
+  );
+  await until(async () => {
+    seen = [];
+    for (let i = 0; i < 50; i++) await call('/');
+    expect(Math.abs(seen.filter(({ who }) => who === 'canary').length - 5)).toBeLessThanOrEqual(1);
+  });
+});

@@ -9,7 +9,8 @@ import type { Message } from "@bufbuild/protobuf";
 import type { IPAddress, IPNetwork } from "./net_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Metadata } from "./meta_pb.js";
-import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect } from "./http_route_pb.js";
+import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier } from "./http_route_pb.js";
+import type { Cors, Delay, UrlRewrite } from "./tulle_pb.js";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.js";
 
 /**
@@ -508,6 +509,30 @@ export declare type HttpRoute_Filter = Message<"io.linkerd.proxy.inbound.HttpRou
      */
     value: RequestRedirect;
     case: "redirect";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.UrlRewrite url_rewrite = 1001;
+     */
+    value: UrlRewrite;
+    case: "urlRewrite";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.Cors cors = 1003;
+     */
+    value: Cors;
+    case: "cors";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.Delay delay = 1004;
+     */
+    value: Delay;
+    case: "delay";
+  } | {
+    /**
+     * @generated from field: io.linkerd.proxy.http_route.ResponseHeaderModifier response_header_modifier = 1005;
+     */
+    value: ResponseHeaderModifier;
+    case: "responseHeaderModifier";
   } | { case: undefined; value?: undefined };
 };
 
@@ -588,6 +613,18 @@ export declare type GrpcRoute_Filter = Message<"io.linkerd.proxy.inbound.GrpcRou
      */
     value: RequestHeaderModifier;
     case: "requestHeaderModifier";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.Delay delay = 1004;
+     */
+    value: Delay;
+    case: "delay";
+  } | {
+    /**
+     * @generated from field: io.linkerd.proxy.http_route.ResponseHeaderModifier response_header_modifier = 1005;
+     */
+    value: ResponseHeaderModifier;
+    case: "responseHeaderModifier";
   } | { case: undefined; value?: undefined };
 };
 

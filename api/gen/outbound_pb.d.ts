@@ -9,7 +9,8 @@ import type { Message } from "@bufbuild/protobuf";
 import type { TcpAddress } from "./net_pb.js";
 import type { Metadata } from "./meta_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts } from "./http_route_pb.js";
+import type { HostMatch, HttpFailureInjector, HttpRouteMatch, Ratio, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts } from "./http_route_pb.js";
+import type { Cors, Delay, UrlRewrite } from "./tulle_pb.js";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.js";
 import type { Forbidden, Invalid } from "./opaque_route_pb.js";
 import type { SniMatch } from "./tls_route_pb.js";
@@ -371,6 +372,30 @@ export declare type HttpRoute_Filter = Message<"io.linkerd.proxy.outbound.HttpRo
      */
     value: ResponseHeaderModifier;
     case: "responseHeaderModifier";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.UrlRewrite url_rewrite = 1001;
+     */
+    value: UrlRewrite;
+    case: "urlRewrite";
+  } | {
+    /**
+     * @generated from field: io.linkerd.proxy.outbound.RequestMirror request_mirror = 1002;
+     */
+    value: RequestMirror;
+    case: "requestMirror";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.Cors cors = 1003;
+     */
+    value: Cors;
+    case: "cors";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.Delay delay = 1004;
+     */
+    value: Delay;
+    case: "delay";
   } | { case: undefined; value?: undefined };
 };
 
@@ -689,6 +714,24 @@ export declare type GrpcRoute_Filter = Message<"io.linkerd.proxy.outbound.GrpcRo
      */
     value: RequestHeaderModifier;
     case: "requestHeaderModifier";
+  } | {
+    /**
+     * @generated from field: io.linkerd.proxy.outbound.RequestMirror request_mirror = 1002;
+     */
+    value: RequestMirror;
+    case: "requestMirror";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.Delay delay = 1004;
+     */
+    value: Delay;
+    case: "delay";
+  } | {
+    /**
+     * @generated from field: io.linkerd.proxy.http_route.ResponseHeaderModifier response_header_modifier = 1005;
+     */
+    value: ResponseHeaderModifier;
+    case: "responseHeaderModifier";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1307,6 +1350,32 @@ export declare type TlsRoute_WeightedRouteBackend = Message<"io.linkerd.proxy.ou
  * Use `create(TlsRoute_WeightedRouteBackendSchema)` to create a new message.
  */
 export declare const TlsRoute_WeightedRouteBackendSchema: GenMessage<TlsRoute_WeightedRouteBackend>;
+
+/**
+ * Sends a copy of requests to another backend, too, whose answers go nowhere. Tulle's own: it stands here since it has
+ * a Backend.
+ *
+ * @generated from message io.linkerd.proxy.outbound.RequestMirror
+ */
+export declare type RequestMirror = Message<"io.linkerd.proxy.outbound.RequestMirror"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.outbound.Backend backend = 1;
+   */
+  backend?: Backend | undefined;
+
+  /**
+   * Which part of the requests is copied; all of them when it is not set.
+   *
+   * @generated from field: io.linkerd.proxy.http_route.Ratio ratio = 2;
+   */
+  ratio?: Ratio | undefined;
+};
+
+/**
+ * Describes the message io.linkerd.proxy.outbound.RequestMirror.
+ * Use `create(RequestMirrorSchema)` to create a new message.
+ */
+export declare const RequestMirrorSchema: GenMessage<RequestMirror>;
 
 /**
  * @generated from message io.linkerd.proxy.outbound.Backend

@@ -1,3 +1,4 @@
+import type { Answer } from '../filter/filter.ts';
 import { Field, FieldMark, fieldValue } from '../wire/field.ts';
 import { responseHead } from '../wire/heads.ts';
 import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
@@ -37,6 +38,20 @@ export function respondFailure(
   }
   if (retryAfterS > 0) fields.push(new Field('retry-after', String(retryAfterS)));
   stream.sendResponse(responseHead(grpc ? 200 : failure.status, grpc ? -1 : 0, fields), true);
+}
+
+/** Answers a request as a filter has it, where that is no failure: a redirect is none that gRPC knows. */
+export function respond(stream: ServerStream, grpc: boolean, { status, grpcStatus, message, fields }: Answer): void {
+  if (!grpc) {
+    stream.sendResponse(responseHead(status, 0, fields), true);
+    return;
+  }
+  const ofGrpc = [
+    new Field('content-type', 'application/grpc'),
+    new Field('grpc-status', String(grpcStatus)),
+    new Field('grpc-message', message),
+  ];
+  stream.sendResponse(responseHead(200, -1, [...ofGrpc, ...fields]), true);
 }
 
 /** Fit for a field value, whatever the runtime or a peer made of it. */

@@ -1,3 +1,4 @@
+import type { Answer, Filters } from '../filter/filter.ts';
 import { Deadline } from '../timer-wheel.ts';
 import type { Field } from '../wire/field.ts';
 import {
@@ -35,7 +36,11 @@ export class Attempt implements ResponseHandler {
   endpoint: AttemptObserver | undefined = undefined;
   /** Fields for this hop, written behind those of the head. */
   extra: readonly Field[] | undefined = undefined;
-  /** Undefined while it is the exchange's. */
+  /** What the filters of its backend are, which its response goes through; undefined without. */
+  filters: Filters | undefined = undefined;
+  /** What those made of the exchange's; undefined where they changed nothing. */
+  filteredHead: RequestHead | undefined = undefined;
+  /** Undefined while it is that of all endpoints. */
   ownHead: RequestHead | undefined = undefined;
   /** Where it waits for a connection; undefined when it does not. */
   waitingAt: WaitingPlace | undefined = undefined;
@@ -73,7 +78,7 @@ export class Attempt implements ResponseHandler {
 
   /** What goes to this endpoint: the exchange's own, but for what only this endpoint wants otherwise. */
   get head(): RequestHead {
-    return this.ownHead ?? this.exchange.outgoing;
+    return this.ownHead ?? this.filteredHead ?? this.exchange.outgoing;
   }
 
   /**
@@ -135,6 +140,13 @@ export class Attempt implements ResponseHandler {
   endDiscard(): void {
     this.discarding?.reset(ErrorCode.cancel, notPassedOn);
     this.discarding = undefined;
+  }
+
+  /** A filter of its backend answers in place of that. */
+  answer(answer: Answer): void {
+    if (this.over) return;
+    this.finish(undefined);
+    this.exchange.respond(answer);
   }
 
   /** As `fail`, where nothing was done with the request: it may be sent to another endpoint. */

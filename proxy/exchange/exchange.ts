@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { Answer } from '../filter/filter.ts';
 import { clientCancelled, grpcStatus } from '../telemetry/classify.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import { type Field, FieldMark } from '../wire/field.ts';
@@ -14,9 +15,10 @@ import {
   type ServerStream,
   type StreamHandler,
 } from '../wire/stream.ts';
-import { isGrpc, respondFailure } from './answer.ts';
+import { isGrpc, respond, respondFailure } from './answer.ts';
 import { Attempt } from './attempt.ts';
 import { continueAfterMs, Expectation } from './expectation.ts';
+import { FilterDelay } from './filter-delay.ts';
 import type { AttemptObserver, ExchangeObserver } from './observers.ts';
 import { passedOn } from './peer-words.ts';
 import type { RoutePlan, Sender, Tries } from './plan.ts';
@@ -98,6 +100,8 @@ export class Exchange implements StreamHandler {
   private lostNew = false;
   /** The client waits to be told that it may send its body; undefined when it does not. */
   private expectation: Expectation | undefined = undefined;
+  /** Where a filter has it wait; undefined when none does. */
+  private delay: FilterDelay | undefined = undefined;
   private readonly observers: readonly ExchangeObserver[];
   private readonly tellsWhy: boolean;
 
@@ -142,7 +146,42 @@ export class Exchange implements StreamHandler {
       this.expectation = new Expectation(this.downstream);
       this.side.deadlines.arm(this.expectation, continueAfterMs);
     }
-    this.try(plan.sender, undefined);
+    if (plan.filters === undefined) this.try(plan.sender, undefined);
+    else {
+      const delayMs = plan.filters.delayMs(this.side.clock.random);
+      if (delayMs === 0) this.goOn();
+      else {
+        this.delay = new FilterDelay(this);
+        this.side.deadlines.arm(this.delay, delayMs);
+      }
+    }
+  }
+
+  /** @internal begun, and delayed for as long as filters say */
+  goOn(): void {
+    if (this.plan === undefined || this.finished) return;
+    const { sender, filters } = this.plan;
+    const filtered = filters?.applyToRequest(this.outgoing, this.side.clock.random) ?? this.outgoing;
+    if (filtered instanceof Answer) this.respond(filtered);
+    else {
+      this.outgoing = filtered;
+      this.try(sender, undefined);
+    }
+  }
+
+  /** Answers as a filter has it. */
+  respond(answer: Answer): void {
+    if (this.finished) return;
+    const { failure, status, grpcStatus, message } = answer;
+    if (failure !== undefined) {
+      this.fail({ ...failures[failure], status, grpcStatus, message });
+      return;
+    }
+    this.responded = true;
+    this.status = this.grpc ? 200 : status;
+    if (this.grpc) this.grpcStatus = grpcStatus;
+    respond(this.downstream, this.grpc, answer);
+    this.finish(undefined);
   }
 
   /** Sends it once more, `avoid`ing the endpoint that had it. */
@@ -241,7 +280,10 @@ export class Exchange implements StreamHandler {
     if (this.tunnel) this.endTries();
     const { observers } = this;
     for (let i = 0; i < observers.length; i++) observers[i].onResponse?.(this, head);
-    this.downstream.sendResponse(passedOn(head, this.downstream, this.tellsWhy), end);
+    let own = passedOn(head, this.downstream, this.tellsWhy);
+    if (attempt.filters !== undefined) own = attempt.filters.applyToResponse(own, this.head);
+    if (this.plan?.filters !== undefined) own = this.plan.filters.applyToResponse(own, this.head);
+    this.downstream.sendResponse(own, end);
     if (end) this.responseEndedBy(attempt, head.fields);
   }
 
@@ -362,6 +404,7 @@ export class Exchange implements StreamHandler {
   private finish(error: string | undefined): void {
     if (this.finished) return;
     this.expectationMet();
+    if (this.delay !== undefined) this.side.deadlines.disarm(this.delay);
     this.finished = true;
     this.error = error;
     this.endTries();

@@ -1,3 +1,4 @@
+import type { Filters } from '../filter/filter.ts';
 import { type Classification, classify } from '../telemetry/classify.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Field } from '../wire/field.ts';
@@ -18,6 +19,8 @@ export interface RoutePlan {
   readonly metrics: RequestMetrics | undefined;
   /** What sees to deadlines and further tries of one exchange; undefined where the rule has none. */
   readonly tries: ((exchange: Exchange) => Tries | undefined) | undefined;
+  /** What is done to its requests and responses on the way; undefined when nothing is. */
+  readonly filters?: Filters | undefined;
   /** Whether a response counts as a success. `grpc` is its gRPC status, -1 for none. */
   classify(status: number, grpc: number, error: string | undefined): Classification;
 }

@@ -22,6 +22,7 @@ const deadlineExceeded = 4;
 const notFound = 5;
 const permissionDenied = 7;
 const resourceExhausted = 8;
+const failedPrecondition = 9;
 const aborted = 10;
 const unimplemented = 12;
 const internal = 13;
@@ -123,6 +124,8 @@ export const failures = {
     resourceExhausted,
     'override rate limit exceeded',
   ),
+  injected: failure('injected', 'injected', 500, failedPrecondition, 'a filter of the route fails the request'),
+  unsupportedFilter: failure('unsupported-filter', 'unsupported filter', 500, internal, 'unsupported filter'),
   loop: failure('loop', 'gateway loop', 508, aborted, 'the request would loop back to this proxy'),
   unexpected: failure('unexpected', 'unexpected', 500, internal, 'unexpected error'),
 } as const;

@@ -68,7 +68,7 @@ it('a route is what decides, and where there are some, what fits none is closed'
   const route = (value: string) =>
     new RouteTable([
       {
-        plan: { labels, authorizations: [authorization({ kind: 'unauthenticated' })] },
+        plan: { labels, authorizations: [authorization({ kind: 'unauthenticated' })], filters: undefined },
         hosts: [],
         matches: [{ path: { kind: 'prefix', value }, method: undefined, headers: [], queryParams: [] }],
       },

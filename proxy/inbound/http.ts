@@ -49,7 +49,7 @@ type Decision = {
   | { readonly failure: ProxyFailure }
 );
 
-/** The HTTP requests of one inbound connection: route → authorize → rate limit → application. */
+/** The HTTP requests of one inbound connection: route → authorize → rate limit → filters → application. */
 export class InboundHttp {
   private readonly options: InboundHttpOptions;
   private readonly connection: Connection;
@@ -206,6 +206,7 @@ export class InboundHttp {
         sender: this.sender,
         metrics: metrics.requests(labels, policy, shownPort, route, authz),
         tries: undefined,
+        filters: route?.filters,
         classify,
       }),
       count: metrics.allowed(labels, policy, shownPort, route, authz),

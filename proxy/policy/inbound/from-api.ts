@@ -1,8 +1,9 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { Authn, Authz, Network, Server } from '../../../api/gen/inbound_pb.js';
-import type { Metadata } from '../../../api/gen/meta_pb.js';
+import type { Authn, Authz, GrpcRoute, HttpRoute, Network, Server } from '../../../api/gen/inbound_pb.js';
 import type { IPNetwork } from '../../../api/gen/net_pb.js';
 import { ipFromApi } from '../../control/addresses.ts';
+import type { Filters } from '../../filter/filter.ts';
+import { filteredRules } from '../../filter/rules.ts';
 import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi } from '../../route/matches-from-api.ts';
 import { type Route, RouteTable } from '../../route/route-table.ts';
 import { IpNetwork } from '../../wire/ip-network.ts';
@@ -11,7 +12,7 @@ import { inOrder } from './authorize.ts';
 import { rateLimitFromApi } from './rate-limit-policy.ts';
 import type { Authentication, Authorization, RoutePolicy, ServerPolicy } from './server-policy.ts';
 
-/** Told of each match of a route that cannot be read: requests that may fit it are refused. */
+/** Told of each match or filter of a route that cannot be read: requests that may fit it are refused. */
 export type OnUnreadRoute = (route: PolicyLabels, why: string) => void;
 
 /**
@@ -58,17 +59,24 @@ function routesFromApi(
   requireTls: boolean,
   onUnread: OnUnreadRoute,
 ): Route<RoutePolicy>[] {
-  const told = (metadata: Metadata | undefined) => (why: string) => onUnread(labelsFromMetadata(metadata), why);
-  const plan = (route: { metadata?: Metadata; authorizations: readonly Authz[] }): RoutePolicy => ({
-    labels: labelsFromMetadata(route.metadata),
-    authorizations: inOrder(ofServer, authorizationsFromApi(route.authorizations, requireTls)),
-  });
+  const read = ({ metadata, hosts, authorizations }: HttpRoute | GrpcRoute) => {
+    const labels = labelsFromMetadata(metadata);
+    const permitted = inOrder(ofServer, authorizationsFromApi(authorizations, requireTls));
+    return {
+      told: (why: string): void => onUnread(labels, why),
+      hosts: hostsFromApi(hosts),
+      planOf: (filters: Filters | undefined): RoutePolicy => ({ labels, authorizations: permitted, filters }),
+    };
+  };
   if (kind?.case === 'grpc') {
-    return kind.value.routes.map((route) => ({
-      plan: plan(route),
-      hosts: hostsFromApi(route.hosts),
-      matches: grpcMatchesFromApi(route.rules, told(route.metadata)),
-    }));
+    return kind.value.routes.flatMap((route) => {
+      const { told, hosts, planOf } = read(route);
+      return filteredRules(route.rules, told).map(({ rules, filters }) => ({
+        plan: planOf(filters),
+        hosts,
+        matches: grpcMatchesFromApi(rules, told),
+      }));
+    });
   }
   const routes =
     kind?.case === 'detect'
@@ -76,11 +84,14 @@ function routesFromApi(
       : kind?.case === 'http1' || kind?.case === 'http2'
         ? kind.value.routes
         : [];
-  return routes.map((route) => ({
-    plan: plan(route),
-    hosts: hostsFromApi(route.hosts),
-    matches: httpMatchesFromApi(route.rules, told(route.metadata)),
-  }));
+  return routes.flatMap((route) => {
+    const { told, hosts, planOf } = read(route);
+    return filteredRules(route.rules, told).map(({ rules, filters }) => ({
+      plan: planOf(filters),
+      hosts,
+      matches: httpMatchesFromApi(rules, told),
+    }));
+  });
 }
 
 function authorizationsFromApi(authorizations: readonly Authz[], requireTls: boolean): Authorization[] {

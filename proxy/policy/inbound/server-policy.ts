@@ -1,3 +1,4 @@
+import type { Filters } from '../../filter/filter.ts';
 import type { RouteTable } from '../../route/route-table.ts';
 import type { IpNetwork } from '../../wire/ip-network.ts';
 import type { PolicyLabels } from '../labels.ts';
@@ -26,6 +27,8 @@ export interface RoutePolicy {
   readonly labels: PolicyLabels;
   /** All that may let a request in, those of the server among them, in the order that they are asked. */
   readonly authorizations: readonly Authorization[];
+  /** What is done to the requests that are let in, and to their responses; undefined when nothing is. */
+  readonly filters: Filters | undefined;
 }
 
 /** What is accepted on one port. */

@@ -11,6 +11,8 @@ export type TimerHandle = unknown;
 export interface Clock extends Timers {
   /** Monotonic milliseconds. */
   nowMs(): number;
+  /** Milliseconds since the epoch, for what peers say in dates; it may jump, so that nothing is waited for by it. */
+  wallMs(): number;
   /** In [0, 1). */
   random(): number;
 }
@@ -52,6 +54,7 @@ class LongTimer {
 
 const shared = {
   nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
   random: () => Math.random(),
   cancel: (timer: TimerHandle) => {
     if (timer instanceof LongTimer) timer.cancel();
@@ -73,5 +76,5 @@ export const commandClock: Clock = {
     delayMs > longestStepMs ? new LongTimer(delayMs, callback, true) : setTimeout(callback, delayMs),
 };
 
-/** Milliseconds since the epoch, for certificates and logs; it may jump, so that nothing is waited for by it. */
-export const wallClockMs = (): number => Date.now();
+/** Milliseconds since the epoch, for certificates and logs. */
+export const wallClockMs = systemClock.wallMs;

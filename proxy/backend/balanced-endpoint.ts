@@ -1,11 +1,14 @@
+import { type LoadConfig, makeLoad, plainLoad } from '../balance/load.ts';
 import type { Candidate } from '../balance/p2c.ts';
-import { PeakEwma } from '../balance/peak-ewma.ts';
+import type { PeakEwma } from '../balance/peak-ewma.ts';
+import { PenaltyPeakEwma } from '../balance/penalty-ewma.ts';
 import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import { repeated } from '../exchange/exchange.ts';
 import type { AttemptObserver } from '../exchange/observers.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
 import { BackOff } from '../resilience/back-off.ts';
+import type { Breaker } from '../resilience/breaker/breaker.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { Deadline, type TimerWheel } from '../timer-wheel.ts';
@@ -13,17 +16,12 @@ import type { ConnectionPool, PoolFailure, PoolOwner } from '../upstream/connect
 import { type Dialer, Endpoint } from '../upstream/endpoint.ts';
 import type { ClientConnection, HttpVersion } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
+import { askedWaitMs } from './asked-wait.ts';
 import { carriedHttp1 } from './carried-http1.ts';
+import { Ejection } from './ejection.ts';
+import type { EndpointState } from './endpoint-state.ts';
 import { oneMoreHop } from './hops.ts';
 import { WaitingAttempt } from './waiting-attempt.ts';
-
-/**
- * - `unconnected`: no connection, and none was tried since the last one closed;
- * - `connecting`: the first one is being made, in the background;
- * - `ready`: there is one, or an opaque one was made last;
- * - `backing off`: the last try failed and nothing is connected. No request is given to it until a connection is made.
- */
-export type EndpointState = 'unconnected' | 'connecting' | 'ready' | 'backing off';
 
 export interface BalancedEndpointOptions {
   clock: Clock;
@@ -33,6 +31,10 @@ export interface BalancedEndpointOptions {
   http1OverHttp2: boolean;
   /** How long a request waits for a connection of an endpoint that is ready, in ms. */
   maxWaitMs: number;
+  /** Makes the circuit breaker of an endpoint. Undefined, the default: none is ejected, whatever it answers. */
+  breaker?: (() => Breaker) | undefined;
+  /** How its load is measured. Default: by its round trips alone. */
+  load?: LoadConfig | undefined;
 }
 
 /** Who balances over the endpoint. */
@@ -43,6 +45,8 @@ export interface Balancing {
   onNoConnection(endpoint: BalancedEndpoint, attempt: Attempt, reason: PoolFailure, detail: string): void;
   /** Whether another endpoint is ready. */
   hasOthersThan(endpoint: BalancedEndpoint): boolean;
+  /** Whether enough others are ready for it to be ejected. */
+  canSpare(endpoint: BalancedEndpoint): boolean;
   /** Whether it is worth a dial in the background when its time to back off is over. */
   readonly isUsed: boolean;
 }
@@ -54,6 +58,8 @@ const limits = { maxHttp1Connections: 10_000, maxHttp2Connections: 16, maxWaiter
 export class BalancedEndpoint extends Deadline implements Candidate, AttemptObserver, PoolOwner {
   readonly endpoint: Endpoint;
   readonly ewma: PeakEwma;
+  /** Undefined where there is no breaker. */
+  readonly ejection: Ejection | undefined;
   metrics: RequestMetrics;
   state: EndpointState = 'unconnected';
   removed = false;
@@ -70,17 +76,21 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
   private readonly options: BalancedEndpointOptions;
   private readonly owner: Balancing;
   private readonly backOff: BackOff;
+  /** The same as `ewma`, where answers can cost more than their time. */
+  private readonly penalized: PenaltyPeakEwma | undefined;
   /** What is dialled in the background: what was asked for last; undefined when only opaque connections were. */
   private wanted: HttpVersion | undefined = undefined;
   private diallingTcp = 0;
 
   constructor(info: EndpointInfo, metrics: RequestMetrics, owner: Balancing, options: BalancedEndpointOptions) {
     super();
-    const { clock, dialer, deadlines, maxWaitMs } = options;
+    const { clock, dialer, deadlines, maxWaitMs, breaker, load = plainLoad } = options;
     this.options = options;
     this.owner = owner;
     this.metrics = metrics;
-    this.ewma = new PeakEwma(clock.nowMs());
+    this.ewma = makeLoad(load, clock.nowMs());
+    this.penalized = this.ewma instanceof PenaltyPeakEwma ? this.ewma : undefined;
+    this.ejection = breaker && new Ejection(this, breaker(), clock);
     this.backOff = new BackOff(100, 5000, 1, clock.random);
     this.endpoint = new Endpoint(info, { dialer, deadlines, owner: this, maxWaitMs, ...limits });
   }
@@ -120,6 +130,7 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
     else attempt.extra = this.endpoint.mayBeSidecar ? oneMoreHop(attempt.exchange.head) : undefined;
     attempt.endpoint = this;
     this.ewma.begin();
+    if (this.state === 'probation') this.ejection?.begin(attempt);
     const pool = this.endpoint.pool(version);
     const connection = pool.acquire();
     if (connection !== undefined && this.start(attempt, connection, nowMs)) return;
@@ -174,14 +185,16 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
   onConnected(): void {
     this.failure = undefined;
     this.backOff.reset();
+    if (this.state === 'ejected' || this.state === 'probing') return;
     this.options.deadlines.disarm(this);
-    this.become('ready');
+    this.become(this.stateByConnection);
   }
 
   onDialFailed(reason: PoolFailure, detail: string): void {
     this.failure = { reason, detail };
     this.failedMs = this.options.clock.nowMs();
     if (this.endpoint.lasting + this.openTcp - this.diallingTcp > 0 || this.removed) return;
+    if (this.state === 'ejected') return;
     // Dials that fail together are one failure.
     if (this.state === 'backing off' && this.isArmed) return;
     this.options.deadlines.arm(this, this.backOff.delayMs());
@@ -193,30 +206,68 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
   }
 
   onClosed(): void {
-    if (this.state === 'ready' && this.endpoint.connections + this.openTcp === 0) this.become('unconnected');
+    if (this.state === 'ready' || this.state === 'probation') this.become(this.stateByConnection);
   }
 
-  /** The time to back off is over: a connection in the background tells whether it is there again. */
   override onDeadline(): void {
-    if (this.removed || this.state !== 'backing off') return;
-    if (this.wanted !== undefined && this.owner.isUsed) this.dial(this.wanted);
-    else this.become('unconnected');
+    if (this.removed) return;
+    if (this.state === 'probing') this.ejection?.onProbeDue();
+    else if (this.state === 'ejected' && this.endpoint.lasting > 0) this.become('probation');
+    else this.reconnect();
+  }
+
+  // As what its breaker ejects.
+
+  get mayBeEjected(): boolean {
+    return !this.removed && this.state !== 'backing off' && this.owner.canSpare(this);
+  }
+
+  leaveAlone(delayMs: number): void {
+    if (this.removed) return;
+    this.options.deadlines.arm(this, delayMs);
+    this.become('ejected');
+    this.endpoint.turnAway('the endpoint was ejected');
+  }
+
+  probe(delayMs: number): void {
+    this.options.deadlines.arm(this, delayMs);
+    this.become('probing');
+  }
+
+  lookAgain(delayMs: number): void {
+    if (!this.removed && this.state === 'probing') this.options.deadlines.arm(this, delayMs);
+  }
+
+  probed(): void {
+    // It may have turned out to be out of reach meanwhile, and be on probation anew.
+    if (this.removed || (this.state !== 'probing' && this.state !== 'probation')) return;
+    this.options.deadlines.disarm(this);
+    this.become(this.stateByConnection);
   }
 
   // As the observer of its tries.
 
-  onFirstByte({ sentMs, firstByteMs }: Attempt): void {
+  onFirstByte(attempt: Attempt): void {
+    const { sentMs, firstByteMs } = attempt;
     this.ewma.sample(firstByteMs, firstByteMs - sentMs);
+    if (this.ejection !== undefined) this.ejection.onFirstByte(attempt);
   }
 
   onOver(attempt: Attempt): void {
     this.ewma.end();
-    if (attempt.sentMs < 0 || attempt.error === repeated) return;
+    if (attempt.sentMs < 0 || attempt.error === repeated) {
+      this.ejection?.onNothing(attempt);
+      return;
+    }
     const { status, grpcStatus, error, firstByteMs, sentMs, exchange } = attempt;
     const nowMs = firstByteMs < 0 ? this.options.clock.nowMs() : firstByteMs;
     if (firstByteMs < 0) this.ewma.unanswered(nowMs, nowMs - sentMs);
     const classification = exchange.plan?.classify(status, grpcStatus, error) ?? classify(status, grpcStatus, error);
     this.metrics.response(nowMs, status, classification, grpcStatus, error, nowMs - sentMs);
+    if (this.penalized?.penalizes(status, grpcStatus)) {
+      this.penalized.penalize(nowMs, askedWaitMs(attempt, this.options.clock.wallMs()));
+    }
+    if (this.ejection !== undefined) this.ejection.onOver(attempt, classification);
   }
 
   /** @internal gives a waiting try a connection; false when the connection takes it not */
@@ -231,6 +282,7 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
     attempt.endpoint = undefined;
     attempt.ownHead = undefined;
     this.ewma.end();
+    this.ejection?.onNothing(attempt);
     this.owner.onNoConnection(this, attempt, reason, detail);
   }
 
@@ -238,6 +290,18 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
     const waiting = new WaitingAttempt(this, attempt, pool, this.options.clock);
     attempt.waitingAt = waiting;
     pool.wait(waiting);
+  }
+
+  /** In use, or on probation where its breaker says so, while there is a connection. */
+  private get stateByConnection(): EndpointState {
+    if (this.endpoint.connections + this.openTcp === 0) return 'unconnected';
+    return this.ejection?.reason === undefined ? 'ready' : 'probation';
+  }
+
+  /** It was left alone for long enough: a connection in the background tells whether it is there. */
+  private reconnect(): void {
+    if (this.wanted !== undefined && this.owner.isUsed) this.dial(this.wanted);
+    else this.become('unconnected');
   }
 
   private dial(version: HttpVersion): void {

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Exchange } from '../exchange/exchange.ts';
+import type { Breaker } from '../resilience/breaker/breaker.ts';
+import { ConsecutiveBreaker } from '../resilience/breaker/consecutive.ts';
 import { endpointAt, TestBalancing, type TestDial } from '../testing/balancing.ts';
 import type { TestClient } from '../testing/exchanges.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
@@ -16,11 +18,16 @@ import {
 } from '../wire/stream.ts';
 import type { BalancedEndpoint } from './balanced-endpoint.ts';
 
+const backOff = { minMs: 500, maxMs: 4000, jitterRatio: 0.5, honorsHints: false };
+
 /** What happens to a balancer; `which` chooses among what there is to choose from. */
 type Event =
   | { kind: 'send'; version: HttpVersion; body: boolean }
   | { kind: 'body'; which: number; end: boolean }
-  | { kind: 'give up' | 'open' | 'under way' | 'close' | 'go away' | 'answer' | 'cut off' | 'refuse'; which: number }
+  | {
+      kind: 'give up' | 'open' | 'under way' | 'close' | 'go away' | 'answer' | 'answer 500' | 'cut off' | 'refuse';
+      which: number;
+    }
   | { kind: 'fail'; which: number; reason: PoolFailure }
   | { kind: 'connect' }
   | { kind: 'connected' | 'unconnected' | 'disconnect'; which: number }
@@ -37,6 +44,7 @@ const events: fc.Arbitrary<Event[]> = fc.array(
     { weight: 6, arbitrary: fc.record({ kind: fc.constant('send' as const), version, body: fc.boolean() }) },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('body' as const), which, end: fc.boolean() }) },
     { weight: 8, arbitrary: kinds('open', 'open', 'answer', 'give up', 'under way') },
+    { weight: 4, arbitrary: kinds('answer 500') },
     { weight: 4, arbitrary: kinds('close', 'go away', 'cut off', 'refuse') },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('fail' as const), which, reason }) },
     { weight: 1, arbitrary: fc.constant({ kind: 'connect' as const }) },
@@ -56,9 +64,11 @@ class ModelConnection implements ClientConnection {
   closed = false;
   readonly streams = new Set<ModelStream>();
   private readonly dial: TestDial;
+  private readonly onRequest: (address: string) => void;
 
-  constructor(dial: TestDial) {
+  constructor(dial: TestDial, onRequest: (address: string) => void) {
     this.dial = dial;
+    this.onRequest = onRequest;
   }
 
   get activeStreams(): number {
@@ -72,6 +82,7 @@ class ModelConnection implements ClientConnection {
   request(head: RequestHead, end: boolean, handler: ResponseHandler): Stream | undefined {
     if (!this.available) return undefined;
     this.requests++;
+    this.onRequest(this.dial.address);
     const stream = new ModelStream(this, handler, end);
     if (head.path === '/refused-at-once') {
       handler.onReset(ErrorCode.http11Required, 'not in this protocol');
@@ -130,10 +141,10 @@ class ModelStream implements Stream {
 
   credit(): void {}
 
-  answer(): void {
+  answer(status = 200): void {
     const { ended } = this;
     this.connection.streams.delete(this);
-    this.handler.onResponse({ status: 200, contentLength: 0, upgrade: undefined, fields: [], marks: 0 }, true);
+    this.handler.onResponse({ status, contentLength: 0, upgrade: undefined, fields: [], marks: 0 }, true);
     this.connection.streams.add(this);
     this.connection.over(this, ended);
   }
@@ -161,6 +172,7 @@ class World {
   private readonly sent: Sent[] = [];
   private readonly opaque: ReturnType<TestBalancing['connect']>[] = [];
   private readonly balancing: TestBalancing;
+  private readonly minReadyEndpoints: number;
 
   constructor(seed: number) {
     let state = seed;
@@ -172,7 +184,14 @@ class World {
     const onFinish = (exchange: Exchange): void => {
       this.finished.set(exchange, (this.finished.get(exchange) ?? 0) + 1);
     };
-    this.balancing = new TestBalancing({ queueCapacity: 10 }, [{ onFinish }], clock);
+    const breaker = (): Breaker => new ConsecutiveBreaker(2, backOff, clock.random);
+    this.minReadyEndpoints = seed % 3;
+    const { minReadyEndpoints } = this;
+    this.balancing = new TestBalancing(
+      { queueCapacity: 10, minReadyEndpoints, breaker: seed % 2 === 0 ? undefined : breaker },
+      [{ onFinish }],
+      clock,
+    );
     this.replace(3, 0);
   }
 
@@ -257,6 +276,7 @@ class World {
     else if (kind === 'close') connection?.close();
     else if (kind === 'go away') connection?.drain();
     else if (kind === 'answer') stream?.answer();
+    else if (kind === 'answer 500') this.answerBadly(stream);
     else if (kind === 'refuse') stream?.refuse(ErrorCode.refusedStream, 'not looked at');
     else if (kind === 'cut off') stream?.refuse(ErrorCode.internalError, closedUnanswered);
     else if (kind === 'give up') {
@@ -273,9 +293,24 @@ class World {
       )?.close();
   }
 
+  /** An endpoint that is ready stays so, whatever it answers, when too few would be left. */
+  private answerBadly(stream: ModelStream | undefined): void {
+    const { balancer } = this.balancing;
+    const ready = [...balancer.endpoints.values()].filter(({ state }) => state === 'ready');
+    stream?.answer(500);
+    if (ready.some(({ state }) => state === 'ejected')) {
+      expect(balancer.readyCount).toBeGreaterThanOrEqual(this.minReadyEndpoints);
+    }
+  }
+
+  /** One that its breaker holds back gets nothing but its probe. */
+  private expectMayBeAsked(address: string): void {
+    expect(['ejected', 'probation']).not.toContain(this.balancing.balancer.endpoints.get(`${address}:80`)?.state);
+  }
+
   private open(dial: TestDial | undefined): void {
     if (dial === undefined) return;
-    const connection = new ModelConnection(dial);
+    const connection = new ModelConnection(dial, (address) => this.expectMayBeAsked(address));
     this.connections.push(connection);
     dial.dialled.onConnected(connection);
   }

@@ -3,20 +3,20 @@ import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import { type EndpointInfo, sameConnection, sameLabels } from '../model/endpoint-info.ts';
-import type { Log, LogFields } from '../telemetry/log.ts';
+import type { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import { Deadline, type TimerWheel } from '../timer-wheel.ts';
 import type { PoolFailure } from '../upstream/connection-pool.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Backend } from './backend.ts';
-import {
-  BalancedEndpoint,
-  type BalancedEndpointOptions,
-  type Balancing,
-  type EndpointState,
-} from './balanced-endpoint.ts';
+import { BalancedEndpoint, type BalancedEndpointOptions, type Balancing } from './balanced-endpoint.ts';
+import { EndpointLog } from './endpoint-log.ts';
+import type { EndpointState } from './endpoint-state.ts';
 import { type Failing, failureOf, lastCause, overflowing } from './failing.ts';
-import { EndpointQueue, Queued } from './queue.ts';
+import { HeldBack } from './held-back.ts';
+import { EndpointQueue } from './queue.ts';
+import { QueuedAttempt } from './queued-attempt.ts';
 import { TcpBalancer, type TcpWaiter } from './tcp-balancer.ts';
 import { Unconnected } from './unconnected.ts';
 
@@ -30,6 +30,10 @@ export interface BalancerOptions extends Omit<BalancedEndpointOptions, 'maxWaitM
   failfastMs: number;
   /** How many may wait for an endpoint. */
   queueCapacity: number;
+  /** So many endpoints that are ready stay, whatever they answer. Default 0: the last one is ejected, too. */
+  minReadyEndpoints?: number | undefined;
+  /** Where ejections are counted; undefined when nowhere. */
+  ejections?: EjectionMetrics | undefined;
 }
 
 /** While requests wait and nothing is ready, one more endpoint is tried each time. */
@@ -50,6 +54,9 @@ const usedMs = 10_000;
  *
  *     none ready --a connection is made--> ready --all are closed or fail--> none ready
  *     none ready for `failfastMs`: further requests fail at once, until there is one or the endpoints change
+ *
+ * An endpoint that its circuit breaker has ejected is none of those that are ready. When it is on probation it gets the
+ * next request, and no other before that is answered.
  */
 export class Balancer extends Deadline implements Backend, Balancing {
   readonly endpoints = new Map<string, BalancedEndpoint>();
@@ -60,6 +67,8 @@ export class Balancer extends Deadline implements Backend, Balancing {
   /** Those that are not connected, and were not found to be out of reach. */
   private readonly unconnected = new Unconnected<BalancedEndpoint>();
   private connecting = 0;
+  private readonly heldBack: HeldBack;
+  private readonly endpointLog: EndpointLog;
   private readonly queue: EndpointQueue;
   private readonly tcp: TcpBalancer;
   /** What was queued last: endpoints are connected to in the way that it needs. */
@@ -67,6 +76,8 @@ export class Balancer extends Deadline implements Backend, Balancing {
   /** The endpoints stand in for those that discovery may yet tell of: that their names have no address is no answer. */
   private provisional = false;
   private failfast = false;
+  /** What metrics call the service. */
+  private authority = '';
   private lastUsedMs = Number.NEGATIVE_INFINITY;
   private closed = false;
 
@@ -74,8 +85,10 @@ export class Balancer extends Deadline implements Backend, Balancing {
     super();
     this.target = target;
     this.options = options;
-    const { clock, deadlines, queueCapacity, failfastMs } = options;
+    const { clock, deadlines, queueCapacity, failfastMs, log, ejections } = options;
     this.ready = new P2c(clock.random);
+    this.endpointLog = new EndpointLog(log, target);
+    this.heldBack = new HeldBack(this.endpointLog, ejections);
     const makeQueue = (): EndpointQueue =>
       new EndpointQueue(deadlines, clock, queueCapacity, failfastMs, () => this.isUnderWay);
     this.queue = makeQueue();
@@ -134,6 +147,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
    */
   replace(authority: string, infos: readonly EndpointInfo[], provisional = false): void {
     this.provisional = provisional;
+    this.authority = authority;
     const gone = new Map(this.endpoints);
     for (const info of infos) {
       const key = formatHostPort(info.address, info.port);
@@ -177,12 +191,19 @@ export class Balancer extends Deadline implements Backend, Balancing {
     else if (state === 'connecting') this.connecting++;
     if (before === 'ready' || state === 'ready') this.rebalance();
     if (state === 'ready') this.failfast = false;
-    if (state === 'ready' || state === 'backing off') this.tell(endpoint, state === 'backing off');
+    if (state === 'backing off') this.endpointLog.reachable(endpoint, false);
+    else if (state === 'ready' || state === 'probation') this.endpointLog.reachable(endpoint, true);
+    if (endpoint.ejection !== undefined) this.heldBack.onStateChanged(endpoint, before, this.authority);
     this.serveQueues();
   }
 
   hasOthersThan(endpoint: BalancedEndpoint): boolean {
     return this.ready.size > (endpoint.state === 'ready' ? 1 : 0);
+  }
+
+  canSpare(endpoint: BalancedEndpoint): boolean {
+    const others = this.ready.size - (endpoint.state === 'ready' ? 1 : 0);
+    return others >= (this.options.minReadyEndpoints ?? 0);
   }
 
   onNoConnection(endpoint: BalancedEndpoint, attempt: Attempt, reason: PoolFailure, detail: string): void {
@@ -243,16 +264,19 @@ export class Balancer extends Deadline implements Backend, Balancing {
     }
     const { size } = this.endpoints;
     const because = cause === undefined ? '' : `: ${cause.detail}`;
+    const held = this.heldBack.size === 0 ? '' : `, the circuit breaker is open for ${this.heldBack.size}`;
     const detail =
       size === 0
         ? `${this.target} has no endpoints`
-        : `none of ${size} endpoints of ${this.target} became ready${because}`;
+        : `none of ${size} endpoints of ${this.target} became ready${held}${because}`;
     return { failure: failures.failfast, reason: 'failfast', detail };
   }
 
   private dispatch(attempt: Attempt, nowMs: number): void {
     this.lastUsedMs = nowMs;
-    const endpoint = this.ready.pick(nowMs, attempt.avoid);
+    const { heldBack, ready } = this;
+    const probed = heldBack.mayBeProbed ? heldBack.probedBy(attempt, ready.size > 0) : undefined;
+    const endpoint = probed ?? ready.pick(nowMs, attempt.avoid);
     if (endpoint === undefined) {
       this.wait(attempt);
       return;
@@ -279,7 +303,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
 
   /** Some endpoint may turn out to be there. */
   private get mayBeReached(): boolean {
-    return this.unconnected.size + this.connecting > 0;
+    return this.unconnected.size + this.connecting + this.heldBack.size > 0;
   }
 
   /** An endpoint's dial waits for something that has a deadline of its own. */
@@ -319,7 +343,8 @@ export class Balancer extends Deadline implements Backend, Balancing {
     if (ready.size > 0) {
       const share = Math.ceil(queue.size / (this.connecting + 1));
       for (let i = 0; i < share; i++) queue.take()?.go();
-    } else if (!this.mayBeReached && !this.mayGetMore) this.failQueues();
+    } else if (this.heldBack.mayBeProbed) queue.take()?.go();
+    else if (!this.mayBeReached && !this.mayGetMore) this.failQueues();
     else if (this.connecting === 0) this.connectOne();
   }
 
@@ -342,6 +367,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
     for (const endpoint of endpoints) {
       if (endpoint.state === 'unconnected') this.unconnected.remove(endpoint);
       else if (endpoint.state === 'connecting') this.connecting--;
+      if (endpoint.ejection !== undefined) this.heldBack.remove(endpoint);
     }
     this.rebalance();
     for (const endpoint of endpoints) endpoint.remove();
@@ -349,44 +375,5 @@ export class Balancer extends Deadline implements Backend, Balancing {
 
   private rebalance(): void {
     this.ready.replace([...this.endpoints.values()].filter(({ state }) => state === 'ready'));
-  }
-
-  /** Says in the log that an endpoint cannot be reached, and why, and once that it can again. */
-  private tell(endpoint: BalancedEndpoint, unreachable: boolean): void {
-    if (endpoint.toldUnreachable === unreachable) return;
-    endpoint.toldUnreachable = unreachable;
-    const { address, port } = endpoint.endpoint.info;
-    const { reason, detail } = endpoint.failure ?? {};
-    const fields: LogFields = { target: this.target, address: formatHostPort(address, port), reason, cause: detail };
-    if (unreachable) this.options.log.warn('endpoint cannot be reached', fields);
-    else this.options.log.info('endpoint is reachable again', fields);
-  }
-}
-
-/** A try in the queue. */
-class QueuedAttempt extends Queued {
-  private readonly balancer: Balancer;
-  private readonly attempt: Attempt;
-
-  constructor(balancer: Balancer, attempt: Attempt) {
-    super();
-    this.balancer = balancer;
-    this.attempt = attempt;
-    attempt.waitingAt = this;
-  }
-
-  override go(): void {
-    this.attempt.waitingAt = undefined;
-    this.balancer.dispatchAgain(this.attempt);
-  }
-
-  override expire(): void {
-    this.balancer.enterFailfast();
-    this.fail(this.balancer.failing);
-  }
-
-  fail({ failure, detail }: Failing): void {
-    this.attempt.waitingAt = undefined;
-    this.attempt.fail(failure, detail);
   }
 }

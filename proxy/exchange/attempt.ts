@@ -56,6 +56,9 @@ export class Attempt implements ResponseHandler {
   reused = false;
   /** 0 until a response's head has come. */
   status = 0;
+  /** The fields of the response's head, and those behind its body; undefined until they have come. */
+  fields: readonly Field[] | undefined = undefined;
+  trailers: readonly Field[] | undefined = undefined;
   /** -1 until it is known. */
   grpcStatus = -1;
   /** What ended it, if its response did not end by itself. */
@@ -174,6 +177,7 @@ export class Attempt implements ResponseHandler {
   onResponse(head: ResponseHead, end: boolean): void {
     if (this.over) return;
     this.status = head.status;
+    this.fields = head.fields;
     if (end) this.gotFirstByte();
     const { tries } = this.exchange;
     if (tries !== undefined) {
@@ -202,6 +206,7 @@ export class Attempt implements ResponseHandler {
       this.discarding = undefined;
       return;
     }
+    this.trailers = fields;
     if (this.firstByteMs < 0) this.gotFirstByte();
     if (this.withheld !== undefined && this.exchange.tries?.onTrailers(this, fields) === 'again') return;
     this.tellWithheld();

@@ -41,7 +41,7 @@ export function policiesOf(
 export function targetsOf(
   config: ProxyConfig,
   { destination, policy }: ControlPlane,
-  parts: Pick<TargetsOptions, 'clock' | 'deadlines' | 'log' | 'metrics' | 'dialer'>,
+  parts: Pick<TargetsOptions, 'clock' | 'deadlines' | 'log' | 'metrics' | 'dialer' | 'ejections'>,
 ): Targets {
   return new Targets({
     ...parts,

@@ -16,6 +16,7 @@ import { Outbound } from '../outbound/accept.ts';
 import { OutboundMetrics } from '../outbound/metrics.ts';
 import type { Targets } from '../outbound/targets.ts';
 import type { PolicyStore } from '../policy/inbound/policy-store.ts';
+import { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
 import { processMetrics } from '../telemetry/process-metrics.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
@@ -111,6 +112,7 @@ export class Sidecar {
       deadlines,
       log,
       metrics: outboundMetrics,
+      ejections: new EjectionMetrics(this.registry),
       dialer: this.dialer(config.outbound, {
         metrics: (endpoint) => outboundMetrics.connections(endpoint),
         // A workload that calls itself comes by its own inbound listener, which leads to the workload alone.

@@ -7,7 +7,7 @@ import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts'
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import type { Dialled, PoolFailure } from '../upstream/connection-pool.ts';
-import type { HttpVersion } from '../wire/stream.ts';
+import type { HttpVersion, RequestHead } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 import { exchangeOf, type TestClient, TestConnection, testSide } from './exchanges.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -81,8 +81,12 @@ export class TestBalancing {
   }
 
   /** A request of a client that speaks `version`. */
-  send(version: HttpVersion = 'http2', end = true): { exchange: Exchange; client: TestClient } {
-    const sent = exchangeOf(this.side, { version, end, tellsWhy: true });
+  send(
+    version: HttpVersion = 'http2',
+    end = true,
+    head: Partial<RequestHead> = {},
+  ): { exchange: Exchange; client: TestClient } {
+    const sent = exchangeOf(this.side, { version, end, head, tellsWhy: true });
     sent.exchange.begin(plainPlan(this.balancer));
     return sent;
   }

@@ -2,6 +2,7 @@ import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
 import { TimerWheel } from '../timer-wheel.ts';
+import { type Field, marksOfAll } from '../wire/field.ts';
 import {
   type ClientConnection,
   ErrorCode,
@@ -95,8 +96,8 @@ export class TestUpstream extends TestStream {
     this.extra = extra;
   }
 
-  answer(status = 200, end = true): void {
-    this.handler.onResponse({ status, contentLength: -1, upgrade: undefined, fields: [], marks: 0 }, end);
+  answer(status = 200, end = true, fields: readonly Field[] = []): void {
+    this.handler.onResponse({ status, contentLength: -1, upgrade: undefined, fields, marks: marksOfAll(fields) }, end);
   }
 
   refuse(): void {

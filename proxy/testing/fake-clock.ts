@@ -14,6 +14,11 @@ export class FakeClock implements Clock {
     return this.atMs;
   }
 
+  /** It began with 2026. */
+  wallMs(): number {
+    return Date.UTC(2026) + this.atMs;
+  }
+
   random(): number {
     return 0.5;
   }

@@ -270,6 +270,11 @@ export class ConnectionPool implements Dialled {
     for (const connection of [...this.all]) connection.checkDeadlines?.(nowMs);
   }
 
+  /** Lets those that wait go elsewhere; what is under way goes on. */
+  turnAway(detail: string): void {
+    this.failWaiters('closed', detail);
+  }
+
   /** Lets requests in flight finish and takes no more. */
   drain(): void {
     this.closed = true;

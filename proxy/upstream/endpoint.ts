@@ -97,6 +97,12 @@ export class Endpoint {
     if (++this.sweeps % http2IdleSweeps === 0) this.http2?.sweep();
   }
 
+  /** Lets requests that wait for a connection go elsewhere. */
+  turnAway(detail: string): void {
+    this.http1?.turnAway(detail);
+    this.http2?.turnAway(detail);
+  }
+
   drain(): void {
     this.http1?.drain();
     this.http2?.drain();

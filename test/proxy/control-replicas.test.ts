@@ -37,6 +37,7 @@ afterEach(async () => {
 
 const quickClock: Clock = {
   nowMs: () => performance.now() * hurry,
+  wallMs: Date.now,
   random: Math.random,
   after: (delayMs, callback) => setTimeout(callback, delayMs / hurry),
   cancel: (timer: TimerHandle) => clearTimeout(timer as NodeJS.Timeout),

@@ -1,16 +1,20 @@
 import type { Attempt, WaitingPlace } from '../exchange/attempt.ts';
-import type { Sender } from '../exchange/plan.ts';
 import { Answer, type Filters } from '../filter/filter.ts';
 import { Deadline } from '../timer-wheel.ts';
+import type { Backend } from './backend.ts';
 
 /** Applies the filters of a backend to each try that goes to it, and to its response. */
-export class Filtered implements Sender {
-  private readonly sender: Sender;
+export class Filtered implements Backend {
+  private readonly backend: Backend;
   private readonly filters: Filters;
 
-  constructor(sender: Sender, filters: Filters) {
-    this.sender = sender;
+  constructor(backend: Backend, filters: Filters) {
+    this.backend = backend;
     this.filters = filters;
+  }
+
+  get isAvailable(): boolean {
+    return this.backend.isAvailable;
   }
 
   send(attempt: Attempt): void {
@@ -30,7 +34,7 @@ export class Filtered implements Sender {
     }
     if (filtered !== head) attempt.filteredHead = filtered;
     if (this.filters.response.length > 0) attempt.filters = this.filters;
-    this.sender.send(attempt);
+    this.backend.send(attempt);
   }
 }
 

@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
+import type { Backend } from '../backend/backend.ts';
 import { Filtered } from '../backend/filtered.ts';
 import { Cors } from '../filter/cors.ts';
 import { Delay, FailureInjector } from '../filter/fault.ts';
@@ -11,13 +12,13 @@ import { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
 import { ErrorCode } from '../wire/stream.ts';
 import type { Exchange, ExchangeSide } from './exchange.ts';
-import { plainPlan, type Sender } from './plan.ts';
+import { plainPlan } from './plan.ts';
 
 let clock: FakeClock;
 let side: ExchangeSide;
 let connection: TestConnection;
 let finished: Exchange[];
-const start: Sender = { send: (attempt) => void attempt.start(connection, 0) };
+const start: Backend = { isAvailable: true, send: (attempt) => void attempt.start(connection, 0) };
 const header = (name: string, value: string) => new HeaderModifier([], [{ name, value }], []);
 const redirect = new Redirect({ scheme: undefined, host: 'x.org', port: undefined, path: undefined, status: 302 });
 const failing = (ratio?: { numerator: number; denominator: number }) =>

@@ -20,14 +20,14 @@ export interface RoutePlan {
   /** What sees to deadlines and further tries of one exchange; undefined where the rule has none. */
   readonly tries: ((exchange: Exchange) => Tries | undefined) | undefined;
   /** What is done to its requests and responses on the way; undefined when nothing is. */
-  readonly filters?: Filters | undefined;
+  readonly filters: Filters | undefined;
   /** Whether a response counts as a success. `grpc` is its gRPC status, -1 for none. */
   classify(status: number, grpc: number, error: string | undefined): Classification;
 }
 
 /** All goes to `sender`, and nothing else is said of it. */
 export function plainPlan(sender: Sender): RoutePlan {
-  return Object.freeze({ sender, metrics: undefined, tries: undefined, classify });
+  return Object.freeze({ sender, metrics: undefined, filters: undefined, tries: undefined, classify });
 }
 
 /**

@@ -3,10 +3,17 @@ import { EndpointReader } from '../discovery/endpoint-from-api.ts';
 import type { LookupOptions } from '../discovery/resolution.ts';
 import { watchServiceEndpoints } from '../discovery/service-endpoints.ts';
 import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
-import type { Destination } from '../policy/outbound/model.ts';
+import type { BackendBalancing, Destination } from '../policy/outbound/model.ts';
+import { makeBreaker } from '../resilience/breaker/make-breaker.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 
 export interface BackendsOptions extends LookupOptions, BalancerOptions {}
+
+/** What a rule leads to, and how that is balanced over; see RuleBackend. */
+export interface Named {
+  readonly destination: Destination;
+  readonly balancing: BackendBalancing | undefined;
+}
 
 /** The balancers of what the rules of one target name besides the target itself. */
 export class Backends {
@@ -19,21 +26,21 @@ export class Backends {
     this.options = options;
   }
 
-  /** The balancer of a destination: there until `keepOnly` is called without it. */
-  of(destination: Destination): Balancer {
-    const key = keyOf(destination);
+  /** The balancer of a backend: there until `keepOnly` is called without it. */
+  of(named: Named): Balancer {
+    const key = keyOf(named);
     let backend = this.byKey.get(key);
     if (backend === undefined) {
-      backend = new NamedBackend(key, destination, this.options);
+      backend = new NamedBackend(named, this.options);
       this.byKey.set(key, backend);
     }
     this.leaving.delete(key);
     return backend.balancer;
   }
 
-  /** Lets go of those that none of `destinations` is. */
-  keepOnly(destinations: Iterable<Destination>): void {
-    const kept = new Set([...destinations].map(keyOf));
+  /** Lets go of those that none of `named` is. */
+  keepOnly(named: readonly Named[]): void {
+    const kept = new Set(named.map(keyOf));
     for (const key of this.byKey.keys()) if (!kept.has(key)) this.leaving.add(key);
   }
 
@@ -45,8 +52,9 @@ export class Backends {
     }
   }
 
-  *balancers(): Iterable<Balancer> {
-    for (const { balancer } of this.byKey.values()) yield balancer;
+  /** With what each leads to (`host:port`). */
+  *balancers(): Iterable<readonly [to: string, balancer: Balancer]> {
+    for (const { path, balancer } of this.byKey.values()) yield [path, balancer];
   }
 
   close(): void {
@@ -60,23 +68,36 @@ export class Backends {
   }
 }
 
-function keyOf(destination: Destination): string {
+function pathOf(destination: Destination): string {
   return destination.kind === 'service' ? destination.path : formatHostPort(destination.address, destination.port);
+}
+
+/** One that is balanced over in another way is another. */
+function keyOf({ destination, balancing }: Named): string {
+  const path = pathOf(destination);
+  return balancing === undefined ? path : `${path} ${JSON.stringify(balancing)}`;
 }
 
 /** A balancer and where it has its endpoints from. */
 class NamedBackend {
   readonly balancer: Balancer;
-  private readonly path: string;
+  readonly path: string;
   private readonly options: BackendsOptions;
   private readonly watch: { close(): void } | undefined = undefined;
   private infos: readonly EndpointInfo[] | undefined = undefined;
 
-  constructor(key: string, destination: Destination, options: BackendsOptions) {
-    const { known, log, ownAddresses } = options;
+  constructor({ destination, balancing }: Named, options: BackendsOptions) {
+    const { known, log, ownAddresses, clock } = options;
+    const key = pathOf(destination);
     this.path = key;
     this.options = options;
-    this.balancer = new Balancer(key, options);
+    const { load, breaker } = balancing ?? {};
+    this.balancer = new Balancer(key, {
+      ...options,
+      load,
+      breaker: breaker && (() => makeBreaker(breaker, clock.random)),
+      minReadyEndpoints: breaker?.minReadyEndpoints,
+    });
     if (destination.kind === 'address') {
       const { address, port } = destination;
       this.balancer.replace(key, [plaintextEndpoint(address, port, 'not_provided_by_service_discovery')]);

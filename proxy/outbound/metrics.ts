@@ -4,6 +4,7 @@ import type { EndpointInfo } from '../model/endpoint-info.ts';
 import type { PolicyLabels } from '../policy/labels.ts';
 import type { OutboundRule } from '../policy/outbound/model.ts';
 import type { ProfileRoute } from '../route/profile-routes.ts';
+import { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
 import { endpointLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
@@ -13,11 +14,14 @@ import type { Endpoint } from '../upstream/endpoint.ts';
 /** The outbound side's metrics. What endpoints answer they count themselves. */
 export class OutboundMetrics extends DirectionMetrics {
   private readonly retryFamilies: { readonly [kind in keyof RetryCounts]: CounterFamily };
+  /** What circuit breakers do. */
+  readonly ejections: EjectionMetrics;
   private readonly retryable: CounterFamily;
   private readonly transports = new WeakMap<EndpointInfo, TransportMetrics>();
 
   constructor(registry: MetricsRegistry, nowMs: () => number) {
     super('outbound', registry, nowMs);
+    this.ejections = new EjectionMetrics(registry);
     this.retryable = registry.counter('route_retryable_total', 'Failed requests of routes that are tried again.');
     const family = (name: string, help: string): CounterFamily =>
       registry.counter(`outbound_http_route_retry_${name}_total`, help);

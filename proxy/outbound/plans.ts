@@ -4,11 +4,11 @@ import type { Clock } from '../clock.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { plainPlan, type RoutePlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
-import { type Destination, noPolicy, type OutboundPolicy, type OutboundRule } from '../policy/outbound/model.ts';
+import { noPolicy, type OutboundPolicy, type OutboundRule } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 import { asksForTunnel, type RouteTable } from '../route/route-table.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
-import type { Backends } from './backends.ts';
+import type { Backends, Named } from './backends.ts';
 import type { OutboundMetrics } from './metrics.ts';
 import { ProfilePlans } from './profile-plans.ts';
 import { rulePlan } from './rule-plan.ts';
@@ -41,14 +41,15 @@ export class Plans {
   private http1: RouteTable<RoutePlan> | undefined = undefined;
   private http2: RouteTable<RoutePlan> | undefined = undefined;
   /** Where profile and policy lead besides the target itself. */
-  private named: Destination[] = [];
+  private named: Named[] = [];
 
   constructor(options: PlansOptions) {
     const { own, name, metrics, clock } = options;
     this.options = options;
     this.plain = plainPlan(own);
     this.authority = formatHostPort(name.host, name.port);
-    const backendOf = (path: string): Backend => this.backendOf({ kind: 'service', path });
+    const backendOf = (path: string): Backend =>
+      this.backendOf({ destination: { kind: 'service', path }, balancing: undefined });
     this.profile = new ProfilePlans({ own, backendOf, metrics, clock });
   }
 
@@ -91,24 +92,27 @@ export class Plans {
   private tableOf(rules: RouteTable<OutboundRule> | undefined): RouteTable<RoutePlan> | undefined {
     const { clock, metrics } = this.options;
     if (rules === undefined || (rules.only !== undefined && this.isPlain(rules.only))) return undefined;
-    const options = { backendOf: (to: Destination): Backend => this.backendOf(to), random: clock.random };
+    const options = { backendOf: (named: Named): Backend => this.backendOf(named), random: clock.random };
     return rules.map((rule) => rulePlan(rule, { ...options, retryCounts: metrics.retries(this.policy.labels, rule) }));
   }
 
-  private backendOf(destination: Destination): Backend {
-    if (this.isOwn(destination)) return this.options.own;
-    this.named.push(destination);
-    return this.options.backends.of(destination);
+  private backendOf(named: Named): Backend {
+    if (this.isOwn(named)) return this.options.own;
+    this.named.push(named);
+    return this.options.backends.of(named);
   }
 
   /** Nothing is said by the rule but that all goes to the target itself. */
-  private isPlain({ distribution: { backends }, timeouts, retry }: OutboundRule): boolean {
-    if (backends.length !== 1 || timeouts !== undefined || retry !== undefined) return false;
-    const [{ destination, failure, timeoutMs }] = backends;
-    return failure === undefined && timeoutMs === undefined && destination !== undefined && this.isOwn(destination);
+  private isPlain({ distribution: { backends }, filters, timeouts, retry }: OutboundRule): boolean {
+    if (backends.length !== 1 || (filters ?? timeouts ?? retry) !== undefined) return false;
+    const [{ destination, balancing, filters: own, timeoutMs }] = backends;
+    if (own !== undefined || timeoutMs !== undefined || destination === undefined) return false;
+    return this.isOwn({ destination, balancing });
   }
 
-  private isOwn(destination: Destination): boolean {
+  /** What is balanced over in a way of its own is another, though it leads to the target, too. */
+  private isOwn({ destination, balancing }: Named): boolean {
+    if (balancing !== undefined) return false;
     const { host, port } = this.options.name;
     return destination.kind === 'service'
       ? destination.path === this.authority || destination.path === formatHostPort(host, port)

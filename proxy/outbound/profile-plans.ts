@@ -16,6 +16,7 @@ import type { OutboundMetrics } from './metrics.ts';
 class ProfilePlan implements RoutePlan {
   readonly sender: Sender;
   readonly metrics: RequestMetrics;
+  readonly filters = undefined;
   readonly tries: RoutePlan['tries'];
   private readonly route: ProfileRoute;
 

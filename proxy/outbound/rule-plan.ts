@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/backend.ts';
+import { Filtered } from '../backend/filtered.ts';
 import { FirstAvailable, Split } from '../backend/split.ts';
 import { Timed } from '../backend/timed.ts';
 import { namedBy, type Retrying } from '../backend/tries/retries.ts';
@@ -7,12 +8,13 @@ import { Unusable } from '../backend/unusable.ts';
 import type { RoutePlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import type { RetryRule } from '../model/tries.ts';
-import type { Destination, Distribution, OutboundRule, RuleBackend } from '../policy/outbound/model.ts';
+import type { Distribution, OutboundRule, RuleBackend } from '../policy/outbound/model.ts';
 import { classify } from '../telemetry/classify.ts';
+import type { Named } from './backends.ts';
 
 export interface RulePlanOptions {
-  /** Who balances over a destination. */
-  readonly backendOf: (destination: Destination) => Backend;
+  /** Who balances over what a rule leads to. */
+  readonly backendOf: (named: Named) => Backend;
   readonly random: () => number;
   readonly retryCounts: Retrying['counts'];
 }
@@ -22,6 +24,7 @@ export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePla
   return Object.freeze({
     sender: senderOf(rule.distribution, options),
     metrics: undefined,
+    filters: rule.filters,
     tries: triesOf(rule.timeouts, rule.retry && retryingOf(rule.retry, options)),
     classify,
   });
@@ -43,11 +46,8 @@ function senderOf({ kind, backends }: Distribution, options: RulePlanOptions): B
     : new FirstAvailable(chosen.map(({ backend }) => backend));
 }
 
-function chainOf({ destination, failure, timeoutMs }: RuleBackend, { backendOf }: RulePlanOptions): Backend {
-  if (failure !== undefined || destination === undefined) {
-    const { status, grpcStatus } = failure ?? failures.backend;
-    return new Unusable(Object.freeze({ ...failures.backend, status, grpcStatus }), failure?.message);
-  }
-  const backend = backendOf(destination);
-  return timeoutMs === undefined ? backend : new Timed(backend, timeoutMs);
+function chainOf({ destination, balancing, filters, timeoutMs }: RuleBackend, { backendOf }: RulePlanOptions): Backend {
+  const backend = destination === undefined ? new Unusable(failures.backend) : backendOf({ destination, balancing });
+  const filtered = filters === undefined ? backend : new Filtered(backend, filters);
+  return timeoutMs === undefined ? filtered : new Timed(filtered, timeoutMs);
 }

@@ -47,6 +47,7 @@ export class Target implements Resolution {
     const balancing: BalancerOptions = {
       ...options,
       requestMetrics: (authority, info) => metrics.requests(authority, info),
+      ejections: metrics.ejections,
     };
     this.backend = new Balancer(formatHostPort(name.host, name.port), balancing);
     this.backends = new Backends({ ...options, ...balancing });
@@ -102,7 +103,7 @@ export class Target implements Resolution {
   isIdle(nowMs: number, idleMs: number): boolean {
     if (this.connections > 0 || this.undiscovered.size > 0 || nowMs - this.lastUsedMs < idleMs) return false;
     if (this.lookup?.mustBeKept) return false;
-    for (const balancer of this.balancers()) if (balancer.isBusy || balancer.connections > 0) return false;
+    for (const [, balancer] of this.balancers()) if (balancer.isBusy || balancer.connections > 0) return false;
     return true;
   }
 
@@ -112,9 +113,9 @@ export class Target implements Resolution {
     this.backends.sweep();
   }
 
-  /** Those of the target itself, and of what its rules name besides. */
-  *balancers(): Iterable<Balancer> {
-    yield this.backend;
+  /** Of the target itself, and of what its rules name, each with what discovery calls that; undefined: it does not know. */
+  *balancers(): Iterable<readonly [authority: string | undefined, balancer: Balancer]> {
+    yield [this.authority, this.backend];
     yield* this.backends.balancers();
   }
 

@@ -1,3 +1,4 @@
+import type { Balancer } from '../backend/balancer.ts';
 import { type TargetName, targetName } from '../discovery/addresses.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import { splitHostPort } from '../wire/host-port.ts';
@@ -65,7 +66,7 @@ export class Targets {
    */
   *balancerEndpoints(): Iterable<readonly [Labels, number]> {
     const byAuthority = new Map<string, { ready: number; pending: number }>();
-    for (const { authority, backend } of this.byName.values()) {
+    for (const [authority, backend] of this.balancers()) {
       if (authority === undefined) continue;
       const { ready, pending } = byAuthority.get(authority) ?? { ready: 0, pending: 0 };
       byAuthority.set(authority, {
@@ -76,6 +77,10 @@ export class Targets {
     for (const [authority, counts] of byAuthority) {
       for (const state of ['ready', 'pending'] as const) yield [{ authority, endpoint_state: state }, counts[state]];
     }
+  }
+
+  *balancers(): Iterable<readonly [authority: string | undefined, balancer: Balancer]> {
+    for (const target of this.byName.values()) yield* target.balancers();
   }
 
   close(): void {

@@ -34,7 +34,7 @@ export function addGauges(
     'Requests and connections that wait for an endpoint, or for one of its connections.',
     () => {
       let waiting = 0;
-      for (const { backend } of targets.values()) waiting += backend.waiting;
+      for (const [, balancer] of targets.balancers()) waiting += balancer.waiting;
       return waiting;
     },
   );

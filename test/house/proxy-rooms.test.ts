@@ -21,7 +21,8 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['flag-parser', 'duration'],
   ['model', 'wire'],
   ['opaque', 'wire'],
-  ['route', 'wire'],
+  ['route', 'wire model'],
+  ['resilience', 'model'],
   ['filter', 'wire route'],
   ['net', 'wire clock start-pages'],
   ['telemetry', 'wire model'],
@@ -35,7 +36,7 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['backend', 'wire clock timer-wheel balance resilience model filter telemetry upstream exchange'],
   [
     'outbound',
-    'wire clock keep-alive model opaque route filter telemetry accept policy discovery upstream exchange backend',
+    'wire clock keep-alive model opaque route filter resilience telemetry accept policy discovery upstream exchange backend',
   ],
   [
     'inbound',

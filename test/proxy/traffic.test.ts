@@ -9,6 +9,9 @@ let seen: { who: string; path: string; body: string; canary: string | undefined 
 /** What the next requests to a path are answered; then 200. */
 const answers = new Map<string, number[]>();
 
+/** The workload that fails everything. */
+let broken = '';
+
 const route = (name: string, rules: object[], annotations: Record<string, string> = {}) => ({
   apiVersion: 'gateway.networking.k8s.io/v1',
   kind: 'HTTPRoute',
@@ -18,7 +21,10 @@ const route = (name: string, rules: object[], annotations: Record<string, string
 const to = (name: string, weight = 1) => ({ name, port: 8080, weight });
 
 beforeAll(async () => {
-  mesh = await TestMesh.start([{ name: 'client' }, { name: 'web', ports: [8080] }, { name: 'canary', ports: [8080] }]);
+  mesh = await TestMesh.start([
+    { name: 'client' },
+    ...['web', 'canary'].map((name) => ({ name, ports: [8080], labels: { tier: 'shop' } })),
+  ]);
   for (const who of ['web', 'canary']) {
     const server = createServer((asked, response) => {
       let body = '';
@@ -28,7 +34,7 @@ beforeAll(async () => {
       asked.on('end', () => {
         const path = asked.url ?? '/';
         seen.push({ who, path, body, canary: asked.headers['x-canary'] as string | undefined });
-        const status = answers.get(path)?.shift() ?? 200;
+        const status = answers.get(path)?.shift() ?? (who === broken ? 503 : 200);
         if (path.startsWith('/hang')) return;
         response.writeHead(status, { 'content-type': 'text/plain' }).end(status === 200 ? who : 'x'.repeat(3000));
       });
@@ -41,12 +47,15 @@ afterAll(() => mesh.stop());
 beforeEach(() => {
   seen = [];
   answers.clear();
+  broken = '';
 });
 
 interface Answer {
   status: number | undefined;
   body: string;
   error: string | undefined;
+  location: string | undefined;
+  canary: string | undefined;
 }
 const call = (path: string, headers: Record<string, string> = {}, body = ''): Promise<Answer> =>
   new Promise((resolve, reject) => {
@@ -65,13 +74,21 @@ const call = (path: string, headers: Record<string, string> = {}, body = ''): Pr
       response.setEncoding('latin1').on('data', (chunk) => {
         text += chunk;
       });
-      const error = response.headers['l5d-proxy-error'] as string | undefined;
-      response.on('end', () => resolve({ status: response.statusCode, body: text, error })).on('error', reject);
+      const { location, 'l5d-proxy-error': error, 'x-canary': canary } = response.headers as Record<string, string>;
+      const { statusCode: status } = response;
+      response.on('end', () => resolve({ status, body: text, error, location, canary })).on('error', reject);
     });
     asked.end(body);
   });
 const whoAnswers = async (path = '/', headers = {}): Promise<string> => (await call(path, headers)).body;
-const until = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 10_000, interval: 50 });
+const until = (check: () => Promise<void>, before: () => Promise<unknown> = async () => {}) =>
+  vi.waitFor(
+    async () => {
+      await before();
+      await check();
+    },
+    { timeout: 10_000, interval: 50 },
+  );
 
 it('the most specific rule has a request, by path and header, and what fits none is not found', async () => {
   mesh.apply(
@@ -107,6 +124,65 @@ it('shares come out as the weights say, and a backend that is not there fails it
   });
 });
 
+it('filters of a rule change what it sends and gets, or answer it, and those of a backend what goes there alone', async () => {
+  const header = (type: string, value: string) => ({
+    type: `${type}HeaderModifier`,
+    [`${type[0].toLowerCase()}${type.slice(1)}HeaderModifier`]: { set: [{ name: 'x-canary', value }] },
+  });
+  const moved = {
+    type: 'RequestRedirect',
+    requestRedirect: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/new' } },
+  };
+  mesh.apply(
+    route('filtered', [
+      { matches: [{ path: { value: '/old' } }], filters: [moved] },
+      {
+        filters: [header('Request', 'rule'), header('Response', 'answered')],
+        backendRefs: [
+          { ...to('web'), filters: [header('Request', 'backend')] },
+          { ...to('canary'), weight: 0 },
+        ],
+      },
+    ]),
+  );
+  await until(async () =>
+    expect(await call('/old/a?b')).toMatchObject({ status: 302, location: 'http://web.test:8080/new/a?b' }),
+  );
+  expect(await call('/x')).toMatchObject({ status: 200, canary: 'answered' });
+  expect(seen.at(-1)).toMatchObject({ canary: 'backend' });
+});
+
+it('an endpoint that keeps failing is left out, and asked again later', async () => {
+  const failing = {
+    'balancer.linkerd.io/failure-accrual': 'consecutive',
+    'balancer.linkerd.io/failure-accrual-consecutive-max-failures': '3',
+  };
+  mesh.apply({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'both', namespace: 'test', annotations: failing },
+    spec: { selector: { tier: 'shop' }, ports: [{ name: 'p', port: 8080 }] },
+  });
+  const path = '/breaker';
+  await until(async () => expect((await call(path, { host: 'both.test:8080' })).status).toBe(200));
+  broken = 'canary';
+  await until(
+    async () => {
+      expect(await mesh.metric('client', 'outbound_http_balancer_ejected_endpoints')).toBe(1);
+    },
+    () => call(path, { host: 'both.test:8080' }),
+  );
+  seen = [];
+  for (let i = 0; i < 20; i++) await call(path, { host: 'both.test:8080' });
+  // One in a second at most finds out whether it has recovered.
+  expect(seen.filter(({ who }) => who === 'canary').length).toBeLessThanOrEqual(3);
+  broken = '';
+  await until(async () => {
+    expect(await whoAnswers(path, { host: 'both.test:8080' })).toBe('canary');
+  });
+  expect(await mesh.metric('client', 'outbound_http_balancer_ejections_total')).toBeGreaterThan(0);
+});
+
 it('a rule that is taken back is forgotten, and all goes to the service itself again', async () => {
   mesh.apply(route('all', [{ backendRefs: [to('canary')] }]));
   await until(async () => expect(await whoAnswers()).toBe('canary'));
@@ -122,7 +198,7 @@ it('a request that fails is tried again, with all of its body, as often as its r
   await until(async () => {
     seen = [];
     answers.set('/once', [503, 503]);
-    expect(await call('/once', {}, body)).toEqual({ status: 200, body: 'web', error: undefined });
+    expect(await call('/once', {}, body)).toMatchObject({ status: 200, body: 'web', error: undefined });
   });
   expect(seen.map(({ body: sent }) => sent === body)).toEqual([true, true, true]);
   answers.set('/thrice', [503, 503, 503]);

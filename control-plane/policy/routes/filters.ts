@@ -38,8 +38,9 @@ function headers(list: readonly { readonly name: string; readonly value: string 
   return { headers: list.map(({ name, value }) => ({ name: name.toLowerCase(), value: encoder.encode(value) })) };
 }
 
+/** Without a word of it the status is Gateway API's default, which files that no API server has read do not have. */
 function redirect(filter: NonNullable<RouteFilter['requestRedirect']>): RedirectInit {
-  const { scheme, hostname = '', path, port = 0, statusCode = 0 } = filter;
+  const { scheme, hostname = '', path, port = 0, statusCode = 302 } = filter;
   return {
     scheme: scheme === undefined ? undefined : { type: schemeType(scheme) },
     host: hostname,

@@ -1,15 +1,21 @@
+import type { GrpcRouteMatch } from '../../../api/gen/grpc_route_pb.js';
+import type { HttpRouteMatch } from '../../../api/gen/http_route_pb.js';
 import type {
   OutboundPolicy as ApiPolicy,
+  FailureAccrual,
   GrpcRoute,
-  GrpcRoute_Rule,
   HttpRoute,
-  HttpRoute_Rule,
 } from '../../../api/gen/outbound_pb.js';
+import type { Filters } from '../../filter/filter.ts';
+import type { ApiFilter } from '../../filter/from-api.ts';
+import { filteredRules } from '../../filter/rules.ts';
+import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi, type OnUnread } from '../../route/matches-from-api.ts';
 import { type RequestMatch, type Route, RouteTable } from '../../route/route-table.ts';
 import { labelsFromMetadata, type PolicyLabels } from '../labels.ts';
 import type { OutboundPolicy, OutboundRule } from './model.ts';
-import { grpcRuleFromApi, httpRuleFromApi } from './rule-from-api.ts';
+import { failureAccrualFromApi } from './resilience-from-api.ts';
+import { grpcRuleFromApi, httpRuleFromApi, type RuleContext } from './rule-from-api.ts';
 
 /** Told of each match of a route that cannot be read: requests that may fit it have no route. */
 export type OnUnreadRoute = (route: PolicyLabels, why: string) => void;
@@ -27,11 +33,11 @@ export function outboundPolicyFromApi({ protocol, metadata }: ApiPolicy, onUnrea
       return { protocol: 'opaque', labels, http1: undefined, http2: undefined };
     case 'http1':
     case 'http2': {
-      const routes = httpRoutes(kind.value.routes, onUnread);
+      const routes = httpRoutes(kind.value, labels, onUnread);
       return { protocol: kind.case, labels, http1: routes, http2: routes };
     }
     case 'grpc': {
-      const routes = grpcRoutes(kind.value.routes, onUnread);
+      const routes = grpcRoutes(kind.value, labels, onUnread);
       return { protocol: 'http2', labels, http1: routes, http2: routes };
     }
     default: {
@@ -39,49 +45,60 @@ export function outboundPolicyFromApi({ protocol, metadata }: ApiPolicy, onUnrea
       return {
         protocol: 'detect',
         labels,
-        http1: httpRoutes(http1?.routes ?? [], onUnread),
-        http2: httpRoutes(http2?.routes ?? [], onUnread),
+        http1: httpRoutes(http1 ?? none, labels, onUnread),
+        http2: httpRoutes(http2 ?? none, labels, onUnread),
       };
     }
   }
 }
 
-function httpRoutes(routes: readonly HttpRoute[], onUnread: OnUnreadRoute): RouteTable<OutboundRule> {
-  return tableOf(
-    routes,
-    (rule: HttpRoute_Rule, told) => httpMatchesFromApi([rule], told),
-    (labels, rule) => httpRuleFromApi(labels, rule),
-    onUnread,
-  );
+interface ApiRoutes<Route> {
+  readonly routes: readonly Route[];
+  readonly failureAccrual?: FailureAccrual;
+}
+const none: ApiRoutes<never> = { routes: [] };
+
+function httpRoutes(
+  { routes, failureAccrual }: ApiRoutes<HttpRoute>,
+  target: PolicyLabels,
+  onUnread: OnUnreadRoute,
+): RouteTable<OutboundRule> {
+  const breaker = failureAccrualFromApi(failureAccrual, (why) => onUnread(target, why));
+  return tableOf(routes, breaker, httpMatchesFromApi, httpRuleFromApi, onUnread);
 }
 
-function grpcRoutes(routes: readonly GrpcRoute[], onUnread: OnUnreadRoute): RouteTable<OutboundRule> {
-  return tableOf(
-    routes,
-    (rule: GrpcRoute_Rule, told) => grpcMatchesFromApi([rule], told),
-    (labels, rule) => grpcRuleFromApi(labels, rule),
-    onUnread,
-  );
+function grpcRoutes(
+  { routes, failureAccrual }: ApiRoutes<GrpcRoute>,
+  target: PolicyLabels,
+  onUnread: OnUnreadRoute,
+): RouteTable<OutboundRule> {
+  const breaker = failureAccrualFromApi(failureAccrual, (why) => onUnread(target, why));
+  return tableOf(routes, breaker, grpcMatchesFromApi, grpcRuleFromApi, onUnread);
 }
 
 type ApiRoute<Rule> = Pick<HttpRoute, 'metadata' | 'hosts'> & { readonly rules: readonly Rule[] };
+type ApiRule<Match> = { readonly matches: readonly Match[]; readonly filters: readonly ApiFilter[] };
 
-function tableOf<Rule>(
+function tableOf<Match extends HttpRouteMatch | GrpcRouteMatch, Rule extends ApiRule<Match>>(
   routes: readonly ApiRoute<Rule>[],
-  matchesOf: (rule: Rule, told: OnUnread) => readonly RequestMatch[],
-  ruleOf: (labels: PolicyLabels, rule: Rule) => OutboundRule,
-  onUnread: OnUnreadRoute,
+  breaker: BreakerConfig | undefined,
+  matchesOf: (rules: readonly { readonly matches: readonly Match[] }[], told: OnUnread) => RequestMatch[],
+  ruleOf: (rule: Rule, filters: Filters | undefined, context: RuleContext) => OutboundRule,
+  onUnreadOf: OnUnreadRoute,
 ): RouteTable<OutboundRule> {
   if (routes.length === 0) return noRoutes;
   return new RouteTable(
     routes.flatMap(({ metadata, hosts, rules }): Route<OutboundRule>[] => {
       const labels = labelsFromMetadata(metadata);
+      const onUnread = (why: string): void => onUnreadOf(labels, why);
       const read = hostsFromApi(hosts);
-      return rules.map((rule) => ({
-        plan: ruleOf(labels, rule),
-        hosts: read,
-        matches: matchesOf(rule, (why) => onUnread(labels, why)),
-      }));
+      return rules.flatMap((rule) =>
+        filteredRules<Match>([rule], onUnread).map(({ rules: parts, filters }) => ({
+          plan: ruleOf(rule, filters, { labels, breaker, onUnread }),
+          hosts: read,
+          matches: matchesOf(parts, onUnread),
+        })),
+      );
     }),
   );
 }

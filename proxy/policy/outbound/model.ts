@@ -1,4 +1,7 @@
+import type { LoadConfig } from '../../balance/load.ts';
+import type { Filters } from '../../filter/filter.ts';
 import type { RetryRule, RuleTimeouts } from '../../model/tries.ts';
+import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { RouteTable } from '../../route/route-table.ts';
 import { defaultLabels, type PolicyLabels } from '../labels.ts';
 
@@ -13,20 +16,23 @@ export type Destination =
 /** One of the places that a rule sends to. */
 export interface RuleBackend {
   readonly labels: PolicyLabels;
-  /** Undefined when there is no such thing: what goes there fails with `failure`. */
+  /** Undefined when there is no such thing: what goes there fails, if no filter answers it. */
   readonly destination: Destination | undefined;
-  readonly failure: InjectedFailure | undefined;
+  /** What is done to its tries and their responses on the way; undefined when nothing is. */
+  readonly filters: Filters | undefined;
+  /** How it is balanced over; undefined: by round trips alone, and whatever endpoints answer they stay. */
+  readonly balancing: BackendBalancing | undefined;
   /** Among those of its rule; those of 0 get nothing. */
   readonly weight: number;
   /** For one try, from its start to the end of its response; undefined: as long as it takes. */
   readonly timeoutMs: number | undefined;
 }
 
-/** An answer that stands in for a backend's. */
-export interface InjectedFailure {
-  readonly status: number;
-  readonly grpcStatus: number;
-  readonly message: string;
+/** How endpoints are told apart by what they answer. */
+export interface BackendBalancing {
+  readonly load: LoadConfig;
+  /** By what endpoints are ejected; undefined when none ever is. */
+  readonly breaker: BreakerConfig | undefined;
 }
 
 /**
@@ -41,6 +47,8 @@ export interface Distribution {
 /** What is done with the requests of a rule of a route. */
 export interface OutboundRule {
   readonly labels: PolicyLabels;
+  /** What is done to its requests and responses on the way; undefined when nothing is. */
+  readonly filters: Filters | undefined;
   readonly distribution: Distribution;
   readonly timeouts: RuleTimeouts | undefined;
   readonly retry: RetryRule | undefined;

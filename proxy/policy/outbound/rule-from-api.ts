@@ -11,83 +11,103 @@ import type {
   HttpRoute_RouteBackend,
   HttpRoute_Rule,
 } from '../../../api/gen/outbound_pb.js';
+import { plainLoad } from '../../balance/load.ts';
 import { addressFromApi } from '../../control/addresses.ts';
+import type { Filters } from '../../filter/filter.ts';
+import { filtersFromApi } from '../../filter/from-api.ts';
 import type { RetryRule, RuleTimeouts } from '../../model/tries.ts';
+import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
+import type { OnUnread } from '../../route/matches-from-api.ts';
 import { labelsFromMetadata, type PolicyLabels } from '../labels.ts';
-import type { Distribution, InjectedFailure, OutboundRule, RuleBackend } from './model.ts';
+import type { Distribution, OutboundRule, RuleBackend } from './model.ts';
+import { loadFromApi } from './resilience-from-api.ts';
 
-/** gRPC statuses that a retry may name, and what a backend that is not there answers. */
-const [cancelled, unknown, deadlineExceeded, resourceExhausted] = [1, 2, 4, 8];
-const [failedPrecondition, internal, unavailable] = [9, 13, 14];
-/** Of a backend that the API describes in no way that is known here. */
-const unreadable: InjectedFailure = { status: 500, grpcStatus: internal, message: 'the backend cannot be read' };
+/** gRPC statuses that a retry may name. */
+const [cancelled, deadlineExceeded, resourceExhausted, internal, unavailable] = [1, 4, 8, 13, 14];
 
 const defaultBackOff = { minMs: 25, maxMs: 250, jitter: 1 };
 const maxBackOffMs = 60_000;
 const maxTries = 100;
 
-export function httpRuleFromApi(labels: PolicyLabels, rule: HttpRoute_Rule): OutboundRule {
-  return ruleOf(labels, rule, rule.retry && httpRetry(rule.retry));
+/** What the rules of one route have in common. */
+export interface RuleContext {
+  readonly labels: PolicyLabels;
+  /** Of the target: by what endpoints are ejected. */
+  readonly breaker: BreakerConfig | undefined;
+  readonly onUnread: OnUnread;
 }
 
-export function grpcRuleFromApi(labels: PolicyLabels, rule: GrpcRoute_Rule): OutboundRule {
-  return ruleOf(labels, rule, rule.retry && grpcRetry(rule.retry));
+export function httpRuleFromApi(
+  rule: HttpRoute_Rule,
+  filters: Filters | undefined,
+  context: RuleContext,
+): OutboundRule {
+  return ruleOf(rule, filters, context, rule.retry && httpRetry(rule.retry));
+}
+
+export function grpcRuleFromApi(
+  rule: GrpcRoute_Rule,
+  filters: Filters | undefined,
+  context: RuleContext,
+): OutboundRule {
+  return ruleOf(rule, filters, context, rule.retry && grpcRetry(rule.retry));
 }
 
 type ApiBackend = HttpRoute_RouteBackend | GrpcRoute_RouteBackend;
 type ApiDistribution = HttpRoute_Distribution | GrpcRoute_Distribution;
 
 function ruleOf(
-  labels: PolicyLabels,
   { backends, requestTimeout, timeouts, allowL5dRequestHeaders }: HttpRoute_Rule | GrpcRoute_Rule,
+  filters: Filters | undefined,
+  context: RuleContext,
   retry: RetryRule | undefined,
 ): OutboundRule {
   return Object.freeze({
-    labels,
-    distribution: distributionOf(backends),
+    labels: context.labels,
+    filters,
+    distribution: distributionOf(backends, context),
     timeouts: timeoutsOf(timeouts, requestTimeout),
     retry,
     allowsOverrides: allowL5dRequestHeaders,
   });
 }
 
-function distributionOf(distribution: ApiDistribution | undefined): Distribution {
+function distributionOf(distribution: ApiDistribution | undefined, context: RuleContext): Distribution {
   const kind = distribution?.kind;
   switch (kind?.case) {
     case 'firstAvailable':
-      return { kind: 'first', backends: kind.value.backends.map((backend) => backendOf(backend, 1)) };
+      return { kind: 'first', backends: kind.value.backends.map((backend) => backendOf(backend, 1, context)) };
     case 'randomAvailable':
       return {
         kind: 'random',
-        backends: kind.value.backends.map(({ backend, weight }) => backendOf(backend, weight)),
+        backends: kind.value.backends.map(({ backend, weight }) => backendOf(backend, weight, context)),
       };
     default:
       return { kind: 'first', backends: [] };
   }
 }
 
-function backendOf(api: ApiBackend | undefined, weight: number): RuleBackend {
-  const destination = destinationOf(api?.backend?.kind);
+function backendOf(api: ApiBackend | undefined, weight: number, { breaker, onUnread }: RuleContext): RuleBackend {
+  const kind = api?.backend?.kind;
   return {
     labels: labelsFromMetadata(api?.backend?.metadata),
-    destination,
-    failure: (api && injectedBy(api)) ?? (destination === undefined ? unreadable : undefined),
+    destination: destinationOf(kind),
+    filters: api && filtersFromApi(api.filters, undefined, onUnread),
+    balancing: balancingOf(kind, breaker),
     weight,
     timeoutMs: positiveMs(api?.requestTimeout),
   };
 }
 
-/** What its first failure injector answers, which is how a backend is told of that is not there. */
-function injectedBy({ filters }: ApiBackend): InjectedFailure | undefined {
-  for (const { kind } of filters) {
-    if (kind.case !== 'failureInjector') continue;
-    const { value } = kind;
-    if ('code' in value)
-      return { status: 500, grpcStatus: value.code <= 16 ? value.code : unknown, message: value.message };
-    const status = value.status >= 400 && value.status <= 599 ? value.status : 500;
-    return { status, grpcStatus: failedPrecondition, message: value.message };
-  }
-  return undefined;
+function balancingOf(
+  kind: NonNullable<ApiBackend['backend']>['kind'] | undefined,
+  breaker: BreakerConfig | undefined,
+): RuleBackend['balancing'] {
+  const load = loadFromApi(kind?.case === 'balancer' ? kind.value.load : undefined);
+  const isPlain = load.penalty === undefined && breaker === undefined;
+  return isPlain && load.defaultRttMs === plainLoad.defaultRttMs && load.decayMs === plainLoad.decayMs
+    ? undefined
+    : Object.freeze({ load, breaker });
 }
 
 function destinationOf(kind: NonNullable<ApiBackend['backend']>['kind'] | undefined): RuleBackend['destination'] {

@@ -149,6 +149,37 @@ describe('a port of which nothing is known', () => {
   });
 });
 
+describe('the rate limits of a port', () => {
+  it('count on through every word of the control plane, for those who come on other connections too', () => {
+    const policies = store();
+    const limited = (name: string, requestsPerSecond: number): Server => {
+      const protocol = {
+        kind: { case: 'http1' as const, value: { localRateLimit: { identity: { requestsPerSecond } } } },
+      };
+      return create(ServerSchema, { labels: { name }, protocol });
+    };
+    /** How many of ten requests of a client pass. */
+    const passed = (port: number): number => {
+      const { policy } = connect(policies, port);
+      const limits = policy?.current?.rateLimit;
+      if (policy === undefined || limits === undefined) return 10;
+      return Array.from({ length: 10 }, () => policy.meters.take(limits, 'a', clock.nowMs())).filter((each) => !each)
+        .length;
+    };
+    callTo(8080).send(limited('web', 4));
+    expect([passed(8080), passed(8080)]).toEqual([4, 0]);
+    callTo(8080).send(limited('web-2', 4));
+    expect(passed(8080)).toBe(0);
+    callTo(8080).send(server('web-3'));
+    callTo(8080).send(limited('web-3', 4));
+    expect(passed(8080)).toBe(0);
+    clock.advance(500);
+    expect(passed(8080)).toBe(2);
+    callTo(8080).send(limited('web-3', 8));
+    expect(passed(8080)).toBe(4);
+  });
+});
+
 describe('what is known of a port', () => {
   it('stays in force whatever becomes of the control plane, and is changed by its word alone', () => {
     const policies = store();

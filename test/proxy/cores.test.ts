@@ -64,6 +64,35 @@ describe.skipIf(availableParallelism() < 2)('a proxy that may use two cores (ski
     expect(await mesh.metric('server', 'control_identity_cert_refreshes_total', 'result="ok"')).toBe(2);
   });
 
+  it('takes no more in both processes together than a rate limit allows in all', async () => {
+    const group = 'policy.linkerd.io';
+    const metadata = { name: 'server', namespace: 'test' };
+    mesh.apply(
+      {
+        ...{ apiVersion: `${group}/v1beta3`, kind: 'Server', metadata },
+        spec: { podSelector: { matchLabels: { app: 'server' } }, port: 8080, accessPolicy: 'all-unauthenticated' },
+      },
+      {
+        ...{ apiVersion: `${group}/v1alpha1`, kind: 'HTTPLocalRateLimitPolicy', metadata },
+        spec: { targetRef: { group, kind: 'Server', name: 'server' }, total: { requestsPerSecond: 40 } },
+      },
+    );
+    const agent = new Agent({ keepAlive: true, maxSockets: 60 });
+    onTestFinished(() => agent.destroy());
+    onTestFinished(() => mesh.apply());
+    await vi.waitFor(
+      async () => {
+        const startMs = performance.now();
+        const statuses = await Promise.all(Array.from({ length: 240 }, () => call(agent)));
+        const passed = statuses.filter((status) => status === 200).length;
+        expect(passed).toBeLessThanOrEqual(40 * (1 + (performance.now() - startMs) / 1000) + 2);
+        expect(passed).toBeGreaterThanOrEqual(40);
+      },
+      // After a second each process has forgotten what came before, its rate and its burst being a second's.
+      { timeout: 15_000, interval: 1050 },
+    );
+  });
+
   it('is not ready while a worker is missing, starts it again, and serves on meanwhile', async () => {
     const first = mesh.pid('server', 'tulle-proxy');
     const [second] = children(first);

@@ -7,6 +7,7 @@ import { PolicyIndex } from '../../../control-plane/policy/index/policy-index.ts
 import { type StatusLeader, startStatusLeader } from '../../../control-plane/policy/status/status-leader.ts';
 import { KubernetesSource } from '../../../control-plane/sources/kubernetes-source.ts';
 import { statusLease } from '../../../lib/contract/names.ts';
+import type { HttpLocalRateLimitPolicy } from '../../../lib/kinds/http-local-rate-limit-policy.ts';
 import type { RouteParentStatus } from '../../../lib/kinds/route-object.ts';
 import { gatewayApi } from '../gateway-api.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
@@ -134,6 +135,37 @@ describe.skipIf(missing)(`the status of routes${missing ? ` (${missing})` : ''}`
     await vi.waitFor(async () => {
       expect(await conditions('no-backend')).toEqual([ofService, 'ResolvedRefs True ResolvedRefs']);
     }, soon);
+  }, 60_000);
+
+  test('is told of rate limits too: of two for one Server the younger, and one of a Server that comes later', async () => {
+    if (!processes.some(writes)) await startDestination();
+    const rateLimit = (name: string, target: string) => ({
+      apiVersion: 'policy.linkerd.io/v1alpha1',
+      kind: 'HTTPLocalRateLimitPolicy',
+      metadata: { name, namespace: 'shop' },
+      spec: {
+        targetRef: { group: 'policy.linkerd.io', kind: 'Server', name: target },
+        total: { requestsPerSecond: 10 },
+      },
+    });
+    const told = async (name: string) => {
+      const path = `/apis/policy.linkerd.io/v1alpha1/namespaces/shop/httplocalratelimitpolicies/${name}`;
+      const { status } = await server.client.get<HttpLocalRateLimitPolicy>(path);
+      return status?.conditions?.map(({ type, status: state, reason }) => `${type} ${state} ${reason}`);
+    };
+    await apply(rateLimit('z', 'web'), rateLimit('early', 'coming'));
+    await vi.waitFor(async () => {
+      expect(await told('z')).toEqual(['Accepted True Accepted']);
+      expect(await told('early')).toEqual(['Accepted False NoMatchingTarget']);
+    }, soon);
+    // The API server knows ages in whole seconds: of one second the first by name is the older.
+    await apply(rateLimit('zz', 'web'), policyServer('coming'));
+    await vi.waitFor(async () => {
+      expect(await told('zz')).toEqual(['Accepted False RateLimitReasonAlreadyExists']);
+      expect(await told('early')).toEqual(['Accepted True Accepted']);
+    }, soon);
+    await server.kubectl(['delete', 'httplocalratelimitpolicy', 'z', '--namespace=shop']);
+    await vi.waitFor(async () => expect(await told('zz')).toEqual(['Accepted True Accepted']), soon);
   }, 60_000);
 
   describe('with a leader that is cut off', () => {

@@ -105,6 +105,17 @@ describe('sockets on Bun', () => {
     expect(await run('reset')).toEqual(['error']);
   });
 
+  it('tell a reset that a write met as one, paused or not, behind what came before it', async () => {
+    const over = ['ECONNRESET', 'descriptor -1'];
+    expect(await run('reset met by a write')).toEqual({
+      reading: over,
+      'reading an answer': ['no, thanks', ...over],
+      ending: over,
+      paused: over,
+      'paused behind it': over,
+    });
+  });
+
   it('that are aborted tell of their close, and of no FIN that the peer has not sent', async () => {
     expect(await run('abort')).toEqual(['close']);
   });

@@ -9,7 +9,7 @@ export type BunSocket = Socket<SocketConnection>;
 /**
  * A connection over a native socket, plain or TLS. Bun specifics that it hides: `write` takes part of its bytes;
  * `end` would close both directions, so FIN is sent by `shutdown`, once everything has left; after our FIN the peer's
- * comes as a close without `end`.
+ * comes as a close without `end`; of a reset that a `write` met, nothing but its result tells (docs/decisions/0015).
  */
 export class SocketConnection implements Connection {
   handler: TransportHandler = nobody;
@@ -30,8 +30,9 @@ export class SocketConnection implements Connection {
   private queue: Uint8Array[] = [];
   /** Bytes in it. */
   private queuedBytes = 0;
-  /** What was to be written is lost. */
-  private overflown = false;
+  /** What was to be written is lost, for this: the connection has no clean end, whatever the runtime tells of it. */
+  private fault: Error | undefined = undefined;
+  private paused = false;
   private finAfterQueue = false;
   private closeAfterQueue = false;
   private finSent = false;
@@ -63,17 +64,21 @@ export class SocketConnection implements Connection {
 
   write(bytes: Uint8Array, length = bytes.length, kept = false): boolean {
     const socket = this.socket;
-    if (socket === undefined || this.closed) return true;
+    if (socket === undefined || this.closed || this.finSent || this.fault !== undefined) return true;
     this.bytesWritten += length;
     let taken = 0;
     if (this.queue.length === 0) {
-      taken = Math.max(0, socket.write(bytes, 0, length));
+      taken = socket.write(bytes, 0, length);
       if (taken === length) return true;
+      if (taken < 0) {
+        this.break();
+        return true;
+      }
     }
     this.blocked = true;
-    if (this.overflown) return false;
     if (this.budget?.hold(length - taken) === false) {
-      this.overflow();
+      this.lose(overflow());
+      this.giveUp();
       return false;
     }
     this.queuedBytes += length - taken;
@@ -107,11 +112,16 @@ export class SocketConnection implements Connection {
   }
 
   pause(): void {
-    if (!this.closed) this.socket?.pause();
+    if (this.closed) return;
+    this.paused = true;
+    this.socket?.pause();
+    if (this.fault !== undefined) this.giveUp();
   }
 
   resume(): void {
-    if (!this.closed) this.socket?.resume();
+    if (this.closed) return;
+    this.paused = false;
+    this.socket?.resume();
   }
 
   received(chunk: Uint8Array): void {
@@ -121,10 +131,14 @@ export class SocketConnection implements Connection {
 
   drained(): void {
     const socket = this.socket;
-    if (socket === undefined || !this.blocked || this.overflown) return;
+    if (socket === undefined || !this.blocked || this.fault !== undefined) return;
     while (this.queue.length > 0) {
       const bytes = this.queue[0];
-      const taken = Math.max(0, socket.write(bytes));
+      const taken = socket.write(bytes);
+      if (taken < 0) {
+        this.break();
+        return;
+      }
       this.queuedBytes -= taken;
       this.budget?.release(taken);
       if (taken < bytes.length) {
@@ -140,25 +154,43 @@ export class SocketConnection implements Connection {
   }
 
   peerEnded(): void {
-    if (this.gotEnd || this.closed) return;
+    if (this.gotEnd || this.closed || this.fault !== undefined) return;
     this.gotEnd = true;
     this.handler.onEnd();
   }
 
   gone(error: Error | undefined): void {
     if (this.closed) return;
-    if (error === undefined) this.peerEnded();
+    const reason = error ?? this.fault;
+    if (reason === undefined) this.peerEnded();
     this.closed = true;
     this.discard();
     this.budget?.closed();
-    this.handler.onClose(error);
+    this.handler.onClose(reason);
   }
 
-  /** More would wait for the peer than it may have held. Whoever writes is in the middle of something: it is told later. */
-  private overflow(): void {
-    this.overflown = true;
+  /**
+   * A write has met a reset. The kernel told the write, and tells it once: the runtime will find a connection that has
+   * ended without error, behind what the peer sent before, an early answer maybe. On a paused one it does not look for that.
+   */
+  private break(): void {
+    this.lose(reset());
+    this.blocked = false;
+    if (this.paused) this.giveUp();
+  }
+
+  private lose(fault: Error): void {
+    this.fault = fault;
     this.discard();
-    queueMicrotask(() => this.abort());
+  }
+
+  /** Whoever writes or pauses is in the middle of something: it is told later. */
+  private giveUp(): void {
+    queueMicrotask(() => {
+      const { socket } = this;
+      this.gone(this.fault);
+      socket?.terminate();
+    });
   }
 
   private discard(): void {
@@ -167,6 +199,10 @@ export class SocketConnection implements Connection {
     this.queuedBytes = 0;
   }
 }
+
+/** Which error it was, the runtime keeps to itself. */
+const reset = (): Error => Object.assign(new Error('connection reset by the peer'), { code: 'ECONNRESET' });
+const overflow = (): Error => new Error('the peer takes less of what is sent to it than may wait here');
 
 /** IPv4 addresses that a dual-stack listener shows as IPv6 (`::ffff:10.0.0.1`) are shown as IPv4. */
 function plainAddress(address: string): string {

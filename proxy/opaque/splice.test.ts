@@ -44,6 +44,16 @@ describe.each(manners)('a splice (ends told at once: %s, %s)', (first, second) =
     expect(a.paused).toBe(false);
   });
 
+  it('reads on from a writer whose slow reader has gone: its end is seen', () => {
+    a.receiveFin();
+    a.blocked = true;
+    b.receive('much');
+    expect(b.paused).toBe(true);
+    a.close();
+    settle();
+    expect(b.paused).toBe(false);
+  });
+
   it('passes a half-close on as one: the other direction goes on', () => {
     a.receiveFin();
     expect([b.sent, b.gone]).toEqual([['FIN'], false]);

@@ -93,7 +93,11 @@ class Half implements TransportHandler {
     if (this.joint.open === 0) this.joint.onEnd(this.joint.error);
     // Without its FIN it is not known to have sent all: its peer must not take what it got for the whole.
     else if (error !== undefined || !this.ended) this.peer.abort();
-    else this.peer.end();
+    else {
+      this.peer.end();
+      // It may have been stopped for this one's sake, and is not told of its own end as long as it is.
+      this.peer.resume();
+    }
   }
 
   private mayPass(guard: SpliceGuard, chunk: Uint8Array): boolean {

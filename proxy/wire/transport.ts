@@ -19,7 +19,10 @@ export interface Transport {
   close(): void;
   /** RST at once. */
   abort(): void;
-  /** Stops and restarts `onBytes`. A chunk or two may still arrive after `pause`. */
+  /**
+   * Stops and restarts `onBytes`. A chunk or two may still arrive after `pause`. A paused connection is told of a reset, but
+   * of neither the peer's FIN nor that both sides have ended: who pauses resumes or closes, whatever becomes of the reason.
+   */
   pause(): void;
   resume(): void;
 }

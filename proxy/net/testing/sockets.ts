@@ -216,6 +216,52 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return closes;
   },
 
+  /** What is told of connections whose peer resets them, of which they learn by a write. */
+  async 'reset met by a write'() {
+    const told: Record<string, string[]> = {};
+    const meet = async (name: string, meets: (accepted: SocketConnection) => void, says = ''): Promise<void> => {
+      const seen: string[] = [];
+      told[name] = seen;
+      const taken = Promise.withResolvers<SocketConnection>();
+      const listener = listen('127.0.0.1', 0, (accepted) => {
+        accepted.handler = handler({});
+        taken.resolve(accepted);
+      });
+      const client = await open(listener.port);
+      const accepted = await taken.promise;
+      await new Promise<void>((resolve) => {
+        accepted.handler = handler({
+          onBytes: (chunk) => seen.push(Buffer.from(chunk).toString()),
+          onEnd: () => seen.push('end'),
+          onClose: (error) => {
+            seen.push((error as NodeJS.ErrnoException | undefined)?.code ?? 'clean');
+            resolve();
+          },
+        });
+        if (says.length > 0) client.write(Buffer.from(says));
+        // In one turn: the event loop has not seen it when the write does.
+        client.abort();
+        meets(accepted);
+      });
+      seen.push(`descriptor ${(accepted.native as unknown as { fd: number }).fd}`);
+    };
+    await meet('reading', (accepted) => accepted.write(new Uint8Array(10)));
+    await meet('reading an answer', (accepted) => accepted.write(new Uint8Array(10)), 'no, thanks');
+    await meet('ending', (accepted) => {
+      accepted.write(new Uint8Array(10));
+      accepted.end();
+    });
+    await meet('paused', (accepted) => {
+      accepted.pause();
+      accepted.write(new Uint8Array(10));
+    });
+    await meet('paused behind it', (accepted) => {
+      accepted.write(new Uint8Array(10));
+      accepted.pause();
+    });
+    return told;
+  },
+
   async 'stood still'() {
     const told = Promise.withResolvers<string>();
     const dialAndStandStill = (): void => {

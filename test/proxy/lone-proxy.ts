@@ -88,6 +88,15 @@ export class LoneProxy {
     return (Number(user) + Number(system)) / 100;
   }
 
+  /** Stops it in the middle of what it does, until `goOn`. */
+  stand(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.child.kill('SIGCONT');
+  }
+
   /** Sockets that it has open now. */
   openSockets(): number {
     return openSockets(this.child.pid!);

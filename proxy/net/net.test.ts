@@ -116,6 +116,10 @@ describe('sockets on Bun', () => {
     });
   });
 
+  it('to whom more is written than may wait for them end with an error, once', async () => {
+    expect(await run('overflow')).toEqual({ told: ['not taken', 'paid back', 'error'], held: 0 });
+  });
+
   it('that are aborted tell of their close, and of no FIN that the peer has not sent', async () => {
     expect(await run('abort')).toEqual(['close']);
   });

@@ -262,6 +262,45 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return told;
   },
 
+  /** More is written to a client than may wait for it. */
+  async overflow() {
+    const told: string[] = [];
+    const taken = Promise.withResolvers<SocketConnection>();
+    const listener = listen('127.0.0.1', 0, (accepted) => {
+      accepted.handler = handler({});
+      taken.resolve(accepted);
+    });
+    const client = await open(listener.port);
+    client.pause();
+    const accepted = await taken.promise;
+    let held = 0;
+    accepted.budget = {
+      requests: 0,
+      hold: () => false,
+      release: (bytes) => {
+        held -= bytes;
+      },
+      reset: () => true,
+      completed() {},
+      mayRequest: () => true,
+      mayBeSilent: () => true,
+      spoken() {},
+      closed: () => told.push('paid back'),
+    };
+    await new Promise<void>((resolve) => {
+      accepted.handler = handler({
+        onEnd: () => told.push('end'),
+        onClose: (error) => {
+          told.push(error === undefined ? 'clean' : 'error');
+          resolve();
+        },
+      });
+      told.push(accepted.write(new Uint8Array(50_000_000)) ? 'taken' : 'not taken');
+      accepted.write(new Uint8Array(10));
+    });
+    return { told, held };
+  },
+
   async 'stood still'() {
     const told = Promise.withResolvers<string>();
     const dialAndStandStill = (): void => {

@@ -2,6 +2,7 @@ import type { ReadKind } from './definition.ts';
 import type { HttpRoute } from './route-object.ts';
 import {
   condition,
+  flag,
   integer,
   kubernetesName,
   list,
@@ -36,7 +37,7 @@ const pathRewrite = object({
 
 const filters = list(
   object({
-    'type*': oneOf('RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect'),
+    'type*': oneOf('RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite', 'CORS'),
     requestHeaderModifier: headerModifier,
     responseHeaderModifier: headerModifier,
     requestRedirect: object({
@@ -45,6 +46,15 @@ const filters = list(
       path: pathRewrite,
       port: portNumber,
       statusCode: integer(300, 399),
+    }),
+    urlRewrite: object({ hostname: kubernetesName, path: pathRewrite }),
+    cors: object({
+      allowOrigins: list(text({ minLength: 1, maxLength: 269 }), { maxItems: 64 }),
+      allowCredentials: flag(),
+      allowMethods: list(text({ minLength: 1, maxLength: 256 }), { maxItems: 9 }),
+      allowHeaders: list(text({ minLength: 1, maxLength: 256 }), { maxItems: 64 }),
+      exposeHeaders: list(text({ minLength: 1, maxLength: 256 }), { maxItems: 64 }),
+      maxAge: integer(1, undefined, { description: 'In seconds. Default: 5.' }),
     }),
   }),
   { maxItems: 16 },

@@ -1,5 +1,5 @@
 import type { KubernetesObject } from './kubernetes-object.ts';
-import { list, type ObjectRef, object, oneOf, type Schema, text, wholeNumber } from './schema.ts';
+import { flag, list, type ObjectRef, object, oneOf, type Schema, text, wholeNumber } from './schema.ts';
 
 /** What routes have in common: of policy.linkerd.io, and of the Gateway API with Services or Servers as parents. */
 
@@ -42,6 +42,23 @@ export interface HeaderModifier {
   readonly remove?: readonly string[];
 }
 
+export interface PathModifier {
+  readonly type: string;
+  readonly replaceFullPath?: string;
+  readonly replacePrefixMatch?: string;
+}
+
+/** HTTPCORSFilter of the Gateway API. */
+export interface CorsFilter {
+  readonly allowOrigins?: readonly string[];
+  readonly allowCredentials?: boolean;
+  readonly allowMethods?: readonly string[];
+  readonly allowHeaders?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  /** In seconds. */
+  readonly maxAge?: number;
+}
+
 export interface RouteFilter {
   readonly type: string;
   readonly requestHeaderModifier?: HeaderModifier;
@@ -49,10 +66,12 @@ export interface RouteFilter {
   readonly requestRedirect?: {
     readonly scheme?: string;
     readonly hostname?: string;
-    readonly path?: { readonly type: string; readonly replaceFullPath?: string; readonly replacePrefixMatch?: string };
+    readonly path?: PathModifier;
     readonly port?: number;
     readonly statusCode?: number;
   };
+  readonly urlRewrite?: { readonly hostname?: string; readonly path?: PathModifier };
+  readonly cors?: CorsFilter;
 }
 
 export interface RouteRule<Match> {
@@ -100,6 +119,7 @@ const parentRefs = list(object(reference));
 
 const header = object({ 'name*': text(), 'value*': text() });
 const headerModifier = object({ set: list(header), add: list(header), remove: list(text()) });
+const pathModifier = object({ type: text(), replaceFullPath: text(), replacePrefixMatch: text() });
 const filters = list(
   object({
     'type*': text(),
@@ -108,9 +128,18 @@ const filters = list(
     requestRedirect: object({
       scheme: text(),
       hostname: text(),
-      path: object({ type: text(), replaceFullPath: text(), replacePrefixMatch: text() }),
+      path: pathModifier,
       port: wholeNumber,
       statusCode: wholeNumber,
+    }),
+    urlRewrite: object({ hostname: text(), path: pathModifier }),
+    cors: object({
+      allowOrigins: list(text()),
+      allowCredentials: flag(),
+      allowMethods: list(text()),
+      allowHeaders: list(text()),
+      exposeHeaders: list(text()),
+      maxAge: wholeNumber,
     }),
   }),
 );
@@ -130,7 +159,7 @@ export const gatewayRouteShape = (match: Schema): Schema =>
         object({
           matches: list(match),
           filters,
-          backendRefs: list(object({ ...reference, weight: wholeNumber })),
+          backendRefs: list(object({ ...reference, weight: wholeNumber, filters })),
           timeouts: object({ request: text(), backendRequest: text() }),
         }),
       ),

@@ -1,3 +1,4 @@
+import { corsNameProblem, corsOriginProblem } from '../../lib/contract/route-filters.ts';
 import { Field, fieldValue } from '../wire/field.ts';
 import { withFields } from '../wire/heads.ts';
 import type { RequestHead, ResponseHead } from '../wire/stream.ts';
@@ -107,8 +108,10 @@ export class Cors implements RequestFilter, ResponseFilter {
 function listed(name: string, values: readonly string[], allowCredentials: boolean): Field | undefined {
   if (values.length === 0) return undefined;
   if (values.includes(any)) return allowCredentials ? undefined : written({ name, value: any });
-  const bad = values.find((value) => !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(value));
-  if (bad !== undefined) throw new BadFilter(`${JSON.stringify(bad.slice(0, 200))} cannot stand in ${name}`);
+  for (const value of values) {
+    const problem = corsNameProblem(value);
+    if (problem !== undefined) throw new BadFilter(`${JSON.stringify(value.slice(0, 100))} in ${name} ${problem}`);
+  }
   return written({ name, value: values.join(', ') });
 }
 
@@ -116,10 +119,8 @@ function listed(name: string, values: readonly string[], allowCredentials: boole
 function originFits(text: string): FitsOrigin {
   if (text === any) return () => true;
   const normal = normalOrigin(text.toLowerCase());
-  if (!/^https?:\/\/[a-z0-9.\-_*]+(?::\d{1,5})?$/.test(normal) || normal.split('*').length > 2) {
-    const shown = JSON.stringify(text.slice(0, 200));
-    throw new BadFilter(`${shown} is no origin: it is *, or http:// or https:// and a host with one * at most`);
-  }
+  const problem = corsOriginProblem(text);
+  if (problem !== undefined) throw new BadFilter(`the origin ${JSON.stringify(text.slice(0, 100))} ${problem}`);
   const at = normal.indexOf('*');
   if (at < 0) return (origin) => origin === normal;
   const [head, tail] = [normal.slice(0, at), normal.slice(at + 1)];

@@ -94,7 +94,7 @@ it('delays add up, each for its share', () => {
 
 it.each<[string, Kind, string]>([
   ['is not known', { case: undefined }, 'a filter of a kind that is not known'],
-  ['has a header of framing', { case: 'requestHeaderModifier', value: set('Host', 'x') }, 'the header host'],
+  ['has a header of framing', { case: 'requestHeaderModifier', value: set('Host', 'x') }, 'the header "Host" must not'],
   [
     'replaces a prefix that no match has',
     { case: 'urlRewrite', value: { path: { replace: { case: 'prefix', value: '/' } } } },

@@ -1,7 +1,7 @@
-import { Field, FieldMark } from '../wire/field.ts';
+import { headerNameProblem, headerValueProblem } from '../../lib/contract/route-filters.ts';
+import { Field } from '../wire/field.ts';
 import { withFields } from '../wire/heads.ts';
 import type { RequestHead, ResponseHead } from '../wire/stream.ts';
-import { tokenByte, valueByte } from '../wire/syntax.ts';
 import { BadFilter, type RequestFilter, type ResponseFilter } from './filter.ts';
 
 /** A field that a filter writes; `name` in any case. */
@@ -11,21 +11,6 @@ export interface WrittenField {
   readonly value: string;
 }
 
-const longestName = 256;
-const longestValue = 4096;
-
-/** Names that a codec makes out of a head's properties: as fields they would say another thing than the message does. */
-const ofFraming = new Set([
-  'connection',
-  'content-length',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 const secrets = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie']);
 
 /**
@@ -64,25 +49,21 @@ export class HeaderModifier implements RequestFilter, ResponseFilter {
 export function written({ name: given, value: untrimmed }: WrittenField): Field {
   const name = checkedName(given);
   const value = untrimmed.replace(/^[\t ]+|[\t ]+$/g, '');
-  if (value.length > longestValue) throw new BadFilter(`the value of ${name} is longer than ${longestValue} bytes`);
-  for (let i = 0; i < value.length; i++) {
-    if (valueByte[value.charCodeAt(i)] !== 1) throw new BadFilter(`the value of ${name} holds a control character`);
-  }
+  const problem = isLatin1(value) ? headerValueProblem(value) : 'must be latin-1';
+  if (problem !== undefined) throw new BadFilter(`the value of the header ${name} ${problem}`);
   const secret = secrets.has(name);
   const field = new Field(name, value, secret);
   field.interned = !secret;
   return field;
 }
 
-function checkedName(given: string): string {
-  if (given === '' || given.length > longestName) throw new BadFilter(`a header name has 1 to ${longestName} letters`);
-  for (let i = 0; i < given.length; i++) {
-    if (tokenByte[given.charCodeAt(i)] !== 1) throw new BadFilter(`${JSON.stringify(given)} is no header name`);
-  }
-  const name = given.toLowerCase();
-  if (ofFraming.has(name))
-    throw new BadFilter(`the header ${name} is made by the proxy and not for a filter to change`);
-  if ((new Field(name, '').marks & FieldMark.mesh) !== 0)
-    throw new BadFilter(`the header ${name} is for proxies alone`);
-  return name;
+function checkedName(name: string): string {
+  const problem = headerNameProblem(name);
+  if (problem !== undefined) throw new BadFilter(`the header ${JSON.stringify(name.slice(0, 100))} ${problem}`);
+  return name.toLowerCase();
+}
+
+function isLatin1(value: string): boolean {
+  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0xff) return false;
+  return true;
 }

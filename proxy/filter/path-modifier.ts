@@ -1,6 +1,5 @@
+import { hostProblem, pathProblem } from '../../lib/contract/route-filters.ts';
 import { pathReadings } from '../route/path-readings.ts';
-import { pathBytes } from '../wire/limits.ts';
-import { targetByte } from '../wire/syntax.ts';
 import { BadFilter } from './filter.ts';
 
 /** What becomes of a path without its query; undefined where it does not begin with what is to be replaced. */
@@ -67,12 +66,14 @@ function withoutSlashes(path: string): string {
 }
 
 function checkPath(path: string): void {
-  if (!path.startsWith('/')) throw new BadFilter(`the path ${JSON.stringify(path.slice(0, 200))} is not absolute`);
-  if (path.length > pathBytes) throw new BadFilter(`a path is longer than ${pathBytes} bytes`);
-  for (let i = 0; i < path.length; i++) {
-    if (targetByte[path.charCodeAt(i)] !== 1)
-      throw new BadFilter(`the path ${JSON.stringify(path.slice(0, 200))} holds what must be percent-encoded`);
-  }
+  const problem = pathProblem(path);
+  if (problem !== undefined) throw new BadFilter(`the path ${JSON.stringify(path.slice(0, 100))} ${problem}`);
+}
+
+/** Throws BadFilter. */
+export function checkHost(host: string): void {
+  const problem = hostProblem(host);
+  if (problem !== undefined) throw new BadFilter(`the host ${JSON.stringify(host.slice(0, 100))} ${problem}`);
 }
 
 /** A path and its query, with the question mark; that is empty without one. */

@@ -1,8 +1,8 @@
+import { redirectStatuses } from '../../lib/contract/route-filters.ts';
 import { Field } from '../wire/field.ts';
 import type { RequestHead } from '../wire/stream.ts';
-import { isAuthority } from '../wire/syntax.ts';
 import { Answer, BadFilter, type RequestFilter } from './filter.ts';
-import { FullPath, type PathModifier, splitQuery } from './path-modifier.ts';
+import { checkHost, FullPath, type PathModifier, splitQuery } from './path-modifier.ts';
 import { prefixMissing } from './unsupported.ts';
 
 export interface RedirectOptions {
@@ -17,7 +17,6 @@ export interface RedirectOptions {
   readonly status: number | undefined;
 }
 
-const statuses = new Set([301, 302, 303, 307, 308]);
 const defaultPorts = { http: 80, https: 443 } as const;
 const notFound = 5;
 
@@ -34,10 +33,9 @@ export class Redirect implements RequestFilter {
     const { scheme, host, port, status = 301 } = options;
     if (scheme !== undefined && !Object.hasOwn(defaultPorts, scheme))
       throw new BadFilter(`a redirect leads to http or https, not to ${JSON.stringify(scheme.slice(0, 200))}`);
-    if (host !== undefined && (host === '' || !isAuthority(host)))
-      throw new BadFilter(`${JSON.stringify(host.slice(0, 200))} is no host`);
+    if (host !== undefined) checkHost(host);
     if (port !== undefined && (port < 1 || port > 65_535)) throw new BadFilter(`${port} is no port`);
-    if (!statuses.has(status)) throw new BadFilter(`${status} is no status of a redirect`);
+    if (!redirectStatuses.includes(status)) throw new BadFilter(`${status} is no status of a redirect`);
     this.options = options;
     this.status = status;
   }

@@ -1,7 +1,6 @@
 import type { RequestHead } from '../wire/stream.ts';
-import { isAuthority } from '../wire/syntax.ts';
 import { type Answer, BadFilter, type RequestFilter } from './filter.ts';
-import { type PathModifier, splitQuery } from './path-modifier.ts';
+import { checkHost, type PathModifier, splitQuery } from './path-modifier.ts';
 import { prefixMissing } from './unsupported.ts';
 
 /** Has a request go on under another host or path; its query stays. */
@@ -9,10 +8,9 @@ export class UrlRewrite implements RequestFilter {
   private readonly host: string | undefined;
   private readonly path: PathModifier | undefined;
 
-  /** `host` is the whole authority. Throws BadFilter. */
+  /** Throws BadFilter. */
   constructor(host: string | undefined, path: PathModifier | undefined) {
-    if (host !== undefined && !isAuthority(host))
-      throw new BadFilter(`${JSON.stringify(host.slice(0, 200))} is no host`);
+    if (host !== undefined) checkHost(host);
     if (path?.hasQuery) throw new BadFilter('a rewritten path has no query: that of the request stays');
     this.host = host;
     this.path = path;

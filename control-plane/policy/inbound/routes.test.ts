@@ -86,7 +86,10 @@ describe('routes', () => {
               method: { registered: 'POST' },
             },
           ],
-          filters: [{ requestHeaderModifier: { set: { headers: [{ name: 'x', value: 'eQ==' }] }, remove: ['z'] } }],
+          filters: [
+            { requestHeaderModifier: { set: { headers: [{ name: 'x', value: 'eQ==' }] }, remove: ['z'] } },
+            { responseHeaderModifier: { remove: ['x'] } },
+          ],
         },
       ],
     });
@@ -94,10 +97,19 @@ describe('routes', () => {
 
   test.each<[string, object]>([
     ['of another namespace', route('r', { parentRefs: [{ ...serverRef, namespace: 'shop' }] }, { namespace: 'other' })],
-    ['with a filter that is not supported', route('r', { rules: [{ filters: [{ type: 'URLRewrite' }] }] })],
     ['for another Server', route('r', { parentRefs: [{ ...serverRef, name: 'other' }] })],
   ])('%s do not count', async (_name, subject) => {
     expect(routes(await policyOf(8080, pod(), server('web'), subject))[0].metadata).toEqual({ default: 'default' });
+  });
+
+  test('with a filter that is not supported fail in that rule, and hold in the others', async () => {
+    const filters = [{ type: 'ExtensionRef', extensionRef: { group: 'x', kind: 'Y', name: 'z' } }];
+    const [found] = routes(await policyOf(8080, pod(), server('web'), route('r', { rules: [{ filters }, {}] })));
+    expect(found.rules).toMatchObject([
+      { filters: [{ failureInjector: { status: 500, message: 'the filter ExtensionRef is not supported' } }] },
+      {},
+    ]);
+    expect(found.rules?.[1]).not.toHaveProperty('filters');
   });
 
   test('of gRPC that nobody wrote are one for every method', async () => {

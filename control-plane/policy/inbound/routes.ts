@@ -3,7 +3,7 @@ import { HttpMethod_Registered } from '../../../api/gen/http_types_pb.js';
 import type { GrpcRouteSchema, HttpRouteSchema } from '../../../api/gen/inbound_pb.js';
 import type { Pod } from '../../../lib/kinds/pod.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
-import type { FilterInit } from '../routes/filters.ts';
+import { grpcFilterToApi, httpFilterToApi } from '../routes/filters.ts';
 import { type AuthzInit, defaultAuthorization, everywhere, permitAll } from './authorizations.ts';
 import { probePaths } from './probes.ts';
 
@@ -42,7 +42,7 @@ export function httpRoute(route: IndexedRoute, authorizations: AuthzInit[]): Htt
     authorizations,
     rules: rules.rules.map(({ matches, filters }) => ({
       matches: [...matches],
-      filters: filters.flatMap(httpFilter),
+      filters: filters.map(httpFilterToApi),
     })),
   };
 }
@@ -56,14 +56,9 @@ export function grpcRoute(route: IndexedRoute, authorizations: AuthzInit[]): Grp
     authorizations,
     rules: rules.rules.map(({ matches, filters }) => ({
       matches: [...matches],
-      filters: filters.flatMap((filter) => (filter.case === 'requestHeaderModifier' ? [{ kind: filter }] : [])),
+      filters: filters.map(grpcFilterToApi),
     })),
   };
-}
-
-/** The inbound side changes no responses. */
-function httpFilter(filter: FilterInit) {
-  return filter.case === 'responseHeaderModifier' ? [] : [{ kind: filter }];
 }
 
 function metadata({ group, kind, object }: IndexedRoute): HttpRouteInit['metadata'] {

@@ -19,6 +19,8 @@ export interface IndexedRoute {
   readonly parents: readonly RouteParent[];
   /** Undefined for a route that cannot be served. */
   readonly rules: RouteRules | undefined;
+  /** What of it cannot be served, and why; undefined when all of it can. */
+  readonly problem: string | undefined;
 }
 
 /** Routes by what they hang on. */
@@ -75,14 +77,16 @@ export class RouteIndex {
     try {
       parents = (object.spec.parentRefs ?? []).flatMap((ref) => routeParent(ref, namespace) ?? []);
       // A route of other controllers alone is none of ours.
-      if (parents.length === 0) return { ...route, parents, rules: undefined };
+      if (parents.length === 0) return { ...route, parents, rules: undefined, problem: undefined };
       const rules = source === 'GRPCRoute' ? grpcRouteRules(object as GrpcRoute) : httpRouteRules(object as HttpRoute);
-      return { ...route, parents, rules };
+      const [problem] = rules.problems;
+      if (problem !== undefined) this.onUnsupported(`${kind}.${group} ${objectKey(object)}`, problem);
+      return { ...route, parents, rules, problem };
     } catch (error) {
       // Other controllers know shapes of routes that are not known here.
       const reason = error instanceof UnsupportedRoute ? error.message : `cannot be read: ${(error as Error).message}`;
       this.onUnsupported(`${kind}.${group} ${objectKey(object)}`, reason);
-      return { ...route, parents, rules: undefined };
+      return { ...route, parents, rules: undefined, problem: reason };
     }
   }
 }

@@ -4,7 +4,7 @@ import type { MetadataSchema } from '../../../api/gen/meta_pb.js';
 import type { BackendSchema } from '../../../api/gen/outbound_pb.js';
 import type { BackendRef } from '../../../lib/kinds/route-object.ts';
 import { addressToApi } from '../../destination/addresses.ts';
-import { type FilterInit, routeFilter } from '../routes/filters.ts';
+import { type FilterInit, httpFilter } from '../routes/filters.ts';
 import { UnsupportedRoute } from '../routes/matches.ts';
 import { backendService } from '../routes/references.ts';
 import { type LoadInit, plainLoad } from './settings-to-api.ts';
@@ -67,7 +67,7 @@ export function routeBackend(
   if (!lookup.hasService(service)) return invalid(`Service not found ${ref.name}`);
   let filters: readonly FilterInit[];
   try {
-    filters = (ref.filters ?? []).map(routeFilter);
+    filters = (ref.filters ?? []).map((filter) => httpFilter(filter));
   } catch (error) {
     if (error instanceof UnsupportedRoute) return invalid(`unsupported backend filter: ${error.message}`);
     throw error;

@@ -117,11 +117,6 @@ describe('routes', () => {
       [route('x', {}, { annotations: { 'retry.linkerd.io/http': 'y' } })],
       ['http'],
     ],
-    [
-      'with a filter that is not supported are left out',
-      [gateway('HTTPRoute', 'x', { filters: [{ type: 'RequestMirror' }] })],
-      ['http'],
-    ],
     ['give way to a GRPCRoute', [gateway('HTTPRoute', 'x'), gateway('GRPCRoute', 'g')], ['g']],
   ])('%s', async (_name, routes, expected) => expect(namesOf(await policyOf(service(), ...routes))).toEqual(expected));
 
@@ -216,6 +211,62 @@ describe('routes', () => {
         ],
       },
     ]);
+  });
+
+  test('carry rewrites and CORS, in which what is not set is what the Gateway API has it be', async () => {
+    const cors = { allowOrigins: ['https://*.a.org'], allowMethods: ['*'], exposeHeaders: ['x-a'], maxAge: 60 };
+    const [found] = routesOf(
+      await policyOf(
+        service(),
+        gateway('HTTPRoute', 'r', {
+          matches: [{ path: { value: '/a' } }],
+          filters: [
+            {
+              type: 'URLRewrite',
+              urlRewrite: { hostname: 'x.org', path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '' } },
+            },
+            { type: 'CORS', cors },
+            { type: 'RequestRedirect', requestRedirect: { hostname: 'y.org' } },
+          ],
+        }),
+      ),
+    );
+    expect(found.rules[0].filters).toEqual([
+      { urlRewrite: { host: 'x.org', path: { prefix: '/' } } },
+      {
+        cors: {
+          allowOrigins: ['https://*.a.org'],
+          allowMethods: ['*'],
+          exposeHeaders: ['x-a'],
+          maxAgeSeconds: 60,
+        },
+      },
+      { redirect: { host: 'y.org', status: 302 } },
+    ]);
+  });
+
+  const modifier = { type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'Host', value: 'x' }] } };
+  const cut = { type: 'URLRewrite', urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } } };
+  test.each<[string, string, object, object]>([
+    ['of a kind that is not known', 'HTTPRoute', { filters: [{ type: 'New' }] }, { status: 500 }],
+    ['that would break requests', 'HTTPRoute', { filters: [modifier] }, { status: 500 }],
+    [
+      'for prefixes that there are none of',
+      'HTTPRoute',
+      { matches: [{ path: { type: 'Exact', value: '/a' } }], filters: [cut] },
+      { status: 500 },
+    ],
+    ['that no gRPC route has', 'GRPCRoute', { filters: [cut] }, { code: 13 }],
+  ])('with a filter %s have its requests fail: it is not left out', async (_name, kind, rule, failureInjector) => {
+    const [found] = routesOf(await policyOf(service(), gateway(kind, 'r', rule)));
+    expect(found.rules[0].filters).toMatchObject([{ failureInjector }]);
+  });
+
+  test('of gRPC change the headers of responses, too', async () => {
+    const responseHeaderModifier = { remove: ['x'] };
+    const filters = [{ type: 'ResponseHeaderModifier', responseHeaderModifier }];
+    const [found] = routesOf(await policyOf(service(), gateway('GRPCRoute', 'g', { filters })));
+    expect(found.rules[0].filters).toEqual([{ responseHeaderModifier }]);
   });
 
   test('without backends send to the parent', async () => {

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { GrpcRouteSchema, HttpRouteSchema, OpaqueRouteSchema } from '../../../api/gen/outbound_pb.js';
 import type { IndexedRoute } from '../index/route-index.ts';
-import type { FilterInit } from '../routes/filters.ts';
+import { grpcFilterToApi, httpFilterToApi } from '../routes/filters.ts';
 import type { Rule } from '../routes/route-rules.ts';
 import type { Timeouts, TrafficSettings } from '../traffic-settings.ts';
 import {
@@ -78,7 +78,7 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
       const timeouts = timeoutsOf(rule, rules.settings, context);
       return {
         matches: [...rule.matches],
-        filters: rule.filters.map((filter) => ({ kind: filter })),
+        filters: rule.filters.map(httpFilterToApi),
         backends: { kind: distribution(rule, route.namespace, context, httpBackendFilters) },
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
@@ -99,7 +99,7 @@ export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRoute
       const timeouts = timeoutsOf(rule, rules.settings, context);
       return {
         matches: [...rule.matches],
-        filters: grpcFilters(rule.filters),
+        filters: rule.filters.map(grpcFilterToApi),
         backends: { kind: distribution(rule, route.namespace, context, grpcBackendFilters) },
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
@@ -137,22 +137,17 @@ function distribution<Filter>(
 }
 
 function httpBackendFilters({ filters, failure }: RouteBackend) {
-  const kinds = filters.map((filter) => ({ kind: filter }));
+  const kinds = filters.map(httpFilterToApi);
   if (failure === undefined) return kinds;
   const value = { status: missingBackendStatus, message: failure };
   return [...kinds, { kind: { case: 'failureInjector' as const, value } }];
 }
 
 function grpcBackendFilters({ filters, failure }: RouteBackend) {
-  const kinds = grpcFilters(filters);
+  const kinds = filters.map(grpcFilterToApi);
   if (failure === undefined) return kinds;
   const value = { code: missingBackendStatus, message: failure };
   return [...kinds, { kind: { case: 'failureInjector' as const, value } }];
-}
-
-/** Of the filters, gRPC routes have the one that changes request headers. */
-function grpcFilters(filters: readonly FilterInit[]) {
-  return filters.flatMap((filter) => (filter.case === 'requestHeaderModifier' ? [{ kind: filter }] : []));
 }
 
 function metadata({ group, kind, namespace, object }: IndexedRoute): MetadataInit {

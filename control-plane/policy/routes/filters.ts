@@ -1,52 +1,148 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { RequestHeaderModifierSchema, RequestRedirectSchema } from '../../../api/gen/http_route_pb.js';
+import type {
+  PathModifierSchema,
+  RequestHeaderModifierSchema,
+  RequestRedirectSchema,
+} from '../../../api/gen/http_route_pb.js';
 import { type HeadersSchema, Scheme_Registered } from '../../../api/gen/http_types_pb.js';
-import type { HeaderModifier, RouteFilter } from '../../../lib/kinds/route-object.ts';
+import type { CorsSchema, UrlRewriteSchema } from '../../../api/gen/tulle_pb.js';
+import {
+  corsNameProblem,
+  corsOriginProblem,
+  headerNameProblem,
+  headerValueProblem,
+  hostProblem,
+  pathProblem,
+  redirectStatuses,
+} from '../../../lib/contract/route-filters.ts';
+import type { CorsFilter, HeaderModifier, PathModifier, RouteFilter } from '../../../lib/kinds/route-object.ts';
 import { UnsupportedRoute } from './matches.ts';
 
 type ModifierInit = MessageInitShape<typeof RequestHeaderModifierSchema> & { $typeName?: never };
 type RedirectInit = MessageInitShape<typeof RequestRedirectSchema>;
+type RewriteInit = MessageInitShape<typeof UrlRewriteSchema>;
+type CorsInit = MessageInitShape<typeof CorsSchema>;
+type PathInit = MessageInitShape<typeof PathModifierSchema>;
 type HeadersInit = MessageInitShape<typeof HeadersSchema>;
 
-/** A filter as the API has it; which of them a side knows is for that side to say. */
-export type FilterInit =
+type HttpFilterInit =
   | { readonly case: 'requestHeaderModifier'; readonly value: ModifierInit }
   | { readonly case: 'responseHeaderModifier'; readonly value: ModifierInit }
-  | { readonly case: 'redirect'; readonly value: RedirectInit };
+  | { readonly case: 'redirect'; readonly value: RedirectInit }
+  | { readonly case: 'urlRewrite'; readonly value: RewriteInit }
+  | { readonly case: 'cors'; readonly value: CorsInit };
 
+/** A filter as it was read, once for all that are told of it. */
+export type FilterInit =
+  | HttpFilterInit
+  /** It cannot be served, and must not be left out: what it was to shut would be open. */
+  | { readonly case: 'failed'; readonly why: string };
+
+const internalServerError = 500;
+const grpcInternal = 13;
 const encoder = new TextEncoder();
 
-/** Throws UnsupportedRoute for mirrors, rewrites and extensions, which Linkerd does not serve either. */
-export function routeFilter(filter: RouteFilter): FilterInit {
-  const { requestHeaderModifier, responseHeaderModifier, requestRedirect } = filter;
-  if (requestHeaderModifier !== undefined) {
-    return { case: 'requestHeaderModifier', value: modifier(requestHeaderModifier) };
+/** In place of a filter that cannot be served: the requests of its rule fail (Gateway API, HTTPRouteFilter). */
+export const failedFilter = (why: string): FilterInit => ({ case: 'failed', why });
+
+export interface HttpFilterOptions {
+  /** Whether each match of the rule is by a path prefix. Default: true. */
+  readonly hasPrefixes?: boolean;
+  /** Of a redirect that says none. Default: 0, which leaves it to the proxy. */
+  readonly redirectStatus?: number;
+}
+
+/** Reads a filter of an HTTP route. Throws UnsupportedRoute for extensions, and what breaks its rules. */
+export function httpFilter(
+  filter: RouteFilter,
+  { hasPrefixes = true, redirectStatus = 0 }: HttpFilterOptions = {},
+): FilterInit {
+  const { requestRedirect, urlRewrite, cors } = filter;
+  const header = headerFilter(filter);
+  if (header !== undefined) return header;
+  const replaced = (requestRedirect ?? urlRewrite)?.path;
+  if (!hasPrefixes && replaced != null && replaced.replaceFullPath == null) {
+    throw new UnsupportedRoute('a prefix is replaced in a rule whose matches are not all of type PathPrefix');
   }
-  if (responseHeaderModifier !== undefined) {
-    return { case: 'responseHeaderModifier', value: modifier(responseHeaderModifier) };
-  }
-  if (requestRedirect !== undefined) return { case: 'redirect', value: redirect(requestRedirect) };
+  if (requestRedirect != null) return { case: 'redirect', value: redirect(requestRedirect, redirectStatus) };
+  if (urlRewrite != null) return { case: 'urlRewrite', value: rewrite(urlRewrite) };
+  if (cors != null) return { case: 'cors', value: corsFilter(cors) };
   throw new UnsupportedRoute(`the filter ${filter.type} is not supported`);
 }
 
-function modifier({ add = [], set = [], remove = [] }: HeaderModifier): ModifierInit {
-  return { add: headers(add), set: headers(set), remove: remove.map((name) => name.toLowerCase()) };
+/** Reads a filter of a gRPC route. Throws UnsupportedRoute. */
+export function grpcFilter(filter: RouteFilter): FilterInit {
+  const header = headerFilter(filter);
+  if (header === undefined) throw new UnsupportedRoute(`the filter ${filter.type} is not supported for gRPC`);
+  return header;
+}
+
+/** As proxies are told of it, on either side. */
+export function httpFilterToApi(filter: FilterInit) {
+  if (filter.case !== 'failed') return { kind: filter };
+  return {
+    kind: { case: 'failureInjector' as const, value: { status: internalServerError, message: filter.why } },
+  };
+}
+
+/** The same for gRPC, where a filter that only HTTP routes have is one that cannot be served. */
+export function grpcFilterToApi(filter: FilterInit) {
+  if (filter.case === 'requestHeaderModifier' || filter.case === 'responseHeaderModifier') return { kind: filter };
+  const message = filter.case === 'failed' ? filter.why : 'a filter is not supported for gRPC';
+  return { kind: { case: 'failureInjector' as const, value: { code: grpcInternal, message } } };
+}
+
+function headerFilter({ requestHeaderModifier, responseHeaderModifier }: RouteFilter): FilterInit | undefined {
+  if (requestHeaderModifier != null) return { case: 'requestHeaderModifier', value: modifier(requestHeaderModifier) };
+  if (responseHeaderModifier != null) {
+    return { case: 'responseHeaderModifier', value: modifier(responseHeaderModifier) };
+  }
+  return undefined;
+}
+
+/** Throws UnsupportedRoute where there is a problem. */
+function hold(value: string, problem: string | undefined): string {
+  if (problem !== undefined) throw new UnsupportedRoute(`${JSON.stringify(value.slice(0, 100))} ${problem}`);
+  return value;
+}
+
+function modifier({ add, set, remove }: HeaderModifier): ModifierInit {
+  return {
+    add: headers(add ?? []),
+    set: headers(set ?? []),
+    remove: (remove ?? []).map((name) => hold(name, headerNameProblem(name)).toLowerCase()),
+  };
 }
 
 function headers(list: readonly { readonly name: string; readonly value: string }[]): HeadersInit | undefined {
   if (list.length === 0) return undefined;
-  return { headers: list.map(({ name, value }) => ({ name: name.toLowerCase(), value: encoder.encode(value) })) };
+  return {
+    headers: list.map(({ name, value }) => ({
+      name: hold(name, headerNameProblem(name)).toLowerCase(),
+      value: encoder.encode(hold(value, headerValueProblem(value))),
+    })),
+  };
 }
 
-/** Without a word of it the status is Gateway API's default, which files that no API server has read do not have. */
-function redirect(filter: NonNullable<RouteFilter['requestRedirect']>): RedirectInit {
-  const { scheme, hostname = '', path, port = 0, statusCode = 302 } = filter;
+function redirect(filter: NonNullable<RouteFilter['requestRedirect']>, redirectStatus: number): RedirectInit {
+  const { scheme, hostname, path, port, statusCode } = filter;
+  if (statusCode != null && !redirectStatuses.includes(statusCode)) {
+    throw new UnsupportedRoute(`${statusCode} must be a status of a redirect`);
+  }
   return {
-    scheme: scheme === undefined ? undefined : { type: schemeType(scheme) },
-    host: hostname,
-    path: path === undefined ? undefined : { replace: pathModifier(path) },
-    port,
-    status: statusCode,
+    scheme: scheme == null ? undefined : { type: schemeType(scheme) },
+    host: hostname == null ? '' : hold(hostname, hostProblem(hostname)),
+    path: path == null ? undefined : pathModifier(path),
+    port: port ?? 0,
+    status: statusCode ?? redirectStatus,
+  };
+}
+
+function rewrite({ hostname, path }: NonNullable<RouteFilter['urlRewrite']>): RewriteInit {
+  if (path?.replaceFullPath?.includes('?')) throw new UnsupportedRoute('a rewritten path has no query');
+  return {
+    host: hostname == null ? '' : hold(hostname, hostProblem(hostname)),
+    path: path == null ? undefined : pathModifier(path),
   };
 }
 
@@ -57,10 +153,24 @@ function schemeType(scheme: string) {
     : { case: 'registered' as const, value: registered };
 }
 
-function pathModifier(path: NonNullable<NonNullable<RouteFilter['requestRedirect']>['path']>) {
-  const { replaceFullPath, replacePrefixMatch } = path;
-  const value = replaceFullPath ?? replacePrefixMatch;
-  if (value === undefined) throw new UnsupportedRoute('a redirect of the path must say to what');
-  if (!value.startsWith('/')) throw new UnsupportedRoute(`the path ${value} is not absolute`);
-  return { case: replaceFullPath === undefined ? ('prefix' as const) : ('full' as const), value };
+function pathModifier({ replaceFullPath, replacePrefixMatch }: PathModifier): PathInit {
+  if (replaceFullPath != null) {
+    return { replace: { case: 'full', value: hold(replaceFullPath, pathProblem(replaceFullPath)) } };
+  }
+  if (replacePrefixMatch == null) throw new UnsupportedRoute('a change of the path must say to what');
+  // Nothing in place of a prefix takes it away.
+  const value = replacePrefixMatch === '' ? '/' : hold(replacePrefixMatch, pathProblem(replacePrefixMatch));
+  return { replace: { case: 'prefix', value } };
+}
+
+function corsFilter(cors: CorsFilter): CorsInit {
+  const names = (list: readonly string[] | undefined) => (list ?? []).map((name) => hold(name, corsNameProblem(name)));
+  return {
+    allowOrigins: (cors.allowOrigins ?? []).map((origin) => hold(origin, corsOriginProblem(origin))),
+    allowCredentials: cors.allowCredentials ?? false,
+    allowMethods: names(cors.allowMethods),
+    allowHeaders: names(cors.allowHeaders),
+    exposeHeaders: names(cors.exposeHeaders),
+    maxAgeSeconds: Math.max(0, cors.maxAge ?? 0),
+  };
 }

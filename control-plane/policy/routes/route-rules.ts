@@ -1,8 +1,8 @@
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
-import type { BackendRef, GrpcRoute, HttpRoute, RouteRule } from '../../../lib/kinds/route-object.ts';
+import type { BackendRef, GrpcRoute, HttpRoute, RouteFilter, RouteRule } from '../../../lib/kinds/route-object.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
-import { type FilterInit, routeFilter } from './filters.ts';
+import { type FilterInit, failedFilter, grpcFilter, httpFilter } from './filters.ts';
 import {
   type GrpcMatchInit,
   grpcMatch,
@@ -27,29 +27,45 @@ export interface Rule<Match> {
 export type RouteRules = {
   readonly hosts: readonly HostMatchInit[];
   readonly settings: TrafficSettings;
+  /** What of it cannot be served, with its field: the requests of that rule fail, the others are served. */
+  readonly problems: readonly string[];
 } & (
   | { readonly protocol: 'http'; readonly rules: readonly Rule<HttpMatchInit>[] }
   | { readonly protocol: 'grpc'; readonly rules: readonly Rule<GrpcMatchInit>[] }
 );
 
+/** The default of its definition; the other HTTPRoute has none. */
+const gatewayRedirectStatus = 302;
+
 /** Throws UnsupportedRoute. */
 export function httpRouteRules(route: HttpRoute): RouteRules {
   // Those are the defaults of its definition, which manifests that never saw an API server lack.
   const { rules = [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }] } = route.spec;
+  const problems: string[] = [];
+  const redirectStatus = route.apiVersion.startsWith('gateway.networking.k8s.io/') ? gatewayRedirectStatus : 0;
   return {
     ...common(route, route.spec.hostnames),
     protocol: 'http',
-    rules: rules.map((each) => rule(each, httpMatch)),
+    rules: rules.map((each, at) => {
+      const hasPrefixes = (each.matches ?? []).every(({ path }) => (path?.type ?? 'PathPrefix') === 'PathPrefix');
+      const filters = readFilters(each, `spec.rules[${at}]`, problems, (filter) =>
+        httpFilter(filter, { hasPrefixes, redirectStatus }),
+      );
+      return rule(each, httpMatch, filters);
+    }),
+    problems,
   };
 }
 
 /** Throws UnsupportedRoute. */
 export function grpcRouteRules(route: GrpcRoute): RouteRules {
   const { rules = [{}] } = route.spec;
+  const problems: string[] = [];
   return {
     ...common(route, route.spec.hostnames),
     protocol: 'grpc',
-    rules: rules.map((each) => rule(each, grpcMatch)),
+    rules: rules.map((each, at) => rule(each, grpcMatch, readFilters(each, `spec.rules[${at}]`, problems, grpcFilter))),
+    problems,
   };
 }
 
@@ -60,10 +76,28 @@ function common({ metadata }: KubernetesObject, hostnames: readonly string[] = [
   return { hosts: hostnames.map(hostMatch), settings };
 }
 
-function rule<From, To>(source: RouteRule<From>, match: (from: From) => To): Rule<To> {
+/** A filter that cannot be served fails the requests of its rule, and no others. */
+function readFilters(
+  { filters }: RouteRule<unknown>,
+  path: string,
+  problems: string[],
+  read: (filter: RouteFilter) => FilterInit,
+): FilterInit[] {
+  return (filters ?? []).map((filter, at) => {
+    try {
+      return read(filter);
+    } catch (error) {
+      if (!(error instanceof UnsupportedRoute)) throw error;
+      problems.push(`${path}.filters[${at}]: ${error.message}`);
+      return failedFilter(error.message);
+    }
+  });
+}
+
+function rule<From, To>(source: RouteRule<From>, match: (from: From) => To, filters: readonly FilterInit[]): Rule<To> {
   return {
     matches: (source.matches ?? []).map(match),
-    filters: (source.filters ?? []).map(routeFilter),
+    filters,
     backendRefs: source.backendRefs ?? [],
     requestTimeoutMs: timeout(source.timeouts?.request),
     backendTimeoutMs: timeout(source.timeouts?.backendRequest),

@@ -62,6 +62,18 @@ const reasons = (status: RouteParentStatus[] | undefined) =>
 describe('the status of a route', () => {
   test.each<[string, object[], object, string[][]]>([
     ['with its Server', [server], { parentRefs: [toServer] }, [['Accepted True Accepted']]],
+    [
+      'with a filter that is not supported',
+      [server],
+      { parentRefs: [toServer], rules: [{ filters: [{ type: 'ExtensionRef' }] }] },
+      [['Accepted False UnsupportedValue']],
+    ],
+    [
+      'that cannot be served at all',
+      [server],
+      { parentRefs: [toServer], rules: [{ matches: [{ path: { type: 'RegularExpression', value: '(' } }] }] },
+      [['Accepted False UnsupportedValue']],
+    ],
     ['without its Server', [], { parentRefs: [toServer] }, [['Accepted False NoMatchingParent']]],
     [
       'with its Service',

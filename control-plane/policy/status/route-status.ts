@@ -36,6 +36,9 @@ export function routeStatus(
   return [...others, ...wanted];
 }
 
+/** Of a condition; the API server takes 32 KiB. */
+const longestMessage = 1024;
+
 type ParentRefStatus = RouteParentStatus['parentRef'];
 type Condition = Omit<RouteCondition, 'lastTransitionTime'> & { readonly reason: string; readonly message: string };
 
@@ -63,6 +66,14 @@ function conditionsOf(
 
 function acceptedCondition(route: IndexedRoute, parent: RouteParent, lookup: ParentLookup): Condition {
   const accepted = acceptance(route, parent, lookup);
+  if (accepted === 'Accepted' && route.problem !== undefined) {
+    return {
+      type: 'Accepted',
+      status: 'False',
+      reason: 'UnsupportedValue',
+      message: route.problem.slice(0, longestMessage),
+    };
+  }
   const headless = accepted === 'HeadlessParent';
   return {
     type: 'Accepted',

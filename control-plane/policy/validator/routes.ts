@@ -6,16 +6,15 @@ import type {
   BytesRoute,
   GrpcRoute,
   GrpcRouteMatch,
-  HeaderModifier,
   HttpRoute,
   HttpRouteMatch,
   NamedMatch,
   ParentRef,
-  RouteFilter,
   RouteRule,
 } from '../../../lib/kinds/route-object.ts';
 import { isKind } from '../routes/references.ts';
 import { trafficSettings } from '../traffic-settings.ts';
+import { checkFilters } from './filters.ts';
 import { policyGroup } from './references.ts';
 
 /**
@@ -53,7 +52,8 @@ function checkHttpRoute({ metadata, spec }: HttpRoute, problems: Problems): void
   for (const [index, rule] of (spec.rules ?? []).entries()) {
     const path = `spec.rules[${index}]`;
     for (const [at, match] of (rule.matches ?? []).entries()) checkHttpMatch(match, `${path}.matches[${at}]`, problems);
-    checkFilters(rule.filters ?? [], path, problems);
+    const hasPrefixes = (rule.matches ?? []).every((match) => (match.path?.type ?? 'PathPrefix') === 'PathPrefix');
+    checkAllFilters(rule, path, hasPrefixes, problems);
   }
 }
 
@@ -63,7 +63,7 @@ export function checkGrpcRoute({ metadata, spec }: GrpcRoute, problems: Problems
   for (const [index, rule] of (spec.rules ?? []).entries()) {
     const path = `spec.rules[${index}]`;
     for (const [at, match] of (rule.matches ?? []).entries()) checkGrpcMatch(match, `${path}.matches[${at}]`, problems);
-    checkFilters(rule.filters ?? [], path, problems);
+    checkAllFilters(rule, path, true, problems);
     checkBackends(rule.backendRefs ?? [], path, problems);
   }
 }
@@ -125,39 +125,17 @@ function checkHeaderMatches(headers: readonly NamedMatch[], path: string, proble
   }
 }
 
-function checkFilters(filters: readonly RouteFilter[], path: string, problems: Problems): void {
-  for (const [at, filter] of filters.entries()) {
-    const here = `${path}.filters[${at}]`;
-    if (filter.requestHeaderModifier != null) {
-      checkModifier(filter.requestHeaderModifier, `${here}.requestHeaderModifier`, problems);
-    }
-    if (filter.responseHeaderModifier != null) {
-      checkModifier(filter.responseHeaderModifier, `${here}.responseHeaderModifier`, problems);
-    }
-    const redirect = filter.requestRedirect;
-    if (redirect == null) continue;
-    if (redirect.path != null) {
-      const replaced = redirect.path.replaceFullPath ?? redirect.path.replacePrefixMatch;
-      const field = redirect.path.replaceFullPath == null ? 'replacePrefixMatch' : 'replaceFullPath';
-      if (replaced == null) {
-        problems.add(`${here}.requestRedirect.path`, 'must have replaceFullPath or replacePrefixMatch');
-      } else checkAbsolute(replaced, `${here}.requestRedirect.path.${field}`, problems);
-    }
-    const code = redirect.statusCode;
-    if (code != null && (code < 100 || code > 999)) {
-      problems.add(`${here}.requestRedirect.statusCode`, 'must be an HTTP status such as 302', code);
-    }
+/** Those of a rule, and of its backends. */
+function checkAllFilters(
+  { filters, backendRefs }: RouteRule<unknown>,
+  path: string,
+  hasPrefixes: boolean,
+  problems: Problems,
+): void {
+  checkFilters(filters ?? [], path, hasPrefixes, problems);
+  for (const [at, backend] of (backendRefs ?? []).entries()) {
+    checkFilters(backend.filters ?? [], `${path}.backendRefs[${at}]`, hasPrefixes, problems);
   }
-}
-
-function checkModifier(modifier: HeaderModifier, path: string, problems: Problems): void {
-  for (const list of ['add', 'set'] as const) {
-    for (const [at, { name, value }] of (modifier[list] ?? []).entries()) {
-      checkHeaderName(name, `${path}.${list}[${at}].name`, problems);
-      checkHeaderValue(value, `${path}.${list}[${at}].value`, problems);
-    }
-  }
-  for (const [at, name] of (modifier.remove ?? []).entries()) checkHeaderName(name, `${path}.remove[${at}]`, problems);
 }
 
 function checkBackends(backends: readonly BackendRef[], path: string, problems: Problems): void {

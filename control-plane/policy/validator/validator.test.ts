@@ -28,6 +28,10 @@ const authz = (requiredAuthenticationRefs: unknown, targetRef: object = server) 
 const service = { group: 'core', kind: 'Service', name: 'web', port: 80 };
 const route = (rule: object, annotations: object = {}) =>
   policy('HTTPRoute', { parentRefs: [service], rules: [rule] }, { annotations });
+const gatewayFilter = (type: string, filter: object, rule: object = {}) => ({
+  ...route({ filters: [{ type, ...filter }], ...rule }),
+  apiVersion: 'gateway.networking.k8s.io/v1',
+});
 const path = (value: string, type = 'PathPrefix') => route({ matches: [{ path: { type, value } }] });
 const condition = { pathRegex: '/x' };
 const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`a${i}`, 'b']));
@@ -37,6 +41,32 @@ describe('is admitted', () => {
     ['a policy for a Server', authz([meshTls('a'), network('b')])],
     ['a policy for its own namespace', authz([account('a')], { kind: 'Namespace', name: 'shop' })],
     ['a policy that asks for nothing', authz([])],
+    ...(['gateway.networking.k8s.io/v1', 'policy.linkerd.io/v1beta3'] as const).map((apiVersion): [string, unknown] => [
+      `rewrites and CORS of ${apiVersion}`,
+      {
+        ...gatewayFilter('URLRewrite', {
+          urlRewrite: { hostname: 'x.org', path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/a' } },
+        }),
+        apiVersion,
+      },
+    ]),
+    [
+      'CORS with wildcards',
+      gatewayFilter('CORS', {
+        cors: {
+          allowOrigins: ['https://*.a.org:8443', 'http://b.org', 'https://*'],
+          allowCredentials: true,
+          allowMethods: ['*'],
+          allowHeaders: ['x-a', 'Content-Type'],
+          exposeHeaders: ['*'],
+          maxAge: 1,
+        },
+      }),
+    ],
+    [
+      'an extension, which may be another controller’s',
+      gatewayFilter('ExtensionRef', { extensionRef: { group: 'x', kind: 'Y', name: 'z' } }),
+    ],
     [
       'a policy for a route',
       authz([network('b')], { group: 'gateway.networking.k8s.io', kind: 'GRPCRoute', name: 'r' }),
@@ -320,6 +350,69 @@ describe('is refused', () => {
         ],
       }),
       'spec.rules[0].filters[0].requestRedirect.path.replaceFullPath (x) must be an absolute path',
+    ],
+    [
+      'a redirect with a status of none',
+      gatewayFilter('RequestRedirect', { requestRedirect: { statusCode: 304 } }),
+      'spec.rules[0].filters[0].requestRedirect.statusCode (304) must be one of 301, 302, 303, 307, 308',
+    ],
+    [
+      'a host changed as a header',
+      gatewayFilter('RequestHeaderModifier', { requestHeaderModifier: { set: [{ name: 'Host', value: 'x' }] } }),
+      'spec.rules[0].filters[0].requestHeaderModifier.set[0].name (Host) must not be changed as a header: a URLRewrite',
+    ],
+    [
+      'a header of framing',
+      gatewayFilter('ResponseHeaderModifier', { responseHeaderModifier: { remove: ['Content-Length'] } }),
+      'spec.rules[0].filters[0].responseHeaderModifier.remove[0] (Content-Length) must not be changed',
+    ],
+    [
+      'a word of proxies',
+      gatewayFilter('RequestHeaderModifier', {
+        requestHeaderModifier: { add: [{ name: 'L5d-Client-Id', value: 'x' }] },
+      }),
+      'must not begin with l5d-',
+    ],
+    [
+      'a rewrite to a host with a port',
+      gatewayFilter('URLRewrite', { urlRewrite: { hostname: 'x.org:80' } }),
+      'spec.rules[0].filters[0].urlRewrite.hostname (x.org:80) must be a host name',
+    ],
+    [
+      'a rewrite of a prefix that no match has',
+      gatewayFilter(
+        'URLRewrite',
+        { urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/a' } } },
+        { matches: [{ path: { type: 'Exact', value: '/b' } }] },
+      ),
+      'urlRewrite.path.replacePrefixMatch must stand in a rule whose matches are all of type PathPrefix',
+    ],
+    [
+      'a rewrite with a query',
+      gatewayFilter('URLRewrite', { urlRewrite: { path: { type: 'ReplaceFullPath', replaceFullPath: '/a?b' } } }),
+      'urlRewrite.path.replaceFullPath (/a?b) must have no query',
+    ],
+    [
+      'an origin without a scheme',
+      gatewayFilter('CORS', { cors: { allowOrigins: ['foo.com'] } }),
+      'spec.rules[0].filters[0].cors.allowOrigins[0] (foo.com) must be *, or http:// or https://',
+    ],
+    [
+      'a CORS header that is none',
+      gatewayFilter('CORS', { cors: { allowHeaders: ['a b'] } }),
+      'spec.rules[0].filters[0].cors.allowHeaders[0] (a b) must be a name',
+    ],
+    [
+      'a wrong filter of a backend',
+      gatewayFilter(
+        '',
+        {},
+        {
+          filters: [],
+          backendRefs: [{ name: 'b', port: 80, filters: [{ type: 'URLRewrite', urlRewrite: { hostname: '' } }] }],
+        },
+      ),
+      'spec.rules[0].backendRefs[0].filters[0].urlRewrite.hostname () must be a host name',
     ],
     [
       'a longer try than the whole',

@@ -418,7 +418,7 @@ export class Exchange implements StreamHandler {
         upstream?.reset(ErrorCode.noError, 'answered before its end');
     }
     if (body !== undefined) {
-      body.release();
+      body.over();
       if (!body.complete && this.responded) this.downstream.reset(ErrorCode.noError, 'answered before its end');
     }
     for (let i = 0; i < observers.length; i++) observers[i].onFinish(this);

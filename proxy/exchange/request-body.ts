@@ -7,6 +7,15 @@ export const maxKeptBytes = 64 * 1024;
 const maxSingleChunks = 16;
 const gatheredBytes = 4 * 1024;
 
+/** Who is told of a body beside whom it is for. */
+export interface BodyListener {
+  /** Chunks are valid during the call only. */
+  onBody(chunk: Uint8Array, end: boolean): void;
+  onBodyTrailers(fields: readonly Field[]): void;
+  /** What is left of it will not come. */
+  onBodyCut(): void;
+}
+
 /** What the bodies of a side keep together: beyond the limit nothing more is kept, and what is not kept is not sent again. */
 export class KeptBytes {
   readonly limitBytes: number;
@@ -30,6 +39,8 @@ export class RequestBody {
   private bytes = 0;
   private trailers: readonly Field[] | undefined = undefined;
   private ended = false;
+  /** Undefined, the usual case, without any. */
+  private listeners: BodyListener[] | undefined = undefined;
   /** All that came so far is here: it can be sent, or sent again. */
   replayable = true;
 
@@ -54,12 +65,14 @@ export class RequestBody {
       if (to === undefined || this.hasRoom(chunk.length)) this.keep(chunk);
       else this.release();
     }
+    if (this.listeners !== undefined) for (const each of this.listeners) each.onBody(chunk, end);
     to?.sendData(chunk, end);
   }
 
   onTrailers(fields: readonly Field[], to: Stream | undefined): void {
     this.ended = true;
     if (this.replayable) this.trailers = fields;
+    if (this.listeners !== undefined) for (const each of this.listeners) each.onBodyTrailers(fields);
     to?.sendTrailers(fields);
   }
 
@@ -75,6 +88,31 @@ export class RequestBody {
     if (trailers !== undefined) to.sendTrailers(trailers);
     else if (endsWithData && last < 0) to.sendData(nothing, true);
     if (this.replayable && !this.hasRoom(0)) this.release();
+  }
+
+  /** Tells `listener` of what has come, all of which is here as long as nothing was sent, and then of what comes. */
+  tee(listener: BodyListener): void {
+    const { chunks, trailers, tail } = this;
+    const last = chunks.length - 1;
+    const endsWithData = this.ended && trailers === undefined;
+    for (let i = 0; i <= last; i++) {
+      listener.onBody(i === last && tail > 0 ? chunks[i].subarray(0, tail) : chunks[i], endsWithData && i === last);
+    }
+    if (trailers !== undefined) listener.onBodyTrailers(trailers);
+    else if (endsWithData && last < 0) listener.onBody(nothing, true);
+    if (!this.ended) {
+      this.listeners ??= [];
+      this.listeners.push(listener);
+    }
+  }
+
+  /** What it is of is over: nothing of it goes anywhere any more. */
+  over(): void {
+    this.release();
+    if (this.listeners === undefined) return;
+    const { listeners } = this;
+    this.listeners = undefined;
+    if (!this.ended) for (const each of listeners) each.onBodyCut();
   }
 
   /** Keeps nothing any more: what was sent will not be sent again. */

@@ -1,13 +1,6 @@
 import type { RequestHead } from '../wire/stream.ts';
 import type { Answer, Random, RequestFilter } from './filter.ts';
-
-/** A share of the requests; `denominator` is above 0, and a share of 1 or more is all of them. */
-export interface Ratio {
-  readonly numerator: number;
-  readonly denominator: number;
-}
-
-const hits = ({ numerator, denominator }: Ratio, random: Random): boolean => random() * denominator < numerator;
+import { hits, type Ratio } from './ratio.ts';
 
 /** Answers a share of the requests, or all of them, with a failure. */
 export class FailureInjector implements RequestFilter {
@@ -20,7 +13,7 @@ export class FailureInjector implements RequestFilter {
   }
 
   apply(head: RequestHead, random: Random): RequestHead | Answer {
-    return this.ratio === undefined || hits(this.ratio, random) ? this.answer : head;
+    return hits(this.ratio, random) ? this.answer : head;
   }
 }
 
@@ -36,6 +29,6 @@ export class Delay {
 
   /** How long the next request waits; 0 for not at all. */
   nextMs(random: Random): number {
-    return this.ratio === undefined || hits(this.ratio, random) ? this.ms : 0;
+    return hits(this.ratio, random) ? this.ms : 0;
   }
 }

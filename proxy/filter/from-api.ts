@@ -14,10 +14,11 @@ import type { GrpcRoute_Filter as OutboundGrpc, HttpRoute_Filter as OutboundHttp
 import type { Cors as ApiCors, Delay as ApiDelay, UrlRewrite as ApiRewrite } from '../../api/gen/tulle_pb.js';
 import { latin1 } from '../wire/latin1.ts';
 import { Cors } from './cors.ts';
-import { Delay, FailureInjector, type Ratio } from './fault.ts';
+import { Delay, FailureInjector } from './fault.ts';
 import { Answer, BadFilter, Filters, type RequestFilter, type ResponseFilter } from './filter.ts';
 import { HeaderModifier, type WrittenField } from './header-modifier.ts';
 import { FullPath, type PathModifier, PathPrefix } from './path-modifier.ts';
+import type { Ratio } from './ratio.ts';
 import { Redirect } from './redirect.ts';
 import { unsupportedFilters } from './unsupported.ts';
 import { UrlRewrite } from './url-rewrite.ts';
@@ -105,6 +106,9 @@ class Reader {
       case 'delay':
         this.delays.push(delay(kind.value));
         break;
+      case 'requestMirror':
+        // It changes nothing of the request: see mirrorsFromApi.
+        break;
       default:
         throw new BadFilter('a filter of a kind that is not known');
     }
@@ -118,11 +122,17 @@ function failureInjector(injector: HttpFailureInjector | GrpcFailureInjector): F
     .trim();
   if (injector.$typeName === 'io.linkerd.proxy.grpc_route.GrpcFailureInjector') {
     const code = injector.code > highestGrpcStatus ? unknown : injector.code;
-    return new FailureInjector(new Answer(internalServerError, code, message, [], 'injected'), ratio(injector.ratio));
+    return new FailureInjector(
+      new Answer(internalServerError, code, message, [], 'injected'),
+      ratioFromApi(injector.ratio),
+    );
   }
   const { status } = injector;
   if (status < 200 || status > 599) throw new BadFilter(`${status} is no status to fail requests with`);
-  return new FailureInjector(new Answer(status, failedPrecondition, message, [], 'injected'), ratio(injector.ratio));
+  return new FailureInjector(
+    new Answer(status, failedPrecondition, message, [], 'injected'),
+    ratioFromApi(injector.ratio),
+  );
 }
 
 function headerModifier({ add, set, remove }: RequestHeaderModifier | ResponseHeaderModifier): HeaderModifier {
@@ -166,10 +176,11 @@ function corsFilter(cors: ApiCors): Cors {
 function delay({ duration, ratio: share }: ApiDelay): Delay {
   const ms = duration === undefined ? 0 : durationMs(duration);
   if (ms <= 0 || ms > longestDelayMs) throw new BadFilter(`a delay is longer than 0 and at most ${longestDelayMs} ms`);
-  return new Delay(ms, ratio(share));
+  return new Delay(ms, ratioFromApi(share));
 }
 
-function ratio(share: ApiRatio | undefined): Ratio | undefined {
+/** Throws BadFilter. */
+export function ratioFromApi(share: ApiRatio | undefined): Ratio | undefined {
   if (share === undefined) return undefined;
   if (share.denominator === 0) throw new BadFilter('a ratio whose denominator is 0');
   return { numerator: share.numerator, denominator: share.denominator };

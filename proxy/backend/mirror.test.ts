@@ -1,0 +1,217 @@
+import { create } from '@bufbuild/protobuf';
+import { beforeEach, expect, it } from 'vitest';
+import { HttpRoute_FilterSchema } from '../../api/gen/outbound_pb.js';
+import type { Exchange, ExchangeSide } from '../exchange/exchange.ts';
+import type { Sender } from '../exchange/plan.ts';
+import { failures } from '../exchange/proxy-failure.ts';
+import { Filters } from '../filter/filter.ts';
+import { HeaderModifier } from '../filter/header-modifier.ts';
+import { mirrorsFromApi } from '../filter/mirrors-from-api.ts';
+import type { Ratio } from '../filter/ratio.ts';
+import { classify } from '../telemetry/classify.ts';
+import { MetricsRegistry } from '../telemetry/registry.ts';
+import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
+import { FakeClock } from '../testing/fake-clock.ts';
+import { Field, marksOfAll } from '../wire/field.ts';
+import { ErrorCode } from '../wire/stream.ts';
+import { Mirror, Mirrored, type MirrorOutcome } from './mirror.ts';
+
+let clock: FakeClock;
+let side: ExchangeSide;
+let main: TestConnection;
+let other: TestConnection;
+let finished: Exchange[];
+let counts: Map<MirrorOutcome, { value: number }>;
+let mirror: Mirror;
+const startOn = (connection: () => TestConnection): Sender => ({
+  send: (attempt) => void attempt.start(connection(), 0),
+});
+const bytes = (text: string) => Buffer.from(text);
+const outcomes = () => Object.fromEntries([...counts].map(([outcome, { value }]) => [outcome, value]));
+
+beforeEach(() => {
+  finished = [];
+  clock = new FakeClock();
+  side = testSide([{ onFinish: (exchange) => finished.push(exchange) }], clock);
+  main = new TestConnection();
+  other = new TestConnection();
+  mirrorTo(startOn(() => other));
+});
+
+function mirrorTo(sender: Sender, ratio?: Ratio): void {
+  counts = new Map();
+  const copies = new MetricsRegistry(() => clock.nowMs()).counter('copies', 'Copies.');
+  mirror = new Mirror(sender, ratio, (outcome) => {
+    const count = copies.count({ outcome });
+    counts.set(outcome, count);
+    return count;
+  });
+}
+
+function begun(options: Parameters<typeof exchangeOf>[1] = {}, filters?: Filters) {
+  const made = exchangeOf(side, options);
+  const sender = new Mirrored(
+    startOn(() => main),
+    [mirror],
+  );
+  made.exchange.begin({ sender, metrics: undefined, classify, filters });
+  return made;
+}
+
+it('a copy goes to the other backend as the request goes on, and its answer goes nowhere', () => {
+  const filters = new Filters([], [new HeaderModifier([{ name: 'x', value: '1' }], [], [])], []);
+  const { client } = begun({}, filters);
+  expect(other.last.head).toEqual(main.last.head);
+  expect(other.last.ended).toBe(true);
+  other.last.answer(500);
+  expect(client.heads).toEqual([]);
+  main.last.answer(200);
+  expect([client.status, finished.length, outcomes()]).toEqual([200, 1, { answered: 1 }]);
+  expect(side.deadlines.armed).toBe(0);
+});
+
+it('a body goes to both, what came before and what comes, byte for byte and with its trailers', () => {
+  const { exchange } = exchangeOf(side, { end: false });
+  exchange.onData(bytes('one '), false);
+  const sender = new Mirrored(
+    startOn(() => main),
+    [mirror],
+  );
+  exchange.begin({ sender, metrics: undefined, classify });
+  exchange.onData(bytes('two '), false);
+  exchange.onData(bytes('three'), false);
+  exchange.onTrailers([new Field('x', '1')]);
+  expect([main.last.body, other.last.body]).toEqual(['one two three', 'one two three']);
+  expect([main.last.ended, other.last.ended]).toEqual([true, true]);
+});
+
+it('the bytes of its answer are taken, whatever its length', () => {
+  begun();
+  other.last.answer(200, false);
+  other.last.handler.onData(bytes('x'.repeat(1000)), false);
+  expect(other.last.credited).toBe(1000);
+});
+
+it('what becomes of a copy is not noticed by the request', () => {
+  mirrorTo({ send: (attempt) => attempt.fail(failures.connect) });
+  const { client } = begun({ end: false });
+  main.last.answer();
+  expect([client.status, outcomes()]).toEqual([200, { failed: 1 }]);
+});
+
+it('a second try is not copied again', () => {
+  begun();
+  main.last.refuse();
+  expect([main.requests, other.requests]).toEqual([2, 1]);
+});
+
+it('a copy whose backend refuses it is tried again by itself', () => {
+  begun();
+  other.last.refuse();
+  expect([main.requests, other.requests]).toEqual([1, 2]);
+});
+
+it('a client is given credit by its own request alone', () => {
+  const { exchange, client } = begun({ end: false });
+  exchange.onData(bytes('12345'), true);
+  exchange.attempt!.onSent(5);
+  other.last.handler.onSent(5);
+  expect(client.credited).toBe(5);
+});
+
+it('a copy that falls too far behind is given up, and the request goes on', () => {
+  const { exchange, client } = begun({ end: false });
+  const chunk = Buffer.alloc(64 * 1024);
+  for (let i = 0; i < 4; i++) exchange.onData(chunk, false);
+  expect(mirror.usedBytes).toBe(4 * chunk.length);
+  exchange.onData(chunk, true);
+  expect(other.last.resets).toEqual([ErrorCode.cancel]);
+  expect([main.last.body.length, main.last.ended]).toEqual([5 * chunk.length, true]);
+  main.last.answer();
+  expect([client.status, outcomes(), mirror.usedBytes]).toEqual([200, { 'too large': 1 }, 0]);
+});
+
+it('one that keeps up is not, however long it is', () => {
+  const { exchange } = begun({ end: false });
+  for (let i = 0; i < 20; i++) {
+    exchange.onData(Buffer.alloc(64 * 1024), i === 19);
+    other.last.handler.onSent(64 * 1024);
+  }
+  expect([other.last.body.length, other.last.ended, mirror.usedBytes]).toEqual([20 * 64 * 1024, true, 0]);
+});
+
+it('without a connection a copy keeps no more than that either', () => {
+  mirrorTo({ send: () => {} });
+  const { exchange } = begun({ end: false });
+  for (let i = 0; i < 5; i++) exchange.onData(Buffer.alloc(64 * 1024), false);
+  expect([outcomes(), mirror.usedBytes]).toEqual([{ 'too large': 1 }, 0]);
+});
+
+it('a copy that is not answered is given up after a while', () => {
+  begun();
+  main.last.answer();
+  clock.advance(31_000);
+  expect([outcomes(), other.last.resets, side.deadlines.armed]).toEqual([{ 'too slow': 1 }, [ErrorCode.cancel], 0]);
+});
+
+it('the copy of a body that stays incomplete is given up with it', () => {
+  const { exchange } = begun({ end: false });
+  exchange.onData(bytes('half'), false);
+  exchange.onReset(ErrorCode.cancel, 'gone');
+  expect([outcomes(), other.last.resets]).toEqual([{ cut: 1 }, [ErrorCode.cancel]]);
+});
+
+it('a copy whose request is over goes on when it has all of it', () => {
+  const { exchange } = begun({ end: false });
+  exchange.onData(bytes('all'), true);
+  exchange.onReset(ErrorCode.cancel, 'gone');
+  expect(other.last.resets).toEqual([]);
+  other.last.answer();
+  expect(outcomes()).toEqual({ answered: 1 });
+});
+
+it('of a share, that many are copied', () => {
+  let at = 0;
+  side = { ...side, clock: Object.assign(clock, { random: () => (at += 0.01) }) };
+  mirrorTo(
+    startOn(() => other),
+    { numerator: 10, denominator: 100 },
+  );
+  for (let i = 0; i < 99; i++) begun();
+  expect(other.requests).toBe(9);
+});
+
+it('copies that are not answered do not become more and more', () => {
+  for (let i = 0; i < 1100; i++) begun();
+  expect([main.requests, other.requests, outcomes()]).toEqual([1100, 1000, { 'too many': 100 }]);
+});
+
+it('tunnels are not copied', () => {
+  begun({ head: { method: 'CONNECT', path: '' } });
+  begun({ head: { upgrade: 'websocket' } });
+  expect([main.requests, other.requests]).toEqual([2, 0]);
+});
+
+it('a copy says how often it has come by, so that it goes in no circle', () => {
+  const fields = [new Field('l5d-hops', '3')];
+  let hops: string | undefined;
+  mirrorTo({
+    send: ({ exchange }) => {
+      hops = exchange.head.fields[0]?.value;
+    },
+  });
+  begun({ head: { fields, marks: marksOfAll(fields) } });
+  expect(hops).toBe('3');
+});
+
+it('mirrors are read, and one that cannot hold is left out and told of', () => {
+  const unread: string[] = [];
+  const filters = [
+    { backend: { kind: {} }, ratio: { numerator: 1, denominator: 2 } },
+    {},
+    { backend: {}, ratio: {} },
+  ].map((value) => create(HttpRoute_FilterSchema, { kind: { case: 'requestMirror', value: value as object } }));
+  const read = mirrorsFromApi(filters, (why) => unread.push(why));
+  expect(read.map(({ ratio }) => ratio)).toEqual([{ numerator: 1, denominator: 2 }]);
+  expect(unread).toEqual(['a mirror without a backend', 'a ratio whose denominator is 0']);
+});

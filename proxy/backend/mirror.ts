@@ -1,0 +1,102 @@
+import type { Attempt } from '../exchange/attempt.ts';
+import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
+import type { ExchangeObserver } from '../exchange/observers.ts';
+import type { RoutePlan, Sender } from '../exchange/plan.ts';
+import { KeptBytes } from '../exchange/request-body.ts';
+import { hits, type Ratio } from '../filter/ratio.ts';
+import { classify } from '../telemetry/classify.ts';
+import type { Count } from '../telemetry/registry.ts';
+import { type CopyEnd, MirrorCopy, type MirrorShare } from './mirror-copy.ts';
+
+/** What became of a copy: its end, or that there were too many for it to be made. */
+export type MirrorOutcome = CopyEnd | 'too many';
+
+/** Copies of one mirror under way; beyond it no more are made. */
+const mostCopies = 1000;
+/** Bytes of bodies that all copies of one mirror have been given and have not passed on. */
+const mostBytes = 16 * 1024 * 1024;
+/** Of those, what is kept to be sent a second time where a server has refused it. */
+const mostKeptBytes = 4 * 1024 * 1024;
+
+/**
+ * Sends copies of a share of the requests to another backend, whose answers go nowhere.
+ *
+ * A copy is an exchange of its own, whose client is the body of the first: it has its own tries and its own bounds, and
+ * nothing that becomes of it is noticed by the request. One that cannot keep up with its request is given up.
+ */
+export class Mirror implements ExchangeObserver, MirrorShare {
+  readonly mostBytes = mostBytes;
+  usedBytes = 0;
+  private readonly plan: RoutePlan;
+  private readonly ratio: Ratio | undefined;
+  private readonly countOf: (outcome: MirrorOutcome) => Count;
+  private readonly counts = new Map<MirrorOutcome, Count>();
+  private copies = 0;
+  /** That of the requests, with what is the mirror's own; undefined before the first. */
+  private side: ExchangeSide | undefined = undefined;
+
+  /** `sender` leads to the other backend; `countOf` is the series where copies of an outcome are counted. */
+  constructor(sender: Sender, ratio: Ratio | undefined, countOf: (outcome: MirrorOutcome) => Count) {
+    this.plan = Object.freeze({ sender, metrics: undefined, filters: undefined, classify });
+    this.ratio = ratio;
+    this.countOf = countOf;
+  }
+
+  /** Makes a copy of a request that is about to be sent, if it is of the share. Tunnels are not copied. */
+  copy({ exchange, head }: Attempt): void {
+    if (head.upgrade !== undefined || head.method === 'CONNECT') return;
+    if (!hits(this.ratio, exchange.side.clock.random)) return;
+    if (this.copies >= mostCopies) {
+      this.count('too many');
+      return;
+    }
+    this.copies++;
+    this.side ??= { ...exchange.side, observers: [this], keptBytes: new KeptBytes(mostKeptBytes) };
+    const { body, version, applicationVersion } = exchange;
+    const copy = new MirrorCopy(this.side, this);
+    // The head as it came says through how many sidecars it has been; that of the attempt is what goes on.
+    const shadow = new Exchange(this.side, copy, exchange.head, body === undefined, version, applicationVersion, false);
+    shadow.outgoing = head;
+    copy.start(shadow, this.plan);
+    body?.tee(copy);
+  }
+
+  /** A copy is over. */
+  onFinish({ downstream, error }: Exchange): void {
+    this.copies--;
+    this.count((downstream as MirrorCopy).finish(error));
+  }
+
+  /** Gives back its counters: nobody sends by it any more, but for what is under way. */
+  release(nowMs: number): void {
+    for (const count of this.counts.values()) count.release(nowMs);
+    this.counts.clear();
+  }
+
+  private count(outcome: MirrorOutcome): void {
+    let count = this.counts.get(outcome);
+    if (count === undefined) {
+      count = this.countOf(outcome);
+      this.counts.set(outcome, count);
+    }
+    count.value++;
+  }
+}
+
+/** Mirrors the first try of each request, and sends all of them on. */
+export class Mirrored implements Sender {
+  private readonly sender: Sender;
+  private readonly mirrors: readonly Mirror[];
+
+  constructor(sender: Sender, mirrors: readonly Mirror[]) {
+    this.sender = sender;
+    this.mirrors = mirrors;
+  }
+
+  send(attempt: Attempt): void {
+    if (attempt.exchange.attempts === 1) {
+      for (let i = 0; i < this.mirrors.length; i++) this.mirrors[i].copy(attempt);
+    }
+    this.sender.send(attempt);
+  }
+}

@@ -76,5 +76,21 @@ export function corsOriginProblem(origin: string): string | undefined {
   return fits && wildcards <= 1 ? undefined : 'must be *, or http:// or https:// with a host that has one * at most';
 }
 
+interface MirrorShare {
+  readonly percent?: number;
+  readonly fraction?: { readonly numerator: number; readonly denominator?: number };
+}
+
+/** Which part of the requests a mirror copies. The denominator is 100 where none is set. */
+export function mirrorShareProblem({ percent, fraction }: MirrorShare): string | undefined {
+  if (percent != null && fraction != null) return 'must have either a percent or a fraction';
+  if (percent != null && !(percent >= 0 && percent <= 100)) return 'must have a percent from 0 to 100';
+  if (fraction == null) return undefined;
+  const { numerator } = fraction;
+  const denominator = fraction.denominator ?? 100;
+  const fits = denominator >= 1 && numerator >= 0 && numerator <= denominator;
+  return fits ? undefined : 'must have a fraction from 0 to 1, whose denominator is at least 1';
+}
+
 /** The statuses of a redirect. */
 export const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];

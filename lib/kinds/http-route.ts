@@ -37,7 +37,14 @@ const pathRewrite = object({
 
 const filters = list(
   object({
-    'type*': oneOf('RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite', 'CORS'),
+    'type*': oneOf(
+      'RequestHeaderModifier',
+      'ResponseHeaderModifier',
+      'RequestRedirect',
+      'URLRewrite',
+      'CORS',
+      'RequestMirror',
+    ),
     requestHeaderModifier: headerModifier,
     responseHeaderModifier: headerModifier,
     requestRedirect: object({
@@ -46,6 +53,17 @@ const filters = list(
       path: pathRewrite,
       port: portNumber,
       statusCode: integer(300, 399),
+    }),
+    requestMirror: object({
+      'backendRef*': object({
+        group: text({ maxLength: 253, default: '' }),
+        kind: text({ minLength: 1, maxLength: 63, default: 'Service' }),
+        namespace: kubernetesName,
+        'name*': kubernetesName,
+        port: portNumber,
+      }),
+      percent: integer(0, 100),
+      fraction: object({ 'numerator*': integer(0), denominator: integer(1, undefined, { default: 100 }) }),
     }),
     urlRewrite: object({ hostname: kubernetesName, path: pathRewrite }),
     cors: object({

@@ -48,6 +48,13 @@ export interface PathModifier {
   readonly replacePrefixMatch?: string;
 }
 
+/** HTTPRequestMirrorFilter of the Gateway API: `percent` or `fraction`, or all. */
+export interface MirrorFilter {
+  readonly backendRef: Omit<BackendRef, 'kind' | 'weight' | 'filters'> & { readonly kind?: string };
+  readonly percent?: number;
+  readonly fraction?: { readonly numerator: number; readonly denominator?: number };
+}
+
 /** HTTPCORSFilter of the Gateway API. */
 export interface CorsFilter {
   readonly allowOrigins?: readonly string[];
@@ -72,6 +79,7 @@ export interface RouteFilter {
   };
   readonly urlRewrite?: { readonly hostname?: string; readonly path?: PathModifier };
   readonly cors?: CorsFilter;
+  readonly requestMirror?: MirrorFilter;
 }
 
 export interface RouteRule<Match> {
@@ -133,6 +141,11 @@ const filters = list(
       statusCode: wholeNumber,
     }),
     urlRewrite: object({ hostname: text(), path: pathModifier }),
+    requestMirror: object({
+      'backendRef*': object(reference),
+      percent: wholeNumber,
+      fraction: object({ 'numerator*': wholeNumber, denominator: wholeNumber }),
+    }),
     cors: object({
       allowOrigins: list(text()),
       allowCredentials: flag(),

@@ -3,7 +3,7 @@ import { HttpMethod_Registered } from '../../../api/gen/http_types_pb.js';
 import type { GrpcRouteSchema, HttpRouteSchema } from '../../../api/gen/inbound_pb.js';
 import type { Pod } from '../../../lib/kinds/pod.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
-import { grpcFilterToApi, httpFilterToApi } from '../routes/filters.ts';
+import { type FilterInit, grpcFilterToApi, httpFilterToApi, isMirror, type MirrorInit } from '../routes/filters.ts';
 import { type AuthzInit, defaultAuthorization, everywhere, permitAll } from './authorizations.ts';
 import { probePaths } from './probes.ts';
 
@@ -42,7 +42,7 @@ export function httpRoute(route: IndexedRoute, authorizations: AuthzInit[]): Htt
     authorizations,
     rules: rules.rules.map(({ matches, filters }) => ({
       matches: [...matches],
-      filters: filters.map(httpFilterToApi),
+      filters: filters.filter(isApplied).map(httpFilterToApi),
     })),
   };
 }
@@ -56,10 +56,13 @@ export function grpcRoute(route: IndexedRoute, authorizations: AuthzInit[]): Grp
     authorizations,
     rules: rules.rules.map(({ matches, filters }) => ({
       matches: [...matches],
-      filters: filters.map(grpcFilterToApi),
+      filters: filters.filter(isApplied).map(grpcFilterToApi),
     })),
   };
 }
+
+/** Copies are made where requests are sent: the route's status says so. */
+const isApplied = (filter: FilterInit): filter is Exclude<FilterInit, MirrorInit> => !isMirror(filter);
 
 function metadata({ group, kind, object }: IndexedRoute): HttpRouteInit['metadata'] {
   return { kind: { case: 'resource', value: { group, kind, name: object.metadata.name } } };

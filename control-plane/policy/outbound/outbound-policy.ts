@@ -10,7 +10,7 @@ import type { PolicyContext } from '../context.ts';
 import { policyTopics } from '../index/policy-index.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
-import { backendService } from '../routes/references.ts';
+import { backendService, backendsOf } from '../routes/references.ts';
 import { trafficSettings } from '../traffic-settings.ts';
 import { forwardBackend, type MetadataInit, serviceBackend, serviceMetadata } from './backends.ts';
 import {
@@ -181,9 +181,9 @@ function detect(opaque: { routes: OpaqueRouteInit[] }, http: HttpInit): Protocol
 
 /** Whether a backend is there decides what a route does. */
 function backendTopics(routes: readonly IndexedRoute[]): string[] {
-  const services = routes.flatMap(({ rules, namespace }) =>
-    (rules?.rules ?? []).flatMap(({ backendRefs }) =>
-      backendRefs.flatMap((ref) => backendService(ref, namespace) ?? []),
+  const services = routes.flatMap(({ object, namespace }) =>
+    (object.spec.rules ?? []).flatMap((rule) =>
+      backendsOf(rule).flatMap((ref) => backendService(ref, namespace) ?? []),
     ),
   );
   return [...new Set(services)].map((service) => policyTopics.service(service));

@@ -245,6 +245,26 @@ describe('routes', () => {
     ]);
   });
 
+  test('mirror to a backend that is there, the share that is asked for, and to none that is not', async () => {
+    const mirror = (name: string, share: object = {}) => ({
+      type: 'RequestMirror',
+      requestMirror: { backendRef: { name, port: 80 }, ...share },
+    });
+    const filters = [
+      mirror('v2'),
+      mirror('v2', { percent: 10 }),
+      mirror('v2', { fraction: { numerator: 1, denominator: 3 } }),
+      mirror('gone'),
+    ];
+    const backend = { balancer: { discovery: { dst: { path: 'v2.shop.svc.cluster.local:80' } } } };
+    const ratios = [{}, { ratio: { numerator: 10, denominator: 100 } }, { ratio: { numerator: 1, denominator: 3 } }];
+    for (const kind of ['HTTPRoute', 'GRPCRoute']) {
+      const [found] = routesOf(await policyOf(service(), service('v2'), gateway(kind, 'r', { filters })));
+      expect(found.rules[0].filters).toMatchObject(ratios.map((ratio) => ({ requestMirror: { backend, ...ratio } })));
+      world.stop();
+    }
+  });
+
   const modifier = { type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'Host', value: 'x' }] } };
   const cut = { type: 'URLRewrite', urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } } };
   test.each<[string, string, object, object]>([

@@ -1,7 +1,13 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { GrpcRouteSchema, HttpRouteSchema, OpaqueRouteSchema } from '../../../api/gen/outbound_pb.js';
+import type {
+  GrpcRoute_FilterSchema,
+  GrpcRouteSchema,
+  HttpRoute_FilterSchema,
+  HttpRouteSchema,
+  OpaqueRouteSchema,
+} from '../../../api/gen/outbound_pb.js';
 import type { IndexedRoute } from '../index/route-index.ts';
-import { grpcFilterToApi, httpFilterToApi } from '../routes/filters.ts';
+import { type FilterInit, grpcFilterToApi, httpFilterToApi, isMirror, type MirrorInit } from '../routes/filters.ts';
 import type { Rule } from '../routes/route-rules.ts';
 import type { Timeouts, TrafficSettings } from '../traffic-settings.ts';
 import {
@@ -78,7 +84,7 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
       const timeouts = timeoutsOf(rule, rules.settings, context);
       return {
         matches: [...rule.matches],
-        filters: rule.filters.map(httpFilterToApi),
+        filters: rule.filters.flatMap((filter) => httpFilter(filter, route.namespace, context)),
         backends: { kind: distribution(rule, route.namespace, context, httpBackendFilters) },
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
@@ -99,7 +105,7 @@ export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRoute
       const timeouts = timeoutsOf(rule, rules.settings, context);
       return {
         matches: [...rule.matches],
-        filters: rule.filters.map(grpcFilterToApi),
+        filters: rule.filters.flatMap((filter) => grpcFilter(filter, route.namespace, context)),
         backends: { kind: distribution(rule, route.namespace, context, grpcBackendFilters) },
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
@@ -119,9 +125,10 @@ function timeoutsOf(rule: Rule<unknown>, { timeouts }: TrafficSettings, { settin
 function distribution<Filter>(
   rule: Rule<unknown>,
   namespace: string,
-  { parent, load, lookup }: RouteContext,
-  filtersOf: (backend: RouteBackend) => Filter[],
+  context: RouteContext,
+  filtersOf: (backend: RouteBackend, namespace: string, context: RouteContext) => Filter[],
 ) {
+  const { parent, load, lookup } = context;
   const requestTimeout = duration(rule.backendTimeoutMs);
   if (rule.backendRefs.length === 0) {
     return { case: 'firstAvailable' as const, value: { backends: [{ backend: parent, requestTimeout }] } };
@@ -130,21 +137,36 @@ function distribution<Filter>(
     const found = routeBackend(ref, namespace, lookup, load);
     return {
       weight: found.weight,
-      backend: { backend: found.backend, filters: filtersOf(found), requestTimeout },
+      backend: { backend: found.backend, filters: filtersOf(found, namespace, context), requestTimeout },
     };
   });
   return { case: 'randomAvailable' as const, value: { backends } };
 }
 
-function httpBackendFilters({ filters, failure }: RouteBackend) {
-  const kinds = filters.map(httpFilterToApi);
+type HttpFilters = MessageInitShape<typeof HttpRoute_FilterSchema>[];
+type GrpcFilters = MessageInitShape<typeof GrpcRoute_FilterSchema>[];
+
+const httpFilter = (filter: FilterInit, namespace: string, context: RouteContext): HttpFilters =>
+  isMirror(filter) ? mirror(filter, namespace, context) : [httpFilterToApi(filter)];
+
+const grpcFilter = (filter: FilterInit, namespace: string, context: RouteContext): GrpcFilters =>
+  isMirror(filter) ? mirror(filter, namespace, context) : [grpcFilterToApi(filter)];
+
+/** None where its backend is not there: requests go on without, and the route's status says so. */
+function mirror({ backendRef, ratio }: MirrorInit, namespace: string, { load, lookup }: RouteContext) {
+  const { backend, failure } = routeBackend(backendRef, namespace, lookup, load);
+  return failure === undefined ? [{ kind: { case: 'requestMirror' as const, value: { backend, ratio } } }] : [];
+}
+
+function httpBackendFilters({ filters, failure }: RouteBackend, namespace: string, context: RouteContext): HttpFilters {
+  const kinds = filters.flatMap((filter) => httpFilter(filter, namespace, context));
   if (failure === undefined) return kinds;
   const value = { status: missingBackendStatus, message: failure };
   return [...kinds, { kind: { case: 'failureInjector' as const, value } }];
 }
 
-function grpcBackendFilters({ filters, failure }: RouteBackend) {
-  const kinds = filters.map(grpcFilterToApi);
+function grpcBackendFilters({ filters, failure }: RouteBackend, namespace: string, context: RouteContext): GrpcFilters {
+  const kinds = filters.flatMap((filter) => grpcFilter(filter, namespace, context));
   if (failure === undefined) return kinds;
   const value = { code: missingBackendStatus, message: failure };
   return [...kinds, { kind: { case: 'failureInjector' as const, value } }];

@@ -12,10 +12,18 @@ import {
   headerNameProblem,
   headerValueProblem,
   hostProblem,
+  mirrorShareProblem,
   pathProblem,
   redirectStatuses,
 } from '../../../lib/contract/route-filters.ts';
-import type { CorsFilter, HeaderModifier, PathModifier, RouteFilter } from '../../../lib/kinds/route-object.ts';
+import type {
+  BackendRef,
+  CorsFilter,
+  HeaderModifier,
+  MirrorFilter,
+  PathModifier,
+  RouteFilter,
+} from '../../../lib/kinds/route-object.ts';
 import { UnsupportedRoute } from './matches.ts';
 
 type ModifierInit = MessageInitShape<typeof RequestHeaderModifierSchema> & { $typeName?: never };
@@ -32,9 +40,18 @@ type HttpFilterInit =
   | { readonly case: 'urlRewrite'; readonly value: RewriteInit }
   | { readonly case: 'cors'; readonly value: CorsInit };
 
+/** Copies of a share of the requests: where they go is looked up when proxies are told of it. */
+export interface MirrorInit {
+  readonly case: 'requestMirror';
+  readonly backendRef: BackendRef;
+  /** Undefined for all of them. */
+  readonly ratio: { readonly numerator: number; readonly denominator: number } | undefined;
+}
+
 /** A filter as it was read, once for all that are told of it. */
 export type FilterInit =
   | HttpFilterInit
+  | MirrorInit
   /** It cannot be served, and must not be left out: what it was to shut would be open. */
   | { readonly case: 'failed'; readonly why: string };
 
@@ -58,8 +75,8 @@ export function httpFilter(
   { hasPrefixes = true, redirectStatus = 0 }: HttpFilterOptions = {},
 ): FilterInit {
   const { requestRedirect, urlRewrite, cors } = filter;
-  const header = headerFilter(filter);
-  if (header !== undefined) return header;
+  const common = commonFilter(filter);
+  if (common !== undefined) return common;
   const replaced = (requestRedirect ?? urlRewrite)?.path;
   if (!hasPrefixes && replaced != null && replaced.replaceFullPath == null) {
     throw new UnsupportedRoute('a prefix is replaced in a rule whose matches are not all of type PathPrefix');
@@ -72,13 +89,13 @@ export function httpFilter(
 
 /** Reads a filter of a gRPC route. Throws UnsupportedRoute. */
 export function grpcFilter(filter: RouteFilter): FilterInit {
-  const header = headerFilter(filter);
-  if (header === undefined) throw new UnsupportedRoute(`the filter ${filter.type} is not supported for gRPC`);
-  return header;
+  const common = commonFilter(filter);
+  if (common === undefined) throw new UnsupportedRoute(`the filter ${filter.type} is not supported for gRPC`);
+  return common;
 }
 
-/** As proxies are told of it, on either side. */
-export function httpFilterToApi(filter: FilterInit) {
+/** As proxies are told of it, on either side, but for mirrors. */
+export function httpFilterToApi(filter: Exclude<FilterInit, MirrorInit>) {
   if (filter.case !== 'failed') return { kind: filter };
   return {
     kind: { case: 'failureInjector' as const, value: { status: internalServerError, message: filter.why } },
@@ -86,18 +103,35 @@ export function httpFilterToApi(filter: FilterInit) {
 }
 
 /** The same for gRPC, where a filter that only HTTP routes have is one that cannot be served. */
-export function grpcFilterToApi(filter: FilterInit) {
+export function grpcFilterToApi(filter: Exclude<FilterInit, MirrorInit>) {
   if (filter.case === 'requestHeaderModifier' || filter.case === 'responseHeaderModifier') return { kind: filter };
   const message = filter.case === 'failed' ? filter.why : 'a filter is not supported for gRPC';
   return { kind: { case: 'failureInjector' as const, value: { code: grpcInternal, message } } };
 }
 
-function headerFilter({ requestHeaderModifier, responseHeaderModifier }: RouteFilter): FilterInit | undefined {
+export const isMirror = (filter: FilterInit): filter is MirrorInit => filter.case === 'requestMirror';
+
+/** What routes of HTTP and gRPC have alike. */
+function commonFilter(filter: RouteFilter): FilterInit | undefined {
+  const { requestHeaderModifier, responseHeaderModifier, requestMirror } = filter;
   if (requestHeaderModifier != null) return { case: 'requestHeaderModifier', value: modifier(requestHeaderModifier) };
   if (responseHeaderModifier != null) {
     return { case: 'responseHeaderModifier', value: modifier(responseHeaderModifier) };
   }
+  if (requestMirror != null) return mirror(requestMirror);
   return undefined;
+}
+
+function mirror(filter: MirrorFilter): MirrorInit {
+  const problem = mirrorShareProblem(filter);
+  if (problem !== undefined) throw new UnsupportedRoute(`a mirror ${problem}`);
+  const { percent, fraction, backendRef } = filter;
+  const share = fraction ?? (percent == null ? undefined : { numerator: percent });
+  return {
+    case: 'requestMirror',
+    backendRef: { kind: 'Service', ...backendRef },
+    ratio: share && { numerator: share.numerator, denominator: (share as typeof fraction)?.denominator ?? 100 },
+  };
 }
 
 /** Throws UnsupportedRoute where there is a problem. */

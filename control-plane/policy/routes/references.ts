@@ -1,4 +1,4 @@
-import type { BackendRef, ParentRef } from '../../../lib/kinds/route-object.ts';
+import type { BackendRef, ParentRef, RouteRule } from '../../../lib/kinds/route-object.ts';
 
 /** What a route hangs on, as far as it is known here. */
 export interface RouteParent {
@@ -20,6 +20,19 @@ export function routeParent(ref: ParentRef, namespace: string): RouteParent | un
 
 export function parentKey({ kind, key }: RouteParent): string {
   return `${kind} ${key}`;
+}
+
+/** Where requests of a rule go: its backends, and those of mirrors, its own and those of its backends. */
+export function backendsOf({
+  backendRefs,
+  filters,
+}: Pick<RouteRule<unknown>, 'backendRefs' | 'filters'>): BackendRef[] {
+  const backends = backendRefs ?? [];
+  const all = [...(filters ?? []), ...backends.flatMap((backend) => backend.filters ?? [])];
+  const mirrors = all.flatMap(({ requestMirror }) =>
+    requestMirror == null ? [] : [{ kind: 'Service', ...requestMirror.backendRef }],
+  );
+  return [...backends, ...mirrors];
 }
 
 /** `namespace/name` of the Service that a backend is; undefined when it is something else. */

@@ -31,6 +31,7 @@ const route = (name: string, spec: object, status?: object, kind = 'HTTPRoute') 
   spec,
   status,
 });
+const mirrorTo = (name: string) => ({ type: 'RequestMirror', requestMirror: { backendRef: { name, port: 80 } } });
 const now = new Date('2026-05-05T05:05:05.555Z');
 
 let store: ObjectStore;
@@ -73,6 +74,18 @@ describe('the status of a route', () => {
       [server],
       { parentRefs: [toServer], rules: [{ matches: [{ path: { type: 'RegularExpression', value: '(' } }] }] },
       [['Accepted False UnsupportedValue']],
+    ],
+    [
+      'with a mirror, which is for Services',
+      [server, service('web')],
+      { parentRefs: [toServer, toService], rules: [{ filters: [mirrorTo('web')] }] },
+      [['Accepted False UnsupportedValue'], ['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'with a mirror to what is not there',
+      [service('web')],
+      { parentRefs: [toService], rules: [{ filters: [mirrorTo('gone')] }] },
+      [['Accepted True Accepted', 'ResolvedRefs False BackendNotFound']],
     ],
     ['without its Server', [], { parentRefs: [toServer] }, [['Accepted False NoMatchingParent']]],
     [

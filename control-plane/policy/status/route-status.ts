@@ -2,7 +2,8 @@ import type { RouteCondition, RouteParentStatus } from '../../../lib/kinds/route
 import { notFollowed, unfollowedParents } from '../followed.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance, type ParentLookup } from '../routes/acceptance.ts';
-import { backendService, type RouteParent } from '../routes/references.ts';
+import { isMirror } from '../routes/filters.ts';
+import { backendService, backendsOf, type RouteParent } from '../routes/references.ts';
 
 export const controllerName = 'linkerd.io/policy-controller';
 
@@ -36,6 +37,13 @@ export function routeStatus(
   return [...others, ...wanted];
 }
 
+/** What a sidecar that receives does not do. */
+function mirrorAtServer({ rules }: IndexedRoute): string | undefined {
+  const at = (rules?.rules ?? []).findIndex(({ filters }) => filters.some(isMirror));
+  if (at < 0) return undefined;
+  return `spec.rules[${at}]: copies are made where requests are sent, so that a RequestMirror holds at a Service only`;
+}
+
 /** Of a condition; the API server takes 32 KiB. */
 const longestMessage = 1024;
 
@@ -66,12 +74,13 @@ function conditionsOf(
 
 function acceptedCondition(route: IndexedRoute, parent: RouteParent, lookup: ParentLookup): Condition {
   const accepted = acceptance(route, parent, lookup);
-  if (accepted === 'Accepted' && route.problem !== undefined) {
+  const problem = route.problem ?? (parent.kind === 'Server' ? mirrorAtServer(route) : undefined);
+  if (accepted === 'Accepted' && problem !== undefined) {
     return {
       type: 'Accepted',
       status: 'False',
       reason: 'UnsupportedValue',
-      message: route.problem.slice(0, longestMessage),
+      message: problem.slice(0, longestMessage),
     };
   }
   const headless = accepted === 'HeadlessParent';
@@ -86,8 +95,8 @@ function acceptedCondition(route: IndexedRoute, parent: RouteParent, lookup: Par
 /** The first backend that is not there, or is of a kind that cannot be one, tells. */
 function resolvedCondition({ object, namespace }: IndexedRoute, lookup: ParentLookup): Condition {
   const unresolved = (reason: string): Condition => ({ type: 'ResolvedRefs', status: 'False', reason, message: '' });
-  for (const { backendRefs } of object.spec.rules ?? []) {
-    for (const ref of backendRefs ?? []) {
+  for (const rule of object.spec.rules ?? []) {
+    for (const ref of backendsOf(rule)) {
       const service = backendService(ref, namespace);
       if (service === undefined) return unresolved('InvalidKind');
       if (lookup.service(service) === undefined) return unresolved('BackendNotFound');

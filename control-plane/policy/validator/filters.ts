@@ -4,6 +4,7 @@ import {
   headerNameProblem,
   headerValueProblem,
   hostProblem,
+  mirrorShareProblem,
   pathProblem,
   redirectStatuses,
 } from '../../../lib/contract/route-filters.ts';
@@ -22,7 +23,7 @@ export function checkFilters(
 ): void {
   for (const [at, filter] of filters.entries()) {
     const here = `${path}.filters[${at}]`;
-    const { requestHeaderModifier, responseHeaderModifier, requestRedirect, urlRewrite, cors } = filter;
+    const { requestHeaderModifier, responseHeaderModifier, requestRedirect, urlRewrite, cors, requestMirror } = filter;
     if (requestHeaderModifier != null) checkModifier(requestHeaderModifier, `${here}.requestHeaderModifier`, problems);
     if (responseHeaderModifier != null) {
       checkModifier(responseHeaderModifier, `${here}.responseHeaderModifier`, problems);
@@ -44,6 +45,13 @@ export function checkFilters(
       }
     }
     if (cors != null) checkCors(cors, `${here}.cors`, problems);
+    if (requestMirror != null) {
+      const problem = mirrorShareProblem(requestMirror);
+      if (problem !== undefined) problems.add(`${here}.requestMirror`, problem);
+      if (!requestMirror.backendRef.port) {
+        problems.add(`${here}.requestMirror.backendRef.port`, 'must be set: copies go to a port of a Service');
+      }
+    }
   }
   const kinds = filters.map(({ type }) => type);
   if (kinds.includes('RequestRedirect') && kinds.includes('URLRewrite')) {

@@ -393,6 +393,25 @@ describe('is refused', () => {
       'urlRewrite.path.replaceFullPath (/a?b) must have no query',
     ],
     [
+      'a mirror of two shares',
+      gatewayFilter('RequestMirror', {
+        requestMirror: { backendRef: { name: 'b', port: 80 }, percent: 1, fraction: { numerator: 1 } },
+      }),
+      'spec.rules[0].filters[0].requestMirror must have either a percent or a fraction',
+    ],
+    [
+      'a mirror of more than all',
+      gatewayFilter('RequestMirror', {
+        requestMirror: { backendRef: { name: 'b', port: 80 }, fraction: { numerator: 3, denominator: 2 } },
+      }),
+      'requestMirror must have a fraction from 0 to 1',
+    ],
+    [
+      'a mirror to no port',
+      gatewayFilter('RequestMirror', { requestMirror: { backendRef: { name: 'b' } } }),
+      'spec.rules[0].filters[0].requestMirror.backendRef.port must be set',
+    ],
+    [
       'an origin without a scheme',
       gatewayFilter('CORS', { cors: { allowOrigins: ['foo.com'] } }),
       'spec.rules[0].filters[0].cors.allowOrigins[0] (foo.com) must be *, or http:// or https://',

@@ -37,7 +37,8 @@ export class Mirror implements ExchangeObserver, MirrorShare {
 
   /** `sender` leads to the other backend; `countOf` is the series where copies of an outcome are counted. */
   constructor(sender: Sender, ratio: Ratio | undefined, countOf: (outcome: MirrorOutcome) => Count) {
-    this.plan = Object.freeze({ sender, metrics: undefined, filters: undefined, classify });
+    // A copy is not worth a retry, a timeout of its rule or a filter.
+    this.plan = Object.freeze({ sender, metrics: undefined, tries: undefined, filters: undefined, classify });
     this.ratio = ratio;
     this.countOf = countOf;
   }

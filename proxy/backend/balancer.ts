@@ -107,8 +107,11 @@ export class Balancer extends Deadline implements Backend, Balancing {
     this.tcp.connect(waiter);
   }
 
+  /** Not while breakers hold all endpoints back, until one may be probed: requests do better where there are others. */
   get isAvailable(): boolean {
-    return !this.isHopeless;
+    const { heldBack } = this;
+    if (heldBack.mayBeProbed) return true;
+    return !this.isHopeless && (heldBack.size === 0 || heldBack.size < this.endpoints.size);
   }
 
   /** Endpoints that have a connection. */

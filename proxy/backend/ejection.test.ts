@@ -314,6 +314,16 @@ describe('when all endpoints are ejected', () => {
     ]);
   });
 
+  it('they go to another backend where there is one, but for the probe', () => {
+    expect(world.balancer.isAvailable).toBe(false);
+    world.clock.advance(2010);
+    expect(world.balancer.isAvailable).toBe(true);
+    world.send();
+    expect(world.balancer.isAvailable).toBe(false);
+    connections[0].last.answer();
+    expect(world.balancer.isAvailable).toBe(true);
+  });
+
   it('one that comes when it is time is the probe, though those before it failed at once', () => {
     world.send();
     world.clock.advance(2010);

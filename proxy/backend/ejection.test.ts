@@ -1,14 +1,18 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { plainPlan } from '../exchange/plan.ts';
+import type { RetryRule } from '../model/tries.ts';
 import { type BreakerConfig, makeBreaker } from '../resilience/breaker/make-breaker.ts';
 import { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import { endpointAt, TestBalancing } from '../testing/balancing.ts';
-import type { TestConnection } from '../testing/exchanges.ts';
+import { exchangeOf, type TestConnection } from '../testing/exchanges.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
 import { ErrorCode } from '../wire/stream.ts';
 import type { BalancerOptions } from './balancer.ts';
+import { namedBy } from './tries/retries.ts';
+import { triesOf } from './tries/rule-tries.ts';
 
 const threeFailures: BreakerConfig = {
   maxFailures: 3,
@@ -419,6 +423,50 @@ describe('an endpoint that limits its clients', () => {
     expect(connections[0].requests).toBe(before);
     world.clock.advance(30);
     expect(connections[0].requests).toBe(before + 1);
+  });
+});
+
+describe('a try that is followed by another', () => {
+  const rule: RetryRule = {
+    maxRetries: 1,
+    maxRequestBytes: 0,
+    statuses: [[500, 599]],
+    grpcStatuses: new Set([14]),
+    tryTimeoutMs: 200,
+    backOff: { minMs: 1, maxMs: 1, jitter: 0 },
+  };
+  const nothing = (): void => {};
+  const counts = { request: nothing, success: nothing, limitExceeded: nothing, overflow: nothing };
+
+  /** The first pod fails its tries by `fail`, the second answers: clients see no failure, the breaker does. */
+  it.each([
+    ['by its status', {}, (at: TestConnection) => at.last.answer(503)],
+    ['by the time that it took', {}, () => world.clock.advance(210)],
+    [
+      'by its status in trailers',
+      grpcHead,
+      (at: TestConnection) => {
+        at.last.answer(200, false);
+        at.last.handler.onTrailers([new Field('grpc-status', '14')]);
+      },
+    ],
+  ])('is a failure of its endpoint, %s, that no client sees', (_how, head, failTry) => {
+    start(threeFailures);
+    const connections = connected(2);
+    const tries = triesOf(undefined, { rule, budget: undefined, isRetryable: namedBy(rule), counts });
+    for (let i = 0; i < 100 && world.balancer.readyCount === 2; i++) {
+      const before = connections[0].requests;
+      const { exchange, client } = exchangeOf(world.side, { version: 'http2', head });
+      exchange.begin({ ...plainPlan(world.balancer), tries });
+      if (connections[0].requests > before) {
+        failTry(connections[0]);
+        world.clock.advance(30);
+      }
+      world.clock.advance(90);
+      connections[1].last.answer(200, true, [new Field('grpc-status', '0')]);
+      expect([client.status, exchange.error]).toEqual([200, undefined]);
+    }
+    expect([world.balancer.readyCount, connections[0].requests]).toEqual([1, 4]);
   });
 });
 

@@ -3,17 +3,18 @@ import { beforeEach, expect, it } from 'vitest';
 import { HttpRoute_FilterSchema } from '../../api/gen/outbound_pb.js';
 import type { Exchange, ExchangeSide } from '../exchange/exchange.ts';
 import type { Sender } from '../exchange/plan.ts';
+import { plainPlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import { Filters } from '../filter/filter.ts';
 import { HeaderModifier } from '../filter/header-modifier.ts';
 import { mirrorsFromApi } from '../filter/mirrors-from-api.ts';
 import type { Ratio } from '../filter/ratio.ts';
-import { classify } from '../telemetry/classify.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
 import { ErrorCode } from '../wire/stream.ts';
+import type { Backend } from './backend.ts';
 import { Mirror, Mirrored, type MirrorOutcome } from './mirror.ts';
 
 let clock: FakeClock;
@@ -23,7 +24,8 @@ let other: TestConnection;
 let finished: Exchange[];
 let counts: Map<MirrorOutcome, { value: number }>;
 let mirror: Mirror;
-const startOn = (connection: () => TestConnection): Sender => ({
+const startOn = (connection: () => TestConnection): Backend => ({
+  isAvailable: true,
   send: (attempt) => void attempt.start(connection(), 0),
 });
 const bytes = (text: string) => Buffer.from(text);
@@ -54,7 +56,7 @@ function begun(options: Parameters<typeof exchangeOf>[1] = {}, filters?: Filters
     startOn(() => main),
     [mirror],
   );
-  made.exchange.begin({ sender, metrics: undefined, classify, filters });
+  made.exchange.begin({ ...plainPlan(sender), filters });
   return made;
 }
 
@@ -77,7 +79,7 @@ it('a body goes to both, what came before and what comes, byte for byte and with
     startOn(() => main),
     [mirror],
   );
-  exchange.begin({ sender, metrics: undefined, classify });
+  exchange.begin(plainPlan(sender));
   exchange.onData(bytes('two '), false);
   exchange.onData(bytes('three'), false);
   exchange.onTrailers([new Field('x', '1')]);

@@ -1,11 +1,11 @@
 import type { Attempt } from '../exchange/attempt.ts';
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
-import type { RoutePlan, Sender } from '../exchange/plan.ts';
+import { plainPlan, type RoutePlan, type Sender } from '../exchange/plan.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
 import { hits, type Ratio } from '../filter/ratio.ts';
-import { classify } from '../telemetry/classify.ts';
 import type { Count } from '../telemetry/registry.ts';
+import type { Backend } from './backend.ts';
 import { type CopyEnd, MirrorCopy, type MirrorShare } from './mirror-copy.ts';
 
 /** What became of a copy: its end, or that there were too many for it to be made. */
@@ -38,7 +38,7 @@ export class Mirror implements ExchangeObserver, MirrorShare {
   /** `sender` leads to the other backend; `countOf` is the series where copies of an outcome are counted. */
   constructor(sender: Sender, ratio: Ratio | undefined, countOf: (outcome: MirrorOutcome) => Count) {
     // A copy is not worth a retry, a timeout of its rule or a filter.
-    this.plan = Object.freeze({ sender, metrics: undefined, tries: undefined, filters: undefined, classify });
+    this.plan = plainPlan(sender);
     this.ratio = ratio;
     this.countOf = countOf;
   }
@@ -85,19 +85,23 @@ export class Mirror implements ExchangeObserver, MirrorShare {
 }
 
 /** Mirrors the first try of each request, and sends all of them on. */
-export class Mirrored implements Sender {
-  private readonly sender: Sender;
+export class Mirrored implements Backend {
+  private readonly backend: Backend;
   private readonly mirrors: readonly Mirror[];
 
-  constructor(sender: Sender, mirrors: readonly Mirror[]) {
-    this.sender = sender;
+  constructor(backend: Backend, mirrors: readonly Mirror[]) {
+    this.backend = backend;
     this.mirrors = mirrors;
+  }
+
+  get isAvailable(): boolean {
+    return this.backend.isAvailable;
   }
 
   send(attempt: Attempt): void {
     if (attempt.exchange.attempts === 1) {
       for (let i = 0; i < this.mirrors.length; i++) this.mirrors[i].copy(attempt);
     }
-    this.sender.send(attempt);
+    this.backend.send(attempt);
   }
 }

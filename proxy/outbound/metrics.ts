@@ -1,13 +1,14 @@
+import type { MirrorOutcome } from '../backend/mirror.ts';
 import type { RetryCounts } from '../backend/tries/retries.ts';
 import { DirectionMetrics } from '../exchange/direction-metrics.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
 import type { PolicyLabels } from '../policy/labels.ts';
-import type { OutboundRule } from '../policy/outbound/model.ts';
+import type { OutboundRule, RuleMirror } from '../policy/outbound/model.ts';
 import type { ProfileRoute } from '../route/profile-routes.ts';
 import { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
 import { endpointLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
-import type { CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
+import type { Count, CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 
@@ -17,11 +18,16 @@ export class OutboundMetrics extends DirectionMetrics {
   /** What circuit breakers do. */
   readonly ejections: EjectionMetrics;
   private readonly retryable: CounterFamily;
+  private readonly mirrorCopies: CounterFamily;
   private readonly transports = new WeakMap<EndpointInfo, TransportMetrics>();
 
   constructor(registry: MetricsRegistry, nowMs: () => number) {
     super('outbound', registry, nowMs);
     this.ejections = new EjectionMetrics(registry);
+    this.mirrorCopies = registry.counter(
+      'outbound_http_route_mirror_copies_total',
+      'Copies of requests that were sent to a mirror, by what became of them.',
+    );
     this.retryable = registry.counter('route_retryable_total', 'Failed requests of routes that are tried again.');
     const family = (name: string, help: string): CounterFamily =>
       registry.counter(`outbound_http_route_retry_${name}_total`, help);
@@ -43,6 +49,12 @@ export class OutboundMetrics extends DirectionMetrics {
     return this.registry.routeMetrics({ direction: 'outbound', dst, ...prefixed(labels) });
   }
 
+  /** Counts copies of requests by what became of them. */
+  mirrored(parent: PolicyLabels, rule: OutboundRule, { labels }: RuleMirror, outcome: MirrorOutcome): Count {
+    const to = { backend_group: labels.group, backend_kind: labels.kind, backend_name: labels.name };
+    return this.mirrorCopies.count({ ...routeLabels(parent, rule), ...to, outcome });
+  }
+
   /** Counts what is tried again, and what is not for want of a budget, of a route of a service profile. */
   profileRetries(dst: string, { labels }: ProfileRoute): RetryCounts {
     const all = { direction: 'outbound', dst, ...prefixed(labels) };
@@ -55,15 +67,8 @@ export class OutboundMetrics extends DirectionMetrics {
   }
 
   /** Counts what retries of a rule come to. They are seldom: the series is looked up. */
-  retries(parent: PolicyLabels, { labels: route }: OutboundRule): RetryCounts {
-    const labels: Labels = {
-      parent_group: parent.group,
-      parent_kind: parent.kind,
-      parent_name: parent.name,
-      route_group: route.group,
-      route_kind: route.kind,
-      route_name: route.name,
-    };
+  retries(parent: PolicyLabels, rule: OutboundRule): RetryCounts {
+    const labels = routeLabels(parent, rule);
     const { request, success, limitExceeded, overflow } = this.retryFamilies;
     return {
       request: () => request.add(labels),
@@ -99,4 +104,15 @@ export class OutboundMetrics extends DirectionMetrics {
 /** The labels of a profile's route are told apart from the proxy's own. */
 function prefixed(labels: Readonly<Record<string, string>>): Labels {
   return Object.fromEntries(Object.entries(labels).map(([name, value]) => [`rt_${name}`, value]));
+}
+
+function routeLabels(parent: PolicyLabels, { labels: route }: OutboundRule): Labels {
+  return {
+    parent_group: parent.group,
+    parent_kind: parent.kind,
+    parent_name: parent.name,
+    route_group: route.group,
+    route_kind: route.kind,
+    route_name: route.name,
+  };
 }

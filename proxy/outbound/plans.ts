@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/backend.ts';
+import { Mirror } from '../backend/mirror.ts';
 import { Unusable } from '../backend/unusable.ts';
 import type { Clock } from '../clock.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -40,6 +41,7 @@ export class Plans {
   /** By the version that a request comes in; undefined where all requests go by `plain`. */
   private http1: RouteTable<RoutePlan> | undefined = undefined;
   private http2: RouteTable<RoutePlan> | undefined = undefined;
+  private mirrors: Mirror[] = [];
   /** Where profile and policy lead besides the target itself. */
   private named: Named[] = [];
 
@@ -68,6 +70,7 @@ export class Plans {
   /** Counts no route any more. */
   close(): void {
     this.profile.replace('', undefined);
+    this.releaseMirrors();
   }
 
   find(exchange: Exchange): RoutePlan {
@@ -83,6 +86,7 @@ export class Plans {
   private build(): void {
     const { http1, http2 } = this.policy;
     this.named = [];
+    this.releaseMirrors();
     this.profile.build();
     this.http1 = this.tableOf(http1);
     this.http2 = http1 === http2 ? this.http1 : this.tableOf(http2);
@@ -92,8 +96,25 @@ export class Plans {
   private tableOf(rules: RouteTable<OutboundRule> | undefined): RouteTable<RoutePlan> | undefined {
     const { clock, metrics } = this.options;
     if (rules === undefined || (rules.only !== undefined && this.isPlain(rules.only))) return undefined;
-    const options = { backendOf: (named: Named): Backend => this.backendOf(named), random: clock.random };
-    return rules.map((rule) => rulePlan(rule, { ...options, retryCounts: metrics.retries(this.policy.labels, rule) }));
+    const { labels } = this.policy;
+    return rules.map((rule) =>
+      rulePlan(rule, {
+        backendOf: (named) => this.backendOf(named),
+        random: clock.random,
+        retryCounts: metrics.retries(labels, rule),
+        mirrorOf: (mirror, to) => {
+          const made = new Mirror(to, mirror.ratio, (outcome) => metrics.mirrored(labels, rule, mirror, outcome));
+          this.mirrors.push(made);
+          return made;
+        },
+      }),
+    );
+  }
+
+  private releaseMirrors(): void {
+    const nowMs = this.options.clock.nowMs();
+    for (const mirror of this.mirrors) mirror.release(nowMs);
+    this.mirrors = [];
   }
 
   private backendOf(named: Named): Backend {
@@ -103,10 +124,10 @@ export class Plans {
   }
 
   /** Nothing is said by the rule but that all goes to the target itself. */
-  private isPlain({ distribution: { backends }, filters, timeouts, retry }: OutboundRule): boolean {
-    if (backends.length !== 1 || (filters ?? timeouts ?? retry) !== undefined) return false;
-    const [{ destination, balancing, filters: own, timeoutMs }] = backends;
-    if (own !== undefined || timeoutMs !== undefined || destination === undefined) return false;
+  private isPlain({ distribution: { backends }, filters, mirrors, timeouts, retry }: OutboundRule): boolean {
+    if (backends.length !== 1 || mirrors.length > 0 || (filters ?? timeouts ?? retry) !== undefined) return false;
+    const [{ destination, balancing, filters: own, mirrors: copies, timeoutMs }] = backends;
+    if (own !== undefined || copies.length > 0 || timeoutMs !== undefined || destination === undefined) return false;
     return this.isOwn({ destination, balancing });
   }
 

@@ -1,5 +1,6 @@
 import type { Backend } from '../backend/backend.ts';
 import { Filtered } from '../backend/filtered.ts';
+import { type Mirror, Mirrored } from '../backend/mirror.ts';
 import { FirstAvailable, Split } from '../backend/split.ts';
 import { Timed } from '../backend/timed.ts';
 import { namedBy, type Retrying } from '../backend/tries/retries.ts';
@@ -8,7 +9,7 @@ import { Unusable } from '../backend/unusable.ts';
 import type { RoutePlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import type { RetryRule } from '../model/tries.ts';
-import type { Distribution, OutboundRule, RuleBackend } from '../policy/outbound/model.ts';
+import type { Distribution, OutboundRule, RuleBackend, RuleMirror } from '../policy/outbound/model.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { Named } from './backends.ts';
 
@@ -17,12 +18,14 @@ export interface RulePlanOptions {
   readonly backendOf: (named: Named) => Backend;
   readonly random: () => number;
   readonly retryCounts: Retrying['counts'];
+  /** Where copies that go to a mirror are sent from. */
+  readonly mirrorOf: (mirror: RuleMirror, to: Backend) => Mirror;
 }
 
 /** What is done with the requests of a rule, as a chain of senders. */
 export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePlan {
   return Object.freeze({
-    sender: senderOf(rule.distribution, options),
+    sender: mirrored(senderOf(rule.distribution, options), rule.mirrors, options),
     metrics: undefined,
     filters: rule.filters,
     tries: triesOf(rule.timeouts, rule.retry && retryingOf(rule.retry, options)),
@@ -46,8 +49,21 @@ function senderOf({ kind, backends }: Distribution, options: RulePlanOptions): B
     : new FirstAvailable(chosen.map(({ backend }) => backend));
 }
 
-function chainOf({ destination, balancing, filters, timeoutMs }: RuleBackend, { backendOf }: RulePlanOptions): Backend {
-  const backend = destination === undefined ? new Unusable(failures.backend) : backendOf({ destination, balancing });
-  const filtered = filters === undefined ? backend : new Filtered(backend, filters);
+function chainOf(
+  { destination, balancing, filters, mirrors, timeoutMs }: RuleBackend,
+  options: RulePlanOptions,
+): Backend {
+  const backend =
+    destination === undefined ? new Unusable(failures.backend) : options.backendOf({ destination, balancing });
+  const copied = mirrored(backend, mirrors, options);
+  const filtered = filters === undefined ? copied : new Filtered(copied, filters);
   return timeoutMs === undefined ? filtered : new Timed(filtered, timeoutMs);
+}
+
+function mirrored(backend: Backend, mirrors: readonly RuleMirror[], { backendOf, mirrorOf }: RulePlanOptions): Backend {
+  if (mirrors.length === 0) return backend;
+  const made = mirrors.map((mirror) =>
+    mirrorOf(mirror, backendOf({ destination: mirror.destination, balancing: undefined })),
+  );
+  return new Mirrored(backend, made);
 }

@@ -183,6 +183,23 @@ it('an endpoint that keeps failing is left out, and asked again later', async ()
   expect(await mesh.metric('client', 'outbound_http_balancer_ejections_total')).toBeGreaterThan(0);
 });
 
+it('a mirror gets a copy of each request with its body, and its answers go nowhere', async () => {
+  const mirror = { type: 'RequestMirror', requestMirror: { backendRef: to('canary') } };
+  mesh.apply(route('mirrored', [{ filters: [mirror], backendRefs: [to('web')] }]));
+  broken = 'canary';
+  await until(async () => {
+    seen = [];
+    expect((await call('/mirrored', {}, 'a body')).body).toBe('web');
+    await vi.waitFor(() => expect(seen.map(({ who }) => who).sort()).toEqual(['canary', 'web']), 500);
+  });
+  expect(seen.map(({ body }) => body)).toEqual(['a body', 'a body']);
+  await until(async () => {
+    expect(
+      await mesh.metric('client', 'outbound_http_route_mirror_copies_total', 'outcome="answered"'),
+    ).toBeGreaterThan(0);
+  });
+});
+
 it('a rule that is taken back is forgotten, and all goes to the service itself again', async () => {
   mesh.apply(route('all', [{ backendRefs: [to('canary')] }]));
   await until(async () => expect(await whoAnswers()).toBe('canary'));

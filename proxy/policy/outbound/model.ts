@@ -1,5 +1,6 @@
 import type { LoadConfig } from '../../balance/load.ts';
 import type { Filters } from '../../filter/filter.ts';
+import type { Ratio } from '../../filter/ratio.ts';
 import type { RetryRule, RuleTimeouts } from '../../model/tries.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { RouteTable } from '../../route/route-table.ts';
@@ -20,12 +21,22 @@ export interface RuleBackend {
   readonly destination: Destination | undefined;
   /** What is done to its tries and their responses on the way; undefined when nothing is. */
   readonly filters: Filters | undefined;
+  /** Where copies of what goes there are sent, too. */
+  readonly mirrors: readonly RuleMirror[];
   /** How it is balanced over; undefined: by round trips alone, and whatever endpoints answer they stay. */
   readonly balancing: BackendBalancing | undefined;
   /** Among those of its rule; those of 0 get nothing. */
   readonly weight: number;
   /** For one try, from its start to the end of its response; undefined: as long as it takes. */
   readonly timeoutMs: number | undefined;
+}
+
+/** Where copies of a share of the requests go. */
+export interface RuleMirror {
+  readonly labels: PolicyLabels;
+  readonly destination: Destination;
+  /** Undefined for all of them. */
+  readonly ratio: Ratio | undefined;
 }
 
 /** How endpoints are told apart by what they answer. */
@@ -49,6 +60,8 @@ export interface OutboundRule {
   readonly labels: PolicyLabels;
   /** What is done to its requests and responses on the way; undefined when nothing is. */
   readonly filters: Filters | undefined;
+  /** Where copies of its requests are sent, too. */
+  readonly mirrors: readonly RuleMirror[];
   readonly distribution: Distribution;
   readonly timeouts: RuleTimeouts | undefined;
   readonly retry: RetryRule | undefined;

@@ -14,12 +14,13 @@ import type {
 import { plainLoad } from '../../balance/load.ts';
 import { addressFromApi } from '../../control/addresses.ts';
 import type { Filters } from '../../filter/filter.ts';
-import { filtersFromApi } from '../../filter/from-api.ts';
+import { type ApiFilter, filtersFromApi } from '../../filter/from-api.ts';
+import { mirrorsFromApi } from '../../filter/mirrors-from-api.ts';
 import type { RetryRule, RuleTimeouts } from '../../model/tries.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { OnUnread } from '../../route/matches-from-api.ts';
 import { labelsFromMetadata, type PolicyLabels } from '../labels.ts';
-import type { Distribution, OutboundRule, RuleBackend } from './model.ts';
+import type { Distribution, OutboundRule, RuleBackend, RuleMirror } from './model.ts';
 import { loadFromApi } from './resilience-from-api.ts';
 
 /** gRPC statuses that a retry may name. */
@@ -57,7 +58,7 @@ type ApiBackend = HttpRoute_RouteBackend | GrpcRoute_RouteBackend;
 type ApiDistribution = HttpRoute_Distribution | GrpcRoute_Distribution;
 
 function ruleOf(
-  { backends, requestTimeout, timeouts, allowL5dRequestHeaders }: HttpRoute_Rule | GrpcRoute_Rule,
+  { backends, filters: written, requestTimeout, timeouts, allowL5dRequestHeaders }: HttpRoute_Rule | GrpcRoute_Rule,
   filters: Filters | undefined,
   context: RuleContext,
   retry: RetryRule | undefined,
@@ -65,6 +66,7 @@ function ruleOf(
   return Object.freeze({
     labels: context.labels,
     filters,
+    mirrors: mirrorsOf(written, context.onUnread),
     distribution: distributionOf(backends, context),
     timeouts: timeoutsOf(timeouts, requestTimeout),
     retry,
@@ -93,10 +95,19 @@ function backendOf(api: ApiBackend | undefined, weight: number, { breaker, onUnr
     labels: labelsFromMetadata(api?.backend?.metadata),
     destination: destinationOf(kind),
     filters: api && filtersFromApi(api.filters, undefined, onUnread),
+    mirrors: api === undefined ? [] : mirrorsOf(api.filters, onUnread),
     balancing: balancingOf(kind, breaker),
     weight,
     timeoutMs: positiveMs(api?.requestTimeout),
   };
+}
+
+/** A mirror that leads nowhere costs its copies, and no request. */
+function mirrorsOf(filters: readonly ApiFilter[], onUnread: OnUnread): RuleMirror[] {
+  return mirrorsFromApi(filters, onUnread).flatMap(({ backend, ratio }) => {
+    const destination = destinationOf(backend.kind);
+    return destination === undefined ? [] : [{ labels: labelsFromMetadata(backend.metadata), destination, ratio }];
+  });
 }
 
 function balancingOf(

@@ -3,6 +3,7 @@ import { trafficSettings } from './traffic-settings.ts';
 
 const accrual = 'balancer.linkerd.io/failure-accrual';
 const alpha = 'balancer.alpha.linkerd.io';
+const minReady = 'balancer.tulle.dev/failure-accrual-min-ready-endpoints';
 
 test('without annotations nothing is limited, retried or ejected', () => {
   expect(trafficSettings()).toEqual({ timeouts: {} });
@@ -36,6 +37,7 @@ test('everything can be set', () => {
     [`${alpha}/failure-accrual-success-rate-window`]: '1m',
     [`${alpha}/failure-accrual-success-rate-min-requests`]: '9',
     [`${alpha}/failure-accrual-honor-retry-after`]: 'true',
+    [minReady]: '2',
     [`${alpha}/penalize-failures`]: 'true',
     [`${alpha}/load-biaser-penalty`]: '1s',
     'timeout.linkerd.io/request': '3s',
@@ -51,6 +53,7 @@ test('everything can be set', () => {
       kind: 'unified',
       maxFailures: 3,
       backoff: { minMs: 2000, maxMs: 4000, jitterRatio: 1.5, honorRetryAfter: true },
+      minReady: 2,
       successRate: 0.5,
       windowMs: 60_000,
       minRequests: 9,
@@ -73,6 +76,8 @@ test('everything can be set', () => {
 
 test.each([
   [{ [accrual]: 'sometimes' }, accrual],
+  [{ [accrual]: 'consecutive', [minReady]: 'most' }, minReady],
+  [{ [accrual]: 'unified', [minReady]: '0.5' }, minReady],
   [{ [accrual]: 'consecutive', [`${accrual}-consecutive-jitter-ratio`]: '101' }, `${accrual}-consecutive-jitter-ratio`],
   [
     {

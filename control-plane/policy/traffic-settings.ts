@@ -17,16 +17,21 @@ export interface Backoff {
   readonly honorRetryAfter: boolean;
 }
 
+interface Accrual {
+  readonly maxFailures: number;
+  readonly backoff: Backoff;
+  /** So many endpoints that are ready stay, whatever they answer; undefined for none. */
+  readonly minReady: number | undefined;
+}
+
 export type FailureAccrual =
-  | { readonly kind: 'consecutive'; readonly maxFailures: number; readonly backoff: Backoff }
-  | {
+  | (Accrual & { readonly kind: 'consecutive' })
+  | (Accrual & {
       readonly kind: 'unified';
-      readonly maxFailures: number;
-      readonly backoff: Backoff;
       readonly successRate: number;
       readonly windowMs: number;
       readonly minRequests: number;
-    };
+    });
 
 /** Milliseconds; undefined for no limit. */
 export interface Timeouts {
@@ -144,6 +149,8 @@ class Reader {
 
 const accrual = 'balancer.linkerd.io/failure-accrual';
 const alpha = 'balancer.alpha.linkerd.io';
+/** Of our own: Linkerd's message has a field for it, and no annotation. */
+const minReadyEndpoints = 'balancer.tulle.dev/failure-accrual-min-ready-endpoints';
 const maxUint32 = 0xffff_ffff;
 
 function readAccrual(read: Reader): FailureAccrual | undefined {
@@ -162,14 +169,14 @@ function readAccrual(read: Reader): FailureAccrual | undefined {
   if (backoff.minMs > backoff.maxMs) {
     read.wrong(`${accrual}-consecutive-min-penalty`, `must not exceed the maximum penalty (${backoff.maxMs}ms)`);
   }
-  if (mode === 'consecutive') return { kind: mode, maxFailures, backoff };
+  const common = { maxFailures, backoff, minReady: read.number(minReadyEndpoints, 0, maxUint32, true) };
+  if (mode === 'consecutive') return { kind: mode, ...common };
   const window = `${alpha}/failure-accrual-success-rate-window`;
   const windowMs = read.durationMs(window) ?? 10_000;
   if (windowMs < 10) read.wrong(window, 'must be at least 10ms');
   return {
     kind: mode,
-    maxFailures,
-    backoff,
+    ...common,
     successRate: read.number(`${alpha}/failure-accrual-success-rate-threshold`, 0, 1, false) ?? 0.8,
     windowMs,
     minRequests: read.number(`${alpha}/failure-accrual-success-rate-min-requests`, 1, 1_000_000, true) ?? 5,

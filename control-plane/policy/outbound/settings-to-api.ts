@@ -48,10 +48,12 @@ export function loadToApi(biaser: LoadBiaser | undefined): LoadInit {
 export function accrualToApi(accrual: FailureAccrual | undefined): AccrualInit | undefined {
   if (accrual === undefined) return undefined;
   const backoff = backoffToApi(accrual.backoff);
+  const ejection = accrual.minReady ? { minReadyEndpoints: accrual.minReady } : undefined;
   if (accrual.kind === 'consecutive') {
-    return { kind: { case: 'consecutiveFailures', value: { maxFailures: accrual.maxFailures, backoff } } };
+    return { kind: { case: 'consecutiveFailures', value: { maxFailures: accrual.maxFailures, backoff } }, ejection };
   }
   return {
+    ejection,
     kind: {
       case: 'unified',
       value: {

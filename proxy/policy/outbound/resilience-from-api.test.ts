@@ -36,6 +36,12 @@ describe('what annotations of a Service say, read as the control plane sends it'
     expect(settings({ [accrual]: 'consecutive' }).breaker).toEqual(breaker);
   });
 
+  it('how many endpoints stay, whatever they answer', () => {
+    const annotations = { [accrual]: 'consecutive', 'balancer.tulle.dev/failure-accrual-min-ready-endpoints': '2' };
+    expect(settings(annotations).breaker?.minReadyEndpoints).toBe(2);
+    expect(settings({ ...annotations, [accrual]: 'unified' }).breaker?.minReadyEndpoints).toBe(2);
+  });
+
   it('both, with a time that the endpoint may ask for', () => {
     const annotations = { [accrual]: 'unified', [`${alpha}/failure-accrual-honor-retry-after`]: 'true' };
     expect(settings(annotations).breaker).toEqual({

@@ -6,7 +6,7 @@ import { natsProgram } from '../nats/nats-program.ts';
 import { TestMesh } from '../proxy/test-mesh.ts';
 
 /** NATS, whose server speaks first, between two sidecars: a real server, and clients that break their connections. */
-const program = natsProgram();
+const program = await natsProgram();
 const skipped = 'missing' in program ? ` (skipped: ${program.missing})` : '';
 const path = 'path' in program ? program.path : '';
 const port = 4222;

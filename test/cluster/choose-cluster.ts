@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { buildImage } from '../../images/build-image.ts';
 import { imageContents, imageNames } from '../../images/contents.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { buildEchoImage } from './conformance/echo-image.ts';
 import { Kubectl } from './kubectl.ts';
 import { takeLock } from './lock.ts';
 import { hasMesh, uninstallMesh } from './mesh.ts';
@@ -123,6 +124,8 @@ const fingerprint = (built: readonly LoadableImage[]): string =>
 async function buildImages(say: (line: string) => void): Promise<LoadableImage[]> {
   const options = { builder: 'own', registry: '', tag: packageJson.version, out: images } as const;
   const built: LoadableImage[] = [await buildToolsImage(images)];
+  const echo = await buildEchoImage(images);
+  if (echo !== undefined) built.push(echo);
   for (const name of imageNames) {
     const image = await buildImage(imageContents(name), options);
     say(`${image.name}  ${(image.archiveBytes / 1e6).toFixed(1)} MB  ${image.digest}`);

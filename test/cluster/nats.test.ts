@@ -9,7 +9,7 @@ import { sidecarMetrics } from './sidecar.ts';
 const ns = 'tulle-test-nats';
 const port = 4222;
 const opaquePorts = 'config.tulle.dev/opaque-ports';
-const program = natsProgram();
+const program = await natsProgram();
 const nats = 'path' in program ? { it, unless: '' } : { it: it.skip, unless: ` (skipped: ${program.missing})` };
 
 const annotated = (object: object, annotations: Readonly<Record<string, string>>): object => {

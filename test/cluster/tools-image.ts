@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { layerCache } from '../../images/build-image.ts';
 import { nodeRuntime } from '../../images/contents.ts';
 import { Layer, programFile } from '../../images/layer.ts';
-import { compressLayer, writeOciArchive } from '../../images/oci-archive.ts';
+import { compressLayer, type LayerBlob, writeOciArchive } from '../../images/oci-archive.ts';
 import { natsProgram } from '../nats/nats-program.ts';
 import type { LoadableImage } from './own-cluster.ts';
 
@@ -32,24 +32,25 @@ export async function buildToolsImage(out: string): Promise<LoadableImage> {
   const archive = join(out, 'tools.tar');
   const config = { User: '65534:65534', Env: ['PATH=/usr/bin'], Cmd: ['sleep', '2147483647'] };
   // Node's layer is that of other images, and so compressed already.
-  const layers = [await compressed(nodeRuntime(), out), await compressed(tools(), out)];
+  const layers = [await compressed(nodeRuntime(), out), await compressed(await tools(), out)];
   const digest = await writeOciArchive(toolsImage, config, layers, archive);
   return { name: toolsImage, archive, digest };
 }
 
-function tools(): Layer {
+async function tools(): Promise<Layer> {
   const busybox = programFile('busybox');
   const layer = new Layer().program('/usr/bin/busybox', busybox);
   for (const name of execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n')) {
     if (name !== 'busybox') layer.symlink(`/usr/bin/${name}`, 'busybox');
   }
   if (isOnThisMachine('redis-server')) layer.program('/usr/bin/redis-server', 'redis-server');
-  const nats = natsProgram();
+  const nats = await natsProgram();
   return 'path' in nats ? layer.program('/usr/bin/nats', nats.path) : layer;
 }
 
-async function compressed(layer: Layer, out: string) {
-  const tar = join(out, 'tools.layer.tar');
+/** A layer, compressed by way of `out`, where it stays no longer than that takes. */
+export async function compressed(layer: Layer, out: string): Promise<LayerBlob> {
+  const tar = join(out, 'layer.tar');
   await pipeline(Readable.from(layer.tar()), createWriteStream(tar));
   try {
     return await compressLayer(tar, layerCache);

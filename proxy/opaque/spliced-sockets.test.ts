@@ -18,8 +18,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it.each([
-  ['of plain TCP', 30, []],
-  ['with TLS on one side', 15, [key, certificate]],
+  ['of plain TCP', 20, []],
+  ['with TLS on one side', 10, [key, certificate]],
 ] as const)(
   'each connection %s is told of its end once, whatever clients and servers do, and leaves no descriptor',
   async (_name, rounds, tls) => {
@@ -29,5 +29,5 @@ it.each([
     });
     expect(JSON.parse(stdout), `seed ${seed}`).toEqual({ left: [], lost: 0 });
   },
-  30_000,
+  60_000,
 );

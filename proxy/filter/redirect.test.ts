@@ -47,6 +47,14 @@ it('what would lead to where it was asked goes on, so that nobody goes in a circ
   expect(redirect({})).not.toBeInstanceOf(Answer);
   expect(redirect({ host: 'web', port: 8080 })).not.toBeInstanceOf(Answer);
   expect(redirect({ path: new PathPrefix('/foo', '/foo/') })).not.toBeInstanceOf(Answer);
+  expect(redirect({ host: 'web', status: 303 })).not.toBeInstanceOf(Answer);
+});
+
+it('a status alone has the client ask again at the same place', () => {
+  for (const status of [301, 302, 303, 307, 308]) {
+    expect((redirect({ status }) as Answer).status).toBe(status);
+    expect(location({ status })).toBe('http://web:8080/foo/a?b=1');
+  }
 });
 
 it.each<Partial<RedirectOptions>>([

@@ -22,11 +22,13 @@ const notFound = 5;
 
 /**
  * Answers with another place to ask at (Gateway API, HTTPRequestRedirectFilter). One that would be the place asked at
- * goes on instead, as with Linkerd: the rule fits what it redirects to as well.
+ * goes on instead, as with Linkerd: the rule fits what it redirects to as well. A redirect of which nothing but the
+ * status is set has no other place, and answers: 303 has the client ask again by GET, which another rule may be for.
  */
 export class Redirect implements RequestFilter {
   private readonly options: RedirectOptions;
   private readonly status: number;
+  private readonly isStatusAlone: boolean;
 
   /** Throws BadFilter. */
   constructor(options: RedirectOptions) {
@@ -38,6 +40,7 @@ export class Redirect implements RequestFilter {
     if (!redirectStatuses.includes(status)) throw new BadFilter(`${status} is no status of a redirect`);
     this.options = options;
     this.status = status;
+    this.isStatusAlone = options.status !== undefined && (scheme ?? host ?? port ?? options.path) === undefined;
   }
 
   apply(head: RequestHead): RequestHead | Answer {
@@ -45,7 +48,8 @@ export class Redirect implements RequestFilter {
     if (path === undefined) return prefixMissing;
     const scheme = this.options.scheme ?? head.scheme;
     const authority = this.authorityOf(head, scheme);
-    if (path === head.path && scheme === head.scheme && authority === head.authority) return head;
+    const isSame = path === head.path && scheme === head.scheme && authority === head.authority;
+    if (isSame && !this.isStatusAlone) return head;
     // A request of HTTP/1.0 may name no host: the client knows whom it asked.
     const location = authority === '' ? path : `${scheme}://${authority}${path}`;
     return new Answer(this.status, notFound, 'redirected', [new Field('location', location)]);

@@ -73,6 +73,7 @@ it('a rewrite, CORS, a redirect and header changes of one route hold, each for i
       at('/a', { type: 'URLRewrite', urlRewrite: { hostname: 'inside.org', ...prefix('/b') } }),
       at('/cors', { type: 'CORS', cors: { allowOrigins: ['https://*.a.org'], allowMethods: ['PUT'] } }),
       at('/old', { type: 'RequestRedirect', requestRedirect: { ...prefix('/new'), statusCode: 308 } }),
+      at('/again', { type: 'RequestRedirect', requestRedirect: { statusCode: 303 } }),
       at('/head', {
         type: 'ResponseHeaderModifier',
         responseHeaderModifier: { set: [{ name: 'X-App', value: 'changed' }] },
@@ -94,6 +95,8 @@ it('a rewrite, CORS, a redirect and header changes of one route hold, each for i
   const redirected = await ask('/old/x?q');
   expect([redirected.status, redirected.headers['location']]).toEqual([308, 'http://server.test:8080/new/x?q']);
   expect(redirected.headers).not.toHaveProperty('l5d-proxy-error');
+  const sentAgain = await ask('/again', {}, 'POST');
+  expect([sentAgain.status, sentAgain.headers['location']]).toEqual([303, 'http://server.test:8080/again']);
   expect((await ask('/head')).headers['x-app']).toBe('changed');
 });
 

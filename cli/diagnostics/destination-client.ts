@@ -2,13 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DescMessage, DescMethod, MessageShape } from '@bufbuild/protobuf';
 import { credentials } from '@grpc/grpc-js';
 import { GrpcClient } from '../../api/grpc.ts';
-import { componentLabel } from '../../lib/contract/labels.ts';
-import type { Pod } from '../../lib/kinds/pod.ts';
-import type { Cluster } from '../cluster/cluster.ts';
-import { listAll } from '../cluster/objects.ts';
-import { forwardPort } from '../cluster/port-forward.ts';
-import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { CommandError } from '../terminal.ts';
+import type { ComponentPort, DiagnosedMesh } from './mesh.ts';
 
 const timeoutMs = 15_000;
 /** A first answer may come in several messages; after this time without another one it is whole. */
@@ -20,25 +15,18 @@ type StreamMethod<Input extends DescMessage, Output extends DescMessage> = DescM
   output: Output;
 };
 
-export interface ComponentPod {
-  /** A pod of the destination component; the first that is ready without it. */
-  readonly pod?: string;
-  readonly port: number;
-}
-
 /**
  * What the destination component answers first on a stream: the messages until it is quiet. Rejects with a CommandError
  * that says what the component, or the way to it, said.
  */
 export async function firstAnswer<Input extends DescMessage, Output extends DescMessage>(
-  cluster: Cluster,
-  { pod, port }: ComponentPod,
+  mesh: DiagnosedMesh,
+  component: ComponentPort,
   method: StreamMethod<Input, Output>,
   request: MessageShape<Input>,
 ): Promise<MessageShape<Output>[]> {
-  const name = pod ?? (await readyPod(cluster));
-  const forward = await forwardPort(cluster.access, { namespace: cluster.meshNamespace, pod: name, port });
-  const client = new GrpcClient(`127.0.0.1:${forward.port}`, credentials.createInsecure(), {
+  const way = await mesh.wayTo(component);
+  const client = new GrpcClient(way.address, credentials.createInsecure(), {
     'grpc.enable_retries': 0,
     // An answer by a proxy of the shell's environment would not be the component's.
     'grpc.enable_http_proxy': 0,
@@ -47,10 +35,10 @@ export async function firstAnswer<Input extends DescMessage, Output extends Desc
     return await collect(client.stream(method, request));
   } catch (error) {
     const { details, message } = error as Error & { details?: string };
-    throw new CommandError(`${cluster.title}: ${name}: ${forward.problem() ?? details ?? message}`);
+    throw new CommandError(`${mesh.title}: ${way.pod}: ${way.problem() ?? details ?? message}`);
   } finally {
     client.close();
-    forward.close();
+    way.close();
   }
 }
 
@@ -77,22 +65,4 @@ async function collect<T>(
     over.abort();
     stream.cancel();
   }
-}
-
-async function readyPod({ client, meshNamespace, title }: Cluster): Promise<string> {
-  const path = `/api/v1/namespaces/${meshNamespace}/pods`;
-  const pods = await listAll<Pod>(client, path, { labelSelector: `${componentLabel}=destination` }).catch((error) => {
-    if (!isRefused(error)) throw error;
-    throw new CommandError(
-      `${title}: no pod of the destination component can be looked for: ${refusalText(error)}; ` +
-        'name one with --destination-pod, or be another with --as',
-    );
-  });
-  const ready = pods.find(({ status }) =>
-    status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True'),
-  );
-  if (ready !== undefined) return ready.metadata.name;
-  throw new CommandError(
-    `${title}: no pod of the destination component is ready in namespace ${meshNamespace}: see 'tulle check'`,
-  );
 }

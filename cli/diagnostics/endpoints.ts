@@ -3,13 +3,13 @@ import { Command, Option } from 'commander';
 import { Destination, GetDestinationSchema, type Update } from '../../api/gen/destination_pb.js';
 import type { TcpAddress } from '../../api/gen/net_pb.js';
 import { meshPorts } from '../../lib/contract/ports.ts';
-import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { firstAnswer } from './destination-client.ts';
 import { ipText } from './ip-text.ts';
+import { type MeshOptions, stateOption, withMesh } from './mesh.ts';
 
-interface EndpointsOptions extends ClusterOptions {
+interface EndpointsOptions extends MeshOptions {
   readonly output: 'table' | 'json';
   readonly token?: string;
   readonly destinationPod?: string;
@@ -35,17 +35,18 @@ export function endpointsCommand(terminal: Terminal): Command {
     .argument('<authority...>', 'name and port of a Service')
     .option('--token <token>', 'context of the asking proxy, such as {"ns":"shop","nodeName":"node-1"}')
     .option('--destination-pod <name>', 'pod of the destination component (default: one that is ready)')
+    .option(...stateOption)
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
     .action(async (authorities: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<EndpointsOptions>();
       const found: Endpoint[] = [];
       const problems: string[] = [];
-      await withCluster(options, terminal, async (cluster) => {
+      await withMesh(options, terminal, async (mesh) => {
         for (const path of authorities) {
           const request = create(GetDestinationSchema, { path, contextToken: options.token ?? '' });
           const pod = { pod: options.destinationPod, port: meshPorts.destination };
           try {
-            found.push(...endpointsOf(await firstAnswer(cluster, pod, Destination.method.get, request)));
+            found.push(...endpointsOf(await firstAnswer(mesh, pod, Destination.method.get, request)));
           } catch (error) {
             if (!(error instanceof CommandError)) throw error;
             // The others may be answered all the same.

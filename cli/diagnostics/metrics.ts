@@ -1,14 +1,12 @@
 import { Command } from 'commander';
-import { componentLabel } from '../../lib/contract/labels.ts';
 import type { Container, Pod } from '../../lib/kinds/pod.ts';
-import { type Cluster, type ClusterOptions, withCluster } from '../cluster/cluster.ts';
-import { eachBounded, listAll } from '../cluster/objects.ts';
-import { podMetrics } from '../cluster/pod-metrics.ts';
+import { eachBounded } from '../cluster/objects.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import { parseDurationMs } from '../duration.ts';
 import { parseResource } from '../resource.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
+import { type DiagnosedMesh, type MeshOptions, stateOption, withMesh } from './mesh.ts';
 import { meshedPodsOf } from './pods.ts';
 
 const concurrency = 16;
@@ -20,7 +18,7 @@ interface Target {
   readonly port: number;
 }
 
-type MetricsOptions = ClusterOptions & { readonly wait: string };
+type MetricsOptions = MeshOptions & { readonly wait: string };
 
 const waitOption = ['-w, --wait <duration>', 'how long to wait for each', '30s'] as const;
 
@@ -30,11 +28,12 @@ export function proxyMetricsCommand(terminal: Terminal): Command {
     .description('print the metrics of the sidecars of a workload, in the Prometheus text format')
     .argument('<resource>', 'workload, such as deploy/web or pod/web-1')
     .option(...waitOption)
+    .option(...stateOption)
     .action(async (resource: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<MetricsOptions>();
-      await withCluster(options, terminal, async (cluster) => {
-        const pods = await meshedPodsOf(cluster, parseResource([resource]), terminal);
-        await printMetrics(cluster, pods.flatMap(proxyTarget), options, terminal);
+      await withMesh(options, terminal, async (mesh) => {
+        const pods = await meshedPodsOf(mesh, parseResource([resource]));
+        await printMetrics(mesh, pods.flatMap(proxyTarget), options, terminal);
       });
     });
 }
@@ -45,14 +44,13 @@ export function controllerMetricsCommand(terminal: Terminal): Command {
     .alias('cp-metrics')
     .description('print the metrics of the control plane’s components and their sidecars')
     .option(...waitOption)
+    .option(...stateOption)
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<MetricsOptions>();
-      await withCluster(options, terminal, async (cluster) => {
-        const path = `/api/v1/namespaces/${cluster.meshNamespace}/pods`;
-        const pods = await listAll<Pod>(cluster.client, path, { labelSelector: componentLabel });
-        if (pods.length === 0) throw new CommandError(`no control plane in namespace ${cluster.meshNamespace}`);
+      await withMesh(options, terminal, async (mesh) => {
+        const pods = await mesh.componentPods();
         const targets = pods.flatMap((pod) => [...componentTargets(pod), ...proxyTarget(pod)]);
-        await printMetrics(cluster, targets, options, terminal);
+        await printMetrics(mesh, targets, options, terminal);
       });
     });
 }
@@ -71,7 +69,7 @@ function componentTargets(pod: Pod): Target[] {
 }
 
 async function printMetrics(
-  cluster: Cluster,
+  mesh: DiagnosedMesh,
   targets: readonly Target[],
   { wait }: MetricsOptions,
   { out }: Terminal,
@@ -81,7 +79,7 @@ async function printMetrics(
     const { namespace = '', name } = pod.metadata;
     const title = `pod ${namespace}/${name}, container ${container}`;
     try {
-      const text = await readAll(podMetrics(cluster, { namespace, pod: name, port }, AbortSignal.timeout(timeoutMs)));
+      const text = await readAll(mesh.metrics(pod, port, AbortSignal.timeout(timeoutMs)));
       // In one call, so that those of other pods do not come between.
       out(`#\n# ${title}\n#\n${text.endsWith('\n') ? text : `${text}\n`}`);
       return [];

@@ -4,21 +4,17 @@ import { stringify } from 'yaml';
 import { InboundServerPolicies, PortSpecSchema, ServerSchema } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies, OutboundPolicySchema, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
 import { meshPorts } from '../../lib/contract/ports.ts';
-import { type Cluster, type ClusterOptions, withCluster } from '../cluster/cluster.ts';
-import { installedMesh } from '../cluster/installed-mesh.ts';
-import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { parseResource } from '../resource.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
-import { type ComponentPod, firstAnswer } from './destination-client.ts';
+import { firstAnswer } from './destination-client.ts';
+import { type ComponentPort, type DiagnosedMesh, type MeshOptions, stateOption, withMesh } from './mesh.ts';
 import { meshedPodsOf } from './pods.ts';
 
-interface PolicyOptions extends ClusterOptions {
+interface PolicyOptions extends MeshOptions {
   readonly output: 'yaml' | 'json';
   readonly token?: string;
   readonly destinationPod?: string;
 }
-
-const defaultDomain = 'cluster.local';
 
 /** `tulle diagnostics policy`: what a proxy is told of a port that it serves, or of a Service that it calls. */
 export function policyCommand(terminal: Terminal): Command {
@@ -28,16 +24,17 @@ export function policyCommand(terminal: Terminal): Command {
     .argument('<port>', 'number of the port')
     .option('--token <token>', 'for a Service, the pod that asks, such as {"ns":"shop","pod":"web-1"}')
     .option('--destination-pod <name>', 'pod of the destination component (default: one that is ready)')
+    .option(...stateOption)
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['yaml', 'json']).default('yaml'))
     .action(async (resource: string, portText: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<PolicyOptions>();
       const port = portNumber(portText);
       const component = { pod: options.destinationPod, port: meshPorts.policy };
       const service = /^(?:svc|services?)\/(.+)$/.exec(resource)?.[1];
-      const found = await withCluster(options, terminal, (cluster) =>
+      const found = await withMesh(options, terminal, (mesh) =>
         service === undefined
-          ? inboundPolicy(cluster, component, resource, port, terminal)
-          : outboundPolicy(cluster, component, service, port, options.token, terminal),
+          ? inboundPolicy(mesh, component, resource, port)
+          : outboundPolicy(mesh, component, service, port, options.token),
       );
       terminal.out(options.output === 'json' ? `${JSON.stringify(found, null, 2)}\n` : stringify(found));
     });
@@ -51,47 +48,33 @@ function portNumber(text: string): number {
 
 /** All pods of a workload are told the same; the first speaks for them. */
 async function inboundPolicy(
-  cluster: Cluster,
-  component: ComponentPod,
+  mesh: DiagnosedMesh,
+  component: ComponentPort,
   resource: string,
   port: number,
-  terminal: Terminal,
 ): Promise<unknown> {
-  const [pod] = await meshedPodsOf(cluster, parseResource([resource]), terminal);
+  const [pod] = await meshedPodsOf(mesh, parseResource([resource]));
   const workload = JSON.stringify({ ns: pod.metadata.namespace, pod: pod.metadata.name });
   const request = create(PortSpecSchema, { workload, port });
   const { watchPort } = InboundServerPolicies.method;
-  const messages = await firstAnswer(cluster, component, watchPort, request);
+  const messages = await firstAnswer(mesh, component, watchPort, request);
   const latest = messages.at(-1);
   return latest === undefined ? {} : toJson(ServerSchema, latest);
 }
 
 async function outboundPolicy(
-  cluster: Cluster,
-  component: ComponentPod,
+  mesh: DiagnosedMesh,
+  component: ComponentPort,
   service: string,
   port: number,
   token: string | undefined,
-  terminal: Terminal,
 ): Promise<unknown> {
-  const domain = await clusterDomain(cluster, terminal);
+  const domain = await mesh.clusterDomain();
   const request = create(TrafficSpecSchema, {
-    sourceWorkload: token ?? JSON.stringify({ ns: cluster.namespace, pod: '' }),
-    target: { case: 'authority', value: `${service}.${cluster.namespace}.svc.${domain}:${port}` },
+    sourceWorkload: token ?? JSON.stringify({ ns: mesh.namespace, pod: '' }),
+    target: { case: 'authority', value: `${service}.${mesh.namespace}.svc.${domain}:${port}` },
   });
-  const messages = await firstAnswer(cluster, component, OutboundPolicies.method.watch, request);
+  const messages = await firstAnswer(mesh, component, OutboundPolicies.method.watch, request);
   const latest = messages.at(-1);
   return latest === undefined ? {} : toJson(OutboundPolicySchema, latest);
-}
-
-/** Of the install; the usual one, with a word, where this user may not read that. */
-async function clusterDomain({ client, meshNamespace }: Cluster, { err }: Terminal): Promise<string> {
-  try {
-    const mesh = await installedMesh(client, meshNamespace);
-    return mesh?.config.clusterDomain ?? defaultDomain;
-  } catch (error) {
-    if (!isRefused(error)) throw error;
-    err(`warning: the cluster's domain is taken to be ${defaultDomain}: ${refusalText(error)}\n`);
-    return defaultDomain;
-  }
 }

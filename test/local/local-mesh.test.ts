@@ -4,6 +4,7 @@ import { type RequestOptions, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { run } from '../../cli/testing/run.ts';
 
 const tulle = join(import.meta.dirname, '../../bin/tulle');
 const folder = mkdtempSync(join(tmpdir(), 'tulle-local-mesh-'));
@@ -176,16 +177,32 @@ it('a process that dies is told of and started again, and calls reach it again',
   });
 });
 
+/** What a command of the command line prints about this mesh. */
+const tell = async (...args: string[]): Promise<string> => (await run([...args, '--state', state])).out;
+
 it('stat shows the workloads of the mesh, those outside it as 0/1', async () => {
-  const stat = spawn(tulle, ['stat', '-n', 'shop', 'deploy', '-t', '1s', '--state', state]);
-  let table = '';
-  stat.stdout.on('data', (chunk) => {
-    table += chunk;
-  });
-  await new Promise((resolve) => stat.on('exit', resolve));
+  const table = await tell('stat', '-n', 'shop', 'deploy', '-t', '1s');
   expect(table).toMatch(/^NAME +MESHED +SUCCESS +RPS/);
   expect(table).toMatch(/^blue +1\/1/m);
   expect(table).toMatch(/^plain +0\/1 +-/m);
+});
+
+it('diagnostics looks into it as into a cluster', async () => {
+  const [endpoints, outbound, inbound, profile, proxy, components] = await Promise.all([
+    tell('diagnostics', 'endpoints', 'shop.shop.svc.cluster.local:80'),
+    tell('diagnostics', '-n', 'shop', 'policy', 'svc/shop', '80'),
+    tell('diagnostics', '-n', 'shop', 'policy', 'deploy/guarded', '8080'),
+    tell('diagnostics', 'profile', 'shop.shop.svc.cluster.local:80'),
+    tell('diagnostics', '-n', 'shop', 'proxy-metrics', 'deploy/green'),
+    tell('diagnostics', 'controller-metrics'),
+  ]);
+  expect(endpoints).toContain(`${ips.get('blue')}  8080  blue-0`.replaceAll('  ', '   '));
+  expect(outbound).toContain('path: shop.shop.svc.cluster.local:80');
+  expect(inbound).toContain('all-authenticated');
+  expect(JSON.parse(profile).fullyQualifiedName).toBe('shop.shop.svc.cluster.local');
+  expect(proxy).toContain('# pod shop/green-0, container tulle-proxy');
+  expect(proxy).toContain('request_total{direction="outbound"');
+  expect(components).toContain('# pod tulle/tulle-destination-0');
 });
 
 it('no key and no token is in a log', () => {

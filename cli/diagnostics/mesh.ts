@@ -1,0 +1,68 @@
+import { resolve } from 'node:path';
+import type { Pod } from '../../lib/kinds/pod.ts';
+import { defaultStateFolder } from '../../local/state-folder.ts';
+import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
+import type { WorkloadDirectory } from '../figures/directory.ts';
+import { runsLocally } from '../figures/local-directory.ts';
+import type { Terminal } from '../terminal.ts';
+import { clusterMesh } from './cluster-mesh.ts';
+import { localMesh } from './local-mesh.ts';
+
+/** Where a mesh is looked for. */
+export interface MeshOptions extends ClusterOptions {
+  readonly state?: string;
+}
+
+export const stateOption = [
+  '--state <folder>',
+  `of a local mesh, its state folder (default: ${defaultStateFolder})`,
+] as const;
+
+/** A port of the destination component. */
+export interface ComponentPort {
+  /** A pod of the component; the first that is ready without it. */
+  readonly pod?: string;
+  readonly port: number;
+}
+
+/** How that port is reached from here. */
+export interface Way {
+  /** The pod, for messages. */
+  readonly pod: string;
+  readonly address: string;
+  /** What became of the way itself; undefined when that is whole. */
+  problem(): string | undefined;
+  close(): void;
+}
+
+/** A mesh that is looked into: that of a cluster, or the local one. */
+export interface DiagnosedMesh {
+  /** For messages. */
+  readonly title: string;
+  /** The namespace asked for. */
+  readonly namespace: string;
+  readonly directory: WorkloadDirectory;
+  clusterDomain(): Promise<string>;
+  /** Rejects with a CommandError when there is no such pod, or none that is ready. */
+  wayTo(component: ComponentPort): Promise<Way>;
+  /** The pods of the control plane, at least one. Rejects with a CommandError when there are none. */
+  componentPods(): Promise<readonly Pod[]>;
+  /** What an admin server of a pod tells. */
+  metrics(pod: Pod, port: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Runs `work` on the mesh that the options name: the local one where `--state` says so, or where one runs here and
+ * neither `--kubeconfig` nor `--context` names another.
+ */
+export async function withMesh<T>(
+  options: MeshOptions,
+  terminal: Terminal,
+  work: (mesh: DiagnosedMesh) => Promise<T>,
+): Promise<T> {
+  const stateFolder = resolve(terminal.cwd, options.state ?? defaultStateFolder);
+  const named = options.kubeconfig !== undefined || options.context !== undefined;
+  const local = options.state !== undefined || (!named && (await runsLocally(stateFolder)));
+  if (local) return work(await localMesh(stateFolder, options.namespace ?? 'default'));
+  return withCluster(options, terminal, (cluster) => work(clusterMesh(cluster, terminal)));
+}

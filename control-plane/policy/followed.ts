@@ -5,8 +5,8 @@ import { type KindSpec, kindNameOf, kinds } from '../../lib/kinds/index.ts';
  * so, where it is applied and in its status. A kind that nobody reads is followed by none of them.
  */
 
-/** Parents whose routes no sidecar follows yet: its own side of a Server is all that it routes by. */
-export const unfollowedParents: ReadonlySet<string> = new Set(['Service', 'EgressNetwork']);
+/** Parents whose routes no sidecar follows yet. */
+export const unfollowedParents: ReadonlySet<string> = new Set(['EgressNetwork']);
 
 export const notFollowed = 'no sidecar of this version follows it yet';
 const routeKinds = new Set(['HTTPRoute', 'GRPCRoute']);

@@ -39,11 +39,13 @@ it('one that is admitted and does nothing yet is told so', async () => {
   expect(await warningsOf('EgressNetwork', policy)).toEqual([
     'EgressNetwork: no sidecar of this version follows it yet',
   ]);
-  const parentRefs = [{ kind: 'Server' }, { kind: 'Service' }, { kind: 'Service' }];
+  const parentRefs = [{ kind: 'Server' }, { kind: 'EgressNetwork' }, { kind: 'EgressNetwork' }];
   expect(await warningsOf('HTTPRoute', gateway, { parentRefs })).toEqual([
-    'HTTPRoute of a Service: no sidecar of this version follows it yet',
+    'HTTPRoute of a EgressNetwork: no sidecar of this version follows it yet',
   ]);
-  expect(await warningsOf('HTTPRoute', gateway, { parentRefs: [{ kind: 'Server' }] })).toBeUndefined();
+  for (const kind of ['Server', 'Service']) {
+    expect(await warningsOf('HTTPRoute', gateway, { parentRefs: [{ kind }] })).toBeUndefined();
+  }
   expect(await warningsOf('Server', policy)).toBeUndefined();
 });
 

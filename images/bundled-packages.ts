@@ -17,7 +17,9 @@ export const programs: Readonly<Record<ImageName | 'cli', { runtime: 'bun' | 'no
   controller: { runtime: 'node', entries: ['control-plane/main.ts'] },
   emojivoto: {
     runtime: 'node',
-    entries: ['emoji', 'voting', 'web', 'vote-bot'].map((service) => `examples/emojivoto/services/${service}.ts`),
+    entries: ['emoji', 'voting', 'web', 'vote-bot', 'ask'].map(
+      (service) => `examples/emojivoto/services/${service}.ts`,
+    ),
   },
   cli: { runtime: 'node', entries: ['cli/main.ts'] },
 };

@@ -113,7 +113,7 @@ function program(name: string, text: string, extension: string): Layer {
 function emojivoto(): Layer {
   const folder = 'examples/emojivoto/services';
   const layer = new Layer().text('/srv/tulle/package.json', '{ "type": "module" }\n');
-  for (const service of ['emoji', 'voting', 'web', 'vote-bot']) {
+  for (const service of ['emoji', 'voting', 'web', 'vote-bot', 'ask']) {
     layer
       .text(`/srv/tulle/${folder}/${service}.ts`, `import './${service}.bundle.js';\n`)
       .text(`/srv/tulle/${folder}/${service}.bundle.js`, bundle(join(root, folder, `${service}.ts`), 'node'));

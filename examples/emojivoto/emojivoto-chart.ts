@@ -1,21 +1,13 @@
 import type { DescService } from '@bufbuild/protobuf';
-import { ApiObject, Chart, JsonPatch, Size } from 'cdk8s';
+import { ApiObject, JsonPatch } from 'cdk8s';
 import * as kplus from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
-import { type Injection, MeshedDeployment } from '../../lib/index.ts';
 import { EmojiService } from './gen/emojivoto/v1/emoji_pb.js';
 import { VotingService } from './gen/emojivoto/v1/voting_pb.js';
+import { type EmojivotoProps, Workloads } from './workloads.ts';
 
-export interface EmojivotoProps {
-  /**
-   * How the workloads get their sidecars.
-   *
-   * @default Injection.webhook()
-   */
-  readonly injection?: Injection;
-}
+export type { EmojivotoProps } from './workloads.ts';
 
-const image = 'tulle-emojivoto:0.1.0';
 const port = 8080;
 
 /**
@@ -24,45 +16,22 @@ const port = 8080;
  *     vote-bot --HTTP--> web --gRPC--> emoji
  *                            --gRPC--> voting
  */
-export class Emojivoto extends Chart {
+export class Emojivoto extends Workloads {
   constructor(scope: Construct, id: string, props: EmojivotoProps = {}) {
-    super(scope, id, { namespace: 'emojivoto' });
+    super(scope, id, props);
     const namespace = new kplus.Namespace(this, 'namespace', { metadata: { name: 'emojivoto' } });
     // cdk8s writes the chart's namespace on every object; a Namespace is in none.
     ApiObject.of(namespace).addJsonPatch(JsonPatch.remove('/metadata/namespace'));
 
-    this.service('emoji', port, props);
-    this.service('voting', port, props);
+    this.service('emoji', { port });
+    this.service('voting', { port });
     this.routes('emoji-svc', EmojiService);
     this.routes('voting-svc', VotingService);
-    this.service('web', 80, props, {
-      EMOJI_SVC: kplus.EnvValue.fromValue('emoji-svc.emojivoto:8080'),
-      VOTING_SVC: kplus.EnvValue.fromValue('voting-svc.emojivoto:8080'),
+    this.service('web', {
+      port: 80,
+      env: { EMOJI_SVC: 'emoji-svc.emojivoto:8080', VOTING_SVC: 'voting-svc.emojivoto:8080' },
     });
-    this.deployment('vote-bot', props, {
-      envVariables: {
-        WEB_SVC: kplus.EnvValue.fromValue('web-svc.emojivoto:80'),
-        VOTES_PER_SECOND: kplus.EnvValue.fromValue('5'),
-      },
-    });
-  }
-
-  private service(
-    name: string,
-    servicePort: number,
-    props: EmojivotoProps,
-    env: Record<string, kplus.EnvValue> = {},
-  ): void {
-    const deployment = this.deployment(name, props, {
-      portNumber: port,
-      envVariables: {
-        POD_IP: kplus.EnvValue.fromFieldRef(kplus.EnvFieldPaths.POD_IP),
-        DRAIN_MS: kplus.EnvValue.fromValue('2000'),
-        ...env,
-      },
-      ...(name === 'web' ? { readiness: kplus.Probe.fromHttpGet('/health', { port }) } : {}),
-    });
-    deployment.exposeViaService({ name: `${name}-svc`, ports: [{ port: servicePort, targetPort: port }] });
+    this.client('vote-bot', { env: { WEB_SVC: 'web-svc.emojivoto:80', VOTES_PER_SECOND: '5' } });
   }
 
   /** Each method of a gRPC service is a route, which metrics tell apart. */
@@ -79,30 +48,20 @@ export class Emojivoto extends Chart {
       },
     });
   }
+}
 
-  private deployment(
-    name: string,
-    { injection }: EmojivotoProps,
-    container: Partial<kplus.ContainerProps>,
-  ): MeshedDeployment {
-    return new MeshedDeployment(this, name, {
-      metadata: { name },
-      replicas: 1,
-      serviceAccount: new kplus.ServiceAccount(this, `${name}-account`, { metadata: { name } }),
-      mesh: { injection },
-      containers: [
-        {
-          name,
-          image,
-          imagePullPolicy: kplus.ImagePullPolicy.IF_NOT_PRESENT, // `npm run images` makes it; no registry has it
-          command: ['node', `examples/emojivoto/services/${name}.ts`],
-          resources: {
-            cpu: { request: kplus.Cpu.millis(50) },
-            memory: { request: Size.mebibytes(64), limit: Size.mebibytes(256) },
-          },
-          ...container,
-        },
-      ],
+/** Other versions of web and voting, each with a Service of its own: what rules of traffic can lead to. */
+export class EmojivotoVersions extends Workloads {
+  constructor(scope: Construct, id: string, props: EmojivotoProps = {}) {
+    super(scope, id, props);
+    this.service('web-v2', {
+      program: 'web',
+      port: 80,
+      env: { VERSION: '2', EMOJI_SVC: 'emoji-svc.emojivoto:8080', VOTING_SVC: 'voting-svc.emojivoto:8080' },
     });
+    // Counts the doughnut.
+    this.service('voting-v2', { program: 'voting', port, env: { DOUGHNUT_FAILS_EVERY: '0' } });
+    // Counts it every other time, which a second try can mend.
+    this.service('voting-shaky', { program: 'voting', port, env: { DOUGHNUT_FAILS_EVERY: '2' } });
   }
 }

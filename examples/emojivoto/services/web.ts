@@ -1,4 +1,4 @@
-/** The page and its JSON: asks emoji and voting over gRPC. */
+/** The page and its JSON: asks emoji and voting over gRPC. Each answer says which `VERSION` it is of. */
 import { createServer, type ServerResponse } from 'node:http';
 import { create } from '@bufbuild/protobuf';
 import { type ServiceError, status } from '@grpc/grpc-js';
@@ -9,6 +9,7 @@ import { page } from './page.ts';
 import { UnaryClient } from './service-definition.ts';
 
 const port = 8080;
+const version = process.env['VERSION'] ?? '1';
 const emoji = new UnaryClient(EmojiService, required('EMOJI_SVC'));
 const voting = new UnaryClient(VotingService, required('VOTING_SVC'));
 
@@ -36,6 +37,7 @@ async function castVote(shortcode: string) {
 const server = createServer(async (request, response) => {
   const url = new URL(request.url ?? '/', 'http://web');
   request.resume();
+  response.setHeader('x-version', version);
   try {
     switch (`${request.method} ${url.pathname}`) {
       case 'GET /':

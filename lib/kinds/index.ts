@@ -13,6 +13,7 @@ import { namespace } from './namespace.ts';
 import { networkAuthentication } from './network-authentication.ts';
 import { node } from './node.ts';
 import { pod } from './pod.ts';
+import { referenceGrant } from './reference-grant.ts';
 import { server } from './server.ts';
 import { serverAuthorization } from './server-authorization.ts';
 import { service } from './service.ts';
@@ -44,6 +45,7 @@ export const kinds = {
   GRPCRoute: gatewayGrpcRoute,
   TCPRoute: gatewayTcpRoute,
   TLSRoute: gatewayTlsRoute,
+  ReferenceGrant: referenceGrant,
 } satisfies Readonly<Record<string, KindSpec>>;
 
 export type KindName = keyof typeof kinds;

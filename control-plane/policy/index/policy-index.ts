@@ -15,6 +15,7 @@ import type { ObjectSource } from '../../sources/object-source.ts';
 import { isKind } from '../routes/references.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
 import { validateObject } from '../validator/index.ts';
+import { GrantIndex } from './grant-index.ts';
 import { RateLimitIndex } from './rate-limit-index.ts';
 import { RouteIndex, type RouteKind } from './route-index.ts';
 import { ServerIndex } from './server-index.ts';
@@ -32,7 +33,9 @@ export const policyTopics = {
   /** The AuthorizationPolicies with a target. */
   target: (namespace: string, target: string) => `policies of ${namespace}/${target}`,
   authentication: (kind: 'mesh TLS' | 'network', key: string) => `${kind} authentication ${key}`,
-  /** Any route, rate limit, Server or Service: what decides what is accepted where. */
+  /** The ReferenceGrants of a namespace. */
+  grants: (namespace: string) => `grants of ${namespace}`,
+  /** Any route, rate limit, grant, Server or Service: what decides what is accepted where. */
   attachments: 'attachments',
 };
 
@@ -50,6 +53,7 @@ export class PolicyIndex {
   readonly topics: Topics;
   readonly routes: RouteIndex;
   readonly rateLimits = new RateLimitIndex();
+  readonly grants = new GrantIndex();
   readonly meshTls = new Map<string, MeshTlsAuthentication>();
   readonly networks = new Map<string, NetworkAuthentication>();
   private readonly services = new Map<string, { readonly hasClusterIp: boolean; readonly settings: TrafficSettings }>();
@@ -83,6 +87,10 @@ export class PolicyIndex {
         this.topics.touch(policyTopics.authentication('network', objectKey(event.object)));
       }),
       source.watch('HTTPLocalRateLimitPolicy', (event) => this.onRateLimit(event.object, this.isGone(event))),
+      source.watch('ReferenceGrant', ({ type, object }) => {
+        this.topics.touch(policyTopics.grants(this.grants.set(object, type === 'deleted')));
+        this.topics.touch(policyTopics.attachments);
+      }),
       routes('PolicyHTTPRoute'),
       routes('HTTPRoute'),
       routes('GRPCRoute'),

@@ -6,7 +6,7 @@ import type { BackendRef } from '../../../lib/kinds/route-object.ts';
 import { addressToApi } from '../../destination/addresses.ts';
 import { type FilterInit, httpFilter } from '../routes/filters.ts';
 import { UnsupportedRoute } from '../routes/matches.ts';
-import { backendService } from '../routes/references.ts';
+import { backendService, type NamingRoute } from '../routes/references.ts';
 import { type LoadInit, plainLoad } from './settings-to-api.ts';
 
 export type BackendInit = MessageInitShape<typeof BackendSchema>;
@@ -45,12 +45,14 @@ export interface RouteBackend {
 export interface BackendLookup {
   readonly clusterDomain: string;
   hasService(key: string): boolean;
+  /** Whether a route may name a Service, `namespace/name`. */
+  mayName(route: NamingRoute, service: string): boolean;
 }
 
-/** A backend that is not there keeps its weight: its share of the requests fails. */
+/** A backend that is not there, or may not be named, keeps its weight: its share of the requests fails. */
 export function routeBackend(
   ref: BackendRef,
-  namespace: string,
+  route: NamingRoute,
   lookup: BackendLookup,
   load: LoadInit = plainLoad,
 ): RouteBackend {
@@ -61,9 +63,10 @@ export function routeBackend(
     filters: [],
     failure,
   });
-  const service = backendService(ref, namespace);
+  const service = backendService(ref, route.namespace);
   if (service === undefined) return invalid(`unsupported backend type ${ref.group || 'core'} ${ref.kind}`);
   if (port === undefined || port < 1) return invalid(`missing port for backend Service ${ref.name}`);
+  if (!lookup.mayName(route, service)) return invalid(`no ReferenceGrant lets the route name Service ${service}`);
   if (!lookup.hasService(service)) return invalid(`Service not found ${ref.name}`);
   let filters: readonly FilterInit[];
   try {

@@ -10,7 +10,7 @@ import type { PolicyContext } from '../context.ts';
 import { policyTopics } from '../index/policy-index.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
-import { backendService, backendsOf } from '../routes/references.ts';
+import { backendService, backendsOf, mayName } from '../routes/references.ts';
 import { trafficSettings } from '../traffic-settings.ts';
 import { forwardBackend, type MetadataInit, serviceBackend, serviceMetadata } from './backends.ts';
 import {
@@ -66,7 +66,7 @@ function ofAddress(ip: string, port: number, { cluster, config }: PolicyContext)
   const metadata: MetadataInit = { kind: { case: 'default', value: 'egress-fallback' } };
   const backend = forwardBackend(metadata, ip, port);
   const settings = trafficSettings();
-  const lookup = { clusterDomain: config.clusterDomain, hasService: () => false };
+  const lookup = { clusterDomain: config.clusterDomain, hasService: () => false, mayName: () => false };
   const http = defaultHttpRoute('egress-fallback', { parent: backend, load: plainLoad, settings, lookup });
   const opaque = { routes: [defaultOpaqueRoute('egress-fallback', backend)] };
   const kind: ProtocolKind = profile.opaqueProtocol
@@ -114,7 +114,11 @@ function ofService(
     parent: serviceBackend(key, port, path, isHttp ? load : plainLoad),
     load,
     settings,
-    lookup: { clusterDomain: config.clusterDomain, hasService: (backend) => policy.service(backend) !== undefined },
+    lookup: {
+      clusterDomain: config.clusterDomain,
+      hasService: (backend) => policy.service(backend) !== undefined,
+      mayName: (route, backend) => mayName(route, backend, policy.grants),
+    },
   };
   const kind = protocolKind(protocol, routes, routeContext);
   return {
@@ -179,12 +183,17 @@ function detect(opaque: { routes: OpaqueRouteInit[] }, http: HttpInit): Protocol
   return { case: 'detect', value: { timeout, opaque, http1: http, http2: http } };
 }
 
-/** Whether a backend is there decides what a route does. */
+/** Whether a backend is there, and may be named, decides what a route does. */
 function backendTopics(routes: readonly IndexedRoute[]): string[] {
-  const services = routes.flatMap(({ object, namespace }) =>
-    (object.spec.rules ?? []).flatMap((rule) =>
-      backendsOf(rule).flatMap((ref) => backendService(ref, namespace) ?? []),
-    ),
-  );
-  return [...new Set(services)].map((service) => policyTopics.service(service));
+  const topics = new Set<string>();
+  for (const { object, namespace } of routes) {
+    for (const ref of (object.spec.rules ?? []).flatMap((rule) => backendsOf(rule))) {
+      const service = backendService(ref, namespace);
+      if (service === undefined) continue;
+      topics.add(policyTopics.service(service));
+      const [other] = service.split('/');
+      if (other !== namespace) topics.add(policyTopics.grants(other));
+    }
+  }
+  return [...topics];
 }

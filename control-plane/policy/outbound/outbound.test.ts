@@ -27,6 +27,17 @@ const gateway = (kind: string, name: string, rule: object = {}, metadata: object
   kind,
 });
 
+/** Lets HTTPRoutes of the policy group in `shop` name Services of a namespace. */
+const grant = (namespace: string, to: object = {}) => ({
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind: 'ReferenceGrant',
+  metadata: { name: 'grant', namespace },
+  spec: {
+    from: [{ group: 'policy.linkerd.io', kind: 'HTTPRoute', namespace: 'shop' }],
+    to: [{ group: '', kind: 'Service', ...to }],
+  },
+});
+
 interface Route {
   metadata: { default?: string; resource?: { kind: string; name: string; namespace: string } };
   rules: Record<string, object>[];
@@ -129,11 +140,39 @@ describe('routes', () => {
     expect(namesOf(other.messages[0] as Policy)).toEqual(['producer']);
   });
 
+  test('name a Service of another namespace where a ReferenceGrant lets them, from when it does and while', async () => {
+    const objects = [
+      service(),
+      service('v2', {}, {}, 'other'),
+      route('r', { backendRefs: [{ name: 'v2', namespace: 'other', port: 80 }] }),
+    ];
+    world = await PolicyWorld.start(objects);
+    const seen = world.watchOutbound('web.shop.svc.cluster.local:80');
+    const refused = {
+      backend: { metadata: { default: 'invalid' } },
+      filters: [
+        { failureInjector: { status: 500, message: 'no ReferenceGrant lets the route name Service other/v2' } },
+      ],
+    };
+    const allowed = { backend: { balancer: { discovery: { dst: { path: 'v2.other.svc.cluster.local:80' } } } } };
+    for (const [number, grants, backend] of [
+      [1, [], refused],
+      [2, [grant('other', { name: 'v2' })], allowed],
+      [3, [grant('other', { name: 'v3' })], refused],
+    ] as const) {
+      world.write(...objects, ...grants);
+      await vi.waitFor(() => expect(seen.messages).toHaveLength(number));
+      const [{ rules }] = routesOf(seen.messages.at(-1) as Policy);
+      expect(rules).toMatchObject([{ backends: { randomAvailable: { backends: [{ weight: 1, backend }] } } }]);
+    }
+  });
+
   test('carry matches, filters and weighted backends; a share of a missing one fails', async () => {
     const found = routesOf(
       await policyOf(
         service(),
         service('v2', {}, {}, 'other'),
+        grant('other'),
         route('r', {
           matches: [{ path: { type: 'Exact', value: '/a' }, method: 'GET' }],
           filters: [

@@ -8,6 +8,7 @@ import type {
 } from '../../../api/gen/outbound_pb.js';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { type FilterInit, grpcFilterToApi, httpFilterToApi, isMirror, type MirrorInit } from '../routes/filters.ts';
+import type { NamingRoute } from '../routes/references.ts';
 import type { Rule } from '../routes/route-rules.ts';
 import type { Timeouts, TrafficSettings } from '../traffic-settings.ts';
 import {
@@ -84,8 +85,8 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
       const timeouts = timeoutsOf(rule, rules.settings, context);
       return {
         matches: [...rule.matches],
-        filters: rule.filters.flatMap((filter) => httpFilter(filter, route.namespace, context)),
-        backends: { kind: distribution(rule, route.namespace, context, httpBackendFilters) },
+        filters: rule.filters.flatMap((filter) => httpFilter(filter, route, context)),
+        backends: { kind: distribution(rule, route, context, httpBackendFilters) },
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
         retry,
@@ -105,8 +106,8 @@ export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRoute
       const timeouts = timeoutsOf(rule, rules.settings, context);
       return {
         matches: [...rule.matches],
-        filters: rule.filters.flatMap((filter) => grpcFilter(filter, route.namespace, context)),
-        backends: { kind: distribution(rule, route.namespace, context, grpcBackendFilters) },
+        filters: rule.filters.flatMap((filter) => grpcFilter(filter, route, context)),
+        backends: { kind: distribution(rule, route, context, grpcBackendFilters) },
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
         retry,
@@ -124,9 +125,9 @@ function timeoutsOf(rule: Rule<unknown>, { timeouts }: TrafficSettings, { settin
 /** By weight over the backends of a rule, else all to the parent. */
 function distribution<Filter>(
   rule: Rule<unknown>,
-  namespace: string,
+  route: NamingRoute,
   context: RouteContext,
-  filtersOf: (backend: RouteBackend, namespace: string, context: RouteContext) => Filter[],
+  filtersOf: (backend: RouteBackend, route: NamingRoute, context: RouteContext) => Filter[],
 ) {
   const { parent, load, lookup } = context;
   const requestTimeout = duration(rule.backendTimeoutMs);
@@ -134,10 +135,10 @@ function distribution<Filter>(
     return { case: 'firstAvailable' as const, value: { backends: [{ backend: parent, requestTimeout }] } };
   }
   const backends = rule.backendRefs.map((ref) => {
-    const found = routeBackend(ref, namespace, lookup, load);
+    const found = routeBackend(ref, route, lookup, load);
     return {
       weight: found.weight,
-      backend: { backend: found.backend, filters: filtersOf(found, namespace, context), requestTimeout },
+      backend: { backend: found.backend, filters: filtersOf(found, route, context), requestTimeout },
     };
   });
   return { case: 'randomAvailable' as const, value: { backends } };
@@ -146,27 +147,35 @@ function distribution<Filter>(
 type HttpFilters = MessageInitShape<typeof HttpRoute_FilterSchema>[];
 type GrpcFilters = MessageInitShape<typeof GrpcRoute_FilterSchema>[];
 
-const httpFilter = (filter: FilterInit, namespace: string, context: RouteContext): HttpFilters =>
-  isMirror(filter) ? mirror(filter, namespace, context) : [httpFilterToApi(filter)];
+const httpFilter = (filter: FilterInit, route: NamingRoute, context: RouteContext): HttpFilters =>
+  isMirror(filter) ? mirror(filter, route, context) : [httpFilterToApi(filter)];
 
-const grpcFilter = (filter: FilterInit, namespace: string, context: RouteContext): GrpcFilters =>
-  isMirror(filter) ? mirror(filter, namespace, context) : [grpcFilterToApi(filter)];
+const grpcFilter = (filter: FilterInit, route: NamingRoute, context: RouteContext): GrpcFilters =>
+  isMirror(filter) ? mirror(filter, route, context) : [grpcFilterToApi(filter)];
 
-/** None where its backend is not there: requests go on without, and the route's status says so. */
-function mirror({ backendRef, ratio }: MirrorInit, namespace: string, { load, lookup }: RouteContext) {
-  const { backend, failure } = routeBackend(backendRef, namespace, lookup, load);
+/** None where its backend is not there, or may not be named: requests go on without, and the route's status says so. */
+function mirror({ backendRef, ratio }: MirrorInit, route: NamingRoute, { load, lookup }: RouteContext) {
+  const { backend, failure } = routeBackend(backendRef, route, lookup, load);
   return failure === undefined ? [{ kind: { case: 'requestMirror' as const, value: { backend, ratio } } }] : [];
 }
 
-function httpBackendFilters({ filters, failure }: RouteBackend, namespace: string, context: RouteContext): HttpFilters {
-  const kinds = filters.flatMap((filter) => httpFilter(filter, namespace, context));
+function httpBackendFilters(
+  { filters, failure }: RouteBackend,
+  route: NamingRoute,
+  context: RouteContext,
+): HttpFilters {
+  const kinds = filters.flatMap((filter) => httpFilter(filter, route, context));
   if (failure === undefined) return kinds;
   const value = { status: missingBackendStatus, message: failure };
   return [...kinds, { kind: { case: 'failureInjector' as const, value } }];
 }
 
-function grpcBackendFilters({ filters, failure }: RouteBackend, namespace: string, context: RouteContext): GrpcFilters {
-  const kinds = filters.flatMap((filter) => grpcFilter(filter, namespace, context));
+function grpcBackendFilters(
+  { filters, failure }: RouteBackend,
+  route: NamingRoute,
+  context: RouteContext,
+): GrpcFilters {
+  const kinds = filters.flatMap((filter) => grpcFilter(filter, route, context));
   if (failure === undefined) return kinds;
   const value = { code: missingBackendStatus, message: failure };
   return [...kinds, { kind: { case: 'failureInjector' as const, value } }];

@@ -1,3 +1,4 @@
+import type { GrantIndex } from '../index/grant-index.ts';
 import type { IndexedRoute, RouteIndex } from '../index/route-index.ts';
 import type { RouteParent } from './references.ts';
 
@@ -7,6 +8,7 @@ export interface ParentLookup {
   /** Undefined when there is no such Service. */
   service(key: string): { readonly hasClusterIp: boolean } | undefined;
   readonly routes: Pick<RouteIndex, 'of'>;
+  readonly grants: Pick<GrantIndex, 'permits'>;
 }
 
 export type Acceptance = 'Accepted' | 'NoMatchingParent' | 'HeadlessParent' | 'RouteReasonConflicted';

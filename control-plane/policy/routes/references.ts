@@ -47,3 +47,26 @@ export function isKind(ref: { readonly group?: string; readonly kind?: string },
   const named = (ref.group ?? '').toLowerCase();
   return (named === 'core' ? '' : named) === group && (ref.kind ?? '').toLowerCase() === kind.toLowerCase();
 }
+
+/** What of a route decides which Services it may name. */
+export interface NamingRoute {
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly parents: readonly RouteParent[];
+}
+
+/**
+ * Whether a route may name a Service, `namespace/name`, as its backend: one of its own namespace, one beside a Service
+ * that it hangs on, which its clients ask anyway, or one that a ReferenceGrant of that Service's namespace lets it name.
+ */
+export function mayName(
+  route: NamingRoute,
+  service: string,
+  grants: { permits(route: NamingRoute, service: string): boolean },
+): boolean {
+  const namespace = service.slice(0, service.indexOf('/'));
+  if (namespace === route.namespace) return true;
+  if (route.parents.some(({ kind, key }) => kind === 'Service' && key.startsWith(`${namespace}/`))) return true;
+  return grants.permits(route, service);
+}

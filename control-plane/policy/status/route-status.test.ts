@@ -117,6 +117,12 @@ describe('the status of a route', () => {
       [['Accepted True Accepted', 'ResolvedRefs False BackendNotFound']],
     ],
     [
+      'with a backend of another namespace that it may not name, there or not',
+      [service('web')],
+      { parentRefs: [toService], rules: [{ backendRefs: [{ name: 'web', namespace: 'other', port: 80 }] }] },
+      [['Accepted True Accepted', 'ResolvedRefs False RefNotPermitted']],
+    ],
+    [
       'with a backend of another kind',
       [service('web')],
       { parentRefs: [toService], rules: [{ backendRefs: [{ kind: 'Bucket', name: 'b' }] }] },

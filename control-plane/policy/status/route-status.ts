@@ -3,7 +3,7 @@ import { notFollowed, unfollowedParents } from '../followed.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance, type ParentLookup } from '../routes/acceptance.ts';
 import { isMirror } from '../routes/filters.ts';
-import { backendService, backendsOf, type RouteParent } from '../routes/references.ts';
+import { backendService, backendsOf, mayName, type RouteParent } from '../routes/references.ts';
 
 export const controllerName = 'linkerd.io/policy-controller';
 
@@ -92,18 +92,27 @@ function acceptedCondition(route: IndexedRoute, parent: RouteParent, lookup: Par
   };
 }
 
-/** The first backend that is not there, or is of a kind that cannot be one, tells. */
-function resolvedCondition({ object, namespace }: IndexedRoute, lookup: ParentLookup): Condition {
-  const unresolved = (reason: string): Condition => ({ type: 'ResolvedRefs', status: 'False', reason, message: '' });
+/** The first backend that is not there, may not be named, or is of a kind that cannot be one, tells. */
+function resolvedCondition(route: IndexedRoute, lookup: ParentLookup): Condition {
+  const { object, namespace } = route;
+  const unresolved = (reason: string, message = ''): Condition => ({
+    ...{ type: 'ResolvedRefs', status: 'False', reason, message },
+  });
   for (const rule of object.spec.rules ?? []) {
     for (const ref of backendsOf(rule)) {
       const service = backendService(ref, namespace);
       if (service === undefined) return unresolved('InvalidKind');
+      // First, as whether it is there is not for everybody to know.
+      if (!mayName(route, service, lookup.grants)) return unresolved('RefNotPermitted', notGranted(service));
       if (lookup.service(service) === undefined) return unresolved('BackendNotFound');
     }
   }
   return { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message: '' };
 }
+
+/** What is missing for a route to name a Service of another namespace. */
+const notGranted = (service: string): string =>
+  `no ReferenceGrant in namespace ${service.slice(0, service.indexOf('/'))} lets this route name Service ${service}`;
 
 function isSameParent(a: ParentRefStatus, b: ParentRefStatus): boolean {
   return (

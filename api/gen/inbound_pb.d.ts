@@ -7,10 +7,10 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { IPAddress, IPNetwork } from "./net_pb.js";
+import type { Cors, Delay, RequestAuthentication, UrlRewrite } from "./tulle_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Metadata } from "./meta_pb.js";
 import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier } from "./http_route_pb.js";
-import type { Cors, Delay, UrlRewrite } from "./tulle_pb.js";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.js";
 
 /**
@@ -68,6 +68,13 @@ export declare type Server = Message<"io.linkerd.proxy.inbound.Server"> & {
    * @generated from field: map<string, string> labels = 4;
    */
   labels: { [key: string]: string };
+
+  /**
+   * Of every route but those of probes. Only HTTP is let in where there is one.
+   *
+   * @generated from field: repeated dev.tulle.proxy.RequestAuthentication request_authentications = 1010;
+   */
+  requestAuthentications: RequestAuthentication[];
 };
 
 /**
@@ -455,6 +462,13 @@ export declare type HttpRoute = Message<"io.linkerd.proxy.inbound.HttpRoute"> & 
    * @generated from field: repeated io.linkerd.proxy.inbound.HttpRoute.Rule rules = 4;
    */
   rules: HttpRoute_Rule[];
+
+  /**
+   * In addition to those of the server.
+   *
+   * @generated from field: repeated dev.tulle.proxy.RequestAuthentication request_authentications = 1010;
+   */
+  requestAuthentications: RequestAuthentication[];
 };
 
 /**
@@ -565,6 +579,13 @@ export declare type GrpcRoute = Message<"io.linkerd.proxy.inbound.GrpcRoute"> & 
    * @generated from field: repeated io.linkerd.proxy.inbound.GrpcRoute.Rule rules = 4;
    */
   rules: GrpcRoute_Rule[];
+
+  /**
+   * In addition to those of the server.
+   *
+   * @generated from field: repeated dev.tulle.proxy.RequestAuthentication request_authentications = 1010;
+   */
+  requestAuthentications: RequestAuthentication[];
 };
 
 /**

@@ -8,6 +8,7 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { PathModifier, Ratio } from "./http_route_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
+import type { Metadata } from "./meta_pb.js";
 
 /**
  * Describes the file tulle.proto.
@@ -112,4 +113,176 @@ export declare type Delay = Message<"dev.tulle.proxy.Delay"> & {
  * Use `create(DelaySchema)` to create a new message.
  */
 export declare const DelaySchema: GenMessage<Delay>;
+
+/**
+ * Which tokens (JWT, RFC 7519) of end users the requests of a server or route bring.
+ *
+ * @generated from message dev.tulle.proxy.RequestAuthentication
+ */
+export declare type RequestAuthentication = Message<"dev.tulle.proxy.RequestAuthentication"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.meta.Metadata metadata = 1;
+   */
+  metadata?: Metadata | undefined;
+
+  /**
+   * A request without a token is let in. One whose token does not hold is not.
+   *
+   * @generated from field: bool optional = 2;
+   */
+  optional: boolean;
+
+  /**
+   * A token holds by any of them. Those of the server hold for its routes, too.
+   *
+   * @generated from field: repeated dev.tulle.proxy.RequestAuthentication.JwtRule rules = 3;
+   */
+  rules: RequestAuthentication_JwtRule[];
+
+  /**
+   * All of them, of every token that is let in, whichever rule it holds by.
+   *
+   * @generated from field: repeated dev.tulle.proxy.RequestAuthentication.RequiredClaim required_claims = 4;
+   */
+  requiredClaims: RequestAuthentication_RequiredClaim[];
+
+  /**
+   * Set when the object cannot hold as it is written: why. Nobody is let in.
+   *
+   * @generated from field: string unreadable = 5;
+   */
+  unreadable: string;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.RequestAuthentication.
+ * Use `create(RequestAuthenticationSchema)` to create a new message.
+ */
+export declare const RequestAuthenticationSchema: GenMessage<RequestAuthentication>;
+
+/**
+ * @generated from message dev.tulle.proxy.RequestAuthentication.JwtRule
+ */
+export declare type RequestAuthentication_JwtRule = Message<"dev.tulle.proxy.RequestAuthentication.JwtRule"> & {
+  /**
+   * @generated from field: string issuer = 1;
+   */
+  issuer: string;
+
+  /**
+   * Any of them; every audience, when there is none.
+   *
+   * @generated from field: repeated string audiences = 2;
+   */
+  audiences: string[];
+
+  /**
+   * A JSON Web Key Set (RFC 7517). Empty as long as it is not known: no token of the issuer can be checked.
+   *
+   * @generated from field: string jwks = 3;
+   */
+  jwks: string;
+
+  /**
+   * Where tokens stand; all empty: in `authorization`, behind `Bearer`.
+   *
+   * @generated from field: repeated dev.tulle.proxy.RequestAuthentication.Header from_headers = 4;
+   */
+  fromHeaders: RequestAuthentication_Header[];
+
+  /**
+   * @generated from field: repeated string from_params = 5;
+   */
+  fromParams: string[];
+
+  /**
+   * @generated from field: repeated string from_cookies = 6;
+   */
+  fromCookies: string[];
+
+  /**
+   * The application gets the token as it came.
+   *
+   * @generated from field: bool forward_original_token = 7;
+   */
+  forwardOriginalToken: boolean;
+
+  /**
+   * @generated from field: repeated dev.tulle.proxy.RequestAuthentication.ClaimToHeader claims_to_headers = 8;
+   */
+  claimsToHeaders: RequestAuthentication_ClaimToHeader[];
+};
+
+/**
+ * Describes the message dev.tulle.proxy.RequestAuthentication.JwtRule.
+ * Use `create(RequestAuthentication_JwtRuleSchema)` to create a new message.
+ */
+export declare const RequestAuthentication_JwtRuleSchema: GenMessage<RequestAuthentication_JwtRule>;
+
+/**
+ * @generated from message dev.tulle.proxy.RequestAuthentication.Header
+ */
+export declare type RequestAuthentication_Header = Message<"dev.tulle.proxy.RequestAuthentication.Header"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What stands before the token, without regard to case.
+   *
+   * @generated from field: string prefix = 2;
+   */
+  prefix: string;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.RequestAuthentication.Header.
+ * Use `create(RequestAuthentication_HeaderSchema)` to create a new message.
+ */
+export declare const RequestAuthentication_HeaderSchema: GenMessage<RequestAuthentication_Header>;
+
+/**
+ * @generated from message dev.tulle.proxy.RequestAuthentication.ClaimToHeader
+ */
+export declare type RequestAuthentication_ClaimToHeader = Message<"dev.tulle.proxy.RequestAuthentication.ClaimToHeader"> & {
+  /**
+   * @generated from field: string header = 1;
+   */
+  header: string;
+
+  /**
+   * @generated from field: string claim = 2;
+   */
+  claim: string;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.RequestAuthentication.ClaimToHeader.
+ * Use `create(RequestAuthentication_ClaimToHeaderSchema)` to create a new message.
+ */
+export declare const RequestAuthentication_ClaimToHeaderSchema: GenMessage<RequestAuthentication_ClaimToHeader>;
+
+/**
+ * @generated from message dev.tulle.proxy.RequestAuthentication.RequiredClaim
+ */
+export declare type RequestAuthentication_RequiredClaim = Message<"dev.tulle.proxy.RequestAuthentication.RequiredClaim"> & {
+  /**
+   * @generated from field: string claim = 1;
+   */
+  claim: string;
+
+  /**
+   * Any of them; any value, when there is none.
+   *
+   * @generated from field: repeated string values = 2;
+   */
+  values: string[];
+};
+
+/**
+ * Describes the message dev.tulle.proxy.RequestAuthentication.RequiredClaim.
+ * Use `create(RequestAuthentication_RequiredClaimSchema)` to create a new message.
+ */
+export declare const RequestAuthentication_RequiredClaimSchema: GenMessage<RequestAuthentication_RequiredClaim>;
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { inboundPolicies } from '../../lib/contract/inbound-policies.ts';
 import { statusLease } from '../../lib/contract/names.ts';
 import { PortSet } from '../../lib/contract/port-list.ts';
@@ -12,7 +12,9 @@ import { ClusterIndex } from '../cluster/cluster-index.ts';
 import { Topics } from '../cluster/topics.ts';
 import { destinationService } from '../destination/destination-service.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
-import { PolicyIndex } from '../policy/index/policy-index.ts';
+import { PolicyIndex, policyTopics } from '../policy/index/policy-index.ts';
+import { fetchKeySet } from '../policy/key-sets/fetch-key-set.ts';
+import { KeySets } from '../policy/key-sets/key-sets.ts';
 import { policyServices } from '../policy/policy-services.ts';
 import { type StatusLeader, startStatusLeader } from '../policy/status/status-leader.ts';
 import { type Component, startComponent } from '../serving/component.ts';
@@ -32,6 +34,8 @@ export const destinationFlags = {
   'default-inbound-policy': { type: 'string' },
   'cluster-networks': { type: 'string' },
   'enable-ipv6': { type: 'string' },
+  'jwks-networks': { type: 'string' },
+  'jwks-authorities-file': { type: 'string' },
   ...validatorFlags,
 } as const;
 
@@ -46,6 +50,10 @@ function destinationSettings(flags: FlagReader) {
       flags.address('policy-addr', `0.0.0.0:${meshPorts.policy}`),
     ],
     validators: validatorSettings(flags),
+    jwks: {
+      networks: flags.isSet('jwks-networks') ? flags.networks('jwks-networks', '') : [],
+      authorities: flags.certificates('jwks-authorities-file'),
+    },
     config: {
       meshNamespace: flags.dnsName('mesh-namespace', 'tulle'),
       trustDomain: flags.dnsName('trust-domain', 'cluster.local'),
@@ -63,7 +71,7 @@ function destinationSettings(flags: FlagReader) {
  * with it what is returned, once the source has been read: proxies must not hear of less than there is.
  */
 export async function startDestination(flags: Flags, log: Logger): Promise<Component> {
-  const { sources, admin, grpc, validators: validatorOptions, config } = flags.read(destinationSettings);
+  const { sources, admin, grpc, validators: validatorOptions, jwks, config } = flags.read(destinationSettings);
   const registry = new Registry();
   // No API server when the objects are those of folders: nobody calls webhooks then, and nothing keeps a status.
   const { source, api } = await openSources(sources, { log, registry, env: process.env, userAgent });
@@ -71,7 +79,8 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
   const onFailure = (error: Error): void => log.error({ error: error.stack }, 'a change was not told to a client');
   const index = new ClusterIndex(source, new Topics({ onFailure }));
   const onProblem = (object: string, problem: string): void => log.warn({ object, problem }, 'policy not served');
-  const policyIndex = new PolicyIndex(source, onProblem, index.topics);
+  const keySets = fetchedKeySets(jwks, config, index.topics, registry, log);
+  const policyIndex = new PolicyIndex(source, onProblem, index.topics, keySets);
   const policy = policyServices({ cluster: index, policy: policyIndex, config }, registry, (key, error) =>
     log.error({ policy: key, error: error.stack }, 'a policy cannot be made'),
   );
@@ -101,11 +110,50 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
       validators?.close();
       index.close();
       policyIndex.close();
+      keySets.close();
       await status?.close();
       // With the connections to the API server, which the others used as well.
       source.close();
     },
   });
+}
+
+/** The keys of issuers, fetched by this component for all sidecars that it tells of them. */
+function fetchedKeySets(
+  { networks, authorities }: { networks: readonly string[]; authorities: string | undefined },
+  { clusterNetworks }: ClusterConfig,
+  topics: Topics,
+  registry: Registry,
+  log: Logger,
+): KeySets {
+  const registers = [registry];
+  const fetches = new Counter({
+    name: 'policy_key_set_fetches_total',
+    help: 'Fetches of the keys that tokens of end users are checked with.',
+    labelNames: ['result'],
+    registers,
+  });
+  const keySets = new KeySets({
+    fetch: (url) =>
+      fetchKeySet(url, { networks, clusterNetworks, authorities: authorities === undefined ? [] : [authorities] }),
+    onChange: (url) => {
+      topics.touch(policyTopics.keySet(url));
+      topics.touch(policyTopics.attachments);
+    },
+    onFailed: (url, detail) => log.warn({ url, detail }, 'keys of an issuer not fetched'),
+    onFetched: (result) => fetches.inc({ result }),
+    nowMs: () => performance.now(),
+    random: Math.random,
+  });
+  new Gauge({
+    name: 'policy_key_sets',
+    help: 'URLs that keys of issuers are fetched from.',
+    registers,
+    collect() {
+      this.set(keySets.size);
+    },
+  });
+  return keySets;
 }
 
 function statusLeader(api: KubernetesApi, index: PolicyIndex, namespace: string, log: Logger): StatusLeader {

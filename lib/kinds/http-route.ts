@@ -14,7 +14,7 @@ import {
   text,
 } from './schema.ts';
 
-const headerName = text({
+export const headerName = text({
   minLength: 1,
   maxLength: 256,
   pattern: "^[A-Za-z0-9!#$%&'*+\\-.^_`|~]+$",

@@ -14,6 +14,7 @@ import { networkAuthentication } from './network-authentication.ts';
 import { node } from './node.ts';
 import { pod } from './pod.ts';
 import { referenceGrant } from './reference-grant.ts';
+import { requestAuthentication } from './request-authentication.ts';
 import { server } from './server.ts';
 import { serverAuthorization } from './server-authorization.ts';
 import { service } from './service.ts';
@@ -40,6 +41,7 @@ export const kinds = {
   PolicyHTTPRoute: httpRoute,
   EgressNetwork: egressNetwork,
   HTTPLocalRateLimitPolicy: httpLocalRateLimitPolicy,
+  RequestAuthentication: requestAuthentication,
   ServiceProfile: serviceProfile,
   HTTPRoute: gatewayHttpRoute,
   GRPCRoute: gatewayGrpcRoute,

@@ -64,6 +64,7 @@ it('brings the kinds that policy and profiles are written in', () => {
     ['httproutes.policy.linkerd.io', 'v1beta3', 'v1beta2', 'v1beta1', 'v1alpha1'],
     ['egressnetworks.policy.linkerd.io', 'v1alpha1'],
     ['httplocalratelimitpolicies.policy.linkerd.io', 'v1alpha1'],
+    ['requestauthentications.tulle.dev', 'v1alpha1'],
     ['serviceprofiles.linkerd.io', 'v1alpha2', 'v1alpha1'],
   ]);
 });

@@ -23,6 +23,8 @@ export interface Component {
   readonly adminPort: number;
   /** Those of `ports` that the API server calls, from wherever it is. */
   readonly webhookPorts?: readonly number[];
+  /** Networks that it calls besides the other components and API servers, in CIDR notation. */
+  readonly calledNetworks?: readonly string[];
   readonly volumes?: readonly (Volume & { readonly mountPath: string })[];
   /** Whether the component talks to the API server, and so needs the token of its account. */
   readonly kubeApi: boolean;
@@ -98,11 +100,11 @@ export function deployment(scope: Construct, component: Component, install: Mesh
   }
 }
 
-function openPorts({ ports, adminPort, webhookPorts = [] }: Component, { config }: MeshInstall) {
+function openPorts({ ports, adminPort, webhookPorts = [], calledNetworks = [] }: Component, { config }: MeshInstall) {
   const served = ports.map(({ containerPort }) => containerPort).filter((port) => !webhookPorts.includes(port));
   // The proxy's are for metrics, and for what other sidecars send with a transport header.
   const { inboundPort, adminPort: proxyAdminPort } = config.defaults;
-  return { clusterPorts: [...served, adminPort, inboundPort, proxyAdminPort], webhookPorts };
+  return { clusterPorts: [...served, adminPort, inboundPort, proxyAdminPort], webhookPorts, calledNetworks };
 }
 
 function meshedTemplate(component: Component, install: MeshInstall, template: PodTemplate): PodTemplate {

@@ -115,6 +115,7 @@ export class DestinationComponent extends Construct {
           `--default-inbound-policy=${config.defaults.inboundPolicy}`,
           `--cluster-networks=${config.clusterNetworks.join(',')}`,
           ...(config.ipv6 ? ['--enable-ipv6=true'] : []),
+          ...(install.keyNetworks.length > 0 ? [`--jwks-networks=${install.keyNetworks.join(',')}`] : []),
         ],
         ports: [
           { name: 'grpc', containerPort: meshPorts.destination },
@@ -124,6 +125,7 @@ export class DestinationComponent extends Construct {
         ],
         adminPort: meshPorts.destinationAdmin,
         webhookPorts: [meshPorts.serviceProfileValidator, meshPorts.policyValidator],
+        calledNetworks: install.keyNetworks,
         kubeApi: true,
         volumes: clients.volumes,
         controlPlane: { destination: `localhost.:${meshPorts.destination}`, policy: `localhost.:${meshPorts.policy}` },

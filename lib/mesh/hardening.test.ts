@@ -156,6 +156,18 @@ describe('network policies', () => {
     expect(portsOf(ingress).sort()).toEqual(declared.sort());
   });
 
+  it('let the destination component fetch keys within the networks that are named for that, and no other', () => {
+    const named = install({ networkPolicies: true, keyNetworks: ['10.20.0.0/16'] });
+    const calling = named
+      .filter(({ kind, spec }) => kind === 'NetworkPolicy' && JSON.stringify(spec).includes('10.20.0.0/16'))
+      .map(({ metadata, spec }) => [metadata.name, (spec as { egress: object[] }).egress.at(-1)]);
+    const egress = { to: [{ ipBlock: { cidr: '10.20.0.0/16' } }], ports: [{ protocol: 'TCP' }] };
+    expect(calling).toEqual([['tulle-destination', egress]]);
+    const started = (objects: typeof named) =>
+      objects.filter((each) => JSON.stringify(each).includes('"--jwks-networks=10.20.0.0/16"'));
+    expect([started(named).length, started(objects).length]).toEqual([1, 0]);
+  });
+
   it('let everybody in at the ports of webhooks, and else the cluster', () => {
     const webhooks = objects
       .filter(({ kind }) => kind.endsWith('WebhookConfiguration'))

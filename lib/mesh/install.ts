@@ -29,6 +29,8 @@ export interface MeshInstall {
   readonly crds: boolean;
   readonly proxyInjector: boolean;
   readonly networkPolicies: boolean;
+  /** Where keys of token issuers may be fetched besides the internet. */
+  readonly keyNetworks: readonly string[];
   readonly permissionGuards: boolean;
   readonly webhookClientAuthorities: string | undefined;
   readonly nodeSelector: Readonly<Record<string, string>>;
@@ -43,6 +45,7 @@ export interface GivenProps {
   readonly trustDomain?: string;
   readonly clusterDomain?: string;
   readonly clusterNetworks?: readonly string[];
+  readonly keyNetworks?: readonly string[];
   readonly ipv6?: boolean;
   readonly highAvailability?: boolean;
   readonly compat?: InjectConfig['compat'];
@@ -123,7 +126,7 @@ export function installOf(given: GivenProps): MeshInstall {
       meshNamespace: namespace,
       trustDomain: domain('trustDomain', given.trustDomain),
       clusterDomain: domain('clusterDomain', given.clusterDomain),
-      ...(given.clusterNetworks ? { clusterNetworks: networks(given.clusterNetworks) } : {}),
+      ...(given.clusterNetworks ? { clusterNetworks: networks('clusterNetworks', given.clusterNetworks) } : {}),
       ...(given.ipv6 ? { ipv6: true } : {}),
       compat: given.compat ?? 'none',
       defaults,
@@ -134,6 +137,7 @@ export function installOf(given: GivenProps): MeshInstall {
       priorityClassName: given.priorityClassName || undefined,
     }),
     highAvailability,
+    keyNetworks: given.keyNetworks ? networks('keyNetworks', given.keyNetworks) : [],
     imagePullSecrets: given.imagePullSecrets ?? [],
     ...lifetimes(given),
     crds: given.crds ?? true,
@@ -158,11 +162,11 @@ function domain(name: string, value = 'cluster.local'): string {
   return value;
 }
 
-function networks(list: readonly string[]): string[] {
+function networks(name: string, list: readonly string[]): string[] {
   const wrong = list.find((network) => !isCidr(network));
   if (wrong !== undefined || list.length === 0) {
     throw new Error(
-      `'clusterNetworks' (${list.join(', ')}) must be networks in CIDR notation such as 10.0.0.0/8: ` +
+      `'${name}' (${list.join(', ')}) must be networks in CIDR notation such as 10.0.0.0/8: ` +
         (wrong === undefined ? 'name at least one, or leave it out' : `replace ${wrong}`),
     );
   }

@@ -55,6 +55,15 @@ export interface MeshProps {
   readonly clusterNetworks?: string[];
 
   /**
+   * Networks, in CIDR notation, that the control plane may fetch the keys of token issuers from besides the internet: for
+   * a `RequestAuthentication` whose `jwksUri` leads into the cluster or your own network. Whoever may write one in some
+   * namespace has the control plane call there, in plain HTTP too.
+   *
+   * @default - none
+   */
+  readonly keyNetworks?: string[];
+
+  /**
    * Whether IPv6 connections of pods are led to the proxies too. Needed in clusters whose pods have IPv6 addresses:
    * there, what is not led to a proxy is not encrypted, authorized or seen.
    *

@@ -156,6 +156,7 @@ it.each<[MeshProps, string]>([
     { clusterNetworks: [] },
     "'clusterNetworks' () must be networks in CIDR notation such as 10.0.0.0/8: name at least one, or leave it out",
   ],
+  [{ keyNetworks: ['10'] }, "'keyNetworks' (10) must be networks in CIDR notation such as 10.0.0.0/8: replace 10"],
   [{ opaquePorts: [0] }, "'opaquePorts' (0) must be ports from 1 to 65535: replace 0"],
   [
     { registry: 'registry.example/' },

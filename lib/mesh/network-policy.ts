@@ -10,6 +10,8 @@ export interface ComponentConnections {
   readonly clusterPorts: readonly number[];
   /** Open to everybody. */
   readonly webhookPorts: readonly number[];
+  /** Called at any port, besides what all components call. */
+  readonly calledNetworks: readonly string[];
 }
 
 /** CoreDNS, and the port that DNS pods of OpenShift listen on: policies see the pod's port, not that of the Service. */
@@ -22,10 +24,10 @@ const apiServerPorts = [443, 6443, 8443, 16_443];
  * policies. They are no substitute for the mesh's own policy: they keep a pod that was broken into from looking around.
  *
  * The address of the API server is unknown and may be outside of the cluster: so everybody may call webhooks, and the
- * ports of API servers may be called anywhere. Probes need no rule, for a node always reaches its pods.
+ * ports of API servers may be called anywhere, which is where the keys of token issuers are fetched as well. Probes need no rule, for a node always reaches its pods.
  */
 export function networkPolicy(scope: Construct, connections: ComponentConnections): void {
-  const { name, namespace, labels, clusterPorts, webhookPorts } = connections;
+  const { name, namespace, labels, clusterPorts, webhookPorts, calledNetworks } = connections;
   new ApiObject(scope, 'network-policy', {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -42,6 +44,7 @@ export function networkPolicy(scope: Construct, connections: ComponentConnection
         { to: [{ podSelector: {} }] },
         { ports: [...tcp(dnsPorts), ...dnsPorts.map((port) => ({ protocol: 'UDP', port }))] },
         { ports: tcp(apiServerPorts) },
+        ...calledNetworks.map((cidr) => ({ to: [{ ipBlock: { cidr } }], ports: [{ protocol: 'TCP' }] })),
       ],
     },
   });

@@ -24,6 +24,7 @@ it('every setting survives an upgrade, in another namespace too', () => {
     trustDomain: 'corp.example',
     clusterDomain: 'cluster.corp',
     clusterNetworks: ['10.1.0.0/16'],
+    keyNetworks: ['10.2.0.0/16'],
     highAvailability: true,
     compat: Compat.linkerd(),
     defaultInboundPolicy: InboundPolicy.deny(),

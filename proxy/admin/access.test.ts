@@ -3,6 +3,7 @@ import type { PolicyStore } from '../policy/inbound/policy-store.ts';
 import type { Authentication, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import { RouteTable } from '../route/route-table.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
+import { joinPolicies, type TokenPolicy } from '../tokens/token-policy.ts';
 import { IpNetwork } from '../wire/ip-network.ts';
 import { nobody } from '../wire/nobody.ts';
 import type { RequestHead } from '../wire/stream.ts';
@@ -18,7 +19,7 @@ const authorization = (authentication: Authentication) => ({
 });
 const onlyPrometheus = authorization({ kind: 'identities', names: new Set(['prometheus']), suffixes: [] });
 const server = (changes: Partial<ServerPolicy> = {}): ServerPolicy => ({
-  ...{ protocol: 'detect', detectTimeoutMs: 10, labels, routes: undefined, written: false },
+  ...{ protocol: 'detect', detectTimeoutMs: 10, labels, routes: undefined, tokensFirst: undefined, written: false },
   ...{ guardsPaths: false, guardsMethods: false, rateLimit: undefined },
   authorizations: [onlyPrometheus],
   ...changes,
@@ -65,14 +66,16 @@ it('what is not known yet lets in nobody but the pod itself', () => {
 });
 
 it('a route is what decides, and where there are some, what fits none is closed', () => {
-  const route = (value: string) =>
+  const route = (value: string, tokens?: TokenPolicy) =>
     new RouteTable([
       {
-        plan: { labels, authorizations: [authorization({ kind: 'unauthenticated' })], filters: undefined },
+        plan: { labels, authorizations: [authorization({ kind: 'unauthenticated' })], tokens, filters: undefined },
         hosts: [],
         matches: [{ path: { kind: 'prefix', value }, method: undefined, headers: [], queryParams: [] }],
       },
     ]);
   expect(call(server({ routes: route('/metrics') }), '10.1.2.3').mayRead).toBe(true);
   expect(call(server({ routes: route('/other') }), '10.1.2.3', 'prometheus').mayRead).toBe(false);
+  const tokens = joinPolicies([{ optional: false, shut: false, rules: [], requiredClaims: [] }], new Set());
+  expect(call(server({ routes: route('/metrics', tokens) }), '10.1.2.3', 'prometheus').mayRead).toBe(false);
 });

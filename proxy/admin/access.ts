@@ -95,5 +95,7 @@ function isLetIn(policy: PortPolicy | undefined, client: ClientInfo, head: Reque
   if (server === undefined) return false;
   const route = server.routes?.find(head);
   if (route === undefined && server.routes !== undefined) return false;
+  // Whom a token would let in comes without one: no scraper is an end user.
+  if (route?.tokens?.required) return false;
   return authorize((route ?? server).authorizations, client) !== undefined;
 }

@@ -16,7 +16,8 @@ const maxDetailLength = 200;
 /**
  * Answers a request with a failure: a trailers-only response to gRPC, an empty one with the status otherwise.
  * `tellsWhy` is set for meshed peers and the workload itself only: they get the message, and `detail` as its cause, in
- * `l5d-proxy-error`. `retryAfterS` is told to all, unless it is 0.
+ * `l5d-proxy-error`. `retryAfterS` is told to all, unless it is 0, and so is what is wrong with the token of an
+ * end user, by `www-authenticate`.
  */
 export function respondFailure(
   stream: ServerStream,
@@ -31,6 +32,10 @@ export function respondFailure(
     fields.push(new Field('content-type', 'application/grpc'));
     fields.push(new Field('grpc-status', String(failure.grpcStatus)));
     fields.push(new Field('grpc-message', failure.message));
+  }
+  if (failure.challenge !== undefined) {
+    const why = detail === undefined ? '' : `, error_description="${printable(detail).replace(/["\\]/g, ' ')}"`;
+    fields.push(new Field('www-authenticate', failure.challenge + why));
   }
   if (tellsWhy) {
     const why = detail === undefined ? failure.message : `${failure.message}: ${printable(detail)}`;

@@ -194,8 +194,11 @@ export class Exchange implements StreamHandler {
     return !this.responded && (this.body === undefined || this.body.replayable);
   }
 
-  /** Answers with an error of the proxy's own; if a response is under way it is cut off instead. */
-  fail(failure: ProxyFailure, detail: string | undefined = undefined): void {
+  /**
+   * Answers with an error of the proxy's own; if a response is under way it is cut off instead. `retryAfterS` is when to
+   * come again, 0 when that is not known.
+   */
+  fail(failure: ProxyFailure, detail: string | undefined = undefined, retryAfterS = 0): void {
     if (this.finished) return;
     this.failure = failure;
     this.detail = detail;
@@ -204,7 +207,7 @@ export class Exchange implements StreamHandler {
       this.responded = true;
       this.status = this.grpc ? 200 : failure.status;
       if (this.grpc) this.grpcStatus = failure.grpcStatus;
-      respondFailure(this.downstream, this.grpc, failure, this.tellsWhy, detail);
+      respondFailure(this.downstream, this.grpc, failure, this.tellsWhy, detail, retryAfterS);
     }
     this.finish(failure.kind);
   }

@@ -11,10 +11,18 @@ export interface ProxyFailure {
   readonly grpcStatus: number;
   /** What clients are told in `grpc-message` and `l5d-proxy-error`. */
   readonly message: string;
+  /** What `www-authenticate` asks the client for (RFC 6750 section 3), where that is what is missing. */
+  readonly challenge?: string;
 }
 
-const failure = (code: string, kind: string, status: number, grpcStatus: number, message: string): ProxyFailure =>
-  Object.freeze({ code, kind, status, grpcStatus, message });
+const failure = (
+  code: string,
+  kind: string,
+  status: number,
+  grpcStatus: number,
+  message: string,
+  challenge?: string,
+): ProxyFailure => Object.freeze({ code, kind, status, grpcStatus, message, challenge });
 
 /** gRPC status codes, by name. */
 const invalidArgument = 3;
@@ -27,6 +35,10 @@ const aborted = 10;
 const unimplemented = 12;
 const internal = 13;
 const unavailable = 14;
+const unauthenticated = 16;
+
+/** Users are the same for all workloads of a mesh: their tokens differ by audience. */
+const bearer = 'Bearer realm="end users"';
 
 export const failures = {
   failfast: failure('failfast', 'failfast', 504, deadlineExceeded, 'no endpoint became ready in time'),
@@ -109,6 +121,24 @@ export const failures = {
     'no route of the server names CONNECT, which opens a tunnel past all routes',
   ),
   unauthorized: failure('unauthorized', 'unauthorized', 403, permissionDenied, 'the client is not authorized'),
+  tokenMissing: failure('token-missing', 'no token', 401, unauthenticated, 'the request needs a token', bearer),
+  tokenInvalid: failure(
+    'token-invalid',
+    'invalid token',
+    401,
+    unauthenticated,
+    'the token does not hold',
+    `${bearer}, error="invalid_token"`,
+  ),
+  claimsMissing: failure(
+    'claims-missing',
+    'insufficient claims',
+    403,
+    permissionDenied,
+    'the token has not the claims that are required',
+    `${bearer}, error="insufficient_scope"`,
+  ),
+  tokenUnchecked: failure('token-unchecked', 'unchecked token', 503, unavailable, 'the token cannot be checked now'),
   totalRateLimit: failure('total-rate-limit', 'rate limit', 429, resourceExhausted, 'total rate limit exceeded'),
   identityRateLimit: failure(
     'identity-rate-limit',

@@ -63,6 +63,10 @@ export class Cors implements RequestFilter, ResponseFilter {
     return 'method' in head ? this.answer(head) : this.permit(head, asked as RequestHead);
   }
 
+  answers(head: RequestHead): boolean {
+    return head.method === 'OPTIONS' && this.answer(head) instanceof Answer;
+  }
+
   private answer(head: RequestHead): RequestHead | Answer {
     if (head.method !== 'OPTIONS') return head;
     const origin = fieldValue(head.fields, 'origin');

@@ -8,6 +8,8 @@ export type Random = () => number;
 /** Changes a request, in a copy, or answers it. */
 export interface RequestFilter {
   apply(head: RequestHead, random: Random): RequestHead | Answer;
+  /** Whether it answers a request each time that it is asked; without, that is not known before. */
+  answers?(head: RequestHead): boolean;
 }
 
 /** Changes a response, in a copy. `asked` is the request as its client sent it. */
@@ -67,6 +69,11 @@ export class Filters {
     let ms = 0;
     for (let i = 0; i < this.delays.length; i++) ms += this.delays[i].nextMs(random);
     return ms;
+  }
+
+  /** Whether a request is answered here, whatever the other filters do: it goes on to nobody. */
+  answers(head: RequestHead): boolean {
+    return this.request[0]?.answers?.(head) === true;
   }
 
   applyToRequest(head: RequestHead, random: Random): RequestHead | Answer {

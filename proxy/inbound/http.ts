@@ -14,17 +14,19 @@ import { classify } from '../telemetry/classify.ts';
 import type { LimitedLog } from '../telemetry/limited-log.ts';
 import type { LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
+import type { TokenPolicy } from '../tokens/token-policy.ts';
 import { errnoOf } from '../upstream/dialer.ts';
 import { Field, FieldMark, fieldValue } from '../wire/field.ts';
 import type { HttpVersion, RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 import type { Application, Applications } from './application.ts';
+import { EndUserGate, type EndUserOptions } from './end-users.ts';
 import type { Incoming } from './incoming.ts';
 import type { InboundMetrics } from './metrics.ts';
 import { decisionFields, decisionKey } from './policy-log.ts';
 import { failureOf, RateLimiting, retryAfterS } from './rate-limiting.ts';
 
-export interface InboundHttpOptions extends ServeHttpOptions {
+export interface InboundHttpOptions extends ServeHttpOptions, EndUserOptions {
   clock: Clock;
   /** Of what clients bring about. */
   peerLog: LimitedLog;
@@ -49,7 +51,10 @@ type Decision = {
   | { readonly failure: ProxyFailure }
 );
 
-/** The HTTP requests of one inbound connection: route → authorize → rate limit → filters → application. */
+type Refused = Extract<Decision, { readonly failure: ProxyFailure }>;
+type LetIn = Exclude<Decision, Refused>;
+
+/** The HTTP requests of one inbound connection: route → authorize → token of the end user → rate limit → filters → application. */
 export class InboundHttp {
   private readonly options: InboundHttpOptions;
   private readonly connection: Connection;
@@ -62,6 +67,9 @@ export class InboundHttp {
   private readonly decisions: Decision[] = [];
   private notFound: Count | undefined = undefined;
   private readonly rateLimiting: RateLimiting;
+  private readonly users: EndUserGate;
+  /** What is asked of the token of a request by each route that it may be read as. */
+  private tokens: TokenPolicy[] = [];
 
   constructor(
     options: InboundHttpOptions,
@@ -79,6 +87,7 @@ export class InboundHttp {
     this.application = options.applications.at(address, port);
     this.sender = new ClientSender(this.application, client.identity);
     this.rateLimiting = new RateLimiting(incoming, policy, options);
+    this.users = new EndUserGate(options, incoming, policy);
   }
 
   /** Serves the connection, of which `bytes` have been read. */
@@ -101,25 +110,72 @@ export class InboundHttp {
   }
 
   private onRequest(stream: ServerStream, head: RequestHead, end: boolean): StreamHandler {
-    const { peerLog, metrics, side, maxInFlight } = this.options;
     const policy = this.policy.current;
-    const decision =
-      (policy.guardsPaths && isUnusual(head.path)) || (policy.guardsMethods && isUnusualMethod(head.method))
-        ? this.decideReadings(policy, head)
-        : this.decide(policy, head);
-    if (decision === undefined) {
-      return this.refuse(stream, head, end, asksForTunnel(head) ? failures.tunnel : failures.noRoute);
+    if (policy.tokensFirst !== undefined) return this.onRequestByClaims(policy.tokensFirst, stream, head, end);
+    const decision = this.decideRequest(policy, head);
+    if ('code' in decision) return this.refuse(stream, head, end, decision);
+    const { tokens } = this;
+    // A browser asks whether it may send a token before it does (CORS): what is answered here goes on to nobody.
+    if (tokens.length > 0 && !decision.plan.filters?.answers(head)) {
+      const exchange = this.exchangeOf(stream, head, end);
+      return this.users.admit(exchange, tokens, () => this.beginLimited(exchange, decision));
     }
-    if (decision === 'ambiguous') return this.refuse(stream, head, end, failures.ambiguousPath);
-    decision.count.value++;
-    if (decision.failure !== undefined) return this.refuse(stream, head, end, decision.failure);
     if (policy.rateLimit !== undefined) {
       const excess = this.rateLimiting.take(policy.rateLimit);
       if (excess !== undefined) {
         return this.refuse(stream, head, end, failureOf(excess), `${excess.limit.written}rps`, retryAfterS(excess));
       }
     }
-    if (decision.audit !== undefined) peerLog.info(decision.audit.key, 'request allowed', decision.audit.fields);
+    this.tellAudited(decision);
+    const exchange = this.exchangeOf(stream, head, end);
+    exchange.begin(decision.plan);
+    return exchange;
+  }
+
+  /** Where routes are found by what `tokens` tell of end users, that is to be known first. */
+  private onRequestByClaims(tokens: TokenPolicy, stream: ServerStream, head: RequestHead, end: boolean): StreamHandler {
+    const exchange = this.exchangeOf(stream, head, end);
+    return this.users.admit(exchange, [tokens], () => {
+      const decision = this.decideRequest(this.policy.current, exchange.outgoing);
+      if ('code' in decision) exchange.fail(decision);
+      else this.users.admit(exchange, this.tokens, () => this.beginLimited(exchange, decision));
+    });
+  }
+
+  /** Begins a request of an end user who is let in, unless there are too many of them. */
+  private beginLimited(exchange: Exchange, decision: LetIn): void {
+    if (exchange.finished) return;
+    const { rateLimit } = this.policy.current;
+    const excess = rateLimit === undefined ? undefined : this.rateLimiting.take(rateLimit);
+    if (excess !== undefined) {
+      exchange.fail(failureOf(excess), `${excess.limit.written}rps`, retryAfterS(excess));
+      return;
+    }
+    this.tellAudited(decision);
+    exchange.begin(decision.plan);
+  }
+
+  private tellAudited({ audit }: LetIn): void {
+    if (audit !== undefined) this.options.peerLog.info(audit.key, 'request allowed', audit.fields);
+  }
+
+  /** What becomes of a request by its route and client, counted; a failure when it is refused. */
+  private decideRequest(policy: ServerPolicy, head: RequestHead): LetIn | ProxyFailure {
+    if (this.tokens.length > 0) this.tokens = [];
+    const decision =
+      (policy.guardsPaths && isUnusual(head.path)) || (policy.guardsMethods && isUnusualMethod(head.method))
+        ? this.decideReadings(policy, head)
+        : this.decide(policy, head);
+    if (decision === undefined) return asksForTunnel(head) ? failures.tunnel : failures.noRoute;
+    if (decision === 'ambiguous') return failures.ambiguousPath;
+    decision.count.value++;
+    if (decision.failure !== undefined) return decision.failure;
+    return decision;
+  }
+
+  /** A request that is let in, unless there are too many: then it has failed. */
+  private exchangeOf(stream: ServerStream, head: RequestHead, end: boolean): Exchange {
+    const { metrics, side, maxInFlight } = this.options;
     metrics.inFlight++;
     const { budget } = this.connection;
     // What a proxy carried is believed of proxies alone.
@@ -133,7 +189,6 @@ export class InboundHttp {
       exchange.budget = budget;
     }
     if (!mayGoOn) exchange.fail(failures.loadShed);
-    else exchange.begin(decision.plan);
     return exchange;
   }
 
@@ -166,6 +221,8 @@ export class InboundHttp {
       this.notFound.value++;
       return undefined;
     }
+    const tokens = route?.tokens;
+    if (tokens !== undefined && !this.tokens.includes(tokens)) this.tokens.push(tokens);
     for (let i = 0; i < this.decisions.length; i++) if (this.decisions[i].route === route) return this.decisions[i];
     const decision = this.decideRoute(policy, route);
     this.decisions.push(decision);

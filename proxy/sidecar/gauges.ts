@@ -4,6 +4,7 @@ import type { Targets } from '../outbound/targets.ts';
 import type { PolicyStore } from '../policy/inbound/policy-store.ts';
 import type { MetricsRegistry } from '../telemetry/registry.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
+import type { EndUsers } from '../tokens/end-users.ts';
 
 interface Measured {
   readonly open: OpenConnections;
@@ -11,12 +12,13 @@ interface Measured {
   readonly targets: Targets;
   readonly policies: PolicyStore;
   readonly applications: Applications;
+  readonly endUsers: EndUsers;
 }
 
 /** What is under way, waits, or lacks something now, across the parts of a proxy. */
 export function addGauges(
   registry: MetricsRegistry,
-  { open, deadlines, targets, policies, applications }: Measured,
+  { open, deadlines, targets, policies, applications, endUsers }: Measured,
 ): void {
   registry.gauge(
     'proxy_http_streams_open',
@@ -47,5 +49,15 @@ export function addGauges(
     'inbound_waiters',
     'Requests that wait for a connection to the application.',
     () => applications.waiters,
+  );
+  registry.gauge(
+    'inbound_token_waiters',
+    'Requests that wait until the token of their end user is checked.',
+    () => endUsers.waiters,
+  );
+  registry.gauge(
+    'inbound_tokens_kept',
+    'Tokens of end users that are known to hold, or did until lately.',
+    () => endUsers.kept.size,
   );
 }

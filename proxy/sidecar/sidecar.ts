@@ -21,6 +21,7 @@ import type { Log } from '../telemetry/log.ts';
 import { processMetrics } from '../telemetry/process-metrics.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import { TimerWheel } from '../timer-wheel.ts';
+import { EndUsers } from '../tokens/end-users.ts';
 import { SocketDialer, type SocketDialerOptions } from '../upstream/dialer.ts';
 import { FieldTable } from '../wire/field-table.ts';
 import { inboundAddresses, originalDestinationOf } from './addresses.ts';
@@ -158,8 +159,10 @@ export class Sidecar {
       failfastMs: config.inbound.failfastMs,
       http1IdleMs: config.inbound.http1IdleMs,
     });
+    const endUsers = new EndUsers({ wallClockMs });
     this.inbound = new Inbound({
       ...shared,
+      endUsers,
       metrics: inboundMetrics,
       side: inboundSide,
       policies: this.policies,
@@ -182,6 +185,7 @@ export class Sidecar {
       targets: this.targets,
       policies: this.policies,
       applications: this.applications,
+      endUsers,
     });
     this.registry.collect(processMetrics(options.version, wallClockMs(), () => this.control.certificate));
     this.admin = new AdminServer({

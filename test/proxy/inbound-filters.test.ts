@@ -20,6 +20,13 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 const header = (name: string, value: string) => ({ headers: [{ name, value: bytes(value) }] });
 const prefixTo = (value: string) => ({ replace: { case: 'prefix' as const, value } });
 
+const cors: FilterInit['kind'] = {
+  case: 'cors',
+  value: { allowOrigins: ['https://*.a.org'], allowMethods: ['PUT'], maxAgeSeconds: 60 },
+};
+/** Whose requests need tokens of end users. */
+const forUsers: ReadonlySet<string> = new Set(['/users', '/users/late']);
+
 /** By the path prefix that each is for. */
 const filters: Record<string, FilterInit['kind'][]> = {
   '/redirect': [{ case: 'redirect', value: { host: 'x.org', path: prefixTo('/to'), status: 302 } }],
@@ -38,7 +45,9 @@ const filters: Record<string, FilterInit['kind'][]> = {
     },
   ],
   '/test.Fails': [{ case: 'failureInjector', value: { status: 503, message: 'so it is told' } }],
-  '/cors': [{ case: 'cors', value: { allowOrigins: ['https://*.a.org'], allowMethods: ['PUT'], maxAgeSeconds: 60 } }],
+  '/cors': [cors],
+  '/users': [cors],
+  '/users/late': [{ case: 'requestHeaderModifier', value: { remove: ['origin'] } }, cors],
   '/delay': [{ case: 'delay', value: { duration: durationFromMs(300) } }],
   '/unknown': [{ case: undefined }],
   '/': [],
@@ -63,6 +72,7 @@ const policy = create(ServerSchema, {
       value: {
         httpRoutes: Object.entries(filters).map(([prefix, kinds]) => ({
           metadata: { kind: { case: 'resource' as const, value: { group: 'g', kind: 'HTTPRoute', name: prefix } } },
+          requestAuthentications: forUsers.has(prefix) ? [{}] : [],
           rules: [
             {
               matches: [{ path: { kind: { case: 'prefix' as const, value: prefix } } }],
@@ -243,6 +253,16 @@ describe.each<Version>(['http1', 'http2'])('%s', (version) => {
     const other = await ask(version, '/cors', { origin: 'https://b.org' });
     expect(other.status).toBe(200);
     expect(other.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+
+  it('is answered a preflight without a token where all else needs one', async () => {
+    const headers = { origin: 'https://web.a.org', 'access-control-request-method': 'PUT' };
+    const preflight = await ask(version, '/users', headers, 'OPTIONS');
+    expect([preflight.status, preflight.headers['access-control-allow-origin']]).toEqual([200, headers.origin]);
+    expect((await ask(version, '/users', headers, 'GET')).status).toBe(401);
+    expect((await ask(version, '/users', {}, 'OPTIONS')).status).toBe(401);
+    // What another filter makes of it may go on to the application.
+    expect((await ask(version, '/users/late', headers, 'OPTIONS')).status).toBe(401);
   });
 
   it('is delayed, its body with it', async () => {

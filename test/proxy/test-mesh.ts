@@ -30,6 +30,7 @@ export const heldForRequests = [
   'inbound_http_requests_in_flight',
   'outbound_waiters',
   'inbound_waiters',
+  'inbound_token_waiters',
 ];
 
 /**

@@ -6,9 +6,16 @@ import type { IndexedRoute } from '../index/route-index.ts';
 import { type FilterInit, grpcFilterToApi, httpFilterToApi, isMirror, type MirrorInit } from '../routes/filters.ts';
 import { type AuthzInit, defaultAuthorization, everywhere, permitAll } from './authorizations.ts';
 import { probePaths } from './probes.ts';
+import type { RequestAuthenticationInit } from './request-authentications.ts';
 
 export type HttpRouteInit = MessageInitShape<typeof HttpRouteSchema>;
 export type GrpcRouteInit = MessageInitShape<typeof GrpcRouteSchema>;
+
+/** Who may send a route's requests: workloads, and their end users. */
+export interface RouteClients {
+  readonly authorizations: AuthzInit[];
+  readonly requestAuthentications: RequestAuthenticationInit[];
+}
 
 /** Where no route is written: one for everything, and one for the kubelet's probes, which come without an identity. */
 export function defaultHttpRoutes(pod: Pod, port: number): HttpRouteInit[] {
@@ -33,13 +40,13 @@ export const defaultGrpcRoutes: readonly GrpcRouteInit[] = [
 ];
 
 /** Undefined for a route of another protocol. */
-export function httpRoute(route: IndexedRoute, authorizations: AuthzInit[]): HttpRouteInit | undefined {
+export function httpRoute(route: IndexedRoute, clients: RouteClients): HttpRouteInit | undefined {
   const { rules } = route;
   if (rules?.protocol !== 'http') return undefined;
   return {
     metadata: metadata(route),
     hosts: [...rules.hosts],
-    authorizations,
+    ...clients,
     rules: rules.rules.map(({ matches, filters }) => ({
       matches: [...matches],
       filters: filters.filter(isApplied).map(httpFilterToApi),
@@ -47,13 +54,13 @@ export function httpRoute(route: IndexedRoute, authorizations: AuthzInit[]): Htt
   };
 }
 
-export function grpcRoute(route: IndexedRoute, authorizations: AuthzInit[]): GrpcRouteInit | undefined {
+export function grpcRoute(route: IndexedRoute, clients: RouteClients): GrpcRouteInit | undefined {
   const { rules } = route;
   if (rules?.protocol !== 'grpc') return undefined;
   return {
     metadata: metadata(route),
     hosts: [...rules.hosts],
-    authorizations,
+    ...clients,
     rules: rules.rules.map(({ matches, filters }) => ({
       matches: [...matches],
       filters: filters.filter(isApplied).map(grpcFilterToApi),

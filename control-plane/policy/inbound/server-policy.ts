@@ -15,7 +15,8 @@ import { acceptance } from '../routes/acceptance.ts';
 import { type AuthzInit, fromAuthorizationPolicy, fromServerAuthorization } from './authorizations.ts';
 import { defaultAuthorizations, defaultPolicyOf } from './default-policy.ts';
 import { rateLimitToApi } from './rate-limit.ts';
-import { defaultGrpcRoutes, defaultHttpRoutes, grpcRoute, httpRoute } from './routes.ts';
+import { type RequestAuthenticationInit, requestAuthentication } from './request-authentications.ts';
+import { defaultGrpcRoutes, defaultHttpRoutes, grpcRoute, httpRoute, type RouteClients } from './routes.ts';
 
 export interface InboundView {
   readonly server: ApiServer;
@@ -78,31 +79,48 @@ function selectedServer(
         return read.authorization ?? [];
       });
     });
+  const usersOf = (...targets: (string | undefined)[]): RequestAuthenticationInit[] =>
+    targets.flatMap((target) => {
+      if (target === undefined) return [];
+      topics.push(policyTopics.target(namespace, target));
+      const objects = policy.authentications.of(namespace, target);
+      topics.push(...objects.flatMap((object) => policy.keyUrls(object)).map(policyTopics.keySet));
+      return objects.map((object) => requestAuthentication(object, policy));
+    });
+  const ofServer = policyTarget({ group, kind: 'Server', name });
   const authorizations = [
     ...policy
       .authorizationsOfServer(namespace, name)
       .flatMap((object) => fromServerAuthorization(object, config) ?? []),
-    ...ofTargets(policyTarget({ group, kind: 'Server', name }), policyTarget({ kind: 'Namespace', name: namespace })),
+    ...ofTargets(ofServer, policyTarget({ kind: 'Namespace', name: namespace })),
     // Last, so that a client is counted under what was written for it.
     ...defaultAuthorizations(accessPolicy(server), false, config),
   ];
   const routes = policy.routes
     .of('Server', key)
     .filter((route) => acceptance(route, { kind: 'Server', key, port: undefined }, policy) === 'Accepted');
-  const routeAuthorizations = (route: IndexedRoute): AuthzInit[] =>
-    ofTargets(policyTarget({ group: route.group, kind: route.kind, name: route.object.metadata.name }));
+  const ofRoute = (route: IndexedRoute): RouteClients => {
+    const target = policyTarget({ group: route.group, kind: route.kind, name: route.object.metadata.name });
+    return { authorizations: ofTargets(target), requestAuthentications: usersOf(target) };
+  };
   const http = () => {
-    const written = routes.flatMap((route) => httpRoute(route, routeAuthorizations(route)) ?? []);
+    const written = routes.flatMap((route) => httpRoute(route, ofRoute(route)) ?? []);
     return written.length > 0 ? written : defaultHttpRoutes(pod, port);
   };
   const grpc = () => {
-    const written = routes.flatMap((route) => grpcRoute(route, routeAuthorizations(route)) ?? []);
+    const written = routes.flatMap((route) => grpcRoute(route, ofRoute(route)) ?? []);
     return written.length > 0 ? written : [...defaultGrpcRoutes];
   };
+  // A namespace has ports of other protocols, too: only who names such a Server itself has asked for what cannot be.
+  const isHttp = server.spec.proxyProtocol !== 'opaque' && server.spec.proxyProtocol !== 'TLS';
+  const requestAuthentications = isHttp
+    ? usersOf(policyTarget({ kind: 'Namespace', name: namespace }), ofServer)
+    : usersOf(ofServer);
   const [rateLimit] = policy.rateLimits.of(key).map((object) => rateLimitToApi(object, config));
   const api = create(ServerSchema, {
     protocol: { kind: protocolOf(server, http, grpc, rateLimit) },
     authorizations,
+    requestAuthentications,
     labels: { group, kind: 'server', name },
   });
   return { server: api, topics };

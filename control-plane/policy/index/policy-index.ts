@@ -1,24 +1,26 @@
 import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
 import type { HttpLocalRateLimitPolicy } from '../../../lib/kinds/http-local-rate-limit-policy.ts';
-import { policyTargets } from '../../../lib/kinds/index.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type { MeshTlsAuthentication } from '../../../lib/kinds/mesh-tls-authentication.ts';
 import type { NetworkAuthentication } from '../../../lib/kinds/network-authentication.ts';
 import type { Pod } from '../../../lib/kinds/pod.ts';
-import type { ObjectRef } from '../../../lib/kinds/schema.ts';
+import type { RequestAuthentication } from '../../../lib/kinds/request-authentication.ts';
 import type { Server } from '../../../lib/kinds/server.ts';
 import type { ServerAuthorization } from '../../../lib/kinds/server-authorization.ts';
 import type { Service } from '../../../lib/kinds/service.ts';
 import { Topics } from '../../cluster/topics.ts';
 import { objectKey } from '../../sources/object-key.ts';
 import type { ObjectSource } from '../../sources/object-source.ts';
-import { isKind } from '../routes/references.ts';
+import type { KeySets } from '../key-sets/key-sets.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
 import { validateObject } from '../validator/index.ts';
 import { GrantIndex } from './grant-index.ts';
 import { RateLimitIndex } from './rate-limit-index.ts';
 import { RouteIndex, type RouteKind } from './route-index.ts';
 import { ServerIndex } from './server-index.ts';
+import { TargetIndex } from './target-index.ts';
+
+export { policyTarget } from './target-index.ts';
 
 /** Told of what an object says that cannot take effect: `Service shop/web`, and why. */
 export type OnProblem = (object: string, problem: string) => void;
@@ -30,14 +32,22 @@ export const policyTopics = {
   server: (key: string) => `Server ${key}`,
   /** A Service as an object, without its endpoints, and the routes to it. */
   service: (key: string) => `Service ${key}`,
-  /** The AuthorizationPolicies with a target. */
+  /** The AuthorizationPolicies and RequestAuthentications with a target. */
   target: (namespace: string, target: string) => `policies of ${namespace}/${target}`,
   authentication: (kind: 'mesh TLS' | 'network', key: string) => `${kind} authentication ${key}`,
   /** The ReferenceGrants of a namespace. */
   grants: (namespace: string) => `grants of ${namespace}`,
-  /** Any route, rate limit, grant, Server or Service: what decides what is accepted where. */
+  /** The keys that are fetched from a URL. */
+  keySet: (url: string) => `keys of ${url}`,
+  /** Any route, rate limit, grant, RequestAuthentication, its keys, Server or Service: what decides what is accepted where. */
   attachments: 'attachments',
 };
+
+/** Who fetches the keys of issuers. */
+export type KeySetSource = Pick<KeySets, 'follow' | 'of'>;
+
+/** Where nobody does: only keys that objects have themselves are known. */
+const noKeySets: KeySetSource = { follow: () => {}, of: () => ({ jwks: '', problem: 'is fetched by nobody' }) };
 
 /** Problems with which an object is not as if it were not there. */
 const bearableProblems: Readonly<Record<string, RegExp>> = {
@@ -58,13 +68,17 @@ export class PolicyIndex {
   readonly networks = new Map<string, NetworkAuthentication>();
   private readonly services = new Map<string, { readonly hasClusterIp: boolean; readonly settings: TrafficSettings }>();
   private readonly namespaces = new Map<string, ServerIndex>();
-  private readonly policies = new Map<string, AuthorizationPolicy>();
-  private readonly policiesByTarget = new Map<string, Set<string>>();
+  private readonly policies = new TargetIndex<AuthorizationPolicy>();
+  /** Those that are wrong, too, with what is wrong: what they were to shut stays shut. */
+  readonly authentications = new TargetIndex<RequestAuthentication>();
+  private readonly unreadable = new WeakMap<RequestAuthentication, string>();
+  readonly keySets: KeySetSource;
   private readonly onProblem: OnProblem;
   private readonly stops: (() => void)[];
 
-  constructor(source: ObjectSource, onProblem: OnProblem, topics = new Topics()) {
+  constructor(source: ObjectSource, onProblem: OnProblem, topics = new Topics(), keySets = noKeySets) {
     this.topics = topics;
+    this.keySets = keySets;
     this.onProblem = onProblem;
     this.routes = new RouteIndex(onProblem);
     const routes = (kind: RouteKind) =>
@@ -77,7 +91,10 @@ export class PolicyIndex {
       source.watch('Service', ({ type, object }) => this.onService(object, type === 'deleted')),
       source.watch('Server', (event) => this.onServer(event.object, this.isGone(event))),
       source.watch('ServerAuthorization', (event) => this.onAuthorization(event.object, this.isGone(event))),
-      source.watch('AuthorizationPolicy', (event) => this.onPolicy(event.object, this.isGone(event))),
+      source.watch('AuthorizationPolicy', (event) => {
+        this.touchTargets(event.object, this.policies.set(event.object, this.isGone(event)));
+      }),
+      source.watch('RequestAuthentication', ({ type, object }) => this.onAuthentication(object, type === 'deleted')),
       source.watch('MeshTLSAuthentication', (event) => {
         put(this.meshTls, event.object, this.isGone(event));
         this.topics.touch(policyTopics.authentication('mesh TLS', objectKey(event.object)));
@@ -112,8 +129,18 @@ export class PolicyIndex {
 
   /** The AuthorizationPolicies of a namespace with a target, as `policyTarget` names it, by name. */
   policiesOf(namespace: string, target: string): AuthorizationPolicy[] {
-    const keys = [...(this.policiesByTarget.get(`${namespace}/${target}`) ?? [])].sort();
-    return keys.flatMap((key) => this.policies.get(key) ?? []);
+    return this.policies.of(namespace, target);
+  }
+
+  /** What is wrong with one that is in `authentications`; undefined when nothing is. */
+  problemOf(authentication: RequestAuthentication): string | undefined {
+    return this.unreadable.get(authentication);
+  }
+
+  /** The URLs that keys of one are fetched from; none for one that is wrong. */
+  keyUrls(authentication: RequestAuthentication): string[] {
+    if (this.unreadable.has(authentication)) return [];
+    return (authentication.spec.jwtRules ?? []).flatMap(({ jwksUri }) => jwksUri ?? []);
   }
 
   /** What the annotations of a Service say; undefined when there is no such Service. */
@@ -122,8 +149,12 @@ export class PolicyIndex {
   }
 
   hasServer(key: string): boolean {
+    return this.serverOf(key) !== undefined;
+  }
+
+  serverOf(key: string): Server | undefined {
     const [namespace, name] = key.split('/');
-    return this.namespaces.get(namespace)?.servers.has(name) ?? false;
+    return this.namespaces.get(namespace)?.servers.get(name);
   }
 
   service(key: string): { readonly hasClusterIp: boolean } | undefined {
@@ -182,23 +213,17 @@ export class PolicyIndex {
     for (const server of servers) this.topics.touch(policyTopics.server(`${namespace}/${server}`));
   }
 
-  private onPolicy(policy: AuthorizationPolicy, deleted: boolean): void {
-    const { namespace = 'default' } = policy.metadata;
-    const key = objectKey(policy);
-    const before = this.policies.get(key);
-    put(this.policies, policy, deleted);
-    for (const [object, present] of [[before, false] as const, [policy, !deleted] as const]) {
-      // One that is wrong may have no target at all, and hangs on nothing.
-      const target = object && (object === before || present) ? policyTarget(object.spec.targetRef) : undefined;
-      if (target === undefined) continue;
-      const at = `${namespace}/${target}`;
-      const policies = this.policiesByTarget.get(at) ?? new Set();
-      if (present) policies.add(key);
-      else policies.delete(key);
-      if (policies.size === 0) this.policiesByTarget.delete(at);
-      else this.policiesByTarget.set(at, policies);
-      this.topics.touch(policyTopics.target(namespace, target));
-    }
+  private onAuthentication(object: RequestAuthentication, deleted: boolean): void {
+    const problems = deleted ? [] : validateObject(object);
+    for (const problem of problems) this.onProblem(`${object.kind} ${objectKey(object)}`, problem);
+    if (problems.length > 0) this.unreadable.set(object, problems.join('; '));
+    this.keySets.follow(object.metadata, deleted ? [] : this.keyUrls(object));
+    this.topics.touch(policyTopics.attachments);
+    this.touchTargets(object, this.authentications.set(object, deleted));
+  }
+
+  private touchTargets({ metadata }: KubernetesObject, targets: ReadonlySet<string>): void {
+    for (const target of targets) this.topics.touch(policyTopics.target(metadata.namespace ?? 'default', target));
   }
 
   private inNamespace<T>({ metadata }: Server | Pod | ServerAuthorization, change: (servers: ServerIndex) => T): T {
@@ -212,13 +237,6 @@ export class PolicyIndex {
     if (servers.isEmpty) this.namespaces.delete(namespace);
     return result;
   }
-}
-
-/** One name for what an AuthorizationPolicy may target; undefined for what it may not. */
-export function policyTarget(ref: Pick<ObjectRef, 'group' | 'kind' | 'name'>): string | undefined {
-  if (isKind(ref, '', 'Namespace')) return 'Namespace';
-  for (const { group, kind } of policyTargets) if (isKind(ref, group, kind)) return `${kind}.${group}/${ref.name}`;
-  return undefined;
 }
 
 function put<T extends Parameters<typeof objectKey>[0]>(objects: Map<string, T>, object: T, deleted: boolean): void {

@@ -3,10 +3,11 @@ import { kindInfo } from '../../sources/kinds.ts';
 import { objectKey } from '../../sources/object-key.ts';
 import { oldestFirst } from '../order.ts';
 import { UnsupportedRoute } from '../routes/matches.ts';
-import { parentKey, type RouteParent, routeParent } from '../routes/references.ts';
+import { isKind, parentKey, type RouteParent, routeParent } from '../routes/references.ts';
 import { grpcRouteRules, httpRouteRules, type RouteRules } from '../routes/route-rules.ts';
 
-export type RouteKind = 'PolicyHTTPRoute' | 'HTTPRoute' | 'GRPCRoute';
+const routeKinds = ['PolicyHTTPRoute', 'HTTPRoute', 'GRPCRoute'] as const;
+export type RouteKind = (typeof routeKinds)[number];
 type RouteObject = HttpRoute | GrpcRoute;
 
 export interface IndexedRoute {
@@ -36,6 +37,13 @@ export class RouteIndex {
 
   all(): Iterable<IndexedRoute> {
     return this.routes.values();
+  }
+
+  /** Whether there is a route of a group and kind, by its `namespace/name`. */
+  has(ref: { readonly group?: string; readonly kind: string }, key: string): boolean {
+    return routeKinds.some(
+      (source) => isKind(ref, kindInfo[source].group, kindInfo[source].kind) && this.routes.has(`${source} ${key}`),
+    );
   }
 
   /** Takes a route as it is now; undefined when it is gone. Returns the parents (`Server ns/name`) that it had or has. */

@@ -1,6 +1,7 @@
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type { Kind } from '../../sources/kinds.ts';
 import type { PolicyIndex } from '../index/policy-index.ts';
+import { authenticationStatus } from './authentication-status.ts';
 import { rateLimitStatus } from './rate-limit-status.ts';
 import { routeStatus } from './route-status.ts';
 
@@ -31,5 +32,12 @@ export function toldObjects(index: PolicyIndex): ToldObject[] {
       status: (now) => rateLimitStatus(object, index, now),
     }),
   );
-  return [...routes, ...rateLimits];
+  const authentications = [...index.authentications.all()].map(
+    (object): ToldObject => ({
+      kind: 'RequestAuthentication',
+      object,
+      status: (now) => authenticationStatus(object, index, now),
+    }),
+  );
+  return [...routes, ...rateLimits, ...authentications];
 }

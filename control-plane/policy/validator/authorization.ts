@@ -1,5 +1,4 @@
 import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
-import { policyTargets } from '../../../lib/kinds/index.ts';
 import type { MeshTlsAuthentication } from '../../../lib/kinds/mesh-tls-authentication.ts';
 import type { NetworkAuthentication } from '../../../lib/kinds/network-authentication.ts';
 import type { Problems } from '../../../lib/kinds/problems.ts';
@@ -7,23 +6,12 @@ import type { ObjectRef } from '../../../lib/kinds/schema.ts';
 import type { ServerAuthorization } from '../../../lib/kinds/server-authorization.ts';
 import { isKind } from '../routes/references.ts';
 import { checkNetworks } from './networks.ts';
-import { canonicalKind, policyGroup } from './references.ts';
+import { canonicalKind, checkPolicyTarget, policyGroup } from './references.ts';
 import { isSpiffeId } from './spiffe-id.ts';
 
 export function checkAuthorizationPolicy({ metadata, spec }: AuthorizationPolicy, problems: Problems): void {
   const { targetRef, requiredAuthenticationRefs: refs } = spec;
-  const { namespace = 'default' } = metadata;
-  if (isKind(targetRef, '', 'Namespace')) {
-    if (targetRef.name !== namespace) {
-      problems.add('spec.targetRef.name', `must be the policy's own namespace (${namespace})`, targetRef.name);
-    }
-  } else if (!policyTargets.some(({ group, kind }) => isKind(targetRef, group, kind))) {
-    problems.add(
-      'spec.targetRef.kind',
-      `must be Namespace, ${targetKinds}, with the group of that kind`,
-      canonicalKind(targetRef),
-    );
-  }
+  checkPolicyTarget(targetRef, metadata.namespace ?? 'default', problems);
   const ofKind = (group: string, kind: string): ObjectRef[] => refs.filter((ref) => isKind(ref, group, kind));
   const meshTls = ofKind(policyGroup, 'MeshTLSAuthentication');
   const networks = ofKind(policyGroup, 'NetworkAuthentication');
@@ -44,9 +32,6 @@ export function checkAuthorizationPolicy({ metadata, spec }: AuthorizationPolicy
     );
   }
 }
-
-const named = [...new Set(policyTargets.map(({ kind }) => kind))];
-const targetKinds = `${named.slice(0, -1).join(', ')} or ${named.at(-1)}`;
 
 export function checkMeshTlsAuthentication({ spec }: MeshTlsAuthentication, problems: Problems): void {
   const { identities, identityRefs } = spec;

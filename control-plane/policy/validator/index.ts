@@ -13,6 +13,7 @@ import {
   checkServerAuthorization,
 } from './authorization.ts';
 import { checkRateLimit } from './rate-limit.ts';
+import { checkRequestAuthentication } from './request-authentication.ts';
 import { checkBytesRoute, checkGatewayHttpRoute, checkGrpcRoute, checkPolicyHttpRoute, isForOthers } from './routes.ts';
 import { checkEgressNetwork, checkServer } from './server.ts';
 import { checkServiceProfile } from './service-profile.ts';
@@ -42,6 +43,7 @@ const rules: Rules = {
   NetworkAuthentication: checkNetworkAuthentication,
   HTTPLocalRateLimitPolicy: checkRateLimit,
   EgressNetwork: checkEgressNetwork,
+  RequestAuthentication: checkRequestAuthentication,
   PolicyHTTPRoute: checkPolicyHttpRoute,
   HTTPRoute: checkGatewayHttpRoute,
   GRPCRoute: checkGrpcRoute,

@@ -1,16 +1,19 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { Authn, Authz, GrpcRoute, HttpRoute, Network, Server } from '../../../api/gen/inbound_pb.js';
+import type { Metadata } from '../../../api/gen/meta_pb.js';
 import type { IPNetwork } from '../../../api/gen/net_pb.js';
 import { ipFromApi } from '../../control/addresses.ts';
 import type { Filters } from '../../filter/filter.ts';
 import { filteredRules } from '../../filter/rules.ts';
 import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi } from '../../route/matches-from-api.ts';
 import { type Route, RouteTable } from '../../route/route-table.ts';
+import { claimHeadersOf, foldName, joinPolicies, type TokenPart, type TokenPolicy } from '../../tokens/token-policy.ts';
 import { IpNetwork } from '../../wire/ip-network.ts';
 import { labelsFromMetadata, type PolicyLabels } from '../labels.ts';
 import { inOrder } from './authorize.ts';
 import { rateLimitFromApi } from './rate-limit-policy.ts';
 import type { Authentication, Authorization, RoutePolicy, ServerPolicy } from './server-policy.ts';
+import { tokenPartsFromApi } from './tokens-from-api.ts';
 
 /** Told of each match or filter of a route that cannot be read: requests that may fit it are refused. */
 export type OnUnreadRoute = (route: PolicyLabels, why: string) => void;
@@ -30,16 +33,26 @@ export function serverPolicyFromApi(
   const kind = server.protocol?.kind;
   const timeout = kind?.case === 'detect' ? kind.value.timeout : undefined;
   const authorizations = authorizationsFromApi(server.authorizations, requireTls);
-  const routes = routesFromApi(kind, authorizations, requireTls, onUnread);
+  const parts = tokenPartsFromApi(server.requestAuthentications);
+  const claimHeaders = claimHeadersOf([
+    ...parts,
+    ...routesOf(kind).flatMap(({ requestAuthentications }) => tokenPartsFromApi(requestAuthentications)),
+  ]);
+  const tokens = parts.length === 0 ? undefined : joinPolicies(parts, claimHeaders);
+  const none = claimHeaders.size === 0 ? undefined : joinPolicies([], claimHeaders);
+  const tokensOf = tokensOfRoutes(parts, tokens ?? none, none, claimHeaders);
+  const routes = routesFromApi(kind, authorizations, tokensOf, requireTls, onUnread);
   const written = routes.some(({ plan }) => plan.labels.group !== '');
   const table = routes.length === 0 ? undefined : new RouteTable(routes);
   return {
     protocol: protocolOf(kind?.case),
     detectTimeoutMs: timeout === undefined ? detectTimeoutMs : durationMs(timeout),
     labels: labelsFromMap(server.labels),
-    authorizations: inOrder(authorizations, []),
+    // Bytes that are no HTTP bring no token.
+    authorizations: tokens === undefined ? inOrder(authorizations, []) : [],
     routes: table,
-    written,
+    tokensFirst: routes.some((route) => isByClaim(route, claimHeaders)) ? (tokens ?? none) : undefined,
+    written: written || tokens !== undefined,
     guardsPaths: written && table?.byPath === true,
     guardsMethods: written && table?.byMethod === true,
     rateLimit: rateLimitFromApi(kind, processes),
@@ -53,19 +66,26 @@ function protocolOf(kind: Kind['case']): ServerPolicy['protocol'] {
   return kind ?? 'detect';
 }
 
+/** Whether a route is found by a header that claims stand in. */
+const isByClaim = ({ matches }: Route<RoutePolicy>, claimHeaders: ReadonlySet<string>): boolean =>
+  matches.some(({ headers }) => headers.some(({ name }) => claimHeaders.has(foldName(name))));
+
 function routesFromApi(
   kind: Kind | undefined,
   ofServer: readonly Authorization[],
+  tokensOf: (route: TokensOfRoute) => TokenPolicy | undefined,
   requireTls: boolean,
   onUnread: OnUnreadRoute,
 ): Route<RoutePolicy>[] {
-  const read = ({ metadata, hosts, authorizations }: HttpRoute | GrpcRoute) => {
+  const read = (route: ReadRoute) => {
+    const { metadata, hosts, authorizations } = route;
     const labels = labelsFromMetadata(metadata);
+    const tokens = tokensOf(route);
     const permitted = inOrder(ofServer, authorizationsFromApi(authorizations, requireTls));
     return {
       told: (why: string): void => onUnread(labels, why),
       hosts: hostsFromApi(hosts),
-      planOf: (filters: Filters | undefined): RoutePolicy => ({ labels, authorizations: permitted, filters }),
+      planOf: (filters: Filters | undefined): RoutePolicy => ({ labels, authorizations: permitted, tokens, filters }),
     };
   };
   if (kind?.case === 'grpc') {
@@ -78,12 +98,12 @@ function routesFromApi(
       }));
     });
   }
-  const routes =
-    kind?.case === 'detect'
-      ? kind.value.httpRoutes
-      : kind?.case === 'http1' || kind?.case === 'http2'
-        ? kind.value.routes
-        : [];
+  const routes = routesOf(kind) as HttpRoute[];
+  const everything: ReadRoute = { hosts: [], authorizations: [], requestAuthentications: [] };
+  if (routes.length === 0 && tokensOf(everything) !== undefined) {
+    const { told, hosts, planOf } = read(everything);
+    return [{ plan: planOf(undefined), hosts, matches: httpMatchesFromApi([{ matches: [] }], told) }];
+  }
   return routes.flatMap((route) => {
     const { told, hosts, planOf } = read(route);
     return filteredRules(route.rules, told).map(({ rules, filters }) => ({
@@ -92,6 +112,37 @@ function routesFromApi(
       matches: httpMatchesFromApi(rules, told),
     }));
   });
+}
+
+/** Of either protocol. */
+function routesOf(kind: Kind | undefined): readonly (HttpRoute | GrpcRoute)[] {
+  switch (kind?.case) {
+    case 'detect':
+      return kind.value.httpRoutes;
+    case 'http1':
+    case 'http2':
+    case 'grpc':
+      return kind.value.routes;
+    default:
+      return [];
+  }
+}
+
+type ReadRoute = TokensOfRoute & Pick<HttpRoute, 'hosts' | 'authorizations'>;
+type TokensOfRoute = { readonly metadata?: Metadata } & Pick<HttpRoute, 'requestAuthentications'>;
+
+/** The kubelet, whose route the control plane makes, has no token. Routes without words of their own share one policy. */
+function tokensOfRoutes(
+  ofServer: readonly TokenPart[],
+  shared: TokenPolicy | undefined,
+  none: TokenPolicy | undefined,
+  claimHeaders: ReadonlySet<string>,
+): (route: TokensOfRoute) => TokenPolicy | undefined {
+  return ({ metadata, requestAuthentications }) => {
+    if (metadata?.kind.case === 'default' && metadata.kind.value === 'probe') return none;
+    if (requestAuthentications.length === 0) return shared;
+    return joinPolicies([...ofServer, ...tokenPartsFromApi(requestAuthentications)], claimHeaders);
+  };
 }
 
 function authorizationsFromApi(authorizations: readonly Authz[], requireTls: boolean): Authorization[] {

@@ -1,5 +1,6 @@
 import type { Filters } from '../../filter/filter.ts';
 import type { RouteTable } from '../../route/route-table.ts';
+import type { TokenPolicy } from '../../tokens/token-policy.ts';
 import type { IpNetwork } from '../../wire/ip-network.ts';
 import type { PolicyLabels } from '../labels.ts';
 import type { RateLimitPolicy } from './rate-limit-policy.ts';
@@ -27,6 +28,8 @@ export interface RoutePolicy {
   readonly labels: PolicyLabels;
   /** All that may let a request in, those of the server among them, in the order that they are asked. */
   readonly authorizations: readonly Authorization[];
+  /** The tokens of end users that its requests bring; undefined where nothing is said of them. */
+  readonly tokens: TokenPolicy | undefined;
   /** What is done to the requests that are let in, and to their responses; undefined when nothing is. */
   readonly filters: Filters | undefined;
 }
@@ -36,11 +39,14 @@ export interface ServerPolicy {
   readonly protocol: ServerProtocol;
   readonly detectTimeoutMs: number;
   readonly labels: PolicyLabels;
+  /** Of connections that are no HTTP, and of requests without routes. */
   readonly authorizations: readonly Authorization[];
   /** Undefined without routes: the authorizations of the server hold for every request. */
   readonly routes: RouteTable<RoutePolicy> | undefined;
+  /** Those of the server, where routes are found by what is told of them: they are checked before a route is looked for. */
+  readonly tokensFirst: TokenPolicy | undefined;
   /**
-   * Somebody has written routes: no request may come beside them. The routes that the control plane makes for probes do
+   * Somebody has written routes, or which tokens end users bring: no request may come beside them. The routes that the control plane makes for probes do
    * not count: they open a path as it stands, and close none.
    */
   readonly written: boolean;

@@ -35,48 +35,48 @@ const pathRewrite = object({
   replacePrefixMatch: text({ maxLength: 1024 }),
 });
 
-const filters = list(
-  object({
-    'type*': oneOf(
-      'RequestHeaderModifier',
-      'ResponseHeaderModifier',
-      'RequestRedirect',
-      'URLRewrite',
-      'CORS',
-      'RequestMirror',
-    ),
-    requestHeaderModifier: headerModifier,
-    responseHeaderModifier: headerModifier,
-    requestRedirect: object({
-      scheme: oneOf('http', 'https'),
-      hostname: kubernetesName,
-      path: pathRewrite,
-      port: portNumber,
-      statusCode: integer(300, 399),
-    }),
-    requestMirror: object({
-      'backendRef*': object({
-        group: text({ maxLength: 253, default: '' }),
-        kind: text({ minLength: 1, maxLength: 63, default: 'Service' }),
-        namespace: kubernetesName,
-        'name*': kubernetesName,
+const filtersOf = (types: readonly string[], more: Readonly<Record<string, Schema>>): Schema =>
+  list(
+    object({
+      'type*': oneOf('RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', ...types),
+      requestHeaderModifier: headerModifier,
+      responseHeaderModifier: headerModifier,
+      requestRedirect: object({
+        scheme: oneOf('http', 'https'),
+        hostname: kubernetesName,
+        path: pathRewrite,
         port: portNumber,
+        statusCode: integer(300, 399),
       }),
-      percent: integer(0, 100),
-      fraction: object({ 'numerator*': integer(0), denominator: integer(1, undefined, { default: 100 }) }),
+      ...more,
     }),
-    urlRewrite: object({ hostname: kubernetesName, path: pathRewrite }),
-    cors: object({
-      allowOrigins: list(text({ minLength: 1, maxLength: 269 }), { maxItems: 64 }),
-      allowCredentials: flag(),
-      allowMethods: list(text({ minLength: 1, maxLength: 256 }), { maxItems: 9 }),
-      allowHeaders: list(text({ minLength: 1, maxLength: 256 }), { maxItems: 64 }),
-      exposeHeaders: list(text({ minLength: 1, maxLength: 256 }), { maxItems: 64 }),
-      maxAge: integer(1, undefined, { description: 'In seconds. Default: 5.' }),
+    { maxItems: 16 },
+  );
+
+const filters = filtersOf([], {});
+/** Of the newest version, with what the Gateway API has besides. */
+const allFilters = filtersOf(['URLRewrite', 'CORS', 'RequestMirror'], {
+  requestMirror: object({
+    'backendRef*': object({
+      group: text({ maxLength: 253, default: '' }),
+      kind: text({ minLength: 1, maxLength: 63, default: 'Service' }),
+      namespace: kubernetesName,
+      'name*': kubernetesName,
+      port: portNumber,
     }),
+    percent: integer(0, 100),
+    fraction: object({ 'numerator*': integer(0), denominator: integer(1, undefined, { default: 100 }) }),
   }),
-  { maxItems: 16 },
-);
+  urlRewrite: object({ hostname: kubernetesName, path: pathRewrite }),
+  cors: object({
+    allowOrigins: list(text({ minLength: 1, maxLength: 269 }), { maxItems: 64 }),
+    allowCredentials: flag(),
+    allowMethods: list(text({ minLength: 1, maxLength: 256 }), { maxItems: 9 }),
+    allowHeaders: list(text({ minLength: 1, maxLength: 256 }), { maxItems: 64 }),
+    exposeHeaders: list(text({ minLength: 1, maxLength: 256 }), { maxItems: 64 }),
+    maxAge: integer(1, undefined, { description: 'In seconds. Default: 5.' }),
+  }),
+});
 
 const matchOf = (...types: string[]) => ({
   type: { ...oneOf(...types), default: 'Exact' },
@@ -108,18 +108,19 @@ const parentReference = object({
   port: portNumber,
 });
 
-const backend = object({
-  group: text({ maxLength: 253, default: '' }),
-  kind: text({ minLength: 1, maxLength: 63, default: 'Service' }),
-  namespace: kubernetesName,
-  'name*': kubernetesName,
-  port: portNumber,
-  weight: integer(0, 1_000_000, { default: 1 }),
-  filters,
-});
+const backendOf = (filters: Schema): Schema =>
+  object({
+    group: text({ maxLength: 253, default: '' }),
+    kind: text({ minLength: 1, maxLength: 63, default: 'Service' }),
+    namespace: kubernetesName,
+    'name*': kubernetesName,
+    port: portNumber,
+    weight: integer(0, 1_000_000, { default: 1 }),
+    filters,
+  });
 
 /** Each later version allows what the one before did, and backends, then timeouts. */
-function route(extra: Readonly<Record<string, Schema>>): Schema {
+function route(extra: Readonly<Record<string, Schema>>, filters: Schema): Schema {
   return object({
     'spec*': object({
       parentRefs: list(parentReference, { maxItems: 32 }),
@@ -139,7 +140,7 @@ function route(extra: Readonly<Record<string, Schema>>): Schema {
   });
 }
 
-const backendRefs = list(backend, { maxItems: 16 });
+const backendRefs = (filters: Schema): Schema => list(backendOf(filters), { maxItems: 16 });
 const timeouts = object({ request: duration, backendRequest: duration });
 const status = true;
 
@@ -153,9 +154,9 @@ export const httpRoute: ReadKind<HttpRoute> = {
   reads: { versions: ['v1beta3', 'v1beta2', 'v1beta1'], keep: { spec: 'any', status: 'any' } },
   writesStatus: true,
   versions: [
-    { name: 'v1beta3', schema: route({ backendRefs, timeouts }), status },
-    { name: 'v1beta2', schema: route({ backendRefs }), status },
-    { name: 'v1beta1', schema: route({}), status },
-    { name: 'v1alpha1', schema: route({}), status, deprecated: true },
+    { name: 'v1beta3', schema: route({ backendRefs: backendRefs(allFilters), timeouts }, allFilters), status },
+    { name: 'v1beta2', schema: route({ backendRefs: backendRefs(filters) }, filters), status },
+    { name: 'v1beta1', schema: route({}, filters), status },
+    { name: 'v1alpha1', schema: route({}, filters), status, deprecated: true },
   ],
 };

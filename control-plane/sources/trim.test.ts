@@ -116,9 +116,12 @@ test('null is nothing, wherever it stands in place of a map or a list', () => {
   });
 });
 
-test('of a route the version stays, for who writes its status', () => {
+test('of a route version and generation stay, for who writes its status', () => {
   expect(trim('HTTPRoute', 'gateway.networking.k8s.io/v1', { metadata }).metadata.resourceVersion).toBe('7');
   expect(trim('Service', 'v1', { metadata }).metadata.resourceVersion).toBeUndefined();
+  const changed = { metadata: { ...metadata, generation: 3 } };
+  expect(trim('HTTPRoute', 'gateway.networking.k8s.io/v1', changed).metadata.generation).toBe(3);
+  expect(trim('Service', 'v1', changed).metadata.generation).toBeUndefined();
 });
 
 test('an object of the whole cluster needs no namespace', () => {

@@ -3,7 +3,7 @@ import type { KubernetesObject, ObjectMeta } from '../../lib/kinds/kubernetes-ob
 import { beyondBounds } from './bounds.ts';
 import { type Kind, type Kinds, kindInfo } from './kinds.ts';
 
-const meta: FieldsOf<Omit<ObjectMeta, 'resourceVersion'>> = {
+const meta: FieldsOf<Omit<ObjectMeta, 'resourceVersion' | 'generation'>> = {
   name: 'text',
   namespace: 'shared',
   uid: 'text',
@@ -27,8 +27,11 @@ export function trim<K extends Kind>(kind: K, apiVersion: string, object: unknow
   const { metadata } = checkMetadata(kind, object);
   const info = kindInfo[kind];
   const { annotations } = metadata;
-  const kept = pick(metadata, meta, 'metadata') as { annotations?: Record<string, string>; resourceVersion?: string };
-  if (info.isVersioned && typeof metadata.resourceVersion === 'string') kept.resourceVersion = metadata.resourceVersion;
+  const kept = pick(metadata, meta, 'metadata') as { -readonly [Field in keyof ObjectMeta]: ObjectMeta[Field] };
+  if (info.isVersioned) {
+    if (typeof metadata.resourceVersion === 'string') kept.resourceVersion = metadata.resourceVersion;
+    if (typeof metadata.generation === 'number') kept.generation = metadata.generation;
+  }
   if (annotations !== undefined && annotations !== null && lastApplied in annotations) {
     const { [lastApplied]: _, ...others } = annotations;
     kept.annotations = others;

@@ -11,6 +11,8 @@ export interface ObjectMeta {
   readonly uid?: string;
   /** Of kinds whose status is written. */
   readonly resourceVersion?: string;
+  /** Of the same: how often what is asked for has changed. */
+  readonly generation?: number;
   readonly creationTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;

@@ -111,6 +111,8 @@ export interface RouteCondition {
   readonly reason?: string;
   readonly message?: string;
   readonly lastTransitionTime?: string;
+  /** The `metadata.generation` that this is told of. */
+  readonly observedGeneration?: number;
 }
 
 export type HttpRoute = Route<HttpRouteMatch>;

@@ -192,6 +192,25 @@ describe('the status of a route', () => {
     put(route('r', { parentRefs: [] }, { parents: first }));
     expect(statusOf('r')).toEqual([]);
   });
+
+  test('tells of which generation of the route it is, and with a new one keeps the time of what stays', () => {
+    const spec = { parentRefs: [toService] };
+    const at = (generation: number, status?: object) => {
+      const object = route('r', spec, status);
+      return { ...object, metadata: { ...object.metadata, generation } };
+    };
+    put(service('web'), at(1));
+    const first = statusOf('r');
+    expect(first?.[0].conditions).toMatchObject([{ observedGeneration: 1 }, { observedGeneration: 1 }]);
+    put(at(1, { parents: first }));
+    expect(statusOf('r')).toBeUndefined();
+    put(at(2, { parents: first }));
+    const lastTransitionTime = '2026-05-05T05:05:05Z';
+    expect(statusOf('r', new Date('2026-06-06T06:06:06Z'))?.[0].conditions).toMatchObject([
+      { type: 'Accepted', observedGeneration: 2, lastTransitionTime },
+      { type: 'ResolvedRefs', observedGeneration: 2, lastTransitionTime },
+    ]);
+  });
 });
 
 describe('the writer', () => {

@@ -9,8 +9,8 @@ export const controllerName = 'linkerd.io/policy-controller';
 
 /**
  * The `status.parents` that a route is to have, or undefined when it has them already (linkerd2
- * policy-controller/k8s/status/src/index.rs), with what of it the sidecars follow. What other controllers wrote stays; a condition that did not change keeps
- * its time.
+ * policy-controller/k8s/status/src/index.rs), with what of it the sidecars follow, and of which generation of the route
+ * that is told. What other controllers wrote stays; a condition that did not change keeps its time.
  */
 export function routeStatus(
   route: IndexedRoute,
@@ -21,14 +21,16 @@ export function routeStatus(
   const written = route.object.status?.parents ?? [];
   const others = written.filter((status) => status.controllerName !== controllerName);
   const ours = written.filter((status) => status.controllerName === controllerName);
+  const { generation } = route.object.metadata;
   let changed = false;
   const wanted = route.parents.map((parent): RouteParentStatus => {
     const parentRef = parentRefOf(parent);
     const before = ours.find((status) => isSameParent(status.parentRef, parentRef));
     const conditions = conditionsOf(route, parent, lookup, unfollowed).map((condition): RouteCondition => {
       const known = before?.conditions?.find((each) => isSameCondition(each, condition));
-      if (known === undefined) changed = true;
-      return { ...condition, lastTransitionTime: known?.lastTransitionTime ?? timestamp(now) };
+      if (known === undefined || known.observedGeneration !== generation) changed = true;
+      const lastTransitionTime = known?.lastTransitionTime ?? timestamp(now);
+      return { ...condition, lastTransitionTime, ...(generation !== undefined && { observedGeneration: generation }) };
     });
     if ((before?.conditions ?? []).length !== conditions.length) changed = true;
     return { parentRef, controllerName, conditions };

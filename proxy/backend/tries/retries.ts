@@ -56,6 +56,8 @@ export class Retries extends Deadline {
   private readonly retrying: Retrying;
   private readonly backOff: BackOff;
   private retries = 0;
+  /** A response is passed on whose gRPC status comes behind its messages. */
+  private unjudged = false;
   /** The try that another follows when the time to back off is over. */
   private last: Attempt | undefined = undefined;
   /** Tries whose responses are still being thrown away. */
@@ -81,6 +83,7 @@ export class Retries extends Deadline {
     if (!grpc) return this.judge(attempt, this.retrying.isRetryable(head.status, -1), end);
     const status = grpcStatus(head.fields);
     // Most servers that fail a call say so in trailers alone, behind a head that looks well.
+    this.unjudged = status < 0;
     if (status < 0) return end || !this.exchange.canRepeat ? 'pass' : 'withhold';
     attempt.grpcStatus = status;
     return this.judge(attempt, this.retrying.isRetryable(head.status, status), end);
@@ -105,6 +108,10 @@ export class Retries extends Deadline {
   over(): void {
     this.exchange.side.deadlines.disarm(this);
     this.last = undefined;
+    if (this.unjudged && this.retries > 0) {
+      const status = this.exchange.attempt?.grpcStatus ?? -1;
+      if (status >= 0 && !this.retrying.isRetryable(200, status)) this.retrying.counts.success();
+    }
     for (const attempt of this.discarded) attempt.endDiscard();
   }
 
@@ -116,6 +123,7 @@ export class Retries extends Deadline {
   }
 
   private judge(attempt: Attempt, isWorthIt: boolean, end: boolean): 'pass' | 'again' {
+    this.unjudged = false;
     if (!isWorthIt) {
       if (this.retries > 0) this.retrying.counts.success();
       return 'pass';

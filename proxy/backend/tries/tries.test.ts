@@ -139,6 +139,21 @@ describe('a gRPC call with retries', () => {
     expect([finished[0].grpcStatus, connection.upstreams.length, client.ended]).toEqual([14, 2, true]);
   });
 
+  it.each([
+    ['answered well after it was tried again, is counted once it has ended', '0', ['request', 'success']],
+    ['that fails behind its messages after all, is no success', '14', ['request']],
+  ])('%s', (_what, status, told) => {
+    send({ retry: {} }, { ...grpc, version: 'http2' });
+    connection.last.answer(200, false);
+    connection.last.handler.onTrailers([new Field('grpc-status', '14')]);
+    clock.advance(30);
+    connection.last.answer(200, false);
+    connection.last.handler.onData(Buffer.from('ok'), false);
+    expect(counted).toEqual(['request']);
+    connection.last.handler.onTrailers([new Field('grpc-status', status)]);
+    expect(counted).toEqual(told);
+  });
+
   it('is told a status that no rule names, behind its head', () => {
     const { client } = send({ retry: {} }, { ...grpc, version: 'http2' });
     connection.last.answer(200, false);

@@ -54,14 +54,19 @@ export class Emojivoto extends Workloads {
 export class EmojivotoVersions extends Workloads {
   constructor(scope: Construct, id: string, props: EmojivotoProps = {}) {
     super(scope, id, props);
+    // Its leaderboard has become slow.
     this.service('web-v2', {
       program: 'web',
       port: 80,
-      env: { VERSION: '2', EMOJI_SVC: 'emoji-svc.emojivoto:8080', VOTING_SVC: 'voting-svc.emojivoto:8080' },
+      env: {
+        VERSION: '2',
+        LEADERBOARD_DELAY_MS: '2000',
+        EMOJI_SVC: 'emoji-svc.emojivoto:8080',
+        VOTING_SVC: 'voting-svc.emojivoto:8080',
+      },
     });
-    // Counts the doughnut.
-    this.service('voting-v2', { program: 'voting', port, env: { DOUGHNUT_FAILS_EVERY: '0' } });
-    // Counts it every other time, which a second try can mend.
-    this.service('voting-shaky', { program: 'voting', port, env: { DOUGHNUT_FAILS_EVERY: '2' } });
+    const both = { program: 'voting', port, labels: { pool: 'voting' } };
+    this.service('voting-v2', { ...both, env: { DOUGHNUT: 'counts' } });
+    this.service('voting-shaky', { ...both, env: { DOUGHNUT: 'counts', FAILS_EVERY: '3' } });
   }
 }

@@ -16,6 +16,8 @@ export interface WorkloadProps {
   /** Which of the `services/` it runs. Default: that of its name. */
   readonly program?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Labels of its pods, beside those that its Service selects. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export type ServiceProps = WorkloadProps & {
@@ -36,8 +38,8 @@ export class Workloads extends Chart {
   }
 
   /** A deployment that is called, and its Service. */
-  protected service(name: string, { port: servicePort, program = name, env }: ServiceProps): void {
-    const deployment = this.deployment(name, program, {
+  protected service(name: string, { port: servicePort, program = name, env, labels }: ServiceProps): void {
+    const deployment = this.deployment(name, program, labels, {
       portNumber: port,
       envVariables: {
         POD_IP: kplus.EnvValue.fromFieldRef(kplus.EnvFieldPaths.POD_IP),
@@ -50,13 +52,19 @@ export class Workloads extends Chart {
   }
 
   /** A deployment that only calls. */
-  protected client(name: string, { program = name, env }: WorkloadProps = {}): void {
-    this.deployment(name, program, { envVariables: values(env) });
+  protected client(name: string, { program = name, env, labels }: WorkloadProps = {}): void {
+    this.deployment(name, program, labels, { envVariables: values(env) });
   }
 
-  private deployment(name: string, program: string, container: Partial<kplus.ContainerProps>): MeshedDeployment {
+  private deployment(
+    name: string,
+    program: string,
+    labels: WorkloadProps['labels'],
+    container: Partial<kplus.ContainerProps>,
+  ): MeshedDeployment {
     return new MeshedDeployment(this, name, {
       metadata: { name },
+      ...(labels === undefined ? {} : { podMetadata: { labels } }),
       replicas: 1,
       serviceAccount: new kplus.ServiceAccount(this, `${name}-account`, { metadata: { name } }),
       mesh: { injection: this.injection },

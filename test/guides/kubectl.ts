@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { parseAllDocuments, stringify } from 'yaml';
 import { PolicyIndex } from '../../control-plane/policy/index/policy-index.ts';
 import { toldObjects } from '../../control-plane/policy/status/told-objects.ts';
@@ -70,7 +70,7 @@ export async function kubectl(args: readonly string[], place: Place): Promise<st
       await work.get(words[0], words[1]);
       break;
     case 'exec':
-      work.exec(words[0], values.container, words.slice(1));
+      await work.exec(words[0], values.container, words.slice(1));
       break;
     default:
       throw new Error(`kubectl ${verb} is not known here`);
@@ -127,7 +127,8 @@ class Work {
     this.printed += stringify({ ...told.object, status: told.status(new Date()) });
   }
 
-  exec(workload: string, containerName: string | undefined, command: readonly string[]): void {
+  /** Rejects when the command fails. */
+  async exec(workload: string, containerName: string | undefined, command: readonly string[]): Promise<void> {
     const name = `${workload.replace('deploy/', '')}-0`;
     const { items } = JSON.parse(readFileSync(join(this.place.stateFolder, 'objects/pods.json'), 'utf8'));
     const pod = (items as ExecPod[]).find(({ metadata }) => metadata.name === name);
@@ -138,8 +139,7 @@ class Work {
       // What has no value is a field of the pod; all that is asked of here are addresses.
       env[variable] = value?.replaceAll(/\$\((\w+)\)/g, (_, of: string) => env[of]) ?? pod.status.podIP;
     }
-    const { status, stdout, stderr } = spawnSync(command[0], command.slice(1), { cwd: root, env, encoding: 'utf8' });
-    if (status !== 0) throw new Error(stderr);
+    const { stdout } = await promisify(execFile)(command[0], command.slice(1), { cwd: root, env });
     this.printed += stdout;
   }
 

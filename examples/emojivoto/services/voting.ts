@@ -1,6 +1,6 @@
 /**
- * Counts votes, in memory. Of the votes for the doughnut every `DOUGHNUT_FAILS_EVERY`th fails: all of them by default, none
- * with 0.
+ * Counts votes, in memory. A vote for the doughnut fails, unless `DOUGHNUT=counts`; with `FAILS_EVERY=3` every third vote does,
+ * as if the service had too much to do.
  */
 import { create } from '@bufbuild/protobuf';
 import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
@@ -16,33 +16,30 @@ import {
 } from '../gen/emojivoto/v1/voting_pb.js';
 import { serveGrpc } from './grpc-server.ts';
 
-const failsEvery = Number(process.env['DOUGHNUT_FAILS_EVERY'] ?? '1');
-if (!Number.isInteger(failsEvery) || failsEvery < 0) {
-  throw new Error('DOUGHNUT_FAILS_EVERY must be a whole number from 0');
-}
+const doughnutCounts = process.env['DOUGHNUT'] === 'counts';
+const failsEvery = Number(process.env['FAILS_EVERY'] ?? '0');
+if (!Number.isInteger(failsEvery) || failsEvery < 0) throw new Error('FAILS_EVERY must be a whole number from 0');
 
 const votes = new Map<string, number>();
-let doughnuts = 0;
+let cast = 0;
 
-function count(shortcode: string, respond: sendUnaryData<VoteResponse>): void {
+function count({ shortcode }: VoteRequest, respond: sendUnaryData<VoteResponse>): void {
+  cast++;
+  if (failsEvery > 0 && cast % failsEvery === 0) {
+    respond({ code: status.UNAVAILABLE, details: 'too many votes: try again' });
+    return;
+  }
   votes.set(shortcode, (votes.get(shortcode) ?? 0) + 1);
   respond(null, create(VoteResponseSchema));
 }
 
 serveGrpc(VotingService, {
-  vote({ request: { shortcode } }: ServerUnaryCall<VoteRequest, VoteResponse>, respond: sendUnaryData<VoteResponse>) {
-    count(shortcode, respond);
+  vote({ request }: ServerUnaryCall<VoteRequest, VoteResponse>, respond: sendUnaryData<VoteResponse>) {
+    count(request, respond);
   },
-  voteDoughnut(
-    { request: { shortcode } }: ServerUnaryCall<VoteRequest, VoteResponse>,
-    respond: sendUnaryData<VoteResponse>,
-  ) {
-    doughnuts++;
-    if (failsEvery > 0 && doughnuts % failsEvery === 0) {
-      respond({ code: status.INTERNAL, details: 'the doughnut cannot be counted' });
-    } else {
-      count(shortcode, respond);
-    }
+  voteDoughnut({ request }: ServerUnaryCall<VoteRequest, VoteResponse>, respond: sendUnaryData<VoteResponse>) {
+    if (doughnutCounts) count(request, respond);
+    else respond({ code: status.INTERNAL, details: 'the doughnut cannot be counted' });
   },
   results(_call: ServerUnaryCall<ResultsRequest, ResultsResponse>, respond: sendUnaryData<ResultsResponse>) {
     const results = [...votes]

@@ -1,5 +1,6 @@
 /** The page and its JSON: asks emoji and voting over gRPC. Each answer says which `VERSION` it is of. */
 import { createServer, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { type ServiceError, status } from '@grpc/grpc-js';
 import { EmojiService, FindByShortcodeRequestSchema, ListAllEmojiRequestSchema } from '../gen/emojivoto/v1/emoji_pb.js';
@@ -10,6 +11,8 @@ import { UnaryClient } from './service-definition.ts';
 
 const port = 8080;
 const version = process.env['VERSION'] ?? '1';
+/** How much longer the leaderboard takes than it has to. */
+const leaderboardDelayMs = Number(process.env['LEADERBOARD_DELAY_MS'] ?? '0');
 const emoji = new UnaryClient(EmojiService, required('EMOJI_SVC'));
 const voting = new UnaryClient(VotingService, required('VOTING_SVC'));
 
@@ -19,6 +22,7 @@ const list = async () =>
   );
 
 async function leaderboard() {
+  if (leaderboardDelayMs > 0) await sleep(leaderboardDelayMs);
   const [all, { results }] = await Promise.all([
     list(),
     voting.call(VotingService.method.results, create(ResultsRequestSchema)),

@@ -17,7 +17,7 @@ import { difference } from './output.ts';
  * mode: one mesh for all of them, so that each has to leave it as it was.
  */
 const root = resolve(import.meta.dirname, '../..');
-const guides = ['canary'];
+const guides = ['canary', 'blue-green', 'staging', 'retries-and-timeouts', 'circuit-breaking', 'rewrites'];
 const work = mkdtempSync(join(tmpdir(), 'tulle-guides-'));
 const manifests = join(work, 'applied');
 const state = join(work, '.tulle/local');
@@ -40,8 +40,8 @@ beforeAll(async () => {
     ...{ manifests, stateFolder: state, cwd: root, environment: process.env },
     report: () => {},
   });
-  expect(await mesh.ready(60_000), `see ${mesh.logs}`).toBe(true);
-}, 120_000);
+  expect(await mesh.ready(120_000), `see ${mesh.logs}`).toBe(true);
+}, 240_000);
 afterAll(async () => {
   await mesh?.stop();
   rmSync(work, { recursive: true });

@@ -37,7 +37,7 @@ const jwtRule = object({
     maxItems: 32,
     description: "Tokens say one of them in 'aud'; without, any does.",
   }),
-  jwks: text({ minLength: 1, maxLength: 65_536, description: 'The public keys, as a JSON Web Key Set.' }),
+  jwks: text({ minLength: 1, description: 'The public keys, as a JSON Web Key Set.' }),
   jwksUri: text({
     minLength: 1,
     maxLength: 2048,

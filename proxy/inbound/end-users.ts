@@ -53,6 +53,7 @@ export class EndUserGate {
   }
 
   private goOn(exchange: Exchange, policies: readonly TokenPolicy[], from: number, letIn: () => void): void {
+    if (exchange.finished) return;
     const { endUsers } = this.options;
     for (let i = from; i < policies.length; i++) {
       const policy = policies[i];

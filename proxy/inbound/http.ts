@@ -1,7 +1,6 @@
 import { type ServeHttpOptions, serveHttp } from '../accept/serve-http.ts';
 import type { Clock } from '../clock.ts';
 import { refuse } from '../exchange/answer.ts';
-import type { Attempt } from '../exchange/attempt.ts';
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
 import type { RoutePlan, Sender } from '../exchange/plan.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
@@ -16,10 +15,10 @@ import type { LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
 import type { TokenPolicy } from '../tokens/token-policy.ts';
 import { errnoOf } from '../upstream/dialer.ts';
-import { Field, FieldMark, fieldValue } from '../wire/field.ts';
 import type { HttpVersion, RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 import type { Application, Applications } from './application.ts';
+import { ClientSender, carriedHttp1 } from './client-sender.ts';
 import { EndUserGate, type EndUserOptions } from './end-users.ts';
 import type { Incoming } from './incoming.ts';
 import type { InboundMetrics } from './metrics.ts';
@@ -298,31 +297,4 @@ export class InboundHttp {
     this.options.metrics.httpError(failure.kind);
     return refuse(stream, head, end, failure, this.tellsWhy, detail, retryAfterS);
   }
-}
-
-/** Tells the application who its client is, as far as that was proved. */
-class ClientSender implements Sender {
-  private readonly application: Application;
-  private readonly extra: readonly Field[] | undefined;
-
-  constructor(application: Application, identity: string | undefined) {
-    this.application = application;
-    if (identity === undefined) return;
-    const clientId = new Field('l5d-client-id', identity);
-    clientId.interned = true;
-    this.extra = [clientId];
-  }
-
-  send(attempt: Attempt): void {
-    attempt.extra = this.extra;
-    this.application.send(attempt);
-  }
-}
-
-/** Whether a request was HTTP/1 before the client's proxy carried it over HTTP/2, and in which form. */
-function carriedHttp1({ marks, fields }: RequestHead): 'origin-form' | 'absolute-form' | undefined {
-  if ((marks & FieldMark.mesh) === 0) return undefined;
-  const value = fieldValue(fields, 'l5d-orig-proto');
-  if (!value?.startsWith('HTTP/1.')) return undefined;
-  return value.endsWith('absolute-form') ? 'absolute-form' : 'origin-form';
 }

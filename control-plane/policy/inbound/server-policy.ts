@@ -15,7 +15,7 @@ import { acceptance } from '../routes/acceptance.ts';
 import { type AuthzInit, fromAuthorizationPolicy, fromServerAuthorization } from './authorizations.ts';
 import { defaultAuthorizations, defaultPolicyOf } from './default-policy.ts';
 import { rateLimitToApi } from './rate-limit.ts';
-import { type RequestAuthenticationInit, requestAuthentication } from './request-authentications.ts';
+import { type RequestAuthenticationInit, requestAuthentications } from './request-authentications.ts';
 import { defaultGrpcRoutes, defaultHttpRoutes, grpcRoute, httpRoute, type RouteClients } from './routes.ts';
 
 export interface InboundView {
@@ -85,7 +85,7 @@ function selectedServer(
       topics.push(policyTopics.target(namespace, target));
       const objects = policy.authentications.of(namespace, target);
       topics.push(...objects.flatMap((object) => policy.keyUrls(object)).map(policyTopics.keySet));
-      return objects.map((object) => requestAuthentication(object, policy));
+      return requestAuthentications(objects, policy);
     });
   const ofServer = policyTarget({ group, kind: 'Server', name });
   const authorizations = [
@@ -113,14 +113,12 @@ function selectedServer(
   };
   // A namespace has ports of other protocols, too: only who names such a Server itself has asked for what cannot be.
   const isHttp = server.spec.proxyProtocol !== 'opaque' && server.spec.proxyProtocol !== 'TLS';
-  const requestAuthentications = isHttp
-    ? usersOf(policyTarget({ kind: 'Namespace', name: namespace }), ofServer)
-    : usersOf(ofServer);
+  const ofUsers = isHttp ? usersOf(policyTarget({ kind: 'Namespace', name: namespace }), ofServer) : usersOf(ofServer);
   const [rateLimit] = policy.rateLimits.of(key).map((object) => rateLimitToApi(object, config));
   const api = create(ServerSchema, {
     protocol: { kind: protocolOf(server, http, grpc, rateLimit) },
     authorizations,
-    requestAuthentications,
+    requestAuthentications: ofUsers,
     labels: { group, kind: 'server', name },
   });
   return { server: api, topics };

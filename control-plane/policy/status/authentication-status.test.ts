@@ -110,3 +110,13 @@ it('keys that are fetched are told of: pending, failed, in use though the last f
   keys[jwksUri] = { jwks, problem: undefined };
   expect(told()).toEqual(['True', 'Accepted', '']);
 });
+
+it('keys of one target have a bound, beyond which it is shut', () => {
+  const urls = Array.from({ length: 9 }, (_, i) => `https://issuer.test/${i}`);
+  for (const url of urls) keys[url] = { jwks: 'x'.repeat(60_000), problem: undefined };
+  const jwtRules = urls.map((jwksUri) => ({ issuer: rule.issuer, jwksUri }));
+  put(server(), users({ jwtRules: jwtRules.slice(1) }));
+  expect(told()?.[1]).toBe('Accepted');
+  put(users({ jwtRules }));
+  expect(told()?.slice(0, 2)).toEqual(['False', 'TooManyKeys']);
+});

@@ -1,6 +1,7 @@
 import type { RequestAuthentication } from '../../../lib/kinds/request-authentication.ts';
 import type { RouteCondition } from '../../../lib/kinds/route-object.ts';
-import type { PolicyIndex } from '../index/policy-index.ts';
+import { requestAuthentications, tooManyKeys } from '../inbound/request-authentications.ts';
+import { type PolicyIndex, policyTarget } from '../index/policy-index.ts';
 import { isKind } from '../routes/references.ts';
 import { timestamp } from './route-status.ts';
 
@@ -57,6 +58,8 @@ function acceptance(object: RequestAuthentication, index: PolicyIndex): Conditio
   } else if (!isKind(targetRef, '', 'Namespace') && !index.routes.has(targetRef, key)) {
     return ['False', 'NoMatchingTarget', `there is no ${targetRef.kind} ${targetRef.name} in the object's namespace`];
   }
+  const told = requestAuthentications(index.authentications.of(namespace, policyTarget(targetRef) ?? ''), index);
+  if (told.at(-1)?.unreadable === tooManyKeys) return ['False', 'TooManyKeys', `${tooManyKeys}: it is shut`];
   return ofKeys(object, index, namespace);
 }
 

@@ -6,6 +6,8 @@ export interface ClusterConfig {
   readonly meshNamespace: string;
   readonly trustDomain: string;
   readonly clusterDomain: string;
+  /** The namespace whose EgressNetworks hold for clients whose own namespace has none. */
+  readonly egressNamespace: string;
   /** Ports whose connections are opaque unless a Service, a namespace or a pod says otherwise. */
   readonly opaquePorts: PortSet;
   readonly inboundPolicy: InboundPolicyName;

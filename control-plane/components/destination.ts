@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { inboundPolicies } from '../../lib/contract/inbound-policies.ts';
-import { statusLease } from '../../lib/contract/names.ts';
+import { defaultEgressNamespace, statusLease } from '../../lib/contract/names.ts';
 import { PortSet } from '../../lib/contract/port-list.ts';
 import { defaultOpaquePorts, meshPorts } from '../../lib/contract/ports.ts';
 import { defaultClusterNetworks } from '../../lib/inject/index.ts';
@@ -30,6 +30,7 @@ export const destinationFlags = {
   'trust-domain': { type: 'string' },
   'cluster-domain': { type: 'string' },
   'mesh-namespace': { type: 'string' },
+  'egress-namespace': { type: 'string' },
   'default-opaque-ports': { type: 'string' },
   'default-inbound-policy': { type: 'string' },
   'cluster-networks': { type: 'string' },
@@ -58,6 +59,7 @@ function destinationSettings(flags: FlagReader) {
       meshNamespace: flags.dnsName('mesh-namespace', 'tulle'),
       trustDomain: flags.dnsName('trust-domain', 'cluster.local'),
       clusterDomain: flags.dnsName('cluster-domain', 'cluster.local'),
+      egressNamespace: flags.dnsName('egress-namespace', defaultEgressNamespace),
       opaquePorts: flags.ports('default-opaque-ports', defaultOpaquePorts) ?? noPorts,
       inboundPolicy: flags.oneOf('default-inbound-policy', inboundPolicies, 'all-unauthenticated'),
       clusterNetworks: flags.networks('cluster-networks', defaultClusterNetworks.join(',')),
@@ -84,17 +86,18 @@ export async function startDestination(flags: Flags, log: Logger): Promise<Compo
   const policy = policyServices({ cluster: index, policy: policyIndex, config }, registry, (key, error) =>
     log.error({ policy: key, error: error.stack }, 'a policy cannot be made'),
   );
-  const { meshNamespace } = config;
+  const { meshNamespace, clusterNetworks } = config;
   // What has API servers call webhooks is of the whole cluster, which somebody with some namespaces of it cannot have.
   const validated = 'all' in sources.scope ? api : undefined;
   const validators =
-    validated && startValidators({ ...validatorOptions, meshNamespace, api: validated, log, registry });
+    validated &&
+    startValidators({ ...validatorOptions, meshNamespace, clusterNetworks, api: validated, log, registry });
   // A status tells of the object in the cluster, and under others that may not be the one that counts.
   const reported = sources.sources.length === 1 ? api : undefined;
   let status: StatusLeader | undefined;
   const synced = source.synced.then(() => {
     log.info({ services: index.services.size, pods: index.pods.size }, 'objects read');
-    status = reported && statusLeader(reported, policyIndex, meshNamespace, log);
+    status = reported && statusLeader(reported, policyIndex, config, log);
   });
   return startComponent({
     log,
@@ -156,12 +159,18 @@ function fetchedKeySets(
   return keySets;
 }
 
-function statusLeader(api: KubernetesApi, index: PolicyIndex, namespace: string, log: Logger): StatusLeader {
+function statusLeader(
+  api: KubernetesApi,
+  index: PolicyIndex,
+  { meshNamespace, clusterNetworks }: ClusterConfig,
+  log: Logger,
+): StatusLeader {
   return startStatusLeader({
     api,
     index,
+    clusterNetworks,
     log,
-    namespace,
+    namespace: meshNamespace,
     lease: statusLease,
     replica: `${hostname()}-${randomUUID()}`,
     now: () => new Date(),

@@ -49,6 +49,7 @@ export const testConfig: ClusterConfig = {
   meshNamespace: 'tulle',
   trustDomain: 'cluster.local',
   clusterDomain: 'cluster.local',
+  egressNamespace: 'tulle-egress',
   opaquePorts: parsePortSet('25,3306')!,
   inboundPolicy: 'all-unauthenticated',
   clusterNetworks: ['10.0.0.0/8'],

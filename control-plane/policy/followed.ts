@@ -5,11 +5,11 @@ import { type KindSpec, kindNameOf, kinds } from '../../lib/kinds/index.ts';
  * so, where it is applied and in its status. A kind that nobody reads is followed by none of them.
  */
 
-/** Parents whose routes no sidecar follows yet. */
-export const unfollowedParents: ReadonlySet<string> = new Set(['EgressNetwork']);
+/** Parents whose routes no sidecar follows yet: none. */
+export const unfollowedParents: ReadonlySet<string> = new Set();
 
 export const notFollowed = 'no sidecar of this version follows it yet';
-const routeKinds = new Set(['HTTPRoute', 'GRPCRoute']);
+const routeKinds = new Set(['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute']);
 
 /** What to tell who applies an object that does nothing, or nothing for some of its parents. */
 export function followWarnings(object: Readonly<Record<string, unknown>>): string[] {

@@ -70,7 +70,7 @@ export interface LoadBiaser {
 
 type Annotations = Readonly<Record<string, string>>;
 /** Told of an annotation that cannot be read: its name, its value, and what it must be. */
-type Complain = (annotation: string, value: string, rule: string) => void;
+export type Complain = (annotation: string, value: string, rule: string) => void;
 
 /**
  * Reads the annotations. One that is wrong leaves its group (failure accrual, timeouts, HTTP or gRPC retries) as if none

@@ -30,22 +30,17 @@ it('one that cannot is refused with all that is wrong, by field', async () => {
   expect(message).toMatch(/^spec\.networks\[1\]\.cidr.*ten.*; spec\.networks\[2\]\.cidr.*10\.0\.0\.0\/99/);
 });
 
-it('one that is admitted and does nothing yet is told so', async () => {
+it('one that is admitted and has an effect is told nothing', async () => {
   const admitAll = validator(() => [], followWarnings);
   const warningsOf = async (kind: string, apiVersion: string, spec: object = {}) =>
     (await admitAll(request({ apiVersion, kind, metadata: { name: 'x' }, spec }))).warnings;
   const policy = 'policy.linkerd.io/v1alpha1';
   const gateway = 'gateway.networking.k8s.io/v1';
-  expect(await warningsOf('EgressNetwork', policy)).toEqual([
-    'EgressNetwork: no sidecar of this version follows it yet',
-  ]);
-  const parentRefs = [{ kind: 'Server' }, { kind: 'EgressNetwork' }, { kind: 'EgressNetwork' }];
-  expect(await warningsOf('HTTPRoute', gateway, { parentRefs })).toEqual([
-    'HTTPRoute of a EgressNetwork: no sidecar of this version follows it yet',
-  ]);
-  for (const kind of ['Server', 'Service']) {
-    expect(await warningsOf('HTTPRoute', gateway, { parentRefs: [{ kind }] })).toBeUndefined();
+  const parentRefs = ['Server', 'Service', 'EgressNetwork'].map((kind) => ({ kind }));
+  for (const kind of ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute']) {
+    expect(await warningsOf(kind, gateway, { parentRefs })).toBeUndefined();
   }
+  expect(await warningsOf('EgressNetwork', policy)).toBeUndefined();
   expect(await warningsOf('Server', policy)).toBeUndefined();
 });
 

@@ -42,6 +42,8 @@ export function validatorSettings(flags: FlagReader) {
 }
 
 export interface ValidatorOptions extends ReturnType<typeof validatorSettings> {
+  /** CIDRs of the cluster, into which an EgressNetwork must not reach. */
+  readonly clusterNetworks: readonly string[];
   readonly meshNamespace: string;
   readonly api: KubernetesApi;
   readonly log: Logger;
@@ -55,11 +57,12 @@ export interface ValidatorOptions extends ReturnType<typeof validatorSettings> {
 export function startValidators(options: ValidatorOptions): Validators {
   const { api, log, meshNamespace, extraNames, clientAuthorities } = options;
   const metrics = new WebhookMetrics(options.registry);
+  const validate = (object: unknown, namespace: string) => validateObject(object, namespace, options);
   const webhooks = options.webhooks.map((webhook) =>
     startWebhook({
       ...webhook,
       kind: 'ValidatingWebhookConfiguration',
-      handle: validator(validateObject, followWarnings),
+      handle: validator(validate, followWarnings),
       api,
       meshNamespace,
       extraNames,

@@ -34,6 +34,9 @@ export const xtablesVolumeName = 'tulle-proxy-init-xtables-lock';
 /** Namespaces of the cluster itself, whose pods get no sidecar, and so no certificates to trust. */
 export const systemNamespaces: readonly string[] = ['kube-system', 'kube-public', 'kube-node-lease'];
 
+/** The namespace whose EgressNetworks hold for all others, unless the mesh is told of another. */
+export const defaultEgressNamespace = 'tulle-egress';
+
 /** Audience of the token that a proxy shows to the identity component (linkerd2 pkg/identity). */
 export const identityAudience = 'identity.l5d.io';
 

@@ -118,14 +118,21 @@ export interface RouteCondition {
 export type HttpRoute = Route<HttpRouteMatch>;
 export type GrpcRoute = Route<GrpcRouteMatch>;
 
-/** TLSRoute and TCPRoute, as far as they are known here. */
+/** TLSRoute and TCPRoute, as far as they are known here: exactly one rule counts, for nothing tells connections apart. */
 export interface BytesRoute extends KubernetesObject {
-  readonly spec: { readonly parentRefs?: readonly ParentRef[]; readonly rules: readonly unknown[] };
+  readonly spec: {
+    readonly parentRefs?: readonly ParentRef[];
+    /** Of a TLSRoute: the names that clients ask for. */
+    readonly hostnames?: readonly string[];
+    readonly rules: readonly { readonly backendRefs?: readonly BackendRef[] }[];
+  };
+  readonly status?: { readonly parents?: readonly RouteParentStatus[] };
 }
 
 /** The fields of routes of the Gateway API that are checked beyond their definitions, which say more. */
 const reference = { group: text(), kind: text(), 'name*': text(), namespace: text(), port: wholeNumber };
 const parentRefs = list(object(reference));
+const backendRefs = list(object({ ...reference, weight: wholeNumber }));
 
 const header = object({ 'name*': text(), 'value*': text() });
 const headerModifier = object({ set: list(header), add: list(header), remove: list(text()) });
@@ -182,4 +189,6 @@ export const gatewayRouteShape = (match: Schema): Schema =>
   });
 
 /** The shape of a route of bytes, TLSRoute or TCPRoute. */
-export const bytesRouteShape: Schema = object({ 'spec*': object({ parentRefs, 'rules*': list({}) }) });
+export const bytesRouteShape: Schema = object({
+  'spec*': object({ parentRefs, hostnames: list(text()), 'rules*': list(object({ backendRefs })) }),
+});

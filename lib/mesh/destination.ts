@@ -110,6 +110,7 @@ export class DestinationComponent extends Construct {
           `--trust-domain=${config.trustDomain}`,
           `--cluster-domain=${config.clusterDomain}`,
           `--mesh-namespace=${config.meshNamespace}`,
+          `--egress-namespace=${install.egressNamespace}`,
           ...clients.args,
           `--default-opaque-ports=${formatPorts(config.defaults.opaquePorts)}`,
           `--default-inbound-policy=${config.defaults.inboundPolicy}`,

@@ -1,6 +1,7 @@
 import { Duration } from 'cdk8s';
 import { settingKey } from '../contract/annotations.ts';
 import { isCidr } from '../contract/cidr.ts';
+import { defaultEgressNamespace } from '../contract/names.ts';
 import { meshVersion } from '../contract/version.ts';
 import { applyAnnotations } from '../inject/annotations.ts';
 import { defaultProxySettings, type InjectConfig, injectConfig } from '../inject/config.ts';
@@ -27,6 +28,7 @@ export interface MeshInstall {
   readonly issuanceLifetime: string;
   readonly clockSkewAllowance: string;
   readonly crds: boolean;
+  readonly egressNamespace: string;
   readonly proxyInjector: boolean;
   readonly networkPolicies: boolean;
   /** Where keys of token issuers may be fetched besides the internet. */
@@ -45,6 +47,7 @@ export interface GivenProps {
   readonly trustDomain?: string;
   readonly clusterDomain?: string;
   readonly clusterNetworks?: readonly string[];
+  readonly egressNamespace?: string;
   readonly keyNetworks?: readonly string[];
   readonly ipv6?: boolean;
   readonly highAvailability?: boolean;
@@ -101,8 +104,10 @@ export function givenProps(props: MeshProps): GivenProps {
 /** Throws as `meshInstall` does. */
 export function installOf(given: GivenProps): MeshInstall {
   const namespace = given.namespace ?? 'tulle';
-  if (!dnsLabel.test(namespace)) {
-    throw new Error(`'namespace' (${namespace}) must be a DNS label: lower-case letters, digits and -, at most 63`);
+  const egressNamespace = given.egressNamespace ?? defaultEgressNamespace;
+  for (const [prop, label] of Object.entries({ namespace, egressNamespace })) {
+    if (dnsLabel.test(label)) continue;
+    throw new Error(`'${prop}' (${label}) must be a DNS label: lower-case letters, digits and -, at most 63`);
   }
   const highAvailability = given.highAvailability ?? false;
   const image = (name: string) => (given.registry ? `${registry(given.registry)}/${name}` : name);
@@ -136,6 +141,7 @@ export function installOf(given: GivenProps): MeshInstall {
       highAvailability,
       priorityClassName: given.priorityClassName || undefined,
     }),
+    egressNamespace,
     highAvailability,
     keyNetworks: given.keyNetworks ? networks('keyNetworks', given.keyNetworks) : [],
     imagePullSecrets: given.imagePullSecrets ?? [],

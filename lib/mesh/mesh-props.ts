@@ -55,6 +55,14 @@ export interface MeshProps {
   readonly clusterNetworks?: string[];
 
   /**
+   * The namespace whose EgressNetworks hold for workloads whose own namespace has none: those who may write there say what
+   * the mesh may call outside.
+   *
+   * @default 'tulle-egress'
+   */
+  readonly egressNamespace?: string;
+
+  /**
    * Networks, in CIDR notation, that the control plane may fetch the keys of token issuers from besides the internet: for
    * a `RequestAuthentication` whose `jwksUri` leads into the cluster or your own network. Whoever may write one in some
    * namespace has the control plane call there, in plain HTTP too.

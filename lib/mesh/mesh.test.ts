@@ -145,6 +145,10 @@ describe('Mesh', () => {
 });
 
 it.each<[MeshProps, string]>([
+  [
+    { egressNamespace: 'all.' },
+    "'egressNamespace' (all.) must be a DNS label: lower-case letters, digits and -, at most 63",
+  ],
   [{ namespace: 'Tulle' }, "'namespace' (Tulle) must be a DNS label: lower-case letters, digits and -, at most 63"],
   [{ trustDomain: 'a.b.' }, "'trustDomain' (a.b.) must be a DNS name such as cluster.local, without a dot at its end"],
   [{ clusterDomain: '' }, "'clusterDomain' () must be a DNS name such as cluster.local, without a dot at its end"],

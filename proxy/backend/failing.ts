@@ -2,8 +2,15 @@ import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import type { PoolFailure } from '../upstream/connection-pool.ts';
 import type { BalancedEndpoint } from './balanced-endpoint.ts';
 
+/** Why the route of a connection leads to no endpoint. */
+const refusals = ['forbidden', 'no route', 'no server name', 'no backend'] as const;
+export type RouteRefusal = (typeof refusals)[number];
+
 /** Why a connection got no endpoint. */
-export type TcpFailure = PoolFailure | 'failfast';
+export type TcpFailure = PoolFailure | 'failfast' | RouteRefusal;
+
+export const isRefusal = (reason: TcpFailure): reason is RouteRefusal =>
+  (refusals as readonly string[]).includes(reason);
 
 /** Why something got no endpoint, for a request and for an opaque connection. */
 export interface Failing {

@@ -9,14 +9,8 @@ import { ProfileRoutes } from '../route/profile-routes.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import { EndpointReader } from './endpoint-from-api.ts';
 import type { KnownTarget } from './known-targets.ts';
-import type { LookupOptions, Resolution } from './resolution.ts';
+import { type LookupOptions, type Resolution, recallAfterMs } from './resolution.ts';
 import { watchServiceEndpoints } from './service-endpoints.ts';
-
-/**
- * How long the control plane has to answer before what an earlier lookup found is taken: less than a connection waits to
- * be told what its target speaks.
- */
-const recallAfterMs = 250;
 
 /** One name: an address, or a fully qualified service name. */
 export interface Name {

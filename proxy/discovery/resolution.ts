@@ -7,6 +7,12 @@ import type { ProfileRoutes } from '../route/profile-routes.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { KnownTargets } from './known-targets.ts';
 
+/**
+ * How long the control plane has to answer before what an earlier lookup found is taken, in ms: less than a connection
+ * waits to be told what its target speaks.
+ */
+export const recallAfterMs = 250;
+
 export interface LookupOptions {
   clock: Clock;
   channel: () => GrpcChannel;

@@ -87,6 +87,7 @@ export const failures = {
     'the endpoint took longer to answer than the route of the request lets it',
   ),
   backend: failure('backend', 'backend', 500, internal, 'the route leads to a backend that is not there'),
+  forbidden: failure('forbidden', 'forbidden', 403, permissionDenied, 'policy forbids what the request is for'),
   closed: failure('closed', 'i/o', 502, unavailable, 'the endpoint closed the connection before it answered'),
   reset: failure('reset', 'reset', 502, unavailable, 'the endpoint reset the request'),
   refused: failure('refused', 'refused', 502, unavailable, 'the endpoint took no more requests'),

@@ -14,6 +14,10 @@ export const tcpErrors = {
   'tls handshake': 'the TLS handshake with the client failed',
   'transport header':
     'its transport header is malformed, or names no port of this workload, or comes without a certificate',
+  forbidden: 'its route forbids it: an EgressNetwork denies it, or the Service has no such port',
+  'no route': 'no route fits the name that its TLS asks for, or the port has none',
+  'no server name': 'its target is told by the name that TLS asks for, and it is no TLS, or asks for none',
+  'no backend': 'its route leads to a backend that is not there',
   resolve: 'the name of its target has no address',
   connect: 'the endpoint or application refused the connection',
   'connect timeout': 'the endpoint or application did not take the connection in time',

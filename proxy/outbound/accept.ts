@@ -1,13 +1,10 @@
 import { targetLabels } from '../telemetry/endpoint-labels.ts';
-import type { LimitedLog } from '../telemetry/limited-log.ts';
 import { errnoOf } from '../upstream/dialer.ts';
 import { isLoopback } from '../wire/ip-network.ts';
 import type { Connection } from '../wire/transport.ts';
 import { Carrier, type CarryOptions } from './carry.ts';
 
 export interface OutboundOptions extends CarryOptions {
-  /** Of what clients bring about. */
-  peerLog: LimitedLog;
   /** Targets come from requests: absolute-form, CONNECT or `Host`. */
   explicit: boolean;
   /** Where a redirected connection went; undefined when it was not redirected. */

@@ -1,7 +1,9 @@
 import { Hold } from '../accept/hold.ts';
 import { peek } from '../accept/peek.ts';
 import type { DeclaredProtocol } from '../policy/outbound/model.ts';
+import type { LimitedLog } from '../telemetry/limited-log.ts';
 import type { Log } from '../telemetry/log.ts';
+import { maxHelloBytes, parseClientHello } from '../wire/detect/client-hello.ts';
 import { detectHttp } from '../wire/detect/http-detect.ts';
 import type { HttpVersion } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
@@ -12,6 +14,8 @@ import { tunnel } from './tcp.ts';
 
 export interface CarryOptions extends Omit<OutboundHttpOptions, 'carry'> {
   log: Log;
+  /** Of what clients bring about. */
+  peerLog: LimitedLog;
   /** How long a connection's first bytes are waited for, in ms; then it is opaque. */
   detectTimeoutMs: number;
 }
@@ -41,7 +45,7 @@ export class Carrier {
     }
     const held = new Hold(connection, nothing, closed);
     target.whenDiscovered(() =>
-      held.release((bytes) => this.carryAs(target.protocol ?? 'detect', connection, target, bytes, closed)),
+      held.release((bytes) => this.carryAs(target.likelyProtocol, connection, target, bytes, closed)),
     );
   }
 
@@ -77,7 +81,22 @@ export class Carrier {
   ): void {
     if (protocol === 'opaque') tunnel(connection, target, bytes, closed, this.options);
     else if (protocol === 'detect') this.detect(connection, target, closed, bytes);
+    else if (protocol === 'tls') this.carryTls(connection, target, closed, bytes);
     else this.serve(connection, protocol, bytes, target, closed);
+  }
+
+  /** Reads the name that TLS asks for, for as long as bytes of HTTP are waited for; without one no route is its. */
+  private carryTls(connection: Connection, target: Target, closed: Closed, first: Uint8Array): void {
+    const { clock, detectTimeoutMs } = this.options;
+    const decide = (bytes: Uint8Array, final: boolean): boolean => {
+      const hello = parseClientHello(bytes);
+      if (hello.kind === 'more' && !final) return false;
+      const serverName = hello.kind === 'hello' ? hello.serverName : undefined;
+      tunnel(connection, target, bytes, closed, this.options, serverName);
+      return true;
+    };
+    peek(connection, { timeoutMs: detectTimeoutMs, limitBytes: maxHelloBytes }, clock, decide, closed);
+    if (first.length > 0) connection.handler.onBytes(first);
   }
 
   private serve(

@@ -2,7 +2,7 @@ import type { MirrorOutcome } from '../backend/mirror.ts';
 import type { RetryCounts } from '../backend/tries/retries.ts';
 import { DirectionMetrics } from '../exchange/direction-metrics.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
-import type { PolicyLabels } from '../policy/labels.ts';
+import type { PolicyLabels, ResourceLabels } from '../policy/labels.ts';
 import type { OutboundRule, RuleMirror } from '../policy/outbound/model.ts';
 import type { ProfileRoute } from '../route/profile-routes.ts';
 import { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
@@ -12,12 +12,20 @@ import type { Count, CounterFamily, MetricsRegistry, TransportMetrics } from '..
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 
+/** What is counted of the connections of one route. `hostname` is what their TLS asks for, or empty. */
+export interface ConnectCounts {
+  opened(hostname: string): void;
+  /** `error` is why this proxy refused it, and empty for one that had an endpoint. */
+  closed(hostname: string, error: string): void;
+}
+
 /** The outbound side's metrics. What endpoints answer they count themselves. */
 export class OutboundMetrics extends DirectionMetrics {
   private readonly retryFamilies: { readonly [kind in keyof RetryCounts]: CounterFamily };
   /** What circuit breakers do. */
   readonly ejections: EjectionMetrics;
   private readonly retryable: CounterFamily;
+  private readonly connectFamilies: { readonly [protocol in 'tcp' | 'tls']: ConnectFamilies };
   private readonly mirrorCopies: CounterFamily;
   private readonly transports = new WeakMap<EndpointInfo, TransportMetrics>();
 
@@ -29,6 +37,11 @@ export class OutboundMetrics extends DirectionMetrics {
       'Copies of requests that were sent to a mirror, by what became of them.',
     );
     this.retryable = registry.counter('route_retryable_total', 'Failed requests of routes that are tried again.');
+    const connections = (protocol: string): ConnectFamilies => ({
+      open: registry.counter(`outbound_${protocol}_route_open_total`, 'Connections that a route was found for.'),
+      close: registry.counter(`outbound_${protocol}_route_close_total`, 'Those that have ended, or were refused.'),
+    });
+    this.connectFamilies = { tcp: connections('tcp'), tls: connections('tls') };
     const family = (name: string, help: string): CounterFamily =>
       registry.counter(`outbound_http_route_retry_${name}_total`, help);
     this.retryFamilies = {
@@ -36,6 +49,28 @@ export class OutboundMetrics extends DirectionMetrics {
       success: family('successes', 'Requests that were answered well after they were tried again.'),
       limitExceeded: family('limit_exceeded', 'Requests that were not tried again since they had been so often.'),
       overflow: family('overflow', 'Requests that were not tried again since too many were.'),
+    };
+  }
+
+  /** Counts the connections of a route. They are few to what goes through them: the series is looked up. */
+  connectRoute(protocol: 'tcp' | 'tls', parent: ResourceLabels, route: ResourceLabels): ConnectCounts {
+    const { open, close } = this.connectFamilies[protocol];
+    const labels: Labels = {
+      parent_group: parent.group,
+      parent_kind: parent.kind,
+      parent_namespace: parent.namespace,
+      parent_name: parent.name,
+      parent_port: String(parent.port),
+      parent_section_name: '',
+      route_group: route.group,
+      route_kind: route.kind,
+      route_namespace: route.namespace,
+      route_name: route.name,
+    };
+    const of = (hostname: string): Labels => (protocol === 'tls' ? { ...labels, hostname } : labels);
+    return {
+      opened: (hostname) => open.add(of(hostname)),
+      closed: (hostname, error) => close.add({ ...of(hostname), error }),
     };
   }
 
@@ -104,6 +139,11 @@ export class OutboundMetrics extends DirectionMetrics {
 /** The labels of a profile's route are told apart from the proxy's own. */
 function prefixed(labels: Readonly<Record<string, string>>): Labels {
   return Object.fromEntries(Object.entries(labels).map(([name, value]) => [`rt_${name}`, value]));
+}
+
+interface ConnectFamilies {
+  readonly open: CounterFamily;
+  readonly close: CounterFamily;
 }
 
 function routeLabels(parent: PolicyLabels, { labels: route }: OutboundRule): Labels {

@@ -1,5 +1,6 @@
-import type { Backend } from '../backend/backend.ts';
+import type { Backend, TcpBackend } from '../backend/backend.ts';
 import { Mirror } from '../backend/mirror.ts';
+import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import { Unusable } from '../backend/unusable.ts';
 import type { Clock } from '../clock.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -10,15 +11,17 @@ import type { ProfileRoutes } from '../route/profile-routes.ts';
 import { asksForTunnel, type RouteTable } from '../route/route-table.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Backends, Named } from './backends.ts';
+import { ConnectPlans, requestRule } from './connect-plans.ts';
 import type { OutboundMetrics } from './metrics.ts';
 import { ProfilePlans } from './profile-plans.ts';
 import { rulePlan } from './rule-plan.ts';
 
 const noRoute = plainPlan(new Unusable(failures.noRoute));
+const forbidden = plainPlan(new Unusable(failures.forbidden));
 
 export interface PlansOptions {
   /** Where requests go of which nothing else is said. */
-  readonly own: Backend;
+  readonly own: Backend & TcpBackend;
   /** What rules call it, as far as the target's name tells. */
   readonly name: { readonly host: string; readonly port: number };
   readonly backends: Backends;
@@ -41,6 +44,10 @@ export class Plans {
   /** By the version that a request comes in; undefined where all requests go by `plain`. */
   private http1: RouteTable<RoutePlan> | undefined = undefined;
   private http2: RouteTable<RoutePlan> | undefined = undefined;
+  /** Of requests for which there is no table. */
+  private whole: RoutePlan;
+  /** Of connections that nobody looks into; undefined where all of them go to the target itself. */
+  private connects: ConnectPlans | undefined = undefined;
   private mirrors: Mirror[] = [];
   /** Where profile and policy lead besides the target itself. */
   private named: Named[] = [];
@@ -49,6 +56,7 @@ export class Plans {
     const { own, name, metrics, clock } = options;
     this.options = options;
     this.plain = plainPlan(own);
+    this.whole = this.plain;
     this.authority = formatHostPort(name.host, name.port);
     const backendOf = (path: string): Backend =>
       this.backendOf({ destination: { kind: 'service', path }, balancing: undefined });
@@ -78,37 +86,63 @@ export class Plans {
     const routes = this.profile.current;
     if (routes !== undefined) return this.profile.find(routes, head);
     const table = version === 'http1' ? this.http1 : this.http2;
-    if (table === undefined) return this.plain;
+    if (table === undefined) return this.whole;
     // A tunnel has no path, and rules are about what has one.
     return table.find(head) ?? (asksForTunnel(head) ? this.plain : noRoute);
   }
 
+  /** Gives a connection that nobody looks into to whom it is for. `serverName` is what its TLS asks for, if it was read. */
+  connect(waiter: TcpWaiter, serverName: string | undefined): void {
+    if (this.connects === undefined) this.options.own.connect(waiter);
+    else this.connects.connect(waiter, serverName);
+  }
+
   private build(): void {
-    const { http1, http2 } = this.policy;
+    const { http1, http2, connect, labels } = this.policy;
     this.named = [];
     this.releaseMirrors();
     this.profile.build();
     this.http1 = this.tableOf(http1);
     this.http2 = http1 === http2 ? this.http1 : this.tableOf(http2);
+    const { clock, metrics } = this.options;
+    this.whole = this.wholePlan();
+    this.connects =
+      connect &&
+      new ConnectPlans(connect, {
+        backendOf: (destination) => this.backendOf({ destination, balancing: undefined }),
+        random: clock.random,
+        countsOf: (rule) => metrics.connectRoute(connect.byName ? 'tls' : 'tcp', labels, rule.labels),
+      });
     this.options.backends.keepOnly(this.named);
   }
 
+  /** Requests to what is said to speak no HTTP go where its connections go: clients of explicit mode may send some. */
+  private wholePlan(): RoutePlan {
+    const { protocol, connect } = this.policy;
+    if (connect === undefined || (protocol !== 'opaque' && protocol !== 'tls')) return this.plain;
+    const rule = connect.find(undefined);
+    if (rule === undefined) return noRoute;
+    return rule.isForbidden ? forbidden : this.planOf(requestRule(rule));
+  }
+
   private tableOf(rules: RouteTable<OutboundRule> | undefined): RouteTable<RoutePlan> | undefined {
-    const { clock, metrics } = this.options;
     if (rules === undefined || (rules.only !== undefined && this.isPlain(rules.only))) return undefined;
+    return rules.map((rule) => this.planOf(rule));
+  }
+
+  private planOf(rule: OutboundRule): RoutePlan {
+    const { clock, metrics } = this.options;
     const { labels } = this.policy;
-    return rules.map((rule) =>
-      rulePlan(rule, {
-        backendOf: (named) => this.backendOf(named),
-        random: clock.random,
-        retryCounts: metrics.retries(labels, rule),
-        mirrorOf: (mirror, to) => {
-          const made = new Mirror(to, mirror.ratio, (outcome) => metrics.mirrored(labels, rule, mirror, outcome));
-          this.mirrors.push(made);
-          return made;
-        },
-      }),
-    );
+    return rulePlan(rule, {
+      backendOf: (named) => this.backendOf(named),
+      random: clock.random,
+      retryCounts: metrics.retries(labels, rule),
+      mirrorOf: (mirror, to) => {
+        const made = new Mirror(to, mirror.ratio, (outcome) => metrics.mirrored(labels, rule, mirror, outcome));
+        this.mirrors.push(made);
+        return made;
+      },
+    });
   }
 
   private releaseMirrors(): void {
@@ -117,7 +151,7 @@ export class Plans {
     this.mirrors = [];
   }
 
-  private backendOf(named: Named): Backend {
+  private backendOf(named: Named): Backend & TcpBackend {
     if (this.isOwn(named)) return this.options.own;
     this.named.push(named);
     return this.options.backends.of(named);

@@ -96,10 +96,19 @@ describe('a connection that must be told what its target speaks', () => {
     expect(told()).toBe(1);
   });
 
-  it('is told at once that it is opaque, whatever the policy may say', () => {
+  it('is told that it is opaque once policy has said where it may go', () => {
     const { target, told } = waiting();
     target.onOpaque(true);
+    expect([told(), target.protocol, target.likelyProtocol]).toEqual([0, undefined, 'opaque']);
+    target.onPolicy(noPolicy);
     expect([told(), target.protocol]).toEqual([1, 'opaque']);
+  });
+
+  it('is told that it is TLS where policy tells by its name, opaque or not', () => {
+    const { target } = waiting();
+    target.onOpaque(true);
+    target.onPolicy({ ...noPolicy, protocol: 'tls' });
+    expect(target.protocol).toBe('tls');
   });
 
   it('waits no longer than it may while the control plane is silent', () => {
@@ -130,4 +139,17 @@ it('a request waits until it is known how it is routed, and not when its client 
   target.onOpaque(false);
   target.onPolicy({ ...noPolicy, protocol: 'detect' });
   expect([stays.exchange.attempts, goes.exchange.attempts]).toEqual([1, 0]);
+});
+
+it('an address that discovery does not know has no endpoint before policy has spoken of it', () => {
+  const address = { kind: 'ip', host: '198.51.100.7', given: '198.51.100.7', port: 443, candidates: [] } as const;
+  for (const discoverable of [true, false]) {
+    const target = new Target(address, { ...options, discoverable: () => discoverable });
+    target.onUnknown();
+    expect([target.protocol, target.backend.endpoints.size]).toEqual([undefined, 0]);
+    target.onPolicy({ ...noPolicy, protocol: 'opaque' });
+    expect([target.protocol, target.backend.endpoints.size]).toEqual(['opaque', 1]);
+  }
+  const unwatched = new Target(address, { ...options, policy: undefined, discoverable: () => false });
+  expect([unwatched.protocol, unwatched.backend.endpoints.size]).toEqual(['detect', 1]);
 });

@@ -1,6 +1,8 @@
 import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
+import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import type { TimerHandle } from '../clock.ts';
 import type { TargetName } from '../discovery/addresses.ts';
+import { ExternalLookup } from '../discovery/external-lookup.ts';
 import { Lookup } from '../discovery/lookup.ts';
 import type { LookupOptions, Resolution } from '../discovery/resolution.ts';
 import type { Exchange } from '../exchange/exchange.ts';
@@ -27,7 +29,7 @@ export class Target implements Resolution {
   private readonly options: TargetOptions;
   private readonly backends: Backends;
   private readonly plans: Plans;
-  private readonly lookup: Lookup | undefined;
+  private readonly lookup: Pick<Lookup, 'mustBeKept' | 'close'> | undefined;
   /** By the profile; undefined until discovery has answered. */
   private opaque: boolean | undefined = undefined;
   /** By the policy; undefined until it has answered. */
@@ -35,6 +37,8 @@ export class Target implements Resolution {
   private readonly undiscovered = new Set<() => void>();
   /** Connections of the application that lead here. */
   private connections = 0;
+  /** It is unknown to discovery, and nothing goes there before policy has spoken of it. */
+  private isUnspoken = false;
   private lastUsedMs: number;
   private closed = false;
   /** What discovery calls the service; undefined for what it does not know. */
@@ -53,9 +57,11 @@ export class Target implements Resolution {
     this.backends = new Backends({ ...options, ...balancing });
     this.plans = new Plans({ own: this.backend, name, backends: this.backends, metrics, clock });
     this.lastUsedMs = clock.nowMs();
-    const direct = name.kind === 'other' || (name.kind === 'ip' && !options.discoverable(name.host));
-    this.lookup = direct ? undefined : new Lookup(name, options, this);
-    if (direct) this.onUnknown();
+    const { policy } = options;
+    if (name.kind === 'other') this.lookup = undefined;
+    else if (name.kind === 'service' || options.discoverable(name.host)) this.lookup = new Lookup(name, options, this);
+    else this.lookup = policy && new ExternalLookup(name, { ...options, policy }, this);
+    if (this.lookup === undefined) this.onUnknown();
   }
 
   /** Sends a request on its way, once it is known which that is. */
@@ -77,8 +83,20 @@ export class Target implements Resolution {
 
   /** What connections speak; undefined until discovery has answered. */
   get protocol(): DeclaredProtocol | undefined {
-    if (this.opaque) return 'opaque';
-    return this.opaque === undefined ? undefined : this.declared;
+    const { opaque, declared } = this;
+    if (opaque === undefined || declared === undefined) return undefined;
+    // Opaque bytes are not looked into but for the name by which policy tells where they go.
+    return opaque && declared !== 'tls' ? 'opaque' : declared;
+  }
+
+  /** The same, as far as it is known: who has waited long enough goes by that. */
+  get likelyProtocol(): DeclaredProtocol {
+    return this.protocol ?? (this.opaque ? 'opaque' : 'detect');
+  }
+
+  /** Gives a connection that nobody looks into an endpoint. `serverName` is what its TLS asks for, if that was read. */
+  connect(waiter: TcpWaiter, serverName: string | undefined): void {
+    this.plans.connect(waiter, serverName);
   }
 
   /** Calls back once `protocol` is known, or has been waited for long enough. */
@@ -138,6 +156,7 @@ export class Target implements Resolution {
     if (this.closed) return;
     this.declared = policy.protocol;
     this.plans.replacePolicy(policy);
+    if (this.isUnspoken) this.goDirect();
     if (this.protocol !== undefined) this.settle();
   }
 
@@ -148,15 +167,24 @@ export class Target implements Resolution {
   onEndpoints(authority: string, endpoints: readonly EndpointInfo[]): void {
     if (this.closed) return;
     this.authority = authority;
+    this.isUnspoken = false;
     this.backend.replace(authority, endpoints);
   }
 
   /** The address itself, in plaintext, or whatever the resolver makes of the name. */
   onUnknown(): void {
     if (this.closed) return;
-    this.declared ??= noPolicy.protocol;
+    // Policy has its say of an address, which an EgressNetwork may hold, and not of a name that is none in the mesh.
+    const hasPolicy = this.name.kind === 'ip' && this.options.policy !== undefined;
+    if (!hasPolicy) this.declared ??= noPolicy.protocol;
     if (this.opaque === undefined) this.onOpaque(false);
     this.authority = undefined;
+    this.isUnspoken = this.declared === undefined;
+    if (!this.isUnspoken) this.goDirect();
+  }
+
+  private goDirect(): void {
+    this.isUnspoken = false;
     const { given, port, kind } = this.name;
     const endpoint = plaintextEndpoint(given, port, 'not_provided_by_service_discovery');
     // What is called may be about to be created.

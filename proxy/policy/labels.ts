@@ -7,6 +7,20 @@ export interface PolicyLabels {
   readonly name: string;
 }
 
+/** The same with where it stands, as metrics of routes tell it. */
+export interface ResourceLabels extends PolicyLabels {
+  /** Empty for something that is no object. */
+  readonly namespace: string;
+  /** 0 where it is not of one port. */
+  readonly port: number;
+}
+
+export function resourceLabels(metadata: Metadata | undefined): ResourceLabels {
+  const kind = metadata?.kind;
+  const { namespace, port } = kind?.case === 'resource' ? kind.value : { namespace: '', port: 0 };
+  return { ...labelsFromMetadata(metadata), namespace, port };
+}
+
 /** The labels of something that is no object: `{group: "", kind: "default", name}`. */
 export function defaultLabels(name: string): PolicyLabels {
   return { group: '', kind: 'default', name };

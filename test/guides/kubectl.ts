@@ -120,7 +120,7 @@ class Work {
     const source = new FileSource({ folders: [this.place.manifests], onProblem: () => {} });
     const index = new PolicyIndex(source, () => {});
     await source.synced;
-    const told = toldObjects(index).find(({ object }) => this.isNamed(object as unknown as Manifest, kind, name));
+    const told = toldObjects(index, []).find(({ object }) => this.isNamed(object as unknown as Manifest, kind, name));
     index.close();
     source.close();
     if (told === undefined) throw new Error(`no ${kind} ${name} in ${this.namespace}`);

@@ -52,11 +52,11 @@ beforeAll(async () => {
         const discovery = { kind: { case: 'dst' as const, value: { path: `${host}:${asked}` } } };
         const backend = { backend: { kind: { case: 'balancer' as const, value: { discovery } } } };
         const backends = { kind: { case: 'firstAvailable' as const, value: { backends: [backend] } } };
-        const http = { routes: [{ rules: [{ backends }] }] };
+        const all = { routes: [{ rules: [{ backends }] }] };
         const kinds = {
-          detect: { case: 'detect' as const, value: { http1: http, http2: http } },
-          http1: { case: 'http1' as const, value: http },
-          opaque: { case: 'opaque' as const, value: {} },
+          detect: { case: 'detect' as const, value: { opaque: all, http1: all, http2: all } },
+          http1: { case: 'http1' as const, value: all },
+          opaque: { case: 'opaque' as const, value: all },
         };
         call.write(create(OutboundPolicySchema, { protocol: { kind: kinds[protocols[asked]] } }));
       },

@@ -1,4 +1,5 @@
 import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
+import type { EgressNetwork } from '../../../lib/kinds/egress-network.ts';
 import type { HttpLocalRateLimitPolicy } from '../../../lib/kinds/http-local-rate-limit-policy.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type { MeshTlsAuthentication } from '../../../lib/kinds/mesh-tls-authentication.ts';
@@ -14,6 +15,7 @@ import type { ObjectSource } from '../../sources/object-source.ts';
 import type { KeySets } from '../key-sets/key-sets.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
 import { validateObject } from '../validator/index.ts';
+import { EgressIndex } from './egress-index.ts';
 import { GrantIndex } from './grant-index.ts';
 import { RateLimitIndex } from './rate-limit-index.ts';
 import { RouteIndex, type RouteKind } from './route-index.ts';
@@ -32,6 +34,10 @@ export const policyTopics = {
   server: (key: string) => `Server ${key}`,
   /** A Service as an object, without its endpoints, and the routes to it. */
   service: (key: string) => `Service ${key}`,
+  /** An EgressNetwork and the routes to it. */
+  egressNetwork: (key: string) => `EgressNetwork ${key}`,
+  /** Which EgressNetworks a namespace has. */
+  egressNetworksOf: (namespace: string) => `EgressNetworks of ${namespace}`,
   /** The AuthorizationPolicies and RequestAuthentications with a target. */
   target: (namespace: string, target: string) => `policies of ${namespace}/${target}`,
   authentication: (kind: 'mesh TLS' | 'network', key: string) => `${kind} authentication ${key}`,
@@ -39,7 +45,7 @@ export const policyTopics = {
   grants: (namespace: string) => `grants of ${namespace}`,
   /** The keys that are fetched from a URL. */
   keySet: (url: string) => `keys of ${url}`,
-  /** Any route, rate limit, grant, RequestAuthentication, its keys, Server or Service: what decides what is accepted where. */
+  /** Any object of policy, Service or keys that are fetched: what decides what is accepted where. */
   attachments: 'attachments',
 };
 
@@ -62,6 +68,7 @@ const bearableProblems: Readonly<Record<string, RegExp>> = {
 export class PolicyIndex {
   readonly topics: Topics;
   readonly routes: RouteIndex;
+  readonly egress = new EgressIndex();
   readonly rateLimits = new RateLimitIndex();
   readonly grants = new GrantIndex();
   readonly meshTls = new Map<string, MeshTlsAuthentication>();
@@ -111,6 +118,9 @@ export class PolicyIndex {
       routes('PolicyHTTPRoute'),
       routes('HTTPRoute'),
       routes('GRPCRoute'),
+      routes('TLSRoute'),
+      routes('TCPRoute'),
+      source.watch('EgressNetwork', ({ type, object }) => this.onEgressNetwork(object, type === 'deleted')),
     ];
   }
 
@@ -157,6 +167,10 @@ export class PolicyIndex {
     return this.namespaces.get(namespace)?.servers.get(name);
   }
 
+  hasEgressNetwork(key: string): boolean {
+    return this.egress.get(key) !== undefined;
+  }
+
   service(key: string): { readonly hasClusterIp: boolean } | undefined {
     return this.services.get(key);
   }
@@ -199,6 +213,21 @@ export class PolicyIndex {
     const pods = this.inNamespace(server, (servers) => servers.setServer(server, deleted));
     for (const pod of pods) this.topics.touch(policyTopics.serversOfPod(`${namespace}/${pod}`));
     this.topics.touch(policyTopics.server(objectKey(server)));
+    this.topics.touch(policyTopics.attachments);
+  }
+
+  /** One that is wrong holds as far as it can be read: without it, what it was to shut would be open. */
+  private onEgressNetwork(network: EgressNetwork, deleted: boolean): void {
+    const key = objectKey(network);
+    const { namespace = 'default' } = network.metadata;
+    if (!deleted) {
+      for (const problem of validateObject(network)) this.onProblem(`EgressNetwork ${key}`, problem);
+    }
+    this.egress.set(network, deleted, (annotation, value, rule) =>
+      this.onProblem(`EgressNetwork ${key}`, `annotation ${annotation} (${value}) ${rule}: it is ignored`),
+    );
+    this.topics.touch(policyTopics.egressNetwork(key));
+    this.topics.touch(policyTopics.egressNetworksOf(namespace));
     this.topics.touch(policyTopics.attachments);
   }
 

@@ -1,14 +1,14 @@
-import type { GrpcRoute, HttpRoute } from '../../../lib/kinds/route-object.ts';
+import type { BytesRoute, GrpcRoute, HttpRoute } from '../../../lib/kinds/route-object.ts';
 import { kindInfo } from '../../sources/kinds.ts';
 import { objectKey } from '../../sources/object-key.ts';
 import { oldestFirst } from '../order.ts';
 import { UnsupportedRoute } from '../routes/matches.ts';
 import { isKind, parentKey, type RouteParent, routeParent } from '../routes/references.ts';
-import { grpcRouteRules, httpRouteRules, type RouteRules } from '../routes/route-rules.ts';
+import { bytesRouteRules, grpcRouteRules, httpRouteRules, type RouteRules } from '../routes/route-rules.ts';
 
-const routeKinds = ['PolicyHTTPRoute', 'HTTPRoute', 'GRPCRoute'] as const;
+const routeKinds = ['PolicyHTTPRoute', 'HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute'] as const;
 export type RouteKind = (typeof routeKinds)[number];
-type RouteObject = HttpRoute | GrpcRoute;
+export type RouteObject = HttpRoute | GrpcRoute | BytesRoute;
 
 export interface IndexedRoute {
   readonly source: RouteKind;
@@ -16,13 +16,21 @@ export interface IndexedRoute {
   readonly kind: string;
   readonly namespace: string;
   readonly object: RouteObject;
-  /** One for each reference to a Server or Service. */
+  /** One for each reference to a Server, Service or EgressNetwork. */
   readonly parents: readonly RouteParent[];
   /** Undefined for a route that cannot be served. */
   readonly rules: RouteRules | undefined;
   /** What of it cannot be served, and why; undefined when all of it can. */
   readonly problem: string | undefined;
 }
+
+const readRules = {
+  PolicyHTTPRoute: httpRouteRules,
+  HTTPRoute: httpRouteRules,
+  GRPCRoute: grpcRouteRules,
+  TLSRoute: (route: BytesRoute) => bytesRouteRules(route, 'tls'),
+  TCPRoute: (route: BytesRoute) => bytesRouteRules(route, 'tcp'),
+} satisfies Record<RouteKind, (route: never) => RouteRules>;
 
 /** Routes by what they hang on. */
 export class RouteIndex {
@@ -86,7 +94,7 @@ export class RouteIndex {
       parents = (object.spec.parentRefs ?? []).flatMap((ref) => routeParent(ref, namespace) ?? []);
       // A route of other controllers alone is none of ours.
       if (parents.length === 0) return { ...route, parents, rules: undefined, problem: undefined };
-      const rules = source === 'GRPCRoute' ? grpcRouteRules(object as GrpcRoute) : httpRouteRules(object as HttpRoute);
+      const rules = readRules[source](object as never);
       const [problem] = rules.problems;
       if (problem !== undefined) this.onUnsupported(`${kind}.${group} ${objectKey(object)}`, problem);
       return { ...route, parents, rules, problem };

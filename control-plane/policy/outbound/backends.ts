@@ -6,7 +6,7 @@ import type { BackendRef } from '../../../lib/kinds/route-object.ts';
 import { addressToApi } from '../../destination/addresses.ts';
 import { type FilterInit, httpFilter } from '../routes/filters.ts';
 import { UnsupportedRoute } from '../routes/matches.ts';
-import { backendService, type NamingRoute } from '../routes/references.ts';
+import { backendEgressNetwork, backendService, type NamingRoute } from '../routes/references.ts';
 import { type LoadInit, plainLoad } from './settings-to-api.ts';
 
 export type BackendInit = MessageInitShape<typeof BackendSchema>;
@@ -45,8 +45,30 @@ export interface RouteBackend {
 export interface BackendLookup {
   readonly clusterDomain: string;
   hasService(key: string): boolean;
+  hasEgressNetwork(key: string): boolean;
   /** Whether a route may name a Service, `namespace/name`. */
   mayName(route: NamingRoute, service: string): boolean;
+  /** The EgressNetwork that the routes hang on, and the address outside of the cluster that is called. */
+  readonly egress?: EgressTarget;
+}
+
+export interface EgressTarget {
+  /** `namespace/name`. */
+  readonly network: string;
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** Where the workload meant it to go. */
+export function egressBackend({ network, ip, port }: EgressTarget): BackendInit {
+  return forwardBackend(egressMetadata(network, port), ip, port);
+}
+
+export function egressMetadata(network: string, port: number): MetadataInit {
+  const [namespace, name] = network.split('/');
+  return {
+    kind: { case: 'resource', value: { group: 'policy.linkerd.io', kind: 'EgressNetwork', name, namespace, port } },
+  };
 }
 
 /** A backend that is not there, or may not be named, keeps its weight: its share of the requests fails. */
@@ -56,26 +78,41 @@ export function routeBackend(
   lookup: BackendLookup,
   load: LoadInit = plainLoad,
 ): RouteBackend {
-  const { weight = 1, port } = ref;
+  const { weight = 1 } = ref;
   const invalid = (failure: string): RouteBackend => ({
     weight,
     backend: { metadata: { kind: { case: 'default', value: 'invalid' } }, queue },
     filters: [],
     failure,
   });
-  const service = backendService(ref, route.namespace);
-  if (service === undefined) return invalid(`unsupported backend type ${ref.group || 'core'} ${ref.kind}`);
-  if (port === undefined || port < 1) return invalid(`missing port for backend Service ${ref.name}`);
-  if (!lookup.mayName(route, service)) return invalid(`no ReferenceGrant lets the route name Service ${service}`);
-  if (!lookup.hasService(service)) return invalid(`Service not found ${ref.name}`);
-  let filters: readonly FilterInit[];
+  const backend = resolve(ref, route, lookup, load);
+  if (typeof backend === 'string') return invalid(backend);
   try {
-    filters = (ref.filters ?? []).map((filter) => httpFilter(filter));
+    return { weight, backend, filters: (ref.filters ?? []).map((filter) => httpFilter(filter)), failure: undefined };
   } catch (error) {
     if (error instanceof UnsupportedRoute) return invalid(`unsupported backend filter: ${error.message}`);
     throw error;
   }
-  const [backendNamespace, name] = service.split('/');
-  const path = `${name}.${backendNamespace}.svc.${lookup.clusterDomain}:${port}`;
-  return { weight, backend: serviceBackend(service, port, path, load), filters, failure: undefined };
+}
+
+/** The backend, or why there is none. */
+function resolve(ref: BackendRef, route: NamingRoute, lookup: BackendLookup, load: LoadInit): BackendInit | string {
+  const { port, name } = ref;
+  const network = backendEgressNetwork(ref, route.namespace);
+  if (network !== undefined) {
+    if (!lookup.hasEgressNetwork(network)) return `EgressNetwork not found ${name}`;
+    const { egress } = lookup;
+    if (egress === undefined) return 'EgressNetwork backends attach to EgressNetwork parents only';
+    if (egress.network !== network) {
+      return 'Route with EgressNetwork backend needs to have the same EgressNetwork as a parent';
+    }
+    return egressBackend(egress);
+  }
+  const service = backendService(ref, route.namespace);
+  if (service === undefined) return `unsupported backend type ${ref.group || 'core'} ${ref.kind}`;
+  if (port === undefined || port < 1) return `missing port for backend Service ${name}`;
+  if (!lookup.mayName(route, service)) return `no ReferenceGrant lets the route name Service ${service}`;
+  if (!lookup.hasService(service)) return `Service not found ${name}`;
+  const [backendNamespace, backendName] = service.split('/');
+  return serviceBackend(service, port, `${backendName}.${backendNamespace}.svc.${lookup.clusterDomain}:${port}`, load);
 }

@@ -1,29 +1,29 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { type OutboundPolicy, OutboundPolicySchema, type ProxyProtocolSchema } from '../../../api/gen/outbound_pb.js';
+import { create } from '@bufbuild/protobuf';
+import { type OutboundPolicy, OutboundPolicySchema } from '../../../api/gen/outbound_pb.js';
 import { isWithin } from '../../../lib/contract/cidr.ts';
 import { portsSetting } from '../../cluster/pod-facts.ts';
 import { servicePort } from '../../cluster/service-ports.ts';
 import { profileOf } from '../../destination/profiles.ts';
 import type { Target } from '../../destination/target.ts';
 import type { PolicyContext } from '../context.ts';
+import type { IndexedEgressNetwork } from '../index/egress-index.ts';
 import { policyTopics } from '../index/policy-index.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
 import { backendService, backendsOf, mayName } from '../routes/references.ts';
 import { trafficSettings } from '../traffic-settings.ts';
-import { forwardBackend, type MetadataInit, serviceBackend, serviceMetadata } from './backends.ts';
 import {
-  defaultHttpRoute,
-  defaultOpaqueRoute,
-  grpcRoute,
-  type HttpRouteInit,
-  httpRoute,
-  type OpaqueRouteInit,
-  type RouteContext,
-  undefinedPortRoute,
-} from './routes.ts';
-import { type AccrualInit, accrualToApi, loadToApi, plainLoad } from './settings-to-api.ts';
+  type BackendLookup,
+  egressBackend,
+  egressMetadata,
+  forwardBackend,
+  type MetadataInit,
+  serviceBackend,
+  serviceMetadata,
+} from './backends.ts';
+import { detect, type ProtocolKind, protocolKind } from './protocol.ts';
+import { defaultHttpRoute, defaultOpaqueRoute, type RouteContext, undefinedPortRoute } from './routes.ts';
+import { loadToApi, plainLoad } from './settings-to-api.ts';
 
 /** The policy of a target as of now; undefined when there is no such Service. */
 export interface OutboundView {
@@ -33,10 +33,6 @@ export interface OutboundView {
   /** Those of the policy index. */
   readonly policyTopics: readonly string[];
 }
-
-type ProtocolKind = NonNullable<MessageInitShape<typeof ProxyProtocolSchema>['kind']>;
-
-const detectTimeoutMs = 10_000;
 
 /** How a proxy in `clientNamespace` treats what goes to `target` (linkerd2 policy-controller/grpc/src/outbound.rs). */
 export function outboundPolicy(
@@ -50,30 +46,80 @@ export function outboundPolicy(
   }
   const topics = [`ip ${target.ip}`];
   const service = context.cluster.serviceAt(target.ip);
-  if (service === undefined) return ofAddress(target.ip, target.port, context);
+  if (service === undefined) return ofAddress(target.ip, target.port, clientNamespace, context);
   const { namespace = 'default', name } = service.metadata;
   return ofService(`${namespace}/${name}`, target.port, name, clientNamespace, context, topics);
 }
 
 /**
- * An address outside the cluster goes where the workload sent it. One inside that is no Service's has no policy, and a
- * proxy goes by its profile: the fallback names no identity, so that a proxy would speak plaintext to a meshed pod.
+ * An address outside the cluster goes where the workload sent it, as far as an EgressNetwork says nothing else. One inside
+ * that is no Service's has no policy, and a proxy goes by its profile: the fallback names no identity, so that a proxy
+ * would speak plaintext to a meshed pod.
  */
-function ofAddress(ip: string, port: number, { cluster, config }: PolicyContext): OutboundView {
+function ofAddress(
+  ip: string,
+  port: number,
+  clientNamespace: string | undefined,
+  context: PolicyContext,
+): OutboundView {
+  const { cluster, policy, config } = context;
   const { profile, topics } = profileOf({ kind: 'ip', ip, port }, cluster, config);
   const known = cluster.podAt(ip) !== undefined || cluster.podAtHostPort(ip, port) !== undefined;
   if (known || isWithin(ip, config.clusterNetworks)) return { policy: undefined, topics, policyTopics: [] };
+  const which = [config.egressNamespace, ...(clientNamespace === undefined ? [] : [clientNamespace])];
+  const whichTopics = [...new Set(which)].map(policyTopics.egressNetworksOf);
+  const network = policy.egress.holding(ip, clientNamespace, config.egressNamespace);
+  if (network !== undefined) {
+    const view = ofEgressNetwork(network, ip, port, clientNamespace, context);
+    return { ...view, topics, policyTopics: [...whichTopics, ...view.policyTopics] };
+  }
   const metadata: MetadataInit = { kind: { case: 'default', value: 'egress-fallback' } };
   const backend = forwardBackend(metadata, ip, port);
-  const settings = trafficSettings();
-  const lookup = { clusterDomain: config.clusterDomain, hasService: () => false, mayName: () => false };
-  const http = defaultHttpRoute('egress-fallback', { parent: backend, load: plainLoad, settings, lookup });
+  const lookup = lookupOf(context);
+  const http = defaultHttpRoute('egress-fallback', {
+    parent: backend,
+    load: plainLoad,
+    settings: trafficSettings(),
+    lookup,
+  });
   const opaque = { routes: [defaultOpaqueRoute('egress-fallback', backend)] };
   const kind: ProtocolKind = profile.opaqueProtocol
     ? { case: 'opaque', value: opaque }
     : detect(opaque, { routes: [http] });
-  return { policy: create(OutboundPolicySchema, { metadata, protocol: { kind } }), topics, policyTopics: [] };
+  return { policy: create(OutboundPolicySchema, { metadata, protocol: { kind } }), topics, policyTopics: whichTopics };
 }
+
+/** What an EgressNetwork and the routes to it say of an address that it holds. */
+function ofEgressNetwork(
+  { key, object, trafficPolicy, settings }: IndexedEgressNetwork,
+  ip: string,
+  port: number,
+  clientNamespace: string | undefined,
+  context: PolicyContext,
+): Omit<OutboundView, 'topics'> {
+  const egress = { network: key, ip, port };
+  const routes = routesOf('EgressNetwork', key, port, clientNamespace, context);
+  const opaquePorts = portsSetting(object, 'opaque-ports') ?? context.config.opaquePorts;
+  const kind = protocolKind(opaquePorts.has(port, undefined) ? 'linkerd.io/opaque' : undefined, routes, {
+    parent: egressBackend(egress),
+    load: loadToApi(settings.loadBiaser),
+    settings,
+    lookup: { ...lookupOf(context), egress },
+    egress: trafficPolicy,
+  });
+  const metadata = egressMetadata(key, port);
+  return {
+    policy: create(OutboundPolicySchema, { metadata, protocol: { kind } }),
+    policyTopics: [policyTopics.egressNetwork(key), ...backendTopics(routes)],
+  };
+}
+
+const lookupOf = ({ policy, config }: PolicyContext): BackendLookup => ({
+  clusterDomain: config.clusterDomain,
+  hasService: (backend) => policy.service(backend) !== undefined,
+  hasEgressNetwork: (network) => policy.hasEgressNetwork(network),
+  mayName: (route, service) => mayName(route, service, policy.grants),
+});
 
 function ofService(
   key: string,
@@ -109,16 +155,12 @@ function ofService(
   const isHttp = protocol === undefined || protocol === 'http' || protocol === 'kubernetes.io/h2c';
   const load = loadToApi(settings.loadBiaser);
   const path = `${host}.${namespace}.svc.${config.clusterDomain}:${port}`;
-  const routes = routesOf(key, port, clientNamespace, context);
+  const routes = routesOf('Service', key, port, clientNamespace, context);
   const routeContext: RouteContext = {
     parent: serviceBackend(key, port, path, isHttp ? load : plainLoad),
     load,
     settings,
-    lookup: {
-      clusterDomain: config.clusterDomain,
-      hasService: (backend) => policy.service(backend) !== undefined,
-      mayName: (route, backend) => mayName(route, backend, policy.grants),
-    },
+    lookup: lookupOf(context),
   };
   const kind = protocolKind(protocol, routes, routeContext);
   return {
@@ -130,9 +172,10 @@ function ofService(
 
 /**
  * The routes that hold for a client, the oldest first: those of its own namespace, if it has any, else those that stand
- * beside the Service.
+ * beside the parent.
  */
 function routesOf(
+  parentKind: 'Service' | 'EgressNetwork',
   key: string,
   port: number,
   clientNamespace: string | undefined,
@@ -140,12 +183,12 @@ function routesOf(
 ): IndexedRoute[] {
   const [namespace] = key.split('/');
   const served = policy.routes
-    .of('Service', key)
+    .of(parentKind, key)
     .filter(({ rules }) => rules !== undefined)
     .filter((route) =>
       route.parents.some(
         (parent) =>
-          parent.kind === 'Service' &&
+          parent.kind === parentKind &&
           parent.key === key &&
           (parent.port === undefined || parent.port === port) &&
           acceptance(route, parent, policy) === 'Accepted',
@@ -153,34 +196,6 @@ function routesOf(
     );
   const consumer = clientNamespace === namespace ? [] : served.filter((route) => route.namespace === clientNamespace);
   return consumer.length > 0 ? consumer : served.filter((route) => route.namespace === namespace);
-}
-
-/** By the port's appProtocol, else by what kind of routes there is, else by looking at the first bytes. */
-function protocolKind(
-  protocol: string | undefined,
-  routes: readonly IndexedRoute[],
-  context: RouteContext,
-): ProtocolKind {
-  const failureAccrual = accrualToApi(context.settings.accrual);
-  const grpc = routes.flatMap((route) => grpcRoute(route, context) ?? []);
-  const written = routes.flatMap((route) => httpRoute(route, context) ?? []);
-  const http: HttpInit = { routes: written.length > 0 ? written : [defaultHttpRoute('http', context)], failureAccrual };
-  const opaque = { routes: [defaultOpaqueRoute('opaque', context.parent)] };
-  if (protocol === 'http') return { case: 'http1', value: http };
-  if (protocol !== undefined && protocol !== 'kubernetes.io/h2c') return { case: 'opaque', value: opaque };
-  if (grpc.length > 0) return { case: 'grpc', value: { routes: grpc, failureAccrual } };
-  if (protocol === 'kubernetes.io/h2c') return { case: 'http2', value: http };
-  return detect(opaque, http);
-}
-
-interface HttpInit {
-  readonly routes: HttpRouteInit[];
-  readonly failureAccrual?: AccrualInit;
-}
-
-function detect(opaque: { routes: OpaqueRouteInit[] }, http: HttpInit): ProtocolKind {
-  const timeout = durationFromMs(detectTimeoutMs);
-  return { case: 'detect', value: { timeout, opaque, http1: http, http2: http } };
 }
 
 /** Whether a backend is there, and may be named, decides what a route does. */

@@ -32,6 +32,8 @@ export interface RouteContext {
   /** Of the parent: they hold for a route that has none of its own. */
   readonly settings: TrafficSettings;
   readonly lookup: BackendLookup;
+  /** What is done with calls that no route speaks of, where the parent is an EgressNetwork. */
+  readonly egress?: 'Allow' | 'Deny';
 }
 
 /** The status that what goes to a missing backend fails with; Linkerd gives it to gRPC as well. */
@@ -40,7 +42,7 @@ const missingBackendStatus = 500;
 const named = (name: string): MetadataInit => ({ kind: { case: 'default', value: name } });
 
 /** For all requests, to the parent itself. */
-export function defaultHttpRoute(name: string, { parent, settings }: RouteContext): HttpRouteInit {
+export function defaultHttpRoute(name: string, { parent, settings }: RouteContext) {
   return {
     metadata: named(name),
     rules: [
@@ -52,14 +54,14 @@ export function defaultHttpRoute(name: string, { parent, settings }: RouteContex
         retry: httpRetryToApi(settings.httpRetry),
       },
     ],
-  };
+  } satisfies HttpRouteInit;
 }
 
-export function defaultOpaqueRoute(name: string, backend: BackendInit): OpaqueRouteInit {
+export function defaultOpaqueRoute(name: string, backend: BackendInit) {
   return {
     metadata: named(name),
     rules: [{ backends: { kind: { case: 'firstAvailable', value: { backends: [{ backend }] } } } }],
-  };
+  } satisfies OpaqueRouteInit;
 }
 
 /** Refuses all that goes to a port that the Service does not have. */
@@ -79,7 +81,7 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
   if (rules?.protocol !== 'http') return undefined;
   const retry = httpRetryToApi(rules.settings.httpRetry ?? context.settings.httpRetry);
   return {
-    metadata: metadata(route),
+    metadata: routeMetadata(route),
     hosts: [...rules.hosts],
     rules: rules.rules.map((rule) => {
       const timeouts = timeoutsOf(rule, rules.settings, context);
@@ -100,7 +102,7 @@ export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRoute
   if (rules?.protocol !== 'grpc') return undefined;
   const retry = grpcRetryToApi(rules.settings.grpcRetry ?? context.settings.grpcRetry);
   return {
-    metadata: metadata(route),
+    metadata: routeMetadata(route),
     hosts: [...rules.hosts],
     rules: rules.rules.map((rule) => {
       const timeouts = timeoutsOf(rule, rules.settings, context);
@@ -181,6 +183,6 @@ function grpcBackendFilters(
   return [...kinds, { kind: { case: 'failureInjector' as const, value } }];
 }
 
-function metadata({ group, kind, namespace, object }: IndexedRoute): MetadataInit {
+export function routeMetadata({ group, kind, namespace, object }: IndexedRoute): MetadataInit {
   return { kind: { case: 'resource', value: { group, kind, namespace, name: object.metadata.name } } };
 }

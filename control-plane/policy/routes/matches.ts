@@ -7,12 +7,14 @@ import type {
   QueryParamMatchSchema,
 } from '../../../api/gen/http_route_pb.js';
 import { HttpMethod_Registered, type HttpMethodSchema } from '../../../api/gen/http_types_pb.js';
+import type { SniMatchSchema } from '../../../api/gen/tls_route_pb.js';
 import { patternProblem } from '../../../lib/contract/pattern.ts';
 import type { GrpcRouteMatch, HttpRouteMatch, NamedMatch } from '../../../lib/kinds/route-object.ts';
 
 export type HttpMatchInit = MessageInitShape<typeof HttpRouteMatchSchema>;
 export type GrpcMatchInit = MessageInitShape<typeof GrpcRouteMatchSchema>;
 export type HostMatchInit = MessageInitShape<typeof HostMatchSchema>;
+export type SniMatchInit = MessageInitShape<typeof SniMatchSchema>;
 
 /** A route says something that cannot be served: the whole route is left out. */
 export class UnsupportedRoute extends Error {}
@@ -23,6 +25,13 @@ const encoder = new TextEncoder();
 export function hostMatch(hostname: string): HostMatchInit {
   if (!hostname.startsWith('*.')) return { match: { case: 'exact', value: hostname } };
   return { match: { case: 'suffix', value: { reverseLabels: hostname.slice(2).split('.').reverse() } } };
+}
+
+/** Of the name that a TLS client asks for, which has no case: `*.example.com` is every name below example.com. */
+export function sniMatch(hostname: string): SniMatchInit {
+  const name = hostname.toLowerCase();
+  if (!name.startsWith('*.')) return { match: { case: 'exact', value: name } };
+  return { match: { case: 'suffix', value: { reverseLabels: name.slice(2).split('.').reverse() } } };
 }
 
 /** Throws UnsupportedRoute. */

@@ -2,10 +2,10 @@ import type { BackendRef, ParentRef, RouteRule } from '../../../lib/kinds/route-
 
 /** What a route hangs on, as far as it is known here. */
 export interface RouteParent {
-  readonly kind: 'Server' | 'Service';
+  readonly kind: 'Server' | 'Service' | 'EgressNetwork';
   /** `namespace/name`. */
   readonly key: string;
-  /** Undefined for every port of a Service, and for Servers. */
+  /** Undefined for every port of a Service, for Servers, and for an EgressNetwork, which takes no such route. */
   readonly port: number | undefined;
 }
 
@@ -15,6 +15,7 @@ export function routeParent(ref: ParentRef, namespace: string): RouteParent | un
   if (isKind(ref, 'policy.linkerd.io', 'Server')) {
     return (ref.namespace ?? namespace) === namespace ? { kind: 'Server', key, port: undefined } : undefined;
   }
+  if (isEgressNetwork(ref)) return { kind: 'EgressNetwork', key, port: ref.port };
   return isKind(ref, '', 'Service') ? { kind: 'Service', key, port: ref.port } : undefined;
 }
 
@@ -41,6 +42,14 @@ export function backendService(ref: BackendRef, namespace: string): string | und
     ? `${ref.namespace ?? namespace}/${ref.name}`
     : undefined;
 }
+
+/** `namespace/name` of the EgressNetwork that a backend is; undefined when it is something else. */
+export function backendEgressNetwork(ref: BackendRef, namespace: string): string | undefined {
+  return isEgressNetwork(ref) ? `${ref.namespace ?? namespace}/${ref.name}` : undefined;
+}
+
+const isEgressNetwork = (ref: { readonly group?: string; readonly kind?: string }): boolean =>
+  isKind(ref, 'policy.linkerd.io', 'EgressNetwork');
 
 /** Groups and kinds are compared without regard to case; `core` and nothing are the core group. */
 export function isKind(ref: { readonly group?: string; readonly kind?: string }, group: string, kind: string): boolean {

@@ -1,6 +1,13 @@
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
-import type { BackendRef, GrpcRoute, HttpRoute, RouteFilter, RouteRule } from '../../../lib/kinds/route-object.ts';
+import type {
+  BackendRef,
+  BytesRoute,
+  GrpcRoute,
+  HttpRoute,
+  RouteFilter,
+  RouteRule,
+} from '../../../lib/kinds/route-object.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
 import { type FilterInit, failedFilter, grpcFilter, httpFilter } from './filters.ts';
 import {
@@ -10,6 +17,8 @@ import {
   type HttpMatchInit,
   hostMatch,
   httpMatch,
+  type SniMatchInit,
+  sniMatch,
   UnsupportedRoute,
 } from './matches.ts';
 
@@ -23,15 +32,28 @@ export interface Rule<Match> {
   readonly backendTimeoutMs: number | undefined;
 }
 
-/** What a route says, read once for all that are told of it. */
-export type RouteRules = {
+interface RequestRules<Match> {
   readonly hosts: readonly HostMatchInit[];
   readonly settings: TrafficSettings;
+  readonly rules: readonly Rule<Match>[];
+}
+
+/** Of connections that nobody looks into. */
+interface BytesRules {
+  /** The names that TLS clients ask for; every one, when there is none. */
+  readonly snis: readonly SniMatchInit[];
+  /** Exactly one. */
+  readonly rules: readonly Pick<Rule<unknown>, 'backendRefs'>[];
+}
+
+/** What a route says, read once for all that are told of it. */
+export type RouteRules = {
   /** What of it cannot be served, with its field: the requests of that rule fail, the others are served. */
   readonly problems: readonly string[];
 } & (
-  | { readonly protocol: 'http'; readonly rules: readonly Rule<HttpMatchInit>[] }
-  | { readonly protocol: 'grpc'; readonly rules: readonly Rule<GrpcMatchInit>[] }
+  | ({ readonly protocol: 'http' } & RequestRules<HttpMatchInit>)
+  | ({ readonly protocol: 'grpc' } & RequestRules<GrpcMatchInit>)
+  | ({ readonly protocol: 'tls' | 'tcp' } & BytesRules)
 );
 
 /** The default of its definition; the other HTTPRoute has none. */
@@ -66,6 +88,18 @@ export function grpcRouteRules(route: GrpcRoute): RouteRules {
     protocol: 'grpc',
     rules: rules.map((each, at) => rule(each, grpcMatch, readFilters(each, `spec.rules[${at}]`, problems, grpcFilter))),
     problems,
+  };
+}
+
+/** Throws UnsupportedRoute. */
+export function bytesRouteRules({ spec }: BytesRoute, protocol: 'tls' | 'tcp'): RouteRules {
+  const { rules, hostnames = [] } = spec;
+  if (rules.length !== 1) throw new UnsupportedRoute(`it must have exactly one rule, and has ${rules.length}`);
+  return {
+    protocol,
+    snis: protocol === 'tls' ? hostnames.map(sniMatch) : [],
+    rules: rules.map(({ backendRefs = [] }) => ({ backendRefs })),
+    problems: [],
   };
 }
 

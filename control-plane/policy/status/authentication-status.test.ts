@@ -57,7 +57,7 @@ const told = () => status()?.conditions.map(({ status: is, reason, message }) =>
 it('one that holds is accepted, and says so once', () => {
   put(server(), users());
   expect(told()).toEqual(['True', 'Accepted', '']);
-  expect(toldObjects(index).map(({ kind }) => kind)).toContain('RequestAuthentication');
+  expect(toldObjects(index, []).map(({ kind }) => kind)).toContain('RequestAuthentication');
   put(users({}, status()));
   expect(status()).toBeUndefined();
 });

@@ -98,7 +98,7 @@ test('it is written when it changes, with the version of the object that it was 
     return Promise.resolve({} as T);
   };
   const api: KubernetesApi = { get: refuse, create: refuse, replace: refuse, delete: refuse, patch };
-  const writer = new StatusWriter({ index, api, log: pino({ level: 'silent' }), now: () => now });
+  const writer = new StatusWriter({ index, clusterNetworks: [], api, log: pino({ level: 'silent' }), now: () => now });
   const limit = rateLimit('limit');
   put({ ...limit, metadata: { ...limit.metadata, resourceVersion: '7' } });
   writer.start();

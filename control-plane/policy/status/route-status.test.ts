@@ -6,6 +6,7 @@ import { ApiError, type KubernetesApi } from '../../kubernetes/api.ts';
 import type { ObjectSource } from '../../sources/object-source.ts';
 import { ObjectStore } from '../../sources/object-store.ts';
 import { PolicyIndex } from '../index/policy-index.ts';
+import { egressStatus } from './egress-status.ts';
 import { controllerName, routeStatus } from './route-status.ts';
 import { StatusWriter } from './status-writer.ts';
 
@@ -24,8 +25,16 @@ const service = (name: string, clusterIP = '10.0.0.1') => ({
 });
 const toServer = { group, kind: 'Server', name: 'web' };
 const toService = { group: 'core', kind: 'Service', name: 'web', port: 80 };
+const toEgress = { group, kind: 'EgressNetwork', name: 'out', port: 443 };
+const egress = (spec: object = {}, status?: object) => ({
+  apiVersion: `${group}/v1alpha1`,
+  kind: 'EgressNetwork',
+  metadata: { name: 'out', namespace: 'shop' },
+  spec: { trafficPolicy: 'Deny', ...spec },
+  status,
+});
 const route = (name: string, spec: object, status?: object, kind = 'HTTPRoute') => ({
-  apiVersion: kind === 'GRPCRoute' ? 'gateway.networking.k8s.io/v1' : `${group}/v1beta3`,
+  apiVersion: kind === 'HTTPRoute' ? `${group}/v1beta3` : 'gateway.networking.k8s.io/v1',
   kind,
   metadata: { name, namespace: 'shop' },
   spec,
@@ -135,13 +144,68 @@ describe('the status of a route', () => {
       [['Accepted False RouteReasonConflicted', 'ResolvedRefs True ResolvedRefs']],
     ],
     [
+      'of TLS beside an HTTPRoute on the same parent',
+      [service('web'), route('h', { parentRefs: [toService] })],
+      { kind: 'TLSRoute', parentRefs: [toService] },
+      [['Accepted False RouteReasonConflicted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'of TCP beside a TLSRoute on the same parent',
+      [service('web'), route('t', { parentRefs: [toService], rules: [{}] }, undefined, 'TLSRoute')],
+      { kind: 'TCPRoute', parentRefs: [toService] },
+      [['Accepted False RouteReasonConflicted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'of TLS beside a TCPRoute on the same parent',
+      [service('web'), route('t', { parentRefs: [toService], rules: [{}] }, undefined, 'TCPRoute')],
+      { kind: 'TLSRoute', parentRefs: [toService] },
+      [['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'of TCP beside a GRPCRoute of another namespace',
+      [
+        service('web'),
+        {
+          ...route('g', { parentRefs: [{ ...toService, namespace: 'shop' }] }, undefined, 'GRPCRoute'),
+          metadata: { name: 'g', namespace: 'other' },
+        },
+      ],
+      { kind: 'TCPRoute', parentRefs: [toService] },
+      [['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'with its EgressNetwork, itself a backend',
+      [egress()],
+      { kind: 'TLSRoute', parentRefs: [toEgress], rules: [{ backendRefs: [{ ...toEgress, port: undefined }] }] },
+      [['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'without its EgressNetwork',
+      [],
+      { kind: 'TCPRoute', parentRefs: [toEgress] },
+      [['Accepted False NoMatchingParent', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'with its EgressNetwork and no port of it',
+      [egress()],
+      { parentRefs: [{ ...toEgress, port: undefined }] },
+      [['Accepted False NoMatchingParent', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'of a Service with an EgressNetwork as backend',
+      [service('web'), egress()],
+      { kind: 'TCPRoute', parentRefs: [toService], rules: [{ backendRefs: [toEgress] }] },
+      [['Accepted True Accepted', 'ResolvedRefs False InvalidKind']],
+    ],
+    [
       'with several parents, of which one is none of ours',
       [server, service('web')],
       { parentRefs: [toServer, { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'g' }, toService] },
       [['Accepted True Accepted'], ['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
     ],
   ])('%s', (_name, objects, spec, expected) => {
-    put(...objects, route('r', spec));
+    const { kind, ...rest } = { rules: [{}], ...spec } as { kind?: string };
+    put(...objects, route('r', rest, undefined, kind));
     expect(reasons(statusOf('r'))).toEqual(expected);
   });
 
@@ -213,6 +277,48 @@ describe('the status of a route', () => {
   });
 });
 
+describe('the status of an EgressNetwork', () => {
+  const statusNow = (at = now) => {
+    const found = index.egress.get('shop/out');
+    return found && egressStatus(found, ['10.0.0.0/8'], at);
+  };
+  test.each<[string, object, string, string]>([
+    ['of all that is outside is accepted', {}, 'True Accepted', ''],
+    ['of what is outside is accepted', { networks: [{ cidr: '192.0.2.0/24' }] }, 'True Accepted', ''],
+    [
+      'that reaches into the cluster says what to except',
+      { networks: [{ cidr: '192.0.2.0/24' }, { cidr: '0.0.0.0/0' }] },
+      'False EgressReasonNetworkOverlap',
+      'spec.networks[1].cidr (0.0.0.0/0) reaches into the cluster, where it does not hold: add 10.0.0.0/8 to its except',
+    ],
+    [
+      'that is wrong says where',
+      { networks: [{ cidr: 'everything' }] },
+      'False Invalid',
+      'spec.networks[0].cidr (everything) must be an address or a network such as 10.0.0.0/8',
+    ],
+  ])('%s', (_name, spec, expected, message) => {
+    put(egress(spec));
+    const [condition] = statusNow() ?? [];
+    expect(`${condition.status} ${condition.reason}`).toBe(expected);
+    expect(condition).toMatchObject({ type: 'Accepted', message, lastTransitionTime: '2026-05-05T05:05:05Z' });
+  });
+
+  test('is left alone when it is right, and conditions of others stay', () => {
+    const other = { type: 'Reachable', status: 'True', reason: 'Probed', message: '', lastTransitionTime: 'then' };
+    put(egress({}, { conditions: [other] }));
+    const conditions = statusNow();
+    expect(conditions).toMatchObject([other, { type: 'Accepted' }]);
+    put(egress({}, { conditions }));
+    expect(statusNow()).toBeUndefined();
+    put(egress({ networks: [{ cidr: '10.0.0.0/9' }] }, { conditions }));
+    expect(statusNow(new Date('2026-06-06T06:06:06Z'))).toMatchObject([
+      other,
+      { type: 'Accepted', status: 'False', lastTransitionTime: '2026-06-06T06:06:06Z' },
+    ]);
+  });
+});
+
 describe('the writer', () => {
   interface Patch {
     path: string;
@@ -236,7 +342,14 @@ describe('the writer', () => {
         return answer() as Promise<T>;
       },
     };
-    writer = new StatusWriter({ index, api, log: pino({ level: 'silent' }), now: () => now, retryMs: 10 });
+    writer = new StatusWriter({
+      index,
+      clusterNetworks: ['10.0.0.0/8'],
+      api,
+      log: pino({ level: 'silent' }),
+      now: () => now,
+      retryMs: 10,
+    });
   });
   afterEach(() => writer.stop());
 
@@ -283,6 +396,16 @@ describe('the writer', () => {
     put(at('2', { parents: [other] }));
     await vi.waitFor(() => expect(patches.at(-1)?.body).toMatchObject({ metadata: { resourceVersion: '2' } }));
     expect(patches.at(-1)?.body.status.parents).toMatchObject([other, { controllerName }]);
+  });
+
+  test('writes that of EgressNetworks too', async () => {
+    put(egress());
+    writer.start();
+    await vi.waitFor(() => expect(patches).toHaveLength(1));
+    expect(patches[0]).toMatchObject({
+      path: '/apis/policy.linkerd.io/v1alpha1/namespaces/shop/egressnetworks/out/status',
+      body: { kind: 'EgressNetwork', status: { conditions: [{ type: 'Accepted', status: 'True' }] } },
+    });
   });
 
   test('writes nothing when it is not the leader', async () => {

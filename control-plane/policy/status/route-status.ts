@@ -3,7 +3,7 @@ import { notFollowed, unfollowedParents } from '../followed.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance, type ParentLookup } from '../routes/acceptance.ts';
 import { isMirror } from '../routes/filters.ts';
-import { backendService, backendsOf, mayName, type RouteParent } from '../routes/references.ts';
+import { backendEgressNetwork, backendService, backendsOf, mayName, type RouteParent } from '../routes/references.ts';
 
 export const controllerName = 'linkerd.io/policy-controller';
 
@@ -41,7 +41,8 @@ export function routeStatus(
 
 /** What a sidecar that receives does not do. */
 function mirrorAtServer({ rules }: IndexedRoute): string | undefined {
-  const at = (rules?.rules ?? []).findIndex(({ filters }) => filters.some(isMirror));
+  if (rules?.protocol !== 'http' && rules?.protocol !== 'grpc') return undefined;
+  const at = rules.rules.findIndex(({ filters }) => filters.some(isMirror));
   if (at < 0) return undefined;
   return `spec.rules[${at}]: copies are made where requests are sent, so that a RequestMirror holds at a Service only`;
 }
@@ -54,7 +55,7 @@ type Condition = Omit<RouteCondition, 'lastTransitionTime'> & { readonly reason:
 
 function parentRefOf({ kind, key, port }: RouteParent): ParentRefStatus {
   const [namespace, name] = key.split('/');
-  const group = kind === 'Server' ? 'policy.linkerd.io' : 'core';
+  const group = kind === 'Service' ? 'core' : 'policy.linkerd.io';
   return { group, kind, namespace, name, ...(port === undefined ? {} : { port }) };
 }
 
@@ -71,7 +72,7 @@ function conditionsOf(
       ? { type: found.type, status: 'False', reason: 'NotFollowed', message: notFollowed }
       : found;
   // A Server has no backends but its own pods.
-  return parent.kind === 'Server' ? [accepted] : [accepted, resolvedCondition(route, lookup)];
+  return parent.kind === 'Server' ? [accepted] : [accepted, resolvedCondition(route, parent, lookup)];
 }
 
 function acceptedCondition(route: IndexedRoute, parent: RouteParent, lookup: ParentLookup): Condition {
@@ -85,23 +86,34 @@ function acceptedCondition(route: IndexedRoute, parent: RouteParent, lookup: Par
       message: problem.slice(0, longestMessage),
     };
   }
-  const headless = accepted === 'HeadlessParent';
+  const isOther = accepted === 'HeadlessParent' || accepted === 'PortlessParent';
   return {
     type: 'Accepted',
     status: accepted === 'Accepted' ? 'True' : 'False',
-    reason: headless ? 'NoMatchingParent' : accepted,
-    message: headless ? 'parent service must have a ClusterIP' : '',
+    reason: isOther ? 'NoMatchingParent' : accepted,
+    message: isOther ? otherParents[accepted] : '',
   };
 }
 
+const otherParents = {
+  HeadlessParent: 'parent service must have a ClusterIP',
+  PortlessParent: 'the reference to an EgressNetwork must name a port',
+} as const;
+
 /** The first backend that is not there, may not be named, or is of a kind that cannot be one, tells. */
-function resolvedCondition(route: IndexedRoute, lookup: ParentLookup): Condition {
+function resolvedCondition(route: IndexedRoute, parent: RouteParent, lookup: ParentLookup): Condition {
   const { object, namespace } = route;
   const unresolved = (reason: string, message = ''): Condition => ({
     ...{ type: 'ResolvedRefs', status: 'False', reason, message },
   });
   for (const rule of object.spec.rules ?? []) {
     for (const ref of backendsOf(rule)) {
+      const network = backendEgressNetwork(ref, namespace);
+      if (network !== undefined) {
+        if (!lookup.hasEgressNetwork(network)) return unresolved('BackendNotFound');
+        if (parent.kind === 'EgressNetwork' && parent.key === network) continue;
+        return unresolved('InvalidKind', 'an EgressNetwork is a backend of routes to itself only');
+      }
       const service = backendService(ref, namespace);
       if (service === undefined) return unresolved('InvalidKind');
       // First, as whether it is there is not for everybody to know.

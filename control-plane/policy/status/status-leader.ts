@@ -8,6 +8,8 @@ export interface StatusLeaderOptions {
   readonly api: KubernetesApi;
   /** With everything read already: a Service that is not known yet would be told as missing. */
   readonly index: PolicyIndex;
+  /** CIDRs of the cluster. */
+  readonly clusterNetworks: readonly string[];
   readonly log: Logger;
   /** Namespace and name of the Lease. */
   readonly namespace: string;
@@ -29,8 +31,8 @@ export interface StatusLeader {
 
 /** Writes the status of objects of policy as long as this replica is the leader of those that could. */
 export function startStatusLeader(options: StatusLeaderOptions): StatusLeader {
-  const { api, index, log, now } = options;
-  const writer = new StatusWriter({ index, api, log, now });
+  const { api, index, clusterNetworks, log, now } = options;
+  const writer = new StatusWriter({ index, clusterNetworks, api, log, now });
   let closed = false;
   const election = new LeaderElection({
     api,

@@ -6,6 +6,8 @@ import { type ToldObject, toldObjects } from './told-objects.ts';
 
 export interface StatusWriterOptions {
   readonly index: PolicyIndex;
+  /** CIDRs of the cluster, into which an EgressNetwork must not reach. */
+  readonly clusterNetworks: readonly string[];
   readonly api: KubernetesApi;
   readonly log: Logger;
   readonly now: () => Date;
@@ -57,7 +59,7 @@ export class StatusWriter {
   private async run(): Promise<void> {
     while (this.again && this.unsubscribe !== undefined) {
       this.again = false;
-      for (const told of toldObjects(this.options.index)) {
+      for (const told of toldObjects(this.options.index, this.options.clusterNetworks)) {
         if (this.unsubscribe === undefined) return;
         await this.write(told);
       }

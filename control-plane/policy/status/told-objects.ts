@@ -2,6 +2,7 @@ import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type { Kind } from '../../sources/kinds.ts';
 import type { PolicyIndex } from '../index/policy-index.ts';
 import { authenticationStatus } from './authentication-status.ts';
+import { egressStatus } from './egress-status.ts';
 import { rateLimitStatus } from './rate-limit-status.ts';
 import { routeStatus } from './route-status.ts';
 
@@ -14,7 +15,7 @@ export interface ToldObject {
 }
 
 /** All of them, of each kind that is told (`writesStatus` in lib/kinds). */
-export function toldObjects(index: PolicyIndex): ToldObject[] {
+export function toldObjects(index: PolicyIndex, clusterNetworks: readonly string[]): ToldObject[] {
   const routes = [...index.routes.all()].map(
     (route): ToldObject => ({
       kind: route.source,
@@ -39,5 +40,15 @@ export function toldObjects(index: PolicyIndex): ToldObject[] {
       status: (now) => authenticationStatus(object, index, now),
     }),
   );
-  return [...routes, ...rateLimits, ...authentications];
+  const networks = [...index.egress.all()].map(
+    (network): ToldObject => ({
+      kind: 'EgressNetwork',
+      object: network.object,
+      status: (now) => {
+        const conditions = egressStatus(network, clusterNetworks, now);
+        return conditions && { conditions };
+      },
+    }),
+  );
+  return [...routes, ...rateLimits, ...authentications, ...networks];
 }

@@ -14,7 +14,14 @@ import {
 } from './authorization.ts';
 import { checkRateLimit } from './rate-limit.ts';
 import { checkRequestAuthentication } from './request-authentication.ts';
-import { checkBytesRoute, checkGatewayHttpRoute, checkGrpcRoute, checkPolicyHttpRoute, isForOthers } from './routes.ts';
+import {
+  checkBytesRoute,
+  checkGatewayHttpRoute,
+  checkGrpcRoute,
+  checkPolicyHttpRoute,
+  checkTlsRoute,
+  isForOthers,
+} from './routes.ts';
 import { checkEgressNetwork, checkServer } from './server.ts';
 import { checkServiceProfile } from './service-profile.ts';
 
@@ -31,7 +38,19 @@ const envelope = object({
   'metadata*': object({ name: text(), namespace: text(), annotations }),
 });
 
-type Rules = { readonly [Name in KindName]?: (object: ObjectOf<(typeof kinds)[Name]>, problems: Problems) => void };
+/** What is known of the cluster that an object is for. */
+export interface Surroundings {
+  /** CIDRs of its pods, Services and nodes. */
+  readonly clusterNetworks: readonly string[];
+}
+
+type Rules = {
+  readonly [Name in KindName]?: (
+    object: ObjectOf<(typeof kinds)[Name]>,
+    problems: Problems,
+    surroundings: Surroundings,
+  ) => void;
+};
 
 /** What is asked of an object beyond its schema, which has been checked by then. */
 const rules: Rules = {
@@ -47,7 +66,7 @@ const rules: Rules = {
   PolicyHTTPRoute: checkPolicyHttpRoute,
   HTTPRoute: checkGatewayHttpRoute,
   GRPCRoute: checkGrpcRoute,
-  TLSRoute: checkBytesRoute,
+  TLSRoute: checkTlsRoute,
   TCPRoute: checkBytesRoute,
 };
 
@@ -55,9 +74,14 @@ const rules: Rules = {
  * What is wrong with an object of policy, a route or a ServiceProfile, a line for each problem that begins with the
  * path of its field; none for an object that is admitted, and for every kind that is not known here. It is held to its
  * schema, and then to the rules of Linkerd's webhooks (linkerd2 policy-controller/runtime/src/admission.rs,
- * pkg/profiles). `namespace` is that of the request, for objects that do not say theirs.
+ * pkg/profiles). `namespace` is that of the request, for objects that do not say theirs; without `surroundings` nothing is
+ * asked of an object beyond itself.
  */
-export function validateObject(object: unknown, namespace?: string): readonly string[] {
+export function validateObject(
+  object: unknown,
+  namespace?: string,
+  surroundings: Surroundings = { clusterNetworks: [] },
+): readonly string[] {
   const problems = new Problems();
   checkValue(envelope, object, 'object', problems);
   if (problems.list.length > 0) return problems.list;
@@ -72,8 +96,10 @@ export function validateObject(object: unknown, namespace?: string): readonly st
   const isForeign = kind.versions.length === 0;
   if (problems.list.length > 0) return isForeign ? [] : problems.list;
   if (isForeign && isForOthers((rest as Partial<HttpRoute>).spec)) return [];
-  const rule = rules[name] as ((object: KubernetesObject, problems: Problems) => void) | undefined;
-  rule?.({ ...rest, metadata: completed(metadata, namespace) }, problems);
+  const rule = rules[name] as
+    | ((object: KubernetesObject, problems: Problems, surroundings: Surroundings) => void)
+    | undefined;
+  rule?.({ ...rest, metadata: completed(metadata, namespace) }, problems, surroundings);
   return problems.list;
 }
 

@@ -1,3 +1,4 @@
+import { parseIp } from '../../../lib/contract/cidr.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import { patternProblem } from '../../../lib/contract/pattern.ts';
 import type { Problems } from '../../../lib/kinds/problems.ts';
@@ -68,11 +69,28 @@ export function checkGrpcRoute({ metadata, spec }: GrpcRoute, problems: Problems
   }
 }
 
-/** TLSRoute and TCPRoute. */
+/** TCPRoute, and what a TLSRoute has in common with it. */
 export function checkBytesRoute({ spec }: BytesRoute, problems: Problems): void {
   checkParents(spec.parentRefs ?? [], problems);
   if (spec.rules.length !== 1) problems.add('spec.rules', 'must have exactly one rule', spec.rules.length);
+  for (const [index, { backendRefs }] of spec.rules.entries()) {
+    checkBackends(backendRefs ?? [], `spec.rules[${index}]`, problems);
+  }
 }
+
+export function checkTlsRoute(route: BytesRoute, problems: Problems): void {
+  checkBytesRoute(route, problems);
+  for (const [index, hostname] of (route.spec.hostnames ?? []).entries()) {
+    if (isServerName(hostname)) continue;
+    problems.add(`spec.hostnames[${index}]`, 'must be a name such as example.com or *.example.com', hostname);
+  }
+}
+
+/** No address: TLS clients do not ask for one (RFC 6066 section 3). */
+const isServerName = (name: string): boolean =>
+  /^(\*\.)?([a-z0-9_]([-a-z0-9_]*[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?$/i.test(name) &&
+  name.length <= 253 &&
+  parseIp(name) === undefined;
 
 function checkParents(parents: readonly ParentRef[], problems: Problems): void {
   for (const [index, parent] of parents.entries()) {

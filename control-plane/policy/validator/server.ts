@@ -2,6 +2,7 @@ import { inboundPolicies, isInboundPolicy } from '../../../lib/contract/inbound-
 import type { EgressNetwork } from '../../../lib/kinds/egress-network.ts';
 import type { Problems } from '../../../lib/kinds/problems.ts';
 import type { Server } from '../../../lib/kinds/server.ts';
+import { clusterOverlap } from '../cluster-overlap.ts';
 import { checkNetworks } from './networks.ts';
 
 export function checkServer({ spec }: Server, problems: Problems): void {
@@ -14,6 +15,18 @@ export function checkServer({ spec }: Server, problems: Problems): void {
   }
 }
 
-export function checkEgressNetwork({ spec }: EgressNetwork, problems: Problems): void {
-  checkNetworks(spec.networks ?? [], 'spec.networks', problems);
+/** What is sent into the cluster is no egress, and would be looked for in vain. */
+export function checkEgressNetwork(
+  { spec }: EgressNetwork,
+  problems: Problems,
+  { clusterNetworks }: { readonly clusterNetworks: readonly string[] },
+): void {
+  const networks = spec.networks ?? [];
+  checkNetworks(networks, 'spec.networks', problems);
+  for (const [index, network] of networks.entries()) {
+    const own = clusterOverlap(network, clusterNetworks);
+    if (own === undefined) continue;
+    const rule = `must not reach into the cluster: add ${own} to spec.networks[${index}].except`;
+    problems.add(`spec.networks[${index}].cidr`, rule, network.cidr);
+  }
 }

@@ -536,6 +536,16 @@ describe('is refused', () => {
       'spec.networks[0].cidr (x)',
     ],
     [
+      'an address in place of a name that TLS asks for',
+      gateway('TLSRoute', { hostnames: ['a.example', '10.0.0.1'], rules: [{}] }),
+      'spec.hostnames[1] (10.0.0.1) must be a name such as example.com or *.example.com',
+    ],
+    [
+      'a backend of a TCPRoute without a port',
+      gateway('TCPRoute', { rules: [{ backendRefs: [{ name: 'a' }] }] }),
+      'spec.rules[0].backendRefs[0].port must be set',
+    ],
+    [
       'a short name of a profile',
       profile({ routes: [] }, 'web'),
       'metadata.name (web) must be the fully qualified name',
@@ -600,4 +610,14 @@ test('an object without a namespace is in that of the request', () => {
   const subject = { apiVersion, kind, spec, metadata: { generateName: 'x-' } };
   expect(validateObject(subject, 'shop')).toEqual([]);
   expect(validateObject(subject, 'other')).toHaveLength(1);
+});
+
+test('an EgressNetwork that reaches into the cluster is refused with what to except', () => {
+  const clusterNetworks = ['10.0.0.0/8', 'fd00::/8'];
+  const check = (...networks: object[]) =>
+    validateObject(policy('EgressNetwork', { trafficPolicy: 'Deny', networks }), 'shop', { clusterNetworks });
+  expect(check({ cidr: '192.0.2.0/24' }, { cidr: '0.0.0.0/0' })).toEqual([
+    'spec.networks[1].cidr (0.0.0.0/0) must not reach into the cluster: add 10.0.0.0/8 to spec.networks[1].except',
+  ]);
+  expect(check({ cidr: '0.0.0.0/0', except: ['10.0.0.0/8'] }, { cidr: '::/0', except: ['fd00::/8'] })).toEqual([]);
 });

@@ -26,7 +26,8 @@ test('what a target speaks is read; where nothing is declared its first bytes te
   expect(read({ case: 'http1', value: {} }).protocol).toBe('http1');
   expect(read({ case: 'grpc', value: {} }).protocol).toBe('http2');
   expect(read().protocol).toBe('detect');
-  expect(read().labels).toEqual({ group: 'policy.linkerd.io', kind: 'HTTPRoute', name: 'web' });
+  expect(read({ case: 'tls', value: {} }).protocol).toBe('tls');
+  expect(read().labels).toEqual({ group: 'policy.linkerd.io', kind: 'HTTPRoute', name: 'web', namespace: '', port: 0 });
 });
 
 test('each version has its routes where the protocol is detected', () => {

@@ -12,7 +12,8 @@ import { filteredRules } from '../../filter/rules.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi, type OnUnread } from '../../route/matches-from-api.ts';
 import { type RequestMatch, type Route, RouteTable } from '../../route/route-table.ts';
-import { labelsFromMetadata, type PolicyLabels } from '../labels.ts';
+import { labelsFromMetadata, type PolicyLabels, resourceLabels } from '../labels.ts';
+import { ConnectRoutes } from './connect-routes.ts';
 import type { OutboundPolicy, OutboundRule } from './model.ts';
 import { failureAccrualFromApi } from './resilience-from-api.ts';
 import { grpcRuleFromApi, httpRuleFromApi, type RuleContext } from './rule-from-api.ts';
@@ -25,28 +26,31 @@ const noRoutes = new RouteTable<OutboundRule>([]);
 /** Reads a target's policy from the API. */
 export function outboundPolicyFromApi({ protocol, metadata }: ApiPolicy, onUnread: OnUnreadRoute): OutboundPolicy {
   const kind = protocol?.kind;
-  const labels = labelsFromMetadata(metadata);
+  const labels = resourceLabels(metadata);
   switch (kind?.case) {
-    // What is told by the name that a TLS client asks for is passed on as it is.
     case 'tls':
-    case 'opaque':
-      return { protocol: 'opaque', labels, http1: undefined, http2: undefined };
+    case 'opaque': {
+      const connect =
+        kind.case === 'tls' ? ConnectRoutes.tls(kind.value.routes) : ConnectRoutes.opaque(kind.value.routes);
+      return { protocol: kind.case, labels, http1: undefined, http2: undefined, connect };
+    }
     case 'http1':
     case 'http2': {
       const routes = httpRoutes(kind.value, labels, onUnread);
-      return { protocol: kind.case, labels, http1: routes, http2: routes };
+      return { protocol: kind.case, labels, http1: routes, http2: routes, connect: undefined };
     }
     case 'grpc': {
       const routes = grpcRoutes(kind.value, labels, onUnread);
-      return { protocol: 'http2', labels, http1: routes, http2: routes };
+      return { protocol: 'http2', labels, http1: routes, http2: routes, connect: undefined };
     }
     default: {
-      const { http1, http2 } = kind?.value ?? {};
+      const { http1, http2, opaque } = kind?.value ?? {};
       return {
         protocol: 'detect',
         labels,
         http1: httpRoutes(http1 ?? none, labels, onUnread),
         http2: httpRoutes(http2 ?? none, labels, onUnread),
+        connect: opaque && ConnectRoutes.opaque(opaque.routes),
       };
     }
   }

@@ -4,10 +4,14 @@ import type { Ratio } from '../../filter/ratio.ts';
 import type { RetryRule, RuleTimeouts } from '../../model/tries.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { RouteTable } from '../../route/route-table.ts';
-import { defaultLabels, type PolicyLabels } from '../labels.ts';
+import { defaultLabels, type PolicyLabels, type ResourceLabels } from '../labels.ts';
+import type { ConnectRoutes } from './connect-routes.ts';
 
-/** What a target is said to speak; `detect` when its first bytes are to tell. */
-export type DeclaredProtocol = 'detect' | 'http1' | 'http2' | 'opaque';
+/**
+ * What a target is said to speak; `detect` when its first bytes are to tell. `tls` is passed on as it is, by the name that it
+ * asks for.
+ */
+export type DeclaredProtocol = 'detect' | 'http1' | 'http2' | 'tls' | 'opaque';
 
 /** Where a backend leads: to all endpoints of what discovery calls `path` (`host:port`), or to one address. */
 export type Destination =
@@ -73,19 +77,22 @@ export interface OutboundRule {
 export interface OutboundPolicy {
   readonly protocol: DeclaredProtocol;
   /** The object that the policy was found for. */
-  readonly labels: PolicyLabels;
+  readonly labels: ResourceLabels;
   /**
    * By the version that a request comes in: where the protocol is declared, both are the same. Undefined where nothing is
    * said of routes; a table without any has none for any request.
    */
   readonly http1: RouteTable<OutboundRule> | undefined;
   readonly http2: RouteTable<OutboundRule> | undefined;
+  /** Of connections that nobody looks into; undefined where nothing is said of them. */
+  readonly connect: ConnectRoutes | undefined;
 }
 
 /** Of a target of which nothing is said: its first bytes tell what it speaks, and all goes to the target itself. */
 export const noPolicy: OutboundPolicy = Object.freeze({
   protocol: 'detect',
-  labels: defaultLabels('none'),
+  labels: { ...defaultLabels('none'), namespace: '', port: 0 },
   http1: undefined,
   http2: undefined,
+  connect: undefined,
 });

@@ -30,7 +30,7 @@ export function watchOutboundPolicy(
   { channel, workload }: PolicySource,
   clock: Clock,
   listener: OutboundPolicyListener,
-): { close(): void } {
+): { readonly isLive: boolean; close(): void } {
   const ip = parseIp(target.host);
   return new Watch({
     channel,

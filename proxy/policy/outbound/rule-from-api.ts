@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from '@bufbuild/protobuf/wkt';
 import type { Timeouts } from '../../../api/gen/http_route_pb.js';
 import type {
+  Backend,
   ExponentialBackoff,
   GrpcRoute_Distribution,
   GrpcRoute_Retry,
@@ -93,7 +94,7 @@ function backendOf(api: ApiBackend | undefined, weight: number, { breaker, onUnr
   const kind = api?.backend?.kind;
   return {
     labels: labelsFromMetadata(api?.backend?.metadata),
-    destination: destinationOf(kind),
+    destination: destinationFromApi(kind),
     filters: api && filtersFromApi(api.filters, undefined, onUnread),
     mirrors: api === undefined ? [] : mirrorsOf(api.filters, onUnread),
     balancing: balancingOf(kind, breaker),
@@ -105,7 +106,7 @@ function backendOf(api: ApiBackend | undefined, weight: number, { breaker, onUnr
 /** A mirror that leads nowhere costs its copies, and no request. */
 function mirrorsOf(filters: readonly ApiFilter[], onUnread: OnUnread): RuleMirror[] {
   return mirrorsFromApi(filters, onUnread).flatMap(({ backend, ratio }) => {
-    const destination = destinationOf(backend.kind);
+    const destination = destinationFromApi(backend.kind);
     return destination === undefined ? [] : [{ labels: labelsFromMetadata(backend.metadata), destination, ratio }];
   });
 }
@@ -121,7 +122,8 @@ function balancingOf(
     : Object.freeze({ load, breaker });
 }
 
-function destinationOf(kind: NonNullable<ApiBackend['backend']>['kind'] | undefined): RuleBackend['destination'] {
+/** Undefined where it leads nowhere. */
+export function destinationFromApi(kind: Backend['kind'] | undefined): RuleBackend['destination'] {
   if (kind?.case === 'balancer') {
     const discovery = kind.value.discovery?.kind;
     return discovery?.case === 'dst' ? { kind: 'service', path: discovery.value.path } : undefined;

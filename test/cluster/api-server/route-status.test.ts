@@ -194,6 +194,7 @@ describe.skipIf(missing)(`the status of routes${missing ? ` (${missing})` : ''}`
       const leader = startStatusLeader({
         api: client,
         index,
+        clusterNetworks: [],
         log: told,
         namespace: 'tulle',
         lease,

@@ -1,0 +1,135 @@
+import { createServer, get } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
+import { createServer as createTlsServer, connect as tlsConnect } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { TestMesh } from './test-mesh.ts';
+import { openTunnel, readAll } from './tunnel.ts';
+
+/** Calls to addresses outside of the mesh, which 127.0.0.1 is of a local one, under an EgressNetwork. */
+let mesh: TestMesh;
+const servers: Server[] = [];
+const ports = { http: 0, tls: 0, bytes: 0 };
+const group = 'policy.linkerd.io';
+const network = (trafficPolicy: string, namespace = 'tulle-egress') => ({
+  apiVersion: `${group}/v1alpha1`,
+  kind: 'EgressNetwork',
+  metadata: { name: 'outside', namespace },
+  spec: { trafficPolicy },
+});
+const route = (kind: string, name: string, port: number, spec: object) => ({
+  apiVersion: `gateway.networking.k8s.io/${kind === 'HTTPRoute' ? 'v1' : 'v1alpha2'}`,
+  kind,
+  metadata: { name, namespace: 'tulle-egress' },
+  spec: { parentRefs: [{ group, kind: 'EgressNetwork', name: 'outside', port }], ...spec },
+});
+const itself = { group, kind: 'EgressNetwork', name: 'outside' };
+
+beforeAll(async () => {
+  mesh = await TestMesh.start([{ name: 'client' }]);
+  const certificate = mesh.issue('a.example');
+  const listening = {
+    http: createServer((request, response) => response.end(`for ${request.headers.host}`)),
+    tls: createTlsServer(certificate, (socket) => socket.on('error', () => {}).end('from TLS')),
+    bytes: createTcpServer((socket) => socket.on('error', () => {}).end('from bytes')),
+  };
+  for (const kind of ['http', 'tls', 'bytes'] as const) {
+    servers.push(listening[kind]);
+    await new Promise<void>((resolve) => listening[kind].listen(0, '127.0.0.1', resolve));
+    ports[kind] = (listening[kind].address() as AddressInfo).port;
+  }
+  await mesh.ready();
+}, 60_000);
+afterAll(async () => {
+  await mesh.stop();
+  for (const server of servers) server.close();
+});
+
+const proxy = () => ({ host: mesh.ip('client'), port: 4140 });
+const tunnelTo = (port: number) => openTunnel(proxy(), `127.0.0.1:${port}`);
+
+async function http(host: string): Promise<{ status: number | undefined; body: string }> {
+  const socket = await tunnelTo(ports.http);
+  return new Promise((resolve, reject) => {
+    const asked = get({ createConnection: () => socket, headers: { host, connection: 'close' } }, (response) => {
+      let body = '';
+      response.on('data', (chunk) => {
+        body += chunk;
+      });
+      response.on('end', () => resolve({ status: response.statusCode, body }));
+    });
+    asked.on('error', reject);
+  });
+}
+const status = async (host: string): Promise<number | undefined> => (await http(host)).status;
+async function tls(servername: string): Promise<string> {
+  const socket = tlsConnect({ socket: await tunnelTo(ports.tls), servername, rejectUnauthorized: false });
+  const { text } = await readAll(socket);
+  return text === '' ? 'refused' : text;
+}
+async function bytes(): Promise<string> {
+  const socket = await tunnelTo(ports.bytes);
+  socket.write('hello\r\n');
+  const { text } = await readAll(socket);
+  return text === '' ? 'refused' : text;
+}
+const errors = (error: string) => mesh.metric('client', 'outbound_tcp_errors_total', `error="${error}"`);
+const soon = { timeout: 15_000, interval: 200 };
+
+it('without a network all goes to where it was meant for', async () => {
+  expect(await http('a.example')).toEqual({ status: 200, body: 'for a.example' });
+  expect([await tls('a.example'), await bytes()]).toEqual(['from TLS', 'from bytes']);
+});
+
+describe('a network that denies', () => {
+  it('refuses HTTP with 403, and everything else without a word', async () => {
+    mesh.apply(network('Deny'));
+    await vi.waitFor(async () => expect(await status('a.example')).toBe(403), soon);
+    await vi.waitFor(async () => expect([await tls('a.example'), await bytes()]).toEqual(['refused', 'refused']), soon);
+    expect(await errors('forbidden')).toBeGreaterThan(1);
+    expect(
+      await mesh.metric(
+        'client',
+        'outbound_tcp_route_close_total',
+        'parent_kind="EgressNetwork"',
+        'route_name="tcp-egress-deny"',
+        'error="forbidden"',
+      ),
+    ).toBeGreaterThan(0);
+    expect(mesh.log('client', 'tulle-proxy')).toContain('reason=forbidden');
+  });
+
+  it('lets a host through that a route names, and no other', async () => {
+    mesh.apply(
+      network('Deny'),
+      route('HTTPRoute', 'hosts', ports.http, { hostnames: ['allowed.example'], rules: [{ backendRefs: [itself] }] }),
+      route('TLSRoute', 'names', ports.tls, { hostnames: ['*.allowed.example'], rules: [{ backendRefs: [itself] }] }),
+    );
+    await vi.waitFor(
+      async () => expect(await http('allowed.example')).toEqual({ status: 200, body: 'for allowed.example' }),
+      soon,
+    );
+    expect(await status('a.example')).toBe(403);
+    await vi.waitFor(async () => expect(await tls('a.allowed.example')).toBe('from TLS'), soon);
+    expect([await tls('a.example'), await bytes()]).toEqual(['refused', 'refused']);
+    const named = ['parent_name="outside"', 'route_name="names"', 'hostname="a.allowed.example"'];
+    expect(await mesh.metric('client', 'outbound_tls_route_open_total', ...named)).toBeGreaterThan(0);
+  });
+
+  it('lets the connections of a port through that a TCPRoute has', async () => {
+    mesh.apply(network('Deny'), route('TCPRoute', 'bytes', ports.bytes, { rules: [{}] }));
+    await vi.waitFor(async () => expect(await bytes()).toBe('from bytes'), soon);
+    await vi.waitFor(
+      async () => expect([await status('a.example'), await tls('a.example')]).toEqual([403, 'refused']),
+      soon,
+    );
+  });
+
+  it('gives way to one of the client’s own namespace, and to nothing when it is gone', async () => {
+    mesh.apply(network('Deny'), network('Allow', 'test'));
+    await vi.waitFor(async () => expect([await status('a.example'), await bytes()]).toEqual([200, 'from bytes']), soon);
+    mesh.apply(network('Deny'));
+    await vi.waitFor(async () => expect([await status('a.example'), await bytes()]).toEqual([403, 'refused']), soon);
+    mesh.apply();
+    await vi.waitFor(async () => expect([await status('a.example'), await bytes()]).toEqual([200, 'from bytes']), soon);
+  });
+});

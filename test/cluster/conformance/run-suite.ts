@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { goProgram } from '../../go/go-program.ts';
 
@@ -10,7 +11,7 @@ export type Outcome = 'passes' | 'fails' | 'skipped';
 export interface SuiteRun {
   /** Of each test, by its name. */
   readonly outcomes: Readonly<Record<string, Outcome>>;
-  /** The suite's own report (YAML), without the date. */
+  /** The suite's own report (YAML), without the date and with its profiles in the order of their names. */
   readonly report: string;
   /** File with all that the suite wrote. */
   readonly log: string;
@@ -50,9 +51,15 @@ export async function runSuite(kubeconfig: string, folder: string): Promise<Suit
   }
   return {
     outcomes: JSON.parse(readFileSync(results, 'utf8')) as Record<string, Outcome>,
-    report: readFileSync(report, 'utf8').replace(/^date: .*\n/m, ''),
+    report: comparable(readFileSync(report, 'utf8')),
     log,
   };
+}
+
+/** The suite writes its profiles in any order. */
+export function comparable(report: string): string {
+  const { date, profiles, ...rest } = parse(report) as { date: string; profiles: { name: string }[] };
+  return stringify({ ...rest, profiles: profiles.toSorted((one, other) => one.name.localeCompare(other.name)) });
 }
 
 /** The cases of a test that failed, and where all that the suite said of them is. */

@@ -198,12 +198,17 @@ describe.skipIf(missing)(`the rights of the control plane${missing ? ` (${missin
     for (const validator of validators) await agedCertificate(validator);
     const aged = await Promise.all(validators.map(certificateIn));
     const parents = [{ group: '', kind: 'Service', name: 'web', port: 80 }];
-    const route = (apiVersion: string, kind: string, name: string) => ({
-      apiVersion,
-      kind,
-      metadata: { name, namespace: 'shop' },
-      spec: { parentRefs: parents, rules: [{}] },
+    const object = (apiVersion: string, kind: string, name: string, spec: object) => ({
+      ...{ apiVersion, kind, metadata: { name, namespace: 'shop' }, spec },
     });
+    const route = (apiVersion: string, kind: string, name: string) =>
+      object(apiVersion, kind, name, { parentRefs: parents, rules: [{}] });
+    const bytesRoute = (kind: string, name: string, spec: object = {}) =>
+      object('gateway.networking.k8s.io/v1', kind, name, {
+        ...{ parentRefs: parents, rules: [{ backendRefs: [{ name: 'web', port: 80 }] }] },
+        ...spec,
+      });
+    const toServer = { group: 'policy.linkerd.io', kind: 'Server', name: 'web' };
     await apply(
       {
         apiVersion: 'v1',
@@ -214,6 +219,17 @@ describe.skipIf(missing)(`the rights of the control plane${missing ? ` (${missin
       route('policy.linkerd.io/v1beta3', 'HTTPRoute', 'linkerd'),
       route('gateway.networking.k8s.io/v1', 'HTTPRoute', 'http'),
       route('gateway.networking.k8s.io/v1', 'GRPCRoute', 'grpc'),
+      bytesRoute('TCPRoute', 'tcp'),
+      bytesRoute('TLSRoute', 'tls', { hostnames: ['web.example.com'] }),
+      object('policy.linkerd.io/v1alpha1', 'EgressNetwork', 'all', { trafficPolicy: 'Allow' }),
+      object('policy.linkerd.io/v1alpha1', 'HTTPLocalRateLimitPolicy', 'limit', {
+        targetRef: toServer,
+        total: { requestsPerSecond: 10 },
+      }),
+      object('tulle.dev/v1alpha1', 'RequestAuthentication', 'users', {
+        targetRef: toServer,
+        jwtRules: [{ issuer: 'https://issuer.test', jwks: '{"keys":[]}' }],
+      }),
     );
     const destination = await startControlPlane('destination', destinationArgs(await kubeconfigOf('destination')));
     try {

@@ -12,7 +12,9 @@ const minimumMinor = 29;
 const maxSkewMs = 20_000;
 
 const crdName = ({ plural, group }: KindSpec): string => `${plural}.${group}`;
-const gatewayCrds = foreignKinds.filter(({ reads }) => reads !== undefined).map(crdName);
+/** Of the Gateway API's experimental channel, or not yet in the standard one of older versions: nobody need have them. */
+const optional: ReadonlySet<string> = new Set(['TCPRoute', 'TLSRoute']);
+const gatewayCrds = foreignKinds.filter(({ kind, reads }) => reads !== undefined && !optional.has(kind)).map(crdName);
 
 /** Whether there is a cluster that the mesh can run on. */
 export function kubernetesChecks(facts: ClusterFacts): Category[] {

@@ -14,6 +14,7 @@ import { definition, WatchedSource } from './source.ts';
 
 const kinds = Object.keys(kindInfo) as Kind[];
 const namespaced = kinds.filter((kind) => kindInfo[kind].namespaced);
+const gateway = 'gateway.networking.k8s.io';
 const soon = { timeout: 20_000, interval: 50 };
 
 /** With rights in some namespaces and none in the cluster, as somebody has who is no administrator of it. */
@@ -27,7 +28,8 @@ describe.skipIf(apiServerMissing)(
     beforeAll(async () => {
       audit = new AuditLog();
       server = await startApiServer({ flags: audit.flags });
-      const others = (['HTTPRoute', 'GRPCRoute'] as const).map((kind) => definition(kind));
+      // What no install brings, and the control plane reads where it is there.
+      const others = namespaced.filter((kind) => kindInfo[kind].group === gateway).map((kind) => definition(kind));
       await apply(
         ...meshObjects('CustomResourceDefinition'),
         ...others,

@@ -61,7 +61,7 @@ export class ExternalLookup {
   private tell(policy: OutboundPolicy): void {
     const isFirst = this.found === undefined;
     this.found = policy;
-    this.resolution.onPolicy(policy);
+    this.resolution.onPolicy(policy, this.authority);
     if (isFirst) this.resolution.onUnknown();
   }
 }

@@ -82,7 +82,7 @@ export class Lookup {
     const { opaque, policy, routes, endpoints } = lookup.found;
     if (routes !== undefined) this.resolution.onRoutes(routes.authority, routes.routes);
     if (opaque !== undefined) this.resolution.onOpaque(opaque);
-    if (policy !== undefined) this.resolution.onPolicy(policy);
+    if (policy !== undefined) this.resolution.onPolicy(policy, lookup.path);
     if (endpoints !== undefined && endpoints !== 'unknown') {
       this.resolution.onEndpoints(endpoints.authority, endpoints.infos);
     }
@@ -95,7 +95,7 @@ export class Lookup {
     const isHeard = (): boolean => isOnly || (lookup !== undefined && this.chosen === lookup);
     lookup = new NameLookup(name, this.options, {
       onOpaque: (opaque) => isHeard() && this.resolution.onOpaque(opaque),
-      onPolicy: (policy: OutboundPolicy) => isHeard() && this.resolution.onPolicy(policy),
+      onPolicy: (policy: OutboundPolicy, path: string) => isHeard() && this.resolution.onPolicy(policy, path),
       onRoutes: (authority: string, routes: ProfileRoutes | undefined) =>
         isHeard() && this.resolution.onRoutes(authority, routes),
       onEndpoints: (authority: string, infos: readonly EndpointInfo[]) => {

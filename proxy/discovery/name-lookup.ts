@@ -91,12 +91,17 @@ export class NameLookup {
     return this.found.endpoints !== undefined && !this.isLive;
   }
 
+  /** What discovery is asked for. */
+  get path(): string {
+    return formatHostPort(this.name.host, this.name.port);
+  }
+
   close(): void {
     this.options.clock.cancel(this.recallTimer);
     this.profile.close();
     this.policy?.close();
     this.endpoints?.close();
-    this.options.known.remember(formatHostPort(this.name.host, this.name.port), this.found);
+    this.options.known.remember(this.path, this.found);
   }
 
   private onProfile(profile: DestinationProfile): void {
@@ -158,7 +163,7 @@ export class NameLookup {
 
   /** Takes what an earlier lookup found for what nobody has spoken of. */
   private recall(): void {
-    const known = this.options.known.recall(formatHostPort(this.name.host, this.name.port));
+    const known = this.options.known.recall(this.path);
     if (known === undefined) return;
     const { found } = this;
     if (found.routes === undefined && known.routes !== undefined)
@@ -177,7 +182,7 @@ export class NameLookup {
 
   private tellPolicy(policy: OutboundPolicy): void {
     this.found.policy = policy;
-    this.resolution.onPolicy(policy);
+    this.resolution.onPolicy(policy, this.path);
   }
 
   private tellRoutes(authority: string, routes: ProfileRoutes | undefined): void {

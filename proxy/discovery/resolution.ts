@@ -31,8 +31,8 @@ export interface LookupOptions {
 export interface Resolution {
   /** Whether connections are opaque TCP. */
   onOpaque(opaque: boolean): void;
-  /** What the target's policy says: what it speaks, and its routes. */
-  onPolicy(policy: OutboundPolicy): void;
+  /** What the target's policy says: what it speaks, and its routes. They call the target `path`, `host:port`, as it was asked for. */
+  onPolicy(policy: OutboundPolicy, path: string): void;
   /** The routes that requests to `authority` are counted by; undefined when its profile has none. */
   onRoutes(authority: string, routes: ProfileRoutes | undefined): void;
   /** All endpoints of `authority`, the canonical `host:port`. */

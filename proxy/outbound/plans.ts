@@ -40,6 +40,8 @@ export class Plans {
   private readonly profile: ProfilePlans;
   /** What discovery calls the target. */
   private authority: string;
+  /** What policy calls it. */
+  private path: string;
   private policy: OutboundPolicy = noPolicy;
   /** By the version that a request comes in; undefined where all requests go by `plain`. */
   private http1: RouteTable<RoutePlan> | undefined = undefined;
@@ -58,6 +60,7 @@ export class Plans {
     this.plain = plainPlan(own);
     this.whole = this.plain;
     this.authority = formatHostPort(name.host, name.port);
+    this.path = this.authority;
     const backendOf = (path: string): Backend =>
       this.backendOf({ destination: { kind: 'service', path }, balancing: undefined });
     this.profile = new ProfilePlans({ own, backendOf, metrics, clock });
@@ -70,7 +73,9 @@ export class Plans {
     this.build();
   }
 
-  replacePolicy(policy: OutboundPolicy): void {
+  /** Takes a new policy. `path` is what the target was asked for as: a short name may mean several. */
+  replacePolicy(policy: OutboundPolicy, path: string): void {
+    this.path = path;
     this.policy = policy;
     this.build();
   }
@@ -170,7 +175,7 @@ export class Plans {
     if (balancing !== undefined) return false;
     const { host, port } = this.options.name;
     return destination.kind === 'service'
-      ? destination.path === this.authority || destination.path === formatHostPort(host, port)
+      ? destination.path === this.authority || destination.path === this.path
       : destination.address === host && destination.port === port;
   }
 }

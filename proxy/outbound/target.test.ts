@@ -1,6 +1,10 @@
+import { create } from '@bufbuild/protobuf';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { OutboundPolicySchema } from '../../api/gen/outbound_pb.js';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { KnownTargets } from '../discovery/known-targets.ts';
+import { plaintextEndpoint } from '../model/endpoint-info.ts';
+import { outboundPolicyFromApi } from '../policy/outbound/from-api.ts';
 import { noPolicy } from '../policy/outbound/model.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
@@ -18,6 +22,8 @@ const outside = { kind: 'other', host: 'localhost', given: 'localhost', port: 80
 const host = 'web.shop.svc.cluster.local';
 const web = { kind: 'service', host, given: 'web.shop', port: 80, candidates: [host] } as const;
 const silent = () => ({ stream: () => () => {} }) as unknown as GrpcChannel;
+
+const path = 'web.shop.svc.cluster.local:80';
 
 beforeEach(() => {
   side = testSide();
@@ -90,7 +96,7 @@ describe('a connection that must be told what its target speaks', () => {
     const { target, told } = waiting();
     target.onOpaque(false);
     expect([told(), target.protocol]).toEqual([0, undefined]);
-    target.onPolicy({ ...noPolicy, protocol: 'http2' });
+    target.onPolicy({ ...noPolicy, protocol: 'http2' }, path);
     expect([told(), target.protocol]).toEqual([1, 'http2']);
     clock.advance(10_000);
     expect(told()).toBe(1);
@@ -100,14 +106,14 @@ describe('a connection that must be told what its target speaks', () => {
     const { target, told } = waiting();
     target.onOpaque(true);
     expect([told(), target.protocol, target.likelyProtocol]).toEqual([0, undefined, 'opaque']);
-    target.onPolicy(noPolicy);
+    target.onPolicy(noPolicy, path);
     expect([told(), target.protocol]).toEqual([1, 'opaque']);
   });
 
   it('is told that it is TLS where policy tells by its name, opaque or not', () => {
     const { target } = waiting();
     target.onOpaque(true);
-    target.onPolicy({ ...noPolicy, protocol: 'tls' });
+    target.onPolicy({ ...noPolicy, protocol: 'tls' }, path);
     expect(target.protocol).toBe('tls');
   });
 
@@ -118,7 +124,7 @@ describe('a connection that must be told what its target speaks', () => {
     clock.advance(1);
     expect([told(), target.protocol]).toEqual([1, undefined]);
     target.onOpaque(false);
-    target.onPolicy({ ...noPolicy, protocol: 'detect' });
+    target.onPolicy({ ...noPolicy, protocol: 'detect' }, path);
     expect(told()).toBe(1);
   });
 
@@ -137,7 +143,7 @@ it('a request waits until it is known how it is routed, and not when its client 
   goes.exchange.onReset(8, 'gone');
   expect([stays.exchange.attempts, goes.exchange.attempts]).toEqual([0, 0]);
   target.onOpaque(false);
-  target.onPolicy({ ...noPolicy, protocol: 'detect' });
+  target.onPolicy({ ...noPolicy, protocol: 'detect' }, path);
   expect([stays.exchange.attempts, goes.exchange.attempts]).toEqual([1, 0]);
 });
 
@@ -147,9 +153,33 @@ it('an address that discovery does not know has no endpoint before policy has sp
     const target = new Target(address, { ...options, discoverable: () => discoverable });
     target.onUnknown();
     expect([target.protocol, target.backend.endpoints.size]).toEqual([undefined, 0]);
-    target.onPolicy({ ...noPolicy, protocol: 'opaque' });
+    target.onPolicy({ ...noPolicy, protocol: 'opaque' }, path);
     expect([target.protocol, target.backend.endpoints.size]).toEqual(['opaque', 1]);
   }
   const unwatched = new Target(address, { ...options, policy: undefined, discoverable: () => false });
   expect([unwatched.protocol, unwatched.backend.endpoints.size]).toEqual(['detect', 1]);
+});
+
+it('what waits for the target is served by whichever of its names comes to be known', () => {
+  const names = ['late.shop.shop.svc.cluster.local', 'late.shop.svc.cluster.local'];
+  const late = { kind: 'service', host: 'late.shop', given: 'late.shop', port: 80, candidates: names } as const;
+  const target = new Target(late, options);
+  const discovery = { kind: { case: 'dst' as const, value: { path: `${names[0]}:80` } } };
+  const backend = { backend: { kind: { case: 'balancer' as const, value: { discovery } } } };
+  const backends = { kind: { case: 'firstAvailable' as const, value: { backends: [backend] } } };
+  const kind = { case: 'http1' as const, value: { routes: [{ rules: [{ backends }] }] } };
+  // Of a headless Service, whose profile bears the Service's name and not the pod's.
+  target.onRoutes('shop.shop.svc.cluster.local:80', undefined);
+  target.onOpaque(false);
+  target.onPolicy(
+    outboundPolicyFromApi(create(OutboundPolicySchema, { protocol: { kind } }), () => {}),
+    `${names[0]}:80`,
+  );
+  const { exchange } = exchangeOf(side);
+  target.send(exchange);
+  target.onEndpoints(`${names[1]}:80`, [plaintextEndpoint('10.0.0.1', 80, 'not_provided_by_service_discovery')]);
+  const connection = new TestConnection();
+  dials[0].onConnected(connection);
+  connection.last.answer();
+  expect(exchange.status).toBe(200);
 });

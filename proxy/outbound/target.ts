@@ -152,10 +152,10 @@ export class Target implements Resolution {
     if (this.protocol !== undefined) this.settle();
   }
 
-  onPolicy(policy: OutboundPolicy): void {
+  onPolicy(policy: OutboundPolicy, path: string): void {
     if (this.closed) return;
     this.declared = policy.protocol;
-    this.plans.replacePolicy(policy);
+    this.plans.replacePolicy(policy, path);
     if (this.isUnspoken) this.goDirect();
     if (this.protocol !== undefined) this.settle();
   }

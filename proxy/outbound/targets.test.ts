@@ -15,6 +15,8 @@ let targets: Targets;
 let dials: Dialled[];
 let side: ReturnType<typeof testSide>;
 
+const path = 'web.shop.svc.cluster.local:80';
+
 beforeEach(() => {
   side = testSide();
   const clock = side.clock as FakeClock;
@@ -52,7 +54,7 @@ it('endpoints of a service are pending until they have a connection, and told of
   byName?.onEndpoints(service, infos);
   expect(told()).toEqual([['ready', 0], ['pending', 2]]); // biome-ignore format: one step
   byName?.onOpaque(false);
-  byName?.onPolicy({ ...noPolicy, protocol: 'detect' });
+  byName?.onPolicy({ ...noPolicy, protocol: 'detect' }, path);
   byName?.send(exchangeOf(side, { version: 'http2' }).exchange);
   dials[0].onConnected(new TestConnection());
   expect(told()).toEqual([['ready', 1], ['pending', 1]]); // biome-ignore format: one step

@@ -95,6 +95,10 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
     this.endpoint = new Endpoint(info, { dialer, deadlines, owner: this, maxWaitMs, ...limits });
   }
 
+  get info(): EndpointInfo {
+    return this.endpoint.info;
+  }
+
   get weight(): number {
     return this.endpoint.info.weight;
   }

@@ -53,10 +53,17 @@ export class Mirror implements ExchangeObserver, MirrorShare {
     }
     this.copies++;
     this.side ??= { ...exchange.side, observers: [this], keptBytes: new KeptBytes(mostKeptBytes) };
-    const { body, version, applicationVersion } = exchange;
+    const { body, applicationVersion } = exchange;
     const copy = new MirrorCopy(this.side, this);
     // The head as it came says through how many sidecars it has been; that of the attempt is what goes on.
-    const shadow = new Exchange(this.side, copy, exchange.head, body === undefined, version, applicationVersion, false);
+    const shadow = new Exchange(
+      this.side,
+      copy,
+      exchange.head,
+      body === undefined,
+      exchange.origin,
+      applicationVersion,
+    );
     shadow.outgoing = head;
     copy.start(shadow, this.plan);
     body?.tee(copy);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { testSide } from '../testing/exchanges.ts';
+import { testOrigin, testSide } from '../testing/exchanges.ts';
 import { Field } from '../wire/field.ts';
 import { FieldTable } from '../wire/field-table.ts';
 import { Http1Client } from '../wire/http1/client.ts';
@@ -54,7 +54,7 @@ class Chain {
   /** What a proxy does with a request: it goes on over `next`. */
   proxied(next: ClientConnection, version: HttpVersion): RequestListener {
     return (stream, head, end) => {
-      const exchange = new Exchange(side, stream, head, end, version, version, false);
+      const exchange = new Exchange(side, stream, head, end, testOrigin(version), version);
       const plan = plainPlan({
         send: (attempt) => {
           if (!attempt.start(next, 0)) throw new Error('the next connection takes no request');

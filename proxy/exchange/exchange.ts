@@ -20,6 +20,7 @@ import { Attempt } from './attempt.ts';
 import { continueAfterMs, Expectation } from './expectation.ts';
 import { FilterDelay } from './filter-delay.ts';
 import type { AttemptObserver, ExchangeObserver } from './observers.ts';
+import type { Origin } from './origin.ts';
 import { passedOn } from './peer-words.ts';
 import type { RoutePlan, Sender, Tries } from './plan.ts';
 import { failures, type ProxyFailure } from './proxy-failure.ts';
@@ -63,8 +64,8 @@ export class Exchange implements StreamHandler {
   readonly head: RequestHead;
   /** As it goes on: without what other proxies said in it. */
   outgoing: RequestHead;
-  /** What it came by. */
-  readonly version: HttpVersion;
+  /** The connection that it came by. */
+  readonly origin: Origin;
   /** What the client's application spoke: HTTP/1 may have been carried over HTTP/2. */
   readonly applicationVersion: HttpVersion;
   readonly grpc: boolean;
@@ -103,28 +104,24 @@ export class Exchange implements StreamHandler {
   /** Where a filter has it wait; undefined when none does. */
   private delay: FilterDelay | undefined = undefined;
   private readonly observers: readonly ExchangeObserver[];
-  private readonly tellsWhy: boolean;
 
-  /** `tellsWhy`: whether the client is told why the proxy itself failed its request. */
   constructor(
     side: ExchangeSide,
     downstream: ServerStream,
     head: RequestHead,
     end: boolean,
-    version: HttpVersion,
+    origin: Origin,
     applicationVersion: HttpVersion,
-    tellsWhy: boolean,
   ) {
     this.side = side;
     this.downstream = downstream;
     this.head = head;
     this.outgoing = withoutMeshFields(head);
-    this.version = version;
+    this.origin = origin;
     this.applicationVersion = applicationVersion;
     this.grpc = isGrpc(head);
     this.body = end ? undefined : new RequestBody(side.keptBytes);
     this.observers = side.observers;
-    this.tellsWhy = tellsWhy;
     this.startMs = side.clock.nowMs();
   }
 
@@ -207,7 +204,7 @@ export class Exchange implements StreamHandler {
       this.responded = true;
       this.status = this.grpc ? 200 : failure.status;
       if (this.grpc) this.grpcStatus = failure.grpcStatus;
-      respondFailure(this.downstream, this.grpc, failure, this.tellsWhy, detail, retryAfterS);
+      respondFailure(this.downstream, this.grpc, failure, this.origin.tellsWhy, detail, retryAfterS);
     }
     this.finish(failure.kind);
   }
@@ -218,7 +215,7 @@ export class Exchange implements StreamHandler {
    */
   decline(failure: ProxyFailure, detail: string | undefined): void {
     if (this.finished) return;
-    if (this.responded || this.version !== 'http2' || !this.tellsWhy) {
+    if (this.responded || this.origin.version !== 'http2' || !this.origin.tellsWhy) {
       this.fail(failure, detail);
       return;
     }
@@ -283,7 +280,7 @@ export class Exchange implements StreamHandler {
     if (this.tunnel) this.endTries();
     const { observers } = this;
     for (let i = 0; i < observers.length; i++) observers[i].onResponse?.(this, head);
-    let own = passedOn(head, this.downstream, this.tellsWhy);
+    let own = passedOn(head, this.downstream, this.origin.tellsWhy);
     if (attempt.filters !== undefined) own = attempt.filters.applyToResponse(own, this.head);
     if (this.plan?.filters !== undefined) own = this.plan.filters.applyToResponse(own, this.head);
     this.downstream.sendResponse(own, end);
@@ -327,7 +324,7 @@ export class Exchange implements StreamHandler {
     // Clients of HTTP/2 know what the code means (REFUSED_STREAM: nothing was done with the request, send it again); to
     // those of HTTP/1, and where a connection was lost, the endpoint gave no answer.
     const told = code === ErrorCode.refusedStream || reason === resetByPeer;
-    const isPassedOn = told && this.version === 'http2';
+    const isPassedOn = told && this.origin.version === 'http2';
     if (!this.responded && (!isPassedOn || this.tries !== undefined)) {
       const failure = failureOf(code, reason);
       attempt.finish(failure.kind);

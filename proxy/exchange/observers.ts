@@ -1,6 +1,9 @@
-import type { ResponseHead } from '../wire/stream.ts';
+import type { EndpointInfo } from '../model/endpoint-info.ts';
+import type { RequestHead, ResponseHead } from '../wire/stream.ts';
 import type { Attempt } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
+import type { Origin } from './origin.ts';
+import type { ProxyFailure } from './proxy-failure.ts';
 
 /** What is told of an exchange as it goes by: on the hot path, so it reads and must not allocate. */
 export interface ExchangeObserver {
@@ -8,12 +11,26 @@ export interface ExchangeObserver {
   onResponse?(exchange: Exchange, head: ResponseHead): void;
   /** It is over, exactly once. `exchange.error` names the failure when the response did not end by itself. */
   onFinish(exchange: Exchange): void;
+  /** A request was refused before it became an exchange. */
+  onRefused?(origin: Origin, head: RequestHead, failure: ProxyFailure): void;
 }
 
 /** What is told of one try: the endpoint that has it. */
 export interface AttemptObserver {
+  /** The endpoint. */
+  readonly info: EndpointInfo;
   /** What comes first behind the response's head has come, at `attempt.firstByteMs`. */
   onFirstByte(attempt: Attempt): void;
   /** It is over, exactly once; see `attempt.status`, `grpcStatus` and `error`. */
   onOver(attempt: Attempt): void;
+}
+
+/** Tells those who want to know that a request was refused before it became an exchange. */
+export function tellRefused(
+  observers: readonly ExchangeObserver[],
+  origin: Origin,
+  head: RequestHead,
+  failure: ProxyFailure,
+): void {
+  for (let i = 0; i < observers.length; i++) observers[i].onRefused?.(origin, head, failure);
 }

@@ -1,4 +1,5 @@
 import type { Filters } from '../filter/filter.ts';
+import type { PolicyLabels } from '../model/policy-labels.ts';
 import { type Classification, classify } from '../telemetry/classify.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Field } from '../wire/field.ts';
@@ -12,9 +13,21 @@ export interface Sender {
   send(attempt: Attempt): void;
 }
 
+/** What decided about a request, as tap, traces and the access log tell it. */
+export interface Decided {
+  /** Undefined where no route was found for it, or none was looked for. */
+  readonly route: PolicyLabels | undefined;
+  /** What the route is of: the Server of what comes in, the Service or EgressNetwork of what goes out. */
+  readonly parent: PolicyLabels | undefined;
+  /** What let a request in; undefined of one that goes out. */
+  readonly authorization: PolicyLabels | undefined;
+}
+
 /** What is to become of the requests of one rule: frozen, made when policy changes and not when requests come. */
 export interface RoutePlan {
   readonly sender: Sender;
+  /** Undefined where nothing decided but where the request was sent to. */
+  readonly decided: Decided | undefined;
   /** Where the requests of the rule are counted; undefined when nothing tells them apart. */
   readonly metrics: RequestMetrics | undefined;
   /** What sees to deadlines and further tries of one exchange; undefined where the rule has none. */
@@ -27,7 +40,14 @@ export interface RoutePlan {
 
 /** All goes to `sender`, and nothing else is said of it. */
 export function plainPlan(sender: Sender): RoutePlan {
-  return Object.freeze({ sender, metrics: undefined, filters: undefined, tries: undefined, classify });
+  return Object.freeze({
+    sender,
+    decided: undefined,
+    metrics: undefined,
+    filters: undefined,
+    tries: undefined,
+    classify,
+  });
 }
 
 /**

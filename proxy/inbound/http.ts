@@ -2,6 +2,8 @@ import { type ServeHttpOptions, serveHttp } from '../accept/serve-http.ts';
 import type { Clock } from '../clock.ts';
 import { refuse } from '../exchange/answer.ts';
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
+import { tellRefused } from '../exchange/observers.ts';
+import { type Origin, originOf } from '../exchange/origin.ts';
 import type { RoutePlan, Sender } from '../exchange/plan.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
@@ -62,6 +64,7 @@ export class InboundHttp {
   private readonly version: HttpVersion;
   private readonly application: Application;
   private readonly sender: Sender;
+  private readonly origin: Origin;
   private decidedFor: ServerPolicy | undefined = undefined;
   private readonly decisions: Decision[] = [];
   private notFound: Count | undefined = undefined;
@@ -83,6 +86,8 @@ export class InboundHttp {
     this.policy = policy;
     this.version = version;
     const { address, port, client } = incoming;
+    // Why a request failed is told to meshed clients only.
+    this.origin = originOf('inbound', connection, version, client.identity !== undefined, incoming);
     this.application = options.applications.at(address, port);
     this.sender = new ClientSender(this.application, client.identity);
     this.rateLimiting = new RateLimiting(incoming, policy, options);
@@ -178,9 +183,9 @@ export class InboundHttp {
     metrics.inFlight++;
     const { budget } = this.connection;
     // What a proxy carried is believed of proxies alone.
-    const carried = this.tellsWhy ? carriedHttp1(head) : undefined;
+    const carried = this.origin.tellsWhy ? carriedHttp1(head) : undefined;
     const spoken = carried === undefined ? this.version : 'http1';
-    const exchange = new Exchange(side, stream, head, end, this.version, spoken, this.tellsWhy);
+    const exchange = new Exchange(side, stream, head, end, this.origin, spoken);
     if (carried === 'absolute-form') exchange.outgoing = { ...exchange.outgoing, absoluteForm: true };
     const mayGoOn = metrics.inFlight <= maxInFlight && (budget === undefined || budget.mayRequest());
     if (budget !== undefined) {
@@ -189,11 +194,6 @@ export class InboundHttp {
     }
     if (!mayGoOn) exchange.fail(failures.loadShed);
     return exchange;
-  }
-
-  /** Why a request failed is told to meshed clients only. */
-  private get tellsWhy(): boolean {
-    return this.incoming.client.identity !== undefined;
   }
 
   /** Undefined when no route fits. */
@@ -260,6 +260,7 @@ export class InboundHttp {
       route,
       plan: Object.freeze({
         sender: this.sender,
+        decided: { route: route?.labels, parent: policy.labels, authorization: authz.labels },
         metrics: metrics.requests(labels, policy, shownPort, route, authz),
         tries: undefined,
         filters: route?.filters,
@@ -294,7 +295,9 @@ export class InboundHttp {
     detail: string | undefined = undefined,
     retryAfterS = 0,
   ): StreamHandler {
-    this.options.metrics.httpError(failure.kind);
-    return refuse(stream, head, end, failure, this.tellsWhy, detail, retryAfterS);
+    const { metrics, side } = this.options;
+    metrics.httpError(failure.kind);
+    tellRefused(side.observers, this.origin, head, failure);
+    return refuse(stream, head, end, failure, this.origin.tellsWhy, detail, retryAfterS);
   }
 }

@@ -4,6 +4,8 @@ import { hopsOf, mostHops } from '../backend/hops.ts';
 import type { Clock } from '../clock.ts';
 import { refuse } from '../exchange/answer.ts';
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
+import { tellRefused } from '../exchange/observers.ts';
+import { type Origin, originOf } from '../exchange/origin.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import { FieldMark, fieldValue } from '../wire/field.ts';
 import { responseHead } from '../wire/heads.ts';
@@ -36,12 +38,14 @@ export class OutboundHttp {
   private readonly connection: Connection;
   private readonly version: HttpVersion;
   private readonly fixed: Target | undefined;
+  private readonly origin: Origin;
 
   constructor(options: OutboundHttpOptions, connection: Connection, version: HttpVersion, fixed: Target | undefined) {
     this.options = options;
     this.connection = connection;
     this.version = version;
     this.fixed = fixed;
+    this.origin = originOf('outbound', connection, version, options.informationalHeaders);
   }
 
   /** Serves the connection, of which `bytes` have been read. */
@@ -54,7 +58,7 @@ export class OutboundHttp {
   }
 
   private onRequest(stream: ServerStream, head: RequestHead, end: boolean): StreamHandler {
-    const { metrics, side, informationalHeaders } = this.options;
+    const { metrics, side } = this.options;
     const isExplicit = this.fixed === undefined;
     // In plaintext, what is in it would be read by all who were to be kept from it.
     if (isExplicit && head.scheme === 'https') return this.refuse(stream, head, end, failures.httpsTarget);
@@ -65,7 +69,7 @@ export class OutboundHttp {
       return this.acceptConnect(target, stream);
     }
     metrics.inFlight++;
-    const exchange = new Exchange(side, stream, head, end, this.version, this.version, informationalHeaders);
+    const exchange = new Exchange(side, stream, head, end, this.origin, this.version);
     // What names the target to this proxy names it to no other.
     if (isExplicit && head.absoluteForm) exchange.outgoing = { ...exchange.outgoing, absoluteForm: false };
     if (metrics.inFlight > this.options.maxInFlight) exchange.fail(failures.loadShed);
@@ -94,7 +98,9 @@ export class OutboundHttp {
   }
 
   private refuse(stream: ServerStream, head: RequestHead, end: boolean, failure: ProxyFailure): StreamHandler {
-    this.options.metrics.httpError(failure.kind);
-    return refuse(stream, head, end, failure, this.options.informationalHeaders);
+    const { metrics, side } = this.options;
+    metrics.httpError(failure.kind);
+    tellRefused(side.observers, this.origin, head, failure);
+    return refuse(stream, head, end, failure, this.origin.tellsWhy);
   }
 }

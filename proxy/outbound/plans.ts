@@ -87,10 +87,10 @@ export class Plans {
   }
 
   find(exchange: Exchange): RoutePlan {
-    const { head, version } = exchange;
+    const { head, origin } = exchange;
     const routes = this.profile.current;
     if (routes !== undefined) return this.profile.find(routes, head);
-    const table = version === 'http1' ? this.http1 : this.http2;
+    const table = origin.version === 'http1' ? this.http1 : this.http2;
     if (table === undefined) return this.whole;
     // A tunnel has no path, and rules are about what has one.
     return table.find(head) ?? (asksForTunnel(head) ? this.plain : noRoute);
@@ -141,6 +141,7 @@ export class Plans {
     return rulePlan(rule, {
       backendOf: (named) => this.backendOf(named),
       random: clock.random,
+      parent: labels,
       retryCounts: metrics.retries(labels, rule),
       mirrorOf: (mirror, to) => {
         const made = new Mirror(to, mirror.ratio, (outcome) => metrics.mirrored(labels, rule, mirror, outcome));

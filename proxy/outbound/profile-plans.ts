@@ -17,14 +17,27 @@ class ProfilePlan implements RoutePlan {
   readonly sender: Sender;
   readonly metrics: RequestMetrics;
   readonly filters = undefined;
+  readonly decided: RoutePlan['decided'];
   readonly tries: RoutePlan['tries'];
   private readonly route: ProfileRoute;
 
-  constructor(sender: Sender, route: ProfileRoute, metrics: RequestMetrics, retrying: Omit<Retrying, 'isRetryable'>) {
+  constructor(
+    dst: string,
+    sender: Sender,
+    route: ProfileRoute,
+    metrics: RequestMetrics,
+    retrying: Omit<Retrying, 'isRetryable'>,
+  ) {
     const { timeoutMs, isRetryable } = route;
     this.sender = sender;
     this.route = route;
     this.metrics = metrics;
+    const { route: name } = route.labels;
+    this.decided = {
+      route: name === undefined ? undefined : { group: 'linkerd.io', kind: 'route', name },
+      parent: { group: 'linkerd.io', kind: 'ServiceProfile', name: dst },
+      authorization: undefined,
+    };
     const isFailure: Retrying['isRetryable'] = (status, grpc) => this.classify(status, grpc, undefined) === 'failure';
     this.tries = triesOf(
       timeoutMs === undefined ? undefined : { requestMs: timeoutMs, responseMs: undefined, idleMs: undefined },
@@ -102,7 +115,7 @@ export class ProfilePlans {
     if (plan === undefined) {
       const { metrics } = this.options;
       const dst = this.authority;
-      plan = new ProfilePlan(this.sender, route, metrics.route(dst, route), {
+      plan = new ProfilePlan(dst, this.sender, route, metrics.route(dst, route), {
         rule: retryRule,
         budget: this.budget,
         counts: metrics.profileRetries(dst, route),

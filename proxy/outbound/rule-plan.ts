@@ -6,8 +6,9 @@ import { Timed } from '../backend/timed.ts';
 import { namedBy, type Retrying } from '../backend/tries/retries.ts';
 import { triesOf } from '../backend/tries/rule-tries.ts';
 import { Unusable } from '../backend/unusable.ts';
-import type { RoutePlan } from '../exchange/plan.ts';
+import type { Decided, RoutePlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
+import type { PolicyLabels } from '../model/policy-labels.ts';
 import type { RetryRule } from '../model/tries.ts';
 import type { Distribution, OutboundRule, RuleBackend, RuleMirror } from '../policy/outbound/model.ts';
 import { classify } from '../telemetry/classify.ts';
@@ -17,6 +18,8 @@ export interface RulePlanOptions {
   /** Who balances over what a rule leads to. */
   readonly backendOf: (named: Named) => Backend;
   readonly random: () => number;
+  /** What the rule's route is of. */
+  readonly parent: PolicyLabels;
   readonly retryCounts: Retrying['counts'];
   /** Where copies that go to a mirror are sent from. */
   readonly mirrorOf: (mirror: RuleMirror, to: Backend) => Mirror;
@@ -24,7 +27,9 @@ export interface RulePlanOptions {
 
 /** What is done with the requests of a rule, as a chain of senders. */
 export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePlan {
+  const decided: Decided = { route: rule.labels, parent: options.parent, authorization: undefined };
   return Object.freeze({
+    decided,
     sender: mirrored(senderOf(rule.distribution, options), rule.mirrors, options),
     metrics: undefined,
     filters: rule.filters,

@@ -1,19 +1,7 @@
 import type { Metadata } from '../../api/gen/meta_pb.js';
+import type { PolicyLabels, ResourceLabels } from '../model/policy-labels.ts';
 
-/** What metrics call a server, route or authorization. */
-export interface PolicyLabels {
-  readonly group: string;
-  readonly kind: string;
-  readonly name: string;
-}
-
-/** The same with where it stands, as metrics of routes tell it. */
-export interface ResourceLabels extends PolicyLabels {
-  /** Empty for something that is no object. */
-  readonly namespace: string;
-  /** 0 where it is not of one port. */
-  readonly port: number;
-}
+export type { PolicyLabels, ResourceLabels } from '../model/policy-labels.ts';
 
 export function resourceLabels(metadata: Metadata | undefined): ResourceLabels {
   const kind = metadata?.kind;

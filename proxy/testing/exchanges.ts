@@ -1,5 +1,6 @@
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
+import type { Origin } from '../exchange/origin.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
 import { TimerWheel } from '../timer-wheel.ts';
 import { type Field, marksOfAll } from '../wire/field.ts';
@@ -19,6 +20,18 @@ import { FakeClock } from './fake-clock.ts';
 export function testSide(observers: readonly ExchangeObserver[] = [], clock = new FakeClock()): ExchangeSide {
   return { clock, deadlines: new TimerWheel(clock), observers, keptBytes: new KeptBytes() };
 }
+
+export const testOrigin = (version: HttpVersion, tellsWhy = false): Origin => ({
+  direction: 'inbound',
+  version,
+  tellsWhy,
+  clientAddress: '127.0.0.1',
+  clientPort: 4000,
+  clientTls: tellsWhy,
+  clientIdentity: undefined,
+  address: '127.0.0.1',
+  port: 8080,
+});
 
 export const requestOf = (changes: Partial<RequestHead> = {}): RequestHead => ({
   method: 'GET',
@@ -140,5 +153,5 @@ export function exchangeOf(
 ): { exchange: Exchange; client: TestClient } {
   const { version = 'http1', end = true, head = {}, tellsWhy = false } = options;
   const client = new TestClient();
-  return { exchange: new Exchange(side, client, requestOf(head), end, version, version, tellsWhy), client };
+  return { exchange: new Exchange(side, client, requestOf(head), end, testOrigin(version, tellsWhy), version), client };
 }

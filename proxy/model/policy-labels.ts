@@ -1,0 +1,14 @@
+/** What metrics call a server, route or authorization. */
+export interface PolicyLabels {
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+}
+
+/** The same with where it stands, as metrics of routes tell it. */
+export interface ResourceLabels extends PolicyLabels {
+  /** Empty for something that is no object. */
+  readonly namespace: string;
+  /** 0 where it is not of one port. */
+  readonly port: number;
+}

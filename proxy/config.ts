@@ -1,9 +1,10 @@
+import type { AccessLogFormat } from './access-log/entry.ts';
 import { type DestinationConfig, destinationConfig, type PolicyConfig, policyConfig } from './config/discovery.ts';
 import { identityConfig } from './config/identity.ts';
 import { type InboundConfig, inboundConfig } from './config/inbound.ts';
 import { type OutboundConfig, outboundConfig } from './config/outbound.ts';
 import { type AdminConfig, adminConfig, coreLimits, httpDeadlines, shutdownGraceMs } from './config/process.ts';
-import { type LogConfig, logConfig, metricsRetainIdleMs } from './config/telemetry.ts';
+import { accessLogFormat, type LogConfig, logConfig, metricsRetainIdleMs } from './config/telemetry.ts';
 import { type WithoutEffect, withoutEffect } from './config/without-effect.ts';
 import { EnvParser } from './env-parser.ts';
 import type { IdentityConfig } from './identity/identity-config.ts';
@@ -29,6 +30,7 @@ export interface ProxyConfig {
   /** Undefined: plaintext alone. */
   readonly identity: IdentityConfig | undefined;
   readonly log: LogConfig;
+  readonly accessLog: 'off' | AccessLogFormat;
   readonly cores: CoreLimits;
   readonly metricsRetainIdleMs: number;
   readonly shutdownGraceMs: number;
@@ -64,6 +66,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     policy: policyConfig(env),
     identity: identityConfig(env),
     log: logConfig(env),
+    accessLog: accessLogFormat(env),
     cores: coreLimits(env),
     metricsRetainIdleMs: metricsRetainIdleMs(env),
     shutdownGraceMs: shutdownGraceMs(env),

@@ -1,6 +1,7 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, write as writeFile } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
+import type { WriteBytes } from './access-log/line-sink.ts';
 import { systemClock, wallClockMs } from './clock.ts';
 import { ConfigError, type ProxyConfig, readConfig } from './config.ts';
 import { dropPages } from './net/system-calls.ts';
@@ -62,6 +63,7 @@ export function runProxy(args: readonly string[], environment: Environment, writ
     clock: systemClock,
     wallClockMs,
     log,
+    writeAccessLog,
     version: packageJson.version,
     environment,
     processes,
@@ -112,6 +114,9 @@ export function runProxy(args: readonly string[], environment: Environment, writ
   });
   return undefined;
 }
+
+/** Not by a stream, which would keep in memory what nobody reads; and not by this thread, which a slow reader would stop. */
+const writeAccessLog: WriteBytes = (bytes, done) => writeFile(2, bytes, 0, bytes.length, null, done);
 
 /** Of each variable that is set and changes nothing: a warning, or what is done instead where nothing is missed. */
 function tellWithoutEffect({ withoutEffect }: ProxyConfig, log: Log): void {

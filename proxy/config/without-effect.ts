@@ -16,7 +16,6 @@ interface Known {
 
 /** What Linkerd's proxy, or our injector, knows and this proxy does not act on. The first that fits is told. */
 const known: readonly Known[] = [
-  { name: /^ACCESS_LOG$/, reason: 'no access log is written yet', harmless: /^off$/ },
   { name: /^TRACE_/, reason: 'no traces are sent yet' },
   { name: /^INBOUND_GATEWAY_SUFFIXES$/, reason: 'this proxy is no gateway between clusters yet' },
   { name: /^TAP_SVC_NAME$/, reason: 'requests cannot be tapped yet' },

@@ -81,6 +81,9 @@ export class Exchange implements StreamHandler {
   /** Grows with all that is passed on, in either direction. */
   progress = 0;
   readonly startMs: number;
+  /** Of the bodies that have come so far, the response's as it is passed on. */
+  requestBytes = 0;
+  responseBytes = 0;
   /** Of its client, which it counts for. */
   budget: PeerBudget | undefined = undefined;
   status = 0;
@@ -232,6 +235,7 @@ export class Exchange implements StreamHandler {
     if (this.finished) this.downstream.credit(chunk.length);
     else {
       this.progress++;
+      this.requestBytes += chunk.length;
       this.body?.onData(chunk, end, this.attempt?.upstream);
     }
     if (end) this.requestEnded();
@@ -289,6 +293,7 @@ export class Exchange implements StreamHandler {
 
   passData(attempt: Attempt, chunk: Uint8Array, end: boolean): void {
     this.progress++;
+    this.responseBytes += chunk.length;
     this.downstream.sendData(chunk, end);
     if (end) this.responseEndedBy(attempt, undefined);
   }

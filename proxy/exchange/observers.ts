@@ -3,6 +3,7 @@ import type { RequestHead, ResponseHead } from '../wire/stream.ts';
 import type { Attempt } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import type { Origin } from './origin.ts';
+import type { Decided } from './plan.ts';
 import type { ProxyFailure } from './proxy-failure.ts';
 
 /** What is told of an exchange as it goes by: on the hot path, so it reads and must not allocate. */
@@ -12,7 +13,7 @@ export interface ExchangeObserver {
   /** It is over, exactly once. `exchange.error` names the failure when the response did not end by itself. */
   onFinish(exchange: Exchange): void;
   /** A request was refused before it became an exchange. */
-  onRefused?(origin: Origin, head: RequestHead, failure: ProxyFailure): void;
+  onRefused?(origin: Origin, head: RequestHead, failure: ProxyFailure, decided: Decided | undefined): void;
 }
 
 /** What is told of one try: the endpoint that has it. */
@@ -31,6 +32,7 @@ export function tellRefused(
   origin: Origin,
   head: RequestHead,
   failure: ProxyFailure,
+  decided: Decided | undefined,
 ): void {
-  for (let i = 0; i < observers.length; i++) observers[i].onRefused?.(origin, head, failure);
+  for (let i = 0; i < observers.length; i++) observers[i].onRefused?.(origin, head, failure, decided);
 }

@@ -297,7 +297,8 @@ export class InboundHttp {
   ): StreamHandler {
     const { metrics, side } = this.options;
     metrics.httpError(failure.kind);
-    tellRefused(side.observers, this.origin, head, failure);
+    const decided = { route: undefined, parent: this.policy.current.labels, authorization: undefined };
+    tellRefused(side.observers, this.origin, head, failure, decided);
     return refuse(stream, head, end, failure, this.origin.tellsWhy, detail, retryAfterS);
   }
 }

@@ -1,5 +1,5 @@
+import { objectName } from '../model/policy-labels.ts';
 import type { Authorization, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
-import type { PolicyLabels } from '../policy/labels.ts';
 import type { LogFields } from '../telemetry/log.ts';
 import { formatIp } from '../wire/ip-network.ts';
 import type { Incoming } from './incoming.ts';
@@ -15,17 +15,12 @@ export function decisionFields(
     ...labels,
     client: client.address && formatIp(client.address),
     port,
-    server: nameOf(server.labels),
-    route: route && nameOf(route.labels),
-    authz: authz && nameOf(authz.labels),
+    server: objectName(server.labels),
+    route: route && objectName(route.labels),
+    authz: authz && objectName(authz.labels),
   };
 }
 
 /** What lines of a decision are limited by: who asks for what, by identity where there is one. */
 export const decisionKey = (decision: string, { client, shownPort }: Incoming): string =>
   `${decision} ${shownPort} ${client.identity ?? (client.address === undefined ? '' : formatIp(client.address))}`;
-
-/** `default/audit`, `policy.linkerd.io/server/web`. */
-function nameOf({ group, kind, name }: PolicyLabels): string {
-  return group === '' ? `${kind}/${name}` : `${group}/${kind}/${name}`;
-}

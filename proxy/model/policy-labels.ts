@@ -12,3 +12,8 @@ export interface ResourceLabels extends PolicyLabels {
   /** 0 where it is not of one port. */
   readonly port: number;
 }
+
+/** As logs tell it: `default/audit`, `policy.linkerd.io/server/web`. */
+export function objectName({ group, kind, name }: PolicyLabels): string {
+  return group === '' ? `${kind}/${name}` : `${group}/${kind}/${name}`;
+}

@@ -100,7 +100,7 @@ export class OutboundHttp {
   private refuse(stream: ServerStream, head: RequestHead, end: boolean, failure: ProxyFailure): StreamHandler {
     const { metrics, side } = this.options;
     metrics.httpError(failure.kind);
-    tellRefused(side.observers, this.origin, head, failure);
+    tellRefused(side.observers, this.origin, head, failure, undefined);
     return refuse(stream, head, end, failure, this.origin.tellsWhy);
   }
 }

@@ -1,5 +1,6 @@
 import { OpenConnections } from '../accept/open-connections.ts';
 import type { TerminateTls } from '../accept/terminate-tls.ts';
+import type { WriteBytes } from '../access-log/line-sink.ts';
 import type { Clock } from '../clock.ts';
 import type { ProxyConfig, SideConfig } from '../config.ts';
 import type { ExchangeSide } from '../exchange/exchange.ts';
@@ -24,6 +25,7 @@ import { TimerWheel } from '../timer-wheel.ts';
 import { EndUsers } from '../tokens/end-users.ts';
 import { SocketDialer, type SocketDialerOptions } from '../upstream/dialer.ts';
 import { FieldTable } from '../wire/field-table.ts';
+import { AccessLogWriter } from './access-log-writer.ts';
 import { inboundAddresses, originalDestinationOf } from './addresses.ts';
 import { AdminServer } from './admin-server.ts';
 import { ControlPlane } from './control-plane.ts';
@@ -36,6 +38,8 @@ export interface SidecarOptions {
   clock: Clock;
   wallClockMs: () => number;
   log: Log;
+  /** Where the access log goes. */
+  writeAccessLog: WriteBytes;
   version: string;
   environment: Readonly<Record<string, string | undefined>>;
   /** How many processes of this proxy listen on the same addresses, this one among them. */
@@ -70,6 +74,7 @@ export class Sidecar {
   private readonly inbound: Inbound;
   private readonly outbound: Outbound;
   private readonly admin: AdminServer;
+  private readonly accessLog: AccessLogWriter;
   private trafficListeners: Listener[] = [];
   private adminListeners: Listener[] = [];
 
@@ -106,8 +111,14 @@ export class Sidecar {
     const outboundMetrics = new OutboundMetrics(this.registry, clock.nowMs);
     const inboundMetrics = new InboundMetrics(this.registry, clock.nowMs);
     const keptBytes = new KeptBytes();
+    this.accessLog = new AccessLogWriter(config.accessLog, options.writeAccessLog, clock, this.registry);
     const outboundSide: ExchangeSide = { clock, deadlines, keptBytes, observers: [outboundMetrics] };
-    const inboundSide: ExchangeSide = { clock, deadlines, keptBytes, observers: [inboundMetrics] };
+    const inboundSide: ExchangeSide = {
+      clock,
+      deadlines,
+      keptBytes,
+      observers: [inboundMetrics, ...this.accessLog.observers],
+    };
     this.targets = targetsOf(config, this.control, {
       clock,
       deadlines,
@@ -259,7 +270,7 @@ export class Sidecar {
       this.targets.close();
       this.applications.drain();
       this.control.close();
-      done();
+      this.accessLog.end(done);
     });
   }
 

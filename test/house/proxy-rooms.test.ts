@@ -34,6 +34,7 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['discovery', 'wire clock model route control telemetry policy filter'],
   ['upstream', 'wire clock keep-alive timer-wheel model net telemetry'],
   ['exchange', 'wire clock timer-wheel model filter telemetry'],
+  ['access-log', 'wire clock model exchange'],
   ['backend', 'wire clock timer-wheel balance resilience model filter telemetry upstream exchange'],
   [
     'outbound',
@@ -45,15 +46,15 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ],
   ['admin', 'wire clock model telemetry accept policy'],
   ['workers', 'clock control resilience telemetry'],
-  ['config', 'wire accept net keep-alive env-parser telemetry control identity policy workers'],
+  ['config', 'wire accept net keep-alive env-parser telemetry control identity policy workers access-log'],
   [
     'sidecar',
-    'wire clock timer-wheel tokens net telemetry accept control identity policy discovery upstream exchange outbound inbound admin config',
+    'wire clock timer-wheel tokens net telemetry accept control identity policy discovery upstream exchange access-log outbound inbound admin config',
   ],
   ['init', 'wire flag-parser telemetry'],
   ['await', 'wire clock flag-parser net telemetry'],
   ['validate', 'wire clock flag-parser net telemetry'],
-  ['proxy', 'clock start-pages net telemetry workers config sidecar'],
+  ['proxy', 'clock start-pages access-log net telemetry workers config sidecar'],
   ['main', 'clock proxy init await validate'],
 ];
 

@@ -7,6 +7,15 @@ import { freePort } from './test-mesh.ts';
 
 const root = join(import.meta.dirname, '../..');
 
+interface LoneProxyOptions {
+  /** For who has `environment` tell more of the admin server: any by default. */
+  readonly adminPort?: number;
+  /** How many descriptors it may have, when that is not what this process may. */
+  readonly openFiles?: number | 'unlimited';
+  /** Whether anybody reads its standard error. Default: yes. */
+  readonly readsErrors?: boolean;
+}
+
 /**
  * A real proxy process in explicit mode, without identity: what comes to its inbound side goes to `upstreamPort`. It has
  * no control plane, unless `environment` names one.
@@ -18,17 +27,13 @@ export class LoneProxy {
   private readonly child: ChildProcess;
   private output = '';
 
-  /**
-   * `adminPort` is for who has `environment` tell more of the admin server: any by default. `openFiles` is how many
-   * descriptors it may have, when that is not what this process may.
-   */
   static async start(
     upstreamPort: number,
     environment: Record<string, string> = {},
-    { adminPort, openFiles = 'unlimited' }: { adminPort?: number; openFiles?: number | 'unlimited' } = {},
+    { adminPort, openFiles = 'unlimited', readsErrors = true }: LoneProxyOptions = {},
   ): Promise<LoneProxy> {
     const ports = await Promise.all([freePort(), freePort(), adminPort ?? freePort(), freePort()]);
-    const proxy = new LoneProxy(ports, upstreamPort, environment, openFiles);
+    const proxy = new LoneProxy(ports, upstreamPort, environment, openFiles, readsErrors);
     await proxy.started();
     return proxy;
   }
@@ -38,6 +43,7 @@ export class LoneProxy {
     upstreamPort: number,
     environment: Record<string, string>,
     openFiles: number | 'unlimited',
+    readsErrors: boolean,
   ) {
     const [inbound, outbound, admin, nobody] = ports;
     this.inbound = inbound;
@@ -64,7 +70,7 @@ export class LoneProxy {
       this.output += chunk;
     };
     this.child.stdout?.on('data', take);
-    this.child.stderr?.on('data', take);
+    if (readsErrors) this.child.stderr?.on('data', take);
   }
 
   /** Resident memory now, in MB. */
@@ -107,6 +113,11 @@ export class LoneProxy {
     const { child } = this;
     if (child.exitCode !== null) return Promise.resolve(child.exitCode);
     return new Promise((resolve) => child.once('exit', resolve));
+  }
+
+  /** What its admin server tells now. */
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.admin}/metrics`)).text();
   }
 
   /** All that it wrote. */

@@ -31,7 +31,7 @@ it('a log level in capitals does not stop the start, and a broken query breaks n
 it('what is set and changes nothing is warned of at start, once each and without its value', async () => {
   const proxy = await start({
     LINKERD2_PROXY_LOG_FORMAT: 'json',
-    LINKERD2_PROXY_ACCESS_LOG: 'apache',
+    LINKERD2_PROXY_DNS_MIN_TTL: '5s',
     LINKERD2_PROXY_INBOUND_CONECT_TIMEOUT: 'soon',
     LINKERD2_PROXY_IDENTITY_DIR: '/identity',
   });
@@ -41,7 +41,7 @@ it('what is set and changes nothing is warned of at start, once each and without
     .filter((line) => line.includes('no effect'))
     .map((line) => JSON.parse(line) as { level: string; fields: Record<string, string> });
   expect(lines.map(({ level, fields }) => [level, fields['variable'], fields['reason']])).toEqual([
-    ['WARN', 'LINKERD2_PROXY_ACCESS_LOG', 'no access log is written yet'],
+    ['WARN', 'LINKERD2_PROXY_DNS_MIN_TTL', "names are looked up by the system's resolver"],
     ['WARN', 'LINKERD2_PROXY_INBOUND_CONECT_TIMEOUT', 'there is no variable of this name: is it misspelt?'],
   ]);
   expect(proxy.log).not.toContain('soon');

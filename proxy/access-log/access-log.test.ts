@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest';
+import { failures } from '../exchange/proxy-failure.ts';
+import { requestOf, testOrigin } from '../testing/exchanges.ts';
+import { FakeClock } from '../testing/fake-clock.ts';
+import { Field, marksOfAll } from '../wire/field.ts';
+import { AccessLog } from './access-log.ts';
+import type { formats } from './entry.ts';
+
+function refused(format: keyof typeof formats, head: Parameters<typeof requestOf>[0], fields: [string, string][] = []) {
+  const lines: string[] = [];
+  const log = new AccessLog(format, { take: (line) => lines.push(line) }, new FakeClock());
+  const own = fields.map(([name, value]) => new Field(name, value));
+  const request = requestOf({ ...head, fields: own, marks: marksOfAll(own) });
+  log.onRefused(testOrigin('http1'), request, failures.unauthorized, {
+    ...{ route: undefined, authorization: undefined },
+    parent: { group: 'policy.linkerd.io', kind: 'server', name: 'web' },
+  });
+  return lines.join('');
+}
+
+it('tells in its apache format what Linkerd tells, and behind it what decided', () => {
+  expect(refused('apache', { path: '/a?b=c' })).toBe(
+    '127.0.0.1:4000 - - [2026-01-01T00:00:00.000Z] "GET /a?b=c HTTP/1.1" 403 server=policy.linkerd.io/server/web route=- authz=- tries=0 trace=- error="unauthorized"\n',
+  );
+});
+
+it('names its JSON fields as Linkerd does', () => {
+  const entry = JSON.parse(refused('json', {}, [['user-agent', 'curl/8']])) as object;
+  expect(Object.keys(entry).slice(0, 14)).toEqual([
+    ...['client.addr', 'client.id', 'timestamp', 'method', 'uri', 'version', 'trace_id', 'request_bytes', 'status'],
+    ...['response_bytes', 'total_ns', 'processing_ns', 'user_agent', 'host'],
+  ]);
+  expect(entry).toMatchObject({ 'client.addr': '127.0.0.1:4000', user_agent: 'curl/8', status: 403, host: 'web' });
+});
+
+const hostile = ['/"} x "GET / HTTP/1.1" 200', '/\u001b[2J', '/a\nb', '/\u2028x', '/\\', '/é', '/\u202e'];
+it.each(hostile)('writes one line that says one thing, though a client asks for %j', (path) => {
+  const line = refused('apache', { path, method: 'G"T' });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  expect(line).toMatch(/^[^\u0000-\u001f\u007f-\uffff]*\n$/);
+  expect(line.match(/"/g)).toHaveLength(4);
+  const json = refused('json', { path });
+  expect(json).toMatch(/^[ -~]*\n$/);
+  expect(JSON.parse(json)).toMatchObject({ uri: path });
+});
+
+it('has room for 2,048 characters of a value', () => {
+  const long = 'x'.repeat(100_000);
+  const line = refused('json', { path: long, authority: long, method: long }, [
+    ['user-agent', long],
+    ['x-request-id', long],
+  ]);
+  expect(line.length).toBeLessThan(12_000);
+});
+
+it.each([
+  [[['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01']], '0af7651916cd43dd8448eb211c80319c'],
+  [[['x-b3-traceid', '463ac35c9f6413ad']], '463ac35c9f6413ad'],
+  [[['b3', '80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1']], '80f198ee56343ba864fe8b2a57d3eff7'],
+  [[['x-request-id', 'r-1']], 'r-1'],
+  [[['x-amzn-trace-id', 'Root=1']], 'Root=1'],
+  [
+    [
+      ['traceparent', 'broken'],
+      ['x-request-id', 'r-2'],
+    ],
+    'r-2',
+  ],
+  [[], ''],
+] as [[string, string][], string][])('finds the trace of a request with %j', (fields, expected) => {
+  expect(JSON.parse(refused('json', {}, fields))).toMatchObject({ trace_id: expected });
+});

@@ -1,0 +1,110 @@
+import { expect, it } from 'vitest';
+import { FakeClock } from '../testing/fake-clock.ts';
+import { LineSink, type WriteBytes } from './line-sink.ts';
+
+/** A reader that takes what it is offered when the test says so. */
+function slowReader() {
+  const clock = new FakeClock();
+  const writes: { bytes: Uint8Array; done: Parameters<WriteBytes>[1] }[] = [];
+  let read = '';
+  let dropped = 0;
+  const sink = new LineSink({
+    write: (bytes, done) => writes.push({ bytes, done }),
+    timers: clock,
+    onDropped: (count) => {
+      dropped += count;
+    },
+  });
+  return {
+    sink,
+    clock,
+    read: () => read,
+    dropped: () => dropped,
+    pending: () => writes.length,
+    takes: (most = Number.POSITIVE_INFINITY) => {
+      const { bytes, done } = writes.shift() as (typeof writes)[number];
+      const taken = bytes.subarray(0, Math.min(bytes.length, most));
+      read += Buffer.from(taken).toString();
+      done(null, taken.length);
+    },
+    refuses: (code: string) => (writes.shift() as (typeof writes)[number]).done({ code }, 0),
+  };
+}
+
+it('gathers lines, and has one write under way at a time', () => {
+  const reader = slowReader();
+  reader.sink.take('a\n');
+  reader.sink.take('b\n');
+  expect(reader.pending()).toBe(0);
+  reader.clock.advance(20);
+  expect(reader.pending()).toBe(1);
+  reader.sink.take('c\n');
+  reader.clock.advance(100);
+  expect(reader.pending()).toBe(1);
+  reader.takes();
+  reader.takes();
+  expect(reader.read()).toBe('a\nb\nc\n');
+  expect(reader.dropped()).toBe(0);
+});
+
+it('writes on where a reader took a part', () => {
+  const reader = slowReader();
+  reader.sink.take('abcdef\n');
+  reader.clock.advance(20);
+  for (const most of [1, 3]) reader.takes(most);
+  reader.takes();
+  expect(reader.read()).toBe('abcdef\n');
+});
+
+it('comes again to a reader that takes nothing now, and loses nothing by it', () => {
+  const reader = slowReader();
+  reader.sink.take('a\n');
+  reader.clock.advance(20);
+  reader.refuses('EAGAIN');
+  expect(reader.pending()).toBe(0);
+  reader.clock.advance(100);
+  reader.takes();
+  expect([reader.read(), reader.dropped()]).toEqual(['a\n', 0]);
+});
+
+it('keeps a mebibyte for a reader that does not read, and drops and counts what is more', () => {
+  const reader = slowReader();
+  const line = `${'x'.repeat(1023)}\n`;
+  for (let i = 0; i < 1500; i++) reader.sink.take(line);
+  expect(reader.dropped()).toBe(1500 - 1024);
+  reader.clock.advance(20);
+  reader.takes();
+  expect(reader.read()).toHaveLength(1024 * 1024);
+  reader.sink.take('after\n');
+  reader.clock.advance(20);
+  reader.takes();
+  expect(reader.read().endsWith('after\n')).toBe(true);
+});
+
+it('counts what a reader that has gone did not get', () => {
+  const reader = slowReader();
+  reader.sink.take('a\n');
+  reader.sink.take('b\n');
+  reader.clock.advance(20);
+  reader.refuses('EPIPE');
+  expect(reader.dropped()).toBe(2);
+});
+
+it('is drained when all is written, and no later than it was told', () => {
+  const reader = slowReader();
+  let drained = 0;
+  reader.sink.drain(1000, () => drained++);
+  expect(drained).toBe(1);
+  reader.sink.take('a\n');
+  reader.sink.drain(1000, () => drained++);
+  reader.clock.advance(20);
+  expect(drained).toBe(1);
+  reader.takes();
+  expect(drained).toBe(2);
+  reader.sink.take('b\n');
+  reader.sink.drain(1000, () => drained++);
+  reader.clock.advance(1000);
+  expect(drained).toBe(3);
+  reader.takes();
+  expect(drained).toBe(3);
+});

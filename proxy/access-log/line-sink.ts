@@ -1,0 +1,86 @@
+import type { Timers } from '../clock.ts';
+
+/** Writes bytes somewhere, and says how many were taken, or what went wrong, when they were. One write at a time. */
+export type WriteBytes = (bytes: Uint8Array, done: (error: { code?: string } | null, written: number) => void) => void;
+
+export interface LineSinkOptions {
+  readonly write: WriteBytes;
+  readonly timers: Timers;
+  /** `count` lines were given up. */
+  readonly onDropped: (count: number) => void;
+}
+
+/** Lines are gathered for so long: one write for many of them. */
+const gatherMs = 20;
+/** What waits while nobody reads, in characters. */
+const mostWaiting = 1024 * 1024;
+/** A reader that takes nothing now is tried again after this. */
+const retryMs = 100;
+
+/**
+ * Takes lines faster than their reader does: those that there is no room for are dropped and counted, and who writes them
+ * never waits.
+ */
+export class LineSink {
+  private readonly options: LineSinkOptions;
+  private lines: string[] = [];
+  private waiting = 0;
+  /** Lines of the write that is under way. */
+  private writing = 0;
+  private busy = false;
+  private drained: (() => void) | undefined = undefined;
+
+  constructor(options: LineSinkOptions) {
+    this.options = options;
+  }
+
+  /** `line` ends with a line feed. */
+  take(line: string): void {
+    if (this.waiting + line.length > mostWaiting) {
+      this.options.onDropped(1);
+      return;
+    }
+    this.waiting += line.length;
+    this.lines.push(line);
+    if (this.busy) return;
+    this.busy = true;
+    this.options.timers.after(gatherMs, () => this.writeGathered());
+  }
+
+  /** Calls back once all of it is written, or after `mostMs`: whoever reads may never go on. */
+  drain(mostMs: number, done: () => void): void {
+    const { timers } = this.options;
+    const timer = timers.after(mostMs, () => this.drained?.());
+    this.drained = () => {
+      this.drained = undefined;
+      timers.cancel(timer);
+      done();
+    };
+    if (!this.busy) this.drained();
+  }
+
+  private writeGathered(): void {
+    this.writing = this.lines.length;
+    if (this.writing === 0) {
+      this.busy = false;
+      this.drained?.();
+      return;
+    }
+    const bytes = Buffer.from(this.lines.join(''));
+    this.lines = [];
+    this.waiting = 0;
+    this.write(bytes);
+  }
+
+  private write(bytes: Uint8Array): void {
+    this.options.write(bytes, (error, written) => {
+      if (error === null && written >= bytes.length) this.writeGathered();
+      else if (error === null) this.write(bytes.subarray(written));
+      else if (error.code === 'EAGAIN') this.options.timers.after(retryMs, () => this.write(bytes));
+      else {
+        this.options.onDropped(this.writing);
+        this.writeGathered();
+      }
+    });
+  }
+}

@@ -12,5 +12,6 @@ export { Injection } from './workload/injection.ts';
 export { MeshInjection } from './workload/mesh-injection.ts';
 export type { MeshOptions, ProxyOptions } from './workload/mesh-options.ts';
 export { MeshedDeployment, type MeshedDeploymentProps } from './workload/meshed-deployment.ts';
+export { Statsd, StatsdTags } from './workload/statsd.ts';
 export { type MeshWarning, MeshWarnings } from './workload/warnings.ts';
 export { WorkloadMesh } from './workload/workload-mesh.ts';

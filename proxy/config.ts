@@ -4,6 +4,7 @@ import { identityConfig } from './config/identity.ts';
 import { type InboundConfig, inboundConfig } from './config/inbound.ts';
 import { type OutboundConfig, outboundConfig } from './config/outbound.ts';
 import { type AdminConfig, adminConfig, coreLimits, httpDeadlines, shutdownGraceMs } from './config/process.ts';
+import { type StatsdConfig, statsdConfig } from './config/statsd.ts';
 import { accessLogFormat, type LogConfig, logConfig, metricsRetainIdleMs } from './config/telemetry.ts';
 import { type WithoutEffect, withoutEffect } from './config/without-effect.ts';
 import { EnvParser } from './env-parser.ts';
@@ -31,6 +32,8 @@ export interface ProxyConfig {
   readonly identity: IdentityConfig | undefined;
   readonly log: LogConfig;
   readonly accessLog: 'off' | AccessLogFormat;
+  /** Undefined: metrics are told to who asks for them alone. */
+  readonly statsd: StatsdConfig | undefined;
   readonly cores: CoreLimits;
   readonly metricsRetainIdleMs: number;
   readonly shutdownGraceMs: number;
@@ -67,6 +70,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     identity: identityConfig(env),
     log: logConfig(env),
     accessLog: accessLogFormat(env),
+    statsd: statsdConfig(env),
     cores: coreLimits(env),
     metricsRetainIdleMs: metricsRetainIdleMs(env),
     shutdownGraceMs: shutdownGraceMs(env),

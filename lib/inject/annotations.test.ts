@@ -26,6 +26,8 @@ const samples: Record<string, string> = {
   'proxy-log-format': 'json',
   'proxy-log-http-headers': 'insecure',
   'access-log': 'apache',
+  'statsd-address': 'node:8125',
+  'statsd-tags': 'none',
   'proxy-await': 'disabled',
   'proxy-admin-shutdown': 'enabled',
   'proxy-enable-native-sidecar': 'false',
@@ -72,6 +74,7 @@ describe('annotations', () => {
     ['skip-subnets', '10.0.0.0/33', 'networks such as 10.0.0.0/8,fd00::/8'],
     ['proxy-uid', '0', 'a user id of 1 or more: the proxy does not run as root'],
     ['proxy-outbound-connect-timeout', '10', 'a duration such as 500ms, 10s or 1m30s'],
+    ['statsd-address', 'statsd', 'host:port, node:port or unix:/path, such as statsd.monitoring:8125'],
     ['access-log', 'yes', 'one of off, apache, json'],
   ])('tells where %s is wrong, and goes on with the rest', (name, value, expected) => {
     const { result, problems } = read({ [`config.tulle.dev/${name}`]: value, 'config.tulle.dev/admin-port': '5' });

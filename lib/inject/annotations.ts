@@ -69,6 +69,8 @@ export const settings: readonly Setting[] = [
   setting('proxy-log-format', 'logFormat', form.oneOf('plain', 'json')),
   setting('proxy-log-http-headers', 'logHttpHeaders', form.oneOf('off', 'insecure')),
   setting('access-log', 'accessLog', form.oneOf('off', 'apache', 'json')),
+  setting('statsd-address', 'statsdAddress', form.statsdAddress),
+  setting('statsd-tags', 'statsdTags', form.oneOf('dogstatsd', 'librato', 'none')),
   setting('enable-external-profiles', 'externalProfiles', form.boolean),
   setting('proxy-metrics-hostname-labels', 'metricsHostnameLabels', form.boolean),
   setting('enable-gateway', 'gateway', form.boolean, notInherited),

@@ -36,6 +36,9 @@ export interface ProxySettings {
   readonly logFormat: 'plain' | 'json';
   readonly logHttpHeaders: 'off' | 'insecure';
   readonly accessLog: 'off' | 'apache' | 'json';
+  /** `host:port`, `node:port` or `unix:/path`; none: metrics are not sent. */
+  readonly statsdAddress?: string;
+  readonly statsdTags: 'dogstatsd' | 'librato' | 'none';
   readonly externalProfiles: boolean;
   readonly metricsHostnameLabels: boolean;
   readonly gateway: boolean;
@@ -123,6 +126,7 @@ export const defaultProxySettings: ProxySettings = {
   logFormat: 'plain',
   logHttpHeaders: 'off',
   accessLog: 'off',
+  statsdTags: 'dogstatsd',
   externalProfiles: false,
   metricsHostnameLabels: false,
   gateway: false,

@@ -56,6 +56,7 @@ export function proxyEnv(input: ProxyEnvInput): EnvVar[] {
     proxyVar('LOG', logDirectives(settings)),
     proxyVar('LOG_FORMAT', settings.logFormat),
     ...(settings.accessLog === 'off' ? [] : [proxyVar('ACCESS_LOG', settings.accessLog)]),
+    ...statsdVars(settings),
     ...(settings.shutdownGraceMs === undefined
       ? []
       : [proxyVar('SHUTDOWN_GRACE_PERIOD', `${settings.shutdownGraceMs}ms`)]),
@@ -141,6 +142,17 @@ export function field(name: string, fieldPath: string): EnvVar {
 /** Request headers reach the log only where that was asked for. */
 function logDirectives({ logLevel, logHttpHeaders }: ProxySettings): string {
   return logHttpHeaders === 'insecure' ? logLevel : `${logLevel},[{headers}]=off,[{request}]=off`;
+}
+
+function statsdVars({ statsdAddress, statsdTags }: ProxySettings): EnvVar[] {
+  if (statsdAddress === undefined) return [];
+  const [host, port] = statsdAddress.split(':');
+  const isOfNode = host === 'node';
+  return [
+    ...(isOfNode ? [field('_host_ip', 'status.hostIP')] : []),
+    proxyVar('STATSD_ADDR', isOfNode ? `$(_host_ip):${port}` : statsdAddress),
+    proxyVar('STATSD_TAGS', statsdTags),
+  ];
 }
 
 function coreVars({ cpuRequest, cpuLimit, cpuRatioLimit }: ProxySettings): EnvVar[] {

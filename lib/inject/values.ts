@@ -30,6 +30,15 @@ export const cpu: Form<string> = {
   expected: 'a CPU quantity such as 100m or 1.5',
 };
 
+/** Where datagrams go: `node` is the host of the pod. */
+export const statsdAddress: Form<string> = {
+  read: (value) =>
+    value.length <= longest.text && /^(unix:\/\S{1,105}|(\[[\da-fA-F:.]+\]|[\w.-]+):\d{1,5})$/.test(value)
+      ? value
+      : undefined,
+  expected: 'host:port, node:port or unix:/path, such as statsd.monitoring:8125',
+};
+
 export const ratio: Form<number> = {
   read: (value) => {
     const number = value.length > longest.number ? Number.NaN : Number(value);

@@ -3,6 +3,7 @@ import { settingKey } from '../contract/annotations.ts';
 import { isCidr } from '../contract/cidr.ts';
 import type { InboundPolicy } from './inbound-policy.ts';
 import type { Injection } from './injection.ts';
+import type { Statsd } from './statsd.ts';
 
 /** What the mesh does for one workload. */
 export interface MeshOptions {
@@ -137,6 +138,13 @@ export interface ProxyOptions {
   readonly accessLog?: boolean;
 
   /**
+   * A statsd server that gets the metrics, once a second.
+   *
+   * @default - none: metrics are scraped
+   */
+  readonly statsd?: Statsd;
+
+  /**
    * How long the proxy may take to end open connections.
    *
    * @default Duration.seconds(120)
@@ -185,6 +193,8 @@ export function annotationsOf(options: MeshOptions): Record<string, string> {
     'proxy-log-level': nonEmpty('logLevel', proxy.logLevel),
     'proxy-log-format': proxy.logJson === undefined ? undefined : proxy.logJson ? 'json' : 'plain',
     'access-log': proxy.accessLog === undefined ? undefined : proxy.accessLog ? 'json' : 'off',
+    'statsd-address': proxy.statsd?.address,
+    'statsd-tags': proxy.statsd?.tags.name,
     'shutdown-grace-period': durationMs(proxy.shutdownGracePeriod),
     'proxy-outbound-connect-timeout': durationMs(proxy.outboundConnectTimeout),
     'proxy-enable-native-sidecar': proxy.nativeSidecar?.toString(),

@@ -1,4 +1,4 @@
-import { dlopen, FFIType, ptr } from 'bun:ffi';
+import { dlopen, FFIType, type Pointer, ptr, read } from 'bun:ffi';
 import type { PageRange } from '../start-pages.ts';
 import { formatIp } from '../wire/ip-network.ts';
 import type { SocketOptions } from './socket-options.ts';
@@ -12,6 +12,9 @@ const { symbols: libc } = dlopen('libc.so.6', {
   socket: { args: [FFIType.i32, FFIType.i32, FFIType.i32], returns: FFIType.i32 },
   close: { args: [FFIType.i32], returns: FFIType.i32 },
   getrlimit: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
+  connect: { args: [FFIType.i32, FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
+  send: { args: [FFIType.i32, FFIType.ptr, FFIType.u64, FFIType.i32], returns: FFIType.i64 },
+  __errno_location: { args: [], returns: FFIType.ptr },
   madvise: { args: [FFIType.u64, FFIType.u64, FFIType.i32], returns: FFIType.i32 },
 });
 
@@ -36,6 +39,15 @@ const internet = 2;
 const streamNonBlockingCloseOnExec = 1 | 0o4000 | 0o2000000;
 const duplicateCloseOnExec = 1030;
 const closeOnExec = 0o2000000;
+/** AF_UNIX, and SOCK_DGRAM with the flags above. */
+const unix = 1;
+const datagramNonBlockingCloseOnExec = 2 | 0o4000 | 0o2000000;
+/** `sun_path` of unix(7), with the zero behind it. */
+const longestUnixPath = 108;
+/** MSG_DONTWAIT and MSG_NOSIGNAL of send(2). */
+const doNotWait = 0x40 | 0x4000;
+/** EAGAIN and ENOBUFS: the peer reads more slowly than it is written to. */
+const full: ReadonlySet<number> = new Set([11, 105]);
 /** RLIMIT_NOFILE. */
 const descriptorLimit = 7;
 
@@ -58,6 +70,27 @@ export const unusedSocket = (): number => libc.socket(internet, streamNonBlockin
 
 export function closeDescriptor(fd: number): void {
   if (fd >= 0) libc.close(fd);
+}
+
+/** A socket whose datagrams go to the one at `path`; below 0 when nobody has one there. */
+export function connectUnixDatagrams(path: string): number {
+  const bytes = Buffer.from(path);
+  if (bytes.length >= longestUnixPath) return -1;
+  const fd = libc.socket(unix, datagramNonBlockingCloseOnExec, 0);
+  if (fd < 0) return -1;
+  const name = Buffer.alloc(2 + bytes.length + 1);
+  name.writeUInt16LE(unix, 0);
+  bytes.copy(name, 2);
+  if (libc.connect(fd, ptr(name), name.length) === 0) return fd;
+  libc.close(fd);
+  return -1;
+}
+
+/** `full`: there is no room for it now; `gone`: the peer is not there any more. */
+export function sendDatagram(fd: number, text: string): 'sent' | 'full' | 'gone' {
+  const bytes = Buffer.from(text);
+  if (Number(libc.send(fd, ptr(bytes), bytes.length, doNotWait)) === bytes.length) return 'sent';
+  return full.has(read.i32(libc.__errno_location() as Pointer)) ? 'full' : 'gone';
 }
 
 /** How many descriptors this process may have. */

@@ -17,6 +17,7 @@ import { Outbound } from '../outbound/accept.ts';
 import { OutboundMetrics } from '../outbound/metrics.ts';
 import type { Targets } from '../outbound/targets.ts';
 import type { PolicyStore } from '../policy/inbound/policy-store.ts';
+import type { Statsd } from '../statsd/statsd.ts';
 import { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
 import { processMetrics } from '../telemetry/process-metrics.ts';
@@ -32,6 +33,7 @@ import { ControlPlane } from './control-plane.ts';
 import { policiesOf, targetsOf } from './followed.ts';
 import { addGauges } from './gauges.ts';
 import { Shares } from './shares.ts';
+import { statsdOf } from './statsd.ts';
 
 export interface SidecarOptions {
   config: ProxyConfig;
@@ -75,6 +77,7 @@ export class Sidecar {
   private readonly outbound: Outbound;
   private readonly admin: AdminServer;
   private readonly accessLog: AccessLogWriter;
+  private readonly statsd: Statsd | undefined;
   private trafficListeners: Listener[] = [];
   private adminListeners: Listener[] = [];
 
@@ -198,6 +201,7 @@ export class Sidecar {
       applications: this.applications,
       endUsers,
     });
+    this.statsd = statsdOf({ ...options, registry: this.registry, scrape: () => this.scrape() });
     this.registry.collect(processMetrics(options.version, wallClockMs(), () => this.control.certificate));
     this.admin = new AdminServer({
       config,
@@ -209,7 +213,7 @@ export class Sidecar {
       policies: this.policies,
       terminateTls: () => this.terminateTls(),
       ready: () => this.ready && (options.others?.ready ?? true),
-      metrics: () => options.others?.scrape(this.metrics()) ?? this.metrics(),
+      metrics: () => this.scrape(),
       setLogFilter: (filter) => options.others?.setLogFilter(filter),
       environment: options.environment,
       shutdown: options.onShutdownRequested,
@@ -225,6 +229,10 @@ export class Sidecar {
   get ready(): boolean {
     if (this.options.config.identity !== undefined && this.control.tls === undefined) return false;
     return isBesideMesh(this.options.config) || this.policies.settled;
+  }
+
+  private scrape(): Iterable<string> | AsyncIterable<string> {
+    return this.options.others?.scrape(this.metrics()) ?? this.metrics();
   }
 
   metrics(): Generator<string, void> {
@@ -254,6 +262,7 @@ export class Sidecar {
         }),
       ),
     ];
+    this.statsd?.start();
     this.control.start();
     this.options.onReadyChanged();
     this.policies.start();
@@ -270,7 +279,7 @@ export class Sidecar {
       this.targets.close();
       this.applications.drain();
       this.control.close();
-      this.accessLog.end(done);
+      this.accessLog.end(() => void (this.statsd?.close() ?? Promise.resolve()).then(done));
     });
   }
 

@@ -34,6 +34,7 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['discovery', 'wire clock model route control telemetry policy filter'],
   ['upstream', 'wire clock keep-alive timer-wheel model net telemetry'],
   ['exchange', 'wire clock timer-wheel model filter telemetry'],
+  ['statsd', 'clock'],
   ['access-log', 'wire clock model exchange'],
   ['backend', 'wire clock timer-wheel balance resilience model filter telemetry upstream exchange'],
   [
@@ -46,10 +47,10 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ],
   ['admin', 'wire clock model telemetry accept policy'],
   ['workers', 'clock control resilience telemetry'],
-  ['config', 'wire accept net keep-alive env-parser telemetry control identity policy workers access-log'],
+  ['config', 'wire accept net keep-alive env-parser telemetry control identity policy workers access-log statsd'],
   [
     'sidecar',
-    'wire clock timer-wheel tokens net telemetry accept control identity policy discovery upstream exchange access-log outbound inbound admin config',
+    'wire clock timer-wheel tokens net telemetry accept control identity policy discovery upstream exchange access-log statsd outbound inbound admin config',
   ],
   ['init', 'wire flag-parser telemetry'],
   ['await', 'wire clock flag-parser net telemetry'],

@@ -84,6 +84,7 @@ it.each(['enabled', 'ingress', 'explicit'])('a sidecar with every default (%s) i
 it('every variable that is injected has an effect, or the proxy says that it has none', () => {
   const annotations = {
     'config.tulle.dev/access-log': 'apache',
+    'config.tulle.dev/statsd-address': 'node:8125',
     'config.tulle.dev/enable-gateway': 'true',
     'config.tulle.dev/proxy-metrics-hostname-labels': 'true',
     'config.tulle.dev/proxy-require-identity-inbound-ports': '8080',
@@ -98,7 +99,6 @@ it('every variable that is injected has an effect, or the proxy says that it has
     const { withoutEffect } = configFor(mode, annotations);
     expect(withoutEffect.filter(({ reason }) => reason.includes('misspelt'))).toEqual([]);
     expect(withoutEffect.filter(({ harmless }) => !harmless).map(({ variable }) => variable)).toEqual([
-      'LINKERD2_PROXY_ACCESS_LOG',
       'LINKERD2_PROXY_INBOUND_GATEWAY_SUFFIXES',
       'LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS',
     ]);

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { type Deadlines, defaultDeadlines } from '../wire/deadlines.ts';
+import type { Connection } from '../wire/transport.ts';
 
 /** Something that can be asked to finish what it does and then close. */
 export interface Drainable {
@@ -8,6 +9,15 @@ export interface Drainable {
   checkDeadlines?(nowMs: number): void;
   /** Requests under way on it. */
   readonly activeStreams?: number;
+}
+
+/** One that is served now, for people. */
+export interface OpenConnection {
+  readonly drainable: Drainable;
+  readonly connection: Connection;
+  readonly carries: 'http1' | 'http2' | 'opaque';
+  /** When it began to be served, in monotonic milliseconds. */
+  readonly sinceMs: number;
 }
 
 /** How often connections are told the time: one timer for all, and none while there is no connection. */
@@ -20,7 +30,7 @@ const checkIntervalMs = 1000;
 export class OpenConnections {
   readonly deadlines: Deadlines;
   private readonly clock: Clock;
-  private readonly open = new Set<Drainable>();
+  private readonly open = new Map<Drainable, OpenConnection>();
   private checking = false;
   private draining = false;
   private onEmpty: (() => void) | undefined = undefined;
@@ -37,7 +47,7 @@ export class OpenConnections {
   /** Requests under way on all of them. */
   get activeStreams(): number {
     let streams = 0;
-    for (const { activeStreams } of this.open) streams += activeStreams ?? 0;
+    for (const { activeStreams } of this.open.keys()) streams += activeStreams ?? 0;
     return streams;
   }
 
@@ -46,14 +56,19 @@ export class OpenConnections {
     return this.clock.nowMs();
   }
 
-  add(connection: Drainable): void {
-    this.open.add(connection);
-    if (!this.checking && connection.checkDeadlines !== undefined) this.scheduleCheck();
-    if (this.draining) connection.drain();
+  /** `connection` is what `drainable` serves. */
+  add(drainable: Drainable, connection: Connection, carries: OpenConnection['carries']): void {
+    this.open.set(drainable, { drainable, connection, carries, sinceMs: this.clock.nowMs() });
+    if (!this.checking && drainable.checkDeadlines !== undefined) this.scheduleCheck();
+    if (this.draining) drainable.drain();
   }
 
-  remove(connection: Drainable): void {
-    if (this.open.delete(connection) && this.open.size === 0) this.onEmpty?.();
+  list(): Iterable<OpenConnection> {
+    return this.open.values();
+  }
+
+  remove(drainable: Drainable): void {
+    if (this.open.delete(drainable) && this.open.size === 0) this.onEmpty?.();
   }
 
   /** Calls `done` once when the last connection has closed. */
@@ -67,7 +82,7 @@ export class OpenConnections {
       this.onEmpty = undefined;
       done();
     };
-    for (const connection of [...this.open]) connection.drain();
+    for (const drainable of [...this.open.keys()]) drainable.drain();
   }
 
   private scheduleCheck(): void {
@@ -77,7 +92,7 @@ export class OpenConnections {
     this.clock.after(Math.min(checkIntervalMs, headMs, stallMs, closeMs), () => {
       this.checking = false;
       const nowMs = this.clock.nowMs();
-      for (const connection of [...this.open]) connection.checkDeadlines?.(nowMs);
+      for (const drainable of [...this.open.keys()]) drainable.checkDeadlines?.(nowMs);
       if (this.open.size > 0) this.scheduleCheck();
     });
   }

@@ -67,6 +67,6 @@ export function serveHttp(
       ? new KeepAlive(connection, server, keepAlive, clock)
       : undefined;
   connection.handler = server;
-  open.add(server);
+  open.add(server, connection, version);
   if (bytes.length > 0) server.onBytes(bytes);
 }

@@ -17,6 +17,7 @@ function admin(changes: Partial<AdminOptions> = {}) {
     ready: () => true,
     timers: { after: () => undefined, cancel: () => {} },
     metrics: () => ['metrics 1\n'],
+    debug: { routes: () => '{}\n' },
     setLogFilter: () => {},
     environment: { LINKERD2_PROXY_LOG: 'warn', LINKERD2_PROXY_IDENTITY_TOKEN_FILE: '/token', HOME: '/root' },
     shutdownEnabled: true,

@@ -16,6 +16,8 @@ export interface AdminOptions {
   setLogFilter: (filter: string) => void;
   /** What may be shown of the environment. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** What `/debug/NAME` tells as JSON, by name. */
+  debug: Readonly<Record<string, () => string>>;
   shutdownEnabled: boolean;
   shutdown: () => void;
 }
@@ -96,8 +98,17 @@ export class Admin {
         if (method !== 'POST') return notAllowed;
         return { status: 200, body: 'shutdown\n', afterwards: this.options.shutdown };
       default:
-        return notFound;
+        return this.debug(pathOf(head), reading, fromThisHost);
     }
+  }
+
+  /** What this process knows now says whom the workload talks to: it is for who has its host. */
+  private debug(path: string, reading: boolean, fromThisHost: boolean): Answer {
+    const { debug } = this.options;
+    const name = path.startsWith('/debug/') ? path.slice('/debug/'.length) : '';
+    if (!Object.hasOwn(debug, name)) return notFound;
+    if (!fromThisHost) return forbidden;
+    return reading ? { status: 200, body: debug[name](), contentType: 'application/json' } : notAllowed;
   }
 
   private logLevel(method: string, body: string): Answer {

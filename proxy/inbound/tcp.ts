@@ -64,7 +64,7 @@ export function carryOpaque(
     connection.abort();
   });
   const tunnel = { drain: () => {} };
-  open.add(tunnel);
+  open.add(tunnel, connection, 'opaque');
   const closed = (error: Error | undefined): void => {
     policy.release();
     connection.budget?.spoken(connection);

@@ -86,6 +86,11 @@ export class Plans {
     this.releaseMirrors();
   }
 
+  /** The policy that holds now. */
+  get current(): OutboundPolicy {
+    return this.policy;
+  }
+
   find(exchange: Exchange): RoutePlan {
     const { head, origin } = exchange;
     const routes = this.profile.current;

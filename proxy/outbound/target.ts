@@ -94,6 +94,11 @@ export class Target implements Resolution {
     return this.protocol ?? (this.opaque ? 'opaque' : 'detect');
   }
 
+  /** What policy says of it now. */
+  get policy(): OutboundPolicy {
+    return this.plans.current;
+  }
+
   /** Gives a connection that nobody looks into an endpoint. `serverName` is what its TLS asks for, if that was read. */
   connect(waiter: TcpWaiter, serverName: string | undefined): void {
     this.plans.connect(waiter, serverName);

@@ -65,7 +65,7 @@ class Tunnel implements TcpWaiter {
     }
     const { open } = this.options;
     const shown = { drain: () => {} };
-    open.add(shown);
+    open.add(shown, this.connection, 'opaque');
     this.held.release((first) => {
       splice(this.connection, upstream, (error) => {
         open.remove(shown);

@@ -16,6 +16,7 @@ const dead = -2;
  * mostly costs a look into a table, and at worst a step of all positions.
  */
 export class Pattern {
+  readonly text: string;
   private readonly atoms: ((code: number) => boolean)[] = [];
   /** Sets of positions, each of `words` words: those that a byte fits, and those that may follow a position. */
   private readonly byByte: Uint32Array;
@@ -33,6 +34,7 @@ export class Pattern {
 
   /** Throws a PatternError that says what is wrong with `text`. */
   constructor(text: string) {
+    this.text = text;
     const { positions, root } = positionsOf(text);
     const count = positions.atoms.length;
     this.words = Math.max(1, Math.ceil(count / 32));

@@ -40,10 +40,15 @@ export interface Route<Plan> {
   readonly matches: readonly RequestMatch[];
 }
 
-interface Candidate<Plan> {
+/** One of the ways in which a request finds its plan. */
+export interface RouteEntry<Plan> {
   readonly plan: Plan;
+  /** Undefined for every host. */
   readonly host: HostMatch | undefined;
   readonly match: RequestMatch;
+}
+
+interface Candidate<Plan> extends RouteEntry<Plan> {
   /** Its path as `foldPath` has paths. */
   readonly folded: PathMatch | undefined;
   readonly rank: number;
@@ -95,6 +100,11 @@ export class RouteTable<Plan> {
     const [first, ...others] = this.candidates;
     if (first === undefined || others.length > 0 || first.host !== undefined || !isAny(first.match)) return undefined;
     return first.plan;
+  }
+
+  /** What is asked of requests, in the order in which it is looked at. */
+  *entries(): Iterable<RouteEntry<Plan>> {
+    for (const { plan, host, match } of this.candidates) yield { plan, host, match };
   }
 
   /** The same table with other plans. `planOf` is asked once for each. */

@@ -3,6 +3,10 @@ import type { TerminateTls } from '../accept/terminate-tls.ts';
 import type { WriteBytes } from '../access-log/line-sink.ts';
 import type { Clock } from '../clock.ts';
 import type { ProxyConfig, SideConfig } from '../config.ts';
+import { connectionsPage } from '../debug/connections.ts';
+import { destinationsPage } from '../debug/destinations.ts';
+import { written } from '../debug/page.ts';
+import { routesPage } from '../debug/routes.ts';
 import type { ExchangeSide } from '../exchange/exchange.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
 import { Inbound } from '../inbound/accept.ts';
@@ -216,6 +220,11 @@ export class Sidecar {
       metrics: () => this.scrape(),
       setLogFilter: (filter) => options.others?.setLogFilter(filter),
       environment: options.environment,
+      debug: {
+        connections: () => written('connections', connectionsPage(this.open, clock.nowMs())),
+        destinations: () => written('destinations', destinationsPage(this.targets.values(), clock.nowMs())),
+        routes: () => written('routes', routesPage(this.policies, this.targets.values())),
+      },
       shutdown: options.onShutdownRequested,
     });
   }

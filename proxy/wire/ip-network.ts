@@ -85,6 +85,12 @@ export class IpNetwork {
     return new IpNetwork(address, Number(length));
   }
 
+  /** As `parse` reads it. */
+  toString(): string {
+    const { version, prefix, shift } = this;
+    return `${formatIp({ bits: prefix << shift, version })}/${(version === 4 ? 32 : 128) - Number(shift)}`;
+  }
+
   contains(address: IpAddress): boolean {
     return address.version === this.version && address.bits >> this.shift === this.prefix;
   }

@@ -118,6 +118,12 @@ export class PolicyStore {
     return unspoken;
   }
 
+  /** Those that are watched now. */
+  *ports(): Iterable<WatchedPort> {
+    yield* this.declared.values();
+    yield* this.undeclared.values();
+  }
+
   /** How many ports are watched now. */
   get size(): number {
     return this.declared.size + this.undeclared.size;

@@ -10,7 +10,7 @@ import type { TcpAddress } from "./net_pb.js";
 import type { Metadata } from "./meta_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { HostMatch, HttpFailureInjector, HttpRouteMatch, Ratio, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts } from "./http_route_pb.js";
-import type { Cors, Delay, UrlRewrite } from "./tulle_pb.js";
+import type { Cors, Delay, Failover, UrlRewrite } from "./tulle_pb.js";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.js";
 import type { Forbidden, Invalid } from "./opaque_route_pb.js";
 import type { SniMatch } from "./tls_route_pb.js";
@@ -463,6 +463,11 @@ export declare type HttpRoute_Distribution_FirstAvailable = Message<"io.linkerd.
    * @generated from field: repeated io.linkerd.proxy.outbound.HttpRoute.RouteBackend backends = 1;
    */
   backends: HttpRoute_RouteBackend[];
+
+  /**
+   * @generated from field: dev.tulle.proxy.Failover failover = 1040;
+   */
+  failover?: Failover | undefined;
 };
 
 /**
@@ -799,6 +804,11 @@ export declare type GrpcRoute_Distribution_FirstAvailable = Message<"io.linkerd.
    * @generated from field: repeated io.linkerd.proxy.outbound.GrpcRoute.RouteBackend backends = 1;
    */
   backends: GrpcRoute_RouteBackend[];
+
+  /**
+   * @generated from field: dev.tulle.proxy.Failover failover = 1040;
+   */
+  failover?: Failover | undefined;
 };
 
 /**

@@ -115,6 +115,34 @@ export declare type Delay = Message<"dev.tulle.proxy.Delay"> & {
 export declare const DelaySchema: GenMessage<Delay>;
 
 /**
+ * Of backends in order of preference: when one is passed over for the next.
+ *
+ * @generated from message dev.tulle.proxy.Failover
+ */
+export declare type Failover = Message<"dev.tulle.proxy.Failover"> & {
+  /**
+   * Which part of its endpoints must be ready; when it is not set, one of them will do.
+   *
+   * @generated from field: io.linkerd.proxy.http_route.Ratio min_ready = 1;
+   */
+  minReady?: Ratio | undefined;
+
+  /**
+   * How many endpoints each of the backends has, ready or not, in their order: discovery tells of those alone that are
+   * ready. 0 for one of which that is not known.
+   *
+   * @generated from field: repeated uint32 endpoints = 2;
+   */
+  endpoints: number[];
+};
+
+/**
+ * Describes the message dev.tulle.proxy.Failover.
+ * Use `create(FailoverSchema)` to create a new message.
+ */
+export declare const FailoverSchema: GenMessage<Failover>;
+
+/**
  * Which tokens (JWT, RFC 7519) of end users the requests of a server or route bring.
  *
  * @generated from message dev.tulle.proxy.RequestAuthentication

@@ -95,6 +95,21 @@ export function serviceEndpoints(
   return found;
 }
 
+/** How many endpoints a Service's port has, ready or not: those that are about to end are none of them any more. */
+export function endpointCount(service: Service, port: number, index: ClusterIndex): number {
+  const named = servicePort(service, port);
+  if (named === undefined && service.spec?.clusterIP !== 'None') return 0;
+  const addresses = new Set<string>();
+  for (const slice of index.slices(`${service.metadata.namespace}/${service.metadata.name}`)) {
+    if (slice.addressType === 'FQDN' || (named !== undefined && targetPort(slice, named.name) === undefined)) continue;
+    for (const { addresses: own, conditions } of slice.endpoints ?? []) {
+      if (conditions?.terminating === true) continue;
+      for (const address of own ?? []) addresses.add(canonicalIp(address));
+    }
+  }
+  return addresses.size;
+}
+
 function serviceEndpoint(
   ip: string,
   port: number,

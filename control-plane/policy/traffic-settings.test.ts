@@ -95,6 +95,12 @@ test.each([
   [{ 'retry.linkerd.io/http': '600' }, 'retry.linkerd.io/http'],
   [{ 'retry.linkerd.io/http': '504-500' }, 'retry.linkerd.io/http'],
   [{ 'retry.linkerd.io/grpc': 'ok' }, 'retry.linkerd.io/grpc'],
+  [{ 'tulle.dev/backends': 'by-name' }, 'tulle.dev/backends'],
+  [{ 'tulle.dev/failover-below': '50%' }, 'tulle.dev/failover-below'],
+  ...['50', '0%', '101%', '-5%', '1/2', ''].map((below): [object, string] => [
+    { 'tulle.dev/backends': 'in-order', 'tulle.dev/failover-below': below },
+    'tulle.dev/failover-below',
+  ]),
 ])('%j is complained of, and its group is as if it were not there', (annotations, wrong) => {
   const complaints: string[] = [];
   const settings = trafficSettings(annotations as Record<string, string>, (annotation) => complaints.push(annotation));

@@ -1,4 +1,6 @@
+import { backendsAnnotation, failoverBelowAnnotation } from '../../lib/contract/annotations.ts';
 import { trafficDurationMs } from '../../lib/contract/durations.ts';
+import { percentage, ratioOfPercent } from '../../lib/contract/percentage.ts';
 
 /** What the annotations of a Service or a route say of its traffic (linkerd2 policy-controller/k8s/index/src/outbound/index.rs). */
 export interface TrafficSettings {
@@ -7,6 +9,8 @@ export interface TrafficSettings {
   readonly httpRetry: Retry<StatusRange> | undefined;
   readonly grpcRetry: Retry<GrpcRetryCondition> | undefined;
   readonly loadBiaser: LoadBiaser | undefined;
+  /** Of a route whose backends are in order of preference; undefined where weights say which share each has. */
+  readonly failover: FailoverSettings | undefined;
 }
 
 export interface Backoff {
@@ -68,6 +72,12 @@ export interface LoadBiaser {
   readonly maxRetryAfterMs: number;
 }
 
+/** When a backend is passed over for the next. */
+export interface FailoverSettings {
+  /** Which share of its endpoints must be ready, above 0; undefined: one of them will do. */
+  readonly minReady: { readonly numerator: number; readonly denominator: number } | undefined;
+}
+
 type Annotations = Readonly<Record<string, string>>;
 /** Told of an annotation that cannot be read: its name, its value, and what it must be. */
 export type Complain = (annotation: string, value: string, rule: string) => void;
@@ -83,6 +93,7 @@ export function trafficSettings(annotations: Annotations = {}, complain: Complai
     httpRetry: group(annotations, complain, (read) => readRetry(read, 'retry.linkerd.io/http', statusRanges)),
     grpcRetry: group(annotations, complain, (read) => readRetry(read, 'retry.linkerd.io/grpc', grpcConditions)),
     loadBiaser: group(annotations, complain, readLoadBiaser),
+    failover: group(annotations, complain, readFailover),
   };
 }
 
@@ -227,3 +238,25 @@ function readLoadBiaser(read: Reader): LoadBiaser | undefined {
     maxRetryAfterMs: read.durationMs(`${alpha}/load-biaser-max-retry-after`) ?? 300_000,
   };
 }
+
+function readFailover(read: Reader): FailoverSettings | undefined {
+  const order = read.text(backendsAnnotation);
+  const below = read.text(failoverBelowAnnotation);
+  if (order === undefined) {
+    if (below !== undefined) {
+      read.wrong(failoverBelowAnnotation, `holds for backends in order only: set ${backendsAnnotation} to 'in-order'`);
+    }
+    return undefined;
+  }
+  if (order !== 'in-order') read.wrong(backendsAnnotation, "must be 'in-order', or not be there");
+  if (below === undefined) return { minReady: undefined };
+  const percent = percentage.read(below);
+  if (percent === undefined || percent === 0) {
+    read.wrong(failoverBelowAnnotation, "must be a percentage above 0% and up to 100%, such as '50%'");
+  }
+  return { minReady: ratioOfPercent(percent) };
+}
+
+/** Of a TCPRoute or TLSRoute: what is wrong with the annotation for backends in order of preference, if it has it. */
+export const orderOfBytesProblem = (annotations: Annotations = {}): string | undefined =>
+  annotations[backendsAnnotation] === undefined ? undefined : 'holds for an HTTPRoute or GRPCRoute only';

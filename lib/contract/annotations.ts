@@ -13,6 +13,11 @@ export const proxyVersionAnnotation = 'linkerd.io/proxy-version';
 /** Names the certificate that a component put into a Secret, so that another one in its place is known to be somebody else's. */
 export const certificateAnnotation = 'tulle.dev/certificate-sha256';
 
+/** `in-order`: the backends of a route are in order of preference, instead of having shares by weight. */
+export const backendsAnnotation = 'tulle.dev/backends';
+/** The share of its endpoints of which fewer are ready when such a route goes on to the next backend. */
+export const failoverBelowAnnotation = 'tulle.dev/failover-below';
+
 /** What has annotations: metadata as manifests, sources and admission reviews have it. */
 export interface Annotated {
   readonly annotations?: Readonly<Record<string, unknown>> | null;

@@ -10,7 +10,7 @@ export interface EndpointSlice extends KubernetesObject {
 
 export interface SliceEndpoint {
   readonly addresses?: readonly string[];
-  readonly conditions?: { readonly ready?: boolean };
+  readonly conditions?: { readonly ready?: boolean; readonly terminating?: boolean };
   readonly hostname?: string;
   readonly zone?: string;
   readonly nodeName?: string;
@@ -33,7 +33,7 @@ export const endpointSlice: ReadKind<EndpointSlice> = {
       endpoints: [
         {
           addresses: 'texts',
-          conditions: { ready: 'flag' },
+          conditions: { ready: 'flag', terminating: 'flag' },
           hostname: 'text',
           zone: 'shared',
           nodeName: 'shared',

@@ -11,6 +11,7 @@ import type { PoolFailure } from '../upstream/connection-pool.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Backend } from './backend.ts';
 import { BalancedEndpoint, type BalancedEndpointOptions, type Balancing } from './balanced-endpoint.ts';
+import { EndpointHealth } from './endpoint-health.ts';
 import { EndpointLog } from './endpoint-log.ts';
 import type { EndpointState } from './endpoint-state.ts';
 import { type Failing, failureOf, lastCause, overflowing } from './failing.ts';
@@ -60,6 +61,7 @@ const usedMs = 10_000;
  */
 export class Balancer extends Deadline implements Backend, Balancing {
   readonly endpoints = new Map<string, BalancedEndpoint>();
+  readonly health: EndpointHealth;
   private readonly options: BalancerOptions;
   /** What is balanced over, for people. */
   private readonly target: string;
@@ -87,6 +89,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
     this.options = options;
     const { clock, deadlines, queueCapacity, failfastMs, log, ejections } = options;
     this.ready = new P2c(clock.random);
+    this.health = new EndpointHealth(this);
     this.endpointLog = new EndpointLog(log, target);
     this.heldBack = new HeldBack(this.endpointLog, ejections);
     const makeQueue = (): EndpointQueue =>
@@ -163,7 +166,9 @@ export class Balancer extends Deadline implements Backend, Balancing {
     }
     for (const [key, endpoint] of gone) if (this.endpoints.get(key) === endpoint) this.endpoints.delete(key);
     this.failfast = false;
+    this.health.told();
     this.remove([...gone.values()]);
+    if (infos.length === 0) this.sendElsewhere();
     this.serveQueues();
   }
 
@@ -188,6 +193,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
 
   onStateChanged(endpoint: BalancedEndpoint, before: EndpointState): void {
     const { state } = endpoint;
+    this.health.changed();
     if (before === 'unconnected') this.unconnected.remove(endpoint);
     else if (state === 'unconnected') this.unconnected.add(endpoint);
     if (before === 'connecting') this.connecting--;
@@ -198,6 +204,17 @@ export class Balancer extends Deadline implements Backend, Balancing {
     else if (state === 'ready' || state === 'probation') this.endpointLog.reachable(endpoint, true);
     if (endpoint.ejection !== undefined) this.heldBack.onStateChanged(endpoint, before, this.authority);
     this.serveQueues();
+  }
+
+  /** Nothing is sent here for now: endpoints are kept connected, and those that were lost are tried again. */
+  keepTrying(attempt: Attempt): void {
+    this.lastUsedMs = this.options.clock.nowMs();
+    this.unconnected.any(this.options.clock.random())?.connect(attempt);
+  }
+
+  /** One of the endpoints may have a request that shows whether it has recovered. */
+  get wantsProbe(): boolean {
+    return this.heldBack.mayBeProbed;
   }
 
   hasOthersThan(endpoint: BalancedEndpoint): boolean {
@@ -355,6 +372,14 @@ export class Balancer extends Deadline implements Backend, Balancing {
     const { failing } = this;
     for (let i = this.queue.size; i > 0; i--) (this.queue.take() as QueuedAttempt | undefined)?.fail(failing);
     this.tcp.failAll();
+  }
+
+  /** There is nothing to wait for: what has somewhere else to go does. */
+  private sendElsewhere(): void {
+    for (let i = this.queue.size; i > 0; i--) {
+      const queued = this.queue.take() as QueuedAttempt;
+      if (!queued.goElsewhere()) this.queue.add(queued);
+    }
   }
 
   private make(authority: string, info: EndpointInfo): BalancedEndpoint {

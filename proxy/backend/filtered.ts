@@ -2,6 +2,7 @@ import type { Attempt, WaitingPlace } from '../exchange/attempt.ts';
 import { Answer, type Filters } from '../filter/filter.ts';
 import { Deadline } from '../timer-wheel.ts';
 import type { Backend } from './backend.ts';
+import type { BackendHealth } from './endpoint-health.ts';
 
 /** Applies the filters of a backend to each try that goes to it, and to its response. */
 export class Filtered implements Backend {
@@ -15,6 +16,10 @@ export class Filtered implements Backend {
 
   get isAvailable(): boolean {
     return this.backend.isAvailable;
+  }
+
+  get health(): BackendHealth | undefined {
+    return this.backend.health;
   }
 
   send(attempt: Attempt): void {

@@ -6,6 +6,7 @@ import { KeptBytes } from '../exchange/request-body.ts';
 import { hits, type Ratio } from '../filter/ratio.ts';
 import type { Count } from '../telemetry/registry.ts';
 import type { Backend } from './backend.ts';
+import type { BackendHealth } from './endpoint-health.ts';
 import { type CopyEnd, MirrorCopy, type MirrorShare } from './mirror-copy.ts';
 
 /** What became of a copy: its end, or that there were too many for it to be made. */
@@ -103,6 +104,10 @@ export class Mirrored implements Backend {
 
   get isAvailable(): boolean {
     return this.backend.isAvailable;
+  }
+
+  get health(): BackendHealth | undefined {
+    return this.backend.health;
   }
 
   send(attempt: Attempt): void {

@@ -33,6 +33,15 @@ export class QueuedAttempt extends Queued {
     this.fail(this.balancer.failing);
   }
 
+  /** False where it has nowhere else to go: it still waits. */
+  goElsewhere(): boolean {
+    const { attempt } = this;
+    attempt.waitingAt = undefined;
+    if (attempt.goElsewhere()) return true;
+    attempt.waitingAt = this;
+    return false;
+  }
+
   fail({ failure, detail }: Failing): void {
     this.attempt.waitingAt = undefined;
     this.attempt.fail(failure, detail);

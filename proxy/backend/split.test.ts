@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Attempt } from '../exchange/attempt.ts';
 import type { Backend } from './backend.ts';
-import { FirstAvailable, Split } from './split.ts';
+import { Split } from './split.ts';
 
 class Counting implements Backend {
   isAvailable = true;
@@ -47,15 +47,4 @@ it('what fails everything at once has nothing while another takes requests, and 
   expect(split.isAvailable).toBe(false);
   for (let i = 0; i < 100; i++) split.send(attempt);
   expect(a.sent).toBeGreaterThan(70);
-});
-
-it('the first that takes requests has them all', () => {
-  const [a, b] = [new Counting(), new Counting()];
-  const first = new FirstAvailable([a, b]);
-  first.send(attempt);
-  a.isAvailable = false;
-  first.send(attempt);
-  b.isAvailable = false;
-  first.send(attempt);
-  expect([a.sent, b.sent]).toEqual([2, 1]);
 });

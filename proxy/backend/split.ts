@@ -28,21 +28,3 @@ export class Split implements Backend {
     this.choice.next().send(attempt);
   }
 }
-
-/** Sends to the first of several backends that does not fail everything at once. */
-export class FirstAvailable implements Backend {
-  private readonly backends: readonly Backend[];
-
-  /** `backends` has one at least. */
-  constructor(backends: readonly Backend[]) {
-    this.backends = backends;
-  }
-
-  get isAvailable(): boolean {
-    return this.backends.some(({ isAvailable }) => isAvailable);
-  }
-
-  send(attempt: Attempt): void {
-    (this.backends.find(({ isAvailable }) => isAvailable) ?? this.backends[0]).send(attempt);
-  }
-}

@@ -1,6 +1,7 @@
 import type { Attempt } from '../exchange/attempt.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import type { Backend } from './backend.ts';
+import type { BackendHealth } from './endpoint-health.ts';
 
 /** Gives each try at a backend so much time, in ms, until the end of its response. */
 export class Timed implements Backend {
@@ -14,6 +15,10 @@ export class Timed implements Backend {
 
   get isAvailable(): boolean {
     return this.backend.isAvailable;
+  }
+
+  get health(): BackendHealth | undefined {
+    return this.backend.health;
   }
 
   send(attempt: Attempt): void {

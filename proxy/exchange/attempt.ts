@@ -19,6 +19,12 @@ export interface WaitingPlace {
   cancel(): void;
 }
 
+/** Who has sent a try where there may be no endpoint for it. */
+export interface Alternatives {
+  /** Sends it, of which nothing was sent, another way; false when there is none. */
+  sendElsewhere(attempt: Attempt): boolean;
+}
+
 /** So much of a response that nobody is told is read all the same. */
 const maxDiscardedBytes = 64 * 1024;
 const notPassedOn = 'the response is not passed on';
@@ -34,6 +40,11 @@ export class Attempt implements ResponseHandler {
   misses = 0;
   /** Who has it, and is told of it. */
   endpoint: AttemptObserver | undefined = undefined;
+  /** Where it may go while it was not sent; undefined when there is nowhere else. */
+  alternatives: Alternatives | undefined = undefined;
+  /** Which of those it went to last, and how often to another. */
+  wentTo = 0;
+  detours = 0;
   /** Fields for this hop, written behind those of the head. */
   extra: readonly Field[] | undefined = undefined;
   /** What the filters of its backend are, which its response goes through; undefined without. */
@@ -102,11 +113,33 @@ export class Attempt implements ResponseHandler {
     return true;
   }
 
-  /** It came to nothing, and the exchange with it. `detail` says what happened, for the client and the log. */
+  /**
+   * It came to nothing where it was to go, and where there is nowhere else, the exchange with it. `detail` says what
+   * happened, for the client and the log.
+   */
   fail(failure: ProxyFailure, detail: string | undefined = undefined): void {
-    if (this.over) return;
+    if (this.over || this.goElsewhere()) return;
     this.finish(failure.kind);
     this.exchange.onAttemptFailed(this, failure, detail);
+  }
+
+  /** Has what was not sent go another way, as if it had not been where it was; false when there is none. */
+  goElsewhere(): boolean {
+    const { alternatives } = this;
+    if (alternatives === undefined || this.sentMs >= 0) return false;
+    return alternatives.sendElsewhere(this);
+  }
+
+  /** What the backend that it is no longer for has made of it is undone. */
+  startOver(): void {
+    this.filters = undefined;
+    this.filteredHead = undefined;
+    this.ownHead = undefined;
+    this.extra = undefined;
+    this.avoid = undefined;
+    this.misses = 0;
+    if (this.timeout !== undefined) this.exchange.side.deadlines.disarm(this.timeout);
+    this.timeout = undefined;
   }
 
   /** Fails it by `failure` unless a head comes in `delayMs`: see `answeredInTime`. */

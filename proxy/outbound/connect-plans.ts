@@ -69,11 +69,12 @@ function chainOf({ destination, failure }: ConnectBackend, backendOf: ConnectPla
 /** The same for requests, where a client sends some to what is said to speak no HTTP. */
 export function requestRule({ labels, kind, backends }: ConnectRule): OutboundRule {
   const plain = { labels, filters: undefined, mirrors: [], balancing: undefined, timeoutMs: undefined };
+  const named = backends.map(({ destination, weight }) => ({ ...plain, destination, weight }));
   return {
     labels,
     filters: undefined,
     mirrors: [],
-    distribution: { kind, backends: backends.map(({ destination, weight }) => ({ ...plain, destination, weight })) },
+    distribution: kind === 'random' ? { kind, backends: named } : { kind, backends: named, minReady: 0, endpoints: [] },
     timeouts: undefined,
     retry: undefined,
     allowsOverrides: false,

@@ -7,6 +7,7 @@ import type { OutboundRule, RuleMirror } from '../policy/outbound/model.ts';
 import type { ProfileRoute } from '../route/profile-routes.ts';
 import { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
 import { endpointLabels } from '../telemetry/endpoint-labels.ts';
+import { FailoverMetrics } from '../telemetry/failover-metrics.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { Count, CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
@@ -24,6 +25,8 @@ export class OutboundMetrics extends DirectionMetrics {
   private readonly retryFamilies: { readonly [kind in keyof RetryCounts]: CounterFamily };
   /** What circuit breakers do. */
   readonly ejections: EjectionMetrics;
+  /** What rules with backends in order of preference do. */
+  readonly failovers: FailoverMetrics;
   private readonly retryable: CounterFamily;
   private readonly connectFamilies: { readonly [protocol in 'tcp' | 'tls']: ConnectFamilies };
   private readonly mirrorCopies: CounterFamily;
@@ -32,6 +35,7 @@ export class OutboundMetrics extends DirectionMetrics {
   constructor(registry: MetricsRegistry, nowMs: () => number) {
     super('outbound', registry, nowMs);
     this.ejections = new EjectionMetrics(registry);
+    this.failovers = new FailoverMetrics(registry);
     this.mirrorCopies = registry.counter(
       'outbound_http_route_mirror_copies_total',
       'Copies of requests that were sent to a mirror, by what became of them.',
@@ -146,7 +150,8 @@ interface ConnectFamilies {
   readonly close: CounterFamily;
 }
 
-function routeLabels(parent: PolicyLabels, { labels: route }: OutboundRule): Labels {
+/** What metrics of requests call a route of a target, `parent`. */
+export function routeLabels(parent: PolicyLabels, { labels: route }: OutboundRule): Labels {
   return {
     parent_group: parent.group,
     parent_kind: parent.kind,

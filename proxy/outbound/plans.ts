@@ -9,10 +9,12 @@ import { failures } from '../exchange/proxy-failure.ts';
 import { noPolicy, type OutboundPolicy, type OutboundRule } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 import { asksForTunnel, type RouteTable } from '../route/route-table.ts';
+import type { Log } from '../telemetry/log.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Backends, Named } from './backends.ts';
 import { ConnectPlans, requestRule } from './connect-plans.ts';
-import type { OutboundMetrics } from './metrics.ts';
+import { Failovers } from './failovers.ts';
+import { type OutboundMetrics, routeLabels } from './metrics.ts';
 import { ProfilePlans } from './profile-plans.ts';
 import { rulePlan } from './rule-plan.ts';
 
@@ -27,6 +29,7 @@ export interface PlansOptions {
   readonly backends: Backends;
   readonly metrics: OutboundMetrics;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /**
@@ -51,11 +54,12 @@ export class Plans {
   /** Of connections that nobody looks into; undefined where all of them go to the target itself. */
   private connects: ConnectPlans | undefined = undefined;
   private mirrors: Mirror[] = [];
+  private readonly failovers: Failovers;
   /** Where profile and policy lead besides the target itself. */
   private named: Named[] = [];
 
   constructor(options: PlansOptions) {
-    const { own, name, metrics, clock } = options;
+    const { own, name, metrics, clock, log } = options;
     this.options = options;
     this.plain = plainPlan(own);
     this.whole = this.plain;
@@ -63,6 +67,7 @@ export class Plans {
     this.path = this.authority;
     const backendOf = (path: string): Backend =>
       this.backendOf({ destination: { kind: 'service', path }, balancing: undefined });
+    this.failovers = new Failovers({ clock, log, metrics: metrics.failovers });
     this.profile = new ProfilePlans({ own, backendOf, metrics, clock });
   }
 
@@ -84,6 +89,8 @@ export class Plans {
   close(): void {
     this.profile.replace('', undefined);
     this.releaseMirrors();
+    this.failovers.begin();
+    this.failovers.end();
   }
 
   /** The policy that holds now. */
@@ -111,6 +118,7 @@ export class Plans {
     const { http1, http2, connect, labels } = this.policy;
     this.named = [];
     this.releaseMirrors();
+    this.failovers.begin();
     this.profile.build();
     this.http1 = this.tableOf(http1);
     this.http2 = http1 === http2 ? this.http1 : this.tableOf(http2);
@@ -123,6 +131,7 @@ export class Plans {
         random: clock.random,
         countsOf: (rule) => metrics.connectRoute(connect.byName ? 'tls' : 'tcp', labels, rule.labels),
       });
+    this.failovers.end();
     this.options.backends.keepOnly(this.named);
   }
 
@@ -153,6 +162,7 @@ export class Plans {
         this.mirrors.push(made);
         return made;
       },
+      failoverOf: (distribution, backends) => this.failovers.of(routeLabels(labels, rule), distribution, backends),
     });
   }
 

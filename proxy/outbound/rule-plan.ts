@@ -1,7 +1,8 @@
 import type { Backend } from '../backend/backend.ts';
+import type { PreferredBackend } from '../backend/failover.ts';
 import { Filtered } from '../backend/filtered.ts';
 import { type Mirror, Mirrored } from '../backend/mirror.ts';
-import { FirstAvailable, Split } from '../backend/split.ts';
+import { Split } from '../backend/split.ts';
 import { Timed } from '../backend/timed.ts';
 import { namedBy, type Retrying } from '../backend/tries/retries.ts';
 import { triesOf } from '../backend/tries/rule-tries.ts';
@@ -10,7 +11,13 @@ import type { Decided, RoutePlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import type { PolicyLabels } from '../model/policy-labels.ts';
 import type { RetryRule } from '../model/tries.ts';
-import type { Distribution, OutboundRule, RuleBackend, RuleMirror } from '../policy/outbound/model.ts';
+import type {
+  Distribution,
+  FailoverBackends,
+  OutboundRule,
+  RuleBackend,
+  RuleMirror,
+} from '../policy/outbound/model.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { Named } from './backends.ts';
 
@@ -23,6 +30,8 @@ export interface RulePlanOptions {
   readonly retryCounts: Retrying['counts'];
   /** Where copies that go to a mirror are sent from. */
   readonly mirrorOf: (mirror: RuleMirror, to: Backend) => Mirror;
+  /** Who chooses between backends that are in order of preference. */
+  readonly failoverOf: (distribution: FailoverBackends, backends: readonly PreferredBackend[]) => Backend;
 }
 
 /** What is done with the requests of a rule, as a chain of senders. */
@@ -42,16 +51,19 @@ function retryingOf(rule: RetryRule, { retryCounts }: RulePlanOptions): Retrying
   return { rule, budget: undefined, isRetryable: namedBy(rule), counts: retryCounts };
 }
 
-function senderOf({ kind, backends }: Distribution, options: RulePlanOptions): Backend {
-  const chosen = backends
+function senderOf(distribution: Distribution, options: RulePlanOptions): Backend {
+  const chosen = distribution.backends
     .filter(({ weight }) => weight > 0)
     .map((backend) => ({ backend: chainOf(backend, options), weight: backend.weight }));
   // Gateway API (HTTPRouteRule, backendRefs): 500 where there is nothing to send to.
   if (chosen.length === 0) return new Unusable(failures.backend, 'the rule has no backend that takes requests');
   if (chosen.length === 1) return chosen[0].backend;
-  return kind === 'random'
-    ? new Split(chosen, options.random)
-    : new FirstAvailable(chosen.map(({ backend }) => backend));
+  if (distribution.kind === 'random') return new Split(chosen, options.random);
+  const { endpoints } = distribution;
+  return options.failoverOf(
+    distribution,
+    chosen.map(({ backend }, at) => ({ backend, endpoints: endpoints.at(at) ?? 0 })),
+  );
 }
 
 function chainOf(

@@ -47,7 +47,7 @@ export class Target implements Resolution {
   constructor(name: TargetName, options: TargetOptions) {
     this.name = name;
     this.options = options;
-    const { metrics, clock } = options;
+    const { metrics, clock, log } = options;
     const balancing: BalancerOptions = {
       ...options,
       requestMetrics: (authority, info) => metrics.requests(authority, info),
@@ -55,7 +55,7 @@ export class Target implements Resolution {
     };
     this.backend = new Balancer(formatHostPort(name.host, name.port), balancing);
     this.backends = new Backends({ ...options, ...balancing });
-    this.plans = new Plans({ own: this.backend, name, backends: this.backends, metrics, clock });
+    this.plans = new Plans({ own: this.backend, name, backends: this.backends, metrics, clock, log });
     this.lastUsedMs = clock.nowMs();
     const { policy } = options;
     if (name.kind === 'other') this.lookup = undefined;

@@ -46,6 +46,8 @@ export interface BackendLookup {
   readonly clusterDomain: string;
   hasService(key: string): boolean;
   hasEgressNetwork(key: string): boolean;
+  /** How many endpoints a port of a Service, `namespace/name`, has, ready or not. */
+  endpoints(service: string, port: number): number;
   /** Whether a route may name a Service, `namespace/name`. */
   mayName(route: NamingRoute, service: string): boolean;
   /** The EgressNetwork that the routes hang on, and the address outside of the cluster that is called. */

@@ -3,6 +3,7 @@ import { type OutboundPolicy, OutboundPolicySchema } from '../../../api/gen/outb
 import { isWithin } from '../../../lib/contract/cidr.ts';
 import { portsSetting } from '../../cluster/pod-facts.ts';
 import { servicePort } from '../../cluster/service-ports.ts';
+import { endpointCount } from '../../destination/endpoints.ts';
 import { profileOf } from '../../destination/profiles.ts';
 import type { Target } from '../../destination/target.ts';
 import type { PolicyContext } from '../context.ts';
@@ -11,6 +12,7 @@ import { policyTopics } from '../index/policy-index.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
 import { backendService, backendsOf, mayName } from '../routes/references.ts';
+import { failoverOf } from '../routes/route-rules.ts';
 import { trafficSettings } from '../traffic-settings.ts';
 import {
   type BackendLookup,
@@ -71,7 +73,7 @@ function ofAddress(
   const network = policy.egress.holding(ip, clientNamespace, config.egressNamespace);
   if (network !== undefined) {
     const view = ofEgressNetwork(network, ip, port, clientNamespace, context);
-    return { ...view, topics, policyTopics: [...whichTopics, ...view.policyTopics] };
+    return { ...view, topics: [...topics, ...view.topics], policyTopics: [...whichTopics, ...view.policyTopics] };
   }
   const metadata: MetadataInit = { kind: { case: 'default', value: 'egress-fallback' } };
   const backend = forwardBackend(metadata, ip, port);
@@ -96,7 +98,7 @@ function ofEgressNetwork(
   port: number,
   clientNamespace: string | undefined,
   context: PolicyContext,
-): Omit<OutboundView, 'topics'> {
+): OutboundView {
   const egress = { network: key, ip, port };
   const routes = routesOf('EgressNetwork', key, port, clientNamespace, context);
   const opaquePorts = portsSetting(object, 'opaque-ports') ?? context.config.opaquePorts;
@@ -110,14 +112,19 @@ function ofEgressNetwork(
   const metadata = egressMetadata(key, port);
   return {
     policy: create(OutboundPolicySchema, { metadata, protocol: { kind } }),
+    topics: countTopics(routes),
     policyTopics: [policyTopics.egressNetwork(key), ...backendTopics(routes)],
   };
 }
 
-const lookupOf = ({ policy, config }: PolicyContext): BackendLookup => ({
+const lookupOf = ({ cluster, policy, config }: PolicyContext): BackendLookup => ({
   clusterDomain: config.clusterDomain,
   hasService: (backend) => policy.service(backend) !== undefined,
   hasEgressNetwork: (network) => policy.hasEgressNetwork(network),
+  endpoints: (key, port) => {
+    const service = cluster.services.get(key);
+    return service === undefined ? 0 : endpointCount(service, port, cluster);
+  },
   mayName: (route, service) => mayName(route, service, policy.grants),
 });
 
@@ -165,7 +172,7 @@ function ofService(
   const kind = protocolKind(protocol, routes, routeContext);
   return {
     policy: create(OutboundPolicySchema, { metadata, protocol: { kind } }),
-    topics,
+    topics: [...topics, ...countTopics(routes)],
     policyTopics: [own, ...backendTopics(routes)],
   };
 }
@@ -208,6 +215,19 @@ function backendTopics(routes: readonly IndexedRoute[]): string[] {
       topics.add(policyTopics.service(service));
       const [other] = service.split('/');
       if (other !== namespace) topics.add(policyTopics.grants(other));
+    }
+  }
+  return [...topics];
+}
+
+/** How many endpoints a backend has is told where a share of them must be ready. */
+function countTopics(routes: readonly IndexedRoute[]): string[] {
+  const topics = new Set<string>();
+  for (const { object, namespace, rules } of routes) {
+    if (failoverOf(rules)?.minReady === undefined) continue;
+    for (const ref of (object.spec.rules ?? []).flatMap(({ backendRefs }) => backendRefs ?? [])) {
+      const service = backendService(ref, namespace);
+      if (service !== undefined) topics.add(`endpoints ${service}`);
     }
   }
   return [...topics];

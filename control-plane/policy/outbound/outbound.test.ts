@@ -355,6 +355,61 @@ describe('routes', () => {
   });
 });
 
+describe('backends in order of preference', () => {
+  const inOrder = { 'tulle.dev/backends': 'in-order' };
+  const refs = [
+    { name: 'web', port: 80, weight: 5 },
+    { name: 'gone', port: 80 },
+    { name: 'drained', port: 80, weight: 0 },
+    { name: 'v2', port: 80 },
+  ];
+  const slice = (ready: boolean[], changes: object = {}) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'web-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'web' } },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 8080 }],
+    endpoints: ready.map((each, at) => ({ addresses: [`10.1.0.${at}`], conditions: { ready: each, ...changes } })),
+  });
+  const backendsOf = (policy: Policy) => routesOf(policy)[0].rules[0]['backends'];
+  const named = (name: string) => ({ backend: { metadata: { resource: { name } } } });
+
+  test.each(['HTTPRoute', 'GRPCRoute'])('of a %s are told as such, whatever their weights but 0', async (kind) => {
+    const told = backendsOf(
+      await policyOf(service(), service('v2'), gateway(kind, 'r', { backendRefs: refs }, { annotations: inOrder })),
+    );
+    expect(told).toMatchObject({
+      firstAvailable: {
+        backends: [named('web'), { backend: { metadata: { default: 'invalid' } } }, named('v2')],
+        failover: {},
+      },
+    });
+    expect(told).not.toHaveProperty('firstAvailable.failover.minReady');
+  });
+
+  test('have the least share of endpoints that must be ready, and how many there are', async () => {
+    const annotations = { ...inOrder, 'tulle.dev/failover-below': '37.5%' };
+    const all = [service(), service('v2'), gateway('HTTPRoute', 'r', { backendRefs: refs }, { annotations })];
+    world = await PolicyWorld.start([...all, slice([true, false, false])]);
+    const seen = world.watchOutbound('web.shop.svc.cluster.local:80');
+    const failover = () =>
+      (backendsOf(seen.messages.at(-1) as Policy) as { firstAvailable: { failover: object } }).firstAvailable.failover;
+    await vi.waitFor(() => expect(seen.messages).toHaveLength(1));
+    const minReady = { numerator: 375_000, denominator: 1_000_000 };
+    expect(failover()).toEqual({ minReady, endpoints: [3, 0, 0] });
+    world.write(...all, slice([true, false, false, true]));
+    await vi.waitFor(() => expect(failover()).toEqual({ minReady, endpoints: [4, 0, 0] }));
+    world.write(...all, slice([false, false], { terminating: true }));
+    await vi.waitFor(() => expect(failover()).toEqual({ minReady, endpoints: [0, 0, 0] }));
+  });
+
+  test('say nothing for a rule without backends', async () => {
+    expect(backendsOf(await policyOf(service(), route('r', {}, { annotations: inOrder })))).toMatchObject({
+      firstAvailable: { backends: [named('web')] },
+    });
+  });
+});
+
 describe('an address that is no Service’s', () => {
   const pod = (podIP: string) => ({
     apiVersion: 'v1',

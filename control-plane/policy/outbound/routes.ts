@@ -6,9 +6,10 @@ import type {
   HttpRouteSchema,
   OpaqueRouteSchema,
 } from '../../../api/gen/outbound_pb.js';
+import type { BackendRef } from '../../../lib/kinds/route-object.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { type FilterInit, grpcFilterToApi, httpFilterToApi, isMirror, type MirrorInit } from '../routes/filters.ts';
-import type { NamingRoute } from '../routes/references.ts';
+import { backendService, type NamingRoute } from '../routes/references.ts';
 import type { Rule } from '../routes/route-rules.ts';
 import type { Timeouts, TrafficSettings } from '../traffic-settings.ts';
 import {
@@ -88,7 +89,7 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
       return {
         matches: [...rule.matches],
         filters: rule.filters.flatMap((filter) => httpFilter(filter, route, context)),
-        backends: { kind: distribution(rule, route, context, httpBackendFilters) },
+        backends: { kind: distribution(rule, rules.settings, route, context, httpBackendFilters) },
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
         retry,
@@ -109,7 +110,7 @@ export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRoute
       return {
         matches: [...rule.matches],
         filters: rule.filters.flatMap((filter) => grpcFilter(filter, route, context)),
-        backends: { kind: distribution(rule, route, context, grpcBackendFilters) },
+        backends: { kind: distribution(rule, rules.settings, route, context, grpcBackendFilters) },
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
         retry,
@@ -124,9 +125,10 @@ function timeoutsOf(rule: Rule<unknown>, { timeouts }: TrafficSettings, { settin
   return Object.values(own).some((ms) => ms !== undefined) ? own : settings.timeouts;
 }
 
-/** By weight over the backends of a rule, else all to the parent. */
+/** Over the backends of a rule, by weight or by preference, else all to the parent. */
 function distribution<Filter>(
   rule: Rule<unknown>,
+  { failover }: TrafficSettings,
   route: NamingRoute,
   context: RouteContext,
   filtersOf: (backend: RouteBackend, route: NamingRoute, context: RouteContext) => Filter[],
@@ -136,14 +138,28 @@ function distribution<Filter>(
   if (rule.backendRefs.length === 0) {
     return { case: 'firstAvailable' as const, value: { backends: [{ backend: parent, requestTimeout }] } };
   }
-  const backends = rule.backendRefs.map((ref) => {
+  const weighted = (ref: BackendRef) => {
     const found = routeBackend(ref, route, lookup, load);
-    return {
-      weight: found.weight,
-      backend: { backend: found.backend, filters: filtersOf(found, route, context), requestTimeout },
-    };
-  });
-  return { case: 'randomAvailable' as const, value: { backends } };
+    const { weight, backend } = found;
+    return { weight, backend: { backend, filters: filtersOf(found, route, context), requestTimeout } };
+  };
+  const preferred = rule.backendRefs.filter(({ weight = 1 }) => weight > 0);
+  if (failover === undefined || preferred.length === 0) {
+    return { case: 'randomAvailable' as const, value: { backends: rule.backendRefs.map(weighted) } };
+  }
+  const { minReady } = failover;
+  const endpoints = minReady === undefined ? [] : preferred.map((ref) => endpointsOf(ref, route, lookup));
+  return {
+    case: 'firstAvailable' as const,
+    value: { backends: preferred.map((ref) => weighted(ref).backend), failover: { minReady, endpoints } },
+  };
+}
+
+/** 0 for a backend that is none, or may not be named. */
+function endpointsOf(ref: BackendRef, route: NamingRoute, lookup: BackendLookup): number {
+  const service = backendService(ref, route.namespace);
+  if (service === undefined || ref.port === undefined || !lookup.mayName(route, service)) return 0;
+  return lookup.endpoints(service, ref.port);
 }
 
 type HttpFilters = MessageInitShape<typeof HttpRoute_FilterSchema>[];

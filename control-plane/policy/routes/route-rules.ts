@@ -1,3 +1,4 @@
+import { backendsAnnotation } from '../../../lib/contract/annotations.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type {
@@ -8,7 +9,12 @@ import type {
   RouteFilter,
   RouteRule,
 } from '../../../lib/kinds/route-object.ts';
-import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
+import {
+  type FailoverSettings,
+  orderOfBytesProblem,
+  type TrafficSettings,
+  trafficSettings,
+} from '../traffic-settings.ts';
 import { type FilterInit, failedFilter, grpcFilter, httpFilter } from './filters.ts';
 import {
   type GrpcMatchInit,
@@ -92,8 +98,10 @@ export function grpcRouteRules(route: GrpcRoute): RouteRules {
 }
 
 /** Throws UnsupportedRoute. */
-export function bytesRouteRules({ spec }: BytesRoute, protocol: 'tls' | 'tcp'): RouteRules {
+export function bytesRouteRules({ metadata, spec }: BytesRoute, protocol: 'tls' | 'tcp'): RouteRules {
   const { rules, hostnames = [] } = spec;
+  const problem = orderOfBytesProblem(metadata.annotations);
+  if (problem !== undefined) throw new UnsupportedRoute(`the annotation ${backendsAnnotation} ${problem}`);
   if (rules.length !== 1) throw new UnsupportedRoute(`it must have exactly one rule, and has ${rules.length}`);
   return {
     protocol,
@@ -109,6 +117,10 @@ function common({ metadata }: KubernetesObject, hostnames: readonly string[] = [
   });
   return { hosts: hostnames.map(hostMatch), settings };
 }
+
+/** Whether the backends of a route are in order of preference. */
+export const failoverOf = (rules: RouteRules | undefined): FailoverSettings | undefined =>
+  rules !== undefined && 'settings' in rules ? rules.settings.failover : undefined;
 
 /** A filter that cannot be served fails the requests of its rule, and no others. */
 function readFilters(

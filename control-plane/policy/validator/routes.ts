@@ -1,3 +1,4 @@
+import { backendsAnnotation } from '../../../lib/contract/annotations.ts';
 import { parseIp } from '../../../lib/contract/cidr.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import { patternProblem } from '../../../lib/contract/pattern.ts';
@@ -14,7 +15,7 @@ import type {
   RouteRule,
 } from '../../../lib/kinds/route-object.ts';
 import { isKind } from '../routes/references.ts';
-import { trafficSettings } from '../traffic-settings.ts';
+import { orderOfBytesProblem, trafficSettings } from '../traffic-settings.ts';
 import { checkFilters } from './filters.ts';
 import { policyGroup } from './references.ts';
 
@@ -70,7 +71,9 @@ export function checkGrpcRoute({ metadata, spec }: GrpcRoute, problems: Problems
 }
 
 /** TCPRoute, and what a TLSRoute has in common with it. */
-export function checkBytesRoute({ spec }: BytesRoute, problems: Problems): void {
+export function checkBytesRoute({ metadata, spec }: BytesRoute, problems: Problems): void {
+  const order = orderOfBytesProblem(metadata.annotations);
+  if (order !== undefined) problems.add(`metadata.annotations['${backendsAnnotation}']`, order);
   checkParents(spec.parentRefs ?? [], problems);
   if (spec.rules.length !== 1) problems.add('spec.rules', 'must have exactly one rule', spec.rules.length);
   for (const [index, { backendRefs }] of spec.rules.entries()) {

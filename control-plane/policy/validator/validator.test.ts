@@ -459,6 +459,16 @@ describe('is refused', () => {
       "metadata.annotations['timeout.linkerd.io/idle'] (5) must be a number followed by",
     ],
     [
+      'backends in an order that is none',
+      route({}, { 'tulle.dev/backends': 'ordered' }),
+      "metadata.annotations['tulle.dev/backends'] (ordered) must be 'in-order', or not be there",
+    ],
+    [
+      'a share of ready endpoints that is none',
+      route({}, { 'tulle.dev/backends': 'in-order', 'tulle.dev/failover-below': '0.5' }),
+      "metadata.annotations['tulle.dev/failover-below'] (0.5) must be a percentage above 0% and up to 100%",
+    ],
+    [
       'a wrong failure accrual',
       route({}, { 'balancer.linkerd.io/failure-accrual': 'never' }),
       "metadata.annotations['balancer.linkerd.io/failure-accrual'] (never) must be 'consecutive' or 'unified'",
@@ -539,6 +549,11 @@ describe('is refused', () => {
       'an address in place of a name that TLS asks for',
       gateway('TLSRoute', { hostnames: ['a.example', '10.0.0.1'], rules: [{}] }),
       'spec.hostnames[1] (10.0.0.1) must be a name such as example.com or *.example.com',
+    ],
+    [
+      'a TCPRoute with backends in order',
+      gateway('TCPRoute', { rules: [{}] }, { annotations: { 'tulle.dev/backends': 'in-order' } }),
+      "metadata.annotations['tulle.dev/backends'] holds for an HTTPRoute or GRPCRoute only",
     ],
     [
       'a backend of a TCPRoute without a port',

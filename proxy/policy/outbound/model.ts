@@ -20,7 +20,7 @@ export type Destination =
 
 /** One of the places that a rule sends to. */
 export interface RuleBackend {
-  readonly labels: PolicyLabels;
+  readonly labels: ResourceLabels;
   /** Undefined when there is no such thing: what goes there fails, if no filter answers it. */
   readonly destination: Destination | undefined;
   /** What is done to its tries and their responses on the way; undefined when nothing is. */
@@ -50,14 +50,23 @@ export interface BackendBalancing {
   readonly breaker: BreakerConfig | undefined;
 }
 
-/**
- * - `first`: the first that takes requests;
- * - `random`: one of those that do, by weight.
- */
-export interface Distribution {
-  readonly kind: 'first' | 'random';
+/** To the first that has enough endpoints that are ready. */
+export interface FailoverBackends {
+  readonly kind: 'first';
+  readonly backends: readonly RuleBackend[];
+  /** Which share of its endpoints is enough, from 0 to 1; one has to be, in any case. */
+  readonly minReady: number;
+  /** How many each backend has, as far as that is told, those that are not ready among them. */
+  readonly endpoints: readonly number[];
+}
+
+/** To one of those that take requests, by weight. */
+interface WeightedBackends {
+  readonly kind: 'random';
   readonly backends: readonly RuleBackend[];
 }
+
+export type Distribution = FailoverBackends | WeightedBackends;
 
 /** What is done with the requests of a rule of a route. */
 export interface OutboundRule {

@@ -12,15 +12,16 @@ import type {
   HttpRoute_RouteBackend,
   HttpRoute_Rule,
 } from '../../../api/gen/outbound_pb.js';
+import type { Failover } from '../../../api/gen/tulle_pb.js';
 import { plainLoad } from '../../balance/load.ts';
 import { addressFromApi } from '../../control/addresses.ts';
-import type { Filters } from '../../filter/filter.ts';
-import { type ApiFilter, filtersFromApi } from '../../filter/from-api.ts';
+import { BadFilter, type Filters } from '../../filter/filter.ts';
+import { type ApiFilter, filtersFromApi, ratioFromApi } from '../../filter/from-api.ts';
 import { mirrorsFromApi } from '../../filter/mirrors-from-api.ts';
 import type { RetryRule, RuleTimeouts } from '../../model/tries.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { OnUnread } from '../../route/matches-from-api.ts';
-import { labelsFromMetadata, type PolicyLabels } from '../labels.ts';
+import { labelsFromMetadata, type PolicyLabels, resourceLabels } from '../labels.ts';
 import type { Distribution, OutboundRule, RuleBackend, RuleMirror } from './model.ts';
 import { loadFromApi } from './resilience-from-api.ts';
 
@@ -79,21 +80,38 @@ function distributionOf(distribution: ApiDistribution | undefined, context: Rule
   const kind = distribution?.kind;
   switch (kind?.case) {
     case 'firstAvailable':
-      return { kind: 'first', backends: kind.value.backends.map((backend) => backendOf(backend, 1, context)) };
+      return {
+        kind: 'first',
+        backends: kind.value.backends.map((backend) => backendOf(backend, 1, context)),
+        minReady: minReadyOf(kind.value.failover, context.onUnread),
+        endpoints: kind.value.failover?.endpoints ?? [],
+      };
     case 'randomAvailable':
       return {
         kind: 'random',
         backends: kind.value.backends.map(({ backend, weight }) => backendOf(backend, weight, context)),
       };
     default:
-      return { kind: 'first', backends: [] };
+      return { kind: 'first', backends: [], minReady: 0, endpoints: [] };
+  }
+}
+
+/** One that cannot be read is as if it were not there: one endpoint will do. */
+function minReadyOf(failover: Failover | undefined, onUnread: OnUnread): number {
+  try {
+    const ratio = ratioFromApi(failover?.minReady);
+    return ratio === undefined ? 0 : Math.min(1, ratio.numerator / ratio.denominator);
+  } catch (error) {
+    if (!(error instanceof BadFilter)) throw error;
+    onUnread(`the share of endpoints that must be ready is ${error.message}`);
+    return 0;
   }
 }
 
 function backendOf(api: ApiBackend | undefined, weight: number, { breaker, onUnread }: RuleContext): RuleBackend {
   const kind = api?.backend?.kind;
   return {
-    labels: labelsFromMetadata(api?.backend?.metadata),
+    labels: resourceLabels(api?.backend?.metadata),
     destination: destinationFromApi(kind),
     filters: api && filtersFromApi(api.filters, undefined, onUnread),
     mirrors: api === undefined ? [] : mirrorsOf(api.filters, onUnread),

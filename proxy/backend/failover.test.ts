@@ -1,0 +1,183 @@
+import { beforeEach, expect, it } from 'vitest';
+import type { Exchange } from '../exchange/exchange.ts';
+import { plainPlan } from '../exchange/plan.ts';
+import { failures } from '../exchange/proxy-failure.ts';
+import { plaintextEndpoint } from '../model/endpoint-info.ts';
+import { Preference } from '../resilience/preference.ts';
+import { Log } from '../telemetry/log.ts';
+import { MetricsRegistry } from '../telemetry/registry.ts';
+import { exchangeOf, type TestClient, TestConnection, testSide } from '../testing/exchanges.ts';
+import type { FakeClock } from '../testing/fake-clock.ts';
+import type { Dialled } from '../upstream/connection-pool.ts';
+import { Balancer } from './balancer.ts';
+import { Failover, type PreferredBackend } from './failover.ts';
+import { Timed } from './timed.ts';
+import { Unusable } from './unusable.ts';
+
+interface Dial {
+  readonly address: string;
+  readonly dialled: Dialled;
+}
+
+let side: ReturnType<typeof testSide>;
+let clock: FakeClock;
+let dials: Dial[];
+let moves: string[];
+
+beforeEach(() => {
+  side = testSide();
+  clock = side.clock as FakeClock;
+  dials = [];
+  moves = [];
+});
+
+function balancer(name: string): Balancer {
+  const registry = new MetricsRegistry(() => clock.nowMs());
+  return new Balancer(name, {
+    clock,
+    deadlines: side.deadlines,
+    log: new Log(
+      'off',
+      'plain',
+      () => {},
+      () => new Date(0),
+    ),
+    dialer: {
+      dialHttp: ({ info }, _version, dialled) => void dials.push({ address: info.address, dialled }),
+      dialTcp: () => {},
+    },
+    http1OverHttp2: true,
+    requestMetrics: (authority, { address }) => registry.requestMetrics({ authority, address }),
+    failfastMs: 3000,
+    queueCapacity: 10,
+  });
+}
+
+const endpoints = (...addresses: string[]) =>
+  addresses.map((address) => plaintextEndpoint(address, 80, 'not_provided_by_service_discovery'));
+
+function failover(minShare: number, ...backends: PreferredBackend[]): Failover {
+  return new Failover(backends, {
+    clock,
+    preference: new Preference(backends.length, minShare, 5000),
+    onMoved: (from, to, { ready, total }) => void moves.push(`${from} (${ready}/${total}) -> ${to}`),
+  });
+}
+
+function send(to: Failover): { exchange: Exchange; client: TestClient } {
+  const sent = exchangeOf(side, { version: 'http2', tellsWhy: true });
+  sent.exchange.begin(plainPlan(to));
+  return sent;
+}
+
+/** Connects what is dialled, or has it fail, and returns the connections by address. */
+function settle(isUp: (address: string) => boolean): Map<string, TestConnection> {
+  const made = new Map<string, TestConnection>();
+  for (const { address, dialled } of dials.splice(0)) {
+    if (!isUp(address)) {
+      dialled.onDialFailed('connect', 'it said no');
+      continue;
+    }
+    const connection = new TestConnection();
+    dialled.onConnected(connection);
+    made.set(address, connection);
+  }
+  return made;
+}
+
+it('a request whose first backend cannot be reached is sent to the next, and its client is told nothing of it', () => {
+  const [first, second] = [balancer('first'), balancer('second')];
+  first.replace('first', endpoints('10.0.0.1'));
+  second.replace('second', endpoints('10.0.0.2'));
+  const to = failover(0, { backend: first, endpoints: 0 }, { backend: second, endpoints: 0 });
+  const { client } = send(to);
+  settle(() => false);
+  expect(moves).toEqual(['0 (0/1) -> 1']);
+  const made = settle(() => true);
+  expect(made.get('10.0.0.2')?.requests).toBe(1);
+  expect(client.heads).toEqual([]);
+});
+
+it('where none can be reached it fails as the first does, once each was tried', () => {
+  const [first, second] = [balancer('first'), balancer('second')];
+  first.replace('first', endpoints('10.0.0.1'));
+  second.replace('second', endpoints('10.0.0.2'));
+  const to = failover(0, { backend: first, endpoints: 0 }, { backend: second, endpoints: 0 });
+  const { client } = send(to);
+  settle(() => false);
+  settle(() => false);
+  expect(client.heads[0]?.status).toBe(failures.connect.status);
+  expect(send(to).client.heads[0]?.status).toBe(failures.connect.status);
+});
+
+it('waits for discovery to tell of the first backend, and goes on when that has no endpoints', () => {
+  const [first, second] = [balancer('first'), balancer('second')];
+  const to = failover(0, { backend: first, endpoints: 0 }, { backend: second, endpoints: 0 });
+  send(to);
+  second.replace('second', endpoints('10.0.0.2'));
+  expect(settle(() => true).size).toBe(0);
+  first.replace('first', []);
+  expect(settle(() => true).get('10.0.0.2')?.requests).toBe(1);
+  expect(moves).toEqual(['0 (0/0) -> 1']);
+});
+
+it('counts endpoints that are not ready, and so not told of, as the control plane says', () => {
+  const [first, second] = [balancer('first'), balancer('second')];
+  first.replace('first', endpoints('10.0.0.1'));
+  second.replace('second', endpoints('10.0.0.2'));
+  const to = failover(0.5, { backend: first, endpoints: 4 }, { backend: second, endpoints: 1 });
+  send(to);
+  expect(moves).toEqual(['0 (1/4) -> 1']);
+});
+
+it('comes back by itself: what was lost is tried in the background while requests go elsewhere', () => {
+  const [first, second] = [balancer('first'), balancer('second')];
+  first.replace('first', endpoints('10.0.0.1'));
+  second.replace('second', endpoints('10.0.0.2'));
+  const to = failover(0, { backend: first, endpoints: 0 }, { backend: second, endpoints: 0 });
+  send(to);
+  settle(() => false);
+  // For longer than endpoints of a service that nobody uses are tried.
+  for (let second = 0; second < 30; second++) {
+    clock.advance(1000);
+    send(to);
+    settle((address) => address !== '10.0.0.1');
+  }
+  expect(moves).toEqual(['0 (0/1) -> 1']);
+  for (let second = 0; second < 20; second++) {
+    clock.advance(1000);
+    send(to);
+    settle(() => true);
+  }
+  expect(moves).toEqual(['0 (0/1) -> 1', '1 (1/1) -> 0']);
+});
+
+it('what a backend has made of a request is not sent to the next', () => {
+  const [first, second] = [balancer('first'), balancer('second')];
+  first.replace('first', endpoints('10.0.0.1'));
+  second.replace('second', endpoints('10.0.0.2'));
+  const to = failover(
+    0,
+    { backend: new Timed(first, 1000), endpoints: 0 },
+    { backend: new Timed(second, 2000), endpoints: 0 },
+  );
+  const { client } = send(to);
+  clock.advance(900);
+  settle(() => false);
+  settle(() => true);
+  clock.advance(1500);
+  expect(client.heads).toEqual([]);
+  clock.advance(600);
+  expect(client.heads[0]?.status).toBe(failures.tryTimeout.status);
+});
+
+it('a backend that is not there is passed over, and fails what comes where there is no other', () => {
+  const second = balancer('second');
+  second.replace('second', endpoints('10.0.0.2'));
+  const missing = { backend: new Unusable(failures.backend), endpoints: 0 };
+  send(failover(0, missing, { backend: second, endpoints: 0 }));
+  expect(settle(() => true).get('10.0.0.2')?.requests).toBe(1);
+  second.replace('second', []);
+  const { client } = send(failover(0, missing, { backend: second, endpoints: 0 }));
+  expect(client.heads[0]?.status).toBe(failures.backend.status);
+});

@@ -4,9 +4,10 @@ import { trafficSettings } from './traffic-settings.ts';
 const accrual = 'balancer.linkerd.io/failure-accrual';
 const alpha = 'balancer.alpha.linkerd.io';
 const minReady = 'balancer.tulle.dev/failure-accrual-min-ready-endpoints';
+const nothing = { timeouts: {}, allowsRequestHeaders: false };
 
 test('without annotations nothing is limited, retried or ejected', () => {
-  expect(trafficSettings()).toEqual({ timeouts: {} });
+  expect(trafficSettings()).toEqual(nothing);
 });
 
 test('failure accrual has its defaults', () => {
@@ -47,6 +48,7 @@ test('everything can be set', () => {
     'retry.linkerd.io/grpc': 'cancelled,unavailable',
     'retry.linkerd.io/limit': '2',
     'retry.linkerd.io/timeout': '100ms',
+    'policy.tulle.dev/allow-l5d-request-headers': 'true',
   });
   expect(settings).toEqual({
     accrual: {
@@ -71,6 +73,7 @@ test('everything can be set', () => {
       ],
     },
     grpcRetry: { limit: 2, timeoutMs: 100, conditions: ['cancelled', 'unavailable'] },
+    allowsRequestHeaders: true,
   });
 });
 
@@ -92,6 +95,7 @@ test.each([
     `${alpha}/failure-accrual-success-rate-window`,
   ],
   [{ 'timeout.linkerd.io/idle': 'long' }, 'timeout.linkerd.io/idle'],
+  [{ 'policy.tulle.dev/allow-l5d-request-headers': 'yes' }, 'policy.tulle.dev/allow-l5d-request-headers'],
   [{ 'retry.linkerd.io/http': '600' }, 'retry.linkerd.io/http'],
   [{ 'retry.linkerd.io/http': '504-500' }, 'retry.linkerd.io/http'],
   [{ 'retry.linkerd.io/grpc': 'ok' }, 'retry.linkerd.io/grpc'],
@@ -105,5 +109,5 @@ test.each([
   const complaints: string[] = [];
   const settings = trafficSettings(annotations as Record<string, string>, (annotation) => complaints.push(annotation));
   expect(complaints).toEqual([wrong]);
-  expect(settings).toEqual({ timeouts: {} });
+  expect(settings).toEqual(nothing);
 });

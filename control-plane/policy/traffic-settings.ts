@@ -11,6 +11,8 @@ export interface TrafficSettings {
   readonly loadBiaser: LoadBiaser | undefined;
   /** Of a route whose backends are in order of preference; undefined where weights say which share each has. */
   readonly failover: FailoverSettings | undefined;
+  /** Whether requests may say otherwise for themselves. Of what they are sent to: a route says nothing of it. */
+  readonly allowsRequestHeaders: boolean;
 }
 
 export interface Backoff {
@@ -94,6 +96,7 @@ export function trafficSettings(annotations: Annotations = {}, complain: Complai
     grpcRetry: group(annotations, complain, (read) => readRetry(read, 'retry.linkerd.io/grpc', grpcConditions)),
     loadBiaser: group(annotations, complain, readLoadBiaser),
     failover: group(annotations, complain, readFailover),
+    allowsRequestHeaders: group(annotations, complain, (read) => read.flag(allowRequestHeaders)) ?? false,
   };
 }
 
@@ -162,6 +165,8 @@ const accrual = 'balancer.linkerd.io/failure-accrual';
 const alpha = 'balancer.alpha.linkerd.io';
 /** Of our own: Linkerd's message has a field for it, and no annotation. */
 const minReadyEndpoints = 'balancer.tulle.dev/failure-accrual-min-ready-endpoints';
+/** Of our own: with Linkerd it is a flag of the policy controller, for the whole cluster. */
+const allowRequestHeaders = 'policy.tulle.dev/allow-l5d-request-headers';
 const maxUint32 = 0xffff_ffff;
 
 function readAccrual(read: Reader): FailureAccrual | undefined {

@@ -8,6 +8,9 @@ export interface RuleTimeouts {
   readonly idleMs: number | undefined;
 }
 
+/** Tries beyond the first that anybody may ask for. */
+export const mostRetries = 100;
+
 /** Which answers are worth another try, and how often. */
 export interface RetryRule {
   /** Tries beyond the first. */

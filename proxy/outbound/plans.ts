@@ -179,8 +179,16 @@ export class Plans {
   }
 
   /** Nothing is said by the rule but that all goes to the target itself. */
-  private isPlain({ distribution: { backends }, filters, mirrors, timeouts, retry }: OutboundRule): boolean {
-    if (backends.length !== 1 || mirrors.length > 0 || (filters ?? timeouts ?? retry) !== undefined) return false;
+  private isPlain({
+    distribution: { backends },
+    filters,
+    mirrors,
+    timeouts,
+    retry,
+    allowsOverrides,
+  }: OutboundRule): boolean {
+    if (backends.length !== 1 || mirrors.length > 0 || allowsOverrides) return false;
+    if ((filters ?? timeouts ?? retry) !== undefined) return false;
     const [{ destination, balancing, filters: own, mirrors: copies, timeoutMs }] = backends;
     if (own !== undefined || copies.length > 0 || timeoutMs !== undefined || destination === undefined) return false;
     return this.isOwn({ destination, balancing });

@@ -4,6 +4,7 @@ import { Filtered } from '../backend/filtered.ts';
 import { type Mirror, Mirrored } from '../backend/mirror.ts';
 import { Split } from '../backend/split.ts';
 import { Timed } from '../backend/timed.ts';
+import { askedRetry, askedTimeouts } from '../backend/tries/asked-tries.ts';
 import { namedBy, type Retrying } from '../backend/tries/retries.ts';
 import { triesOf } from '../backend/tries/rule-tries.ts';
 import { Unusable } from '../backend/unusable.ts';
@@ -19,6 +20,7 @@ import type {
   RuleMirror,
 } from '../policy/outbound/model.ts';
 import { classify } from '../telemetry/classify.ts';
+import { FieldMark } from '../wire/field.ts';
 import type { Named } from './backends.ts';
 
 export interface RulePlanOptions {
@@ -42,9 +44,25 @@ export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePla
     sender: mirrored(senderOf(rule.distribution, options), rule.mirrors, options),
     metrics: undefined,
     filters: rule.filters,
-    tries: triesOf(rule.timeouts, rule.retry && retryingOf(rule.retry, options)),
+    tries: rule.allowsOverrides ? askedTriesOf(rule, options) : rulesTriesOf(rule, options),
     classify,
   });
+}
+
+function rulesTriesOf({ timeouts, retry }: OutboundRule, options: RulePlanOptions): RoutePlan['tries'] {
+  return triesOf(timeouts, retry && retryingOf(retry, options));
+}
+
+/** As `rulesTriesOf`, unless a request asks for something else. */
+function askedTriesOf(rule: OutboundRule, options: RulePlanOptions): RoutePlan['tries'] {
+  const ofRule = rulesTriesOf(rule, options);
+  return (exchange) => {
+    const { marks, fields } = exchange.head;
+    if ((marks & FieldMark.mesh) === 0) return ofRule?.(exchange);
+    const retry = askedRetry(rule.retry, fields);
+    const timeouts = askedTimeouts(rule.timeouts, fields);
+    return rulesTriesOf({ ...rule, retry, timeouts }, options)?.(exchange);
+  };
 }
 
 function retryingOf(rule: RetryRule, { retryCounts }: RulePlanOptions): Retrying {

@@ -40,6 +40,7 @@ export function egressGrpcRoute({ parent, settings }: RouteContext, policy: Traf
         requestTimeout: duration(settings.timeouts.requestMs),
         timeouts: timeoutsToApi(settings.timeouts),
         retry: grpcRetryToApi(settings.grpcRetry),
+        allowL5dRequestHeaders: settings.allowsRequestHeaders,
       },
     ],
   };

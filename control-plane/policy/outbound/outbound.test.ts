@@ -493,6 +493,17 @@ describe('annotations', () => {
     expect(routesOf(found)[0].rules[0]).toHaveProperty('retry');
   });
 
+  test('let requests say otherwise for themselves, on all routes to the Service, where its owner does', async () => {
+    const allowed = { 'policy.tulle.dev/allow-l5d-request-headers': 'true' };
+    const allow = { allowL5dRequestHeaders: true };
+    expect(routesOf(await policyOf(service('web', allowed)))[0].rules[0]).toMatchObject(allow);
+    await world.stop();
+    expect(routesOf(await policyOf(service('web', allowed), route('r')))[0].rules[0]).toMatchObject(allow);
+    await world.stop();
+    const ofRoute = await policyOf(service(), route('r', {}, { annotations: allowed }));
+    expect(routesOf(ofRoute)[0].rules[0]).not.toHaveProperty('allowL5dRequestHeaders');
+  });
+
   test('penalties change the load estimate, but not of an opaque port', async () => {
     const penalize = { 'balancer.alpha.linkerd.io/penalize-failures': 'true' };
     const http = await policyOf(service('web', penalize));

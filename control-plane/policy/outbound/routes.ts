@@ -53,6 +53,7 @@ export function defaultHttpRoute(name: string, { parent, settings }: RouteContex
         requestTimeout: duration(settings.timeouts.requestMs),
         timeouts: timeoutsToApi(settings.timeouts),
         retry: httpRetryToApi(settings.httpRetry),
+        allowL5dRequestHeaders: settings.allowsRequestHeaders,
       },
     ],
   } satisfies HttpRouteInit;
@@ -93,6 +94,7 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
         retry,
+        allowL5dRequestHeaders: context.settings.allowsRequestHeaders,
       };
     }),
   };
@@ -114,6 +116,7 @@ export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRoute
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
         retry,
+        allowL5dRequestHeaders: context.settings.allowsRequestHeaders,
       };
     }),
   };

@@ -78,7 +78,7 @@ export interface OutboundRule {
   readonly distribution: Distribution;
   readonly timeouts: RuleTimeouts | undefined;
   readonly retry: RetryRule | undefined;
-  /** Whether `l5d-retry-*` and `l5d-timeout` of a request stand before timeouts and retries. */
+  /** Whether what a request asks for, in `l5d-retry-*` and `l5d-*timeout`, stands before timeouts and retries. */
   readonly allowsOverrides: boolean;
 }
 

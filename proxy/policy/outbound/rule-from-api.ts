@@ -18,7 +18,7 @@ import { addressFromApi } from '../../control/addresses.ts';
 import { BadFilter, type Filters } from '../../filter/filter.ts';
 import { type ApiFilter, filtersFromApi, ratioFromApi } from '../../filter/from-api.ts';
 import { mirrorsFromApi } from '../../filter/mirrors-from-api.ts';
-import type { RetryRule, RuleTimeouts } from '../../model/tries.ts';
+import { mostRetries, type RetryRule, type RuleTimeouts } from '../../model/tries.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { OnUnread } from '../../route/matches-from-api.ts';
 import { labelsFromMetadata, type PolicyLabels, resourceLabels } from '../labels.ts';
@@ -30,7 +30,6 @@ const [cancelled, deadlineExceeded, resourceExhausted, internal, unavailable] = 
 
 const defaultBackOff = { minMs: 25, maxMs: 250, jitter: 1 };
 const maxBackOffMs = 60_000;
-const maxTries = 100;
 
 /** What the rules of one route have in common. */
 export interface RuleContext {
@@ -183,7 +182,7 @@ function retryOf({
   backoff,
 }: Pick<HttpRoute_Retry, 'maxRetries' | 'maxRequestBytes' | 'timeout' | 'backoff'>) {
   return {
-    maxRetries: Math.min(maxRetries, maxTries),
+    maxRetries: Math.min(maxRetries, mostRetries),
     maxRequestBytes,
     tryTimeoutMs: positiveMs(timeout),
     backOff: backOffOf(backoff),

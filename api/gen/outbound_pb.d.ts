@@ -10,7 +10,7 @@ import type { TcpAddress } from "./net_pb.js";
 import type { Metadata } from "./meta_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { HostMatch, HttpFailureInjector, HttpRouteMatch, Ratio, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts } from "./http_route_pb.js";
-import type { Cors, Delay, Failover, UrlRewrite } from "./tulle_pb.js";
+import type { Cors, Delay, Failover, Hedge, UrlRewrite } from "./tulle_pb.js";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.js";
 import type { Forbidden, Invalid } from "./opaque_route_pb.js";
 import type { SniMatch } from "./tls_route_pb.js";
@@ -333,6 +333,11 @@ export declare type HttpRoute_Rule = Message<"io.linkerd.proxy.outbound.HttpRout
    * @generated from field: bool allow_l5d_request_headers = 7;
    */
   allowL5dRequestHeaders: boolean;
+
+  /**
+   * @generated from field: dev.tulle.proxy.Hedge hedge = 1030;
+   */
+  hedge?: Hedge | undefined;
 };
 
 /**
@@ -692,6 +697,11 @@ export declare type GrpcRoute_Rule = Message<"io.linkerd.proxy.outbound.GrpcRout
    * @generated from field: bool allow_l5d_request_headers = 7;
    */
   allowL5dRequestHeaders: boolean;
+
+  /**
+   * @generated from field: dev.tulle.proxy.Hedge hedge = 1030;
+   */
+  hedge?: Hedge | undefined;
 };
 
 /**

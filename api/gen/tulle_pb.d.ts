@@ -143,6 +143,41 @@ export declare type Failover = Message<"dev.tulle.proxy.Failover"> & {
 export declare const FailoverSchema: GenMessage<Failover>;
 
 /**
+ * Another try of a request that may be done twice, while the one before is not answered: the first answer counts. Two are
+ * under way at a time.
+ *
+ * @generated from message dev.tulle.proxy.Hedge
+ */
+export declare type Hedge = Message<"dev.tulle.proxy.Hedge"> & {
+  /**
+   * For how long there is no head of a response, from when all of the request has come. More than 0.
+   *
+   * @generated from field: google.protobuf.Duration after = 1;
+   */
+  after?: Duration | undefined;
+
+  /**
+   * Such tries of one request. 1 when it is not set; 4 at most.
+   *
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+
+  /**
+   * Such tries for each request that may have one, of the last ten seconds, from 0 to 1. 0.2 when it is not set.
+   *
+   * @generated from field: double budget_ratio = 3;
+   */
+  budgetRatio: number;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.Hedge.
+ * Use `create(HedgeSchema)` to create a new message.
+ */
+export declare const HedgeSchema: GenMessage<Hedge>;
+
+/**
  * Which tokens (JWT, RFC 7519) of end users the requests of a server or route bring.
  *
  * @generated from message dev.tulle.proxy.RequestAuthentication

@@ -13,7 +13,7 @@ import { file_meta } from "./meta_pb.js";
  * Describes the file tulle.proto.
  */
 export const file_tulle = /*@__PURE__*/
-  fileDesc("Cgt0dWxsZS5wcm90bxIPZGV2LnR1bGxlLnByb3h5IlMKClVybFJld3JpdGUSDAoEaG9zdBgBIAEoCRI3CgRwYXRoGAIgASgLMikuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlBhdGhNb2RpZmllciKXAQoEQ29ycxIVCg1hbGxvd19vcmlnaW5zGAEgAygJEhkKEWFsbG93X2NyZWRlbnRpYWxzGAIgASgIEhUKDWFsbG93X21ldGhvZHMYAyADKAkSFQoNYWxsb3dfaGVhZGVycxgEIAMoCRIWCg5leHBvc2VfaGVhZGVycxgFIAMoCRIXCg9tYXhfYWdlX3NlY29uZHMYBiABKA0iZwoFRGVsYXkSKwoIZHVyYXRpb24YASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMQoFcmF0aW8YAiABKAsyIi5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUmF0aW8iVAoIRmFpbG92ZXISNQoJbWluX3JlYWR5GAEgASgLMiIuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlJhdGlvEhEKCWVuZHBvaW50cxgCIAMoDSKkBQoVUmVxdWVzdEF1dGhlbnRpY2F0aW9uEjEKCG1ldGFkYXRhGAEgASgLMh8uaW8ubGlua2VyZC5wcm94eS5tZXRhLk1ldGFkYXRhEhAKCG9wdGlvbmFsGAIgASgIEj0KBXJ1bGVzGAMgAygLMi4uZGV2LnR1bGxlLnByb3h5LlJlcXVlc3RBdXRoZW50aWNhdGlvbi5Kd3RSdWxlEk0KD3JlcXVpcmVkX2NsYWltcxgEIAMoCzI0LmRldi50dWxsZS5wcm94eS5SZXF1ZXN0QXV0aGVudGljYXRpb24uUmVxdWlyZWRDbGFpbRISCgp1bnJlYWRhYmxlGAUgASgJGpsCCgdKd3RSdWxlEg4KBmlzc3VlchgBIAEoCRIRCglhdWRpZW5jZXMYAiADKAkSDAoEandrcxgDIAEoCRJDCgxmcm9tX2hlYWRlcnMYBCADKAsyLS5kZXYudHVsbGUucHJveHkuUmVxdWVzdEF1dGhlbnRpY2F0aW9uLkhlYWRlchITCgtmcm9tX3BhcmFtcxgFIAMoCRIUCgxmcm9tX2Nvb2tpZXMYBiADKAkSHgoWZm9yd2FyZF9vcmlnaW5hbF90b2tlbhgHIAEoCBJPChFjbGFpbXNfdG9faGVhZGVycxgIIAMoCzI0LmRldi50dWxsZS5wcm94eS5SZXF1ZXN0QXV0aGVudGljYXRpb24uQ2xhaW1Ub0hlYWRlchomCgZIZWFkZXISDAoEbmFtZRgBIAEoCRIOCgZwcmVmaXgYAiABKAkaLgoNQ2xhaW1Ub0hlYWRlchIOCgZoZWFkZXIYASABKAkSDQoFY2xhaW0YAiABKAkaLgoNUmVxdWlyZWRDbGFpbRINCgVjbGFpbRgBIAEoCRIOCgZ2YWx1ZXMYAiADKAliBnByb3RvMw", [file_google_protobuf_duration, file_http_route, file_meta]);
+  fileDesc("Cgt0dWxsZS5wcm90bxIPZGV2LnR1bGxlLnByb3h5IlMKClVybFJld3JpdGUSDAoEaG9zdBgBIAEoCRI3CgRwYXRoGAIgASgLMikuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlBhdGhNb2RpZmllciKXAQoEQ29ycxIVCg1hbGxvd19vcmlnaW5zGAEgAygJEhkKEWFsbG93X2NyZWRlbnRpYWxzGAIgASgIEhUKDWFsbG93X21ldGhvZHMYAyADKAkSFQoNYWxsb3dfaGVhZGVycxgEIAMoCRIWCg5leHBvc2VfaGVhZGVycxgFIAMoCRIXCg9tYXhfYWdlX3NlY29uZHMYBiABKA0iZwoFRGVsYXkSKwoIZHVyYXRpb24YASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMQoFcmF0aW8YAiABKAsyIi5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUmF0aW8iVAoIRmFpbG92ZXISNQoJbWluX3JlYWR5GAEgASgLMiIuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlJhdGlvEhEKCWVuZHBvaW50cxgCIAMoDSJWCgVIZWRnZRIoCgVhZnRlchgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVsaW1pdBgCIAEoDRIUCgxidWRnZXRfcmF0aW8YAyABKAEipAUKFVJlcXVlc3RBdXRoZW50aWNhdGlvbhIxCghtZXRhZGF0YRgBIAEoCzIfLmlvLmxpbmtlcmQucHJveHkubWV0YS5NZXRhZGF0YRIQCghvcHRpb25hbBgCIAEoCBI9CgVydWxlcxgDIAMoCzIuLmRldi50dWxsZS5wcm94eS5SZXF1ZXN0QXV0aGVudGljYXRpb24uSnd0UnVsZRJNCg9yZXF1aXJlZF9jbGFpbXMYBCADKAsyNC5kZXYudHVsbGUucHJveHkuUmVxdWVzdEF1dGhlbnRpY2F0aW9uLlJlcXVpcmVkQ2xhaW0SEgoKdW5yZWFkYWJsZRgFIAEoCRqbAgoHSnd0UnVsZRIOCgZpc3N1ZXIYASABKAkSEQoJYXVkaWVuY2VzGAIgAygJEgwKBGp3a3MYAyABKAkSQwoMZnJvbV9oZWFkZXJzGAQgAygLMi0uZGV2LnR1bGxlLnByb3h5LlJlcXVlc3RBdXRoZW50aWNhdGlvbi5IZWFkZXISEwoLZnJvbV9wYXJhbXMYBSADKAkSFAoMZnJvbV9jb29raWVzGAYgAygJEh4KFmZvcndhcmRfb3JpZ2luYWxfdG9rZW4YByABKAgSTwoRY2xhaW1zX3RvX2hlYWRlcnMYCCADKAsyNC5kZXYudHVsbGUucHJveHkuUmVxdWVzdEF1dGhlbnRpY2F0aW9uLkNsYWltVG9IZWFkZXIaJgoGSGVhZGVyEgwKBG5hbWUYASABKAkSDgoGcHJlZml4GAIgASgJGi4KDUNsYWltVG9IZWFkZXISDgoGaGVhZGVyGAEgASgJEg0KBWNsYWltGAIgASgJGi4KDVJlcXVpcmVkQ2xhaW0SDQoFY2xhaW0YASABKAkSDgoGdmFsdWVzGAIgAygJYgZwcm90bzM", [file_google_protobuf_duration, file_http_route, file_meta]);
 
 /**
  * Describes the message dev.tulle.proxy.UrlRewrite.
@@ -44,37 +44,44 @@ export const FailoverSchema = /*@__PURE__*/
   messageDesc(file_tulle, 3);
 
 /**
+ * Describes the message dev.tulle.proxy.Hedge.
+ * Use `create(HedgeSchema)` to create a new message.
+ */
+export const HedgeSchema = /*@__PURE__*/
+  messageDesc(file_tulle, 4);
+
+/**
  * Describes the message dev.tulle.proxy.RequestAuthentication.
  * Use `create(RequestAuthenticationSchema)` to create a new message.
  */
 export const RequestAuthenticationSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 4);
+  messageDesc(file_tulle, 5);
 
 /**
  * Describes the message dev.tulle.proxy.RequestAuthentication.JwtRule.
  * Use `create(RequestAuthentication_JwtRuleSchema)` to create a new message.
  */
 export const RequestAuthentication_JwtRuleSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 4, 0);
+  messageDesc(file_tulle, 5, 0);
 
 /**
  * Describes the message dev.tulle.proxy.RequestAuthentication.Header.
  * Use `create(RequestAuthentication_HeaderSchema)` to create a new message.
  */
 export const RequestAuthentication_HeaderSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 4, 1);
+  messageDesc(file_tulle, 5, 1);
 
 /**
  * Describes the message dev.tulle.proxy.RequestAuthentication.ClaimToHeader.
  * Use `create(RequestAuthentication_ClaimToHeaderSchema)` to create a new message.
  */
 export const RequestAuthentication_ClaimToHeaderSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 4, 2);
+  messageDesc(file_tulle, 5, 2);
 
 /**
  * Describes the message dev.tulle.proxy.RequestAuthentication.RequiredClaim.
  * Use `create(RequestAuthentication_RequiredClaimSchema)` to create a new message.
  */
 export const RequestAuthentication_RequiredClaimSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 4, 3);
+  messageDesc(file_tulle, 5, 3);
 

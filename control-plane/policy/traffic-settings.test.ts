@@ -49,6 +49,9 @@ test('everything can be set', () => {
     'retry.linkerd.io/limit': '2',
     'retry.linkerd.io/timeout': '100ms',
     'policy.tulle.dev/allow-l5d-request-headers': 'true',
+    'hedge.tulle.dev/after': '50ms',
+    'hedge.tulle.dev/limit': '2',
+    'hedge.tulle.dev/budget': '0.05',
   });
   expect(settings).toEqual({
     accrual: {
@@ -74,6 +77,7 @@ test('everything can be set', () => {
     },
     grpcRetry: { limit: 2, timeoutMs: 100, conditions: ['cancelled', 'unavailable'] },
     allowsRequestHeaders: true,
+    hedge: { afterMs: 50, limit: 2, budgetRatio: 0.05 },
   });
 });
 
@@ -96,6 +100,12 @@ test.each([
   ],
   [{ 'timeout.linkerd.io/idle': 'long' }, 'timeout.linkerd.io/idle'],
   [{ 'policy.tulle.dev/allow-l5d-request-headers': 'yes' }, 'policy.tulle.dev/allow-l5d-request-headers'],
+  [{ 'hedge.tulle.dev/after': '0' }, 'hedge.tulle.dev/after'],
+  [{ 'hedge.tulle.dev/after': '2h' }, 'hedge.tulle.dev/after'],
+  [{ 'hedge.tulle.dev/limit': '1' }, 'hedge.tulle.dev/after'],
+  [{ 'hedge.tulle.dev/after': '1s', 'hedge.tulle.dev/limit': '5' }, 'hedge.tulle.dev/limit'],
+  [{ 'hedge.tulle.dev/after': '1s', 'hedge.tulle.dev/budget': '0' }, 'hedge.tulle.dev/budget'],
+  [{ 'hedge.tulle.dev/after': '1s', 'hedge.tulle.dev/budget': '1.1' }, 'hedge.tulle.dev/budget'],
   [{ 'retry.linkerd.io/http': '600' }, 'retry.linkerd.io/http'],
   [{ 'retry.linkerd.io/http': '504-500' }, 'retry.linkerd.io/http'],
   [{ 'retry.linkerd.io/grpc': 'ok' }, 'retry.linkerd.io/grpc'],

@@ -8,6 +8,7 @@ export interface TrafficSettings {
   readonly timeouts: Timeouts;
   readonly httpRetry: Retry<StatusRange> | undefined;
   readonly grpcRetry: Retry<GrpcRetryCondition> | undefined;
+  readonly hedge: Hedge | undefined;
   readonly loadBiaser: LoadBiaser | undefined;
   /** Of a route whose backends are in order of preference; undefined where weights say which share each has. */
   readonly failover: FailoverSettings | undefined;
@@ -68,6 +69,15 @@ export interface Retry<Condition> {
   readonly conditions: readonly Condition[] | undefined;
 }
 
+/** A second try of a request that may be done twice, while the first is not answered. */
+export interface Hedge {
+  readonly afterMs: number;
+  /** Such tries of one request. */
+  readonly limit: number;
+  /** Such tries for each request. */
+  readonly budgetRatio: number;
+}
+
 /** Endpoints that answer 429 or 503, or fail, are weighed as slower ones. */
 export interface LoadBiaser {
   readonly penaltyMs: number;
@@ -85,7 +95,7 @@ type Annotations = Readonly<Record<string, string>>;
 export type Complain = (annotation: string, value: string, rule: string) => void;
 
 /**
- * Reads the annotations. One that is wrong leaves its group (failure accrual, timeouts, HTTP or gRPC retries) as if none
+ * Reads the annotations. One that is wrong leaves its group (failure accrual, timeouts, HTTP or gRPC retries, hedging) as if none
  * of it were there, and `complain` is called for it.
  */
 export function trafficSettings(annotations: Annotations = {}, complain: Complain = () => {}): TrafficSettings {
@@ -94,6 +104,7 @@ export function trafficSettings(annotations: Annotations = {}, complain: Complai
     timeouts: group(annotations, complain, readTimeouts) ?? none,
     httpRetry: group(annotations, complain, (read) => readRetry(read, 'retry.linkerd.io/http', statusRanges)),
     grpcRetry: group(annotations, complain, (read) => readRetry(read, 'retry.linkerd.io/grpc', grpcConditions)),
+    hedge: group(annotations, complain, readHedge),
     loadBiaser: group(annotations, complain, readLoadBiaser),
     failover: group(annotations, complain, readFailover),
     allowsRequestHeaders: group(annotations, complain, (read) => read.flag(allowRequestHeaders)) ?? false,
@@ -167,6 +178,7 @@ const alpha = 'balancer.alpha.linkerd.io';
 const minReadyEndpoints = 'balancer.tulle.dev/failure-accrual-min-ready-endpoints';
 /** Of our own: with Linkerd it is a flag of the policy controller, for the whole cluster. */
 const allowRequestHeaders = 'policy.tulle.dev/allow-l5d-request-headers';
+const longestHedgeMs = 3_600_000;
 const maxUint32 = 0xffff_ffff;
 
 function readAccrual(read: Reader): FailureAccrual | undefined {
@@ -234,6 +246,18 @@ function statusRanges(item: string): StatusRange | undefined {
 
 function grpcConditions(item: string): GrpcRetryCondition | undefined {
   return grpcRetryConditions.find((condition) => condition === item);
+}
+
+function readHedge(read: Reader): Hedge | undefined {
+  const [after, budget] = ['hedge.tulle.dev/after', 'hedge.tulle.dev/budget'];
+  const afterMs = read.durationMs(after);
+  const limit = read.number('hedge.tulle.dev/limit', 1, 4, true);
+  const budgetRatio = read.number(budget, 0, 1, false);
+  if (afterMs === undefined && limit === undefined && budgetRatio === undefined) return undefined;
+  if (afterMs === undefined) read.wrong(after, 'must be set: limit and budget are of what it says when');
+  if (afterMs < 1 || afterMs > longestHedgeMs) read.wrong(after, 'must be from 1ms to 1h');
+  if (budgetRatio === 0) read.wrong(budget, 'must be more than 0');
+  return { afterMs, limit: limit ?? 1, budgetRatio: budgetRatio ?? 0.2 };
 }
 
 function readLoadBiaser(read: Reader): LoadBiaser | undefined {

@@ -4,7 +4,7 @@ import type { PeakEwma } from '../balance/peak-ewma.ts';
 import { PenaltyPeakEwma } from '../balance/penalty-ewma.ts';
 import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
-import { repeated } from '../exchange/exchange.ts';
+import { overtaken, repeated } from '../exchange/exchange.ts';
 import type { AttemptObserver } from '../exchange/observers.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
 import { BackOff } from '../resilience/back-off.ts';
@@ -266,6 +266,11 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
     const { status, grpcStatus, error, firstByteMs, sentMs, exchange } = attempt;
     const nowMs = firstByteMs < 0 ? this.options.clock.nowMs() : firstByteMs;
     if (firstByteMs < 0) this.ewma.unanswered(nowMs, nowMs - sentMs);
+    // That another endpoint was faster is told by its load: it has answered neither well nor badly.
+    if (error === overtaken) {
+      this.ejection?.onGivenUp(attempt);
+      return;
+    }
     const classification = exchange.plan?.classify(status, grpcStatus, error) ?? classify(status, grpcStatus, error);
     this.metrics.response(nowMs, status, classification, grpcStatus, error, nowMs - sentMs);
     if (this.penalized?.penalizes(status, grpcStatus)) {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { plainPlan } from '../exchange/plan.ts';
 import type { RetryRule } from '../model/tries.ts';
 import { type BreakerConfig, makeBreaker } from '../resilience/breaker/make-breaker.ts';
+import { RetryBudget } from '../resilience/retry-budget.ts';
 import { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
@@ -453,7 +454,11 @@ describe('a try that is followed by another', () => {
   ])('is a failure of its endpoint, %s, that no client sees', (_how, head, failTry) => {
     start(threeFailures);
     const connections = connected(2);
-    const tries = triesOf(undefined, { rule, budget: undefined, isRetryable: namedBy(rule), counts });
+    const tries = triesOf({
+      timeouts: undefined,
+      retrying: { rule, budget: undefined, isRetryable: namedBy(rule), counts },
+      hedging: undefined,
+    });
     for (let i = 0; i < 100 && world.balancer.readyCount === 2; i++) {
       const before = connections[0].requests;
       const { exchange, client } = exchangeOf(world.side, { version: 'http2', head });
@@ -504,5 +509,39 @@ describe('where failures are penalized', () => {
 
   it('an answer that is none of those costs nothing', () => {
     expect(countOf(404, [], 0)).toBeGreaterThan(0);
+  });
+});
+
+describe('a try that another overtakes', () => {
+  const budget = () => new RetryBudget({ ratio: 1, minPerSecond: 100, ttlMs: 10_000 });
+
+  it('is no failure of its endpoint, which is asked less for being slow', () => {
+    start(threeFailures);
+    const connections = connected(2);
+    const hedging = {
+      rule: { afterMs: 50, limit: 1, budgetRatio: 1 },
+      budget: budget(),
+      counts: { request() {}, win() {}, overflow() {} },
+      isRetryable: () => false,
+    };
+    const tries = triesOf({ timeouts: undefined, retrying: undefined, hedging });
+    let overtaken = 0;
+    for (let i = 0; i < 30; i++) {
+      const { exchange, client } = exchangeOf(world.side, { version: 'http2' });
+      const before = connections[0].requests;
+      exchange.begin({ ...plainPlan(world.balancer), tries });
+      if (connections[0].requests > before) {
+        world.clock.advance(70);
+        overtaken++;
+      }
+      connections[1].last.answer();
+      expect(client.status).toBe(200);
+    }
+    expect(overtaken).toBeGreaterThan(0);
+    expect(connections[0].upstreams.filter(({ resets }) => resets[0] === ErrorCode.cancel)).toHaveLength(overtaken);
+    expect(overtaken).toBeLessThan(10);
+    expect(world.balancer.readyCount).toBe(2);
+    expect([...world.balancer.endpoints.values()].map(({ ewma }) => ewma.inFlight)).toEqual([0, 0]);
+    expect(lines.join()).not.toContain('ejected');
   });
 });

@@ -53,6 +53,15 @@ export class Ejection {
     this.endpoint.probed();
   }
 
+  /** Nobody wants its answer any more, which says nothing of the endpoint. But one that answers nothing is not to have the next request at once. */
+  onGivenUp(attempt: Attempt): void {
+    if (attempt.firstByteMs >= 0) this.onNothing(attempt);
+    else if (attempt === this.probing) {
+      this.probing = undefined;
+      this.endpoint.leaveAlone(this.breaker.lastDelayMs);
+    }
+  }
+
   onFirstByte(attempt: Attempt): void {
     if (attempt === this.probing) this.endpoint.lookAgain(streamsMs);
   }
@@ -90,15 +99,6 @@ export class Ejection {
     const classification = exchange.plan?.classify(status, -1, undefined) ?? classify(status, -1, undefined);
     const hasBegunWell = firstByteMs >= 0 && classification === 'success' && !isLimited(status, -1);
     this.judge(hasBegunWell ? 'success' : 'failure', this.clock.nowMs());
-  }
-
-  /** It says nothing of the endpoint. But one that answers nothing is not to have the next request at once. */
-  private onGivenUp(attempt: Attempt): void {
-    if (attempt.firstByteMs >= 0) this.onNothing(attempt);
-    else if (attempt === this.probing) {
-      this.probing = undefined;
-      this.endpoint.leaveAlone(this.breaker.lastDelayMs);
-    }
   }
 
   private judge(outcome: Outcome, nowMs: number): void {

@@ -44,8 +44,10 @@ const maxRepeats = 3;
 /** A connection that closes later did not close as the request came: its server had it, and may be at it. */
 const closedAsItCameMs = 1000;
 
-/** Methods of which a second try does no more than the first (RFC 9110 section 9.2.2). */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+/** Whether a second request of such a method does no more than the first (RFC 9110 section 9.2.2). */
+export const isIdempotent = (method: string): boolean => idempotent.has(method);
 
 /**
  * What a client asked, once, and what it was answered. Each try at it is an Attempt.
@@ -73,6 +75,7 @@ export class Exchange implements StreamHandler {
   readonly body: RequestBody | undefined;
   /** Undefined until it is known what is to become of it. */
   plan: RoutePlan | undefined = undefined;
+  /** The last try; once the client is answered, the one that answers. */
   attempt: Attempt | undefined = undefined;
   /** Undefined where there are no deadlines and one try is all there is. */
   tries: Tries | undefined = undefined;
@@ -277,6 +280,10 @@ export class Exchange implements StreamHandler {
   answer(attempt: Attempt, head: ResponseHead, end: boolean): void {
     this.responded = true;
     this.status = head.status;
+    if (this.tries !== undefined) {
+      this.attempt = attempt;
+      this.tries.onAnswer(attempt);
+    }
     this.expectationMet();
     this.tunnel = head.status === 101 || (head.status < 300 && this.head.method === 'CONNECT');
     this.body?.release();
@@ -352,7 +359,7 @@ export class Exchange implements StreamHandler {
   private mayRepeat(attempt: Attempt, code: ErrorCode, reason: string): boolean {
     if (!this.canRepeat || this.attempts > maxRepeats) return false;
     if (code === ErrorCode.refusedStream) return true;
-    if (reason !== closedUnanswered || !idempotent.has(this.head.method)) return false;
+    if (reason !== closedUnanswered || !isIdempotent(this.head.method)) return false;
     if (this.side.clock.nowMs() - attempt.sentMs >= closedAsItCameMs) return false;
     // A server that ends resets connections that it has not accepted yet; but what ends a server is given to it, or to
     // another, once more only.
@@ -432,6 +439,9 @@ export class Exchange implements StreamHandler {
 
 /** What `error` of an attempt is that was followed by another. */
 export const repeated = 'repeated';
+
+/** What it is of one that was given up since another, which was under way beside it, was answered first. */
+export const overtaken = 'overtaken';
 
 function failureOf(code: ErrorCode, reason: string): ProxyFailure {
   if (code === ErrorCode.refusedStream) return failures.refused;

@@ -20,6 +20,8 @@ export interface ExchangeObserver {
 export interface AttemptObserver {
   /** The endpoint. */
   readonly info: EndpointInfo;
+  /** Whether another endpoint is ready, which a try may go to in its place. */
+  readonly hasOthers: boolean;
   /** What comes first behind the response's head has come, at `attempt.firstByteMs`. */
   onFirstByte(attempt: Attempt): void;
   /** It is over, exactly once; see `attempt.status`, `grpcStatus` and `error`. */

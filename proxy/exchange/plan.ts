@@ -63,6 +63,8 @@ export interface Tries {
   onResponse(attempt: Attempt, head: ResponseHead, end: boolean): 'pass' | 'withhold' | 'again';
   /** A response whose head was withheld has ended with `trailers`. */
   onTrailers(attempt: Attempt, trailers: readonly Field[]): 'pass' | 'again';
+  /** The client is about to be told of the response of `attempt`. */
+  onAnswer(attempt: Attempt): void;
   /** The try came to nothing, and nothing was passed on to the client. */
   onFailure(attempt: Attempt, failure: ProxyFailure): 'pass' | 'again';
   /** The exchange is over. */

@@ -26,6 +26,16 @@ export interface RetryRule {
   readonly backOff: { readonly minMs: number; readonly maxMs: number; readonly jitter: number };
 }
 
+/** When a request that may be done twice goes to another endpoint, too. */
+export interface HedgeRule {
+  /** For how long there is no head of a response, in ms. */
+  readonly afterMs: number;
+  /** Such tries of one request. */
+  readonly limit: number;
+  /** Such tries for each request that may have one: 0.2 adds at most a fifth to the load. */
+  readonly budgetRatio: number;
+}
+
 /** What a budget lets be tried again. */
 export interface RetryBudgetOptions {
   /** Retries for each request: 0.2 adds at most a fifth to the load. */

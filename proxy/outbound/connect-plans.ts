@@ -77,6 +77,7 @@ export function requestRule({ labels, kind, backends }: ConnectRule): OutboundRu
     distribution: kind === 'random' ? { kind, backends: named } : { kind, backends: named, minReady: 0, endpoints: [] },
     timeouts: undefined,
     retry: undefined,
+    hedge: undefined,
     allowsOverrides: false,
   };
 }

@@ -1,4 +1,5 @@
 import type { MirrorOutcome } from '../backend/mirror.ts';
+import type { HedgeCounts } from '../backend/tries/hedge.ts';
 import type { RetryCounts } from '../backend/tries/retries.ts';
 import { DirectionMetrics } from '../exchange/direction-metrics.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
@@ -23,6 +24,7 @@ export interface ConnectCounts {
 /** The outbound side's metrics. What endpoints answer they count themselves. */
 export class OutboundMetrics extends DirectionMetrics {
   private readonly retryFamilies: { readonly [kind in keyof RetryCounts]: CounterFamily };
+  private readonly hedgeFamilies: { readonly [kind in keyof HedgeCounts]: CounterFamily };
   /** What circuit breakers do. */
   readonly ejections: EjectionMetrics;
   /** What rules with backends in order of preference do. */
@@ -47,12 +49,28 @@ export class OutboundMetrics extends DirectionMetrics {
     });
     this.connectFamilies = { tcp: connections('tcp'), tls: connections('tls') };
     const family = (name: string, help: string): CounterFamily =>
-      registry.counter(`outbound_http_route_retry_${name}_total`, help);
+      registry.counter(`outbound_http_route_${name}_total`, help);
+    this.hedgeFamilies = {
+      request: family('hedge_requests', 'Tries that were made while another of the same request was not answered.'),
+      win: family('hedge_wins', 'Those of them that the client was answered by.'),
+      overflow: family('hedge_overflow', 'Those that were not made since too many were.'),
+    };
     this.retryFamilies = {
-      request: family('requests', 'Tries beyond the first of a request.'),
-      success: family('successes', 'Requests that were answered well after they were tried again.'),
-      limitExceeded: family('limit_exceeded', 'Requests that were not tried again since they had been so often.'),
-      overflow: family('overflow', 'Requests that were not tried again since too many were.'),
+      request: family('retry_requests', 'Tries beyond the first of a request.'),
+      success: family('retry_successes', 'Requests that were answered well after they were tried again.'),
+      limitExceeded: family('retry_limit_exceeded', 'Requests that were not tried again since they had been so often.'),
+      overflow: family('retry_overflow', 'Requests that were not tried again since too many were.'),
+    };
+  }
+
+  /** Counts what hedges of a rule come to. They are few: the series is looked up. */
+  hedges(parent: PolicyLabels, rule: OutboundRule): HedgeCounts {
+    const labels = routeLabels(parent, rule);
+    const { request, win, overflow } = this.hedgeFamilies;
+    return {
+      request: () => request.add(labels),
+      win: () => win.add(labels),
+      overflow: () => overflow.add(labels),
     };
   }
 

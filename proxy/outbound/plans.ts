@@ -157,6 +157,7 @@ export class Plans {
       random: clock.random,
       parent: labels,
       retryCounts: metrics.retries(labels, rule),
+      hedgeCounts: metrics.hedges(labels, rule),
       mirrorOf: (mirror, to) => {
         const made = new Mirror(to, mirror.ratio, (outcome) => metrics.mirrored(labels, rule, mirror, outcome));
         this.mirrors.push(made);
@@ -179,16 +180,10 @@ export class Plans {
   }
 
   /** Nothing is said by the rule but that all goes to the target itself. */
-  private isPlain({
-    distribution: { backends },
-    filters,
-    mirrors,
-    timeouts,
-    retry,
-    allowsOverrides,
-  }: OutboundRule): boolean {
-    if (backends.length !== 1 || mirrors.length > 0 || allowsOverrides) return false;
-    if ((filters ?? timeouts ?? retry) !== undefined) return false;
+  private isPlain(rule: OutboundRule): boolean {
+    const { backends } = rule.distribution;
+    if (backends.length !== 1 || rule.mirrors.length > 0 || rule.allowsOverrides) return false;
+    if ((rule.filters ?? rule.timeouts ?? rule.retry ?? rule.hedge) !== undefined) return false;
     const [{ destination, balancing, filters: own, mirrors: copies, timeoutMs }] = backends;
     if (own !== undefined || copies.length > 0 || timeoutMs !== undefined || destination === undefined) return false;
     return this.isOwn({ destination, balancing });

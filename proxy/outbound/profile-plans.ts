@@ -39,10 +39,12 @@ class ProfilePlan implements RoutePlan {
       authorization: undefined,
     };
     const isFailure: Retrying['isRetryable'] = (status, grpc) => this.classify(status, grpc, undefined) === 'failure';
-    this.tries = triesOf(
-      timeoutMs === undefined ? undefined : { requestMs: timeoutMs, responseMs: undefined, idleMs: undefined },
-      isRetryable ? { ...retrying, isRetryable: isFailure } : undefined,
-    );
+    this.tries = triesOf({
+      timeouts:
+        timeoutMs === undefined ? undefined : { requestMs: timeoutMs, responseMs: undefined, idleMs: undefined },
+      retrying: isRetryable ? { ...retrying, isRetryable: isFailure } : undefined,
+      hedging: undefined,
+    });
   }
 
   classify(status: number, grpc: number, error: string | undefined): Classification {

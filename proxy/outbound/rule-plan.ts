@@ -5,6 +5,7 @@ import { type Mirror, Mirrored } from '../backend/mirror.ts';
 import { Split } from '../backend/split.ts';
 import { Timed } from '../backend/timed.ts';
 import { askedRetry, askedTimeouts } from '../backend/tries/asked-tries.ts';
+import type { HedgeCounts } from '../backend/tries/hedge.ts';
 import { namedBy, type Retrying } from '../backend/tries/retries.ts';
 import { triesOf } from '../backend/tries/rule-tries.ts';
 import { Unusable } from '../backend/unusable.ts';
@@ -19,6 +20,7 @@ import type {
   RuleBackend,
   RuleMirror,
 } from '../policy/outbound/model.ts';
+import { RetryBudget } from '../resilience/retry-budget.ts';
 import { classify } from '../telemetry/classify.ts';
 import { FieldMark } from '../wire/field.ts';
 import type { Named } from './backends.ts';
@@ -30,11 +32,15 @@ export interface RulePlanOptions {
   /** What the rule's route is of. */
   readonly parent: PolicyLabels;
   readonly retryCounts: Retrying['counts'];
+  readonly hedgeCounts: HedgeCounts;
   /** Where copies that go to a mirror are sent from. */
   readonly mirrorOf: (mirror: RuleMirror, to: Backend) => Mirror;
   /** Who chooses between backends that are in order of preference. */
   readonly failoverOf: (distribution: FailoverBackends, backends: readonly PreferredBackend[]) => Backend;
 }
+
+/** Nothing beyond the ratio: servers see at most so much more than there are requests. */
+const hedgeBudget = { minPerSecond: 0, ttlMs: 10_000 };
 
 /** What is done with the requests of a rule, as a chain of senders. */
 export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePlan {
@@ -44,26 +50,39 @@ export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePla
     sender: mirrored(senderOf(rule.distribution, options), rule.mirrors, options),
     metrics: undefined,
     filters: rule.filters,
-    tries: rule.allowsOverrides ? askedTriesOf(rule, options) : rulesTriesOf(rule, options),
+    tries: triesOfRule(rule, options),
     classify,
   });
 }
 
-function rulesTriesOf({ timeouts, retry }: OutboundRule, options: RulePlanOptions): RoutePlan['tries'] {
-  return triesOf(timeouts, retry && retryingOf(retry, options));
-}
-
-/** As `rulesTriesOf`, unless a request asks for something else. */
-function askedTriesOf(rule: OutboundRule, options: RulePlanOptions): RoutePlan['tries'] {
-  const ofRule = rulesTriesOf(rule, options);
+/** As its rule says, unless a request asks for something else, where it may. */
+function triesOfRule(rule: OutboundRule, options: RulePlanOptions): RoutePlan['tries'] {
+  const { timeouts, retry, hedge, allowsOverrides } = rule;
+  const budget = hedge && new RetryBudget({ ratio: hedge.budgetRatio, ...hedgeBudget });
+  const triesBy = (said: Pick<OutboundRule, 'timeouts' | 'retry'>): RoutePlan['tries'] => {
+    const retrying = said.retry && retryingOf(said.retry, options);
+    const hedging = budget && {
+      rule: hedge,
+      budget,
+      counts: options.hedgeCounts,
+      isRetryable: isRetryableBy(retrying),
+    };
+    return triesOf({ timeouts: said.timeouts, retrying, hedging });
+  };
+  const ofRule = triesBy(rule);
+  if (!allowsOverrides) return ofRule;
   return (exchange) => {
     const { marks, fields } = exchange.head;
     if ((marks & FieldMark.mesh) === 0) return ofRule?.(exchange);
-    const retry = askedRetry(rule.retry, fields);
-    const timeouts = askedTimeouts(rule.timeouts, fields);
-    return rulesTriesOf({ ...rule, retry, timeouts }, options)?.(exchange);
+    const asked = { retry: askedRetry(retry, fields), timeouts: askedTimeouts(timeouts, fields) };
+    return triesBy(asked)?.(exchange);
   };
 }
+
+const isRetryableBy =
+  (retrying: Retrying | undefined): Retrying['isRetryable'] =>
+  (status, grpc) =>
+    retrying?.isRetryable(status, grpc) ?? false;
 
 function retryingOf(rule: RetryRule, { retryCounts }: RulePlanOptions): Retrying {
   return { rule, budget: undefined, isRetryable: namedBy(rule), counts: retryCounts };

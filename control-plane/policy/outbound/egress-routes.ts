@@ -7,7 +7,7 @@ import {
   type OpaqueRouteInit,
   type RouteContext,
 } from './routes.ts';
-import { duration, grpcRetryToApi, timeoutsToApi } from './settings-to-api.ts';
+import { duration, grpcRetryToApi, hedgeToApi, timeoutsToApi } from './settings-to-api.ts';
 
 /**
  * What an EgressNetwork's policy says of calls that none of its routes speaks of, for each protocol: `Allow` sends them on
@@ -41,6 +41,7 @@ export function egressGrpcRoute({ parent, settings }: RouteContext, policy: Traf
         timeouts: timeoutsToApi(settings.timeouts),
         retry: grpcRetryToApi(settings.grpcRetry),
         allowL5dRequestHeaders: settings.allowsRequestHeaders,
+        hedge: hedgeToApi(settings.hedge),
       },
     ],
   };

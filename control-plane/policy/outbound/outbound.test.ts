@@ -493,6 +493,22 @@ describe('annotations', () => {
     expect(routesOf(found)[0].rules[0]).toHaveProperty('retry');
   });
 
+  test('have requests hedged, those of a route before those of the Service', async () => {
+    const hedged = (after: string) => ({ annotations: { 'hedge.tulle.dev/after': after } });
+    const { annotations: ofService } = hedged('20ms');
+    const [found] = routesOf(await policyOf(service('web', ofService)));
+    expect(found.rules[0].hedge).toEqual({ after: '0.020s', limit: 1, budgetRatio: 0.2 });
+    await world.stop();
+    const routes = routesOf(
+      await policyOf(
+        service('web', ofService),
+        gateway('GRPCRoute', 'own', {}, hedged('30ms')),
+        gateway('GRPCRoute', 'r'),
+      ),
+    );
+    expect(routes.map(({ rules }) => rules[0].hedge)).toMatchObject([{ after: '0.030s' }, { after: '0.020s' }]);
+  });
+
   test('let requests say otherwise for themselves, on all routes to the Service, where its owner does', async () => {
     const allowed = { 'policy.tulle.dev/allow-l5d-request-headers': 'true' };
     const allow = { allowL5dRequestHeaders: true };

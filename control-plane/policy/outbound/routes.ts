@@ -19,7 +19,14 @@ import {
   type RouteBackend,
   routeBackend,
 } from './backends.ts';
-import { duration, grpcRetryToApi, httpRetryToApi, type LoadInit, timeoutsToApi } from './settings-to-api.ts';
+import {
+  duration,
+  grpcRetryToApi,
+  hedgeToApi,
+  httpRetryToApi,
+  type LoadInit,
+  timeoutsToApi,
+} from './settings-to-api.ts';
 
 export type HttpRouteInit = MessageInitShape<typeof HttpRouteSchema>;
 export type GrpcRouteInit = MessageInitShape<typeof GrpcRouteSchema>;
@@ -54,6 +61,7 @@ export function defaultHttpRoute(name: string, { parent, settings }: RouteContex
         timeouts: timeoutsToApi(settings.timeouts),
         retry: httpRetryToApi(settings.httpRetry),
         allowL5dRequestHeaders: settings.allowsRequestHeaders,
+        hedge: hedgeToApi(settings.hedge),
       },
     ],
   } satisfies HttpRouteInit;
@@ -82,6 +90,7 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
   const { rules } = route;
   if (rules?.protocol !== 'http') return undefined;
   const retry = httpRetryToApi(rules.settings.httpRetry ?? context.settings.httpRetry);
+  const hedge = hedgeToApi(rules.settings.hedge ?? context.settings.hedge);
   return {
     metadata: routeMetadata(route),
     hosts: [...rules.hosts],
@@ -95,6 +104,7 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
         timeouts: timeoutsToApi(timeouts),
         retry,
         allowL5dRequestHeaders: context.settings.allowsRequestHeaders,
+        hedge,
       };
     }),
   };
@@ -104,6 +114,7 @@ export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRoute
   const { rules } = route;
   if (rules?.protocol !== 'grpc') return undefined;
   const retry = grpcRetryToApi(rules.settings.grpcRetry ?? context.settings.grpcRetry);
+  const hedge = hedgeToApi(rules.settings.hedge ?? context.settings.hedge);
   return {
     metadata: routeMetadata(route),
     hosts: [...rules.hosts],
@@ -117,6 +128,7 @@ export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRoute
         timeouts: timeoutsToApi(timeouts),
         retry,
         allowL5dRequestHeaders: context.settings.allowsRequestHeaders,
+        hedge,
       };
     }),
   };

@@ -8,10 +8,12 @@ import type {
   GrpcRoute_RetrySchema,
   HttpRoute_RetrySchema,
 } from '../../../api/gen/outbound_pb.js';
+import type { HedgeSchema } from '../../../api/gen/tulle_pb.js';
 import type {
   Backoff,
   FailureAccrual,
   GrpcRetryCondition,
+  Hedge,
   LoadBiaser,
   Retry,
   StatusRange,
@@ -116,6 +118,10 @@ export function grpcRetryToApi(
       },
     }
   );
+}
+
+export function hedgeToApi(hedge: Hedge | undefined): MessageInitShape<typeof HedgeSchema> | undefined {
+  return hedge && { after: durationFromMs(hedge.afterMs), limit: hedge.limit, budgetRatio: hedge.budgetRatio };
 }
 
 export function duration(ms: number | undefined) {

@@ -454,6 +454,11 @@ describe('is refused', () => {
       "metadata.annotations['retry.linkerd.io/http'] (5xx,soon) has an unknown condition 'soon'",
     ],
     [
+      'hedges of which it is not said when',
+      route({}, { 'hedge.tulle.dev/limit': '1' }),
+      "metadata.annotations['hedge.tulle.dev/after'] () must be set",
+    ],
+    [
       'a wrong timeout annotation',
       route({}, { 'timeout.linkerd.io/idle': '5' }),
       "metadata.annotations['timeout.linkerd.io/idle'] (5) must be a number followed by",

@@ -47,7 +47,10 @@ function send(
   const retrying = rule && { rule, budget: undefined, isRetryable: namedBy(rule), counts };
   const sent = exchangeOf(side, options);
   const sender = { send: (attempt: NonNullable<Exchange['attempt']>) => void attempt.start(connection, clock.nowMs()) };
-  sent.exchange.begin({ ...plainPlan(sender), tries: triesOf(rules.timeouts, retrying) });
+  sent.exchange.begin({
+    ...plainPlan(sender),
+    tries: triesOf({ timeouts: rules.timeouts, retrying, hedging: undefined }),
+  });
   return sent;
 }
 const fields = [new Field('content-type', 'application/grpc')];

@@ -1,7 +1,7 @@
 import type { LoadConfig } from '../../balance/load.ts';
 import type { Filters } from '../../filter/filter.ts';
 import type { Ratio } from '../../filter/ratio.ts';
-import type { RetryRule, RuleTimeouts } from '../../model/tries.ts';
+import type { HedgeRule, RetryRule, RuleTimeouts } from '../../model/tries.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { RouteTable } from '../../route/route-table.ts';
 import { defaultLabels, type PolicyLabels, type ResourceLabels } from '../labels.ts';
@@ -78,6 +78,8 @@ export interface OutboundRule {
   readonly distribution: Distribution;
   readonly timeouts: RuleTimeouts | undefined;
   readonly retry: RetryRule | undefined;
+  /** When a request that may be done twice goes to another endpoint, too; undefined for never. */
+  readonly hedge: HedgeRule | undefined;
   /** Whether what a request asks for, in `l5d-retry-*` and `l5d-*timeout`, stands before timeouts and retries. */
   readonly allowsOverrides: boolean;
 }

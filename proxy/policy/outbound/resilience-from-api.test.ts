@@ -2,10 +2,11 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Backend_BalanceP2cSchema, FailureAccrualSchema } from '../../../api/gen/outbound_pb.js';
-import { accrualToApi, loadToApi } from '../../../control-plane/policy/outbound/settings-to-api.ts';
+import { HedgeSchema } from '../../../api/gen/tulle_pb.js';
+import { accrualToApi, hedgeToApi, loadToApi } from '../../../control-plane/policy/outbound/settings-to-api.ts';
 import { trafficSettings } from '../../../control-plane/policy/traffic-settings.ts';
 import { plainLoad } from '../../balance/load.ts';
-import { failureAccrualFromApi, loadFromApi } from './resilience-from-api.ts';
+import { failureAccrualFromApi, hedgeFromApi, loadFromApi } from './resilience-from-api.ts';
 
 let unread: string[];
 beforeEach(() => {
@@ -108,5 +109,32 @@ describe('what cannot hold', () => {
       value: { penalty: seconds(-1), maxRetryAfter: seconds(1_000_000_000), decay: seconds(0) },
     });
     expect(penalty).toEqual({ penaltyMs: 5000, maxRetryAfterMs: 86_400_000 });
+  });
+});
+
+describe('hedging', () => {
+  const hedge = (api: MessageInitShape<typeof HedgeSchema>) =>
+    hedgeFromApi(create(HedgeSchema, api), (why) => unread.push(why));
+  const after = durationFromMs(50);
+
+  it('is read as annotations say it', () => {
+    const { hedge: said } = trafficSettings({ 'hedge.tulle.dev/after': '50ms', 'hedge.tulle.dev/limit': '2' });
+    expect(hedge(hedgeToApi(said) ?? {})).toEqual({ afterMs: 50, limit: 2, budgetRatio: 0.2 });
+  });
+
+  it('is one try more of a fifth of the requests, where nothing else is said, and four at most', () => {
+    expect(hedge({ after })).toEqual({ afterMs: 50, limit: 1, budgetRatio: 0.2 });
+    expect(hedge({ after, limit: 4_000_000_000 })?.limit).toBe(4);
+  });
+
+  it.each([
+    ['at once', {}],
+    ['after less than nothing', { after: { seconds: -1n, nanos: 0 } }],
+    ['of more than all requests', { after, budgetRatio: 1.5 }],
+    ['of less than none', { after, budgetRatio: -0.1 }],
+    ['of no number', { after, budgetRatio: Number.NaN }],
+  ])('%s is told of, and hedges nothing', (_what, api) => {
+    expect(hedge(api)).toBeUndefined();
+    expect(unread).toHaveLength(1);
   });
 });

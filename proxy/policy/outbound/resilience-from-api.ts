@@ -1,7 +1,9 @@
 import type { Duration } from '@bufbuild/protobuf/wkt';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { Backend_BalanceP2c, ExponentialBackoff, FailureAccrual } from '../../../api/gen/outbound_pb.js';
+import type { Hedge } from '../../../api/gen/tulle_pb.js';
 import { type LoadConfig, plainLoad } from '../../balance/load.ts';
+import type { HedgeRule } from '../../model/tries.ts';
 import type { BreakerBackOff } from '../../resilience/breaker/breaker.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 
@@ -11,6 +13,8 @@ export type OnUnreadSetting = (why: string) => void;
 /** The longest that an endpoint is left alone or weighed as slow, whoever says so: 24 hours. */
 const longestMs = 86_400_000;
 const maxJitterRatio = 100;
+/** Of one request. */
+const mostHedges = 4;
 
 /** By what endpoints are ejected; undefined when none ever is. Defaults are those of Linkerd's annotations. */
 export function failureAccrualFromApi(
@@ -53,6 +57,23 @@ export function loadFromApi(load: Backend_BalanceP2c['load'] | undefined): LoadC
   const penaltyMs = msFrom(load.value.penalty, 5000);
   const maxRetryAfterMs = msFrom(load.value.maxRetryAfter, 300_000);
   return Object.freeze({ defaultRttMs, decayMs, penalty: Object.freeze({ penaltyMs, maxRetryAfterMs }) });
+}
+
+/** Undefined where it cannot hold: requests are then sent once. */
+export function hedgeFromApi(
+  { after, limit, budgetRatio }: Hedge,
+  onUnread: OnUnreadSetting = () => {},
+): HedgeRule | undefined {
+  const afterMs = msFrom(after, 0);
+  if (afterMs < 1) {
+    onUnread(`the time after which requests are hedged must be 1 ms or more, and is ${afterMs} ms`);
+    return undefined;
+  }
+  if (!(budgetRatio >= 0 && budgetRatio <= 1)) {
+    onUnread(`the budget of hedges must be from 0 to 1, and is ${budgetRatio}`);
+    return undefined;
+  }
+  return Object.freeze({ afterMs, limit: Math.min(limit || 1, mostHedges), budgetRatio: budgetRatio || 0.2 });
 }
 
 function thresholdFrom(threshold: number, onUnread: OnUnreadSetting): number | undefined {

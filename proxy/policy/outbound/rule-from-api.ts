@@ -23,7 +23,7 @@ import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { OnUnread } from '../../route/matches-from-api.ts';
 import { labelsFromMetadata, type PolicyLabels, resourceLabels } from '../labels.ts';
 import type { Distribution, OutboundRule, RuleBackend, RuleMirror } from './model.ts';
-import { loadFromApi } from './resilience-from-api.ts';
+import { hedgeFromApi, loadFromApi } from './resilience-from-api.ts';
 
 /** gRPC statuses that a retry may name. */
 const [cancelled, deadlineExceeded, resourceExhausted, internal, unavailable] = [1, 4, 8, 13, 14];
@@ -59,7 +59,7 @@ type ApiBackend = HttpRoute_RouteBackend | GrpcRoute_RouteBackend;
 type ApiDistribution = HttpRoute_Distribution | GrpcRoute_Distribution;
 
 function ruleOf(
-  { backends, filters: written, requestTimeout, timeouts, allowL5dRequestHeaders }: HttpRoute_Rule | GrpcRoute_Rule,
+  rule: HttpRoute_Rule | GrpcRoute_Rule,
   filters: Filters | undefined,
   context: RuleContext,
   retry: RetryRule | undefined,
@@ -67,11 +67,12 @@ function ruleOf(
   return Object.freeze({
     labels: context.labels,
     filters,
-    mirrors: mirrorsOf(written, context.onUnread),
-    distribution: distributionOf(backends, context),
-    timeouts: timeoutsOf(timeouts, requestTimeout),
+    mirrors: mirrorsOf(rule.filters, context.onUnread),
+    distribution: distributionOf(rule.backends, context),
+    timeouts: timeoutsOf(rule.timeouts, rule.requestTimeout),
     retry,
-    allowsOverrides: allowL5dRequestHeaders,
+    hedge: rule.hedge && hedgeFromApi(rule.hedge, context.onUnread),
+    allowsOverrides: rule.allowL5dRequestHeaders,
   });
 }
 

@@ -8,8 +8,8 @@ import { type EndpointQueue, Queued } from './queue.ts';
 export interface TcpWaiter {
   /** Its client has left: no endpoint is wanted any more. */
   readonly gone: boolean;
-  /** `closed` is to be called when the connection has ended. */
-  onConnected(connection: Connection, closed: () => void): void;
+  /** `closed` is to be called when the connection has ended, with the reason if this proxy ended it for one. */
+  onConnected(connection: Connection, closed: (reason?: TcpFailure) => void): void;
   onFailed(reason: TcpFailure, detail: string): void;
 }
 

@@ -141,6 +141,7 @@ export class Exchange implements StreamHandler {
     if (this.finished) return;
     this.plan = plan;
     plan.metrics?.request();
+    plan.open?.add(this);
     if (plan.tries !== undefined) {
       this.tries = plan.tries(this);
       if (this.body?.complete ?? true) this.tries?.onRequestEnd();
@@ -419,6 +420,7 @@ export class Exchange implements StreamHandler {
     if (this.delay !== undefined) this.side.deadlines.disarm(this.delay);
     this.finished = true;
     this.error = error;
+    this.plan?.open?.delete(this);
     this.endTries();
     const { attempt, body, observers } = this;
     if (attempt !== undefined) {

@@ -34,6 +34,8 @@ export interface RoutePlan {
   readonly tries: ((exchange: Exchange) => Tries | undefined) | undefined;
   /** What is done to its requests and responses on the way; undefined when nothing is. */
   readonly filters: Filters | undefined;
+  /** Where its requests stand while they are under way; undefined where no policy can come to end them. */
+  readonly open: Set<Exchange> | undefined;
   /** Whether a response counts as a success. `grpc` is its gRPC status, -1 for none. */
   classify(status: number, grpc: number, error: string | undefined): Classification;
 }
@@ -46,6 +48,7 @@ export function plainPlan(sender: Sender): RoutePlan {
     metrics: undefined,
     filters: undefined,
     tries: undefined,
+    open: undefined,
     classify,
   });
 }

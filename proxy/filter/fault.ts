@@ -12,6 +12,10 @@ export class FailureInjector implements RequestFilter {
     this.ratio = ratio;
   }
 
+  get failsAll(): boolean {
+    return this.ratio === undefined;
+  }
+
   apply(head: RequestHead, random: Random): RequestHead | Answer {
     return hits(this.ratio, random) ? this.answer : head;
   }

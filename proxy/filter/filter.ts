@@ -10,6 +10,8 @@ export interface RequestFilter {
   apply(head: RequestHead, random: Random): RequestHead | Answer;
   /** Whether it answers a request each time that it is asked; without, that is not known before. */
   answers?(head: RequestHead): boolean;
+  /** It fails whatever comes. */
+  readonly failsAll?: boolean;
 }
 
 /** Changes a response, in a copy. `asked` is the request as its client sent it. */
@@ -74,6 +76,11 @@ export class Filters {
   /** Whether a request is answered here, whatever the other filters do: it goes on to nobody. */
   answers(head: RequestHead): boolean {
     return this.request[0]?.answers?.(head) === true;
+  }
+
+  /** Nothing that they stand before goes on: policy forbids it. */
+  get failAll(): boolean {
+    return this.request.some(({ failsAll }) => failsAll === true);
   }
 
   applyToRequest(head: RequestHead, random: Random): RequestHead | Answer {

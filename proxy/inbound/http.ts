@@ -264,6 +264,7 @@ export class InboundHttp {
         metrics: metrics.requests(labels, policy, shownPort, route, authz),
         tries: undefined,
         filters: route?.filters,
+        open: undefined,
         classify,
       }),
       count: metrics.allowed(labels, policy, shownPort, route, authz),

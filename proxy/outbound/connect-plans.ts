@@ -33,6 +33,16 @@ export class ConnectPlans {
     else if (this.routes.byName && serverName === undefined) waiter.onFailed('no server name', 'it asks for none');
     else waiter.onFailed('no route', serverName === undefined ? 'there is none' : `none is for ${serverName}`);
   }
+
+  /**
+   * Why one that is open already would be refused now; undefined when it would not. Of one whose name nobody has read,
+   * what holds for every name does: it may be any.
+   */
+  refusal(serverName: string | undefined): { readonly reason: TcpFailure; readonly detail: string } | undefined {
+    const rule = serverName === undefined ? this.routes.forAll : this.routes.find(serverName);
+    if (rule === undefined) return { reason: 'no route', detail: 'the routes of its target have changed' };
+    return rule.isForbidden ? { reason: 'forbidden', detail: forbids(rule) } : undefined;
+  }
 }
 
 /** Connections of one rule. */
@@ -48,7 +58,7 @@ class ConnectPlan {
       .map((backend) => ({ item: chainOf(backend, backendOf), weight: backend.weight }));
     if (chosen.length === 0) {
       const refused = rule.isForbidden
-        ? new Refused('forbidden', `${rule.labels.kind} ${rule.labels.name} forbids it`)
+        ? new Refused('forbidden', forbids(rule))
         : new Refused('no backend', 'the rule has no backend that takes connections');
       this.choose = () => refused;
     } else if (kind === 'random') {
@@ -61,6 +71,8 @@ class ConnectPlan {
     this.choose().connect(new Counted(waiter, this.counts, serverName));
   }
 }
+
+const forbids = ({ labels }: ConnectRule): string => `${labels.kind} ${labels.name} forbids it`;
 
 function chainOf({ destination, failure }: ConnectBackend, backendOf: ConnectPlansOptions['backendOf']): TcpBackend {
   return destination === undefined ? new Refused('no backend', failure) : backendOf(destination);
@@ -117,8 +129,8 @@ class Counted implements TcpWaiter {
   onConnected(connection: Connection, closed: () => void): void {
     const { counts, serverName } = this;
     counts.opened(serverName);
-    this.waiter.onConnected(connection, () => {
-      counts.closed(serverName, '');
+    this.waiter.onConnected(connection, (reason) => {
+      counts.closed(serverName, reason ?? '');
       closed();
     });
   }

@@ -1,11 +1,10 @@
 import type { Backend, TcpBackend } from '../backend/backend.ts';
 import { Mirror } from '../backend/mirror.ts';
-import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import { Unusable } from '../backend/unusable.ts';
 import type { Clock } from '../clock.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { plainPlan, type RoutePlan } from '../exchange/plan.ts';
-import { failures } from '../exchange/proxy-failure.ts';
+import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import { noPolicy, type OutboundPolicy, type OutboundRule } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 import { asksForTunnel, type RouteTable } from '../route/route-table.ts';
@@ -15,11 +14,18 @@ import type { Backends, Named } from './backends.ts';
 import { ConnectPlans, requestRule } from './connect-plans.ts';
 import { Failovers } from './failovers.ts';
 import { type OutboundMetrics, routeLabels } from './metrics.ts';
+import { type EndableWaiter, OpenCalls, type Refusals } from './open-calls.ts';
 import { ProfilePlans } from './profile-plans.ts';
 import { rulePlan } from './rule-plan.ts';
 
 const noRoute = plainPlan(new Unusable(failures.noRoute));
 const forbidden = plainPlan(new Unusable(failures.forbidden));
+
+/** Why the requests of a plan go nowhere; undefined when they may. */
+function refusal(plan: RoutePlan): ProxyFailure | undefined {
+  if (plan === noRoute) return failures.noRoute;
+  return plan === forbidden || plan.filters?.failAll === true ? failures.forbidden : undefined;
+}
 
 export interface PlansOptions {
   /** Where requests go of which nothing else is said. */
@@ -30,6 +36,8 @@ export interface PlansOptions {
   readonly metrics: OutboundMetrics;
   readonly clock: Clock;
   readonly log: Log;
+  /** It is outside of the mesh: what goes on there ends when policy comes to forbid it. */
+  readonly isOutside: boolean;
 }
 
 /**
@@ -55,13 +63,16 @@ export class Plans {
   private connects: ConnectPlans | undefined = undefined;
   private mirrors: Mirror[] = [];
   private readonly failovers: Failovers;
+  /** Undefined where nothing that is open is ended: a Service that has changed has forbidden nothing. */
+  private readonly open: OpenCalls | undefined;
   /** Where profile and policy lead besides the target itself. */
   private named: Named[] = [];
 
   constructor(options: PlansOptions) {
-    const { own, name, metrics, clock, log } = options;
+    const { own, name, metrics, clock, log, isOutside } = options;
     this.options = options;
-    this.plain = plainPlan(own);
+    this.open = isOutside ? new OpenCalls() : undefined;
+    this.plain = Object.freeze({ ...plainPlan(own), open: this.open?.exchanges });
     this.whole = this.plain;
     this.authority = formatHostPort(name.host, name.port);
     this.path = this.authority;
@@ -83,6 +94,7 @@ export class Plans {
     this.path = path;
     this.policy = policy;
     this.build();
+    this.open?.recheck(this.refusals);
   }
 
   /** Counts no route any more. */
@@ -109,9 +121,18 @@ export class Plans {
   }
 
   /** Gives a connection that nobody looks into to whom it is for. `serverName` is what its TLS asks for, if it was read. */
-  connect(waiter: TcpWaiter, serverName: string | undefined): void {
-    if (this.connects === undefined) this.options.own.connect(waiter);
-    else this.connects.connect(waiter, serverName);
+  connect(waiter: EndableWaiter, serverName: string | undefined): void {
+    const endable = this.open?.add(waiter, serverName) ?? waiter;
+    if (this.connects === undefined) this.options.own.connect(endable);
+    else this.connects.connect(endable, serverName);
+  }
+
+  /** What the policy that holds now says of what was begun under another. */
+  private get refusals(): Refusals {
+    return {
+      request: (exchange) => refusal(this.find(exchange)),
+      connection: (serverName) => this.connects?.refusal(serverName),
+    };
   }
 
   private build(): void {
@@ -164,6 +185,7 @@ export class Plans {
         return made;
       },
       failoverOf: (distribution, backends) => this.failovers.of(routeLabels(labels, rule), distribution, backends),
+      open: this.open?.exchanges,
     });
   }
 

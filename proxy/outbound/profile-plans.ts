@@ -18,6 +18,7 @@ class ProfilePlan implements RoutePlan {
   readonly metrics: RequestMetrics;
   readonly filters = undefined;
   readonly decided: RoutePlan['decided'];
+  readonly open = undefined;
   readonly tries: RoutePlan['tries'];
   private readonly route: ProfileRoute;
 

@@ -37,6 +37,8 @@ export interface RulePlanOptions {
   readonly mirrorOf: (mirror: RuleMirror, to: Backend) => Mirror;
   /** Who chooses between backends that are in order of preference. */
   readonly failoverOf: (distribution: FailoverBackends, backends: readonly PreferredBackend[]) => Backend;
+  /** Where requests stand while they are under way; undefined where nobody asks. */
+  readonly open: RoutePlan['open'];
 }
 
 /** Nothing beyond the ratio: servers see at most so much more than there are requests. */
@@ -51,6 +53,7 @@ export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePla
     metrics: undefined,
     filters: rule.filters,
     tries: triesOfRule(rule, options),
+    open: options.open,
     classify,
   });
 }

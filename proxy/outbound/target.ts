@@ -1,5 +1,4 @@
 import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
-import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import type { TimerHandle } from '../clock.ts';
 import type { TargetName } from '../discovery/addresses.ts';
 import { ExternalLookup } from '../discovery/external-lookup.ts';
@@ -12,6 +11,7 @@ import type { ProfileRoutes } from '../route/profile-routes.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import { Backends } from './backends.ts';
 import type { OutboundMetrics } from './metrics.ts';
+import type { EndableWaiter } from './open-calls.ts';
 import { Plans } from './plans.ts';
 
 export interface TargetOptions extends LookupOptions, Omit<BalancerOptions, 'requestMetrics'> {
@@ -55,12 +55,13 @@ export class Target implements Resolution {
     };
     this.backend = new Balancer(formatHostPort(name.host, name.port), balancing);
     this.backends = new Backends({ ...options, ...balancing });
-    this.plans = new Plans({ own: this.backend, name, backends: this.backends, metrics, clock, log });
-    this.lastUsedMs = clock.nowMs();
     const { policy } = options;
-    if (name.kind === 'other') this.lookup = undefined;
-    else if (name.kind === 'service' || options.discoverable(name.host)) this.lookup = new Lookup(name, options, this);
-    else this.lookup = policy && new ExternalLookup(name, { ...options, policy }, this);
+    const isDiscovered = name.kind === 'service' || (name.kind === 'ip' && options.discoverable(name.host));
+    const isOutside = name.kind === 'ip' && !isDiscovered && policy !== undefined;
+    this.plans = new Plans({ own: this.backend, name, backends: this.backends, metrics, clock, log, isOutside });
+    this.lastUsedMs = clock.nowMs();
+    if (isDiscovered) this.lookup = new Lookup(name, options, this);
+    else this.lookup = isOutside ? new ExternalLookup(name, { ...options, policy }, this) : undefined;
     if (this.lookup === undefined) this.onUnknown();
   }
 
@@ -100,7 +101,7 @@ export class Target implements Resolution {
   }
 
   /** Gives a connection that nobody looks into an endpoint. `serverName` is what its TLS asks for, if that was read. */
-  connect(waiter: TcpWaiter, serverName: string | undefined): void {
+  connect(waiter: EndableWaiter, serverName: string | undefined): void {
     this.plans.connect(waiter, serverName);
   }
 

@@ -1,12 +1,12 @@
 import { Hold } from '../accept/hold.ts';
 import type { OpenConnections } from '../accept/open-connections.ts';
 import { isRefusal, type TcpFailure } from '../backend/failing.ts';
-import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import { splice } from '../opaque/splice.ts';
 import type { LimitedLog } from '../telemetry/limited-log.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Connection } from '../wire/transport.ts';
 import type { OutboundMetrics } from './metrics.ts';
+import type { EndableWaiter } from './open-calls.ts';
 import type { Target } from './target.ts';
 
 export interface TunnelOptions {
@@ -32,7 +32,7 @@ export function tunnel(
 }
 
 /** A connection that waits for its endpoint, and then is joined with it. */
-class Tunnel implements TcpWaiter {
+class Tunnel implements EndableWaiter {
   private readonly connection: Connection;
   private readonly target: Target;
   private readonly held: Hold;
@@ -85,5 +85,10 @@ class Tunnel implements TcpWaiter {
       peerLog.warn(`${message} ${target} ${reason}`, message, { target, reason, detail });
     }
     if (!this.held.gone) this.connection.abort();
+  }
+
+  /** Its application learns of it as it does of a refusal; a tunnel takes its other end with it. */
+  end(reason: TcpFailure, detail: string): void {
+    this.onFailed(reason, detail);
   }
 }

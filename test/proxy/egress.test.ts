@@ -1,5 +1,5 @@
 import { createServer, get } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, connect as tlsConnect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TestMesh } from './test-mesh.ts';
@@ -8,7 +8,7 @@ import { openTunnel, readAll } from './tunnel.ts';
 /** Calls to addresses outside of the mesh, which 127.0.0.1 is of a local one, under an EgressNetwork. */
 let mesh: TestMesh;
 const servers: Server[] = [];
-const ports = { http: 0, tls: 0, bytes: 0 };
+const ports = { http: 0, tls: 0, bytes: 0, openTls: 0, openBytes: 0 };
 const group = 'policy.linkerd.io';
 const network = (trafficPolicy: string, namespace = 'tulle-egress') => ({
   apiVersion: `${group}/v1alpha1`,
@@ -28,11 +28,16 @@ beforeAll(async () => {
   mesh = await TestMesh.start([{ name: 'client' }]);
   const certificate = mesh.issue('a.example');
   const listening = {
-    http: createServer((request, response) => response.end(`for ${request.headers.host}`)),
+    http: createServer((request, response) => {
+      if (request.url === '/open') response.write('begun');
+      else if (request.url !== '/waits') response.end(`for ${request.headers.host}`);
+    }),
     tls: createTlsServer(certificate, (socket) => socket.on('error', () => {}).end('from TLS')),
     bytes: createTcpServer((socket) => socket.on('error', () => {}).end('from bytes')),
+    openTls: createTlsServer(certificate, (socket) => socket.on('error', () => {}).pipe(socket)),
+    openBytes: createTcpServer((socket) => socket.on('error', () => {}).pipe(socket)),
   };
-  for (const kind of ['http', 'tls', 'bytes'] as const) {
+  for (const kind of Object.keys(listening) as (keyof typeof listening)[]) {
     servers.push(listening[kind]);
     await new Promise<void>((resolve) => listening[kind].listen(0, '127.0.0.1', resolve));
     ports[kind] = (listening[kind].address() as AddressInfo).port;
@@ -74,6 +79,35 @@ async function bytes(): Promise<string> {
 }
 const errors = (error: string) => mesh.metric('client', 'outbound_tcp_errors_total', `error="${error}"`);
 const soon = { timeout: 15_000, interval: 200 };
+
+/** A connection to a server that says again what it is told, once it has: `closed` when it has ended. */
+async function held(
+  socket: Socket,
+): Promise<{ socket: Socket; echo(text: string): Promise<void>; closed: Promise<void> }> {
+  let read = '';
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  socket
+    .on('error', () => {})
+    .on('data', (chunk) => {
+      read += chunk;
+    });
+  const echo = async (text: string): Promise<void> => {
+    socket.write(text);
+    await vi.waitFor(() => expect(read).toContain(text), soon);
+  };
+  await echo('hello\r\n');
+  return { socket, echo, closed };
+}
+const heldTls = async (servername: string) =>
+  held(tlsConnect({ socket: await tunnelTo(ports.openTls), servername, rejectUnauthorized: false }));
+/** A request whose response does not end: `first` is what comes first of it, `over` all of it when its connection closes. */
+async function openRequest(host: string, path: '/open' | '/waits') {
+  const socket = await tunnelTo(ports.http);
+  const first = new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(`${chunk}`)));
+  const over = readAll(socket).then(({ text }) => text);
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+  return { socket, first, over };
+}
 
 it('without a network all goes to where it was meant for', async () => {
   expect(await http('a.example')).toEqual({ status: 200, body: 'for a.example' });
@@ -131,5 +165,47 @@ describe('a network that denies', () => {
     await vi.waitFor(async () => expect([await status('a.example'), await bytes()]).toEqual([403, 'refused']), soon);
     mesh.apply();
     await vi.waitFor(async () => expect([await status('a.example'), await bytes()]).toEqual([200, 'from bytes']), soon);
+  });
+
+  it('ends what is open and would be refused now, and nothing that a route lets through', async () => {
+    const names = (...hostnames: string[]) => route('TLSRoute', 'open', ports.openTls, { hostnames, rules: [{}] });
+    const hosts = (...hostnames: string[]) =>
+      route('HTTPRoute', 'open', ports.http, { hostnames, rules: [{ backendRefs: [itself] }] });
+    mesh.apply(network('Allow'), names('a.example', 'b.example'), hosts('b.example'));
+    await vi.waitFor(async () => expect(await bytes()).toBe('from bytes'), soon);
+    // TLS is read for its name once there is a route of names.
+    const byName = () => mesh.metric('client', 'outbound_tls_route_open_total', 'route_name="open"');
+    await vi.waitFor(async () => {
+      (await heldTls('b.example')).socket.destroy();
+      expect(await byName()).toBeGreaterThan(0);
+    }, soon);
+    const [a, b] = [await heldTls('a.example'), await heldTls('b.example')];
+    const plain = await held(await tunnelTo(ports.openBytes));
+    const [begun, waiting, other] = [
+      await openRequest('a.example', '/open'),
+      await openRequest('a.example', '/waits'),
+      await openRequest('b.example', '/open'),
+    ];
+    await Promise.all([begun.first, other.first]);
+    const before = await errors('forbidden');
+
+    mesh.apply(network('Deny'), names('b.example'), hosts('b.example'));
+    await Promise.all([a.closed, plain.closed]);
+    expect(await begun.over).toContain('begun');
+    expect(await waiting.first).toContain('403');
+    waiting.socket.destroy();
+    await b.echo('still here');
+    expect(await errors('forbidden')).toBeGreaterThanOrEqual(before + 2);
+    const denied = ['route_name="tcp-egress-allow"', 'error="forbidden"'];
+    expect(await mesh.metric('client', 'outbound_tcp_route_close_total', ...denied)).toBe(1);
+    let ended = false;
+    void other.over.then(() => {
+      ended = true;
+    });
+    expect(await status('b.example')).toBe(200);
+    expect(ended).toBe(false);
+
+    mesh.apply(network('Deny'));
+    await Promise.all([b.closed, other.over]);
   });
 });

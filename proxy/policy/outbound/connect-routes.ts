@@ -76,6 +76,11 @@ export class ConnectRoutes {
     return this.rules.find((rule) => fits(rule, serverName))?.rule;
   }
 
+  /** The rule of every name, or of all connections where no name tells them apart; undefined without one. */
+  get forAll(): ConnectRule | undefined {
+    return this.rules.find(({ name }) => name === undefined)?.rule;
+  }
+
   map<T>(make: (rule: ConnectRule) => T): Map<ConnectRule, T> {
     return new Map(this.rules.map(({ rule }) => [rule, make(rule)]));
   }

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{build,lib,proxy,control-plane,synth,cli,local,examples,bench,images,api,test}/**/*.test.ts'],
+    include: ['{build,lib,model,proxy,control-plane,synth,cli,local,examples,bench,images,api,test}/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', 'test/consumer/project/**', 'test/cluster/**'],
     setupFiles: ['test/house/patience.ts'],
     testTimeout: 20_000,

@@ -1,0 +1,283 @@
+import { serviceEndpoints } from '../control-plane/destination/endpoints.ts';
+import type { Target } from '../control-plane/destination/target.ts';
+import type { KubernetesObject } from '../lib/kinds/kubernetes-object.ts';
+import { authorize } from '../proxy/policy/inbound/authorize.ts';
+import type { ServerPolicy } from '../proxy/policy/inbound/server-policy.ts';
+import type { Call, CallBackend, CallResult } from './call.ts';
+import { type Comparison, compare } from './compare.ts';
+import { find, type WorkloadLike } from './find-workload.ts';
+import { headOf } from './head.ts';
+import { clientOf, inboundDecision, policyOf } from './inbound.ts';
+import { type AppLike, objectsOfApp, objectsOfFolder, objectsOfText } from './manifests.ts';
+import { nameOf } from './names.ts';
+import { type OutboundDecision, type OutboundPlace, outboundDecision, targetOf } from './outbound.ts';
+import { type SimulatedCluster, simulatedCluster } from './simulated-cluster.ts';
+import { type Workload, workloadName } from './workload.ts';
+
+export interface CallOptions {
+  /** Who calls: a workload construct, or its name (`shop/web`, `shop/deployment/web`). @default - from outside of the cluster */
+  readonly from?: WorkloadLike;
+  /** What is called, as the caller writes it: `http://orders:8080/v2/items`. */
+  readonly to: string;
+  /** As it stands in the request, where `to` would make another of it (`/a/../b`). @default - that of `to` */
+  readonly path?: string;
+  /** @default GET */
+  readonly method?: string;
+  /** @default - none */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** It is a gRPC call. @default - when the method is POST and the headers say so */
+  readonly grpc?: boolean;
+  /** It brings a valid token of an end user. @default false */
+  readonly token?: boolean;
+}
+
+/** Who may call a workload that proves no identity, as it stands among the callers. */
+export const anyone = '*';
+
+/**
+ * A mesh in memory, made of manifests: who may call whom, and where a call goes. Manifests go through the code of the
+ * control plane, and what that tells proxies through the code of the proxy; nothing is started, and nothing is sent.
+ */
+export class MeshModel {
+  /** The mesh that an app synthesizes, with all of its charts. */
+  static of(app: AppLike): MeshModel {
+    return new MeshModel(objectsOfApp(app), []);
+  }
+
+  /** The mesh of a folder of manifests, such as `dist/`. Throws when there is no such folder, or a file is no YAML. */
+  static fromFolder(path: string): MeshModel {
+    return new MeshModel(objectsOfFolder(path), []);
+  }
+
+  /** The mesh of manifests as text: YAML or JSON, several documents. Throws when it is neither. */
+  static fromYaml(text: string): MeshModel {
+    return new MeshModel(objectsOfText(text, 'manifests'), []);
+  }
+
+  /** What `after` lets pass that `before` did not, and the other way round. */
+  static compare(before: MeshModel, after: MeshModel): Comparison {
+    return compare(before, after);
+  }
+
+  /** What cannot take effect as it is written: the object, and why. */
+  readonly problems: readonly string[];
+  /** @internal */
+  readonly cluster: SimulatedCluster;
+
+  private constructor(objects: readonly KubernetesObject[], problems: readonly string[]) {
+    this.cluster = simulatedCluster(objects);
+    this.problems = [...problems, ...this.cluster.problems];
+  }
+
+  /** Names of all workloads, as `call` takes them. */
+  get workloads(): readonly string[] {
+    return this.cluster.workloads.map(workloadName);
+  }
+
+  /** What becomes of a call. Throws when there is no such workload, or `to` is no URL. */
+  call(options: CallOptions): CallResult {
+    const { workloads } = this.cluster;
+    const from = options.from === undefined ? undefined : find(workloads, options.from);
+    const { to, path, method = 'GET', headers = {}, token = false } = options;
+    const grpc = options.grpc ?? isGrpc(headers);
+    const url = urlOf(to);
+    return this.made({ from, url, path: path ?? url.pathname + url.search, method, headers, grpc, token });
+  }
+
+  /**
+   * Identities of the workloads that may call `workload`, at any of its ports (or at `port`) by any route, in the order
+   * of their names; `*` among them where a client without an identity may.
+   */
+  callersOf(workload: WorkloadLike, port?: number): readonly string[] {
+    const to = find(this.cluster.workloads, workload);
+    const ports = port === undefined ? this.portsOf(to) : [port];
+    const doors = ports.flatMap((each) => this.doorsOf(to, each));
+    const callers = [undefined, ...this.cluster.workloads]
+      .filter((from) => doors.some(({ lets }) => lets(from)))
+      .map((from) => from?.identity ?? anyone);
+    return [...new Set(callers)].sort();
+  }
+
+  /** @internal */
+  portsOf({ ports, pod }: Workload): readonly number[] {
+    const { context, services } = this.cluster;
+    const led = services.flatMap((service) =>
+      (service.spec?.ports ?? []).flatMap(({ port }) =>
+        [...serviceEndpoints(service, port, undefined, context.cluster, context.config).values()]
+          .filter(({ podKey }) => podKey === `${pod.metadata.namespace}/${pod.metadata.name}`)
+          .map(({ record }) => record.port),
+      ),
+    );
+    return [...new Set([...ports, ...led])].sort((a, b) => a - b);
+  }
+
+  /**
+   * What lets calls in at a port: one for each route of policy, or one where its Server has none. Those of probes let in
+   * the kubelet, and are left out.
+   *
+   * @internal
+   */
+  doorsOf(to: Workload, port: number): readonly Door[] {
+    const policy = policyOf(to.pod, port, this.cluster.context);
+    if (policy === undefined) return [{ route: undefined, lets: () => true }];
+    const door = (route: string | undefined, authorizations: ServerPolicy['authorizations']): Door => ({
+      route,
+      lets: (from) => authorize(authorizations, clientOf(from, true)) !== undefined,
+    });
+    if (policy.routes === undefined) return [door(undefined, policy.authorizations)];
+    const plans = new Set([...policy.routes.entries()].map(({ plan }) => plan));
+    return [...plans]
+      .filter(({ labels }) => !(labels.kind === 'default' && labels.name === 'probe'))
+      .map(({ labels, authorizations }) => door(nameOf(labels, to.namespace), authorizations));
+  }
+
+  /** @internal */
+  made(call: Call): CallResult {
+    const { context } = this.cluster;
+    const { from, url, grpc } = call;
+    const head = headOf(call);
+    const target = targetOf(url.hostname.replace(/^\[|\]$/g, ''), portOf(url), from?.namespace ?? 'default', context);
+    const outbound = outboundDecision(from, target, head, grpc, context);
+    const places = outbound.places.map((place) => this.at(place, call, outbound));
+    const used = places.filter(({ backend }) => backend.share > 0);
+    const refused = used.find(({ backend }) => !backend.allowed);
+    const shown = refused ?? used[0];
+    const sent = (outbound.places[0] ?? { head }).head;
+    return {
+      allowed: outbound.answer === undefined && refused === undefined,
+      by: outbound.answer?.why ?? shown?.backend.by ?? 'nothing',
+      status: outbound.answer?.status ?? refused?.status,
+      route: this.ruleName(outbound, target, from),
+      inboundRoute: shown?.route,
+      backends: places.map(({ backend }) => backend),
+      mtls: used.length > 0 && used.every(({ mtls }) => mtls),
+      timeoutMs: outbound.timeoutMs ?? outbound.places[0]?.timeoutMs,
+      retries: outbound.retries,
+      sent: {
+        path: sent.path,
+        authority: sent.authority,
+        headers: Object.fromEntries(sent.fields.map(({ name, value }) => [name, value])),
+      },
+      steps: [...outbound.steps, ...places.flatMap(({ steps }) => steps)],
+    };
+  }
+
+  /** What becomes of the calls that are sent to one place. */
+  private at(place: OutboundPlace, { from, token }: Call, outbound: OutboundDecision): Arrived {
+    const { context } = this.cluster;
+    const { cluster, config } = context;
+    const { target, share } = place;
+    if (target === undefined) {
+      const missing = outbound.target !== undefined;
+      const by = missing ? 'there is no such backend' : 'outside of the mesh';
+      const backend = { service: place.head.authority, namespace: undefined, port: 0, share, allowed: !missing, by };
+      return { backend, status: missing ? 500 : undefined, route: undefined, mtls: false, steps: [by] };
+    }
+    const named = namedOf(target, from);
+    const pods = podsAt(target, this.cluster);
+    if (pods.length === 0) {
+      const by = target.kind === 'ip' ? 'outside of the mesh' : 'the Service has no endpoint';
+      const allowed = target.kind === 'ip';
+      return { backend: { ...named, share, allowed, by }, status: allowed ? undefined : 503, ...nowhere, steps: [by] };
+    }
+    const arrived = pods.map(({ podKey, port, identity }) => {
+      const pod = cluster.pods.get(podKey);
+      if (pod === undefined) throw new Error(`pod ${podKey} is not in the model`);
+      const head = outbound.opaque ? undefined : place.head;
+      return { ...inboundDecision(pod, port, from, head, token, context), mtls: identity !== undefined };
+    });
+    const refused = arrived.find(({ allowed }) => !allowed);
+    const { by, status, route, steps, allowed } = refused ?? arrived[0];
+    const mtls = from?.meshed === true && arrived.every((each) => each.mtls);
+    const where = `${Math.round(share * 1000) / 10} % go to ${named.namespace ?? from?.namespace ?? config.meshNamespace}/${named.service}:${named.port}`;
+    return { backend: { ...named, share, allowed, by }, status, route, mtls, steps: [where, ...steps] };
+  }
+
+  /** With the namespace that the route stands in: it is the client's where that has one for the target. */
+  private ruleName(
+    { rule }: OutboundDecision,
+    target: Target | undefined,
+    from: Workload | undefined,
+  ): string | undefined {
+    if (rule === undefined || target?.kind !== 'service') return undefined;
+    if (rule.kind === 'profile') return `ServiceProfile ${target.namespace}/${target.name}: ${rule.name}`;
+    const [kind, name] = rule.name.split(' ');
+    const namespaces = [from?.namespace, target.namespace];
+    const object = namespaces
+      .map((namespace) => this.cluster.objects.find((one) => isNamed(one, kind, namespace, name)))
+      .find((one) => one !== undefined);
+    return `${kind} ${object?.metadata.namespace ?? target.namespace}/${name}`;
+  }
+}
+
+/** What lets calls in. */
+interface Door {
+  readonly route: string | undefined;
+  /** Whether it lets in a workload; undefined: a client from outside. */
+  readonly lets: (from: Workload | undefined) => boolean;
+}
+
+interface Arrived {
+  readonly backend: CallBackend;
+  readonly status: number | undefined;
+  readonly route: string | undefined;
+  readonly mtls: boolean;
+  readonly steps: readonly string[];
+}
+
+const nowhere = { route: undefined, mtls: false };
+
+const isNamed = (
+  { kind, metadata }: KubernetesObject,
+  wanted: string,
+  namespace: string | undefined,
+  name: string,
+): boolean => kind === wanted && metadata.namespace === namespace && metadata.name === name;
+
+const isGrpc = (headers: Readonly<Record<string, string>>): boolean =>
+  Object.entries(headers).some(
+    ([name, value]) => name.toLowerCase() === 'content-type' && value.startsWith('application/grpc'),
+  );
+
+function urlOf(to: string): URL {
+  const url = URL.parse(to);
+  if (url === null || url.protocol !== 'http:') {
+    throw new Error(
+      `'to' (${to}) must be a URL such as http://orders.shop:8080/v2/items: sidecars carry plain HTTP, and encrypt it`,
+    );
+  }
+  return url;
+}
+
+const portOf = ({ port }: URL): number => (port === '' ? 80 : Number(port));
+
+function namedOf(target: Target, from: Workload | undefined): Pick<CallBackend, 'service' | 'namespace' | 'port'> {
+  if (target.kind === 'ip') return { service: target.ip, namespace: undefined, port: target.port };
+  const { name, namespace, port, hostname } = target;
+  const service = hostname === undefined ? name : `${hostname}.${name}`;
+  return { service, namespace: namespace === from?.namespace ? undefined : namespace, port };
+}
+
+/** The pods that a target leads to, with the port of the application. */
+function podsAt(
+  target: Target,
+  { context: { cluster, config } }: SimulatedCluster,
+): readonly { readonly podKey: string; readonly port: number; readonly identity: string | undefined }[] {
+  if (target.kind === 'ip') {
+    const service = cluster.serviceAt(target.ip);
+    if (service === undefined) {
+      const pod = cluster.podAt(target.ip);
+      const podKey = `${pod?.metadata.namespace}/${pod?.metadata.name}`;
+      return pod === undefined ? [] : [{ podKey, port: target.port, identity: undefined }];
+    }
+    return endpointsOf(service, target.port, undefined);
+  }
+  const service = cluster.services.get(`${target.namespace}/${target.name}`);
+  return service === undefined ? [] : endpointsOf(service, target.port, target.hostname);
+
+  function endpointsOf(of: NonNullable<typeof service>, port: number, hostname: string | undefined) {
+    return [...serviceEndpoints(of, port, hostname, cluster, config).values()].flatMap(({ podKey, record }) =>
+      podKey === undefined ? [] : [{ podKey, port: record.port, identity: record.identity }],
+    );
+  }
+}

@@ -1,0 +1,190 @@
+import { profileOf } from '../control-plane/destination/profiles.ts';
+import { parseTarget, type Target } from '../control-plane/destination/target.ts';
+import type { PolicyContext } from '../control-plane/policy/context.ts';
+import { outboundPolicy } from '../control-plane/policy/outbound/outbound-policy.ts';
+import { targetName } from '../proxy/discovery/addresses.ts';
+import { Answer } from '../proxy/filter/filter.ts';
+import { outboundPolicyFromApi } from '../proxy/policy/outbound/from-api.ts';
+import type { Distribution, OutboundPolicy, OutboundRule } from '../proxy/policy/outbound/model.ts';
+import { ProfileRoutes } from '../proxy/route/profile-routes.ts';
+import { formatHostPort } from '../proxy/wire/ip-network.ts';
+import type { RequestHead } from '../proxy/wire/stream.ts';
+import type { Workload } from './workload.ts';
+
+/** A place that a share of the calls is sent to. */
+export interface OutboundPlace {
+  /** Undefined for one that is not there: calls fail with 500. */
+  readonly target: Target | undefined;
+  readonly share: number;
+  /** As the rule has it, with what filters of the rule and the backend made of it. */
+  readonly head: RequestHead;
+  readonly timeoutMs: number | undefined;
+}
+
+/** How a caller's sidecar sends a request. */
+export interface OutboundDecision {
+  /** Undefined for a host that is outside of the cluster. */
+  readonly target: Target | undefined;
+  readonly rule: { readonly kind: 'route' | 'profile'; readonly name: string } | undefined;
+  readonly places: readonly OutboundPlace[];
+  readonly timeoutMs: number | undefined;
+  readonly retries: number;
+  /** What the sidecar answers by itself, with why. */
+  readonly answer: { readonly status: number; readonly why: string } | undefined;
+  /** Its connections are passed on as bytes. */
+  readonly opaque: boolean;
+  readonly steps: readonly string[];
+}
+
+/** Rules by chance hold when they always do: a fault that hits a share of the calls is not one of this call. */
+const notByChance = (): number => 1 - Number.EPSILON;
+
+/** The Service or address that a host means to a client of a namespace; undefined for what is neither. */
+export function targetOf(
+  host: string,
+  port: number,
+  namespace: string,
+  { cluster, config }: PolicyContext,
+): Target | undefined {
+  const name = targetName(host, port, namespace, `svc.${config.clusterDomain}`);
+  if (name.kind === 'ip') return parseTarget(formatHostPort(host, port), config.clusterDomain);
+  return name.candidates
+    .map((candidate) => parseTarget(`${candidate}:${port}`, config.clusterDomain))
+    .find((target) => target.kind === 'service' && cluster.services.has(`${target.namespace}/${target.name}`));
+}
+
+/** What the sidecar of `from` does with a request; what has none sends it where its name leads. */
+export function outboundDecision(
+  from: Workload | undefined,
+  target: Target | undefined,
+  head: RequestHead,
+  grpc: boolean,
+  context: PolicyContext,
+): OutboundDecision {
+  const plain = { target, rule: undefined, timeoutMs: undefined, retries: 0, answer: undefined, opaque: false };
+  const whole: OutboundPlace = { target, share: 1, head, timeoutMs: undefined };
+  if (target === undefined) {
+    return { ...plain, places: [whole], steps: ['its host is no Service: it goes where the name leads'] };
+  }
+  if (from?.meshed !== true) {
+    return { ...plain, places: [whole], steps: ['the caller has no sidecar: no rules of traffic hold for it'] };
+  }
+  const { profile } = profileOf(target, context.cluster, context.config, from.namespace);
+  if (profile.routes.length + profile.dstOverrides.length > 0) return byProfile(profile, plain, whole, context);
+  const { policy: told } = outboundPolicy(target, from.namespace, context);
+  if (told === undefined) return { ...plain, places: [whole], steps: ['nothing is said of where it goes'] };
+  const policy = outboundPolicyFromApi(told, () => {});
+  if (policy.protocol === 'opaque' || policy.protocol === 'tls' || profile.opaqueProtocol) {
+    return connection(policy, plain, whole, context);
+  }
+  const table = grpc ? policy.http2 : policy.http1;
+  const rule = table?.find(head);
+  if (rule === undefined) {
+    const answer = table === undefined ? undefined : { status: 404, why: 'no rule of its routes fits it' };
+    return { ...plain, answer, places: answer === undefined ? [whole] : [], steps: answer ? [answer.why] : [] };
+  }
+  return byRule(rule, { ...plain, rule: { kind: 'route', name: '' } }, head, context);
+}
+
+type Plain = Omit<OutboundDecision, 'places' | 'steps'>;
+
+function byProfile(
+  profile: ConstructorParameters<typeof ProfileRoutes>[0],
+  plain: Plain,
+  whole: OutboundPlace,
+  context: PolicyContext,
+): OutboundDecision {
+  const routes = new ProfileRoutes(profile, () => {});
+  const route = routes.find(whole.head);
+  const total = routes.overrides.reduce((sum, { weight }) => sum + weight, 0);
+  const name = route.labels['route'] ?? 'the default one';
+  return {
+    ...plain,
+    rule: { kind: 'profile', name },
+    timeoutMs: route.timeoutMs,
+    // A profile bounds what is tried again by a share of all calls, not by a number of tries.
+    retries: route.isRetryable ? Number.POSITIVE_INFINITY : 0,
+    places:
+      total === 0
+        ? [whole]
+        : routes.overrides.map(({ path, weight }) => ({
+            ...whole,
+            target: parseTarget(path, context.config.clusterDomain),
+            share: weight / total,
+          })),
+    steps: [`its Service has a ServiceProfile, whose route ${name} holds`],
+  };
+}
+
+function connection(
+  { connect, protocol }: OutboundPolicy,
+  plain: Plain,
+  whole: OutboundPlace,
+  { config }: PolicyContext,
+): OutboundDecision {
+  const rule = connect?.find(undefined);
+  const opaque = { ...plain, opaque: true };
+  if (connect !== undefined && rule === undefined) {
+    const why = 'no rule of its routes fits the connection';
+    return { ...opaque, answer: { status: 0, why }, places: [], steps: [why] };
+  }
+  if (rule?.isForbidden) {
+    const why = 'its routes forbid it';
+    return { ...opaque, answer: { status: 0, why }, places: [], steps: [why] };
+  }
+  const backends = rule?.backends.filter(({ weight }) => weight > 0) ?? [];
+  const total = backends.reduce((sum, { weight }) => sum + weight, 0);
+  const places = backends.map(({ destination, weight }, index) => ({
+    ...whole,
+    target:
+      destination === undefined
+        ? undefined
+        : destination.kind === 'service'
+          ? parseTarget(destination.path, config.clusterDomain)
+          : parseTarget(formatHostPort(destination.address, destination.port), config.clusterDomain),
+    share: rule?.kind === 'first' ? Number(index === 0) : weight / total,
+  }));
+  return { ...opaque, places: places.length === 0 ? [whole] : places, steps: [`its connections are ${protocol}`] };
+}
+
+function byRule(rule: OutboundRule, plain: Plain, head: RequestHead, context: PolicyContext): OutboundDecision {
+  const { filters, timeouts, retry, labels } = rule;
+  const filtered = filters?.applyToRequest(head, notByChance) ?? head;
+  const decided: Plain = {
+    ...plain,
+    rule: labels.group === '' ? undefined : { kind: 'route', name: `${labels.kind} ${labels.name}` },
+    timeoutMs: timeouts?.requestMs,
+    retries: retry?.maxRetries ?? 0,
+  };
+  if (filtered instanceof Answer) {
+    const answer = { status: filtered.status, why: `a filter of its route answers ${filtered.status}` };
+    return { ...decided, answer, places: [], steps: [answer.why] };
+  }
+  const places = placesOf(rule.distribution, filtered, context);
+  if (places.length === 0) {
+    const answer = { status: 500, why: 'its rule has no backend that takes requests' };
+    return { ...decided, answer, places, steps: [answer.why] };
+  }
+  return { ...decided, places, steps: [] };
+}
+
+function placesOf({ kind, backends }: Distribution, head: RequestHead, { config }: PolicyContext): OutboundPlace[] {
+  const chosen = backends.filter(({ weight }) => weight > 0);
+  const total = chosen.reduce((sum, { weight }) => sum + weight, 0);
+  return chosen.map(({ destination, weight, filters, timeoutMs }, index) => {
+    const filtered = filters?.applyToRequest(head, notByChance) ?? head;
+    return {
+      target:
+        destination === undefined
+          ? undefined
+          : parseTarget(
+              destination.kind === 'service' ? destination.path : formatHostPort(destination.address, destination.port),
+              config.clusterDomain,
+            ),
+      // Of those in order of preference the first has all, as long as it is there.
+      share: kind === 'random' ? weight / total : Number(index === 0),
+      head: filtered instanceof Answer ? head : filtered,
+      timeoutMs,
+    };
+  });
+}

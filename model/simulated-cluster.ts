@@ -1,0 +1,92 @@
+import { ClusterIndex } from '../control-plane/cluster/cluster-index.ts';
+import type { PolicyContext } from '../control-plane/policy/context.ts';
+import { PolicyIndex } from '../control-plane/policy/index/policy-index.ts';
+import { kindOf } from '../control-plane/sources/kinds.ts';
+import { ObjectStore } from '../control-plane/sources/object-store.ts';
+import { MalformedObject, trim } from '../control-plane/sources/trim.ts';
+import { defaultEgressNamespace, meshConfigMap } from '../lib/contract/names.ts';
+import { PortSet } from '../lib/contract/port-list.ts';
+import { type InjectConfig, injectConfig, type Manifest } from '../lib/inject/index.ts';
+import type { KubernetesObject } from '../lib/kinds/kubernetes-object.ts';
+import type { Pod } from '../lib/kinds/pod.ts';
+import type { Service } from '../lib/kinds/service.ts';
+import { endpointSlices } from '../local/endpoint-slices.ts';
+import { type Addresses, numbered } from './addresses.ts';
+import { type Workload, workloadsOf } from './workload.ts';
+
+/** What manifests would be in a cluster: the control plane's own index of them, with a pod for each workload. */
+export interface SimulatedCluster {
+  readonly context: PolicyContext;
+  readonly workloads: readonly Workload[];
+  readonly services: readonly Service[];
+  /** Of the manifests, as they were given. */
+  readonly objects: readonly KubernetesObject[];
+  /** What cannot take effect as it is written: the object, and why. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Makes a cluster of manifests, in memory: each workload has one pod that is ready, each Service an address. Injection is
+ * that of the webhook, by the install among the manifests, or by defaults where there is none.
+ */
+export function simulatedCluster(objects: readonly KubernetesObject[]): SimulatedCluster {
+  const problems: string[] = [];
+  const inject = installed(objects, problems);
+  const addresses = numbered();
+  const workloads = workloadsOf(objects as unknown as Manifest[], inject, addresses, problems);
+  const store = new ObjectStore();
+  const index = new ClusterIndex({ watch: (kind, handler) => store.watch(kind, handler), ...noSource });
+  const policy = new PolicyIndex(
+    { watch: (kind, handler) => store.watch(kind, handler), ...noSource },
+    (object, problem) => problems.push(`${object}: ${problem}`),
+    index.topics,
+  );
+  const services: Service[] = [];
+  for (const object of objects) {
+    const kind = kindOf(object);
+    if (kind === undefined || kind === 'Pod' || kind === 'EndpointSlice') continue;
+    try {
+      const read = trim(kind, object.apiVersion, kind === 'Service' ? withAddress(object, addresses) : object);
+      if (kind === 'Service') services.push({ ...(read as Service), spec: (object as Service).spec });
+      store.put(read);
+    } catch (error) {
+      if (!(error instanceof MalformedObject)) throw error;
+      problems.push(`${object.kind} ${object.metadata.namespace}/${object.metadata.name}: ${error.message}`);
+    }
+  }
+  const pods = workloads.map(({ pod }) => pod);
+  for (const pod of pods) store.put(trim('Pod', 'v1', pod) as Pod);
+  for (const slice of endpointSlices(services, pods)) store.put(trim('EndpointSlice', slice.apiVersion ?? '', slice));
+  const config = {
+    ...{ meshNamespace: inject.meshNamespace, trustDomain: inject.trustDomain, clusterDomain: inject.clusterDomain },
+    egressNamespace: defaultEgressNamespace,
+    opaquePorts: new PortSet(inject.defaults.opaquePorts),
+    inboundPolicy: inject.defaults.inboundPolicy,
+    clusterNetworks: inject.clusterNetworks,
+    ipv6: inject.ipv6 ?? false,
+  };
+  return { context: { cluster: index, policy, config }, workloads, services, objects, problems };
+}
+
+const noSource = { synced: Promise.resolve(), close: () => {} };
+
+/** One that has an address keeps it, and so does a headless one that has none. */
+function withAddress(object: KubernetesObject, addresses: Addresses): KubernetesObject {
+  const service = object as Service;
+  const { clusterIP, type } = (service.spec ?? {}) as { clusterIP?: string; type?: string };
+  if (clusterIP !== undefined || type === 'ExternalName') return object;
+  return { ...service, spec: { ...service.spec, clusterIP: addresses.service() } } as KubernetesObject;
+}
+
+/** How sidecars are injected: as the install among the manifests has it. */
+function installed(objects: readonly KubernetesObject[], problems: string[]): InjectConfig {
+  const install = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === meshConfigMap);
+  if (install === undefined) return injectConfig();
+  const { data } = install as { data?: Readonly<Record<string, string>> };
+  try {
+    return injectConfig(JSON.parse(data?.['values'] ?? '') as InjectConfig);
+  } catch (error) {
+    problems.push(`ConfigMap ${meshConfigMap}: data.values cannot be read: ${(error as Error).message}`);
+    return injectConfig();
+  }
+}

@@ -1,14 +1,5 @@
 import { type Workload, workloadName } from './workload.ts';
-
-/** A workload: a construct of cdk8s-plus or of Tulle, an ApiObject, or a name such as `shop/web`. */
-export type WorkloadLike =
-  | string
-  | {
-      readonly name: string;
-      readonly kind?: string;
-      readonly metadata?: { readonly namespace?: string | undefined };
-      readonly mesh?: { readonly namespace?: string | undefined };
-    };
+import type { WorkloadLike } from './workload-like.ts';
 
 /** The workload that is meant. Throws when there is none, or more than one. */
 export function find(workloads: readonly Workload[], like: WorkloadLike): Workload {

@@ -2,11 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseManifests } from '../control-plane/sources/parse-manifests.ts';
 import type { KubernetesObject } from '../lib/kinds/kubernetes-object.ts';
-
-/** A cdk8s App, as far as it is needed: what its charts synthesize. */
-export interface AppLike {
-  readonly charts: readonly { toJson(): unknown[] }[];
-}
+import type { AppLike } from './app-like.ts';
 
 /** The objects that an app synthesizes. */
 export function objectsOfApp({ charts }: AppLike): readonly KubernetesObject[] {

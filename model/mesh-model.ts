@@ -3,16 +3,20 @@ import type { Target } from '../control-plane/destination/target.ts';
 import type { KubernetesObject } from '../lib/kinds/kubernetes-object.ts';
 import { authorize } from '../proxy/policy/inbound/authorize.ts';
 import type { ServerPolicy } from '../proxy/policy/inbound/server-policy.ts';
-import type { Call, CallBackend, CallResult } from './call.ts';
-import { type Comparison, compare } from './compare.ts';
-import { find, type WorkloadLike } from './find-workload.ts';
+import type { AppLike } from './app-like.ts';
+import type { Call } from './call.ts';
+import type { CallBackend, CallResult } from './call-result.ts';
+import { compare } from './compare.ts';
+import type { Comparison } from './comparison.ts';
+import { find } from './find-workload.ts';
 import { headOf } from './head.ts';
 import { clientOf, inboundDecision, policyOf } from './inbound.ts';
-import { type AppLike, objectsOfApp, objectsOfFolder, objectsOfText } from './manifests.ts';
+import { objectsOfApp, objectsOfFolder, objectsOfText } from './manifests.ts';
 import { nameOf } from './names.ts';
 import { type OutboundDecision, type OutboundPlace, outboundDecision, targetOf } from './outbound.ts';
 import { type SimulatedCluster, simulatedCluster } from './simulated-cluster.ts';
 import { type Workload, workloadName } from './workload.ts';
+import type { WorkloadLike } from './workload-like.ts';
 
 export interface CallOptions {
   /** Who calls: a workload construct, or its name (`shop/web`, `shop/deployment/web`). @default - from outside of the cluster */

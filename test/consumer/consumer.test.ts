@@ -53,7 +53,7 @@ function init(tarball: string): void {
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), JSON.stringify(manifest, null, 2));
   for (const file of ['tsconfig.json', 'jest.config.js']) copyFileSync(join(template, file), join(project, file));
-  for (const file of ['main.ts', 'main.test.ts']) {
+  for (const file of ['main.ts', 'main.test.ts', 'model.test.ts']) {
     copyFileSync(join(import.meta.dirname, 'project', file), join(project, file));
   }
   run(project, 'npm', 'install', '--no-audit', '--no-fund', '--omit=optional');
@@ -84,6 +84,10 @@ it('keeps its snapshot in jest', () => {
   run(project, 'npx', 'jest', '--ci', 'main.test.ts');
 }, 240_000);
 
+it('asks in jest who may call whom, by the same types', () => {
+  run(project, 'npx', 'jest', '--ci', 'model.test.ts');
+}, 240_000);
+
 /** The oldest Node that the package says it runs on, and the newest of each line; that of the project is among them. */
 const nodes = ['22.19.0', '22.23.3', '24.0.0', '24.21.0', '26.10.0'];
 
@@ -108,7 +112,8 @@ it.each(nodes)(
   (version) => {
     for (const file of ['names.mjs', 'use.cjs'])
       copyFileSync(join(import.meta.dirname, 'project', file), join(project, file));
-    const names = 'Compat InboundPolicy Injection Mesh MeshInjection MeshReference MeshedDeployment WorkloadMesh';
+    const names =
+      'Compat InboundPolicy Injection Mesh MeshInjection MeshModel MeshReference MeshedDeployment Statsd StatsdTags WorkloadMesh';
     expect(run(project, nodeOf(version), 'names.mjs').trim()).toBe(names);
     // Without cdk8s-plus-27, what needs it says so when it is used.
     expect(run(project, nodeOf(version), 'use.cjs')).toContain('npm install cdk8s-plus-27');

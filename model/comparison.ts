@@ -1,0 +1,28 @@
+/** Somebody who may, or may not, call something. */
+export interface CallChange {
+  /** The caller: `shop/deployment/web`, or `*` for clients that prove no identity. */
+  readonly from: string;
+  /** The called workload. */
+  readonly to: string;
+  readonly port: number;
+  /** The route of the called port, as policy has it; undefined where its Server has none. */
+  readonly route: string | undefined;
+}
+
+/** A call that goes elsewhere. */
+export interface CallMove {
+  readonly from: string;
+  readonly to: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** What a change of manifests does to the calls of a mesh. */
+export interface Comparison {
+  /** Calls that were refused before, or of which there were none, since one of both ends was not there. */
+  readonly opened: readonly CallChange[];
+  /** Calls that were let in before, and are refused; those of workloads that are gone are not told. */
+  readonly shut: readonly CallChange[];
+  /** Calls to a Service that go to other places, or by another rule. */
+  readonly moved: readonly CallMove[];
+}

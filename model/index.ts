@@ -1,0 +1,7 @@
+/** `tulle/testing`: a mesh in a unit test. */
+
+export type { AppLike } from './app-like.ts';
+export type { CallBackend, CallResult } from './call-result.ts';
+export type { CallChange, CallMove, Comparison } from './comparison.ts';
+export { anyone, type CallOptions, MeshModel } from './mesh-model.ts';
+export type { WorkloadLike } from './workload-like.ts';

@@ -53,6 +53,16 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./uninject.ts')).uninjectCommand,
   },
   {
+    name: 'explain',
+    summary: 'tell what the mesh of a folder of manifests makes of a call, and why; exit code 1 when it is refused',
+    load: async () => (await import('./model/explain.ts')).explainCommand,
+  },
+  {
+    name: 'compare',
+    summary: 'tell which calls a change of manifests opens, shuts or moves',
+    load: async () => (await import('./model/compare.ts')).compareCommand,
+  },
+  {
     name: 'local',
     summary: 'run the workloads of manifests as processes with sidecars on this machine, without a cluster',
     load: async () => (await import('./local.ts')).localCommand,

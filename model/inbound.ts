@@ -10,7 +10,7 @@ import { parseIp } from '../proxy/wire/ip-network.ts';
 import type { RequestHead } from '../proxy/wire/stream.ts';
 import { describeAuthorization } from './authorizations.ts';
 import { headReadings } from './head.ts';
-import { nameOf } from './names.ts';
+import { nameOf, routeNameOf } from './names.ts';
 import type { Workload } from './workload.ts';
 
 /** What a pod's sidecar says to a request. */
@@ -83,7 +83,8 @@ function ofRoute(
     const why = 'no route of its Server fits it';
     return { allowed: false, by: why, status: 404, route: undefined, steps: [at, why] };
   }
-  const steps = route === undefined ? [at] : [at, `it is taken by ${nameOf(route.labels, namespace)}`];
+  const name = routeNameOf(route?.labels, namespace);
+  const steps = name === undefined ? [at] : [at, `it is taken by ${name}`];
   const decision = decided((route ?? policy).authorizations, client, route, namespace, steps);
   if (!decision.allowed || route?.tokens?.required !== true || token) return decision;
   const why = 'it needs the token of an end user';
@@ -98,7 +99,7 @@ function decided(
   steps: readonly string[],
 ): InboundDecision {
   const authz = authorize(authorizations, client);
-  const shown = route && nameOf(route.labels, namespace);
+  const shown = routeNameOf(route?.labels, namespace);
   if (authz !== undefined) {
     const by = nameOf(authz.labels, namespace);
     const audit = authz.audit ? ', which only tells of it' : '';

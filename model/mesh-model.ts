@@ -12,7 +12,7 @@ import { find } from './find-workload.ts';
 import { headOf } from './head.ts';
 import { clientOf, inboundDecision, policyOf } from './inbound.ts';
 import { objectsOfApp, objectsOfFolder, objectsOfText } from './manifests.ts';
-import { nameOf } from './names.ts';
+import { routeNameOf } from './names.ts';
 import { type OutboundDecision, type OutboundPlace, outboundDecision, targetOf } from './outbound.ts';
 import { type SimulatedCluster, simulatedCluster } from './simulated-cluster.ts';
 import { type Workload, workloadName } from './workload.ts';
@@ -132,7 +132,7 @@ export class MeshModel {
     const plans = new Set([...policy.routes.entries()].map(({ plan }) => plan));
     return [...plans]
       .filter(({ labels }) => !(labels.kind === 'default' && labels.name === 'probe'))
-      .map(({ labels, authorizations }) => door(nameOf(labels, to.namespace), authorizations));
+      .map(({ labels, authorizations }) => door(routeNameOf(labels, to.namespace), authorizations));
   }
 
   /** @internal */

@@ -1,0 +1,106 @@
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import type { CallResult } from '../../model/call-result.ts';
+import type { MeshModel } from '../../model/mesh-model.ts';
+import { printable } from '../table.ts';
+import { CommandError, type Terminal } from '../terminal.ts';
+import { modelOf } from './read-model.ts';
+
+interface ExplainOptions {
+  readonly from?: string;
+  readonly header: readonly string[];
+  readonly grpc?: true;
+  readonly token?: true;
+  readonly manifests: string;
+  readonly output: 'text' | 'json';
+  readonly namespace?: string;
+}
+
+/** `tulle explain`: what the mesh of a folder of manifests makes of a call, and why. Exit code 1 when it is refused. */
+export function explainCommand(terminal: Terminal): Command {
+  return new Command('explain')
+    .argument('<call...>', 'method and URL: GET http://orders.shop:8080/v2/items; the URL alone is a GET')
+    .option(
+      '--from <workload>',
+      'who calls: web, shop/web or shop/deployment/web (default: a client outside of the mesh)',
+    )
+    .option('-H, --header <header>', 'a header of the call, such as "x-canary: 1"; may be repeated', collect, [])
+    .option('--grpc', 'it is a gRPC call')
+    .option('--token', 'it brings a valid token of an end user')
+    .option('--manifests <folder>', 'the manifests of the mesh and of its workloads', 'dist')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addHelpText(
+      'after',
+      "\nExample:\n  tulle explain --from shop/web -H 'x-canary: 1' GET http://orders.shop:8080/v2/items\n",
+    )
+    .action((call: string[], _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<ExplainOptions>();
+      const model = modelOf(resolve(terminal.cwd, options.manifests), terminal);
+      const { method, to } = parsed(call);
+      const result = ask(model, method, to, options);
+      terminal.out(
+        options.output === 'json'
+          ? `${JSON.stringify(result, null, 2)}\n`
+          : explained(method, to, options.from, result),
+      );
+      if (!result.allowed) throw new CommandError('');
+    });
+}
+
+const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+
+function parsed(call: readonly string[]): { method: string; to: string } {
+  if (call.length > 2)
+    throw new CommandError(`'${call.join(' ')}' must be a method and a URL: GET http://orders:8080/`, 64);
+  return call.length === 1 ? { method: 'GET', to: call[0] } : { method: call[0], to: call[1] };
+}
+
+function ask(model: MeshModel, method: string, to: string, options: ExplainOptions): CallResult {
+  const { header, token = false, namespace } = options;
+  const from = options.from?.includes('/') || namespace === undefined ? options.from : `${namespace}/${options.from}`;
+  const grpc = options.grpc === true ? { grpc: true } : {};
+  try {
+    return model.call({
+      ...(from === undefined ? {} : { from }),
+      to,
+      method,
+      headers: headersOf(header),
+      token,
+      ...grpc,
+    });
+  } catch (error) {
+    throw new CommandError((error as Error).message, 64);
+  }
+}
+
+function headersOf(headers: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    headers.map((header) => {
+      const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*)$/.exec(header) ?? [];
+      if (name === undefined)
+        throw new CommandError(`--header (${header}) must be a name and a value: "x-canary: 1"`, 64);
+      return [name, value];
+    }),
+  );
+}
+
+function explained(method: string, to: string, from: string | undefined, result: CallResult): string {
+  const { allowed, by, status, mtls, route, inboundRoute, timeoutMs, retries, backends, steps } = result;
+  const answer = status === undefined ? '' : `, answered ${status}`;
+  const lines = [
+    `${method} ${to} from ${from ?? 'outside of the mesh'}`,
+    allowed ? `allowed by ${by}, ${mtls ? 'encrypted by the mesh' : 'not encrypted'}` : `refused: ${by}${answer}`,
+    ...(route === undefined ? [] : [`sent by ${route}`]),
+    ...(inboundRoute === undefined ? [] : [`taken by ${inboundRoute}`]),
+    ...(timeoutMs === undefined ? [] : [`at most ${timeoutMs} ms`]),
+    ...(retries === 0
+      ? []
+      : [Number.isFinite(retries) ? `tried again at most ${retries} times` : 'tried again by a budget']),
+    ...backends.map(
+      ({ service, namespace, port, share }) =>
+        `${Math.round(share * 1000) / 10} % to ${namespace === undefined ? '' : `${namespace}/`}${service}:${port}`,
+    ),
+    ...(steps.length === 0 ? [] : ['', 'what was looked at:', ...steps.map((step) => `  ${step}`)]),
+  ];
+  return `${lines.map(printable).join('\n')}\n`;
+}

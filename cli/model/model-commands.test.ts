@@ -1,0 +1,135 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { type CommandRun, run } from '../testing/run.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tulle-model-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const workload = (name: string): object[] => [
+  {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'shop' },
+    spec: {
+      template: {
+        metadata: { labels: { app: name }, annotations: { 'tulle.dev/inject': 'enabled' } },
+        spec: { serviceAccountName: name, containers: [{ name, image: 'a:1', ports: [{ containerPort: 8080 }] }] },
+      },
+    },
+  },
+  {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'shop' },
+    spec: { selector: { app: name }, ports: [{ port: 80, targetPort: 8080 }] },
+  },
+];
+const server = (accessPolicy: string) => ({
+  apiVersion: 'policy.linkerd.io/v1beta3',
+  kind: 'Server',
+  metadata: { name: 'orders', namespace: 'shop' },
+  spec: { podSelector: { matchLabels: { app: 'orders' } }, port: 8080, accessPolicy },
+});
+const fromWeb = {
+  apiVersion: 'policy.linkerd.io/v1alpha1',
+  kind: 'AuthorizationPolicy',
+  metadata: { name: 'orders-from-web', namespace: 'shop' },
+  spec: {
+    targetRef: { group: 'policy.linkerd.io', kind: 'Server', name: 'orders' },
+    requiredAuthenticationRefs: [{ kind: 'ServiceAccount', name: 'web' }],
+  },
+};
+
+beforeAll(() => {
+  const all = ['web', 'orders', 'batch'].flatMap(workload);
+  for (const [name, more] of [
+    ['closed', [server('deny'), fromWeb]],
+    ['open', [server('all-authenticated')]],
+    ['broken', ['a: [']],
+  ] as const) {
+    mkdirSync(join(folder, name));
+    const objects = name === 'broken' ? ['a: ['] : [...all, ...more].map((object) => stringify(object));
+    writeFileSync(join(folder, name, 'all.yaml'), objects.join('---\n'));
+  }
+});
+
+const explain = (...args: string[]) => run(['explain', '--manifests', 'closed', ...args], { cwd: folder });
+const failed = (running: Promise<CommandRun>): Promise<CommandRun> =>
+  running.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (failure: CommandRun) => failure,
+  );
+
+describe('tulle explain', () => {
+  it('tells what lets a call in, and where it goes', async () => {
+    const { out } = await explain('--from', 'shop/web', 'GET', 'http://orders/v2');
+    expect(out.split('\n').slice(0, 3)).toEqual([
+      'GET http://orders/v2 from shop/web',
+      'allowed by AuthorizationPolicy shop/orders-from-web, encrypted by the mesh',
+      '100 % to orders:80',
+    ]);
+  });
+
+  it('fails where a call is refused, and tells who is let in instead', async () => {
+    const { out, error } = await failed(explain('--from', 'shop/batch', 'http://orders/'));
+    expect(out).toContain('refused: nothing lets this client in, answered 403');
+    expect(out).toContain('AuthorizationPolicy shop/orders-from-web is for web.shop.serviceaccount.');
+    expect(error).toMatchObject({ exitCode: 1, message: '' });
+  });
+
+  it('takes the namespace of a caller from -n, and prints JSON', async () => {
+    const { out } = await run(
+      ['-n', 'shop', 'explain', '--manifests', 'closed', '--from', 'web', '-o', 'json', 'POST', 'http://orders/'],
+      { cwd: folder },
+    );
+    expect(JSON.parse(out)).toMatchObject({ allowed: true, mtls: true, backends: [{ service: 'orders', share: 1 }] });
+  });
+
+  it.each([
+    [['--from', 'shop/nobody', 'http://orders/'], "'shop/nobody' is no workload of the manifests, which have"],
+    [['orders'], "'to' (orders) must be a URL"],
+    [['-H', 'x', 'http://orders/'], '--header (x) must be a name and a value'],
+    [['GET', 'http://orders/', 'more'], 'must be a method and a URL'],
+  ])('refuses %j with what to write', async (args, message) => {
+    const { error } = await failed(explain(...args));
+    expect(error?.message).toContain(message);
+    expect(error).toMatchObject({ exitCode: 64 });
+  });
+
+  it('says which folder and file cannot be read', async () => {
+    const ofFolder = (name: string) => failed(run(['explain', '--manifests', name, 'http://a/'], { cwd: folder }));
+    expect((await ofFolder('nowhere')).error?.message).toContain('nowhere');
+    expect((await ofFolder('broken')).error?.message).toContain('broken/all.yaml:1');
+  });
+});
+
+describe('tulle compare', () => {
+  it('tells what is opened and shut, each in a line', async () => {
+    const { out } = await run(['compare', 'closed', 'open'], { cwd: folder });
+    expect(out.split('\n').filter((line) => line !== '')).toEqual([
+      'opened  shop/deployment/orders -> shop/deployment/orders:8080',
+      'opened  shop/deployment/batch -> shop/deployment/orders:8080',
+    ]);
+    expect((await run(['compare', 'closed', 'closed'], { cwd: folder })).out).toBe(
+      'no call is opened, shut or moved\n',
+    );
+  });
+
+  it('fails on what it is told to fail on', async () => {
+    const comparing = (...args: string[]) => run(['compare', ...args], { cwd: folder });
+    expect((await failed(comparing('--fail-on', 'opened', 'closed', 'open'))).error).toMatchObject({ exitCode: 1 });
+    await comparing('--fail-on', 'opened,moved', 'open', 'closed');
+    expect((await failed(comparing('--fail-on', 'doors', 'open', 'closed'))).error?.message).toContain(
+      '--fail-on (doors)',
+    );
+  });
+
+  it('prints JSON for a pull request', async () => {
+    const { out } = await run(['compare', '-o', 'json', 'open', 'closed'], { cwd: folder });
+    const { shut, opened } = JSON.parse(out) as { shut: object[]; opened: object[] };
+    expect([shut.length, opened.length]).toEqual([2, 0]);
+  });
+});

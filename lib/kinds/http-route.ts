@@ -9,6 +9,7 @@ import {
   object,
   oneOf,
   portNumber,
+  reference,
   type Schema,
   says,
   text,
@@ -55,7 +56,8 @@ const filtersOf = (types: readonly string[], more: Readonly<Record<string, Schem
 
 const filters = filtersOf([], {});
 /** Of the newest version, with what the Gateway API has besides. */
-const allFilters = filtersOf(['URLRewrite', 'CORS', 'RequestMirror'], {
+const allFilters = filtersOf(['URLRewrite', 'CORS', 'RequestMirror', 'ExtensionRef'], {
+  extensionRef: reference({ 'group*': text({ maxLength: 253 }) }),
   requestMirror: object({
     'backendRef*': object({
       group: text({ maxLength: 253, default: '' }),

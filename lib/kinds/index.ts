@@ -2,6 +2,7 @@ import { authorizationPolicy } from './authorization-policy.ts';
 import { groupAndVersion, type KindSpec, type ObjectOf } from './definition.ts';
 import { egressNetwork } from './egress-network.ts';
 import { endpointSlice } from './endpoint-slice.ts';
+import { faultInjection } from './fault-injection.ts';
 import { gatewayGrpcRoute } from './gateway-grpc-route.ts';
 import { gatewayHttpRoute } from './gateway-http-route.ts';
 import { gatewayTcpRoute } from './gateway-tcp-route.ts';
@@ -42,6 +43,7 @@ export const kinds = {
   EgressNetwork: egressNetwork,
   HTTPLocalRateLimitPolicy: httpLocalRateLimitPolicy,
   RequestAuthentication: requestAuthentication,
+  FaultInjection: faultInjection,
   ServiceProfile: serviceProfile,
   HTTPRoute: gatewayHttpRoute,
   GRPCRoute: gatewayGrpcRoute,

@@ -65,6 +65,7 @@ it('brings the kinds that policy and profiles are written in', () => {
     ['egressnetworks.policy.linkerd.io', 'v1alpha1'],
     ['httplocalratelimitpolicies.policy.linkerd.io', 'v1alpha1'],
     ['requestauthentications.tulle.dev', 'v1alpha1'],
+    ['faultinjections.tulle.dev', 'v1alpha1'],
     ['serviceprofiles.linkerd.io', 'v1alpha2', 'v1alpha1'],
   ]);
 });

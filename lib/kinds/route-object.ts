@@ -80,6 +80,8 @@ export interface RouteFilter {
   readonly urlRewrite?: { readonly hostname?: string; readonly path?: PathModifier };
   readonly cors?: CorsFilter;
   readonly requestMirror?: MirrorFilter;
+  /** Of the route's namespace. */
+  readonly extensionRef?: { readonly group?: string; readonly kind?: string; readonly name?: string };
 }
 
 export interface RouteRule<Match> {
@@ -155,6 +157,7 @@ const filters = list(
       percent: wholeNumber,
       fraction: object({ 'numerator*': wholeNumber, denominator: wholeNumber }),
     }),
+    extensionRef: object({ group: text(), kind: text(), name: text() }),
     cors: object({
       allowOrigins: list(text()),
       allowCredentials: flag(),

@@ -80,8 +80,8 @@ function check(declared: Schema, value: unknown, path: string, depth: number, co
       else checkRange(schema, value as number, path, problems);
       return;
     case 'number':
-      if (typeof value !== 'number') problems.add(path, 'must be a number', value);
-      else checkRange(schema, value, path, problems);
+      if (!Number.isFinite(value)) problems.add(path, 'must be a number', value);
+      else checkRange(schema, value as number, path, problems);
   }
 }
 

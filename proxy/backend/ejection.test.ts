@@ -124,6 +124,13 @@ describe('an endpoint that fails', () => {
     ]);
   });
 
+  it('stays when the failures are faults that its proxy was told to inject', () => {
+    fail(connections, 10, 503, [new Field('l5d-proxy-error', 'injected by FaultInjection shop/broken')]);
+    expect(world.balancer.readyCount).toBe(2);
+    fail(connections, 3, 503, [new Field('l5d-proxy-error', 'the application failed')]);
+    expect(world.balancer.readyCount).toBe(1);
+  });
+
   it('gets one request when its time is over, and all others only when that was answered well', () => {
     fail(connections, 3);
     world.clock.advance(1010);

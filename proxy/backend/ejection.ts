@@ -1,7 +1,9 @@
+import { injectedFault } from '../../lib/contract/faults.ts';
 import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import type { Breaker, Outcome, TripReason } from '../resilience/breaker/breaker.ts';
 import { type Classification, classify, clientCancelled } from '../telemetry/classify.ts';
+import { fieldValue } from '../wire/field.ts';
 import { askedWaitMs, isLimited } from './asked-wait.ts';
 
 /** The endpoint that is ejected and comes back. */
@@ -73,6 +75,10 @@ export class Ejection {
       this.onGivenUp(attempt);
       return;
     }
+    if (classification === 'failure' && isInjected(attempt)) {
+      this.onNothing(attempt);
+      return;
+    }
     const nowMs = this.clock.nowMs();
     const limited = isLimited(status, grpcStatus);
     const outcome: Outcome = classification === 'failure' ? 'failure' : limited ? 'limited' : 'success';
@@ -109,3 +115,7 @@ export class Ejection {
     } else this.endpoint.leaveAlone(this.breaker.delayMs(nowMs));
   }
 }
+
+/** The endpoint's proxy failed it since a route has it fail some: that is none of the endpoint's doing. */
+const isInjected = ({ fields }: Attempt): boolean =>
+  fields !== undefined && fieldValue(fields, 'l5d-proxy-error')?.startsWith(injectedFault) === true;

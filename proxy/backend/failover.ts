@@ -24,7 +24,7 @@ export interface FailoverOptions {
  *
  * A try that waits in vain for an endpoint goes to the backend that is chosen then: nothing of it was sent.
  */
-export class Failover implements Backend, Alternatives {
+export class Failover implements Backend {
   private readonly members: readonly Member[];
   private readonly options: FailoverOptions;
 
@@ -48,23 +48,25 @@ export class Failover implements Backend, Alternatives {
       // One that has failed before is better off where requests succeed.
       if (health?.wantsProbe && attempt.exchange.attempts === 1 && i < to) to = i;
     }
-    this.give(attempt, to);
+    attempt.alternatives = new OtherBackends(this, to);
+    members[to].backend.send(attempt);
   }
 
-  sendElsewhere(attempt: Attempt): boolean {
-    if (attempt.detours >= this.members.length - 1) return false;
+  /** @internal the backend to go to in place of the one at `at`, by its place; undefined when there is none */
+  insteadOf(at: number): number | undefined {
     const chosen = this.choose();
-    if (chosen === attempt.wentTo) return false;
-    attempt.detours++;
-    attempt.startOver();
-    this.give(attempt, chosen);
-    return true;
+    return chosen === at ? undefined : chosen;
   }
 
-  private give(attempt: Attempt, to: number): void {
-    attempt.alternatives = this;
-    attempt.wentTo = to;
+  /** @internal a try that was sent nowhere yet goes to the backend at `to` */
+  give(attempt: Attempt, to: number): void {
+    attempt.startOver();
     this.members[to].backend.send(attempt);
+  }
+
+  /** @internal how often a try may go elsewhere, so that it does not go round for ever */
+  get mostDetours(): number {
+    return this.members.length - 1;
   }
 
   private choose(): number {
@@ -73,6 +75,28 @@ export class Failover implements Backend, Alternatives {
     const chosen = preference.choose(this.members, clock.nowMs());
     if (chosen !== before) onMoved(before, chosen, this.members[before]);
     return chosen;
+  }
+}
+
+/** Where a try may go that waits for one backend in vain. */
+class OtherBackends implements Alternatives {
+  private readonly failover: Failover;
+  private at: number;
+  private detours = 0;
+
+  constructor(failover: Failover, at: number) {
+    this.failover = failover;
+    this.at = at;
+  }
+
+  sendElsewhere(attempt: Attempt): boolean {
+    if (this.detours === this.failover.mostDetours) return false;
+    const to = this.failover.insteadOf(this.at);
+    if (to === undefined) return false;
+    this.at = to;
+    this.detours++;
+    this.failover.give(attempt, to);
+    return true;
   }
 }
 

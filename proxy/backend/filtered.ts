@@ -26,7 +26,10 @@ export class Filtered implements Backend {
     const { clock, deadlines } = attempt.exchange.side;
     const delayMs = this.filters.delayMs(clock.random);
     if (delayMs === 0) this.goOn(attempt);
-    else deadlines.arm(new DelayedAttempt(this, attempt), delayMs);
+    else {
+      attempt.exchange.delayMs += delayMs;
+      deadlines.arm(new DelayedAttempt(this, attempt), delayMs);
+    }
   }
 
   /** @internal it has been delayed for as long as it should be */

@@ -19,7 +19,7 @@ export interface WaitingPlace {
   cancel(): void;
 }
 
-/** Who has sent a try where there may be no endpoint for it. */
+/** Where else a try may go that was sent where there may be no endpoint for it. */
 export interface Alternatives {
   /** Sends it, of which nothing was sent, another way; false when there is none. */
   sendElsewhere(attempt: Attempt): boolean;
@@ -42,9 +42,6 @@ export class Attempt implements ResponseHandler {
   endpoint: AttemptObserver | undefined = undefined;
   /** Where it may go while it was not sent; undefined when there is nowhere else. */
   alternatives: Alternatives | undefined = undefined;
-  /** Which of those it went to last, and how often to another. */
-  wentTo = 0;
-  detours = 0;
   /** Fields for this hop, written behind those of the head. */
   extra: readonly Field[] | undefined = undefined;
   /** What the filters of its backend are, which its response goes through; undefined without. */

@@ -1,3 +1,4 @@
+import { injectedFault } from '../../lib/contract/faults.ts';
 import type { TcpError } from '../model/tcp-errors.ts';
 import type { CounterFamily, MetricsRegistry } from '../telemetry/registry.ts';
 import type { Exchange } from './exchange.ts';
@@ -12,6 +13,7 @@ export class DirectionMetrics implements ExchangeObserver {
   private readonly nowMs: () => number;
   private readonly httpErrors: CounterFamily;
   private readonly tcpErrors: CounterFamily;
+  private readonly faults: CounterFamily;
 
   constructor(direction: 'inbound' | 'outbound', registry: MetricsRegistry, nowMs: () => number) {
     this.registry = registry;
@@ -19,6 +21,7 @@ export class DirectionMetrics implements ExchangeObserver {
     const counter = (name: string, help: string): CounterFamily => registry.counter(`${direction}_${name}`, help);
     this.httpErrors = counter('http_errors_total', 'HTTP requests that this proxy failed itself.');
     this.tcpErrors = counter('tcp_errors_total', 'TCP connections that this proxy failed itself.');
+    this.faults = counter('http_faults_injected_total', 'HTTP requests that met a fault, as their route has it.');
     registry.gauge(`${direction}_http_requests_in_flight`, 'HTTP requests under way.', () => this.inFlight);
   }
 
@@ -32,8 +35,12 @@ export class DirectionMetrics implements ExchangeObserver {
 
   onFinish(exchange: Exchange): void {
     this.inFlight--;
-    const { failure } = exchange;
-    if (failure !== undefined) this.httpError(failure.kind);
+    const { failure, delayMs } = exchange;
+    if (delayMs > 0) this.faults.add({ fault: 'delay' });
+    if (failure !== undefined) {
+      this.httpError(failure.kind);
+      if (failure.message.startsWith(injectedFault)) this.faults.add({ fault: 'abort' });
+    }
     countResponse(exchange, this.nowMs);
   }
 }

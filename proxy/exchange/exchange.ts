@@ -84,6 +84,8 @@ export class Exchange implements StreamHandler {
   /** Grows with all that is passed on, in either direction. */
   progress = 0;
   readonly startMs: number;
+  /** For how long filters have had it, or its tries, wait. */
+  delayMs = 0;
   /** Of the bodies that have come so far, the response's as it is passed on. */
   requestBytes = 0;
   responseBytes = 0;
@@ -155,6 +157,7 @@ export class Exchange implements StreamHandler {
       const delayMs = plan.filters.delayMs(this.side.clock.random);
       if (delayMs === 0) this.goOn();
       else {
+        this.delayMs = delayMs;
         this.delay = new FilterDelay(this);
         this.side.deadlines.arm(this.delay, delayMs);
       }

@@ -1,3 +1,4 @@
+import { injectedFault } from '../../lib/contract/faults.ts';
 import type { RequestHead } from '../wire/stream.ts';
 import type { Answer, Random, RequestFilter } from './filter.ts';
 import { hits, type Ratio } from './ratio.ts';
@@ -12,8 +13,9 @@ export class FailureInjector implements RequestFilter {
     this.ratio = ratio;
   }
 
+  /** A fault that is injected forbids nothing: what goes on already may. */
   get failsAll(): boolean {
-    return this.ratio === undefined;
+    return this.ratio === undefined && !this.answer.message.startsWith(injectedFault);
   }
 
   apply(head: RequestHead, random: Random): RequestHead | Answer {

@@ -12,6 +12,7 @@ import { type Headers, type Scheme, Scheme_Registered } from '../../api/gen/http
 import type { GrpcRoute_Filter as InboundGrpc, HttpRoute_Filter as InboundHttp } from '../../api/gen/inbound_pb.js';
 import type { GrpcRoute_Filter as OutboundGrpc, HttpRoute_Filter as OutboundHttp } from '../../api/gen/outbound_pb.js';
 import type { Cors as ApiCors, Delay as ApiDelay, UrlRewrite as ApiRewrite } from '../../api/gen/tulle_pb.js';
+import { longestDelayMs } from '../../lib/contract/faults.ts';
 import { latin1 } from '../wire/latin1.ts';
 import { Cors } from './cors.ts';
 import { Delay, FailureInjector } from './fault.ts';
@@ -34,8 +35,6 @@ const highestGrpcStatus = 16;
 const internalServerError = 500;
 
 const longestMessage = 200;
-/** Whoever waits longer has gone away. */
-const longestDelayMs = 3_600_000;
 const defaultMaxAgeSeconds = 5;
 
 /**

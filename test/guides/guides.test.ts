@@ -17,7 +17,17 @@ import { difference } from './output.ts';
  * mode: one mesh for all of them, so that each has to leave it as it was.
  */
 const root = resolve(import.meta.dirname, '../..');
-const guides = ['canary', 'blue-green', 'staging', 'retries-and-timeouts', 'circuit-breaking', 'rewrites', 'mirroring', 'failover'];
+const guides = [
+  'canary',
+  'blue-green',
+  'staging',
+  'retries-and-timeouts',
+  'circuit-breaking',
+  'rewrites',
+  'mirroring',
+  'failover',
+  'fault-injection',
+];
 const work = mkdtempSync(join(tmpdir(), 'tulle-guides-'));
 const manifests = join(work, 'applied');
 const state = join(work, '.tulle/local');

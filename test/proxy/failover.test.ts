@@ -154,6 +154,18 @@ it('one that is missing and one without endpoints are passed over at once', asyn
   expect(performance.now() - startMs).toBeLessThan(2000);
 });
 
+it('an order that changes under load is the one that holds in the end, and no request fails', async () => {
+  const others = objects.filter(({ kind, metadata }) => kind !== 'HTTPRoute' || metadata.name !== 'kill');
+  const end = load('kill');
+  for (let i = 0; i < 20; i++) {
+    const annotations = i % 3 === 0 ? { 'tulle.dev/failover-below': `${50 + i}%` } : {};
+    const [first, second] = i % 2 === 0 ? ['spare', 'kill'] : ['kill', 'spare'];
+    mesh.apply(...others, route('kill', { ...retried, ...annotations }, first, second));
+    await isServedBy('kill', i % 2 === 0 ? 'second' : 'first-a');
+  }
+  expect(failed(await end())).toEqual([]);
+}, 60_000);
+
 it('where none has an endpoint requests fail as those of the first do', async () => {
   expect(await ask('nobody')).toMatchObject({ status: 504, error: expect.stringContaining('nobody.test') });
 }, 20_000);

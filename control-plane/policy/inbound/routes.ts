@@ -1,9 +1,22 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HttpMethod_Registered } from '../../../api/gen/http_types_pb.js';
-import type { GrpcRouteSchema, HttpRouteSchema } from '../../../api/gen/inbound_pb.js';
+import type {
+  GrpcRoute_FilterSchema,
+  GrpcRouteSchema,
+  HttpRoute_FilterSchema,
+  HttpRouteSchema,
+} from '../../../api/gen/inbound_pb.js';
 import type { Pod } from '../../../lib/kinds/pod.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
-import { type FilterInit, grpcFilterToApi, httpFilterToApi, isMirror, type MirrorInit } from '../routes/filters.ts';
+import { type FaultLookup, grpcFaults, httpFaults } from '../routes/faults.ts';
+import {
+  type FilterInit,
+  grpcFilterToApi,
+  httpFilterToApi,
+  isFault,
+  isMirror,
+  type MirrorInit,
+} from '../routes/filters.ts';
 import { type AuthzInit, defaultAuthorization, everywhere, permitAll } from './authorizations.ts';
 import { probePaths } from './probes.ts';
 import type { RequestAuthenticationInit } from './request-authentications.ts';
@@ -40,7 +53,7 @@ export const defaultGrpcRoutes: readonly GrpcRouteInit[] = [
 ];
 
 /** Undefined for a route of another protocol. */
-export function httpRoute(route: IndexedRoute, clients: RouteClients): HttpRouteInit | undefined {
+export function httpRoute(route: IndexedRoute, clients: RouteClients, faults: FaultLookup): HttpRouteInit | undefined {
   const { rules } = route;
   if (rules?.protocol !== 'http') return undefined;
   return {
@@ -49,12 +62,12 @@ export function httpRoute(route: IndexedRoute, clients: RouteClients): HttpRoute
     ...clients,
     rules: rules.rules.map(({ matches, filters }) => ({
       matches: [...matches],
-      filters: filters.filter(isApplied).map(httpFilterToApi),
+      filters: filters.filter(isApplied).flatMap((filter) => httpFilter(filter, route, faults)),
     })),
   };
 }
 
-export function grpcRoute(route: IndexedRoute, clients: RouteClients): GrpcRouteInit | undefined {
+export function grpcRoute(route: IndexedRoute, clients: RouteClients, faults: FaultLookup): GrpcRouteInit | undefined {
   const { rules } = route;
   if (rules?.protocol !== 'grpc') return undefined;
   return {
@@ -63,13 +76,24 @@ export function grpcRoute(route: IndexedRoute, clients: RouteClients): GrpcRoute
     ...clients,
     rules: rules.rules.map(({ matches, filters }) => ({
       matches: [...matches],
-      filters: filters.filter(isApplied).map(grpcFilterToApi),
+      filters: filters.filter(isApplied).flatMap((filter) => grpcFilter(filter, route, faults)),
     })),
   };
 }
 
+type HttpFilters = MessageInitShape<typeof HttpRoute_FilterSchema>[];
+type GrpcFilters = MessageInitShape<typeof GrpcRoute_FilterSchema>[];
+
+const httpFilter = (filter: AppliedFilter, { namespace }: IndexedRoute, faults: FaultLookup): HttpFilters =>
+  isFault(filter) ? httpFaults(`${namespace}/${filter.name}`, faults) : [httpFilterToApi(filter)];
+
+const grpcFilter = (filter: AppliedFilter, { namespace }: IndexedRoute, faults: FaultLookup): GrpcFilters =>
+  isFault(filter) ? grpcFaults(`${namespace}/${filter.name}`, faults) : [grpcFilterToApi(filter)];
+
+type AppliedFilter = Exclude<FilterInit, MirrorInit>;
+
 /** Copies are made where requests are sent: the route's status says so. */
-const isApplied = (filter: FilterInit): filter is Exclude<FilterInit, MirrorInit> => !isMirror(filter);
+const isApplied = (filter: FilterInit): filter is AppliedFilter => !isMirror(filter);
 
 function metadata({ group, kind, object }: IndexedRoute): HttpRouteInit['metadata'] {
   return { kind: { case: 'resource', value: { group, kind, name: object.metadata.name } } };

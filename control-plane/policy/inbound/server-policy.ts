@@ -12,6 +12,7 @@ import type { PolicyContext } from '../context.ts';
 import { policyTarget, policyTopics } from '../index/policy-index.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
+import { faultsOf } from '../routes/references.ts';
 import { type AuthzInit, fromAuthorizationPolicy, fromServerAuthorization } from './authorizations.ts';
 import { defaultAuthorizations, defaultPolicyOf } from './default-policy.ts';
 import { rateLimitToApi } from './rate-limit.ts';
@@ -100,15 +101,16 @@ function selectedServer(
     .of('Server', key)
     .filter((route) => acceptance(route, { kind: 'Server', key, port: undefined }, policy) === 'Accepted');
   const ofRoute = (route: IndexedRoute): RouteClients => {
+    topics.push(...faultsOfRoute(route).map(policyTopics.fault));
     const target = policyTarget({ group: route.group, kind: route.kind, name: route.object.metadata.name });
     return { authorizations: ofTargets(target), requestAuthentications: usersOf(target) };
   };
   const http = () => {
-    const written = routes.flatMap((route) => httpRoute(route, ofRoute(route)) ?? []);
+    const written = routes.flatMap((route) => httpRoute(route, ofRoute(route), policy.faults) ?? []);
     return written.length > 0 ? written : defaultHttpRoutes(pod, port);
   };
   const grpc = () => {
-    const written = routes.flatMap((route) => grpcRoute(route, ofRoute(route)) ?? []);
+    const written = routes.flatMap((route) => grpcRoute(route, ofRoute(route), policy.faults) ?? []);
     return written.length > 0 ? written : [...defaultGrpcRoutes];
   };
   // A namespace has ports of other protocols, too: only who names such a Server itself has asked for what cannot be.
@@ -123,6 +125,9 @@ function selectedServer(
   });
   return { server: api, topics };
 }
+
+const faultsOfRoute = ({ object, namespace }: IndexedRoute): string[] =>
+  (object.spec.rules ?? []).flatMap((rule) => faultsOf(rule, namespace));
 
 /** Without one that is known, nobody is let in but by an authorization. */
 function accessPolicy({ spec }: Server): InboundPolicyName {

@@ -1,5 +1,6 @@
 import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
 import type { EgressNetwork } from '../../../lib/kinds/egress-network.ts';
+import type { FaultInjection } from '../../../lib/kinds/fault-injection.ts';
 import type { HttpLocalRateLimitPolicy } from '../../../lib/kinds/http-local-rate-limit-policy.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type { MeshTlsAuthentication } from '../../../lib/kinds/mesh-tls-authentication.ts';
@@ -16,6 +17,7 @@ import type { KeySets } from '../key-sets/key-sets.ts';
 import { type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
 import { validateObject } from '../validator/index.ts';
 import { EgressIndex } from './egress-index.ts';
+import { FaultIndex } from './fault-index.ts';
 import { GrantIndex } from './grant-index.ts';
 import { RateLimitIndex } from './rate-limit-index.ts';
 import { RouteIndex, type RouteKind } from './route-index.ts';
@@ -43,6 +45,8 @@ export const policyTopics = {
   authentication: (kind: 'mesh TLS' | 'network', key: string) => `${kind} authentication ${key}`,
   /** The ReferenceGrants of a namespace. */
   grants: (namespace: string) => `grants of ${namespace}`,
+  /** A FaultInjection. */
+  fault: (key: string) => `FaultInjection ${key}`,
   /** The keys that are fetched from a URL. */
   keySet: (url: string) => `keys of ${url}`,
   /** Any object of policy, Service or keys that are fetched: what decides what is accepted where. */
@@ -71,6 +75,7 @@ export class PolicyIndex {
   readonly egress = new EgressIndex();
   readonly rateLimits = new RateLimitIndex();
   readonly grants = new GrantIndex();
+  readonly faults = new FaultIndex();
   readonly meshTls = new Map<string, MeshTlsAuthentication>();
   readonly networks = new Map<string, NetworkAuthentication>();
   private readonly services = new Map<string, { readonly hasClusterIp: boolean; readonly settings: TrafficSettings }>();
@@ -102,6 +107,7 @@ export class PolicyIndex {
         this.touchTargets(event.object, this.policies.set(event.object, this.isGone(event)));
       }),
       source.watch('RequestAuthentication', ({ type, object }) => this.onAuthentication(object, type === 'deleted')),
+      source.watch('FaultInjection', ({ type, object }) => this.onFault(object, type === 'deleted')),
       source.watch('MeshTLSAuthentication', (event) => {
         put(this.meshTls, event.object, this.isGone(event));
         this.topics.touch(policyTopics.authentication('mesh TLS', objectKey(event.object)));
@@ -249,6 +255,15 @@ export class PolicyIndex {
     this.keySets.follow(object.metadata, deleted ? [] : this.keyUrls(object));
     this.topics.touch(policyTopics.attachments);
     this.touchTargets(object, this.authentications.set(object, deleted));
+  }
+
+  private onFault(object: FaultInjection, deleted: boolean): void {
+    const key = objectKey(object);
+    const problems = deleted ? [] : validateObject(object);
+    for (const problem of problems) this.onProblem(`${object.kind} ${key}`, problem);
+    this.faults.set(object, deleted, problems);
+    this.topics.touch(policyTopics.fault(key));
+    this.topics.touch(policyTopics.attachments);
   }
 
   private touchTargets({ metadata }: KubernetesObject, targets: ReadonlySet<string>): void {

@@ -4,6 +4,7 @@ import type { MetadataSchema } from '../../../api/gen/meta_pb.js';
 import type { BackendSchema } from '../../../api/gen/outbound_pb.js';
 import type { BackendRef } from '../../../lib/kinds/route-object.ts';
 import { addressToApi } from '../../destination/addresses.ts';
+import type { FaultLookup } from '../routes/faults.ts';
 import { type FilterInit, httpFilter } from '../routes/filters.ts';
 import { UnsupportedRoute } from '../routes/matches.ts';
 import { backendEgressNetwork, backendService, type NamingRoute } from '../routes/references.ts';
@@ -46,6 +47,7 @@ export interface BackendLookup {
   readonly clusterDomain: string;
   hasService(key: string): boolean;
   hasEgressNetwork(key: string): boolean;
+  readonly faults: FaultLookup;
   /** How many endpoints a port of a Service, `namespace/name`, has, ready or not. */
   endpoints(service: string, port: number): number;
   /** Whether a route may name a Service, `namespace/name`. */

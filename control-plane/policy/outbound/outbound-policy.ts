@@ -11,7 +11,7 @@ import type { IndexedEgressNetwork } from '../index/egress-index.ts';
 import { policyTopics } from '../index/policy-index.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
-import { backendService, backendsOf, mayName } from '../routes/references.ts';
+import { backendService, backendsOf, faultsOf, mayName } from '../routes/references.ts';
 import { failoverOf } from '../routes/route-rules.ts';
 import { trafficSettings } from '../traffic-settings.ts';
 import {
@@ -121,6 +121,7 @@ const lookupOf = ({ cluster, policy, config }: PolicyContext): BackendLookup => 
   clusterDomain: config.clusterDomain,
   hasService: (backend) => policy.service(backend) !== undefined,
   hasEgressNetwork: (network) => policy.hasEgressNetwork(network),
+  faults: policy.faults,
   endpoints: (key, port) => {
     const service = cluster.services.get(key);
     return service === undefined ? 0 : endpointCount(service, port, cluster);
@@ -205,10 +206,13 @@ function routesOf(
   return consumer.length > 0 ? consumer : served.filter((route) => route.namespace === namespace);
 }
 
-/** Whether a backend is there, and may be named, decides what a route does. */
+/** Whether a backend is there, and may be named, decides what a route does, and so do the faults that it names. */
 function backendTopics(routes: readonly IndexedRoute[]): string[] {
   const topics = new Set<string>();
   for (const { object, namespace } of routes) {
+    for (const fault of (object.spec.rules ?? []).flatMap((rule) => faultsOf(rule, namespace))) {
+      topics.add(policyTopics.fault(fault));
+    }
     for (const ref of (object.spec.rules ?? []).flatMap((rule) => backendsOf(rule))) {
       const service = backendService(ref, namespace);
       if (service === undefined) continue;

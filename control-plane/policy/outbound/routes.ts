@@ -8,7 +8,15 @@ import type {
 } from '../../../api/gen/outbound_pb.js';
 import type { BackendRef } from '../../../lib/kinds/route-object.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
-import { type FilterInit, grpcFilterToApi, httpFilterToApi, isMirror, type MirrorInit } from '../routes/filters.ts';
+import { grpcFaults, httpFaults } from '../routes/faults.ts';
+import {
+  type FilterInit,
+  grpcFilterToApi,
+  httpFilterToApi,
+  isFault,
+  isMirror,
+  type MirrorInit,
+} from '../routes/filters.ts';
 import { backendService, type NamingRoute } from '../routes/references.ts';
 import type { Rule } from '../routes/route-rules.ts';
 import type { Timeouts, TrafficSettings } from '../traffic-settings.ts';
@@ -181,10 +189,18 @@ type HttpFilters = MessageInitShape<typeof HttpRoute_FilterSchema>[];
 type GrpcFilters = MessageInitShape<typeof GrpcRoute_FilterSchema>[];
 
 const httpFilter = (filter: FilterInit, route: NamingRoute, context: RouteContext): HttpFilters =>
-  isMirror(filter) ? mirror(filter, route, context) : [httpFilterToApi(filter)];
+  isMirror(filter)
+    ? mirror(filter, route, context)
+    : isFault(filter)
+      ? httpFaults(`${route.namespace}/${filter.name}`, context.lookup.faults)
+      : [httpFilterToApi(filter)];
 
 const grpcFilter = (filter: FilterInit, route: NamingRoute, context: RouteContext): GrpcFilters =>
-  isMirror(filter) ? mirror(filter, route, context) : [grpcFilterToApi(filter)];
+  isMirror(filter)
+    ? mirror(filter, route, context)
+    : isFault(filter)
+      ? grpcFaults(`${route.namespace}/${filter.name}`, context.lookup.faults)
+      : [grpcFilterToApi(filter)];
 
 /** None where its backend is not there, or may not be named: requests go on without, and the route's status says so. */
 function mirror({ backendRef, ratio }: MirrorInit, route: NamingRoute, { load, lookup }: RouteContext) {

@@ -1,5 +1,6 @@
 import type { GrantIndex } from '../index/grant-index.ts';
 import type { IndexedRoute, RouteIndex, RouteKind } from '../index/route-index.ts';
+import type { FaultLookup } from './faults.ts';
 import type { RouteParent } from './references.ts';
 
 /** What of the cluster decides whether a parent takes a route. */
@@ -10,6 +11,7 @@ export interface ParentLookup {
   hasEgressNetwork(key: string): boolean;
   readonly routes: Pick<RouteIndex, 'of'>;
   readonly grants: Pick<GrantIndex, 'permits'>;
+  readonly faults: FaultLookup;
 }
 
 export type Acceptance =

@@ -25,6 +25,7 @@ import type {
   RouteFilter,
 } from '../../../lib/kinds/route-object.ts';
 import { UnsupportedRoute } from './matches.ts';
+import { faultOf } from './references.ts';
 
 type ModifierInit = MessageInitShape<typeof RequestHeaderModifierSchema> & { $typeName?: never };
 type RedirectInit = MessageInitShape<typeof RequestRedirectSchema>;
@@ -48,10 +49,18 @@ export interface MirrorInit {
   readonly ratio: { readonly numerator: number; readonly denominator: number } | undefined;
 }
 
+/** Faults that requests are to meet: what they are is looked up when proxies are told of it. */
+export interface FaultInit {
+  readonly case: 'fault';
+  /** Of the FaultInjection, in the route's namespace. */
+  readonly name: string;
+}
+
 /** A filter as it was read, once for all that are told of it. */
 export type FilterInit =
   | HttpFilterInit
   | MirrorInit
+  | FaultInit
   /** It cannot be served, and must not be left out: what it was to shut would be open. */
   | { readonly case: 'failed'; readonly why: string };
 
@@ -94,8 +103,11 @@ export function grpcFilter(filter: RouteFilter): FilterInit {
   return common;
 }
 
-/** As proxies are told of it, on either side, but for mirrors. */
-export function httpFilterToApi(filter: Exclude<FilterInit, MirrorInit>) {
+/** Of itself alone it says what is to be done. */
+export type WholeFilter = Exclude<FilterInit, MirrorInit | FaultInit>;
+
+/** As proxies are told of it, on either side. */
+export function httpFilterToApi(filter: WholeFilter) {
   if (filter.case !== 'failed') return { kind: filter };
   return {
     kind: { case: 'failureInjector' as const, value: { status: internalServerError, message: filter.why } },
@@ -103,12 +115,13 @@ export function httpFilterToApi(filter: Exclude<FilterInit, MirrorInit>) {
 }
 
 /** The same for gRPC, where a filter that only HTTP routes have is one that cannot be served. */
-export function grpcFilterToApi(filter: Exclude<FilterInit, MirrorInit>) {
+export function grpcFilterToApi(filter: WholeFilter) {
   if (filter.case === 'requestHeaderModifier' || filter.case === 'responseHeaderModifier') return { kind: filter };
   const message = filter.case === 'failed' ? filter.why : 'a filter is not supported for gRPC';
   return { kind: { case: 'failureInjector' as const, value: { code: grpcInternal, message } } };
 }
 
+export const isFault = (filter: FilterInit): filter is FaultInit => filter.case === 'fault';
 export const isMirror = (filter: FilterInit): filter is MirrorInit => filter.case === 'requestMirror';
 
 /** What routes of HTTP and gRPC have alike. */
@@ -119,6 +132,9 @@ function commonFilter(filter: RouteFilter): FilterInit | undefined {
     return { case: 'responseHeaderModifier', value: modifier(responseHeaderModifier) };
   }
   if (requestMirror != null) return mirror(requestMirror);
+  // Whichever the namespace is, it is the route's.
+  const name = faultOf(filter, '') === undefined ? undefined : filter.extensionRef?.name;
+  if (name !== undefined) return { case: 'fault', name };
   return undefined;
 }
 

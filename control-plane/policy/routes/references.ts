@@ -1,4 +1,4 @@
-import type { BackendRef, ParentRef, RouteRule } from '../../../lib/kinds/route-object.ts';
+import type { BackendRef, ParentRef, RouteFilter, RouteRule } from '../../../lib/kinds/route-object.ts';
 
 /** What a route hangs on, as far as it is known here. */
 export interface RouteParent {
@@ -34,6 +34,21 @@ export function backendsOf({
     requestMirror == null ? [] : [{ kind: 'Service', ...requestMirror.backendRef }],
   );
   return [...backends, ...mirrors];
+}
+
+/** The FaultInjections that filters of a rule name, and those of its backends: `namespace/name`, of the route's namespace. */
+export function faultsOf(
+  { backendRefs, filters }: Pick<RouteRule<unknown>, 'backendRefs' | 'filters'>,
+  namespace: string,
+) {
+  const all = [...(filters ?? []), ...(backendRefs ?? []).flatMap((backend) => backend.filters ?? [])];
+  return all.flatMap((filter) => faultOf(filter, namespace) ?? []);
+}
+
+/** The one that a filter names; undefined when it names something else. */
+export function faultOf({ type, extensionRef }: RouteFilter, namespace: string): string | undefined {
+  if (type !== 'ExtensionRef' || extensionRef?.name == null) return undefined;
+  return isKind(extensionRef, 'tulle.dev', 'FaultInjection') ? `${namespace}/${extensionRef.name}` : undefined;
 }
 
 /** `namespace/name` of the Service that a backend is; undefined when it is something else. */

@@ -41,6 +41,17 @@ const route = (name: string, spec: object, status?: object, kind = 'HTTPRoute') 
   status,
 });
 const mirrorTo = (name: string) => ({ type: 'RequestMirror', requestMirror: { backendRef: { name, port: 80 } } });
+const faultFilter = {
+  type: 'ExtensionRef',
+  extensionRef: { group: 'tulle.dev', kind: 'FaultInjection', name: 'slow' },
+};
+const fault = (spec: object, status?: object) => ({
+  apiVersion: 'tulle.dev/v1alpha1',
+  kind: 'FaultInjection',
+  metadata: { name: 'slow', namespace: 'shop' },
+  spec,
+  status,
+});
 const now = new Date('2026-05-05T05:05:05.555Z');
 
 let store: ObjectStore;
@@ -77,6 +88,30 @@ describe('the status of a route', () => {
       [server],
       { parentRefs: [toServer], rules: [{ filters: [{ type: 'ExtensionRef' }] }] },
       [['Accepted False UnsupportedValue']],
+    ],
+    [
+      'with a fault, at its Server',
+      [server, fault({ delay: { fixedDelay: '1s' } })],
+      { parentRefs: [toServer], rules: [{ filters: [faultFilter] }] },
+      [['Accepted True Accepted']],
+    ],
+    [
+      'with a fault that is not there, at its Server',
+      [server],
+      { parentRefs: [toServer], rules: [{}, { filters: [faultFilter] }] },
+      [['Accepted True Accepted', 'ResolvedRefs False FaultInjectionNotFound']],
+    ],
+    [
+      'with a fault that cannot hold, of a backend',
+      [service('web'), fault({ delay: { fixedDelay: '9h' } })],
+      { parentRefs: [toService], rules: [{ backendRefs: [{ name: 'web', port: 80, filters: [faultFilter] }] }] },
+      [['Accepted True Accepted', 'ResolvedRefs False FaultInjectionInvalid']],
+    ],
+    [
+      'with a fault that has no status of its protocol',
+      [service('web'), fault({ abort: { grpcStatus: 'INTERNAL' } })],
+      { parentRefs: [toService], rules: [{ filters: [faultFilter] }] },
+      [['Accepted True Accepted', 'ResolvedRefs False FaultInjectionInvalid']],
     ],
     [
       'that cannot be served at all',

@@ -2,8 +2,16 @@ import type { RouteCondition, RouteParentStatus } from '../../../lib/kinds/route
 import { notFollowed, unfollowedParents } from '../followed.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance, type ParentLookup } from '../routes/acceptance.ts';
+import { faultProblem } from '../routes/faults.ts';
 import { isMirror } from '../routes/filters.ts';
-import { backendEgressNetwork, backendService, backendsOf, mayName, type RouteParent } from '../routes/references.ts';
+import {
+  backendEgressNetwork,
+  backendService,
+  backendsOf,
+  faultsOf,
+  mayName,
+  type RouteParent,
+} from '../routes/references.ts';
 
 export const controllerName = 'linkerd.io/policy-controller';
 
@@ -71,8 +79,10 @@ function conditionsOf(
     found.status === 'True' && unfollowed.has(parent.kind)
       ? { type: found.type, status: 'False', reason: 'NotFollowed', message: notFollowed }
       : found;
-  // A Server has no backends but its own pods.
-  return parent.kind === 'Server' ? [accepted] : [accepted, resolvedCondition(route, parent, lookup)];
+  // A Server has no backends but its own pods: only what filters name may be missing.
+  const fault = unresolvedFault(route, lookup);
+  if (parent.kind === 'Server') return fault === undefined ? [accepted] : [accepted, fault];
+  return [accepted, fault ?? resolvedCondition(route, parent, lookup)];
 }
 
 function acceptedCondition(route: IndexedRoute, parent: RouteParent, lookup: ParentLookup): Condition {
@@ -99,6 +109,20 @@ const otherParents = {
   HeadlessParent: 'parent service must have a ClusterIP',
   PortlessParent: 'the reference to an EgressNetwork must name a port',
 } as const;
+
+/** The first FaultInjection that is not there, or cannot hold, tells: the requests of its rule fail. */
+function unresolvedFault({ object, namespace, rules }: IndexedRoute, lookup: ParentLookup): Condition | undefined {
+  if (rules?.protocol !== 'http' && rules?.protocol !== 'grpc') return undefined;
+  for (const [at, rule] of (object.spec.rules ?? []).entries()) {
+    for (const fault of faultsOf(rule, namespace)) {
+      const problem = faultProblem(fault, rules.protocol, lookup.faults);
+      if (problem === undefined) continue;
+      const message = `spec.rules[${at}]: ${problem.message}`.slice(0, longestMessage);
+      return { type: 'ResolvedRefs', status: 'False', reason: problem.reason, message };
+    }
+  }
+  return undefined;
+}
 
 /** The first backend that is not there, may not be named, or is of a kind that cannot be one, tells. */
 function resolvedCondition(route: IndexedRoute, parent: RouteParent, lookup: ParentLookup): Condition {

@@ -3,6 +3,7 @@ import type { Kind } from '../../sources/kinds.ts';
 import type { PolicyIndex } from '../index/policy-index.ts';
 import { authenticationStatus } from './authentication-status.ts';
 import { egressStatus } from './egress-status.ts';
+import { faultStatus } from './fault-status.ts';
 import { rateLimitStatus } from './rate-limit-status.ts';
 import { routeStatus } from './route-status.ts';
 
@@ -40,6 +41,9 @@ export function toldObjects(index: PolicyIndex, clusterNetworks: readonly string
       status: (now) => authenticationStatus(object, index, now),
     }),
   );
+  const faults = [...index.faults.all()].map(
+    (fault): ToldObject => ({ kind: 'FaultInjection', object: fault.object, status: (now) => faultStatus(fault, now) }),
+  );
   const networks = [...index.egress.all()].map(
     (network): ToldObject => ({
       kind: 'EgressNetwork',
@@ -50,5 +54,5 @@ export function toldObjects(index: PolicyIndex, clusterNetworks: readonly string
       },
     }),
   );
-  return [...routes, ...rateLimits, ...authentications, ...networks];
+  return [...routes, ...rateLimits, ...authentications, ...faults, ...networks];
 }

@@ -12,6 +12,7 @@ import {
   checkNetworkAuthentication,
   checkServerAuthorization,
 } from './authorization.ts';
+import { checkFaultInjection } from './fault-injection.ts';
 import { checkRateLimit } from './rate-limit.ts';
 import { checkRequestAuthentication } from './request-authentication.ts';
 import {
@@ -63,6 +64,7 @@ const rules: Rules = {
   HTTPLocalRateLimitPolicy: checkRateLimit,
   EgressNetwork: checkEgressNetwork,
   RequestAuthentication: checkRequestAuthentication,
+  FaultInjection: checkFaultInjection,
   PolicyHTTPRoute: checkPolicyHttpRoute,
   HTTPRoute: checkGatewayHttpRoute,
   GRPCRoute: checkGrpcRoute,

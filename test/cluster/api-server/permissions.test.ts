@@ -230,6 +230,7 @@ describe.skipIf(missing)(`the rights of the control plane${missing ? ` (${missin
         targetRef: toServer,
         jwtRules: [{ issuer: 'https://issuer.test', jwks: '{"keys":[]}' }],
       }),
+      object('tulle.dev/v1alpha1', 'FaultInjection', 'slow', { delay: { fixedDelay: '1s' } }),
     );
     const destination = await startControlPlane('destination', destinationArgs(await kubeconfigOf('destination')));
     try {

@@ -75,6 +75,14 @@ export declare type OutboundPolicy = Message<"io.linkerd.proxy.outbound.Outbound
    * @generated from field: io.linkerd.proxy.meta.Metadata metadata = 2;
    */
   metadata?: Metadata | undefined;
+
+  /**
+   * What requests may ask for in place of the target, by the member `tulle-override` of their baggage. Their metadata are
+   * Services.
+   *
+   * @generated from field: repeated io.linkerd.proxy.outbound.Backend override_targets = 1031;
+   */
+  overrideTargets: Backend[];
 };
 
 /**

@@ -4,7 +4,7 @@ import { trafficSettings } from './traffic-settings.ts';
 const accrual = 'balancer.linkerd.io/failure-accrual';
 const alpha = 'balancer.alpha.linkerd.io';
 const minReady = 'balancer.tulle.dev/failure-accrual-min-ready-endpoints';
-const nothing = { timeouts: {}, allowsRequestHeaders: false };
+const nothing = { timeouts: {}, allowsRequestHeaders: false, overrides: [] };
 
 test('without annotations nothing is limited, retried or ejected', () => {
   expect(trafficSettings()).toEqual(nothing);
@@ -50,6 +50,7 @@ test('everything can be set', () => {
     'retry.linkerd.io/timeout': '100ms',
     'policy.tulle.dev/allow-l5d-request-headers': 'true',
     'hedge.tulle.dev/after': '50ms',
+    'override.tulle.dev/to': 'web-v2, cart.shop',
     'hedge.tulle.dev/limit': '2',
     'hedge.tulle.dev/budget': '0.05',
   });
@@ -77,6 +78,7 @@ test('everything can be set', () => {
     },
     grpcRetry: { limit: 2, timeoutMs: 100, conditions: ['cancelled', 'unavailable'] },
     allowsRequestHeaders: true,
+    overrides: [{ name: 'web-v2' }, { name: 'cart', namespace: 'shop' }],
     hedge: { afterMs: 50, limit: 2, budgetRatio: 0.05 },
   });
 });
@@ -100,6 +102,11 @@ test.each([
   ],
   [{ 'timeout.linkerd.io/idle': 'long' }, 'timeout.linkerd.io/idle'],
   [{ 'policy.tulle.dev/allow-l5d-request-headers': 'yes' }, 'policy.tulle.dev/allow-l5d-request-headers'],
+  [{ 'override.tulle.dev/to': '' }, 'override.tulle.dev/to'],
+  [{ 'override.tulle.dev/to': 'web-v2,,web-v3' }, 'override.tulle.dev/to'],
+  [{ 'override.tulle.dev/to': 'web-v2.shop.svc' }, 'override.tulle.dev/to'],
+  [{ 'override.tulle.dev/to': 'Web' }, 'override.tulle.dev/to'],
+  [{ 'override.tulle.dev/to': 'a,'.repeat(40) }, 'override.tulle.dev/to'],
   [{ 'hedge.tulle.dev/after': '0' }, 'hedge.tulle.dev/after'],
   [{ 'hedge.tulle.dev/after': '2h' }, 'hedge.tulle.dev/after'],
   [{ 'hedge.tulle.dev/limit': '1' }, 'hedge.tulle.dev/after'],

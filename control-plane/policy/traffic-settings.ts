@@ -12,6 +12,8 @@ export interface TrafficSettings {
   readonly loadBiaser: LoadBiaser | undefined;
   /** Of a route whose backends are in order of preference; undefined where weights say which share each has. */
   readonly failover: FailoverSettings | undefined;
+  /** Services that requests may ask for in place of this one. Of a Service: a route says nothing of it. */
+  readonly overrides: readonly OverrideService[];
   /** Whether requests may say otherwise for themselves. Of what they are sent to: a route says nothing of it. */
   readonly allowsRequestHeaders: boolean;
 }
@@ -78,6 +80,12 @@ export interface Hedge {
   readonly budgetRatio: number;
 }
 
+export interface OverrideService {
+  readonly name: string;
+  /** Undefined for that of the Service that says so. */
+  readonly namespace: string | undefined;
+}
+
 /** Endpoints that answer 429 or 503, or fail, are weighed as slower ones. */
 export interface LoadBiaser {
   readonly penaltyMs: number;
@@ -107,6 +115,7 @@ export function trafficSettings(annotations: Annotations = {}, complain: Complai
     hedge: group(annotations, complain, readHedge),
     loadBiaser: group(annotations, complain, readLoadBiaser),
     failover: group(annotations, complain, readFailover),
+    overrides: group(annotations, complain, readOverrides) ?? [],
     allowsRequestHeaders: group(annotations, complain, (read) => read.flag(allowRequestHeaders)) ?? false,
   };
 }
@@ -178,6 +187,8 @@ const alpha = 'balancer.alpha.linkerd.io';
 const minReadyEndpoints = 'balancer.tulle.dev/failure-accrual-min-ready-endpoints';
 /** Of our own: with Linkerd it is a flag of the policy controller, for the whole cluster. */
 const allowRequestHeaders = 'policy.tulle.dev/allow-l5d-request-headers';
+const overrideTo = 'override.tulle.dev/to';
+const mostOverrides = 32;
 const longestHedgeMs = 3_600_000;
 const maxUint32 = 0xffff_ffff;
 
@@ -259,6 +270,20 @@ function readHedge(read: Reader): Hedge | undefined {
   if (budgetRatio === 0) read.wrong(budget, 'must be more than 0');
   return { afterMs, limit: limit ?? 1, budgetRatio: budgetRatio ?? 0.2 };
 }
+
+/** `web-v2, cart.shop`. */
+function readOverrides(read: Reader): OverrideService[] {
+  const items = read.text(overrideTo)?.split(',') ?? [];
+  if (items.length > mostOverrides) read.wrong(overrideTo, `must name at most ${mostOverrides} Services`);
+  return items.map((item) => {
+    const [name, namespace, ...more] = item.trim().split('.', 3);
+    const isWell = more.length === 0 && isLabel(name) && (namespace === undefined || isLabel(namespace));
+    if (!isWell) read.wrong(overrideTo, `must name Services, as name or name.namespace: '${item.trim()}' is none`);
+    return { name, namespace };
+  });
+}
+
+const isLabel = (text: string): boolean => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text);
 
 function readLoadBiaser(read: Reader): LoadBiaser | undefined {
   if (!read.flag(`${alpha}/penalize-failures`)) return undefined;

@@ -6,6 +6,7 @@ import { tellRefused } from '../exchange/observers.ts';
 import { type Origin, originOf } from '../exchange/origin.ts';
 import type { RoutePlan, Sender } from '../exchange/plan.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
+import type { TraceOverrides } from '../exchange/trace-overrides.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
@@ -17,6 +18,7 @@ import type { LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
 import type { TokenPolicy } from '../tokens/token-policy.ts';
 import { errnoOf } from '../upstream/dialer.ts';
+import { FieldMark } from '../wire/field.ts';
 import type { HttpVersion, RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 import type { Application, Applications } from './application.ts';
@@ -34,6 +36,8 @@ export interface InboundHttpOptions extends ServeHttpOptions, EndUserOptions {
   side: ExchangeSide;
   metrics: InboundMetrics;
   applications: Applications;
+  /** What the traces of requests to the workload ask for. */
+  overrides: TraceOverrides;
   maxInFlight: number;
 }
 
@@ -130,9 +134,8 @@ export class InboundHttp {
         return this.refuse(stream, head, end, failureOf(excess), `${excess.limit.written}rps`, retryAfterS(excess));
       }
     }
-    this.tellAudited(decision);
     const exchange = this.exchangeOf(stream, head, end);
-    exchange.begin(decision.plan);
+    this.begin(exchange, decision);
     return exchange;
   }
 
@@ -155,12 +158,15 @@ export class InboundHttp {
       exchange.fail(failureOf(excess), `${excess.limit.written}rps`, retryAfterS(excess));
       return;
     }
-    this.tellAudited(decision);
-    exchange.begin(decision.plan);
+    this.begin(exchange, decision);
   }
 
-  private tellAudited({ audit }: LetIn): void {
-    if (audit !== undefined) this.options.peerLog.info(audit.key, 'request allowed', audit.fields);
+  private begin(exchange: Exchange, { plan, audit }: LetIn): void {
+    const { peerLog, overrides } = this.options;
+    if (audit !== undefined) peerLog.info(audit.key, 'request allowed', audit.fields);
+    if ((exchange.outgoing.marks & FieldMark.baggage) !== 0)
+      overrides.take(exchange, this.incoming.client.identity !== undefined);
+    exchange.begin(plan);
   }
 
   /** What becomes of a request by its route and client, counted; a failure when it is refused. */

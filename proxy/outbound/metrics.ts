@@ -4,7 +4,7 @@ import type { RetryCounts } from '../backend/tries/retries.ts';
 import { DirectionMetrics } from '../exchange/direction-metrics.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
 import type { PolicyLabels, ResourceLabels } from '../policy/labels.ts';
-import type { OutboundRule, RuleMirror } from '../policy/outbound/model.ts';
+import type { OutboundRule, OverrideTarget, RuleMirror } from '../policy/outbound/model.ts';
 import type { ProfileRoute } from '../route/profile-routes.ts';
 import { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
 import { endpointLabels } from '../telemetry/endpoint-labels.ts';
@@ -13,6 +13,7 @@ import type { Labels } from '../telemetry/labels.ts';
 import type { Count, CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
+import type { OverrideDecision } from './overrides.ts';
 
 /** What is counted of the connections of one route. `hostname` is what their TLS asks for, or empty. */
 export interface ConnectCounts {
@@ -32,6 +33,7 @@ export class OutboundMetrics extends DirectionMetrics {
   private readonly retryable: CounterFamily;
   private readonly connectFamilies: { readonly [protocol in 'tcp' | 'tls']: ConnectFamilies };
   private readonly mirrorCopies: CounterFamily;
+  private readonly overrideRequests: CounterFamily;
   private readonly transports = new WeakMap<EndpointInfo, TransportMetrics>();
 
   constructor(registry: MetricsRegistry, nowMs: () => number) {
@@ -41,6 +43,10 @@ export class OutboundMetrics extends DirectionMetrics {
     this.mirrorCopies = registry.counter(
       'outbound_http_route_mirror_copies_total',
       'Copies of requests that were sent to a mirror, by what became of them.',
+    );
+    this.overrideRequests = registry.counter(
+      'outbound_http_override_requests_total',
+      'Requests that asked for another Service in place of the one that they were sent to, by what was decided.',
     );
     this.retryable = registry.counter('route_retryable_total', 'Failed requests of routes that are tried again.');
     const connections = (protocol: string): ConnectFamilies => ({
@@ -104,6 +110,19 @@ export class OutboundMetrics extends DirectionMetrics {
   /** The handle for requests of one route of a service profile. */
   route(dst: string, { labels }: ProfileRoute): RequestMetrics {
     return this.registry.routeMetrics({ direction: 'outbound', dst, ...prefixed(labels) });
+  }
+
+  /** Counts a request that asked for another Service. They are few: the series is looked up. */
+  overridden(parent: ResourceLabels, decision: OverrideDecision, to: OverrideTarget | undefined): void {
+    this.overrideRequests.add({
+      parent_group: parent.group,
+      parent_kind: parent.kind,
+      parent_namespace: parent.namespace,
+      parent_name: parent.name,
+      backend_namespace: to?.namespace ?? '',
+      backend_name: to?.name ?? '',
+      decision,
+    });
   }
 
   /** Counts copies of requests by what became of them. */

@@ -9,12 +9,14 @@ import { noPolicy, type OutboundPolicy, type OutboundRule } from '../policy/outb
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 import { asksForTunnel, type RouteTable } from '../route/route-table.ts';
 import type { Log } from '../telemetry/log.ts';
+import { FieldMark } from '../wire/field.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Backends, Named } from './backends.ts';
 import { ConnectPlans, requestRule } from './connect-plans.ts';
 import { Failovers } from './failovers.ts';
 import { type OutboundMetrics, routeLabels } from './metrics.ts';
 import { type EndableWaiter, OpenCalls, type Refusals } from './open-calls.ts';
+import { Overrides } from './overrides.ts';
 import { ProfilePlans } from './profile-plans.ts';
 import { rulePlan } from './rule-plan.ts';
 
@@ -61,6 +63,7 @@ export class Plans {
   private whole: RoutePlan;
   /** Of connections that nobody looks into; undefined where all of them go to the target itself. */
   private connects: ConnectPlans | undefined = undefined;
+  private overrides: Overrides;
   private mirrors: Mirror[] = [];
   private readonly failovers: Failovers;
   /** Undefined where nothing that is open is ended: a Service that has changed has forbidden nothing. */
@@ -80,6 +83,7 @@ export class Plans {
       this.backendOf({ destination: { kind: 'service', path }, balancing: undefined });
     this.failovers = new Failovers({ clock, log, metrics: metrics.failovers });
     this.profile = new ProfilePlans({ own, backendOf, metrics, clock });
+    this.overrides = this.overridesOf(noPolicy);
   }
 
   /** Takes the routes of a new profile; undefined when it has none. `authority` is what discovery calls the target. */
@@ -111,6 +115,13 @@ export class Plans {
   }
 
   find(exchange: Exchange): RoutePlan {
+    const plan = this.planFor(exchange);
+    if ((exchange.outgoing.marks & FieldMark.baggage) === 0 || plan === noRoute || plan === forbidden) return plan;
+    return this.overrides.planOf(exchange, plan);
+  }
+
+  /** As profile and policy say, whatever the request asks for. */
+  private planFor(exchange: Exchange): RoutePlan {
     const { head, origin } = exchange;
     const routes = this.profile.current;
     if (routes !== undefined) return this.profile.find(routes, head);
@@ -130,7 +141,7 @@ export class Plans {
   /** What the policy that holds now says of what was begun under another. */
   private get refusals(): Refusals {
     return {
-      request: (exchange) => refusal(this.find(exchange)),
+      request: (exchange) => refusal(this.planFor(exchange)),
       connection: (serverName) => this.connects?.refusal(serverName),
     };
   }
@@ -145,6 +156,7 @@ export class Plans {
     this.http2 = http1 === http2 ? this.http1 : this.tableOf(http2);
     const { clock, metrics } = this.options;
     this.whole = this.wholePlan();
+    this.overrides = this.overridesOf(this.policy);
     this.connects =
       connect &&
       new ConnectPlans(connect, {
@@ -163,6 +175,15 @@ export class Plans {
     const rule = connect.find(undefined);
     if (rule === undefined) return noRoute;
     return rule.isForbidden ? forbidden : this.planOf(requestRule(rule));
+  }
+
+  private overridesOf({ labels, overrides }: OutboundPolicy): Overrides {
+    return new Overrides({
+      target: labels,
+      allowed: overrides,
+      backendOf: ({ destination }) => this.backendOf({ destination, balancing: undefined }),
+      count: (decision, to) => this.options.metrics.overridden(labels, decision, to),
+    });
   }
 
   private tableOf(rules: RouteTable<OutboundRule> | undefined): RouteTable<RoutePlan> | undefined {

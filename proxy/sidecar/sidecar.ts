@@ -9,6 +9,7 @@ import { written } from '../debug/page.ts';
 import { routesPage } from '../debug/routes.ts';
 import type { ExchangeSide } from '../exchange/exchange.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
+import { TraceOverrides } from '../exchange/trace-overrides.ts';
 import { Inbound } from '../inbound/accept.ts';
 import { Applications } from '../inbound/application.ts';
 import { InboundMetrics } from '../inbound/metrics.ts';
@@ -149,6 +150,7 @@ export class Sidecar {
       peerLog,
       open: this.open,
       explicit: config.explicit,
+      overrides: new TraceOverrides(deadlines),
     };
     this.outbound = new Outbound({
       ...shared,

@@ -81,6 +81,30 @@ vector(
 
 vector(
   {
+    who: 'net',
+    attack:
+      'baggage that asks for other versions of Services, in many fields, between other members, with escapes in its key',
+    promise: 'the application, which would pass it on to its sidecar, gets the rest of the baggage alone',
+  },
+  async () => {
+    const override = 'tulle-override=web.shop:web-next';
+    const escaped = override.replace('-', '%2d').replace('t', '%74');
+    const spellings = [
+      override,
+      `a=kept,${override};p=1`,
+      ` ${override} , b=kept`,
+      escaped,
+      `c=kept,\t${escaped},%zz=kept`,
+    ];
+    const fields = spellings.flatMap((value) => [`baggage: ${value}\r\n`, `Baggage: ${value}\r\n`]).join('');
+    await exchange(`GET / HTTP/1.1\r\nhost: a\r\n${fields}\r\n`, / 200 /);
+    expect(received).not.toMatch(/override/i);
+    expect(received.match(/kept/g)).toHaveLength(8);
+  },
+);
+
+vector(
+  {
     who: 'mesh',
     attack: 'the same in head and trailers of HTTP/2, with a word that it is HTTP/1 carried over it',
     promise: 'none reaches the application',

@@ -33,7 +33,7 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['policy', 'wire clock balance resilience model tokens route control telemetry filter'],
   ['discovery', 'wire clock model route control telemetry policy filter'],
   ['upstream', 'wire clock keep-alive timer-wheel model net telemetry'],
-  ['exchange', 'wire clock timer-wheel model filter telemetry'],
+  ['exchange', 'wire clock timer-wheel model route filter telemetry'],
   ['statsd', 'clock'],
   ['access-log', 'wire clock model exchange'],
   ['backend', 'wire clock timer-wheel balance resilience model filter telemetry upstream exchange'],

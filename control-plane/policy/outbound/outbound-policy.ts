@@ -13,8 +13,9 @@ import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
 import { backendService, backendsOf, faultsOf, mayName } from '../routes/references.ts';
 import { failoverOf } from '../routes/route-rules.ts';
-import { trafficSettings } from '../traffic-settings.ts';
+import { type OverrideService, trafficSettings } from '../traffic-settings.ts';
 import {
+  type BackendInit,
   type BackendLookup,
   egressBackend,
   egressMetadata,
@@ -171,11 +172,37 @@ function ofService(
     lookup: lookupOf(context),
   };
   const kind = protocolKind(protocol, routes, routeContext);
+  const overrides = overrideTargets(namespace, port, settings.overrides, context);
   return {
-    policy: create(OutboundPolicySchema, { metadata, protocol: { kind } }),
-    topics: [...topics, ...countTopics(routes)],
-    policyTopics: [own, ...backendTopics(routes)],
+    policy: create(OutboundPolicySchema, { metadata, protocol: { kind }, overrideTargets: overrides.backends }),
+    topics: [...topics, ...countTopics(routes), ...overrides.topics],
+    policyTopics: [own, ...backendTopics(routes), ...overrides.policyTopics],
   };
+}
+
+/**
+ * The Services that requests may ask for in place of one of `namespace`, under the same port. One that is not there, does
+ * not have the port, or may not be named from that namespace, is none of them.
+ */
+function overrideTargets(
+  namespace: string,
+  port: number,
+  services: readonly OverrideService[],
+  { cluster, policy, config }: PolicyContext,
+): { backends: BackendInit[]; topics: string[]; policyTopics: string[] } {
+  const backends: BackendInit[] = [];
+  const topics: string[] = [];
+  const ofPolicy: string[] = [];
+  const service = { group: '', kind: 'Service', namespace, parents: [] };
+  for (const { name, namespace: other = namespace } of services) {
+    const key = `${other}/${name}`;
+    topics.push(`service ${key}`);
+    ofPolicy.push(policyTopics.service(key));
+    if (other !== namespace) ofPolicy.push(policyTopics.grants(other));
+    if (!mayName(service, key, policy.grants) || servicePort(cluster.services.get(key), port) === undefined) continue;
+    backends.push(serviceBackend(key, port, `${name}.${other}.svc.${config.clusterDomain}:${port}`, plainLoad));
+  }
+  return { backends, topics, policyTopics: ofPolicy };
 }
 
 /**

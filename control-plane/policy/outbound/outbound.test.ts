@@ -509,6 +509,38 @@ describe('annotations', () => {
     expect(routes.map(({ rules }) => rules[0].hedge)).toMatchObject([{ after: '0.030s' }, { after: '0.020s' }]);
   });
 
+  test('say what requests may ask for in place of a Service: what is there, has the port and may be named', async () => {
+    const ports = [{ name: 'http', port: 80 }];
+    const other = (name: string, namespace = 'shop', own: object = {}) => ({
+      ...service(name, {}, {}, namespace),
+      spec: { clusterIP: '10.96.0.11', ports, ...own },
+    });
+    const annotations = { 'override.tulle.dev/to': 'web-v2, web-v3, gone, cart.other, cart.shut' };
+    const named = {
+      ...grant('other'),
+      spec: { ...grant('other').spec, from: [{ group: '', kind: 'Service', namespace: 'shop' }] },
+    };
+    const objects = [service('web', annotations), other('web-v2'), other('cart', 'other'), other('cart', 'shut')];
+    world = await PolicyWorld.start([
+      ...objects,
+      other('web-v3', 'shop', { ports: [{ name: 'http', port: 81 }] }),
+      named,
+    ]);
+    const seen = world.watchOutbound('web.shop.svc.cluster.local:80');
+    const targets = () =>
+      (seen.messages.at(-1) as { overrideTargets?: { metadata: { resource: object } }[] } | undefined)?.overrideTargets;
+    await vi.waitFor(() =>
+      expect(targets()?.map(({ metadata }) => metadata.resource)).toMatchObject([
+        { name: 'web-v2', namespace: 'shop', port: 80 },
+        { name: 'cart', namespace: 'other', port: 80 },
+      ]),
+    );
+    world.write(...objects, other('web-v3'), named);
+    await vi.waitFor(() => expect(targets()).toHaveLength(3));
+    world.write(...objects, other('web-v3'));
+    await vi.waitFor(() => expect(targets()).toHaveLength(2));
+  });
+
   test('let requests say otherwise for themselves, on all routes to the Service, where its owner does', async () => {
     const allowed = { 'policy.tulle.dev/allow-l5d-request-headers': 'true' };
     const allow = { allowL5dRequestHeaders: true };

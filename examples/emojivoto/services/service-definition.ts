@@ -2,6 +2,7 @@ import { type DescMessage, type DescService, fromBinary, type MessageShape, toBi
 import {
   type Client,
   credentials,
+  Metadata,
   makeClientConstructor,
   type ServiceDefinition,
   type UntypedServiceImplementation,
@@ -43,6 +44,7 @@ export class UnaryClient {
   call<Input extends DescMessage, Output extends DescMessage>(
     method: { localName: string; input: Input; output: Output },
     request: MessageShape<Input>,
+    metadata = new Metadata(),
   ): Promise<MessageShape<Output>> {
     const { path, requestSerialize, responseDeserialize } = this.definition[method.localName];
     return new Promise((resolve, reject) => {
@@ -51,6 +53,7 @@ export class UnaryClient {
         requestSerialize,
         responseDeserialize as (bytes: Buffer) => MessageShape<Output>,
         request,
+        metadata,
         { deadline: Date.now() + deadlineMs },
         (error, response) => (error ? reject(error) : resolve(response!)),
       );

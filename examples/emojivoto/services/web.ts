@@ -1,8 +1,8 @@
 /** The page and its JSON: asks emoji and voting over gRPC. Each answer says which `VERSION` it is of. */
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
-import { type ServiceError, status } from '@grpc/grpc-js';
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { EmojiService, FindByShortcodeRequestSchema, ListAllEmojiRequestSchema } from '../gen/emojivoto/v1/emoji_pb.js';
 import { ResultsRequestSchema, VoteRequestSchema, VotingService } from '../gen/emojivoto/v1/voting_pb.js';
 import { host, onStop, required } from './environment.ts';
@@ -31,10 +31,14 @@ async function leaderboard() {
   return results.map(({ shortcode, votes }) => ({ shortcode, unicode: unicodes.get(shortcode), votes }));
 }
 
-async function castVote(shortcode: string) {
+/** The trace that a vote belongs to is passed on with it. */
+async function castVote(shortcode: string, { traceparent }: IncomingHttpHeaders) {
+  const metadata = new Metadata();
+  if (typeof traceparent === 'string') metadata.set('traceparent', traceparent);
   await emoji.call(EmojiService.method.findByShortcode, create(FindByShortcodeRequestSchema, { shortcode }));
   const { vote, voteDoughnut } = VotingService.method;
-  await voting.call(shortcode === ':doughnut:' ? voteDoughnut : vote, create(VoteRequestSchema, { shortcode }));
+  const method = shortcode === ':doughnut:' ? voteDoughnut : vote;
+  await voting.call(method, create(VoteRequestSchema, { shortcode }), metadata);
   return { shortcode };
 }
 
@@ -57,7 +61,7 @@ const server = createServer(async (request, response) => {
         json(response, 200, await leaderboard());
         break;
       case 'POST /api/vote':
-        json(response, 200, await castVote(url.searchParams.get('choice') ?? ''));
+        json(response, 200, await castVote(url.searchParams.get('choice') ?? '', request.headers));
         break;
       default:
         json(response, 404, { error: `there is no ${request.method} ${url.pathname}` });

@@ -56,3 +56,23 @@ test('a match that cannot be read is told of', () => {
   expect(http1?.find(get('/'))).toBeUndefined();
   expect(unread).toEqual([expect.stringContaining('back: the pattern')]);
 });
+
+test('what requests may ask for is read: Services that lead somewhere, so many of them', () => {
+  const backend = (name: string, namespace: string, path: string | undefined) => ({
+    metadata: { kind: { case: 'resource' as const, value: { group: 'core', kind: 'Service', name, namespace } } },
+    kind:
+      path === undefined
+        ? undefined
+        : {
+            case: 'balancer' as const,
+            value: { discovery: { kind: { case: 'dst' as const, value: { path } } } },
+          },
+  });
+  const overridesOf = (...overrideTargets: ReturnType<typeof backend>[]) =>
+    outboundPolicyFromApi(create(OutboundPolicySchema, { overrideTargets }), () => {}).overrides;
+  const web = backend('web-v2', 'shop', 'web-v2.shop.svc:80');
+  expect(overridesOf(web, backend('lost', 'shop', undefined), backend('no-object', '', 'x.y.svc:80'))).toEqual([
+    { name: 'web-v2', namespace: 'shop', destination: { kind: 'service', path: 'web-v2.shop.svc:80' } },
+  ]);
+  expect(overridesOf(...Array.from({ length: 100 }, () => web))).toHaveLength(32);
+});

@@ -2,6 +2,7 @@ import type { GrpcRouteMatch } from '../../../api/gen/grpc_route_pb.js';
 import type { HttpRouteMatch } from '../../../api/gen/http_route_pb.js';
 import type {
   OutboundPolicy as ApiPolicy,
+  Backend,
   FailureAccrual,
   GrpcRoute,
   HttpRoute,
@@ -14,40 +15,58 @@ import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi, type OnUnread } f
 import { type RequestMatch, type Route, RouteTable } from '../../route/route-table.ts';
 import { labelsFromMetadata, type PolicyLabels, resourceLabels } from '../labels.ts';
 import { ConnectRoutes } from './connect-routes.ts';
-import type { OutboundPolicy, OutboundRule } from './model.ts';
+import type { OutboundPolicy, OutboundRule, OverrideTarget } from './model.ts';
 import { failureAccrualFromApi } from './resilience-from-api.ts';
-import { grpcRuleFromApi, httpRuleFromApi, type RuleContext } from './rule-from-api.ts';
+import { destinationFromApi, grpcRuleFromApi, httpRuleFromApi, type RuleContext } from './rule-from-api.ts';
 
 /** Told of each match of a route that cannot be read: requests that may fit it have no route. */
 export type OnUnreadRoute = (route: PolicyLabels, why: string) => void;
 
 const noRoutes = new RouteTable<OutboundRule>([]);
 
+/** Of one target. */
+const mostOverrides = 32;
+
 /** Reads a target's policy from the API. */
-export function outboundPolicyFromApi({ protocol, metadata }: ApiPolicy, onUnread: OnUnreadRoute): OutboundPolicy {
+export function outboundPolicyFromApi(api: ApiPolicy, onUnread: OnUnreadRoute): OutboundPolicy {
+  const labels = resourceLabels(api.metadata);
+  const overrides = api.overrideTargets.slice(0, mostOverrides).flatMap(overrideFromApi);
+  return { labels, overrides, ...protocolFromApi(api, labels, onUnread) };
+}
+
+/** None where it is no Service: nobody could ask for it. */
+function overrideFromApi({ metadata, kind }: Backend): OverrideTarget[] {
+  const { name, namespace } = resourceLabels(metadata);
+  const destination = destinationFromApi(kind);
+  return destination === undefined || namespace === '' ? [] : [{ name, namespace, destination }];
+}
+
+function protocolFromApi(
+  { protocol }: ApiPolicy,
+  labels: PolicyLabels,
+  onUnread: OnUnreadRoute,
+): Omit<OutboundPolicy, 'labels' | 'overrides'> {
   const kind = protocol?.kind;
-  const labels = resourceLabels(metadata);
   switch (kind?.case) {
     case 'tls':
     case 'opaque': {
       const connect =
         kind.case === 'tls' ? ConnectRoutes.tls(kind.value.routes) : ConnectRoutes.opaque(kind.value.routes);
-      return { protocol: kind.case, labels, http1: undefined, http2: undefined, connect };
+      return { protocol: kind.case, http1: undefined, http2: undefined, connect };
     }
     case 'http1':
     case 'http2': {
       const routes = httpRoutes(kind.value, labels, onUnread);
-      return { protocol: kind.case, labels, http1: routes, http2: routes, connect: undefined };
+      return { protocol: kind.case, http1: routes, http2: routes, connect: undefined };
     }
     case 'grpc': {
       const routes = grpcRoutes(kind.value, labels, onUnread);
-      return { protocol: 'http2', labels, http1: routes, http2: routes, connect: undefined };
+      return { protocol: 'http2', http1: routes, http2: routes, connect: undefined };
     }
     default: {
       const { http1, http2, opaque } = kind?.value ?? {};
       return {
         protocol: 'detect',
-        labels,
         http1: httpRoutes(http1 ?? none, labels, onUnread),
         http2: httpRoutes(http2 ?? none, labels, onUnread),
         connect: opaque && ConnectRoutes.opaque(opaque.routes),

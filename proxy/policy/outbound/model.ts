@@ -84,6 +84,13 @@ export interface OutboundRule {
   readonly allowsOverrides: boolean;
 }
 
+/** A Service that requests may ask for in place of the target. */
+export interface OverrideTarget {
+  readonly name: string;
+  readonly namespace: string;
+  readonly destination: Destination;
+}
+
 /** How what this workload sends to one target is treated. */
 export interface OutboundPolicy {
   readonly protocol: DeclaredProtocol;
@@ -97,6 +104,8 @@ export interface OutboundPolicy {
   readonly http2: RouteTable<OutboundRule> | undefined;
   /** Of connections that nobody looks into; undefined where nothing is said of them. */
   readonly connect: ConnectRoutes | undefined;
+  /** What requests may ask for in place of the target. */
+  readonly overrides: readonly OverrideTarget[];
 }
 
 /** Of a target of which nothing is said: its first bytes tell what it speaks, and all goes to the target itself. */
@@ -106,4 +115,5 @@ export const noPolicy: OutboundPolicy = Object.freeze({
   http1: undefined,
   http2: undefined,
   connect: undefined,
+  overrides: [],
 });

@@ -80,7 +80,11 @@ function describeRule({ labels, filters, mirrors, distribution, timeouts, retry 
     route: objectName(labels),
     filters: filters !== undefined || undefined,
     mirrors: mirrors.length === 0 ? undefined : mirrors.map((mirror) => objectName(mirror.labels)),
-    backends: { choose: distribution.kind, among: distribution.backends.map(describeBackend) },
+    backends: {
+      choose: distribution.kind,
+      minReady: distribution.kind === 'first' && distribution.backends.length > 1 ? distribution.minReady : undefined,
+      among: distribution.backends.map(describeBackend),
+    },
     timeouts,
     retries: retry && {
       most: retry.maxRetries,

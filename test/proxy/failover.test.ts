@@ -136,6 +136,8 @@ it('a share of ready endpoints below the minimum is too few, though those that a
   await vi.waitFor(async () => expect(['first-a', 'first-b']).toContain((await ask('share')).body), {
     timeout: 20_000,
   });
+  const { body } = await mesh.admin('client', '/debug/routes');
+  expect(body.replaceAll(/\s/g, '')).toContain('"choose":"first","minReady":0.6');
   const pid = mesh.pid('first-b', 'tulle-proxy');
   process.kill(pid, 'SIGSTOP');
   try {

@@ -5,8 +5,8 @@ import type { Exchange } from './exchange.ts';
 
 /** So many traces at a time: what comes beyond them is passed on by applications that pass on baggage. */
 const mostTraces = 4096;
-/** Of one trace, so many requests are looked at to tell whether it is over. */
-const mostExchanges = 64;
+/** Of one trace, so many requests that are under way are looked at to tell whether it is over. */
+const mostExchanges = 16;
 /** What a request brings about may go on for so long when it is over, and for as long again. */
 const rememberedMs = 2500;
 
@@ -84,7 +84,8 @@ class OverriddenTrace extends Deadline {
 
   add(exchange: Exchange): void {
     this.wasUsed = true;
-    if (this.exchanges.length >= mostExchanges) this.forgetFinished();
+    // It holds on to what they came with.
+    this.forgetFinished();
     if (this.exchanges.length < mostExchanges) this.exchanges = [...this.exchanges, exchange];
   }
 

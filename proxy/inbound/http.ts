@@ -37,7 +37,7 @@ export interface InboundHttpOptions extends ServeHttpOptions, EndUserOptions {
   metrics: InboundMetrics;
   applications: Applications;
   /** What the traces of requests to the workload ask for. */
-  overrides: TraceOverrides;
+  traces: TraceOverrides;
   maxInFlight: number;
 }
 
@@ -162,10 +162,10 @@ export class InboundHttp {
   }
 
   private begin(exchange: Exchange, { plan, audit }: LetIn): void {
-    const { peerLog, overrides } = this.options;
+    const { peerLog, traces } = this.options;
     if (audit !== undefined) peerLog.info(audit.key, 'request allowed', audit.fields);
     if ((exchange.outgoing.marks & FieldMark.baggage) !== 0)
-      overrides.take(exchange, this.incoming.client.identity !== undefined);
+      traces.take(exchange, this.incoming.client.identity !== undefined);
     exchange.begin(plan);
   }
 

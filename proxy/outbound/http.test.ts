@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { OpenConnections } from '../accept/open-connections.ts';
 import type { Exchange } from '../exchange/exchange.ts';
-import { TraceOverrides } from '../exchange/trace-overrides.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import { testSide } from '../testing/exchanges.ts';
 import { FieldTable } from '../wire/field-table.ts';
@@ -40,7 +39,6 @@ function ask(request: string, options: { fixed?: Target; ingress?: boolean } = {
       ...{ clock, turn, side, fields: new FieldTable(1), open: new OpenConnections(clock) },
       targets: { forAuthority } as unknown as Targets,
       metrics: new OutboundMetrics(new MetricsRegistry(() => clock.nowMs()), () => clock.nowMs()),
-      overrides: new TraceOverrides(side.deadlines),
       keepAlive: undefined,
       maxInFlight: 10,
       informationalHeaders: true,

@@ -7,7 +7,6 @@ import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
 import { tellRefused } from '../exchange/observers.ts';
 import { type Origin, originOf } from '../exchange/origin.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
-import type { TraceOverrides } from '../exchange/trace-overrides.ts';
 import { FieldMark, fieldValue } from '../wire/field.ts';
 import { responseHead } from '../wire/heads.ts';
 import type { HttpVersion, RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
@@ -21,8 +20,6 @@ export interface OutboundHttpOptions extends ServeHttpOptions {
   side: ExchangeSide;
   targets: Targets;
   metrics: OutboundMetrics;
-  /** What the traces of requests to the workload ask for. */
-  overrides: TraceOverrides;
   maxInFlight: number;
   /** Whether requests that this proxy fails say why in `l5d-proxy-error`. */
   informationalHeaders: boolean;
@@ -61,7 +58,7 @@ export class OutboundHttp {
   }
 
   private onRequest(stream: ServerStream, head: RequestHead, end: boolean): StreamHandler {
-    const { metrics, side, overrides } = this.options;
+    const { metrics, side } = this.options;
     const isExplicit = this.fixed === undefined;
     // In plaintext, what is in it would be read by all who were to be kept from it.
     if (isExplicit && head.scheme === 'https') return this.refuse(stream, head, end, failures.httpsTarget);
@@ -75,7 +72,6 @@ export class OutboundHttp {
     const exchange = new Exchange(side, stream, head, end, this.origin, this.version);
     // What names the target to this proxy names it to no other.
     if (isExplicit && head.absoluteForm) exchange.outgoing = { ...exchange.outgoing, absoluteForm: false };
-    if (!overrides.isEmpty) overrides.addTo(exchange);
     if (metrics.inFlight > this.options.maxInFlight) exchange.fail(failures.loadShed);
     else target.send(exchange);
     return exchange;

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { plainPlan, type RoutePlan } from '../exchange/plan.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
+import type { TraceOverrides } from '../exchange/trace-overrides.ts';
 import { noPolicy, type OutboundPolicy, type OutboundRule } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 import { asksForTunnel, type RouteTable } from '../route/route-table.ts';
@@ -30,6 +31,8 @@ function refusal(plan: RoutePlan): ProxyFailure | undefined {
 }
 
 export interface PlansOptions {
+  /** What the traces of requests to the workload ask for. */
+  readonly traces: TraceOverrides;
   /** Where requests go of which nothing else is said. */
   readonly own: Backend & TcpBackend;
   /** What rules call it, as far as the target's name tells. */
@@ -116,6 +119,9 @@ export class Plans {
 
   find(exchange: Exchange): RoutePlan {
     const plan = this.planFor(exchange);
+    const { traces } = this.options;
+    // What Services of the mesh are called is nobody's business outside of it.
+    if (!traces.isEmpty && this.policy.labels.kind === 'Service') traces.addTo(exchange);
     if ((exchange.outgoing.marks & FieldMark.baggage) === 0 || plan === noRoute || plan === forbidden) return plan;
     return this.overrides.planOf(exchange, plan);
   }

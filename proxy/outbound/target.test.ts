@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { OutboundPolicySchema } from '../../api/gen/outbound_pb.js';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { KnownTargets } from '../discovery/known-targets.ts';
+import { TraceOverrides } from '../exchange/trace-overrides.ts';
 import { plaintextEndpoint } from '../model/endpoint-info.ts';
 import { outboundPolicyFromApi } from '../policy/outbound/from-api.ts';
 import { noPolicy } from '../policy/outbound/model.ts';
@@ -11,6 +12,7 @@ import { MetricsRegistry } from '../telemetry/registry.ts';
 import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
 import type { FakeClock } from '../testing/fake-clock.ts';
 import type { Dialled } from '../upstream/connection-pool.ts';
+import { Field, marksOfAll } from '../wire/field.ts';
 import { OutboundMetrics } from './metrics.ts';
 import { Target, type TargetOptions } from './target.ts';
 
@@ -42,6 +44,7 @@ beforeEach(() => {
     ),
     dialer: { dialHttp: (_endpoint, _version, dialled) => void dials.push(dialled), dialTcp: () => {} },
     metrics: new OutboundMetrics(new MetricsRegistry(() => clock.nowMs()), () => clock.nowMs()),
+    traces: new TraceOverrides(side.deadlines),
     failfastMs: 3000,
     discoveryTimeoutMs: 500,
     policy: { channel: silent, workload: '' },
@@ -182,4 +185,29 @@ it('what waits for the target is served by whichever of its names comes to be kn
   dials[0].onConnected(connection);
   connection.last.answer();
   expect(exchange.status).toBe(200);
+});
+
+describe('what the trace of a request asks for', () => {
+  const fields = [new Field('traceparent', `00-${'a'.repeat(32)}-00f067aa0ba902b7-01`)];
+  const request = (...more: Field[]) => {
+    const all = [...fields, ...more];
+    return exchangeOf(side, { version: 'http2', head: { fields: all, marks: marksOfAll(all) } }).exchange;
+  };
+
+  it.each([
+    ['goes on to a Service', 'Service', [['traceparent'], ['traceparent', 'baggage']]],
+    ['goes nowhere else', 'EgressNetwork', [['traceparent'], ['traceparent']]],
+  ])('%s', (_what, kind, expected) => {
+    const target = new Target(web, options);
+    target.onOpaque(false);
+    target.onPolicy({ ...noPolicy, labels: { ...noPolicy.labels, kind, name: 'web', namespace: 'shop' } }, path);
+    const names = [];
+    for (let i = 0; i < 2; i++) {
+      const exchange = request();
+      target.send(exchange);
+      names.push(exchange.outgoing.fields.map(({ name }) => name));
+      options.traces.take(request(new Field('baggage', 'tulle-override=cart.shop:cart-v2')), true);
+    }
+    expect(names).toEqual(expected);
+  });
 });

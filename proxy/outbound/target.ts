@@ -5,6 +5,7 @@ import { ExternalLookup } from '../discovery/external-lookup.ts';
 import { Lookup } from '../discovery/lookup.ts';
 import type { LookupOptions, Resolution } from '../discovery/resolution.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import type { TraceOverrides } from '../exchange/trace-overrides.ts';
 import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
 import { type DeclaredProtocol, noPolicy, type OutboundPolicy } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
@@ -16,6 +17,8 @@ import { Plans } from './plans.ts';
 
 export interface TargetOptions extends LookupOptions, Omit<BalancerOptions, 'requestMetrics'> {
   metrics: OutboundMetrics;
+  /** What the traces of requests to the workload ask for. */
+  traces: TraceOverrides;
   /** How long a connection or request waits to be told what its target speaks and how it is routed, in ms. */
   discoveryTimeoutMs: number;
   /** Whether an address is one that discovery may know of. */
@@ -47,7 +50,7 @@ export class Target implements Resolution {
   constructor(name: TargetName, options: TargetOptions) {
     this.name = name;
     this.options = options;
-    const { metrics, clock, log } = options;
+    const { metrics, clock, log, traces } = options;
     const balancing: BalancerOptions = {
       ...options,
       requestMetrics: (authority, info) => metrics.requests(authority, info),
@@ -58,7 +61,16 @@ export class Target implements Resolution {
     const { policy } = options;
     const isDiscovered = name.kind === 'service' || (name.kind === 'ip' && options.discoverable(name.host));
     const isOutside = name.kind === 'ip' && !isDiscovered && policy !== undefined;
-    this.plans = new Plans({ own: this.backend, name, backends: this.backends, metrics, clock, log, isOutside });
+    this.plans = new Plans({
+      own: this.backend,
+      name,
+      backends: this.backends,
+      metrics,
+      clock,
+      log,
+      traces,
+      isOutside,
+    });
     this.lastUsedMs = clock.nowMs();
     if (isDiscovered) this.lookup = new Lookup(name, options, this);
     else this.lookup = isOutside ? new ExternalLookup(name, { ...options, policy }, this) : undefined;

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { KnownTargets } from '../discovery/known-targets.ts';
+import { TraceOverrides } from '../exchange/trace-overrides.ts';
 import { plaintextEndpoint } from '../model/endpoint-info.ts';
 import { noPolicy } from '../policy/outbound/model.ts';
 import { Log } from '../telemetry/log.ts';
@@ -29,6 +30,7 @@ beforeEach(() => {
     log: new Log('off', 'plain', () => {}, () => new Date(0)), // biome-ignore format: one step
     dialer: { dialHttp: (_endpoint, _version, dialled) => void dials.push(dialled), dialTcp: () => {} },
     metrics: new OutboundMetrics(new MetricsRegistry(() => clock.nowMs()), () => clock.nowMs()),
+    traces: new TraceOverrides(side.deadlines),
     failfastMs: 3000,
     discoveryTimeoutMs: 500,
     policy: undefined,

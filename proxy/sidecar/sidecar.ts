@@ -127,7 +127,9 @@ export class Sidecar {
       keptBytes,
       observers: [inboundMetrics, ...this.accessLog.observers],
     };
+    const traces = new TraceOverrides(deadlines);
     this.targets = targetsOf(config, this.control, {
+      traces,
       clock,
       deadlines,
       log,
@@ -150,7 +152,6 @@ export class Sidecar {
       peerLog,
       open: this.open,
       explicit: config.explicit,
-      overrides: new TraceOverrides(deadlines),
     };
     this.outbound = new Outbound({
       ...shared,
@@ -182,6 +183,7 @@ export class Sidecar {
     const endUsers = new EndUsers({ wallClockMs });
     this.inbound = new Inbound({
       ...shared,
+      traces,
       endUsers,
       metrics: inboundMetrics,
       side: inboundSide,

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
+import { zoneLabel } from '../lib/contract/names.ts';
 import type { Pod } from '../lib/kinds/pod.ts';
 import { endpointSlices, type SelectingService } from './endpoint-slices.ts';
+import { nodeIn, nodesOf } from './zones.ts';
 
 const pod = (name: string, ip: string, httpPort: number, ready = true, namespace = 'shop'): Pod => ({
   apiVersion: 'v1',
@@ -43,4 +45,18 @@ it('a named target port is each pod’s own, in slices of their own', () => {
 
 it('without a selector a Service selects nothing', () => {
   expect(endpointSlices([service({ ports: [{ port: 80 }] })], [pod('a', '127.77.0.3', 80)])).toEqual([]);
+});
+
+it('an endpoint is in the zone that its pod says, on a node of that zone', () => {
+  const placed: Pod = { ...pod('a', '127.77.0.3', 8080), spec: { nodeName: nodeIn('a') } };
+  const zoned = { ...placed, metadata: { ...placed.metadata, labels: { app: 'web', [zoneLabel]: 'a' } } };
+  const nowhere = pod('b', '127.77.0.4', 8080);
+  const [{ endpoints }] = endpointSlices([service({ selector, ports: [{ port: 80 }] })], [zoned, nowhere]);
+  expect(endpoints?.map(({ zone, nodeName }) => [zone, nodeName])).toEqual([
+    ['a', 'local-a'],
+    [undefined, undefined],
+  ]);
+  expect(nodesOf([zoned, nowhere]).map(({ metadata }) => metadata)).toEqual([
+    { name: 'local-a', labels: { [zoneLabel]: 'a' } },
+  ]);
 });

@@ -3,6 +3,7 @@ import { proxyContainerName } from '../lib/contract/names.ts';
 import type { EndpointSlice } from '../lib/kinds/endpoint-slice.ts';
 import type { Pod } from '../lib/kinds/pod.ts';
 import type { Service, ServicePort } from '../lib/kinds/service.ts';
+import { zoneOf } from './zones.ts';
 
 /** What a Service is looked up by here; the control plane does without. */
 export interface SelectingService extends Service {
@@ -31,6 +32,8 @@ export function endpointSlices(services: readonly SelectingService[], pods: read
         addresses: [pod.status?.podIP ?? ''],
         conditions: { ready: isReady(pod) },
         hostname: pod.metadata.name,
+        nodeName: pod.spec?.nodeName,
+        zone: zoneOf(pod.metadata.labels),
         targetRef: { kind: 'Pod', name: pod.metadata.name, namespace: pod.metadata.namespace },
       })),
     }));

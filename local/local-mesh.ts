@@ -17,6 +17,7 @@ import { type PodPlan, planPods } from './pod-plan.ts';
 import { formatProblem, type LocalProblem } from './problem.ts';
 import { StateFolder } from './state-folder.ts';
 import type { ProcessEnd } from './supervised-process.ts';
+import { nodesOf } from './zones.ts';
 
 export interface LocalMeshOptions {
   /** Folder of synthesized manifests. */
@@ -212,6 +213,7 @@ export class LocalMesh {
     const slices = endpointSlices([...this.services.values()], pods);
     const text = JSON.stringify([pods, slices]);
     if (text === this.written) return;
+    await this.state.writeObjects('nodes', nodesOf(pods));
     await this.state.writeObjects('pods', pods);
     await this.state.writeObjects('endpoint-slices', slices);
     this.written = text;

@@ -8,6 +8,7 @@ import type { PodPlan } from './pod-plan.ts';
 import { answers, isContainerReady } from './probe.ts';
 import type { LocalProblem } from './problem.ts';
 import { type ProcessEnd, SupervisedProcess } from './supervised-process.ts';
+import { nodeIn, zoneOf } from './zones.ts';
 
 export interface LocalPodOptions {
   readonly plan: PodPlan;
@@ -55,7 +56,7 @@ export class LocalPod {
         namespace: plan.namespace,
         uid: this.uid,
         ip: plan.ip,
-        nodeName: 'local',
+        nodeName: nodeIn(zoneOf(metadata?.labels)),
         serviceAccountName: serviceAccount(plan),
         labels: metadata?.labels ?? {},
         annotations: metadata?.annotations ?? {},
@@ -115,7 +116,7 @@ export class LocalPod {
       spec: {
         ...(template.spec as Pod['spec']),
         serviceAccountName: serviceAccount(this.plan),
-        nodeName: 'local',
+        nodeName: this.facts.pod.nodeName,
       },
       status: {
         phase: this.apps === undefined ? 'Pending' : 'Running',

@@ -38,6 +38,13 @@ export declare type GetDestination = Message<"io.linkerd.proxy.destination.GetDe
    * @generated from field: string context_token = 3;
    */
   contextToken: string;
+
+  /**
+   * The client prefers its zone by itself: it is told the endpoints of all zones, whatever topology hints say.
+   *
+   * @generated from field: bool all_zones = 1050;
+   */
+  allZones: boolean;
 };
 
 /**

@@ -10,7 +10,7 @@ import type { TcpAddress } from "./net_pb.js";
 import type { Metadata } from "./meta_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { HostMatch, HttpFailureInjector, HttpRouteMatch, Ratio, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts } from "./http_route_pb.js";
-import type { Cors, Delay, Failover, Hedge, UrlRewrite } from "./tulle_pb.js";
+import type { Cors, Delay, EndpointChoice, Failover, Hedge, UrlRewrite } from "./tulle_pb.js";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.js";
 import type { Forbidden, Invalid } from "./opaque_route_pb.js";
 import type { SniMatch } from "./tls_route_pb.js";
@@ -1512,6 +1512,11 @@ export declare type Backend_BalanceP2c = Message<"io.linkerd.proxy.outbound.Back
     value: Backend_BalanceP2c_PenaltyPeakEwma;
     case: "penaltyPeakEwma";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: dev.tulle.proxy.EndpointChoice choice = 1050;
+   */
+  choice?: EndpointChoice | undefined;
 };
 
 /**

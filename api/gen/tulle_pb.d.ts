@@ -349,3 +349,145 @@ export declare type RequestAuthentication_RequiredClaim = Message<"dev.tulle.pro
  */
 export declare const RequestAuthentication_RequiredClaimSchema: GenMessage<RequestAuthentication_RequiredClaim>;
 
+/**
+ * Which of a service's endpoints a request goes to, where that is not said by their load alone.
+ *
+ * @generated from message dev.tulle.proxy.EndpointChoice
+ */
+export declare type EndpointChoice = Message<"dev.tulle.proxy.EndpointChoice"> & {
+  /**
+   * @generated from field: dev.tulle.proxy.SessionAffinity affinity = 1;
+   */
+  affinity?: SessionAffinity | undefined;
+
+  /**
+   * @generated from field: dev.tulle.proxy.ZonePreference zones = 2;
+   */
+  zones?: ZonePreference | undefined;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.EndpointChoice.
+ * Use `create(EndpointChoiceSchema)` to create a new message.
+ */
+export declare const EndpointChoiceSchema: GenMessage<EndpointChoice>;
+
+/**
+ * Requests with the same key go to the same endpoint, as long as that can have them. Those without are balanced.
+ *
+ * @generated from message dev.tulle.proxy.SessionAffinity
+ */
+export declare type SessionAffinity = Message<"dev.tulle.proxy.SessionAffinity"> & {
+  /**
+   * @generated from oneof dev.tulle.proxy.SessionAffinity.key
+   */
+  key: {
+    /**
+     * The value of a header, by its name in lower case.
+     *
+     * @generated from field: string header = 1;
+     */
+    value: string;
+    case: "header";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.SessionAffinity.Cookie cookie = 2;
+     */
+    value: SessionAffinity_Cookie;
+    case: "cookie";
+  } | {
+    /**
+     * The address of the client.
+     *
+     * @generated from field: dev.tulle.proxy.SessionAffinity.SourceIp source_ip = 3;
+     */
+    value: SessionAffinity_SourceIp;
+    case: "sourceIp";
+  } | {
+    /**
+     * The value of a query parameter, by its name.
+     *
+     * @generated from field: string query_parameter = 4;
+     */
+    value: string;
+    case: "queryParameter";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * The most requests in flight at one endpoint, as a multiple of what is at each on average: 1.25 is a quarter more.
+   * Not set: as many as come.
+   *
+   * @generated from field: double max_load = 5;
+   */
+  maxLoad: number;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.SessionAffinity.
+ * Use `create(SessionAffinitySchema)` to create a new message.
+ */
+export declare const SessionAffinitySchema: GenMessage<SessionAffinity>;
+
+/**
+ * @generated from message dev.tulle.proxy.SessionAffinity.Cookie
+ */
+export declare type SessionAffinity_Cookie = Message<"dev.tulle.proxy.SessionAffinity.Cookie"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Set where a request without it is given one: how long its client is to keep it, 0 for its session.
+   *
+   * @generated from field: google.protobuf.Duration ttl = 2;
+   */
+  ttl?: Duration | undefined;
+
+  /**
+   * Of a cookie that is given; none when it is empty.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.SessionAffinity.Cookie.
+ * Use `create(SessionAffinity_CookieSchema)` to create a new message.
+ */
+export declare const SessionAffinity_CookieSchema: GenMessage<SessionAffinity_Cookie>;
+
+/**
+ * @generated from message dev.tulle.proxy.SessionAffinity.SourceIp
+ */
+export declare type SessionAffinity_SourceIp = Message<"dev.tulle.proxy.SessionAffinity.SourceIp"> & {
+};
+
+/**
+ * Describes the message dev.tulle.proxy.SessionAffinity.SourceIp.
+ * Use `create(SessionAffinity_SourceIpSchema)` to create a new message.
+ */
+export declare const SessionAffinity_SourceIpSchema: GenMessage<SessionAffinity_SourceIp>;
+
+/**
+ * Endpoints of the client's own zone come first, those of others help out. They are told apart by the metric label
+ * `zone_locality`, and all of them are told to who asks for them: see GetDestination.
+ *
+ * @generated from message dev.tulle.proxy.ZonePreference
+ */
+export declare type ZonePreference = Message<"dev.tulle.proxy.ZonePreference"> & {
+  /**
+   * Requests in flight for each endpoint in use above which one more is used; 2 when it is not set.
+   *
+   * @generated from field: double max_load = 1;
+   */
+  maxLoad: number;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.ZonePreference.
+ * Use `create(ZonePreferenceSchema)` to create a new message.
+ */
+export declare const ZonePreferenceSchema: GenMessage<ZonePreference>;
+

@@ -5,10 +5,12 @@ import type { Locality } from './topology.ts';
 /** Told of the endpoints of one target: all of them first, then changes. Messages are encoded Updates. */
 export interface Subscriber {
   readonly node: string | undefined;
+  /** See Locality. */
+  readonly allZones: boolean;
   send(messages: readonly Buffer[]): void;
 }
 
-/** The clients that are told the same: those of one zone, or of one node. A message is made once for all of them. */
+/** The clients that are told the same: those of one zone that ask for the same, or of one node. A message is made once for all of them. */
 export class Audience {
   readonly from: Locality;
   readonly subscribers = new Set<Subscriber>();

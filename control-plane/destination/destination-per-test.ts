@@ -14,7 +14,7 @@ export function destinationPerTest() {
   return {
     put: (...objects: object[]): void => current.source.put(...objects),
     delete: (...objects: object[]): void => current.source.delete(...objects),
-    get: (path: string, context?: object): Seen => current.get(path, context),
+    get: (path: string, context?: object, allZones?: boolean): Seen => current.get(path, context, allZones),
     getProfile: (path: string, context?: object): Seen => current.getProfile(path, context),
     /** Lines of the log, from warnings on. */
     logged: (): readonly string[] => current.logged,

@@ -58,7 +58,7 @@ export function destinationService(
   };
 
   return serve(Destination, {
-    get({ path, contextToken }, stream) {
+    get({ path, contextToken, allZones }, stream) {
       const { node } = contextOf(contextToken);
       const target = parse(path);
       if (target.kind === 'ip') {
@@ -71,7 +71,7 @@ export function destinationService(
       refuseExternalName(target, path);
       const key = targetKey(target);
       const publisher = publishers.get(key) ?? openPublisher(key, target);
-      publisher.subscribe(new EndpointClient(node, stream, publisher, endpoints));
+      publisher.subscribe(new EndpointClient({ node, allZones }, stream, publisher, endpoints));
       log.debug({ path, client: stream.peer }, 'endpoints asked for');
     },
 
@@ -146,13 +146,20 @@ interface EndpointClients {
 /** A client that follows the endpoints of a target. */
 class EndpointClient implements Subscriber, StreamOwner {
   readonly node: string | undefined;
+  readonly allZones: boolean;
   private readonly stream: OutgoingStream;
   private readonly publisher: Publisher;
   private readonly clients: EndpointClients;
   private begun = false;
 
-  constructor(node: string | undefined, stream: OutgoingStream, publisher: Publisher, clients: EndpointClients) {
+  constructor(
+    { node, allZones }: Pick<Subscriber, 'node' | 'allZones'>,
+    stream: OutgoingStream,
+    publisher: Publisher,
+    clients: EndpointClients,
+  ) {
     this.node = node;
+    this.allZones = allZones;
     this.stream = stream;
     this.publisher = publisher;
     this.clients = clients;

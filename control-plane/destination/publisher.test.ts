@@ -20,7 +20,7 @@ const target = { kind: 'service', namespace: 'shop', name: 'web', port: 80, host
 const nextTurn = (): Promise<void> => new Promise((done) => setImmediate(done));
 const subscriber = (name?: string): Subscriber & { readonly told: Buffer[] } => {
   const told: Buffer[] = [];
-  return { node: name, told, send: (messages) => told.push(...messages) };
+  return { node: name, allZones: false, told, send: (messages) => told.push(...messages) };
 };
 
 test('clients of one zone are sent the same bytes, made once', async () => {

@@ -1,3 +1,4 @@
+import { zoneLabel } from '../../lib/contract/names.ts';
 import type { Namespace } from '../../lib/kinds/namespace.ts';
 import type { Server } from '../../lib/kinds/server.ts';
 import type { Service } from '../../lib/kinds/service.ts';
@@ -9,8 +10,6 @@ import type { Target } from './target.ts';
 import { type Locality, reachable } from './topology.ts';
 
 export type ServiceTarget = Extract<Target, { kind: 'service' }>;
-
-const zoneLabel = 'topology.kubernetes.io/zone';
 
 /** What the endpoints of a Service depend on besides its slices and their pods. */
 interface Context {
@@ -128,11 +127,11 @@ export class Publisher {
     if (audience.subscribers.size === 0) this.audiences.delete(key);
   }
 
-  private audienceFor({ node }: Subscriber): Audience {
+  private audienceFor({ node, allZones }: Subscriber): Audience {
     const zone = node === undefined ? undefined : this.index.nodes.get(node)?.metadata.labels?.[zoneLabel];
     // The node matters to few Services: the clients of a zone are told the same by all others.
-    const from: Locality = { zone, node: this.localOnly ? node : undefined };
-    const key = JSON.stringify([this.localOnly, zone, from.node]);
+    const from: Locality = { zone, node: this.localOnly ? node : undefined, allZones };
+    const key = JSON.stringify([this.localOnly, zone, from.node, allZones]);
     let audience = this.audiences.get(key);
     if (audience === undefined) {
       audience = new Audience(

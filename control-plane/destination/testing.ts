@@ -92,8 +92,8 @@ export async function startTestDestination(options: Partial<ClusterConfig> = {})
     port: component.ports[0],
     client,
     /** Asks for endpoints, as a client that says `context` of itself. */
-    get(path: string, context: object = {}): Seen {
-      const request = create(GetDestinationSchema, { path, contextToken: JSON.stringify(context) });
+    get(path: string, context: object = {}, allZones = false): Seen {
+      const request = create(GetDestinationSchema, { path, allZones, contextToken: JSON.stringify(context) });
       return collect(client.stream(Destination.method.get, request), (update) => toJson(UpdateSchema, update));
     },
     getProfile(path: string, context: object = {}): Seen {

@@ -51,6 +51,22 @@ test('hints keep to a zone, until an endpoint has none; without any for the zone
   });
 });
 
+test('a client that asks for all zones is told them with their locality, and one beside it that does not is not', async () => {
+  put(slice([hinted('10.0.0.1', 'a', 'a'), hinted('10.0.0.2', 'b', 'b')]));
+  const all = destination.get(webPath, { nodeName: 'n1' }, true);
+  const own = destination.get(webPath, { nodeName: 'n1' });
+  await told(all, 1);
+  await told(own, 1);
+  expect(added(all.messages[0])).toEqual(['1 local', '2 remote']);
+  expect(added(own.messages[0])).toEqual(['1 local']);
+  put(node('n1', 'b'));
+  await told(all, 2);
+  expect(added(all.messages[1])).toEqual(['1 remote', '2 local']);
+  put(service({ internalTrafficPolicy: 'Local' }));
+  await told(all, 3);
+  expect(all.messages[2]).toEqual({ remove: { addrs: [{ ip: { ipv4: 0x0a000002 }, port: 8080 }] } });
+});
+
 test('internalTrafficPolicy Local keeps to the node, however few are left, and is told when it changes', async () => {
   put(slice([hinted('10.0.0.1', 'a', 'b'), hinted('10.0.0.2', 'b', 'b')]));
   const [one, two, three, nowhere] = ['n1', 'n2', 'n3', undefined].map((nodeName) =>

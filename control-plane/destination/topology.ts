@@ -4,6 +4,8 @@ import type { ServiceEndpoint } from './endpoints.ts';
 export interface Locality {
   readonly node: string | undefined;
   readonly zone: string | undefined;
+  /** It prefers its zone by itself, and uses the others when that is not enough: hints do not keep it to its own. */
+  readonly allZones: boolean;
 }
 
 export type ZoneLocality = 'local' | 'remote' | 'unknown';
@@ -12,8 +14,8 @@ type Endpoints = ReadonlyMap<string, ServiceEndpoint>;
 
 /**
  * The endpoints that clients of a locality use (linkerd2 controller/api/destination/watcher/filtered_listener_group.go):
- * those of their node, where the Service says so; else those whose hints name their zone, unless an endpoint has no hint
- * or none is left; of a pod's addresses the one of the family in use. The same map when that is all of them.
+ * those of their node, where the Service says so; else those whose hints name their zone, unless an endpoint has no hint,
+ * none is left, or they ask for all zones; of a pod's addresses the one of the family in use. The same map when that is all of them.
  */
 export function reachable(endpoints: Endpoints, from: Locality, localOnly: boolean, ipv6: boolean): Endpoints {
   if (localOnly) {
@@ -23,7 +25,7 @@ export function reachable(endpoints: Endpoints, from: Locality, localOnly: boole
       ipv6,
     );
   }
-  return ofFamily(ofZone(endpoints, from.zone), ipv6);
+  return ofFamily(from.allZones ? endpoints : ofZone(endpoints, from.zone), ipv6);
 }
 
 export function zoneLocality(endpoint: ServiceEndpoint, zone: string | undefined): ZoneLocality {

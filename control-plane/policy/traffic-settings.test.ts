@@ -83,7 +83,64 @@ test('everything can be set', () => {
   });
 });
 
+const affinity = 'balancer.tulle.dev/affinity';
+const zones = 'balancer.tulle.dev/zones';
+
 test.each([
+  ['header:X-User', { kind: 'header', name: 'x-user' }],
+  ['cookie:session', { kind: 'cookie', name: 'session' }],
+  ['cookie:session; ttl=1h; path=/shop', { kind: 'cookie', name: 'session', ttlMs: 3_600_000, path: '/shop' }],
+  ['cookie:session;ttl=0', { kind: 'cookie', name: 'session', ttlMs: 0 }],
+  ['query:user', { kind: 'query', name: 'user' }],
+  [' source-ip', { kind: 'source' }],
+])('affinity %s', (text, key) => {
+  expect(trafficSettings({ [affinity]: text }).affinity).toEqual({ key });
+  expect(trafficSettings({ [affinity]: text, [`${affinity}-max-load`]: '1.25' }).affinity).toEqual({
+    key,
+    maxLoad: 1.25,
+  });
+});
+
+test('zones are preferred up to a load of two requests, or what is said', () => {
+  expect(trafficSettings({ [zones]: 'prefer' }).zones).toEqual({ maxLoad: 2 });
+  expect(trafficSettings({ [zones]: 'prefer', [`${zones}-max-load`]: '20' }).zones).toEqual({ maxLoad: 20 });
+});
+
+test.each([
+  '',
+  'header',
+  'header:',
+  'header:a b',
+  'header:connection',
+  'header:host',
+  'header:l5d-dst-override',
+  `header:${'x'.repeat(300)}`,
+  'cookie:',
+  'cookie:a=b',
+  'cookie:session;path=/',
+  'cookie:session;ttl=soon',
+  'cookie:session;ttl=401d',
+  'cookie:session;ttl=1h;ttl=2h',
+  'cookie:session;ttl=1h;path=shop',
+  'cookie:session;ttl=1h;path=/\r\nx: y',
+  'cookie:session;ttl=1h;secure',
+  'query:',
+  'query:a=b',
+  'source-ip:x',
+  'user',
+])('affinity %j is complained of, and there is none', (text) => {
+  const complaints: string[] = [];
+  const complain = (annotation: string, _: string, rule: string) => complaints.push(`${annotation} ${rule}`);
+  expect(trafficSettings({ [affinity]: text }, complain).affinity).toBeUndefined();
+  expect(complaints).toEqual([expect.stringMatching(/^balancer.tulle.dev\/affinity must be 'header:<name>', /)]);
+});
+
+test.each([
+  [{ [affinity]: 'source-ip', [`${affinity}-max-load`]: '0.9' }, `${affinity}-max-load`],
+  [{ [`${affinity}-max-load`]: '2' }, `${affinity}-max-load`],
+  [{ [zones]: 'a,b' }, zones],
+  [{ [zones]: 'prefer', [`${zones}-max-load`]: '0' }, `${zones}-max-load`],
+  [{ [`${zones}-max-load`]: '2' }, `${zones}-max-load`],
   [{ [accrual]: 'sometimes' }, accrual],
   [{ [accrual]: 'consecutive', [minReady]: 'most' }, minReady],
   [{ [accrual]: 'unified', [minReady]: '0.5' }, minReady],

@@ -1,3 +1,4 @@
+import { type AffinitySetting, affinityLoad, affinitySetting, zoneLoad } from '../../lib/contract/affinity.ts';
 import { backendsAnnotation, failoverBelowAnnotation } from '../../lib/contract/annotations.ts';
 import { trafficDurationMs } from '../../lib/contract/durations.ts';
 import { percentage, ratioOfPercent } from '../../lib/contract/percentage.ts';
@@ -16,6 +17,21 @@ export interface TrafficSettings {
   readonly overrides: readonly OverrideService[];
   /** Whether requests may say otherwise for themselves. Of what they are sent to: a route says nothing of it. */
   readonly allowsRequestHeaders: boolean;
+  readonly affinity: SessionAffinity | undefined;
+  readonly zones: ZonePreference | undefined;
+}
+
+/** Requests with the same key go to the same endpoint. */
+export interface SessionAffinity {
+  readonly key: AffinitySetting;
+  /** The most requests of one endpoint in relation to those of all; undefined: as many as come. */
+  readonly maxLoad: number | undefined;
+}
+
+/** Endpoints of the client's zone come first. */
+export interface ZonePreference {
+  /** Requests in flight for each endpoint above which other zones help out. */
+  readonly maxLoad: number;
 }
 
 export interface Backoff {
@@ -103,8 +119,8 @@ type Annotations = Readonly<Record<string, string>>;
 export type Complain = (annotation: string, value: string, rule: string) => void;
 
 /**
- * Reads the annotations. One that is wrong leaves its group (failure accrual, timeouts, HTTP or gRPC retries, hedging) as if none
- * of it were there, and `complain` is called for it.
+ * Reads the annotations. One that is wrong leaves its group (failure accrual, timeouts, HTTP or gRPC retries, hedging, affinity,
+ * zones) as if none of it were there, and `complain` is called for it.
  */
 export function trafficSettings(annotations: Annotations = {}, complain: Complain = () => {}): TrafficSettings {
   return {
@@ -114,6 +130,8 @@ export function trafficSettings(annotations: Annotations = {}, complain: Complai
     grpcRetry: group(annotations, complain, (read) => readRetry(read, 'retry.linkerd.io/grpc', grpcConditions)),
     hedge: group(annotations, complain, readHedge),
     loadBiaser: group(annotations, complain, readLoadBiaser),
+    affinity: group(annotations, complain, readAffinity),
+    zones: group(annotations, complain, readZones),
     failover: group(annotations, complain, readFailover),
     overrides: group(annotations, complain, readOverrides) ?? [],
     allowsRequestHeaders: group(annotations, complain, (read) => read.flag(allowRequestHeaders)) ?? false,
@@ -291,6 +309,31 @@ function readLoadBiaser(read: Reader): LoadBiaser | undefined {
     penaltyMs: read.durationMs(`${alpha}/load-biaser-penalty`) ?? 5000,
     maxRetryAfterMs: read.durationMs(`${alpha}/load-biaser-max-retry-after`) ?? 300_000,
   };
+}
+
+/** Of our own: Linkerd has neither. */
+const tulle = 'balancer.tulle.dev';
+
+function readAffinity(read: Reader): SessionAffinity | undefined {
+  const [name, maxLoad] = [`${tulle}/affinity`, `${tulle}/affinity-max-load`];
+  const text = read.text(name);
+  if (text === undefined) {
+    if (read.text(maxLoad) !== undefined) read.wrong(maxLoad, `needs ${name} beside it`);
+    return undefined;
+  }
+  const key = affinitySetting.read(text) ?? read.wrong(name, `must be ${affinitySetting.expected}`);
+  return { key, maxLoad: read.number(maxLoad, affinityLoad.min, affinityLoad.max, false) };
+}
+
+function readZones(read: Reader): ZonePreference | undefined {
+  const [name, maxLoad] = [`${tulle}/zones`, `${tulle}/zones-max-load`];
+  const text = read.text(name);
+  if (text === undefined) {
+    if (read.text(maxLoad) !== undefined) read.wrong(maxLoad, `needs ${name} beside it`);
+    return undefined;
+  }
+  if (text !== 'prefer') read.wrong(name, "must be 'prefer'");
+  return { maxLoad: read.number(maxLoad, zoneLoad.min, zoneLoad.max, false) ?? zoneLoad.default };
 }
 
 function readFailover(read: Reader): FailoverSettings | undefined {

@@ -29,6 +29,7 @@ export class Emojivoto extends Workloads {
     this.routes('voting-svc', VotingService);
     this.service('web', {
       port: 80,
+      labels: { pool: 'web' },
       env: { EMOJI_SVC: 'emoji-svc.emojivoto:8080', VOTING_SVC: 'voting-svc.emojivoto:8080' },
     });
     this.client('vote-bot', { env: { WEB_SVC: 'web-svc.emojivoto:80', VOTES_PER_SECOND: '5' } });
@@ -58,6 +59,7 @@ export class EmojivotoVersions extends Workloads {
     this.service('web-v2', {
       program: 'web',
       port: 80,
+      labels: { pool: 'web' },
       env: {
         VERSION: '2',
         LEADERBOARD_DELAY_MS: '2000',

@@ -66,3 +66,6 @@ export const webhookConfigurationName = (webhook: string, meshNamespace: string)
 export const webhookServiceName = (webhook: string): string => `tulle-${webhook}`;
 /** The Secret with the certificate of its server. */
 export const webhookSecretName = (webhook: string): string => `tulle-${webhook}-k8s-tls`;
+
+/** Of nodes, and of pods (Kubernetes, well-known labels). */
+export const zoneLabel = 'topology.kubernetes.io/zone';

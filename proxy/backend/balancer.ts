@@ -1,4 +1,3 @@
-import { P2c } from '../balance/p2c.ts';
 import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import { failures } from '../exchange/proxy-failure.ts';
@@ -11,15 +10,16 @@ import type { PoolFailure } from '../upstream/connection-pool.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Backend } from './backend.ts';
 import { BalancedEndpoint, type BalancedEndpointOptions, type Balancing } from './balanced-endpoint.ts';
+import { Candidates } from './candidates.ts';
 import { EndpointHealth } from './endpoint-health.ts';
 import { EndpointLog } from './endpoint-log.ts';
 import type { EndpointState } from './endpoint-state.ts';
 import { type Failing, failureOf, lastCause, overflowing } from './failing.ts';
 import { HeldBack } from './held-back.ts';
+import type { Choice } from './make-picker.ts';
 import { EndpointQueue } from './queue.ts';
 import { QueuedAttempt } from './queued-attempt.ts';
 import { TcpBalancer, type TcpWaiter } from './tcp-balancer.ts';
-import { Unconnected } from './unconnected.ts';
 
 export interface BalancerOptions extends Omit<BalancedEndpointOptions, 'maxWaitMs'> {
   clock: Clock;
@@ -33,14 +33,14 @@ export interface BalancerOptions extends Omit<BalancedEndpointOptions, 'maxWaitM
   queueCapacity: number;
   /** So many endpoints that are ready stay, whatever they answer. Default 0: the last one is ejected, too. */
   minReadyEndpoints?: number | undefined;
+  /** What endpoints are chosen by besides their load. Default: nothing. */
+  choice?: Choice | undefined;
   /** Where ejections are counted; undefined when nowhere. */
   ejections?: EjectionMetrics | undefined;
 }
 
 /** While requests wait and nothing is ready, one more endpoint is tried each time. */
 const hurryMs = 50;
-/** An endpoint that could not be reached is not tried again sooner, whoever asks. */
-const redialMs = 100;
 /** A request whose endpoints had no connection for it is given to so many others: each has it wait anew. */
 const maxMisses = 3;
 /** Endpoints that back off are tried in the background while the service was used within that time. */
@@ -65,10 +65,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
   private readonly options: BalancerOptions;
   /** What is balanced over, for people. */
   private readonly target: string;
-  private readonly ready: P2c<BalancedEndpoint>;
-  /** Those that are not connected, and were not found to be out of reach. */
-  private readonly unconnected = new Unconnected<BalancedEndpoint>();
-  private connecting = 0;
+  private readonly candidates: Candidates;
   private readonly heldBack: HeldBack;
   private readonly endpointLog: EndpointLog;
   private readonly queue: EndpointQueue;
@@ -88,7 +85,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
     this.target = target;
     this.options = options;
     const { clock, deadlines, queueCapacity, failfastMs, log, ejections } = options;
-    this.ready = new P2c(clock.random);
+    this.candidates = new Candidates(this.endpoints, clock, options.choice);
     this.health = new EndpointHealth(this);
     this.endpointLog = new EndpointLog(log, target);
     this.heldBack = new HeldBack(this.endpointLog, ejections);
@@ -120,7 +117,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
 
   /** Endpoints that have a connection. */
   get readyCount(): number {
-    return this.ready.size;
+    return this.candidates.readyCount;
   }
 
   /** Requests and connections that wait for an endpoint, or for a connection of one. */
@@ -195,11 +192,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
   onStateChanged(endpoint: BalancedEndpoint, before: EndpointState): void {
     const { state } = endpoint;
     this.health.changed();
-    if (before === 'unconnected') this.unconnected.remove(endpoint);
-    else if (state === 'unconnected') this.unconnected.add(endpoint);
-    if (before === 'connecting') this.connecting--;
-    else if (state === 'connecting') this.connecting++;
-    if (before === 'ready' || state === 'ready') this.rebalance();
+    this.candidates.onStateChanged(endpoint, before);
     if (state === 'ready') this.failfast = false;
     if (state === 'backing off') this.endpointLog.reachable(endpoint, false);
     else if (state === 'ready' || state === 'probation') this.endpointLog.reachable(endpoint, true);
@@ -210,7 +203,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
   /** Nothing is sent here for now: endpoints are kept connected, and those that were lost are tried again. */
   keepTrying(attempt: Attempt): void {
     this.lastUsedMs = this.options.clock.nowMs();
-    this.unconnected.any(this.options.clock.random())?.connect(attempt);
+    this.candidates.connectOne(attempt);
   }
 
   /** One of the endpoints may have a request that shows whether it has recovered. */
@@ -219,11 +212,11 @@ export class Balancer extends Deadline implements Backend, Balancing {
   }
 
   hasOthersThan(endpoint: BalancedEndpoint): boolean {
-    return this.ready.size > (endpoint.state === 'ready' ? 1 : 0);
+    return this.readyCount > (endpoint.state === 'ready' ? 1 : 0);
   }
 
   canSpare(endpoint: BalancedEndpoint): boolean {
-    const others = this.ready.size - (endpoint.state === 'ready' ? 1 : 0);
+    const others = this.readyCount - (endpoint.state === 'ready' ? 1 : 0);
     return others >= (this.options.minReadyEndpoints ?? 0);
   }
 
@@ -245,7 +238,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
       this.wanted = undefined;
       return;
     }
-    if (this.ready.size > 0) {
+    if (this.readyCount > 0) {
       for (let i = this.queue.size; i > 0; i--) this.queue.take()?.go();
       return;
     }
@@ -295,20 +288,26 @@ export class Balancer extends Deadline implements Backend, Balancing {
 
   private dispatch(attempt: Attempt, nowMs: number): void {
     this.lastUsedMs = nowMs;
-    const { heldBack, ready } = this;
-    const probed = heldBack.mayBeProbed ? heldBack.probedBy(attempt, ready.size > 0) : undefined;
-    const endpoint = probed ?? ready.pick(nowMs, attempt.avoid);
+    const { heldBack, candidates } = this;
+    const probed = heldBack.mayBeProbed ? heldBack.probedBy(attempt, candidates.readyCount > 0) : undefined;
+    const endpoint = probed ?? candidates.pick(attempt, nowMs);
     if (endpoint === undefined) {
       this.wait(attempt);
       return;
     }
-    if (this.unconnected.size > 0) this.connectAsPicked(attempt);
+    candidates.connectAsPicked(attempt);
     endpoint.send(attempt, nowMs);
   }
 
   private wait(attempt: Attempt): void {
+    if (attempt.key !== undefined && this.queue.isFull && this.readyCount > 0) {
+      // It waits for a certain endpoint, and too many do: any other will do.
+      attempt.key = undefined;
+      this.dispatchAgain(attempt);
+      return;
+    }
     this.wanted = attempt;
-    const mayCome = this.mayBeReached || this.mayGetMore || this.redial(attempt);
+    const mayCome = this.mayBeReached || this.mayGetMore || this.candidates.redial(attempt);
     const queued = new QueuedAttempt(this, attempt);
     if (this.isHopeless || !mayCome) {
       // It brings about the connection by which those after it are served.
@@ -324,7 +323,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
 
   /** Some endpoint may turn out to be there. */
   private get mayBeReached(): boolean {
-    return this.unconnected.size + this.connecting + this.heldBack.size > 0;
+    return this.candidates.mayBeReached || this.heldBack.size > 0;
   }
 
   /** An endpoint's dial waits for something that has a deadline of its own. */
@@ -333,40 +332,22 @@ export class Balancer extends Deadline implements Backend, Balancing {
     return false;
   }
 
-  /** All endpoints back off: whoever comes has the one tried that was left alone longest, unless that was just now. */
-  private redial(attempt: Attempt): boolean {
-    let oldest: BalancedEndpoint | undefined;
-    for (const endpoint of this.endpoints.values()) {
-      if (oldest === undefined || endpoint.failedMs < oldest.failedMs) oldest = endpoint;
-    }
-    if (oldest === undefined || this.options.clock.nowMs() - oldest.failedMs < redialMs) return false;
-    oldest.connect(attempt);
-    return true;
-  }
-
   /** Has one of the endpoints connected to that are not yet. */
   private connectOne(): void {
-    if (this.wanted !== undefined) this.unconnected.any(this.options.clock.random())?.connect(this.wanted);
-  }
-
-  /** As often as it would have been picked, an endpoint that is not connected to yet is. */
-  private connectAsPicked(attempt: Attempt): void {
-    const { unconnected, ready } = this;
-    const at = this.options.clock.random() * (unconnected.size + ready.size);
-    if (at < unconnected.size) unconnected.any(at / unconnected.size)?.connect(attempt);
+    if (this.wanted !== undefined) this.candidates.connectOne(this.wanted);
   }
 
   /** Gives what waits to endpoints that are ready; a share of it each, while others are still being connected to. */
   private serveQueues(): void {
     this.tcp.serve();
-    const { queue, ready } = this;
+    const { queue, candidates } = this;
     if (queue.size === 0) return;
-    if (ready.size > 0) {
-      const share = Math.ceil(queue.size / (this.connecting + 1));
+    if (candidates.readyCount > 0) {
+      const share = Math.ceil(queue.size / (candidates.connecting + 1));
       for (let i = 0; i < share; i++) queue.take()?.go();
     } else if (this.heldBack.mayBeProbed) queue.take()?.go();
     else if (!this.mayBeReached && !this.mayGetMore) this.failQueues();
-    else if (this.connecting === 0) this.connectOne();
+    else if (candidates.connecting === 0) this.connectOne();
   }
 
   private failQueues(): void {
@@ -387,22 +368,14 @@ export class Balancer extends Deadline implements Backend, Balancing {
     const metrics = this.options.requestMetrics(authority, info);
     const maxWaitMs = this.options.failfastMs;
     const endpoint = new BalancedEndpoint(info, metrics, this, { ...this.options, maxWaitMs });
-    this.unconnected.add(endpoint);
+    this.candidates.add(endpoint);
     return endpoint;
   }
 
   /** Lets go of endpoints that are not in the map any more: what waits for them goes to those that are. */
   private remove(endpoints: readonly BalancedEndpoint[]): void {
-    for (const endpoint of endpoints) {
-      if (endpoint.state === 'unconnected') this.unconnected.remove(endpoint);
-      else if (endpoint.state === 'connecting') this.connecting--;
-      if (endpoint.ejection !== undefined) this.heldBack.remove(endpoint);
-    }
-    this.rebalance();
+    for (const endpoint of endpoints) if (endpoint.ejection !== undefined) this.heldBack.remove(endpoint);
+    this.candidates.remove(endpoints);
     for (const endpoint of endpoints) endpoint.remove();
-  }
-
-  private rebalance(): void {
-    this.ready.replace([...this.endpoints.values()].filter(({ state }) => state === 'ready'));
   }
 }

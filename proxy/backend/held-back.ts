@@ -27,11 +27,13 @@ export class HeldBack {
 
   /**
    * The endpoint on probation that a try is for: any one will do. A request that has failed before is better off where
-   * others succeed; `hasReady` says whether it can go there.
+   * others succeed; `hasReady` says whether it can go there. So is one that has a key, and probes that of its key only.
    */
-  probedBy({ exchange, avoid }: Attempt, hasReady: boolean): BalancedEndpoint | undefined {
+  probedBy({ exchange, avoid, key }: Attempt, hasReady: boolean): BalancedEndpoint | undefined {
     if (!hasReady) return this.onProbation[0];
-    return exchange.attempts > 1 ? undefined : this.onProbation.find((endpoint) => endpoint !== avoid);
+    return exchange.attempts > 1 || key !== undefined
+      ? undefined
+      : this.onProbation.find((endpoint) => endpoint !== avoid);
   }
 
   /** An endpoint that has a breaker is in another state. */

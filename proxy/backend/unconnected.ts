@@ -22,6 +22,17 @@ export class Unconnected<T extends Unconnectable> {
     last.unconnectedAt = endpoint.unconnectedAt;
   }
 
+  /** One that `holds`, from a place by chance on. It looks at all where none does. */
+  anyOf(holds: (endpoint: T) => boolean, random: number): T | undefined {
+    const { endpoints } = this;
+    const from = Math.floor(random * endpoints.length);
+    for (let i = 0; i < endpoints.length; i++) {
+      const endpoint = endpoints[(from + i) % endpoints.length];
+      if (holds(endpoint)) return endpoint;
+    }
+    return undefined;
+  }
+
   /** `random` is in [0, 1). */
   any(random: number): T | undefined {
     return this.endpoints[Math.floor(random * this.endpoints.length)];

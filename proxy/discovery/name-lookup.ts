@@ -151,7 +151,7 @@ export class NameLookup {
   private watchEndpoints(): void {
     this.endpoints?.close();
     const { authority } = this;
-    this.endpoints = watchServiceEndpoints(authority, this.reader, this.options, {
+    this.endpoints = watchServiceEndpoints({ path: authority, allZones: false }, this.reader, this.options, {
       onEndpoints: (infos) => this.tellEndpoints(authority, infos),
       onUnknown: (detail) => {
         if (detail !== '') this.refused(detail);

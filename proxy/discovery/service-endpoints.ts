@@ -14,9 +14,16 @@ export interface ServiceEndpointsListener {
   onLost(): void;
 }
 
-/** Watches the endpoints of a service, which discovery calls `path` (`host:port`). */
+export interface ServiceQuery {
+  /** What discovery calls the service: `host:port`. */
+  readonly path: string;
+  /** Endpoints of all zones are asked for, and not those that hints give to this one. */
+  readonly allZones: boolean;
+}
+
+/** Watches the endpoints of a service. */
 export function watchServiceEndpoints(
-  path: string,
+  { path, allZones }: ServiceQuery,
   reader: EndpointReader,
   { channel, clock, context }: LookupOptions,
   listener: ServiceEndpointsListener,
@@ -26,7 +33,7 @@ export function watchServiceEndpoints(
     channel,
     timers: clock,
     random: clock.random,
-    request: create(GetDestinationSchema, { path, contextToken: context }),
+    request: create(GetDestinationSchema, { path, allZones, contextToken: context }),
     method: Destination.method.get,
     onMessage: (update, first) => {
       set.apply(update, first);

@@ -19,6 +19,14 @@ export interface WaitingPlace {
   cancel(): void;
 }
 
+/** Tries with the same `hash` go to the same endpoint. */
+export interface AttemptKey {
+  /** 32 bits. */
+  readonly hash: number;
+  /** When it was given. */
+  readonly sinceMs: number;
+}
+
 /** Where else a try may go that was sent where there may be no endpoint for it. */
 export interface Alternatives {
   /** Sends it, of which nothing was sent, another way; false when there is none. */
@@ -36,6 +44,8 @@ export class Attempt implements ResponseHandler {
   readonly sender: Sender;
   /** The endpoint that had it before, or the try before it, which another is preferred to. */
   avoid: AttemptObserver | undefined;
+  /** Which endpoint it is to have, where that is not its load's to say; undefined where it is. */
+  key: AttemptKey | undefined = undefined;
   /** How often an endpoint that was to have it had no connection for it. */
   misses = 0;
   /** Who has it, and is told of it. */
@@ -130,6 +140,7 @@ export class Attempt implements ResponseHandler {
   /** What the backend that it is no longer for has made of it is undone. */
   startOver(): void {
     this.filters = undefined;
+    this.key = undefined;
     this.filteredHead = undefined;
     this.ownHead = undefined;
     this.extra = undefined;

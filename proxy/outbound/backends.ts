@@ -91,12 +91,13 @@ class NamedBackend {
     const key = pathOf(destination);
     this.path = key;
     this.options = options;
-    const { load, breaker } = balancing ?? {};
+    const { load, breaker, affinity, zones } = balancing ?? {};
     this.balancer = new Balancer(key, {
       ...options,
       load,
       breaker: breaker && (() => makeBreaker(breaker, clock.random)),
       minReadyEndpoints: breaker?.minReadyEndpoints,
+      choice: affinity === undefined && zones === undefined ? undefined : { affinity, zones },
     });
     if (destination.kind === 'address') {
       const { address, port } = destination;
@@ -106,7 +107,7 @@ class NamedBackend {
     const reader = new EndpointReader(ownAddresses, (address, why) =>
       log.warn('endpoint left out, since it cannot be used as it is described', { target: key, address, why }),
     );
-    this.watch = watchServiceEndpoints(key, reader, options, {
+    this.watch = watchServiceEndpoints({ path: key, allZones: zones !== undefined }, reader, options, {
       onEndpoints: (infos) => this.take(infos),
       // A Service that is no more has no endpoints, and one that is about to be made has none yet.
       onUnknown: () => this.balancer.replace(key, []),

@@ -1,3 +1,4 @@
+import { Affine } from '../backend/affine.ts';
 import type { Backend } from '../backend/backend.ts';
 import type { PreferredBackend } from '../backend/failover.ts';
 import { Filtered } from '../backend/filtered.ts';
@@ -112,7 +113,8 @@ function chainOf(
 ): Backend {
   const backend =
     destination === undefined ? new Unusable(failures.backend) : options.backendOf({ destination, balancing });
-  const copied = mirrored(backend, mirrors, options);
+  const keyed = balancing?.affinity === undefined ? backend : new Affine(backend, balancing.affinity.key);
+  const copied = mirrored(keyed, mirrors, options);
   const filtered = filters === undefined ? copied : new Filtered(copied, filters);
   return timeoutMs === undefined ? filtered : new Timed(filtered, timeoutMs);
 }

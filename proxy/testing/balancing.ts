@@ -2,7 +2,7 @@ import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
 import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
-import { plainPlan } from '../exchange/plan.ts';
+import { plainPlan, type Sender } from '../exchange/plan.ts';
 import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
@@ -39,6 +39,8 @@ export class TestBalancing {
   readonly tcpDials: TestTcpDial[] = [];
   dialled = 0;
   readonly balancer: Balancer;
+  /** Whom requests are given to. */
+  sender: Sender;
 
   constructor(
     changes: Partial<BalancerOptions> = {},
@@ -78,6 +80,7 @@ export class TestBalancing {
       queueCapacity: 100,
       ...changes,
     });
+    this.sender = this.balancer;
   }
 
   /** A request of a client that speaks `version`. */
@@ -87,7 +90,7 @@ export class TestBalancing {
     head: Partial<RequestHead> = {},
   ): { exchange: Exchange; client: TestClient } {
     const sent = exchangeOf(this.side, { version, end, head, tellsWhy: true });
-    sent.exchange.begin(plainPlan(this.balancer));
+    sent.exchange.begin(plainPlan(this.sender));
     return sent;
   }
 

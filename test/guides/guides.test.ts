@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { run } from '../../cli/testing/run.ts';
+import { zoneLabel } from '../../lib/contract/names.ts';
 import { LocalMesh } from '../../local/local-mesh.ts';
 import { type Step, stepsOf } from './guide.ts';
 import { kubectl } from './kubectl.ts';
@@ -23,6 +24,8 @@ const guides = [
   'staging',
   'retries-and-timeouts',
   'circuit-breaking',
+  'session-affinity',
+  'zones',
   'rewrites',
   'mirroring',
   'failover',
@@ -44,7 +47,7 @@ beforeAll(async () => {
   for (const step of stepsOf(text('traffic-rules'))) await take(step, work);
   for (const file of readdirSync(manifests).map((name) => join(manifests, name))) {
     const faster = readFileSync(file, 'utf8').replace(/(VOTES_PER_SECOND\n\s+value: )"5"/, `$1"${5 * speed}"`);
-    writeFileSync(file, faster);
+    writeFileSync(file, inZones(faster));
   }
   mesh = await LocalMesh.start({
     ...{ manifests, stateFolder: state, cwd: root, environment: process.env },
@@ -56,6 +59,20 @@ afterAll(async () => {
   await mesh?.stop();
   rmSync(work, { recursive: true });
 });
+
+/** Where pods are, as docs/guides/zones.md has it. */
+const zones: Readonly<Record<string, string>> = { 'vote-bot': 'a', web: 'a', 'web-v2': 'b' };
+
+/** The manifests of a file with the zones of their pods, which nodes of a cluster would say. */
+function inZones(text: string): string {
+  const placed = parseAllDocuments(text).map((document) => {
+    const zone = zones[String(document.getIn(['metadata', 'name']))];
+    if (document.get('kind') === 'Deployment' && zone !== undefined)
+      document.setIn(['spec', 'template', 'metadata', 'labels', zoneLabel], zone);
+    return document.toString();
+  });
+  return placed.join('');
+}
 
 describe.each(guides)('docs/guides/%s.md', (name) => {
   const folder = join(work, name);

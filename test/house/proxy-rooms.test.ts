@@ -36,7 +36,7 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['exchange', 'wire clock timer-wheel model route filter telemetry'],
   ['statsd', 'clock'],
   ['access-log', 'wire clock model exchange'],
-  ['backend', 'wire clock timer-wheel balance resilience model filter telemetry upstream exchange'],
+  ['backend', 'wire clock timer-wheel balance resilience model route filter telemetry upstream exchange'],
   [
     'outbound',
     'wire clock keep-alive model opaque route filter resilience telemetry accept policy discovery upstream exchange backend',

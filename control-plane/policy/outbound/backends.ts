@@ -8,7 +8,7 @@ import type { FaultLookup } from '../routes/faults.ts';
 import { type FilterInit, httpFilter } from '../routes/filters.ts';
 import { UnsupportedRoute } from '../routes/matches.ts';
 import { backendEgressNetwork, backendService, type NamingRoute } from '../routes/references.ts';
-import { type LoadInit, plainLoad } from './settings-to-api.ts';
+import { type ChoiceInit, type LoadInit, plainLoad } from './settings-to-api.ts';
 
 export type BackendInit = MessageInitShape<typeof BackendSchema>;
 export type MetadataInit = MessageInitShape<typeof MetadataSchema>;
@@ -16,11 +16,17 @@ export type MetadataInit = MessageInitShape<typeof MetadataSchema>;
 const queue = { capacity: 100, failfastTimeout: durationFromMs(3000) };
 
 /** All endpoints of a Service's port, balanced. `path` is what Destination.Get is asked for. */
-export function serviceBackend(service: string, port: number, path: string, load: LoadInit): BackendInit {
+export function serviceBackend(
+  service: string,
+  port: number,
+  path: string,
+  load: LoadInit,
+  choice: ChoiceInit | undefined,
+): BackendInit {
   return {
     metadata: serviceMetadata(service, port),
     queue,
-    kind: { case: 'balancer', value: { discovery: { kind: { case: 'dst', value: { path } } }, load } },
+    kind: { case: 'balancer', value: { discovery: { kind: { case: 'dst', value: { path } } }, load, choice } },
   };
 }
 
@@ -46,6 +52,8 @@ export interface RouteBackend {
 export interface BackendLookup {
   readonly clusterDomain: string;
   hasService(key: string): boolean;
+  /** How a Service says that its endpoints are chosen, whichever route leads to it. */
+  choiceOf(key: string): ChoiceInit | undefined;
   hasEgressNetwork(key: string): boolean;
   readonly faults: FaultLookup;
   /** How many endpoints a port of a Service, `namespace/name`, has, ready or not. */
@@ -118,5 +126,6 @@ function resolve(ref: BackendRef, route: NamingRoute, lookup: BackendLookup, loa
   if (!lookup.mayName(route, service)) return `no ReferenceGrant lets the route name Service ${service}`;
   if (!lookup.hasService(service)) return `Service not found ${name}`;
   const [backendNamespace, backendName] = service.split('/');
-  return serviceBackend(service, port, `${backendName}.${backendNamespace}.svc.${lookup.clusterDomain}:${port}`, load);
+  const path = `${backendName}.${backendNamespace}.svc.${lookup.clusterDomain}:${port}`;
+  return serviceBackend(service, port, path, load, lookup.choiceOf(service));
 }

@@ -26,7 +26,7 @@ import {
 } from './backends.ts';
 import { detect, type ProtocolKind, protocolKind } from './protocol.ts';
 import { defaultHttpRoute, defaultOpaqueRoute, type RouteContext, undefinedPortRoute } from './routes.ts';
-import { loadToApi, plainLoad } from './settings-to-api.ts';
+import { choiceToApi, loadToApi, plainLoad } from './settings-to-api.ts';
 
 /** The policy of a target as of now; undefined when there is no such Service. */
 export interface OutboundView {
@@ -121,6 +121,10 @@ function ofEgressNetwork(
 const lookupOf = ({ cluster, policy, config }: PolicyContext): BackendLookup => ({
   clusterDomain: config.clusterDomain,
   hasService: (backend) => policy.service(backend) !== undefined,
+  choiceOf: (backend) => {
+    const settings = policy.serviceSettings(backend);
+    return settings && choiceToApi(settings);
+  },
   hasEgressNetwork: (network) => policy.hasEgressNetwork(network),
   faults: policy.faults,
   endpoints: (key, port) => {
@@ -166,7 +170,7 @@ function ofService(
   const path = `${host}.${namespace}.svc.${config.clusterDomain}:${port}`;
   const routes = routesOf('Service', key, port, clientNamespace, context);
   const routeContext: RouteContext = {
-    parent: serviceBackend(key, port, path, isHttp ? load : plainLoad),
+    parent: serviceBackend(key, port, path, isHttp ? load : plainLoad, choiceToApi(settings)),
     load,
     settings,
     lookup: lookupOf(context),
@@ -188,8 +192,9 @@ function overrideTargets(
   namespace: string,
   port: number,
   services: readonly OverrideService[],
-  { cluster, policy, config }: PolicyContext,
+  context: PolicyContext,
 ): { backends: BackendInit[]; topics: string[]; policyTopics: string[] } {
+  const { cluster, policy, config } = context;
   const backends: BackendInit[] = [];
   const topics: string[] = [];
   const ofPolicy: string[] = [];
@@ -200,7 +205,8 @@ function overrideTargets(
     ofPolicy.push(policyTopics.service(key));
     if (other !== namespace) ofPolicy.push(policyTopics.grants(other));
     if (!mayName(service, key, policy.grants) || servicePort(cluster.services.get(key), port) === undefined) continue;
-    backends.push(serviceBackend(key, port, `${name}.${other}.svc.${config.clusterDomain}:${port}`, plainLoad));
+    const path = `${name}.${other}.svc.${config.clusterDomain}:${port}`;
+    backends.push(serviceBackend(key, port, path, plainLoad, lookupOf(context).choiceOf(key)));
   }
   return { backends, topics, policyTopics: ofPolicy };
 }

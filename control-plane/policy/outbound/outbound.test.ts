@@ -564,6 +564,43 @@ describe('annotations', () => {
   });
 });
 
+describe('what a Service says of the choice of its endpoints', () => {
+  const choosing = { 'balancer.tulle.dev/affinity': 'cookie:s;ttl=1m', 'balancer.tulle.dev/zones': 'prefer' };
+  const choice = {
+    affinity: { cookie: { name: 's', ttl: '60s' } },
+    zones: { maxLoad: 2 },
+  };
+  const choices = (policy: object): unknown[] => {
+    const found: unknown[] = [];
+    JSON.stringify(policy, (key, value) => {
+      if (key === 'balancer') found.push(value['[dev.tulle.proxy.choice]'] ?? value.choice);
+      return value;
+    });
+    return found;
+  };
+
+  test('holds for what goes to it', async () => {
+    const found = choices(await policyOf(service('web', choosing)));
+    expect(found.length).toBeGreaterThan(0);
+    for (const each of found) expect(each).toEqual(choice);
+  });
+
+  test('holds for it as a backend of a route, and for no other', async () => {
+    const split = route('r', {
+      backendRefs: [
+        { name: 'web', port: 80 },
+        { name: 'v2', port: 80 },
+      ],
+    });
+    const [found] = routesOf(await policyOf(service('web'), service('v2', choosing), split));
+    expect(choices(found)).toEqual([undefined, choice]);
+  });
+
+  test('is nothing where it says nothing', async () => {
+    expect(new Set(choices(await policyOf(service('web'))))).toEqual(new Set([undefined]));
+  });
+});
+
 test('a change of route, backend or Service reaches an open stream, and no other', async () => {
   const objects = [service(), service('other')];
   world = await PolicyWorld.start(objects);

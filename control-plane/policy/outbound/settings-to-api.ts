@@ -8,7 +8,8 @@ import type {
   GrpcRoute_RetrySchema,
   HttpRoute_RetrySchema,
 } from '../../../api/gen/outbound_pb.js';
-import type { HedgeSchema } from '../../../api/gen/tulle_pb.js';
+import type { EndpointChoiceSchema, HedgeSchema, SessionAffinitySchema } from '../../../api/gen/tulle_pb.js';
+import type { AffinitySetting } from '../../../lib/contract/affinity.ts';
 import type {
   Backoff,
   FailureAccrual,
@@ -18,9 +19,11 @@ import type {
   Retry,
   StatusRange,
   Timeouts,
+  TrafficSettings,
 } from '../traffic-settings.ts';
 
 export type AccrualInit = MessageInitShape<typeof FailureAccrualSchema>;
+export type ChoiceInit = MessageInitShape<typeof EndpointChoiceSchema>;
 export type LoadInit = NonNullable<MessageInitShape<typeof Backend_BalanceP2cSchema>['load']>;
 type BackoffInit = MessageInitShape<typeof ExponentialBackoffSchema>;
 
@@ -45,6 +48,30 @@ export function loadToApi(biaser: LoadBiaser | undefined): LoadInit {
       maxRetryAfter: durationFromMs(biaser.maxRetryAfterMs),
     },
   };
+}
+
+/** Undefined where endpoints are chosen by their load alone. */
+export function choiceToApi({ affinity, zones }: Pick<TrafficSettings, 'affinity' | 'zones'>): ChoiceInit | undefined {
+  if (affinity === undefined && zones === undefined) return undefined;
+  return {
+    affinity: affinity && { key: affinityKeyToApi(affinity.key), maxLoad: affinity.maxLoad },
+    zones: zones && { maxLoad: zones.maxLoad },
+  };
+}
+
+type AffinityKeyInit = MessageInitShape<typeof SessionAffinitySchema>['key'];
+
+function affinityKeyToApi(key: AffinitySetting): AffinityKeyInit {
+  switch (key.kind) {
+    case 'header':
+      return { case: 'header', value: key.name };
+    case 'cookie':
+      return { case: 'cookie', value: { name: key.name, ttl: duration(key.ttlMs), path: key.path } };
+    case 'query':
+      return { case: 'queryParameter', value: key.name };
+    case 'source':
+      return { case: 'sourceIp', value: {} };
+  }
 }
 
 export function accrualToApi(accrual: FailureAccrual | undefined): AccrualInit | undefined {

@@ -1,6 +1,7 @@
 import type { LoadConfig } from '../../balance/load.ts';
 import type { Filters } from '../../filter/filter.ts';
 import type { Ratio } from '../../filter/ratio.ts';
+import type { Affinity } from '../../model/affinity.ts';
 import type { HedgeRule, RetryRule, RuleTimeouts } from '../../model/tries.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { RouteTable } from '../../route/route-table.ts';
@@ -43,8 +44,16 @@ export interface RuleMirror {
   readonly ratio: Ratio | undefined;
 }
 
-/** How endpoints are told apart by what they answer. */
-export interface BackendBalancing {
+/** What endpoints are chosen by besides their load. */
+export interface EndpointChoices {
+  /** Undefined where requests have no keys. */
+  readonly affinity: Affinity | undefined;
+  /** Set where endpoints of the own zone come first: up to so many requests in flight for each. */
+  readonly zones: { readonly maxLoad: number } | undefined;
+}
+
+/** How endpoints are told apart: by what they answer, by keys of requests, by where they are. */
+export interface BackendBalancing extends EndpointChoices {
   readonly load: LoadConfig;
   /** By what endpoints are ejected; undefined when none ever is. */
   readonly breaker: BreakerConfig | undefined;

@@ -22,6 +22,7 @@ import { mostRetries, type RetryRule, type RuleTimeouts } from '../../model/trie
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { OnUnread } from '../../route/matches-from-api.ts';
 import { labelsFromMetadata, type PolicyLabels, resourceLabels } from '../labels.ts';
+import { choiceFromApi } from './choice-from-api.ts';
 import type { Distribution, OutboundRule, RuleBackend, RuleMirror } from './model.ts';
 import { hedgeFromApi, loadFromApi } from './resilience-from-api.ts';
 
@@ -115,7 +116,7 @@ function backendOf(api: ApiBackend | undefined, weight: number, { breaker, onUnr
     destination: destinationFromApi(kind),
     filters: api && filtersFromApi(api.filters, undefined, onUnread),
     mirrors: api === undefined ? [] : mirrorsOf(api.filters, onUnread),
-    balancing: balancingOf(kind, breaker),
+    balancing: balancingOf(kind, breaker, onUnread),
     weight,
     timeoutMs: positiveMs(api?.requestTimeout),
   };
@@ -132,12 +133,15 @@ function mirrorsOf(filters: readonly ApiFilter[], onUnread: OnUnread): RuleMirro
 function balancingOf(
   kind: NonNullable<ApiBackend['backend']>['kind'] | undefined,
   breaker: BreakerConfig | undefined,
+  onUnread: OnUnread,
 ): RuleBackend['balancing'] {
-  const load = loadFromApi(kind?.case === 'balancer' ? kind.value.load : undefined);
-  const isPlain = load.penalty === undefined && breaker === undefined;
+  const balancer = kind?.case === 'balancer' ? kind.value : undefined;
+  const load = loadFromApi(balancer?.load);
+  const { affinity, zones } = choiceFromApi(balancer?.choice, onUnread);
+  const isPlain = (load.penalty ?? breaker ?? affinity ?? zones) === undefined;
   return isPlain && load.defaultRttMs === plainLoad.defaultRttMs && load.decayMs === plainLoad.decayMs
     ? undefined
-    : Object.freeze({ load, breaker });
+    : Object.freeze({ load, breaker, affinity, zones });
 }
 
 /** Undefined where it leads nowhere. */

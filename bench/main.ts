@@ -84,7 +84,7 @@ async function main(): Promise<boolean> {
   try {
     const testbed = await startTestbed({ folder, version: packageJson.version, proxyCore, otherCore });
     stops.push(testbed.stop);
-    const { upstreams, behind, tulle, pooled } = testbed;
+    const { upstreams, behind, tulle, pooled, told, without } = testbed;
     const setting: PeerSetting = { folder, pki: await makePki(folder), upstreams, behind, core: proxyCore };
     const peers: Peer[] = [tulle];
     for (const { name, command, pattern, from, start } of candidates) {
@@ -99,12 +99,20 @@ async function main(): Promise<boolean> {
     }
     const messageFile = join(folder, 'message');
     await writeFile(messageFile, Buffer.concat([Buffer.from([0, 0, 0, 0, 16]), Buffer.alloc(16, 1)]));
-    const subjects = (scenario: Scenario): readonly Peer[] =>
-      scenario.blackHole !== undefined ? [tulle] : scenario.pooled ? [tulle, pooled] : peers;
+    const bodyFile = join(folder, 'body');
+    await writeFile(bodyFile, Buffer.alloc(10_000, 'x'));
+    const tokensFile = join(folder, 'tokens.json');
+    await writeFile(tokensFile, JSON.stringify(testbed.tokens));
+    const subjects = (scenario: Scenario): readonly Peer[] => {
+      if (scenario.told !== undefined) return [told(scenario.told), without];
+      return scenario.blackHole !== undefined ? [tulle] : scenario.pooled ? [tulle, pooled] : peers;
+    };
     return await measure(peers, subjects, {
       seconds,
       upstream: upstreams[0],
       messageFile,
+      bodyFile,
+      tokensFile,
       core: otherCore,
     });
   } finally {

@@ -23,8 +23,10 @@ export function ratio(rounds: Rounds, peer: string, measure: RatioLimit['measure
   return ratios.length === 0 ? undefined : median(ratios);
 }
 
-const figure = (sample: Sample, measure: RatioLimit['measure']): number | undefined =>
-  measure === 'cpu' ? sample.cpu : sample.addedP50Us;
+function figure(sample: Sample, measure: RatioLimit['measure']): number | undefined {
+  if (measure === 'cpu') return sample.cpu;
+  return measure === 'added p50' ? sample.addedP50Us : sample.addedP999Us;
+}
 
 /** Which limits of a scenario hold; those against peers that were not measured are left out. */
 export function verdicts(scenario: Scenario, rounds: Rounds): Verdict[] {
@@ -58,7 +60,7 @@ export function scenarioTable(scenario: Scenario, rounds: Rounds): string {
     flood ? 'CPU s/GB' : 'CPU µs/request',
     'min-max',
     rate ? 'added p50 µs' : flood ? 'MB/s' : 'requests/s',
-    ...(rate ? ['added p99 µs'] : []),
+    ...(rate ? ['added p99 µs', 'added p99.9 µs'] : []),
     'Tulle ÷ it',
   ];
   const rows = names.map((name) => {
@@ -71,7 +73,9 @@ export function scenarioTable(scenario: Scenario, rounds: Rounds): string {
       of(({ cpu }) => cpu).toFixed(digits),
       `${Math.min(...cpus).toFixed(digits)}-${Math.max(...cpus).toFixed(digits)}`,
       rate ? of(({ addedP50Us = 0 }) => addedP50Us).toFixed(0) : of(({ throughput }) => throughput).toFixed(0),
-      ...(rate ? [of(({ addedP99Us = 0 }) => addedP99Us).toFixed(0)] : []),
+      ...(rate
+        ? [of(({ addedP99Us = 0 }) => addedP99Us).toFixed(0), of(({ addedP999Us = 0 }) => addedP999Us).toFixed(0)]
+        : []),
       name === subject || times === undefined ? '' : times.toFixed(2),
     ];
   });

@@ -15,6 +15,7 @@ export interface Sample {
   /** Beyond what the same requests take without a proxy; for constant rates. */
   readonly addedP50Us?: number;
   readonly addedP99Us?: number;
+  readonly addedP999Us?: number;
 }
 
 export interface RunOptions {
@@ -22,6 +23,10 @@ export interface RunOptions {
   readonly seconds: number;
   readonly upstream: string;
   readonly messageFile: string;
+  /** A body for requests of `requestBytes`. */
+  readonly bodyFile: string;
+  /** The tokens of 1,000 end users, as a JSON list. */
+  readonly tokensFile: string;
   readonly core: number;
 }
 
@@ -36,6 +41,7 @@ interface Latency {
   readonly requests: number;
   readonly p50Us: number;
   readonly p99Us: number;
+  readonly p999Us: number;
 }
 
 /** Measures each proxy once, one after the other, for one round. */
@@ -53,7 +59,8 @@ export async function runRound(
     const route = peer.route(scenario.path);
     if (route === undefined) continue;
     try {
-      samples.set(peer.name, await measureRoute(peer, route, scenario, direct, options));
+      const own = peer.plain ? { ...scenario, told: undefined } : scenario;
+      samples.set(peer.name, await measureRoute(peer, route, own, direct, options));
     } catch (error) {
       const problem = `${peer.name}, ${scenario.id}: ${(error as Error).message}`;
       if (peer.explicit) throw new Error(problem);
@@ -74,12 +81,13 @@ async function measureRoute(
   if (direct !== undefined) {
     const before = cpuMicros(pids);
     const startMs = performance.now();
-    const { requests, p50Us, p99Us } = await constantRate(target, scenario, options);
+    const { requests, p50Us, p99Us, p999Us } = await constantRate(target, scenario, options);
     return {
       cpu: (cpuMicros(pids) - before) / requests,
       throughput: requests / ((performance.now() - startMs) / 1000),
       addedP50Us: p50Us - direct.p50Us,
       addedP99Us: p99Us - direct.p99Us,
+      addedP999Us: p999Us - direct.p999Us,
     };
   }
   if (scenario.load === 'flood') {
@@ -106,18 +114,20 @@ async function measureRoute(
 }
 
 /** By which name Tulle finds the upstream; the peers do not look at it. */
-export function authorityOf({ path, blackHole }: Pick<Scenario, 'path' | 'blackHole'>): string {
+export function authorityOf({ path, blackHole, told }: Pick<Scenario, 'path' | 'blackHole' | 'told'>): string {
   const port = { http1: 80, grpc: 90, tcp: 70 }[path.split('-')[0] as 'http1' | 'grpc' | 'tcp'];
-  return `${blackHole ?? (path.endsWith('hop') ? 'upstream' : 'behind')}.bench:${port}`;
+  return `${blackHole ?? told ?? (path.endsWith('hop') ? 'upstream' : 'behind')}.bench:${port}`;
 }
 
 function saturated(target: string, scenario: Scenario, requests: number, options: RunOptions): Promise<LoadResult> {
   const grpc = scenario.path.startsWith('grpc');
-  const { bodyBytes } = scenario;
+  const { bodyBytes, requestBytes, told } = scenario;
+  const path = told === 'flaky' ? '/flaky' : bodyBytes === undefined ? '/hello' : `/bytes/${bodyBytes}`;
   return h2load({
     target,
-    url: `http://${authorityOf(scenario)}${grpc ? '/bench.Echo/Say' : bodyBytes === undefined ? '/hello' : `/bytes/${bodyBytes}`}`,
+    url: `http://${authorityOf(scenario)}${grpc ? '/bench.Echo/Say' : path}`,
     grpc,
+    bodyFile: requestBytes === undefined ? undefined : options.bodyFile,
     connections: scenario.connections,
     streams: scenario.streams,
     requests,
@@ -126,20 +136,26 @@ function saturated(target: string, scenario: Scenario, requests: number, options
   });
 }
 
-async function varied(target: string, scenario: Scenario, requests: number, { core }: RunOptions): Promise<LoadResult> {
+async function varied(
+  target: string,
+  scenario: Scenario,
+  requests: number,
+  { core, tokensFile }: RunOptions,
+): Promise<LoadResult> {
   const { connections, streams, path } = scenario;
   const grpc = path.startsWith('grpc');
   const args = [authorityOf(scenario), `${connections}`, ...(grpc ? [`${streams}`] : []), `${requests}`];
+  if (scenario.id.endsWith('-tokens')) args.push(tokensFile);
   return program(grpc ? 'varied-grpc' : 'varied-http1', target, args, core);
 }
 
 async function constantRate(target: string, scenario: Scenario, { seconds, core }: RunOptions): Promise<Latency> {
-  const { connections, blackHole } = scenario;
+  const { connections, blackHole, seconds: atLeast = 1 } = scenario;
   const of = (measuredSeconds: number, warmUpSeconds: number): string[] =>
     [requestsPerSecond, measuredSeconds, connections, warmUpSeconds].map(String);
   const args =
     blackHole === undefined
-      ? of(seconds, 1)
+      ? of(Math.max(seconds, atLeast), 1)
       : [...of(Math.max(seconds, backOffSeconds), settledAfterSeconds), `${patienceMs}`];
   return program('open-loop', target, [authorityOf(scenario), ...args], core);
 }

@@ -1,9 +1,12 @@
 import type { Path } from './peers/peer.ts';
 
+/** Tulle where the mesh is told nothing. */
+export const without = 'Tulle, without';
+
 /** What of Tulle's may be at most so many times a peer's. */
 export interface RatioLimit {
-  readonly peer: 'Envoy' | 'HAProxy';
-  readonly measure: 'cpu' | 'added p50';
+  readonly peer: 'Envoy' | 'HAProxy' | typeof without;
+  readonly measure: 'cpu' | 'added p50' | 'added p99.9';
   readonly ratio: number;
 }
 
@@ -17,6 +20,13 @@ export type Limit = RatioLimit | OwnLimit;
 
 /** What is wrong with one of three endpoints: it takes no connection, or takes each and answers nothing. */
 export type BlackHole = 'hole' | 'mute';
+
+/**
+ * What the mesh is told of the Service that is called: a route of 20 rules with weights, a header filter, timeouts and retries
+ * of which none fires; retries alone; retries of requests of which a fifth fails; or that end users bring tokens.
+ */
+export const told = ['rules', 'retries', 'flaky', 'tokens'] as const;
+export type Told = (typeof told)[number];
 
 /** A way of sending, and what it must not cost (design: "Numbers to hold"). */
 export interface Scenario {
@@ -35,6 +45,12 @@ export interface Scenario {
   readonly bodyBytes?: number;
   /** Tulle alone, against itself with HTTP/1 over pooled connections between the sidecars. */
   readonly pooled?: boolean;
+  /** Size of each request's body; none when not set. */
+  readonly requestBytes?: number;
+  /** Tulle alone, against itself where nothing is told. */
+  readonly told?: Told;
+  /** How long each measurement takes at least; a second when not set. */
+  readonly seconds?: number;
   /** Tulle alone, at a constant rate, counted from when it may know of the endpoint that answers nothing. */
   readonly blackHole?: BlackHole;
   readonly limits: readonly Limit[];
@@ -97,6 +113,9 @@ function blackHole(kind: BlackHole, what: string): Scenario {
   });
 }
 
+const rules = 'a route of 20 rules, weights, a header filter, timeouts and retries';
+const ownCpu = (most: number): Limit => ({ peer: without, measure: 'cpu', ratio: most });
+
 export const scenarios: readonly Scenario[] = [
   http1('hop', '', '50 connections', { limits: [cpu('Envoy', 0.6), cpu('HAProxy', 1.4)] }),
   http1('hop', '-1000', '1,000 connections', { connections: 1000 }),
@@ -122,6 +141,29 @@ export const scenarios: readonly Scenario[] = [
   http1('chain', '-rate', '2,000 requests/s over 50 connections', {
     load: 'rate',
     limits: [cpu('Envoy', 0.5), addedP50],
+  }),
+  http1('chain', '-minute', '2,000 requests/s for a minute', {
+    load: 'rate',
+    seconds: 60,
+    limits: [{ peer: 'Envoy', measure: 'added p99.9', ratio: 1 }],
+  }),
+  http1('chain', '-rules', rules, { told: 'rules', limits: [ownCpu(1.25)] }),
+  grpc('chain', '-rules', rules, { told: 'rules', limits: [ownCpu(1.25)] }),
+  http1('chain', '-retries', 'request bodies of 10 KB, held for retries', {
+    told: 'retries',
+    requestBytes: 10_000,
+    limits: [ownCpu(1.3)],
+  }),
+  // As many that the sidecars are at work while others back off.
+  http1('chain', '-flaky', '1,000 connections, a fifth of the tries fails and is made again', {
+    told: 'flaky',
+    connections: 1000,
+    limits: [ownCpu(1.6)],
+  }),
+  http1('chain', '-tokens', 'one of 1,000 tokens in each request', {
+    ...varied,
+    told: 'tokens',
+    limits: [ownCpu(1.3)],
   }),
   blackHole('hole', 'takes no connection'),
   blackHole('mute', 'takes connections and answers nothing'),

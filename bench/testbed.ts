@@ -6,13 +6,20 @@ import { proxyContainerName } from '../lib/contract/names.ts';
 import { LocalMesh } from '../local/local-mesh.ts';
 import { bunProgram, packageRoot } from '../local/package-root.ts';
 import type { Peer } from './peers/peer.ts';
-import type { BlackHole } from './scenarios.ts';
+import { type BlackHole, type Told, told, without } from './scenarios.ts';
+import { makeTokens } from './tokens.ts';
+import { toldObjects } from './told.ts';
 
 /** A running mesh of an idle client, two upstreams outside the mesh, and one inside it. */
 export interface Testbed {
   readonly tulle: Peer;
   /** The same, with HTTP/1 over pooled connections between the sidecars. Chains of HTTP/1 only. */
   readonly pooled: Peer;
+  /** The same, where the mesh is told something of the Service that is called, and where it is not. Chains only. */
+  readonly told: (what: Told) => Peer;
+  readonly without: Peer;
+  /** Of end users: each is good for the Service that the mesh is told of them. */
+  readonly tokens: readonly string[];
   readonly upstreams: readonly [string, string];
   readonly behind: string;
   stop(): Promise<void>;
@@ -32,7 +39,9 @@ const blackHoles: readonly BlackHole[] = ['hole', 'mute'];
 export async function startTestbed({ folder, version, proxyCore, otherCore }: TestbedOptions): Promise<Testbed> {
   const manifests = join(folder, 'manifests');
   await mkdir(manifests, { recursive: true });
-  await writeFile(join(manifests, 'bench.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects() }));
+  const { tokens, rule } = makeTokens(Date.now());
+  const items = [...objects(), ...toldObjects(rule)];
+  await writeFile(join(manifests, 'bench.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
   // As the image has it: one file, whose loading leaves no traces of a compiler in memory.
   const program = join(folder, 'tulle-proxy.mjs');
   await writeFile(program, bundle(join(packageRoot, 'proxy/main.ts'), 'bun'));
@@ -60,18 +69,28 @@ export async function startTestbed({ folder, version, proxyCore, otherCore }: Te
     return process.pid;
   };
   for (const { plan, processes } of mesh.pods) {
-    const measured = ['client-0', 'pooled-0', 'behind-0'].includes(plan.name);
+    const measured = ['client-0', 'pooled-0', 'behind-0', 'tokens-0'].includes(plan.name);
     for (const { container, pid } of processes) {
       pin(pid, measured && container === proxyContainerName ? proxyCore : otherCore);
     }
   }
   const out = sidecar('client-0');
   const chain = [out, sidecar('behind-0')];
+  const ofChain = (name: string, pids: readonly number[]): Peer => ({
+    name,
+    version,
+    explicit: true,
+    route: (path) => (path.endsWith('chain') ? { target: `${pod('client-0').plan.ip}:4140`, pids } : undefined),
+    stop: async () => {},
+  });
   const pooledChain = [sidecar('pooled-0'), sidecar('behind-0')];
   return {
     upstreams: [pod('upstream-0').plan.ip, pod('upstream-1').plan.ip],
     behind: pod('behind-0').plan.ip,
     stop: () => mesh.stop(),
+    tokens,
+    told: (what) => ofChain('Tulle', what === 'tokens' ? [out, sidecar('tokens-0')] : chain),
+    without: { ...ofChain(without, chain), plain: true },
     tulle: {
       name: 'Tulle',
       version,
@@ -154,6 +173,8 @@ function objects(): object[] {
       service(kind, { [kind]: 'beside' }),
     ]),
     deployment('behind', 1, 'enabled', serving),
+    deployment('tokens', 1, 'enabled', serving),
+    ...told.map((what) => service(what, { app: what === 'tokens' ? 'tokens' : 'behind' })),
     deployment('client', 1, 'enabled', idle),
     deployment('pooled', 1, 'enabled', idle, {
       annotations: { 'config.tulle.dev/proxy-additional-env': JSON.stringify(pooled) },

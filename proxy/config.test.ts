@@ -108,11 +108,6 @@ test('what is set and changes nothing is told, with what is missed; its value is
       reason: 'key and certificate are kept in memory alone',
       harmless: true,
     },
-    {
-      variable: 'LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS',
-      reason: 'no metric has a hostname yet',
-      harmless: true,
-    },
   ]);
 });
 

@@ -11,6 +11,8 @@ export interface H2loadOptions {
   readonly requests: number;
   /** File with a request message for gRPC. */
   readonly messageFile: string;
+  /** File with the body of an HTTP/1 request, which is a POST then; undefined for GET. */
+  readonly bodyFile: string | undefined;
   readonly core: number;
 }
 
@@ -21,11 +23,12 @@ export interface LoadResult {
 
 /** Sends requests as fast as they are answered. Rejects when one of them fails. */
 export async function h2load(options: H2loadOptions): Promise<LoadResult> {
-  const { target, url, grpc, connections, streams, requests, messageFile, core } = options;
+  const { target, url, grpc, connections, streams, requests, messageFile, bodyFile, core } = options;
   const command = [
     'h2load',
     ...['-t', '1', '-c', `${connections}`, '-m', `${streams}`, '-n', `${requests}`, '--connect-to', target],
     ...(grpc ? ['-d', messageFile, '-H', 'content-type: application/grpc', '-H', 'te: trailers'] : ['--h1']),
+    ...(bodyFile === undefined ? [] : ['-d', bodyFile]),
     url,
   ];
   return parseH2load(await runProgram(command, core, 90_000));

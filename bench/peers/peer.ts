@@ -23,6 +23,8 @@ export interface Peer {
   readonly version: string;
   /** Applications name their target in the request, or by CONNECT; else the port says it. */
   readonly explicit?: boolean;
+  /** It calls a Service of which the mesh is told nothing, whatever the scenario has it told. */
+  readonly plain?: boolean;
   /** Undefined for a way that this peer is not set up for. */
   route(path: Path): Route | undefined;
   stop(): Promise<void>;

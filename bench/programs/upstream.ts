@@ -1,5 +1,6 @@
 /**
- * What all proxies lead to, answered at once: HTTP/1.1 on 8080 (`/bytes/N` with N bytes, all else with 100), gRPC
+ * What all proxies lead to, answered at once: HTTP/1.1 on 8080 (`/bytes/N` with N bytes, each fifth of
+ * `/flaky` with 503, all else with 100), gRPC
  * (HTTP/2 with prior knowledge) on 8090, and on 8070 a sink that takes as many bytes as the eight-byte number before
  * them says and answers with one.
  */
@@ -27,6 +28,9 @@ const message = Buffer.concat([Buffer.from([0, 0, 0, 0, 16]), Buffer.alloc(16, 1
 const grpc = responseHead(200, -1, [new Field('content-type', 'application/grpc')]);
 const trailers = [new Field('grpc-status', '0')];
 
+const failed = responseHead(503, 0, []);
+let flaky = 0;
+
 const bodies = new Map<string, Uint8Array>();
 
 /** The body that a path asks for, made once. */
@@ -42,7 +46,8 @@ function bodyOf(path: string): Uint8Array {
 }
 
 function respond(stream: ServerStream, version: HttpVersion, path: string): void {
-  if (version === 'http1') {
+  if (path === '/flaky' && ++flaky % 5 === 0) stream.sendResponse(failed, true);
+  else if (version === 'http1') {
     const body = bodyOf(path);
     stream.sendResponse(body === text ? plain : { ...plain, contentLength: body.length }, false);
     stream.sendData(body, true);

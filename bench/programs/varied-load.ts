@@ -27,6 +27,8 @@ export interface VariedLoadOptions<Client> {
   readonly path: string;
   /** Name and value of the fields that every request has. */
   readonly fields: readonly (readonly [name: string, value: string])[];
+  /** Each request brings the next of them. Default: none does. */
+  readonly tokens?: readonly string[];
   /** How many are sent in all; the program ends with the last answer. */
   readonly requests: number;
   readonly client: (parts: ClientParts) => Client;
@@ -37,6 +39,7 @@ export interface VariedLoadOptions<Client> {
 export class VariedLoad<Client extends Http1Client | Http2Client> {
   private readonly options: VariedLoadOptions<Client>;
   private readonly common: readonly Field[];
+  private readonly tokens: readonly Field[];
   private sent = 0;
   private answers = 0;
   private startMs = 0;
@@ -48,6 +51,7 @@ export class VariedLoad<Client extends Http1Client | Http2Client> {
       field.interned = true;
       return field;
     });
+    this.tokens = (options.tokens ?? []).map((token) => new Field('authorization', `Bearer ${token}`));
   }
 
   /** Opens `connections`, and sends `streams` requests on each; `next` is to follow each answer. */
@@ -85,6 +89,8 @@ export class VariedLoad<Client extends Http1Client | Http2Client> {
     const { requests, method, authority, path, send } = this.options;
     if (this.sent === requests) return;
     const count = ++this.sent;
+    const { tokens } = this;
+    const token = tokens.length === 0 ? [] : [tokens[count % tokens.length]];
     send(client, {
       method,
       scheme: 'http',
@@ -93,7 +99,7 @@ export class VariedLoad<Client extends Http1Client | Http2Client> {
       contentLength: -1,
       upgrade: undefined,
       absoluteForm: false,
-      fields: [...this.common, new Field('x-request-id', `${count}-${count * 7919}`)],
+      fields: [...this.common, ...token, new Field('x-request-id', `${count}-${count * 7919}`)],
       marks: 0,
     });
   }

@@ -19,7 +19,15 @@ const authorization = (authentication: Authentication) => ({
 });
 const onlyPrometheus = authorization({ kind: 'identities', names: new Set(['prometheus']), suffixes: [] });
 const server = (changes: Partial<ServerPolicy> = {}): ServerPolicy => ({
-  ...{ protocol: 'detect', detectTimeoutMs: 10, labels, routes: undefined, tokensFirst: undefined, written: false },
+  ...{
+    protocol: 'detect',
+    isGrpc: false,
+    detectTimeoutMs: 10,
+    labels,
+    routes: undefined,
+    tokensFirst: undefined,
+    written: false,
+  },
   ...{ guardsPaths: false, guardsMethods: false, rateLimit: undefined },
   authorizations: [onlyPrometheus],
   ...changes,

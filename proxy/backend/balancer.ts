@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import { type EndpointInfo, sameConnection, sameLabels } from '../model/endpoint-info.ts';
+import type { BalancerSeries, MeasuredBalancer, QueueCounts, UpdateKind } from '../telemetry/balancer-metrics.ts';
 import type { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
@@ -59,7 +60,7 @@ const usedMs = 10_000;
  * An endpoint that its circuit breaker has ejected is none of those that are ready. When it is on probation it gets the
  * next request, and no other before that is answered.
  */
-export class Balancer extends Deadline implements Backend, Balancing {
+export class Balancer extends Deadline implements Backend, Balancing, MeasuredBalancer {
   readonly endpoints = new Map<string, BalancedEndpoint>();
   readonly health: EndpointHealth;
   private readonly options: BalancerOptions;
@@ -75,6 +76,8 @@ export class Balancer extends Deadline implements Backend, Balancing {
   /** The endpoints stand in for those that discovery may yet tell of: that their names have no address is no answer. */
   private provisional = false;
   private failfast = false;
+  /** Where it is measured; undefined while policy has not said what it is called. */
+  private series: BalancerSeries | undefined = undefined;
   /** What metrics call the service. */
   private authority = '';
   private lastUsedMs = Number.NEGATIVE_INFINITY;
@@ -89,10 +92,21 @@ export class Balancer extends Deadline implements Backend, Balancing {
     this.health = new EndpointHealth(this);
     this.endpointLog = new EndpointLog(log, target);
     this.heldBack = new HeldBack(this.endpointLog, ejections);
-    const makeQueue = (): EndpointQueue =>
-      new EndpointQueue(deadlines, clock, queueCapacity, failfastMs, () => this.isUnderWay);
-    this.queue = makeQueue();
-    this.tcp = new TcpBalancer(this, clock, makeQueue());
+    const makeQueue = (counts: (series: BalancerSeries) => QueueCounts): EndpointQueue =>
+      new EndpointQueue(deadlines, clock, queueCapacity, failfastMs, () => this.isUnderWay, {
+        onQueued: () => {
+          if (this.series !== undefined) counts(this.series).entered++;
+        },
+        onUnqueued: (waitedMs) => {
+          if (this.series !== undefined) counts(this.series).left(waitedMs);
+        },
+      });
+    this.queue = makeQueue(({ requests }) => requests);
+    this.tcp = new TcpBalancer(
+      this,
+      clock,
+      makeQueue(({ connections }) => connections),
+    );
   }
 
   /** Sends a try to one of the endpoints, at once or when one is ready. */
@@ -105,6 +119,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
   /** Connects to one of the endpoints for opaque bytes. */
   connect(waiter: TcpWaiter): void {
     this.lastUsedMs = this.options.clock.nowMs();
+    if (this.series !== undefined) this.series.connects++;
     this.tcp.connect(waiter);
   }
 
@@ -118,6 +133,28 @@ export class Balancer extends Deadline implements Backend, Balancing {
   /** Endpoints that have a connection. */
   get readyCount(): number {
     return this.candidates.readyCount;
+  }
+
+  get endpointCount(): number {
+    return this.endpoints.size;
+  }
+
+  get queuedRequests(): number {
+    return this.queue.size;
+  }
+
+  get queuedConnections(): number {
+    return this.tcp.waiting;
+  }
+
+  /** Is measured in `series` from now on. */
+  measure(series: BalancerSeries): void {
+    if (series === this.series && !series.dropped) return;
+    const { clock, failfastMs } = this.options;
+    if (this.series !== undefined) this.series.leave(this, clock.nowMs());
+    else if (this.endpoints.size > 0) series.updates.Reset++;
+    this.series = series;
+    series.join(this, clock.wallMs(), failfastMs);
   }
 
   /** Requests and connections that wait for an endpoint, or for a connection of one. */
@@ -153,6 +190,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
     this.provisional = provisional;
     this.authority = authority;
     const gone = new Map(this.endpoints);
+    const before = gone.size;
     for (const info of infos) {
       const key = formatHostPort(info.address, info.port);
       const existing = this.endpoints.get(key);
@@ -163,7 +201,8 @@ export class Balancer extends Deadline implements Backend, Balancing {
       } else this.endpoints.set(key, this.make(authority, info));
     }
     for (const [key, endpoint] of gone) if (this.endpoints.get(key) === endpoint) this.endpoints.delete(key);
-    this.failfast = false;
+    if (this.series !== undefined) this.series.updates[updateKind(infos.length, before, gone.size)]++;
+    this.leaveFailfast();
     this.health.told();
     this.remove([...gone.values()]);
     if (infos.length === 0) this.sendElsewhere();
@@ -185,6 +224,8 @@ export class Balancer extends Deadline implements Backend, Balancing {
     this.endpoints.clear();
     this.remove(endpoints);
     this.failQueues();
+    this.series?.leave(this, this.options.clock.nowMs());
+    this.series = undefined;
   }
 
   // What its endpoints tell.
@@ -193,7 +234,7 @@ export class Balancer extends Deadline implements Backend, Balancing {
     const { state } = endpoint;
     this.health.changed();
     this.candidates.onStateChanged(endpoint, before);
-    if (state === 'ready') this.failfast = false;
+    if (state === 'ready') this.leaveFailfast();
     if (state === 'backing off') this.endpointLog.reachable(endpoint, false);
     else if (state === 'ready' || state === 'probation') this.endpointLog.reachable(endpoint, true);
     if (endpoint.ejection !== undefined) this.heldBack.onStateChanged(endpoint, before, this.authority);
@@ -257,8 +298,14 @@ export class Balancer extends Deadline implements Backend, Balancing {
     if (!this.failfast) {
       const fields = { target: this.target, endpoints: this.endpoints.size, cause: this.failing.detail };
       this.options.log.warn('no endpoint became ready', fields);
+      this.series?.gateShut(this.options.clock.wallMs());
     }
     this.failfast = true;
+  }
+
+  private leaveFailfast(): void {
+    if (this.failfast) this.series?.gateOpened(this.options.clock.wallMs());
+    this.failfast = false;
   }
 
   get isHopeless(): boolean {
@@ -378,4 +425,11 @@ export class Balancer extends Deadline implements Backend, Balancing {
     this.candidates.remove(endpoints);
     for (const endpoint of endpoints) endpoint.remove();
   }
+}
+
+/** What an update has done, by how many endpoints there are now, were before, and are gone. */
+function updateKind(now: number, before: number, gone: number): UpdateKind {
+  if (now === 0) return 'DoesNotExist';
+  if (gone === 0 && before > 0) return 'Add';
+  return gone > 0 && now === before - gone ? 'Remove' : 'Reset';
 }

@@ -8,6 +8,8 @@ export abstract class Queued extends Deadline {
   before: Queued | undefined = undefined;
   behind: Queued | undefined = undefined;
   queue: EndpointQueue | undefined = undefined;
+  /** Since when it has waited. */
+  sinceMs = 0;
   /** When its time is over; -1 before it has waited. */
   dueMs = -1;
   /** How long it has been let wait beyond its time. */
@@ -30,6 +32,12 @@ export abstract class Queued extends Deadline {
   }
 }
 
+/** Told of what waits. */
+export interface QueueObserver {
+  onQueued(): void;
+  onUnqueued(waitedMs: number): void;
+}
+
 /** What waits for an endpoint of a service, in the order in which it came, each for as long as it may. */
 export class EndpointQueue {
   private readonly deadlines: TimerWheel;
@@ -38,6 +46,7 @@ export class EndpointQueue {
   private readonly maxWaitMs: number;
   /** What is waited for has a deadline of its own, and is waited for as long. */
   private readonly isUnderWay: () => boolean;
+  private readonly observer: QueueObserver | undefined;
   private first: Queued | undefined = undefined;
   private last: Queued | undefined = undefined;
   size = 0;
@@ -48,12 +57,14 @@ export class EndpointQueue {
     capacity: number,
     maxWaitMs: number,
     isUnderWay: () => boolean,
+    observer?: QueueObserver,
   ) {
     this.deadlines = deadlines;
     this.clock = clock;
     this.capacity = capacity;
     this.maxWaitMs = maxWaitMs;
     this.isUnderWay = isUnderWay;
+    this.observer = observer;
   }
 
   get isFull(): boolean {
@@ -68,6 +79,8 @@ export class EndpointQueue {
     this.last = queued;
     this.size++;
     const nowMs = this.clock.nowMs();
+    queued.sinceMs = nowMs;
+    this.observer?.onQueued();
     // One that comes back keeps its time.
     if (queued.dueMs < 0) queued.dueMs = nowMs + this.maxWaitMs;
     this.deadlines.arm(queued, queued.dueMs - nowMs);
@@ -101,5 +114,6 @@ export class EndpointQueue {
     queued.behind = undefined;
     queued.queue = undefined;
     this.size--;
+    this.observer?.onUnqueued(this.clock.nowMs() - queued.sinceMs);
   }
 }

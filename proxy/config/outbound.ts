@@ -20,6 +20,11 @@ export interface OutboundConfig extends SideConfig {
    * over pooled connections of its own.
    */
   readonly http1OverHttp2: boolean;
+  /**
+   * `OUTBOUND_METRICS_HOSTNAME_LABELS`: metrics of routes tell requests apart by the host that they name, 100 of each rule
+   * at the most. Default: no.
+   */
+  readonly metricsByHostname: boolean;
 }
 
 export function outboundConfig(env: EnvParser): OutboundConfig {
@@ -31,5 +36,6 @@ export function outboundConfig(env: EnvParser): OutboundConfig {
     ingressMode,
     informationalHeaders: !env.flag('OUTBOUND_DISABLE_INFORMATIONAL_HEADERS', ingressMode),
     http1OverHttp2: !env.flag('OUTBOUND_DISABLE_HTTP1_MULTIPLEXING'),
+    metricsByHostname: env.flag('OUTBOUND_METRICS_HOSTNAME_LABELS'),
   };
 }

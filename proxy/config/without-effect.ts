@@ -20,7 +20,6 @@ const known: readonly Known[] = [
   { name: /^INBOUND_GATEWAY_SUFFIXES$/, reason: 'this proxy is no gateway between clusters yet' },
   { name: /^TAP_SVC_NAME$/, reason: 'requests cannot be tapped yet' },
   { name: /^CONTROL_LISTEN_ADDR$/, reason: 'the only use of this address is tap', harmless: true },
-  { name: /^OUTBOUND_METRICS_HOSTNAME_LABELS$/, reason: 'no metric has a hostname yet', harmless: /^false$/ },
   { name: /^INBOUND_METRICS_AUTHORITY_LABELS$/, reason: 'inbound metrics have no authority', harmless: /^$/ },
   { name: /^IDENTITY_DIR$/, reason: 'key and certificate are kept in memory alone', harmless: true },
   { name: /^IDENTITY_SERVER_ID$/, reason: 'the identity is the name, as IDENTITY_LOCAL_NAME says it' },

@@ -6,6 +6,7 @@ import type { FieldTable } from '../wire/field-table.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Connection, Turn } from '../wire/transport.ts';
 import type { ControlAddress } from './control-address.ts';
+import type { CallCounts } from './grpc/grpc-call.ts';
 import { GrpcChannel } from './grpc/grpc-channel.ts';
 
 /** PEM material for the connection to a component; without a key it is TLS without a client certificate. */
@@ -22,6 +23,8 @@ export interface ControlClientOptions {
   turn: Turn;
   fields: FieldTable;
   clock: Clock;
+  /** Where calls are counted. Default: nowhere. */
+  counts?: CallCounts | undefined;
 }
 
 const connectTimeoutMs = 3000;
@@ -56,7 +59,7 @@ export class ControlClient {
   }
 
   private open(material: ControlTls): GrpcChannel {
-    const { address, turn, fields, clock } = this.options;
+    const { address, turn, fields, clock, counts } = this.options;
     const { serverName } = address;
     const context = serverName === undefined ? undefined : makeTlsContext(material);
     return new GrpcChannel({
@@ -65,6 +68,7 @@ export class ControlClient {
       turn,
       fields,
       clock,
+      counts,
       connect: (onConnected, onFailed) => this.connect(context, onConnected, onFailed),
     });
   }

@@ -9,6 +9,7 @@ import {
   type ResponseHead,
   type Stream,
 } from '../wire/stream.ts';
+import type { TryCounts } from './counts.ts';
 import type { Exchange } from './exchange.ts';
 import type { AttemptObserver } from './observers.ts';
 import type { Sender } from './plan.ts';
@@ -37,6 +38,12 @@ export interface Alternatives {
 const maxDiscardedBytes = 64 * 1024;
 const notPassedOn = 'the response is not passed on';
 
+/** What `error` of an attempt is that was followed by another, since the endpoint had not looked at it. */
+export const repeated = 'repeated';
+
+/** What it is of one that was given up since another, which was under way beside it, was answered first. */
+export const overtaken = 'overtaken';
+
 /** One try of an exchange's request at one endpoint. */
 export class Attempt implements ResponseHandler {
   readonly exchange: Exchange;
@@ -50,6 +57,10 @@ export class Attempt implements ResponseHandler {
   misses = 0;
   /** Who has it, and is told of it. */
   endpoint: AttemptObserver | undefined = undefined;
+  /** Where it is counted, for the place that the rule sends it to; undefined when nowhere. */
+  counts: TryCounts | undefined = undefined;
+  /** When it was over, where it is counted; -1 before. */
+  overMs = -1;
   /** Where it may go while it was not sent; undefined when there is nowhere else. */
   alternatives: Alternatives | undefined = undefined;
   /** Fields for this hop, written behind those of the head. */
@@ -189,6 +200,9 @@ export class Attempt implements ResponseHandler {
   /** A filter of its backend answers in place of that. */
   answer(answer: Answer): void {
     if (this.over) return;
+    const { grpc } = this.exchange;
+    this.status = grpc ? 200 : answer.status;
+    if (grpc) this.grpcStatus = answer.grpcStatus;
     this.finish(undefined);
     this.exchange.respond(answer);
   }
@@ -238,6 +252,7 @@ export class Attempt implements ResponseHandler {
       return;
     }
     if (this.firstByteMs < 0) this.gotFirstByte();
+    if (this.counts !== undefined) this.counts.received(chunk.length);
     this.tellWithheld();
     this.exchange.passData(this, chunk, end);
   }
@@ -273,6 +288,9 @@ export class Attempt implements ResponseHandler {
     this.answeredInTime();
     if (this.timeout !== undefined) this.exchange.side.deadlines.disarm(this.timeout);
     this.endpoint?.onOver(this);
+    if (this.counts === undefined) return;
+    this.overMs = this.exchange.side.clock.nowMs();
+    this.counts.over(this);
   }
 
   private tellWithheld(): void {

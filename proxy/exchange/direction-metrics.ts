@@ -3,7 +3,6 @@ import type { TcpError } from '../model/tcp-errors.ts';
 import type { CounterFamily, MetricsRegistry } from '../telemetry/registry.ts';
 import type { Exchange } from './exchange.ts';
 import type { ExchangeObserver } from './observers.ts';
-import { countResponse } from './plan.ts';
 
 /** What is counted of exchanges and connections in either direction alike, and the observer that records each exchange. */
 export class DirectionMetrics implements ExchangeObserver {
@@ -41,6 +40,6 @@ export class DirectionMetrics implements ExchangeObserver {
       this.httpError(failure.kind);
       if (failure.message.startsWith(injectedFault)) this.faults.add({ fault: 'abort' });
     }
-    countResponse(exchange, this.nowMs);
+    exchange.plan?.counts?.over(exchange, this.nowMs);
   }
 }

@@ -16,7 +16,7 @@ import {
   type StreamHandler,
 } from '../wire/stream.ts';
 import { isGrpc, respond, respondFailure } from './answer.ts';
-import { Attempt } from './attempt.ts';
+import { Attempt, repeated } from './attempt.ts';
 import { continueAfterMs, Expectation } from './expectation.ts';
 import { FilterDelay } from './filter-delay.ts';
 import type { AttemptObserver, ExchangeObserver } from './observers.ts';
@@ -84,6 +84,8 @@ export class Exchange implements StreamHandler {
   /** Grows with all that is passed on, in either direction. */
   progress = 0;
   readonly startMs: number;
+  /** When all of the request had come, where its route counts; -1 before. */
+  requestEndMs = -1;
   /** For how long filters have had it, or its tries, wait. */
   delayMs = 0;
   /** Of the bodies that have come so far, the response's as it is passed on. */
@@ -100,6 +102,8 @@ export class Exchange implements StreamHandler {
   failure: ProxyFailure | undefined = undefined;
   detail: string | undefined = undefined;
   finished = false;
+  /** An endpoint's response has begun to be passed on. */
+  answered = false;
   private responded = false;
   /** After a 101, or a 2xx to CONNECT: both directions are bytes, and each ends for itself. */
   private tunnel = false;
@@ -131,6 +135,7 @@ export class Exchange implements StreamHandler {
     this.body = end ? undefined : new RequestBody(side.keptBytes);
     this.observers = side.observers;
     this.startMs = side.clock.nowMs();
+    if (end) this.requestEndMs = this.startMs;
   }
 
   /** The request came without a body: all of it is its head. */
@@ -142,7 +147,7 @@ export class Exchange implements StreamHandler {
   begin(plan: RoutePlan): void {
     if (this.finished) return;
     this.plan = plan;
-    plan.metrics?.request();
+    plan.counts?.begun();
     plan.open?.add(this);
     if (plan.tries !== undefined) {
       this.tries = plan.tries(this);
@@ -242,6 +247,7 @@ export class Exchange implements StreamHandler {
     if (this.finished) this.downstream.credit(chunk.length);
     else {
       this.progress++;
+      this.plan?.counts?.sent(this, chunk.length);
       this.requestBytes += chunk.length;
       this.body?.onData(chunk, end, this.attempt?.upstream);
     }
@@ -283,6 +289,7 @@ export class Exchange implements StreamHandler {
 
   answer(attempt: Attempt, head: ResponseHead, end: boolean): void {
     this.responded = true;
+    this.answered = true;
     this.status = head.status;
     if (this.tries !== undefined) {
       this.attempt = attempt;
@@ -402,6 +409,7 @@ export class Exchange implements StreamHandler {
   }
 
   private requestEnded(): void {
+    if (this.plan?.counts !== undefined) this.requestEndMs = this.side.clock.nowMs();
     if (this.tunnel) this.endTunnelIfOver();
     else if (!this.finished) this.tries?.onRequestEnd();
   }
@@ -441,12 +449,6 @@ export class Exchange implements StreamHandler {
     for (let i = 0; i < observers.length; i++) observers[i].onFinish(this);
   }
 }
-
-/** What `error` of an attempt is that was followed by another. */
-export const repeated = 'repeated';
-
-/** What it is of one that was given up since another, which was under way beside it, was answered first. */
-export const overtaken = 'overtaken';
 
 function failureOf(code: ErrorCode, reason: string): ProxyFailure {
   if (code === ErrorCode.refusedStream) return failures.refused;

@@ -1,10 +1,10 @@
 import type { Filters } from '../filter/filter.ts';
 import type { PolicyLabels } from '../model/policy-labels.ts';
 import { type Classification, classify } from '../telemetry/classify.ts';
-import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Field } from '../wire/field.ts';
 import type { ResponseHead } from '../wire/stream.ts';
 import type { Attempt } from './attempt.ts';
+import type { RouteCounts } from './counts.ts';
 import type { Exchange } from './exchange.ts';
 import type { ProxyFailure } from './proxy-failure.ts';
 
@@ -29,7 +29,7 @@ export interface RoutePlan {
   /** Undefined where nothing decided but where the request was sent to. */
   readonly decided: Decided | undefined;
   /** Where the requests of the rule are counted; undefined when nothing tells them apart. */
-  readonly metrics: RequestMetrics | undefined;
+  readonly counts: RouteCounts | undefined;
   /** What sees to deadlines and further tries of one exchange; undefined where the rule has none. */
   readonly tries: ((exchange: Exchange) => Tries | undefined) | undefined;
   /** What is done to its requests and responses on the way; undefined when nothing is. */
@@ -45,7 +45,7 @@ export function plainPlan(sender: Sender): RoutePlan {
   return Object.freeze({
     sender,
     decided: undefined,
-    metrics: undefined,
+    counts: undefined,
     filters: undefined,
     tries: undefined,
     open: undefined,
@@ -72,12 +72,4 @@ export interface Tries {
   onFailure(attempt: Attempt, failure: ProxyFailure): 'pass' | 'again';
   /** The exchange is over. */
   over(): void;
-}
-
-/** Counts what became of an exchange for the rule that it went by, if that counts. */
-export function countResponse(exchange: Exchange, now: () => number): void {
-  const { plan, status, grpcStatus, error, startMs, firstByteMs } = exchange;
-  if (plan?.metrics === undefined) return;
-  const nowMs = firstByteMs < 0 ? now() : firstByteMs;
-  plan.metrics.response(nowMs, status, plan.classify(status, grpcStatus, error), grpcStatus, error, nowMs - startMs);
 }

@@ -1,4 +1,5 @@
 import { type ServeHttpOptions, serveHttp } from '../accept/serve-http.ts';
+import { CountedSender } from '../backend/counted.ts';
 import type { Clock } from '../clock.ts';
 import { refuse } from '../exchange/answer.ts';
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
@@ -28,6 +29,7 @@ import type { Incoming } from './incoming.ts';
 import type { InboundMetrics } from './metrics.ts';
 import { decisionFields, decisionKey } from './policy-log.ts';
 import { failureOf, RateLimiting, retryAfterS } from './rate-limiting.ts';
+import type { InboundRouteCounts } from './route-counts.ts';
 
 export interface InboundHttpOptions extends ServeHttpOptions, EndUserOptions {
   clock: Clock;
@@ -49,6 +51,7 @@ type Decision = {
 } & (
   | {
       readonly plan: RoutePlan;
+      readonly counts: InboundRouteCounts;
       /** What the log is told of each request, where policy only audits. */
       readonly audit: { readonly key: string; readonly fields: LogFields } | undefined;
       readonly failure?: undefined;
@@ -262,12 +265,14 @@ export class InboundHttp {
       peerLog.info(key, 'request denied', decisionFields(this.incoming, policy, route, undefined));
       return { route, count: metrics.denied(labels, policy, shownPort, route), failure: failures.unauthorized };
     }
+    const counts = metrics.requests(labels, policy, shownPort, route, authz);
     return {
       route,
+      counts,
       plan: Object.freeze({
-        sender: this.sender,
+        sender: new CountedSender(this.sender, counts.responses),
         decided: { route: route?.labels, parent: policy.labels, authorization: authz.labels },
-        metrics: metrics.requests(labels, policy, shownPort, route, authz),
+        counts,
         tries: undefined,
         filters: route?.filters,
         open: undefined,
@@ -287,7 +292,7 @@ export class InboundHttp {
     const nowMs = this.options.clock.nowMs();
     for (const decision of this.decisions.splice(0)) {
       decision.count.release(nowMs);
-      if (!decision.failure) decision.plan.metrics?.release(nowMs);
+      if (!decision.failure) decision.counts.release(nowMs);
     }
     this.notFound?.release(nowMs);
     this.notFound = undefined;

@@ -6,8 +6,8 @@ import type { PolicyLabels } from '../policy/labels.ts';
 import { type ShownPort, targetLabels } from '../telemetry/endpoint-labels.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { Count, CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
-import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
+import { InboundRouteCounts, InboundStreams } from './route-counts.ts';
 
 type PolicyCounters = ReturnType<typeof policyCounters>;
 
@@ -27,29 +27,32 @@ function policyCounters(registry: MetricsRegistry) {
 /** The inbound side's metrics: what policy decides besides what both sides count. */
 export class InboundMetrics extends DirectionMetrics {
   private readonly policy: PolicyCounters;
+  private readonly streams: InboundStreams;
 
   constructor(registry: MetricsRegistry, nowMs: () => number) {
     // Scrapes show families in the order in which they were made.
     const policy = policyCounters(registry);
     super('inbound', registry, nowMs);
     this.policy = policy;
+    this.streams = new InboundStreams(registry);
   }
 
-  /** The handle for requests of one kind of client on one port, by route and authorization. */
+  /** The handle for requests of one kind of client on one port, by route and authorization: the caller releases it. */
   requests(
     connection: Labels,
     server: ServerPolicy,
     port: ShownPort,
     route: RoutePolicy | undefined,
     authz: Authorization,
-  ): RequestMetrics {
-    return this.registry.requestMetrics({
+  ): InboundRouteCounts {
+    const requests = this.registry.requestMetrics({
       direction: 'inbound',
       ...connection,
       ...serverLabels(server.labels, port),
       ...prefixed('route', route?.labels),
       ...prefixed('authz', authz.labels),
     });
+    return new InboundRouteCounts(requests, this.streams.hold(server, port, route), server.isGrpc);
   }
 
   allowed(

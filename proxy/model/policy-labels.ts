@@ -11,6 +11,8 @@ export interface ResourceLabels extends PolicyLabels {
   readonly namespace: string;
   /** 0 where it is not of one port. */
   readonly port: number;
+  /** Of a part of it, by name; empty for all of it. */
+  readonly section: string;
 }
 
 /** As logs tell it: `default/audit`, `policy.linkerd.io/server/web`. */

@@ -24,7 +24,7 @@ function plansOf(routes: ConnectRoutes) {
     return places.get(path)!;
   };
   const plans = new ConnectPlans(routes, {
-    backendOf: (to) => place(to.kind === 'service' ? to.path : to.address),
+    backendOf: ({ destination: to }) => place(to.kind === 'service' ? to.path : to.address),
     random: () => 0,
     countsOf: ({ labels }) => ({
       opened: (hostname) => counts.push(`${labels.name} open ${hostname}`),

@@ -7,9 +7,14 @@ import type { Destination, OutboundRule } from '../policy/outbound/model.ts';
 import type { Connection } from '../wire/transport.ts';
 import type { ConnectCounts } from './metrics.ts';
 
+/** One that leads somewhere. */
+interface UsableBackend extends ConnectBackend {
+  readonly destination: Destination;
+}
+
 export interface ConnectPlansOptions {
-  /** Who balances over a destination. */
-  readonly backendOf: (destination: Destination) => TcpBackend;
+  /** Who balances over what a rule leads to. */
+  readonly backendOf: (backend: UsableBackend) => TcpBackend;
   readonly random: () => number;
   /** What connections of a rule are counted by. */
   readonly countsOf: (rule: ConnectRule) => ConnectCounts;
@@ -74,16 +79,18 @@ class ConnectPlan {
 
 const forbids = ({ labels }: ConnectRule): string => `${labels.kind} ${labels.name} forbids it`;
 
-function chainOf({ destination, failure }: ConnectBackend, backendOf: ConnectPlansOptions['backendOf']): TcpBackend {
-  return destination === undefined ? new Refused('no backend', failure) : backendOf(destination);
+function chainOf(backend: ConnectBackend, backendOf: ConnectPlansOptions['backendOf']): TcpBackend {
+  const { destination, failure } = backend;
+  return destination === undefined ? new Refused('no backend', failure) : backendOf({ ...backend, destination });
 }
 
 /** The same for requests, where a client sends some to what is said to speak no HTTP. */
 export function requestRule({ labels, kind, backends }: ConnectRule): OutboundRule {
-  const plain = { labels, filters: undefined, mirrors: [], balancing: undefined, timeoutMs: undefined };
-  const named = backends.map(({ destination, weight }) => ({ ...plain, destination, weight }));
+  const plain = { filters: undefined, mirrors: [], balancing: undefined, timeoutMs: undefined };
+  const named = backends.map((backend) => ({ ...plain, ...backend }));
   return {
     labels,
+    isGrpc: false,
     filters: undefined,
     mirrors: [],
     distribution: kind === 'random' ? { kind, backends: named } : { kind, backends: named, minReady: 0, endpoints: [] },

@@ -39,7 +39,7 @@ beforeEach(() => {
   places = [new Place(), new Place()];
 });
 
-const labels = (name: string) => ({ group: 'core', kind: 'Service', namespace: 'shop', name, port: 80 });
+const labels = (name: string) => ({ group: 'core', kind: 'Service', namespace: 'shop', name, port: 80, section: '' });
 const route = { route_kind: 'HTTPRoute', route_name: 'web' };
 
 /** Tells the rule, to backends of these names; undefined for one that is not told any more. */

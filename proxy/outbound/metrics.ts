@@ -1,11 +1,11 @@
 import type { MirrorOutcome } from '../backend/mirror.ts';
-import type { HedgeCounts } from '../backend/tries/hedge.ts';
 import type { RetryCounts } from '../backend/tries/retries.ts';
 import { DirectionMetrics } from '../exchange/direction-metrics.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
-import type { PolicyLabels, ResourceLabels } from '../policy/labels.ts';
+import type { ResourceLabels } from '../policy/labels.ts';
 import type { OutboundRule, OverrideTarget, RuleMirror } from '../policy/outbound/model.ts';
 import type { ProfileRoute } from '../route/profile-routes.ts';
+import type { BalancerFamilies, BalancerSeries } from '../telemetry/balancer-metrics.ts';
 import { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
 import { endpointLabels } from '../telemetry/endpoint-labels.ts';
 import { FailoverMetrics } from '../telemetry/failover-metrics.ts';
@@ -14,6 +14,7 @@ import type { Count, CounterFamily, MetricsRegistry, TransportMetrics } from '..
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import type { OverrideDecision } from './overrides.ts';
+import { RouteMetrics, routeLabelsOf, targetLabelsOf } from './route-metrics.ts';
 
 /** What is counted of the connections of one route. `hostname` is what their TLS asks for, or empty. */
 export interface ConnectCounts {
@@ -24,8 +25,9 @@ export interface ConnectCounts {
 
 /** The outbound side's metrics. What endpoints answer they count themselves. */
 export class OutboundMetrics extends DirectionMetrics {
-  private readonly retryFamilies: { readonly [kind in keyof RetryCounts]: CounterFamily };
-  private readonly hedgeFamilies: { readonly [kind in keyof HedgeCounts]: CounterFamily };
+  /** What is counted of the routes of policy. */
+  readonly routes: RouteMetrics;
+  private readonly balancers: BalancerFamilies;
   /** What circuit breakers do. */
   readonly ejections: EjectionMetrics;
   /** What rules with backends in order of preference do. */
@@ -36,8 +38,11 @@ export class OutboundMetrics extends DirectionMetrics {
   private readonly overrideRequests: CounterFamily;
   private readonly transports = new WeakMap<EndpointInfo, TransportMetrics>();
 
-  constructor(registry: MetricsRegistry, nowMs: () => number) {
+  /** `byHostname`: requests of routes are told apart by the host that they name. */
+  constructor(registry: MetricsRegistry, nowMs: () => number, byHostname = false) {
     super('outbound', registry, nowMs);
+    this.routes = new RouteMetrics(registry, byHostname);
+    this.balancers = registry.balancers();
     this.ejections = new EjectionMetrics(registry);
     this.failovers = new FailoverMetrics(registry);
     this.mirrorCopies = registry.counter(
@@ -54,52 +59,23 @@ export class OutboundMetrics extends DirectionMetrics {
       close: registry.counter(`outbound_${protocol}_route_close_total`, 'Those that have ended, or were refused.'),
     });
     this.connectFamilies = { tcp: connections('tcp'), tls: connections('tls') };
-    const family = (name: string, help: string): CounterFamily =>
-      registry.counter(`outbound_http_route_${name}_total`, help);
-    this.hedgeFamilies = {
-      request: family('hedge_requests', 'Tries that were made while another of the same request was not answered.'),
-      win: family('hedge_wins', 'Those of them that the client was answered by.'),
-      overflow: family('hedge_overflow', 'Those that were not made since too many were.'),
-    };
-    this.retryFamilies = {
-      request: family('retry_requests', 'Tries beyond the first of a request.'),
-      success: family('retry_successes', 'Requests that were answered well after they were tried again.'),
-      limitExceeded: family('retry_limit_exceeded', 'Requests that were not tried again since they had been so often.'),
-      overflow: family('retry_overflow', 'Requests that were not tried again since too many were.'),
-    };
-  }
-
-  /** Counts what hedges of a rule come to. They are few: the series is looked up. */
-  hedges(parent: PolicyLabels, rule: OutboundRule): HedgeCounts {
-    const labels = routeLabels(parent, rule);
-    const { request, win, overflow } = this.hedgeFamilies;
-    return {
-      request: () => request.add(labels),
-      win: () => win.add(labels),
-      overflow: () => overflow.add(labels),
-    };
   }
 
   /** Counts the connections of a route. They are few to what goes through them: the series is looked up. */
   connectRoute(protocol: 'tcp' | 'tls', parent: ResourceLabels, route: ResourceLabels): ConnectCounts {
     const { open, close } = this.connectFamilies[protocol];
-    const labels: Labels = {
-      parent_group: parent.group,
-      parent_kind: parent.kind,
-      parent_namespace: parent.namespace,
-      parent_name: parent.name,
-      parent_port: String(parent.port),
-      parent_section_name: '',
-      route_group: route.group,
-      route_kind: route.kind,
-      route_namespace: route.namespace,
-      route_name: route.name,
-    };
+    const labels = routeLabelsOf(parent, route);
     const of = (hostname: string): Labels => (protocol === 'tls' ? { ...labels, hostname } : labels);
     return {
       opened: (hostname) => open.add(of(hostname)),
       closed: (hostname, error) => close.add({ ...of(hostname), error }),
     };
+  }
+
+  /** Where a balancer is measured that leads to `authority`: `backend` of `parent`, as policy calls them. */
+  balancer(authority: string, parent: ResourceLabels, backend: ResourceLabels): BalancerSeries {
+    const labels = { ...targetLabelsOf('parent', parent), ...targetLabelsOf('backend', backend) };
+    return this.balancers.of({ authority, ...labels });
   }
 
   /** The handle for requests to `authority` at an endpoint. */
@@ -110,6 +86,11 @@ export class OutboundMetrics extends DirectionMetrics {
   /** The handle for requests of one route of a service profile. */
   route(dst: string, { labels }: ProfileRoute): RequestMetrics {
     return this.registry.routeMetrics({ direction: 'outbound', dst, ...prefixed(labels) });
+  }
+
+  /** The handle for its tries. */
+  routeTries(dst: string, { labels }: ProfileRoute): RequestMetrics {
+    return this.registry.routeTryMetrics({ direction: 'outbound', dst, ...prefixed(labels) });
   }
 
   /** Counts a request that asked for another Service. They are few: the series is looked up. */
@@ -126,9 +107,9 @@ export class OutboundMetrics extends DirectionMetrics {
   }
 
   /** Counts copies of requests by what became of them. */
-  mirrored(parent: PolicyLabels, rule: OutboundRule, { labels }: RuleMirror, outcome: MirrorOutcome): Count {
-    const to = { backend_group: labels.group, backend_kind: labels.kind, backend_name: labels.name };
-    return this.mirrorCopies.count({ ...routeLabels(parent, rule), ...to, outcome });
+  mirrored(parent: ResourceLabels, rule: OutboundRule, { labels }: RuleMirror, outcome: MirrorOutcome): Count {
+    const to = targetLabelsOf('backend', labels);
+    return this.mirrorCopies.count({ ...routeLabelsOf(parent, rule.labels), ...to, outcome });
   }
 
   /** Counts what is tried again, and what is not for want of a budget, of a route of a service profile. */
@@ -139,18 +120,6 @@ export class OutboundMetrics extends DirectionMetrics {
       success: () => {},
       limitExceeded: () => this.retryable.add({ ...all, skipped: 'limit' }),
       overflow: () => this.retryable.add({ ...all, skipped: 'no_budget' }),
-    };
-  }
-
-  /** Counts what retries of a rule come to. They are seldom: the series is looked up. */
-  retries(parent: PolicyLabels, rule: OutboundRule): RetryCounts {
-    const labels = routeLabels(parent, rule);
-    const { request, success, limitExceeded, overflow } = this.retryFamilies;
-    return {
-      request: () => request.add(labels),
-      success: () => success.add(labels),
-      limitExceeded: () => limitExceeded.add(labels),
-      overflow: () => overflow.add(labels),
     };
   }
 
@@ -185,16 +154,4 @@ function prefixed(labels: Readonly<Record<string, string>>): Labels {
 interface ConnectFamilies {
   readonly open: CounterFamily;
   readonly close: CounterFamily;
-}
-
-/** What metrics of requests call a route of a target, `parent`. */
-export function routeLabels(parent: PolicyLabels, { labels: route }: OutboundRule): Labels {
-  return {
-    parent_group: parent.group,
-    parent_kind: parent.kind,
-    parent_name: parent.name,
-    route_group: route.group,
-    route_kind: route.kind,
-    route_name: route.name,
-  };
 }

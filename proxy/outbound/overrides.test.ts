@@ -7,7 +7,7 @@ import { exchangeOf, testSide } from '../testing/exchanges.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
 import { Overrides } from './overrides.ts';
 
-const target = { group: 'core', kind: 'Service', name: 'web', namespace: 'shop', port: 80 };
+const target = { group: 'core', kind: 'Service', name: 'web', namespace: 'shop', port: 80, section: '' };
 const next: OverrideTarget = {
   name: 'web-v2',
   namespace: 'shop',

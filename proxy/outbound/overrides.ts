@@ -66,11 +66,11 @@ export class Overrides {
     }
     let overridden = plans.get(plan);
     if (overridden === undefined) {
-      const { decided, metrics, tries, filters, open } = plan;
+      const { decided, counts, tries, filters, open } = plan;
       overridden = Object.freeze<RoutePlan>({
         sender: this.options.backendOf(to),
         decided,
-        metrics,
+        counts,
         tries,
         filters,
         open,

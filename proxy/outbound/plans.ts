@@ -6,23 +6,31 @@ import type { Exchange } from '../exchange/exchange.ts';
 import { plainPlan, type RoutePlan } from '../exchange/plan.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import type { TraceOverrides } from '../exchange/trace-overrides.ts';
+import type { ResourceLabels } from '../policy/labels.ts';
 import { noPolicy, type OutboundPolicy, type OutboundRule } from '../policy/outbound/model.ts';
 import type { ProfileRoutes } from '../route/profile-routes.ts';
 import { asksForTunnel, type RouteTable } from '../route/route-table.ts';
+import type { BalancerSeries } from '../telemetry/balancer-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
 import { FieldMark } from '../wire/field.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { Backends, Named } from './backends.ts';
 import { ConnectPlans, requestRule } from './connect-plans.ts';
 import { Failovers } from './failovers.ts';
-import { type OutboundMetrics, routeLabels } from './metrics.ts';
+import type { OutboundMetrics } from './metrics.ts';
 import { type EndableWaiter, OpenCalls, type Refusals } from './open-calls.ts';
 import { Overrides } from './overrides.ts';
 import { ProfilePlans } from './profile-plans.ts';
+import { routeLabelsOf } from './route-metrics.ts';
 import { rulePlan } from './rule-plan.ts';
 
 const noRoute = plainPlan(new Unusable(failures.noRoute));
 const forbidden = plainPlan(new Unusable(failures.forbidden));
+
+/** What is measured under the labels that policy has for it. */
+interface Measurable {
+  measure(series: BalancerSeries): void;
+}
 
 /** Why the requests of a plan go nowhere; undefined when they may. */
 function refusal(plan: RoutePlan): ProxyFailure | undefined {
@@ -30,11 +38,15 @@ function refusal(plan: RoutePlan): ProxyFailure | undefined {
   return plan === forbidden || plan.filters?.failAll === true ? failures.forbidden : undefined;
 }
 
+function release(held: readonly { release(nowMs: number): void }[], nowMs: number): void {
+  for (const each of held) each.release(nowMs);
+}
+
 export interface PlansOptions {
   /** What the traces of requests to the workload ask for. */
   readonly traces: TraceOverrides;
   /** Where requests go of which nothing else is said. */
-  readonly own: Backend & TcpBackend;
+  readonly own: Backend & TcpBackend & Measurable;
   /** What rules call it, as far as the target's name tells. */
   readonly name: { readonly host: string; readonly port: number };
   readonly backends: Backends;
@@ -59,15 +71,23 @@ export class Plans {
   /** What policy calls it. */
   private path: string;
   private policy: OutboundPolicy = noPolicy;
-  /** By the version that a request comes in; undefined where all requests go by `plain`. */
+  /** Policy has spoken, be it to say that it knows of none. */
+  private isSettled = false;
+  /** Discovery knows the target: what it does not know is no service, and its name no label. */
+  private isDiscovered = false;
+  /** A rule leads to the target itself, and has it measured by its name for it. */
+  private isOwnCalled = false;
+  /** By the version that a request comes in; undefined where all requests go to the target itself. */
   private http1: RouteTable<RoutePlan> | undefined = undefined;
   private http2: RouteTable<RoutePlan> | undefined = undefined;
-  /** Of requests for which there is no table. */
-  private whole: RoutePlan;
+  /** Of requests for which there is no table, by their version. */
+  private whole1: RoutePlan;
+  private whole2: RoutePlan;
   /** Of connections that nobody looks into; undefined where all of them go to the target itself. */
   private connects: ConnectPlans | undefined = undefined;
+  /** Counts that are held while the policy is the one that it is. */
+  private held: { release(nowMs: number): void }[] = [];
   private overrides: Overrides;
-  private mirrors: Mirror[] = [];
   private readonly failovers: Failovers;
   /** Undefined where nothing that is open is ended: a Service that has changed has forbidden nothing. */
   private readonly open: OpenCalls | undefined;
@@ -79,11 +99,12 @@ export class Plans {
     this.options = options;
     this.open = isOutside ? new OpenCalls() : undefined;
     this.plain = Object.freeze({ ...plainPlan(own), open: this.open?.exchanges });
-    this.whole = this.plain;
+    this.whole1 = this.plain;
+    this.whole2 = this.plain;
     this.authority = formatHostPort(name.host, name.port);
     this.path = this.authority;
     const backendOf = (path: string): Backend =>
-      this.backendOf({ destination: { kind: 'service', path }, balancing: undefined });
+      this.backendOf({ destination: { kind: 'service', path }, balancing: undefined }, undefined);
     this.failovers = new Failovers({ clock, log, metrics: metrics.failovers });
     this.profile = new ProfilePlans({ own, backendOf, metrics, clock });
     this.overrides = this.overridesOf(noPolicy);
@@ -100,6 +121,15 @@ export class Plans {
   replacePolicy(policy: OutboundPolicy, path: string): void {
     this.path = path;
     this.policy = policy;
+    this.isSettled = true;
+    this.build();
+    this.open?.recheck(this.refusals);
+  }
+
+  /** The target is one that discovery knows. */
+  discovered(): void {
+    if (this.isDiscovered) return;
+    this.isDiscovered = true;
     this.build();
     this.open?.recheck(this.refusals);
   }
@@ -107,7 +137,8 @@ export class Plans {
   /** Counts no route any more. */
   close(): void {
     this.profile.replace('', undefined);
-    this.releaseMirrors();
+    release(this.held, this.options.clock.nowMs());
+    this.held = [];
     this.failovers.begin();
     this.failovers.end();
   }
@@ -132,7 +163,7 @@ export class Plans {
     const routes = this.profile.current;
     if (routes !== undefined) return this.profile.find(routes, head);
     const table = origin.version === 'http1' ? this.http1 : this.http2;
-    if (table === undefined) return this.whole;
+    if (table === undefined) return origin.version === 'http1' ? this.whole1 : this.whole2;
     // A tunnel has no path, and rules are about what has one.
     return table.find(head) ?? (asksForTunnel(head) ? this.plain : noRoute);
   }
@@ -154,22 +185,29 @@ export class Plans {
 
   private build(): void {
     const { http1, http2, connect, labels } = this.policy;
+    const before = this.held;
+    this.held = [];
     this.named = [];
-    this.releaseMirrors();
+    this.isOwnCalled = false;
     this.failovers.begin();
     this.profile.build();
     this.http1 = this.tableOf(http1);
     this.http2 = http1 === http2 ? this.http1 : this.tableOf(http2);
     const { clock, metrics } = this.options;
-    this.whole = this.wholePlan();
+    const whole = this.wholePlan();
+    this.whole1 = this.plainPlanOf(http1) ?? whole;
+    this.whole2 = http1 === http2 ? this.whole1 : (this.plainPlanOf(http2) ?? whole);
     this.overrides = this.overridesOf(this.policy);
+    // What is held by both is never without a holder.
+    release(before, clock.nowMs());
     this.connects =
       connect &&
       new ConnectPlans(connect, {
-        backendOf: (destination) => this.backendOf({ destination, balancing: undefined }),
+        backendOf: ({ destination, labels: called }) => this.backendOf({ destination, balancing: undefined }, called),
         random: clock.random,
         countsOf: (rule) => metrics.connectRoute(connect.byName ? 'tls' : 'tcp', labels, rule.labels),
       });
+    this.measureOwn();
     this.failovers.end();
     this.options.backends.keepOnly(this.named);
   }
@@ -187,9 +225,16 @@ export class Plans {
     return new Overrides({
       target: labels,
       allowed: overrides,
-      backendOf: ({ destination }) => this.backendOf({ destination, balancing: undefined }),
+      backendOf: ({ destination }) => this.backendOf({ destination, balancing: undefined }, undefined),
       count: (decision, to) => this.options.metrics.overridden(labels, decision, to),
     });
+  }
+
+  /** Undefined where rules say more than that all goes to the target itself, and where nothing is said. */
+  private plainPlanOf(rules: RouteTable<OutboundRule> | undefined): RoutePlan | undefined {
+    const rule = rules?.only;
+    if (rule === undefined || !this.isPlain(rule)) return undefined;
+    return this.planOf(rule);
   }
 
   private tableOf(rules: RouteTable<OutboundRule> | undefined): RouteTable<RoutePlan> | undefined {
@@ -200,32 +245,47 @@ export class Plans {
   private planOf(rule: OutboundRule): RoutePlan {
     const { clock, metrics } = this.options;
     const { labels } = this.policy;
+    const counts = metrics.routes.rule(labels, rule);
+    this.held.push(counts);
     return rulePlan(rule, {
-      backendOf: (named) => this.backendOf(named),
+      backendOf: (named, called) => this.backendOf(named, called),
       random: clock.random,
+      counts,
       parent: labels,
-      retryCounts: metrics.retries(labels, rule),
-      hedgeCounts: metrics.hedges(labels, rule),
       mirrorOf: (mirror, to) => {
         const made = new Mirror(to, mirror.ratio, (outcome) => metrics.mirrored(labels, rule, mirror, outcome));
-        this.mirrors.push(made);
+        this.held.push(made);
         return made;
       },
-      failoverOf: (distribution, backends) => this.failovers.of(routeLabels(labels, rule), distribution, backends),
+      failoverOf: (distribution, backends) =>
+        this.failovers.of(routeLabelsOf(labels, rule.labels), distribution, backends),
       open: this.open?.exchanges,
     });
   }
 
-  private releaseMirrors(): void {
-    const nowMs = this.options.clock.nowMs();
-    for (const mirror of this.mirrors) mirror.release(nowMs);
-    this.mirrors = [];
+  /** `called` is what policy calls it; undefined where that is not known. */
+  private backendOf(named: Named, called: ResourceLabels | undefined): Backend & TcpBackend {
+    const { own, backends } = this.options;
+    if (this.isOwn(named)) {
+      if (called !== undefined) this.measureOwn(called);
+      return own;
+    }
+    this.named.push(named);
+    const balancer = backends.of(named);
+    if (named.destination.kind === 'service') balancer.measure(this.seriesOf(named.destination.path, called));
+    return balancer;
   }
 
-  private backendOf(named: Named): Backend & TcpBackend {
-    if (this.isOwn(named)) return this.options.own;
-    this.named.push(named);
-    return this.options.backends.of(named);
+  /** As what a rule calls it that leads there, or else as the target of the policy. */
+  private measureOwn(called?: ResourceLabels): void {
+    if (!this.isSettled || !this.isDiscovered) return;
+    if (called !== undefined) this.isOwnCalled = true;
+    else if (this.isOwnCalled) return;
+    this.options.own.measure(this.seriesOf(this.authority, called));
+  }
+
+  private seriesOf(authority: string, called: ResourceLabels | undefined): BalancerSeries {
+    return this.options.metrics.balancer(authority, this.policy.labels, called ?? this.policy.labels);
   }
 
   /** Nothing is said by the rule but that all goes to the target itself. */

@@ -1,8 +1,10 @@
 import type { Backend } from '../backend/backend.ts';
+import { CountedSender } from '../backend/counted.ts';
 import { Split } from '../backend/split.ts';
 import type { Retrying } from '../backend/tries/retries.ts';
 import { triesOf } from '../backend/tries/rule-tries.ts';
 import type { Clock } from '../clock.ts';
+import { ClassifiedRequests, ClassifiedTries } from '../exchange/counts.ts';
 import type { RoutePlan, Sender } from '../exchange/plan.ts';
 import type { RetryRule } from '../model/tries.ts';
 import { RetryBudget } from '../resilience/retry-budget.ts';
@@ -15,24 +17,29 @@ import type { OutboundMetrics } from './metrics.ts';
 /** A route of a service profile: its requests are counted, and it may say itself which answers are failures. */
 class ProfilePlan implements RoutePlan {
   readonly sender: Sender;
-  readonly metrics: RequestMetrics;
+  readonly counts: ClassifiedRequests;
   readonly filters = undefined;
   readonly decided: RoutePlan['decided'];
   readonly open = undefined;
   readonly tries: RoutePlan['tries'];
   private readonly route: ProfileRoute;
 
+  private readonly held: readonly RequestMetrics[];
+
+  /** `metrics` are those of its requests, and of their tries. */
   constructor(
     dst: string,
     sender: Sender,
     route: ProfileRoute,
-    metrics: RequestMetrics,
+    metrics: readonly [requests: RequestMetrics, tries: RequestMetrics],
     retrying: Omit<Retrying, 'isRetryable'>,
   ) {
     const { timeoutMs, isRetryable } = route;
-    this.sender = sender;
+    const [requests, tries] = metrics;
+    this.sender = new CountedSender(sender, new ClassifiedTries(tries));
     this.route = route;
-    this.metrics = metrics;
+    this.held = metrics;
+    this.counts = new ClassifiedRequests(requests);
     const { route: name } = route.labels;
     this.decided = {
       route: name === undefined ? undefined : { group: 'linkerd.io', kind: 'route', name },
@@ -46,6 +53,10 @@ class ProfilePlan implements RoutePlan {
       retrying: isRetryable ? { ...retrying, isRetryable: isFailure } : undefined,
       hedging: undefined,
     });
+  }
+
+  release(nowMs: number): void {
+    for (const metrics of this.held) metrics.release(nowMs);
   }
 
   classify(status: number, grpc: number, error: string | undefined): Classification {
@@ -118,7 +129,8 @@ export class ProfilePlans {
     if (plan === undefined) {
       const { metrics } = this.options;
       const dst = this.authority;
-      plan = new ProfilePlan(dst, this.sender, route, metrics.route(dst, route), {
+      const held = [metrics.route(dst, route), metrics.routeTries(dst, route)] as const;
+      plan = new ProfilePlan(dst, this.sender, route, held, {
         rule: retryRule,
         budget: this.budget,
         counts: metrics.profileRetries(dst, route),
@@ -130,7 +142,7 @@ export class ProfilePlans {
 
   private forget(): void {
     const nowMs = this.options.clock.nowMs();
-    for (const { metrics } of this.byRoute.values()) metrics.release(nowMs);
+    for (const plan of this.byRoute.values()) plan.release(nowMs);
     this.byRoute.clear();
   }
 }

@@ -1,12 +1,12 @@
 import { Affine } from '../backend/affine.ts';
 import type { Backend } from '../backend/backend.ts';
+import { Counted } from '../backend/counted.ts';
 import type { PreferredBackend } from '../backend/failover.ts';
 import { Filtered } from '../backend/filtered.ts';
 import { type Mirror, Mirrored } from '../backend/mirror.ts';
 import { Split } from '../backend/split.ts';
 import { Timed } from '../backend/timed.ts';
 import { askedRetry, askedTimeouts } from '../backend/tries/asked-tries.ts';
-import type { HedgeCounts } from '../backend/tries/hedge.ts';
 import { namedBy, type Retrying } from '../backend/tries/retries.ts';
 import { triesOf } from '../backend/tries/rule-tries.ts';
 import { Unusable } from '../backend/unusable.ts';
@@ -14,6 +14,7 @@ import type { Decided, RoutePlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import type { PolicyLabels } from '../model/policy-labels.ts';
 import type { RetryRule } from '../model/tries.ts';
+import type { ResourceLabels } from '../policy/labels.ts';
 import type {
   Distribution,
   FailoverBackends,
@@ -25,15 +26,16 @@ import { RetryBudget } from '../resilience/retry-budget.ts';
 import { classify } from '../telemetry/classify.ts';
 import { FieldMark } from '../wire/field.ts';
 import type { Named } from './backends.ts';
+import type { RuleCounts } from './route-metrics.ts';
 
 export interface RulePlanOptions {
-  /** Who balances over what a rule leads to. */
-  readonly backendOf: (named: Named) => Backend;
+  /** Who balances over what a rule leads to, which policy calls `labels`. */
+  readonly backendOf: (named: Named, labels: ResourceLabels) => Backend;
   readonly random: () => number;
   /** What the rule's route is of. */
   readonly parent: PolicyLabels;
-  readonly retryCounts: Retrying['counts'];
-  readonly hedgeCounts: HedgeCounts;
+  /** What is counted of the rule. */
+  readonly counts: RuleCounts;
   /** Where copies that go to a mirror are sent from. */
   readonly mirrorOf: (mirror: RuleMirror, to: Backend) => Mirror;
   /** Who chooses between backends that are in order of preference. */
@@ -51,7 +53,7 @@ export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePla
   return Object.freeze({
     decided,
     sender: mirrored(senderOf(rule.distribution, options), rule.mirrors, options),
-    metrics: undefined,
+    counts: options.counts.route,
     filters: rule.filters,
     tries: triesOfRule(rule, options),
     open: options.open,
@@ -68,7 +70,7 @@ function triesOfRule(rule: OutboundRule, options: RulePlanOptions): RoutePlan['t
     const hedging = budget && {
       rule: hedge,
       budget,
-      counts: options.hedgeCounts,
+      counts: options.counts.hedges,
       isRetryable: isRetryableBy(retrying),
     };
     return triesOf({ timeouts: said.timeouts, retrying, hedging });
@@ -88,8 +90,8 @@ const isRetryableBy =
   (status, grpc) =>
     retrying?.isRetryable(status, grpc) ?? false;
 
-function retryingOf(rule: RetryRule, { retryCounts }: RulePlanOptions): Retrying {
-  return { rule, budget: undefined, isRetryable: namedBy(rule), counts: retryCounts };
+function retryingOf(rule: RetryRule, { counts }: RulePlanOptions): Retrying {
+  return { rule, budget: undefined, isRetryable: namedBy(rule), counts: counts.retries };
 }
 
 function senderOf(distribution: Distribution, options: RulePlanOptions): Backend {
@@ -107,22 +109,23 @@ function senderOf(distribution: Distribution, options: RulePlanOptions): Backend
   );
 }
 
-function chainOf(
-  { destination, balancing, filters, mirrors, timeoutMs }: RuleBackend,
-  options: RulePlanOptions,
-): Backend {
+function chainOf(rule: RuleBackend, options: RulePlanOptions): Backend {
+  const { destination, balancing, filters, mirrors, timeoutMs } = rule;
   const backend =
-    destination === undefined ? new Unusable(failures.backend) : options.backendOf({ destination, balancing });
+    destination === undefined
+      ? new Unusable(failures.backend)
+      : options.backendOf({ destination, balancing }, rule.labels);
   const keyed = balancing?.affinity === undefined ? backend : new Affine(backend, balancing.affinity.key);
   const copied = mirrored(keyed, mirrors, options);
   const filtered = filters === undefined ? copied : new Filtered(copied, filters);
-  return timeoutMs === undefined ? filtered : new Timed(filtered, timeoutMs);
+  const timed = timeoutMs === undefined ? filtered : new Timed(filtered, timeoutMs);
+  return new Counted(timed, options.counts.backend(rule));
 }
 
 function mirrored(backend: Backend, mirrors: readonly RuleMirror[], { backendOf, mirrorOf }: RulePlanOptions): Backend {
   if (mirrors.length === 0) return backend;
   const made = mirrors.map((mirror) =>
-    mirrorOf(mirror, backendOf({ destination: mirror.destination, balancing: undefined })),
+    mirrorOf(mirror, backendOf({ destination: mirror.destination, balancing: undefined }, mirror.labels)),
   );
   return new Mirrored(backend, made);
 }

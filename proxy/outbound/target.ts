@@ -186,6 +186,7 @@ export class Target implements Resolution {
     if (this.closed) return;
     this.authority = authority;
     this.isUnspoken = false;
+    this.plans.discovered();
     this.backend.replace(authority, endpoints);
   }
 

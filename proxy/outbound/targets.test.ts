@@ -13,6 +13,7 @@ import { OutboundMetrics } from './metrics.ts';
 import { Targets } from './targets.ts';
 
 let targets: Targets;
+let registry: MetricsRegistry;
 let dials: Dialled[];
 let side: ReturnType<typeof testSide>;
 
@@ -22,6 +23,7 @@ beforeEach(() => {
   side = testSide();
   const clock = side.clock as FakeClock;
   dials = [];
+  registry = new MetricsRegistry(() => clock.nowMs());
   targets = new Targets({
     clock,
     deadlines: side.deadlines,
@@ -29,7 +31,7 @@ beforeEach(() => {
     context: '',
     log: new Log('off', 'plain', () => {}, () => new Date(0)), // biome-ignore format: one step
     dialer: { dialHttp: (_endpoint, _version, dialled) => void dials.push(dialled), dialTcp: () => {} },
-    metrics: new OutboundMetrics(new MetricsRegistry(() => clock.nowMs()), () => clock.nowMs()),
+    metrics: new OutboundMetrics(registry, () => clock.nowMs()),
     traces: new TraceOverrides(side.deadlines),
     failfastMs: 3000,
     discoveryTimeoutMs: 500,
@@ -46,20 +48,28 @@ beforeEach(() => {
   });
 });
 
-const told = () => Array.from(targets.balancerEndpoints(), ([{ endpoint_state }, count]) => [endpoint_state, count]);
+const told = () =>
+  [...registry.pieces()]
+    .join('')
+    .split('\n')
+    .filter((line) => line.startsWith('outbound_http_balancer_endpoints{'))
+    .map((line) => [/endpoint_state="([a-z]+)"/.exec(line)?.[1], Number(line.split(' ').at(-1))]);
 
 it('endpoints of a service are pending until they have a connection, and told of once whatever names it is called by', () => {
   const service = 'web.shop.svc.cluster.local:80';
   const infos = ['10.0.0.1', '10.0.0.2'].map((ip) => plaintextEndpoint(ip, 8080, 'not_provided_by_service_discovery'));
   const byName = targets.forAuthority('web');
   const byAddress = targets.forAddress('10.1.0.1', 80);
+  byName?.onRoutes(service, undefined);
   byName?.onEndpoints(service, infos);
-  expect(told()).toEqual([['ready', 0], ['pending', 2]]); // biome-ignore format: one step
   byName?.onOpaque(false);
   byName?.onPolicy({ ...noPolicy, protocol: 'detect' }, path);
+  expect(told()).toEqual([['ready', 0], ['pending', 2]]); // biome-ignore format: one step
   byName?.send(exchangeOf(side, { version: 'http2' }).exchange);
   dials[0].onConnected(new TestConnection());
   expect(told()).toEqual([['ready', 1], ['pending', 1]]); // biome-ignore format: one step
+  byAddress?.onRoutes(service, undefined);
+  byAddress?.onPolicy(noPolicy, path);
   byAddress?.onEndpoints(service, infos);
   expect(told()).toEqual([['ready', 1], ['pending', 3]]); // biome-ignore format: one step
   byName?.onEndpoints(service, []);
@@ -67,7 +77,9 @@ it('endpoints of a service are pending until they have a connection, and told of
 });
 
 it('a name that discovery does not know is no service, and its address no label', () => {
-  targets.forAuthority('example.com')?.onUnknown();
+  const target = targets.forAuthority('example.com');
+  target?.onPolicy(noPolicy, path);
+  target?.onUnknown();
   expect(told()).toEqual([]);
 });
 

@@ -1,6 +1,5 @@
 import type { Balancer } from '../backend/balancer.ts';
 import { type TargetName, targetName } from '../discovery/addresses.ts';
-import type { Labels } from '../telemetry/labels.ts';
 import { splitHostPort } from '../wire/host-port.ts';
 import { formatHostPort, parseIp } from '../wire/ip-network.ts';
 import { Target, type TargetOptions } from './target.ts';
@@ -58,25 +57,6 @@ export class Targets {
 
   values(): IterableIterator<Target> {
     return this.byName.values();
-  }
-
-  /**
-   * How many endpoints services have that can take a request at once (`ready`), and that have no connection yet or
-   * failed (`pending`). A service that is called by several names counts those of all: each has its own connections.
-   */
-  *balancerEndpoints(): Iterable<readonly [Labels, number]> {
-    const byAuthority = new Map<string, { ready: number; pending: number }>();
-    for (const [authority, backend] of this.balancers()) {
-      if (authority === undefined) continue;
-      const { ready, pending } = byAuthority.get(authority) ?? { ready: 0, pending: 0 };
-      byAuthority.set(authority, {
-        ready: ready + backend.readyCount,
-        pending: pending + backend.endpoints.size - backend.readyCount,
-      });
-    }
-    for (const [authority, counts] of byAuthority) {
-      for (const state of ['ready', 'pending'] as const) yield [{ authority, endpoint_state: state }, counts[state]];
-    }
   }
 
   *balancers(): Iterable<readonly [authority: string | undefined, balancer: Balancer]> {

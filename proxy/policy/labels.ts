@@ -5,8 +5,9 @@ export type { PolicyLabels, ResourceLabels } from '../model/policy-labels.ts';
 
 export function resourceLabels(metadata: Metadata | undefined): ResourceLabels {
   const kind = metadata?.kind;
-  const { namespace, port } = kind?.case === 'resource' ? kind.value : { namespace: '', port: 0 };
-  return { ...labelsFromMetadata(metadata), namespace, port };
+  const none = { namespace: '', port: 0, section: '' };
+  const { namespace, port, section } = kind?.case === 'resource' ? kind.value : none;
+  return { ...labelsFromMetadata(metadata), namespace, port, section };
 }
 
 /** The labels of something that is no object: `{group: "", kind: "default", name}`. */

@@ -2,12 +2,17 @@ import { readFile } from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
 import type { ControlAddress, ProxyConfig } from '../config.ts';
 import { ControlClient, type ControlTls } from '../control/control-client.ts';
+import { type CallCounts, cancelled } from '../control/grpc/grpc-call.ts';
 import { IdentityClient } from '../identity/identity-client.ts';
 import { makeTlsContext, type TlsContext } from '../net/tls.ts';
 import type { EventLoopTurn } from '../net/turn.ts';
+import { classify, clientCancelled } from '../telemetry/classify.ts';
+import type { Labels } from '../telemetry/labels.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { IdentityStatus } from '../telemetry/process-metrics.ts';
+import type { MetricsRegistry } from '../telemetry/registry.ts';
 import type { FieldTable } from '../wire/field-table.ts';
+import { formatHostPort } from '../wire/ip-network.ts';
 
 export interface ControlPlaneOptions {
   config: ProxyConfig;
@@ -16,6 +21,7 @@ export interface ControlPlaneOptions {
   log: Log;
   turn: EventLoopTurn;
   fields: FieldTable;
+  registry: MetricsRegistry;
   /** Told of each certificate: the first one lets the others be asked. */
   onIdentity: () => void;
 }
@@ -29,14 +35,14 @@ export class ControlPlane {
   private readonly identity: IdentityClient | undefined;
   private readonly identityControl: ControlClient | undefined;
 
-  constructor({ config, clock, wallClockMs, log, turn, fields, onIdentity }: ControlPlaneOptions) {
+  constructor({ config, clock, wallClockMs, log, turn, fields, registry, onIdentity }: ControlPlaneOptions) {
     const material = (): ControlTls => ({
       trustAnchors: config.identity?.trustAnchors ?? '',
       key: this.identity?.current?.key,
       certificateChain: this.identity?.current?.chain,
     });
     const control = (address: ControlAddress, from = material): ControlClient =>
-      new ControlClient({ address, material: from, turn, fields, clock });
+      new ControlClient({ address, material: from, turn, fields, clock, counts: countsOf(address, registry) });
     this.destination = control(config.destination.address);
     this.policy = config.policy.address && control(config.policy.address);
     if (config.identity === undefined) return;
@@ -80,4 +86,20 @@ export class ControlPlane {
       failures: identity?.failures ?? 0,
     };
   }
+}
+
+/** The calls to one component: `control_*`. */
+function countsOf({ host, port, serverName }: ControlAddress, registry: MetricsRegistry): CallCounts {
+  const isPlain = serverName === undefined;
+  const tls: Labels = isPlain
+    ? { tls: 'no_identity', no_tls_reason: 'loopback' }
+    : { tls: 'true', server_id: serverName };
+  const metrics = registry.controlMetrics({ addr: formatHostPort(host, port), ...tls });
+  return {
+    request: () => metrics.request(),
+    response: (nowMs, status, code, error, latencyMs) => {
+      const told = error === cancelled ? clientCancelled : error;
+      metrics.response(nowMs, status, classify(status, code, told), code, told, latencyMs);
+    },
+  };
 }

@@ -41,7 +41,7 @@ export function policiesOf(
 export function targetsOf(
   config: ProxyConfig,
   { destination, policy }: ControlPlane,
-  parts: Pick<TargetsOptions, 'clock' | 'deadlines' | 'log' | 'metrics' | 'dialer' | 'ejections' | 'traces'>,
+  parts: Pick<TargetsOptions, 'clock' | 'deadlines' | 'log' | 'metrics' | 'dialer' | 'traces'>,
 ): Targets {
   return new Targets({
     ...parts,

@@ -27,11 +27,6 @@ export function addGauges(
   );
   registry.gauge('proxy_deadlines_armed', 'Waits of requests that have a deadline now.', () => deadlines.armed);
   registry.gauge(
-    'outbound_http_balancer_endpoints',
-    'Endpoints of the services that are called: those with a connection are ready, the others pending.',
-    () => targets.balancerEndpoints(),
-  );
-  registry.gauge(
     'outbound_waiters',
     'Requests and connections that wait for an endpoint, or for one of its connections.',
     () => {

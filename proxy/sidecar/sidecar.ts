@@ -23,7 +23,6 @@ import { OutboundMetrics } from '../outbound/metrics.ts';
 import type { Targets } from '../outbound/targets.ts';
 import type { PolicyStore } from '../policy/inbound/policy-store.ts';
 import type { Statsd } from '../statsd/statsd.ts';
-import { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
 import { processMetrics } from '../telemetry/process-metrics.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
@@ -100,6 +99,7 @@ export class Sidecar {
       log,
       turn: this.turn,
       fields: this.fields,
+      registry: this.registry,
       onIdentity: () => {
         // Before, the policy component could not be asked.
         this.policies.takeDefaults(config.policy.initialTimeoutMs);
@@ -116,7 +116,7 @@ export class Sidecar {
     ]);
     const isOwnListener = (address: string, port: number): boolean => ownListeners.has(address, port);
     const deadlines = new TimerWheel(clock);
-    const outboundMetrics = new OutboundMetrics(this.registry, clock.nowMs);
+    const outboundMetrics = new OutboundMetrics(this.registry, clock.nowMs, config.outbound.metricsByHostname);
     const inboundMetrics = new InboundMetrics(this.registry, clock.nowMs);
     const keptBytes = new KeptBytes();
     this.accessLog = new AccessLogWriter(config.accessLog, options.writeAccessLog, clock, this.registry);
@@ -134,7 +134,6 @@ export class Sidecar {
       deadlines,
       log,
       metrics: outboundMetrics,
-      ejections: new EjectionMetrics(this.registry),
       dialer: this.dialer(config.outbound, {
         metrics: (endpoint) => outboundMetrics.connections(endpoint),
         // A workload that calls itself comes by its own inbound listener, which leads to the workload alone.

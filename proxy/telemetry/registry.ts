@@ -1,8 +1,10 @@
+import { BalancerFamilies } from './balancer-metrics.ts';
 import { CounterFamily, Gauge, type GaugeReading, HistogramFamily, header, sample } from './families.ts';
 import type { Labels } from './labels.ts';
 import { inPieces } from './pieces.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { type Retention, SeriesSet } from './series.ts';
+import { StreamFamilies, type StreamShape } from './stream-metrics.ts';
 import { TransportMetrics, transportLines } from './transport-metrics.ts';
 
 export type { Count, CounterFamily } from './families.ts';
@@ -25,6 +27,8 @@ export class MetricsRegistry {
   private readonly retention: Retention;
   private readonly requests: SeriesSet<RequestMetrics>;
   private readonly routes: SeriesSet<RequestMetrics>;
+  private readonly routeTries: SeriesSet<RequestMetrics>;
+  private readonly controls: SeriesSet<RequestMetrics>;
   private readonly transports: SeriesSet<TransportMetrics>;
   private readonly families: { lines(): Iterable<string> }[] = [];
   /** Series that were dropped before their time, since there were too many. */
@@ -36,6 +40,8 @@ export class MetricsRegistry {
     this.retention = { nowMs, idleMs: retainIdleMs, onDropped: () => this.dropped++ };
     this.requests = new SeriesSet(this.retention, (labels, now) => new RequestMetrics(labels, now));
     this.routes = new SeriesSet(this.retention, (labels, now) => new RequestMetrics(labels, now, 'route_'));
+    this.routeTries = new SeriesSet(this.retention, (labels, now) => new RequestMetrics(labels, now, 'route_actual_'));
+    this.controls = new SeriesSet(this.retention, (labels, now) => new RequestMetrics(labels, now, 'control_'));
     this.transports = new SeriesSet(this.retention, (labels) => new TransportMetrics(labels, nowMs));
   }
 
@@ -49,6 +55,21 @@ export class MetricsRegistry {
     return this.routes.hold(labels);
   }
 
+  /** Like `routeMetrics`, for each of the tries at them: `route_actual_*`. */
+  routeTryMetrics(labels: Labels): RequestMetrics {
+    return this.routeTries.hold(labels);
+  }
+
+  /** Like `requestMetrics`, for the calls to one component of the control plane: `control_*`. */
+  controlMetrics(labels: Labels): RequestMetrics {
+    return this.controls.hold(labels);
+  }
+
+  /** The families of all streams of one kind. */
+  streams(shape: StreamShape): StreamFamilies {
+    return this.add(new StreamFamilies(shape, this.retention));
+  }
+
   /**
    * For a connection that is opened now: open connections hold it. Who keeps it for further ones asks for another when
    * it is `dropped`.
@@ -59,6 +80,11 @@ export class MetricsRegistry {
 
   counter(name: string, help: string): CounterFamily {
     return this.add(new CounterFamily(name, help, this.retention));
+  }
+
+  /** The families of all balancers: to be asked for once. */
+  balancers(): BalancerFamilies {
+    return this.add(new BalancerFamilies(this.retention));
   }
 
   /** `bounds` ascend; +Inf is added. */
@@ -83,8 +109,12 @@ export class MetricsRegistry {
   private *lines(): Iterable<string> {
     this.requests.dropIdle();
     this.routes.dropIdle();
+    this.routeTries.dropIdle();
     yield* requestLines('', '', this.requests);
     if (this.routes.size > 0) yield* requestLines('route_', ' by route', this.routes);
+    if (this.routeTries.size > 0)
+      yield* requestLines('route_actual_', ' by route, each try by itself', this.routeTries);
+    if (this.controls.size > 0) yield* requestLines('control_', ' to the control plane', this.controls);
     yield* transportLines(this.transports);
     for (const family of this.families) yield* family.lines();
     const dropped = 'proxy_metrics_series_dropped_total';

@@ -9,7 +9,12 @@ const smallest: ReadonlySet<string> = new Set([
   'identity_cert_refresh_timestamp_seconds',
 ]);
 /** Families that say the same in each worker, or nearly: each knows the same endpoints, and connects to them itself. */
-const same: ReadonlySet<string> = new Set(['proxy_build_info', 'outbound_http_balancer_endpoints']);
+const same: ReadonlySet<string> = new Set([
+  'proxy_build_info',
+  ...['http', 'tcp'].flatMap((protocol) =>
+    ['endpoints', 'p2c_endpoints', 'queue_gate_timeout_seconds'].map((name) => `outbound_${protocol}_balancer_${name}`),
+  ),
+]);
 
 interface Family {
   readonly head: string[];

@@ -100,7 +100,6 @@ it('every variable that is injected has an effect, or the proxy says that it has
     expect(withoutEffect.filter(({ reason }) => reason.includes('misspelt'))).toEqual([]);
     expect(withoutEffect.filter(({ harmless }) => !harmless).map(({ variable }) => variable)).toEqual([
       'LINKERD2_PROXY_INBOUND_GATEWAY_SUFFIXES',
-      'LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS',
     ]);
   }
 });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt } from '../../exchange/attempt.ts';
-import { type Exchange, overtaken } from '../../exchange/exchange.ts';
+import { overtaken } from '../../exchange/attempt.ts';
+import type { Exchange } from '../../exchange/exchange.ts';
 import { plainPlan } from '../../exchange/plan.ts';
 import { failures } from '../../exchange/proxy-failure.ts';
 import { plaintextEndpoint } from '../../model/endpoint-info.ts';

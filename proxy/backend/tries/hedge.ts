@@ -1,5 +1,5 @@
-import type { Attempt } from '../../exchange/attempt.ts';
-import { type Exchange, isIdempotent, overtaken } from '../../exchange/exchange.ts';
+import { type Attempt, overtaken } from '../../exchange/attempt.ts';
+import { type Exchange, isIdempotent } from '../../exchange/exchange.ts';
 import type { HedgeRule } from '../../model/tries.ts';
 import type { RetryBudget } from '../../resilience/retry-budget.ts';
 import { classify, grpcStatus } from '../../telemetry/classify.ts';

@@ -6,7 +6,7 @@ import type { FieldTable } from '../../wire/field-table.ts';
 import { Http2Client } from '../../wire/http2/client.ts';
 import type { RequestHead } from '../../wire/stream.ts';
 import type { Connection, Turn } from '../../wire/transport.ts';
-import { GrpcCall } from './grpc-call.ts';
+import { type CallCounts, type CallHandler, GrpcCall } from './grpc-call.ts';
 import { frameMessage } from './message-reader.ts';
 import { Status } from './status.ts';
 
@@ -24,6 +24,8 @@ export interface GrpcChannelOptions {
    * so that a new one gets its share. Default 15 min.
    */
   connectionAgeMs?: number;
+  /** Where its calls are counted. Default: nowhere. */
+  counts?: CallCounts | undefined;
 }
 
 type StreamMethod<Input extends DescMessage, Output extends DescMessage> = DescMethod & {
@@ -124,7 +126,7 @@ export class GrpcChannel {
     request: MessageShape<Input>,
     handlers: StreamHandlers<Output>,
   ): () => void {
-    const call = new GrpcCall({
+    const call = this.call({
       onMessage: (bytes) => {
         const message = decode(method.output, bytes);
         if (message === undefined) call.fail(Status.internal, `not a ${method.output.typeName}`);
@@ -145,7 +147,7 @@ export class GrpcChannel {
   ): Promise<MessageShape<Output>> {
     return new Promise((resolve, reject) => {
       let response: MessageShape<Output> | undefined;
-      const call = new GrpcCall({
+      const call = this.call({
         onMessage: (bytes) => {
           response = decode(method.output, bytes);
           if (response === undefined) call.fail(Status.internal, `not a ${method.output.typeName}`);
@@ -179,6 +181,11 @@ export class GrpcChannel {
     this.closed = true;
     this.failWaiting('the channel is closed');
     for (const { connection } of [...this.connections]) connection.abort();
+  }
+
+  private call(handler: CallHandler): GrpcCall {
+    const { clock, counts } = this.options;
+    return new GrpcCall(handler, () => clock.nowMs(), counts);
   }
 
   private head(method: DescMethod, more: readonly Field[] = []): RequestHead {

@@ -35,6 +35,7 @@ export function defaultServerPolicy(policy: DefaultPolicy, options: DefaultPolic
     labels: defaultLabels(policy),
     authorizations: policy === 'deny' ? [] : [authorization(policy, options)],
     routes: undefined,
+    isGrpc: false,
     tokensFirst: undefined,
     written: false,
     guardsPaths: false,

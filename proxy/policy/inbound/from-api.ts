@@ -46,6 +46,7 @@ export function serverPolicyFromApi(
   const table = routes.length === 0 ? undefined : new RouteTable(routes);
   return {
     protocol: protocolOf(kind?.case),
+    isGrpc: kind?.case === 'grpc',
     detectTimeoutMs: timeout === undefined ? detectTimeoutMs : durationMs(timeout),
     labels: labelsFromMap(server.labels),
     // Bytes that are no HTTP bring no token.

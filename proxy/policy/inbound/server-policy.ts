@@ -37,6 +37,8 @@ export interface RoutePolicy {
 /** What is accepted on one port. */
 export interface ServerPolicy {
   readonly protocol: ServerProtocol;
+  /** It is said to speak gRPC: its calls are told apart by their gRPC status. */
+  readonly isGrpc: boolean;
   readonly detectTimeoutMs: number;
   readonly labels: PolicyLabels;
   /** Of connections that are no HTTP, and of requests without routes. */

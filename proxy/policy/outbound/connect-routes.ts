@@ -11,6 +11,7 @@ import { destinationFromApi } from './rule-from-api.ts';
 
 /** One of the places that a rule sends to. */
 export interface ConnectBackend {
+  readonly labels: ResourceLabels;
   /** Undefined where connections that go there are refused, for the reason `failure`. */
   readonly destination: Destination | undefined;
   readonly failure: string;
@@ -133,7 +134,8 @@ function backendOf(api: ApiBackend | undefined, weight: number): ConnectBackend 
   const [filter] = api?.filters ?? [];
   const destination = filter === undefined ? destinationFromApi(api?.backend?.kind) : undefined;
   const failure = filter?.kind.case === 'invalid' ? filter.kind.value.message : 'the backend cannot be read';
-  return { destination, failure: failure.slice(0, longestFailure), weight };
+  const labels = resourceLabels(api?.backend?.metadata);
+  return { labels, destination, failure: failure.slice(0, longestFailure), weight };
 }
 
 /** Of what is told of a backend, in characters. */

@@ -27,7 +27,14 @@ test('what a target speaks is read; where nothing is declared its first bytes te
   expect(read({ case: 'grpc', value: {} }).protocol).toBe('http2');
   expect(read().protocol).toBe('detect');
   expect(read({ case: 'tls', value: {} }).protocol).toBe('tls');
-  expect(read().labels).toEqual({ group: 'policy.linkerd.io', kind: 'HTTPRoute', name: 'web', namespace: '', port: 0 });
+  expect(read().labels).toEqual({
+    group: 'policy.linkerd.io',
+    kind: 'HTTPRoute',
+    name: 'web',
+    namespace: '',
+    port: 0,
+    section: '',
+  });
 });
 
 test('each version has its routes where the protocol is detected', () => {

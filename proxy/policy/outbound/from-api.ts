@@ -13,7 +13,7 @@ import { filteredRules } from '../../filter/rules.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi, type OnUnread } from '../../route/matches-from-api.ts';
 import { type RequestMatch, type Route, RouteTable } from '../../route/route-table.ts';
-import { labelsFromMetadata, type PolicyLabels, resourceLabels } from '../labels.ts';
+import { type PolicyLabels, resourceLabels } from '../labels.ts';
 import { ConnectRoutes } from './connect-routes.ts';
 import type { OutboundPolicy, OutboundRule, OverrideTarget } from './model.ts';
 import { failureAccrualFromApi } from './resilience-from-api.ts';
@@ -112,7 +112,7 @@ function tableOf<Match extends HttpRouteMatch | GrpcRouteMatch, Rule extends Api
   if (routes.length === 0) return noRoutes;
   return new RouteTable(
     routes.flatMap(({ metadata, hosts, rules }): Route<OutboundRule>[] => {
-      const labels = labelsFromMetadata(metadata);
+      const labels = resourceLabels(metadata);
       const onUnread = (why: string): void => onUnreadOf(labels, why);
       const read = hostsFromApi(hosts);
       return rules.flatMap((rule) =>

@@ -5,7 +5,7 @@ import type { Affinity } from '../../model/affinity.ts';
 import type { HedgeRule, RetryRule, RuleTimeouts } from '../../model/tries.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { RouteTable } from '../../route/route-table.ts';
-import { defaultLabels, type PolicyLabels, type ResourceLabels } from '../labels.ts';
+import { defaultLabels, type ResourceLabels } from '../labels.ts';
 import type { ConnectRoutes } from './connect-routes.ts';
 
 /**
@@ -38,7 +38,7 @@ export interface RuleBackend {
 
 /** Where copies of a share of the requests go. */
 export interface RuleMirror {
-  readonly labels: PolicyLabels;
+  readonly labels: ResourceLabels;
   readonly destination: Destination;
   /** Undefined for all of them. */
   readonly ratio: Ratio | undefined;
@@ -79,7 +79,9 @@ export type Distribution = FailoverBackends | WeightedBackends;
 
 /** What is done with the requests of a rule of a route. */
 export interface OutboundRule {
-  readonly labels: PolicyLabels;
+  readonly labels: ResourceLabels;
+  /** It is of a route of gRPC: its calls are told apart by their gRPC status. */
+  readonly isGrpc: boolean;
   /** What is done to its requests and responses on the way; undefined when nothing is. */
   readonly filters: Filters | undefined;
   /** Where copies of its requests are sent, too. */
@@ -120,7 +122,7 @@ export interface OutboundPolicy {
 /** Of a target of which nothing is said: its first bytes tell what it speaks, and all goes to the target itself. */
 export const noPolicy: OutboundPolicy = Object.freeze({
   protocol: 'detect',
-  labels: { ...defaultLabels('none'), namespace: '', port: 0 },
+  labels: { ...defaultLabels('none'), namespace: '', port: 0, section: '' },
   http1: undefined,
   http2: undefined,
   connect: undefined,

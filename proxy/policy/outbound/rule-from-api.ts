@@ -21,7 +21,7 @@ import { mirrorsFromApi } from '../../filter/mirrors-from-api.ts';
 import { mostRetries, type RetryRule, type RuleTimeouts } from '../../model/tries.ts';
 import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import type { OnUnread } from '../../route/matches-from-api.ts';
-import { labelsFromMetadata, type PolicyLabels, resourceLabels } from '../labels.ts';
+import { type ResourceLabels, resourceLabels } from '../labels.ts';
 import { choiceFromApi } from './choice-from-api.ts';
 import type { Distribution, OutboundRule, RuleBackend, RuleMirror } from './model.ts';
 import { hedgeFromApi, loadFromApi } from './resilience-from-api.ts';
@@ -34,7 +34,7 @@ const maxBackOffMs = 60_000;
 
 /** What the rules of one route have in common. */
 export interface RuleContext {
-  readonly labels: PolicyLabels;
+  readonly labels: ResourceLabels;
   /** Of the target: by what endpoints are ejected. */
   readonly breaker: BreakerConfig | undefined;
   readonly onUnread: OnUnread;
@@ -45,7 +45,7 @@ export function httpRuleFromApi(
   filters: Filters | undefined,
   context: RuleContext,
 ): OutboundRule {
-  return ruleOf(rule, filters, context, rule.retry && httpRetry(rule.retry));
+  return ruleOf(rule, filters, context, rule.retry && httpRetry(rule.retry), false);
 }
 
 export function grpcRuleFromApi(
@@ -53,7 +53,7 @@ export function grpcRuleFromApi(
   filters: Filters | undefined,
   context: RuleContext,
 ): OutboundRule {
-  return ruleOf(rule, filters, context, rule.retry && grpcRetry(rule.retry));
+  return ruleOf(rule, filters, context, rule.retry && grpcRetry(rule.retry), true);
 }
 
 type ApiBackend = HttpRoute_RouteBackend | GrpcRoute_RouteBackend;
@@ -64,9 +64,11 @@ function ruleOf(
   filters: Filters | undefined,
   context: RuleContext,
   retry: RetryRule | undefined,
+  isGrpc: boolean,
 ): OutboundRule {
   return Object.freeze({
     labels: context.labels,
+    isGrpc,
     filters,
     mirrors: mirrorsOf(rule.filters, context.onUnread),
     distribution: distributionOf(rule.backends, context),
@@ -126,7 +128,7 @@ function backendOf(api: ApiBackend | undefined, weight: number, { breaker, onUnr
 function mirrorsOf(filters: readonly ApiFilter[], onUnread: OnUnread): RuleMirror[] {
   return mirrorsFromApi(filters, onUnread).flatMap(({ backend, ratio }) => {
     const destination = destinationFromApi(backend.kind);
-    return destination === undefined ? [] : [{ labels: labelsFromMetadata(backend.metadata), destination, ratio }];
+    return destination === undefined ? [] : [{ labels: resourceLabels(backend.metadata), destination, ratio }];
   });
 }
 

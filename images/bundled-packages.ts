@@ -17,7 +17,7 @@ export const programs: Readonly<Record<ImageName | 'cli', { runtime: 'bun' | 'no
   controller: { runtime: 'node', entries: ['control-plane/main.ts'] },
   emojivoto: {
     runtime: 'node',
-    entries: ['emoji', 'voting', 'web', 'vote-bot', 'ask'].map(
+    entries: ['emoji', 'voting', 'web', 'vote-bot', 'ask', 'authorizer'].map(
       (service) => `examples/emojivoto/services/${service}.ts`,
     ),
   },

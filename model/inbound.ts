@@ -86,9 +86,23 @@ function ofRoute(
   const name = routeNameOf(route?.labels, namespace);
   const steps = name === undefined ? [at] : [at, `it is taken by ${name}`];
   const decision = decided((route ?? policy).authorizations, client, route, namespace, steps);
-  if (!decision.allowed || route?.tokens?.required !== true || token) return decision;
-  const why = 'it needs the token of an end user';
-  return { ...decision, allowed: false, by: why, status: 401, steps: [...decision.steps, why] };
+  if (!decision.allowed) return decision;
+  if (route?.tokens?.required === true && !token) {
+    const why = 'it needs the token of an end user';
+    return { ...decision, allowed: false, by: why, status: 401, steps: [...decision.steps, why] };
+  }
+  return (route?.checks ?? []).reduce(withCheck, decision);
+}
+
+type Check = NonNullable<RoutePolicy['checks']>[number];
+
+/** What an authorizer says is not known here: it is taken to let in, and told of. */
+function withCheck(decision: InboundDecision, { authority, failOpen, unusable }: Check): InboundDecision {
+  if (!decision.allowed) return decision;
+  if (unusable === undefined) return { ...decision, steps: [...decision.steps, `${authority} is asked about it`] };
+  const why = `nobody can be asked about it: ${unusable}`;
+  if (failOpen) return { ...decision, steps: [...decision.steps, `${why}; it is let in all the same`] };
+  return { ...decision, allowed: false, by: why, status: 403, steps: [...decision.steps, why] };
 }
 
 function decided(

@@ -110,6 +110,23 @@ describe('a call', () => {
     );
   });
 
+  it('that an authorizer is asked about tells so, and one that nobody can be asked about is as its object says', () => {
+    const result = (name: string, failureMode: string) => {
+      shop = new Shop();
+      shop.server('orders', shop.orders, 8080, { accessPolicy: 'all-unauthenticated' });
+      const targetRef = { group, kind: 'Server', name: 'orders' };
+      const spec = { targetRef, backendRef: { name, port: 80 }, failureMode };
+      shop.object('ExternalAuthorization', 'orders', spec, 'tulle.dev/v1alpha1');
+      return shop.model().call({ from: shop.web, to: 'http://orders:8080/' });
+    };
+    const asked = result('web', 'Closed');
+    expect(asked.allowed).toBe(true);
+    expect(asked.steps).toContain('web.shop.svc.cluster.local:80 is asked about it');
+    const by = 'nobody can be asked about it: there is no Service shop/gone';
+    expect(result('gone', 'Closed')).toMatchObject({ allowed: false, status: 403, by });
+    expect(result('gone', 'Open')).toMatchObject({ allowed: true });
+  });
+
   it('from outside proves nothing, and goes by no rule of traffic', () => {
     shop.server('orders', shop.orders, 8080, { accessPolicy: 'all-authenticated' });
     canary([{ backendRefs: [{ name: 'orders-next', port: 8080 }] }]);

@@ -7,7 +7,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { IPAddress, IPNetwork } from "./net_pb.js";
-import type { Cors, Delay, RequestAuthentication, UrlRewrite } from "./tulle_pb.js";
+import type { Cors, Delay, ExternalAuthorization, RequestAuthentication, UrlRewrite } from "./tulle_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Metadata } from "./meta_pb.js";
 import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier } from "./http_route_pb.js";
@@ -75,6 +75,13 @@ export declare type Server = Message<"io.linkerd.proxy.inbound.Server"> & {
    * @generated from field: repeated dev.tulle.proxy.RequestAuthentication request_authentications = 1010;
    */
   requestAuthentications: RequestAuthentication[];
+
+  /**
+   * The same; asked before that of a route.
+   *
+   * @generated from field: dev.tulle.proxy.ExternalAuthorization external_authorization = 1020;
+   */
+  externalAuthorization?: ExternalAuthorization | undefined;
 };
 
 /**
@@ -469,6 +476,11 @@ export declare type HttpRoute = Message<"io.linkerd.proxy.inbound.HttpRoute"> & 
    * @generated from field: repeated dev.tulle.proxy.RequestAuthentication request_authentications = 1010;
    */
   requestAuthentications: RequestAuthentication[];
+
+  /**
+   * @generated from field: dev.tulle.proxy.ExternalAuthorization external_authorization = 1020;
+   */
+  externalAuthorization?: ExternalAuthorization | undefined;
 };
 
 /**
@@ -586,6 +598,11 @@ export declare type GrpcRoute = Message<"io.linkerd.proxy.inbound.GrpcRoute"> & 
    * @generated from field: repeated dev.tulle.proxy.RequestAuthentication request_authentications = 1010;
    */
   requestAuthentications: RequestAuthentication[];
+
+  /**
+   * @generated from field: dev.tulle.proxy.ExternalAuthorization external_authorization = 1020;
+   */
+  externalAuthorization?: ExternalAuthorization | undefined;
 };
 
 /**

@@ -491,3 +491,84 @@ export declare type ZonePreference = Message<"dev.tulle.proxy.ZonePreference"> &
  */
 export declare const ZonePreferenceSchema: GenMessage<ZonePreference>;
 
+/**
+ * Who is asked whether a request may come in, by envoy.service.auth.v3.Authorization/Check, and what becomes of it.
+ *
+ * @generated from message dev.tulle.proxy.ExternalAuthorization
+ */
+export declare type ExternalAuthorization = Message<"dev.tulle.proxy.ExternalAuthorization"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.meta.Metadata metadata = 1;
+   */
+  metadata?: Metadata | undefined;
+
+  /**
+   * A Service of the cluster by its full name, with its port.
+   *
+   * @generated from field: string authority = 2;
+   */
+  authority: string;
+
+  /**
+   * How long an answer is waited for; 200 ms when it is not set.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 3;
+   */
+  timeout?: Duration | undefined;
+
+  /**
+   * A request is let in when the authorizer cannot be asked, or gives no answer that can be read.
+   *
+   * @generated from field: bool fail_open = 4;
+   */
+  failOpen: boolean;
+
+  /**
+   * Which headers of the request the authorizer is told; all of them when it is not set.
+   *
+   * @generated from field: dev.tulle.proxy.ExternalAuthorization.HeaderNames include_request_headers = 5;
+   */
+  includeRequestHeaders?: ExternalAuthorization_HeaderNames | undefined;
+
+  /**
+   * Which headers of the request the authorizer may set. What clients write there is taken away.
+   *
+   * @generated from field: repeated string headers_to_backend = 6;
+   */
+  headersToBackend: string[];
+
+  /**
+   * @generated from field: map<string, string> context_extensions = 7;
+   */
+  contextExtensions: { [key: string]: string };
+
+  /**
+   * Set when nobody can be asked: why.
+   *
+   * @generated from field: string unusable = 8;
+   */
+  unusable: string;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.ExternalAuthorization.
+ * Use `create(ExternalAuthorizationSchema)` to create a new message.
+ */
+export declare const ExternalAuthorizationSchema: GenMessage<ExternalAuthorization>;
+
+/**
+ * @generated from message dev.tulle.proxy.ExternalAuthorization.HeaderNames
+ */
+export declare type ExternalAuthorization_HeaderNames = Message<"dev.tulle.proxy.ExternalAuthorization.HeaderNames"> & {
+  /**
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+};
+
+/**
+ * Describes the message dev.tulle.proxy.ExternalAuthorization.HeaderNames.
+ * Use `create(ExternalAuthorization_HeaderNamesSchema)` to create a new message.
+ */
+export declare const ExternalAuthorization_HeaderNamesSchema: GenMessage<ExternalAuthorization_HeaderNames>;
+

@@ -51,7 +51,7 @@ export class Emojivoto extends Workloads {
   }
 }
 
-/** Other versions of web and voting, each with a Service of its own: what rules of traffic can lead to. */
+/** Other versions of web and voting, each with a Service of its own: what rules of traffic can lead to. And whom to ask. */
 export class EmojivotoVersions extends Workloads {
   constructor(scope: Construct, id: string, props: EmojivotoProps = {}) {
     super(scope, id, props);
@@ -70,5 +70,6 @@ export class EmojivotoVersions extends Workloads {
     const both = { program: 'voting', port, labels: { pool: 'voting' } };
     this.service('voting-v2', { ...both, env: { DOUGHNUT: 'counts' } });
     this.service('voting-shaky', { ...both, env: { DOUGHNUT: 'counts', FAILS_EVERY: '3' } });
+    this.service('authorizer', { port: 9191 });
   }
 }

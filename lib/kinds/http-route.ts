@@ -23,7 +23,7 @@ export const headerName = text({
 });
 const header = object({ 'name*': headerName, 'value*': text({ minLength: 1, maxLength: 4096 }) });
 const headerModifier = object({ add: list(header), set: list(header), remove: list(text()) });
-const duration = text({
+export const duration = text({
   maxLength: 64,
   pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$',
   description: 'Such as 500ms or 1m30s.',

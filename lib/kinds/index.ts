@@ -2,6 +2,7 @@ import { authorizationPolicy } from './authorization-policy.ts';
 import { groupAndVersion, type KindSpec, type ObjectOf } from './definition.ts';
 import { egressNetwork } from './egress-network.ts';
 import { endpointSlice } from './endpoint-slice.ts';
+import { externalAuthorization } from './external-authorization.ts';
 import { faultInjection } from './fault-injection.ts';
 import { gatewayGrpcRoute } from './gateway-grpc-route.ts';
 import { gatewayHttpRoute } from './gateway-http-route.ts';
@@ -44,6 +45,7 @@ export const kinds = {
   HTTPLocalRateLimitPolicy: httpLocalRateLimitPolicy,
   RequestAuthentication: requestAuthentication,
   FaultInjection: faultInjection,
+  ExternalAuthorization: externalAuthorization,
   ServiceProfile: serviceProfile,
   HTTPRoute: gatewayHttpRoute,
   GRPCRoute: gatewayGrpcRoute,

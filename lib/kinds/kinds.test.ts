@@ -66,6 +66,7 @@ it('brings the kinds that policy and profiles are written in', () => {
     ['httplocalratelimitpolicies.policy.linkerd.io', 'v1alpha1'],
     ['requestauthentications.tulle.dev', 'v1alpha1'],
     ['faultinjections.tulle.dev', 'v1alpha1'],
+    ['externalauthorizations.tulle.dev', 'v1alpha1'],
     ['serviceprofiles.linkerd.io', 'v1alpha2', 'v1alpha1'],
   ]);
 });

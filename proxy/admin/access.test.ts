@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { PolicyStore } from '../policy/inbound/policy-store.ts';
-import type { Authentication, ServerPolicy } from '../policy/inbound/server-policy.ts';
+import type { Authentication, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import { RouteTable } from '../route/route-table.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { joinPolicies, type TokenPolicy } from '../tokens/token-policy.ts';
@@ -28,7 +28,7 @@ const server = (changes: Partial<ServerPolicy> = {}): ServerPolicy => ({
     tokensFirst: undefined,
     written: false,
   },
-  ...{ guardsPaths: false, guardsMethods: false, rateLimit: undefined },
+  ...{ guardsPaths: false, guardsMethods: false, ownHeaders: undefined, rateLimit: undefined },
   authorizations: [onlyPrometheus],
   ...changes,
 });
@@ -74,10 +74,16 @@ it('what is not known yet lets in nobody but the pod itself', () => {
 });
 
 it('a route is what decides, and where there are some, what fits none is closed', () => {
-  const route = (value: string, tokens?: TokenPolicy) =>
+  const route = (value: string, tokens?: TokenPolicy, checks?: RoutePolicy['checks']) =>
     new RouteTable([
       {
-        plan: { labels, authorizations: [authorization({ kind: 'unauthenticated' })], tokens, filters: undefined },
+        plan: {
+          labels,
+          authorizations: [authorization({ kind: 'unauthenticated' })],
+          tokens,
+          checks,
+          filters: undefined,
+        },
         hosts: [],
         matches: [{ path: { kind: 'prefix', value }, method: undefined, headers: [], queryParams: [] }],
       },
@@ -86,4 +92,5 @@ it('a route is what decides, and where there are some, what fits none is closed'
   expect(call(server({ routes: route('/other') }), '10.1.2.3', 'prometheus').mayRead).toBe(false);
   const tokens = joinPolicies([{ optional: false, shut: false, rules: [], requiredClaims: [] }], new Set());
   expect(call(server({ routes: route('/metrics', tokens) }), '10.1.2.3', 'prometheus').mayRead).toBe(false);
+  expect(call(server({ routes: route('/metrics', undefined, []) }), '10.1.2.3', 'prometheus').mayRead).toBe(false);
 });

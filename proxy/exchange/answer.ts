@@ -45,10 +45,16 @@ export function respondFailure(
   stream.sendResponse(responseHead(grpc ? 200 : failure.status, grpc ? -1 : 0, fields), true);
 }
 
-/** Answers a request as a filter has it, where that is no failure: a redirect is none that gRPC knows. */
-export function respond(stream: ServerStream, grpc: boolean, { status, grpcStatus, message, fields }: Answer): void {
+/**
+ * Answers a request as a filter or an authorizer has it, where that is no failure: a redirect is none that gRPC knows.
+ * `isHead`: whether it asks for no more than a head.
+ */
+export function respond(stream: ServerStream, grpc: boolean, isHead: boolean, answer: Answer): void {
+  const { status, grpcStatus, message, fields, body } = answer;
   if (!grpc) {
-    stream.sendResponse(responseHead(status, 0, fields), true);
+    const end = body === undefined || isHead;
+    stream.sendResponse(responseHead(status, body?.length ?? 0, fields), end);
+    if (!end) stream.sendData(body, true);
     return;
   }
   const ofGrpc = [

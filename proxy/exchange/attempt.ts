@@ -15,7 +15,7 @@ import type { AttemptObserver } from './observers.ts';
 import type { Sender } from './plan.ts';
 import type { ProxyFailure } from './proxy-failure.ts';
 
-/** Where a try waits for something: it can be called off there. */
+/** Where a request or a try of it waits for something: it can be called off there, and once more without effect. */
 export interface WaitingPlace {
   cancel(): void;
 }

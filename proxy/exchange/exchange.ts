@@ -16,7 +16,7 @@ import {
   type StreamHandler,
 } from '../wire/stream.ts';
 import { isGrpc, respond, respondFailure } from './answer.ts';
-import { Attempt, repeated } from './attempt.ts';
+import { Attempt, repeated, type WaitingPlace } from './attempt.ts';
 import { continueAfterMs, Expectation } from './expectation.ts';
 import { FilterDelay } from './filter-delay.ts';
 import type { AttemptObserver, ExchangeObserver } from './observers.ts';
@@ -113,8 +113,8 @@ export class Exchange implements StreamHandler {
   private lostNew = false;
   /** The client waits to be told that it may send its body; undefined when it does not. */
   private expectation: Expectation | undefined = undefined;
-  /** Where a filter has it wait; undefined when none does. */
-  private delay: FilterDelay | undefined = undefined;
+  /** What has it wait before it is sent, a filter or an authorizer: called off when it is over. Undefined when nothing does. */
+  waitsFor: WaitingPlace | undefined = undefined;
   private readonly observers: readonly ExchangeObserver[];
 
   constructor(
@@ -163,8 +163,9 @@ export class Exchange implements StreamHandler {
       if (delayMs === 0) this.goOn();
       else {
         this.delayMs = delayMs;
-        this.delay = new FilterDelay(this);
-        this.side.deadlines.arm(this.delay, delayMs);
+        const delay = new FilterDelay(this, this.side.deadlines);
+        this.waitsFor = delay;
+        this.side.deadlines.arm(delay, delayMs);
       }
     }
   }
@@ -181,7 +182,7 @@ export class Exchange implements StreamHandler {
     }
   }
 
-  /** Answers as a filter has it. */
+  /** Answers as a filter or an authorizer has it. */
   respond(answer: Answer): void {
     if (this.finished) return;
     const { failure, status, grpcStatus, message } = answer;
@@ -192,7 +193,7 @@ export class Exchange implements StreamHandler {
     this.responded = true;
     this.status = this.grpc ? 200 : status;
     if (this.grpc) this.grpcStatus = grpcStatus;
-    respond(this.downstream, this.grpc, answer);
+    respond(this.downstream, this.grpc, this.head.method === 'HEAD', answer);
     this.finish(undefined);
   }
 
@@ -428,8 +429,8 @@ export class Exchange implements StreamHandler {
   private finish(error: string | undefined): void {
     if (this.finished) return;
     this.expectationMet();
-    if (this.delay !== undefined) this.side.deadlines.disarm(this.delay);
     this.finished = true;
+    this.waitsFor?.cancel();
     this.error = error;
     this.plan?.open?.delete(this);
     this.endTries();

@@ -1,12 +1,19 @@
-import { Deadline } from '../timer-wheel.ts';
+import { Deadline, type TimerWheel } from '../timer-wheel.ts';
+import type { WaitingPlace } from './attempt.ts';
 
 /** Has a request go on when its time has come. */
-export class FilterDelay extends Deadline {
+export class FilterDelay extends Deadline implements WaitingPlace {
   private readonly waiting: { goOn(): void };
+  private readonly deadlines: TimerWheel;
 
-  constructor(waiting: { goOn(): void }) {
+  constructor(waiting: { goOn(): void }, deadlines: TimerWheel) {
     super();
     this.waiting = waiting;
+    this.deadlines = deadlines;
+  }
+
+  cancel(): void {
+    this.deadlines.disarm(this);
   }
 
   override onDeadline(): void {

@@ -140,6 +140,20 @@ export const failures = {
     `${bearer}, error="insufficient_scope"`,
   ),
   tokenUnchecked: failure('token-unchecked', 'unchecked token', 503, unavailable, 'the token cannot be checked now'),
+  extAuthzFailed: failure(
+    'ext-authz-failed',
+    'ext authz',
+    403,
+    permissionDenied,
+    'the authorizer has not said whether the request may come in',
+  ),
+  extAuthzOverload: failure(
+    'ext-authz-overload',
+    'ext authz overload',
+    503,
+    unavailable,
+    'too many requests wait for an authorizer',
+  ),
   totalRateLimit: failure('total-rate-limit', 'rate limit', 429, resourceExhausted, 'total rate limit exceeded'),
   identityRateLimit: failure(
     'identity-rate-limit',

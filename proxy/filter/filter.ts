@@ -25,7 +25,7 @@ export class BadFilter extends Error {}
 /** Why an answer is a failure of the proxy's own making. */
 export type AnswerFailure = 'injected' | 'unsupportedFilter';
 
-/** What a filter answers a request with, in place of whom it was for. */
+/** What a request is answered with by a filter or an authorizer, in place of whom it was for. */
 export class Answer {
   /** For others than gRPC. */
   readonly status: number;
@@ -35,6 +35,8 @@ export class Answer {
   readonly fields: readonly Field[];
   /** Undefined when it is none. */
   readonly failure: AnswerFailure | undefined;
+  /** For others than gRPC; undefined without. */
+  readonly body: Uint8Array | undefined;
 
   constructor(
     status: number,
@@ -42,12 +44,14 @@ export class Answer {
     message: string,
     fields: readonly Field[] = [],
     failure: AnswerFailure | undefined = undefined,
+    body: Uint8Array | undefined = undefined,
   ) {
     this.status = status;
     this.grpcStatus = grpcStatus;
     this.message = message;
     this.fields = fields;
     this.failure = failure;
+    this.body = body;
   }
 }
 

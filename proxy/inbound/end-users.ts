@@ -3,14 +3,13 @@ import { failures } from '../exchange/proxy-failure.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { LimitedLog } from '../telemetry/limited-log.ts';
 import type { EndUsers, Refusal } from '../tokens/end-users.ts';
-import { withoutClaims } from '../tokens/find-token.ts';
 import { outgoingHead } from '../tokens/outgoing.ts';
 import type { TokenPolicy } from '../tokens/token-policy.ts';
 import type { KeptToken } from '../tokens/verified-tokens.ts';
-import type { Field } from '../wire/field.ts';
-import type { ErrorCode, StreamHandler } from '../wire/stream.ts';
+import type { StreamHandler } from '../wire/stream.ts';
 import type { Incoming } from './incoming.ts';
 import { decisionFields, decisionKey } from './policy-log.ts';
+import { WithoutNames } from './without-names.ts';
 
 export interface EndUserOptions {
   endUsers: EndUsers;
@@ -49,7 +48,7 @@ export class EndUserGate {
   admit(exchange: Exchange, policies: readonly TokenPolicy[], letIn: () => void): StreamHandler {
     this.goOn(exchange, policies, 0, letIn);
     const claimHeaders = policies[0]?.claimHeaders;
-    return claimHeaders === undefined || claimHeaders.size === 0 ? exchange : new WithoutClaims(exchange, claimHeaders);
+    return claimHeaders === undefined || claimHeaders.size === 0 ? exchange : new WithoutNames(exchange, claimHeaders);
   }
 
   private goOn(exchange: Exchange, policies: readonly TokenPolicy[], from: number, letIn: () => void): void {
@@ -92,32 +91,5 @@ export class EndUserGate {
     const fields = decisionFields(incoming, policy.current, undefined, undefined);
     this.options.peerLog.info(decisionKey('end user refused', incoming), 'end user refused', { ...fields, why });
     exchange.fail(failureOf[refused], refused === 'missing' ? undefined : why);
-  }
-}
-
-/** Passes on the rest of a request: some applications read its trailers with the fields of its head. */
-class WithoutClaims implements StreamHandler {
-  private readonly exchange: Exchange;
-  private readonly claimHeaders: ReadonlySet<string>;
-
-  constructor(exchange: Exchange, claimHeaders: ReadonlySet<string>) {
-    this.exchange = exchange;
-    this.claimHeaders = claimHeaders;
-  }
-
-  onData(chunk: Uint8Array, end: boolean): void {
-    this.exchange.onData(chunk, end);
-  }
-
-  onTrailers(fields: readonly Field[]): void {
-    this.exchange.onTrailers(withoutClaims(this.claimHeaders, fields));
-  }
-
-  onSent(bytes: number): void {
-    this.exchange.onSent(bytes);
-  }
-
-  onReset(code: ErrorCode, reason: string): void {
-    this.exchange.onReset(code, reason);
   }
 }

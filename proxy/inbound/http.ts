@@ -8,35 +8,35 @@ import { type Origin, originOf } from '../exchange/origin.ts';
 import type { RoutePlan, Sender } from '../exchange/plan.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import type { TraceOverrides } from '../exchange/trace-overrides.ts';
+import type { CheckPolicy } from '../ext-authz/check-policy.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import { isFoldable, isUnusual, isUnusualMethod, pathReadings } from '../route/path-readings.ts';
 import { asksForTunnel, foldPath } from '../route/route-table.ts';
 import { classify } from '../telemetry/classify.ts';
-import type { LimitedLog } from '../telemetry/limited-log.ts';
 import type { LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
 import type { TokenPolicy } from '../tokens/token-policy.ts';
 import { errnoOf } from '../upstream/dialer.ts';
 import { FieldMark } from '../wire/field.ts';
+import { withoutNames } from '../wire/field-names.ts';
+import { withFields } from '../wire/heads.ts';
 import type { HttpVersion, RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 import type { Application, Applications } from './application.ts';
+import { CheckGate, type CheckGateOptions } from './check-gate.ts';
 import { ClientSender, carriedHttp1 } from './client-sender.ts';
 import { EndUserGate, type EndUserOptions } from './end-users.ts';
 import type { Incoming } from './incoming.ts';
-import type { InboundMetrics } from './metrics.ts';
 import { decisionFields, decisionKey } from './policy-log.ts';
 import { failureOf, RateLimiting, retryAfterS } from './rate-limiting.ts';
 import type { InboundRouteCounts } from './route-counts.ts';
+import { WithoutNames } from './without-names.ts';
 
-export interface InboundHttpOptions extends ServeHttpOptions, EndUserOptions {
+export interface InboundHttpOptions extends ServeHttpOptions, EndUserOptions, CheckGateOptions {
   clock: Clock;
-  /** Of what clients bring about. */
-  peerLog: LimitedLog;
   side: ExchangeSide;
-  metrics: InboundMetrics;
   applications: Applications;
   /** What the traces of requests to the workload ask for. */
   traces: TraceOverrides;
@@ -62,7 +62,10 @@ type Decision = {
 type Refused = Extract<Decision, { readonly failure: ProxyFailure }>;
 type LetIn = Exclude<Decision, Refused>;
 
-/** The HTTP requests of one inbound connection: route → authorize → token of the end user → rate limit → filters → application. */
+/**
+ * The HTTP requests of one inbound connection: route → authorize → token of the end user → rate limit → check by an
+ * authorizer → filters → application.
+ */
 export class InboundHttp {
   private readonly options: InboundHttpOptions;
   private readonly connection: Connection;
@@ -79,6 +82,10 @@ export class InboundHttp {
   private readonly users: EndUserGate;
   /** What is asked of the token of a request by each route that it may be read as. */
   private tokens: TokenPolicy[] = [];
+  /** Made for the first request that somebody is asked about. */
+  private gate: CheckGate | undefined = undefined;
+  /** Who is asked about a request by each route that it may be read as; undefined when nobody is. */
+  private checks: readonly CheckPolicy[] | undefined = undefined;
 
   constructor(
     options: InboundHttpOptions,
@@ -109,7 +116,11 @@ export class InboundHttp {
     accepted.connectionOpened(this.connection);
     this.application.users++;
     serveHttp(this.connection, this.version, bytes, this.options, {
-      onRequest: (stream, head, end) => this.onRequest(stream, head, end),
+      onRequest: (stream, head, end) => {
+        const { ownHeaders } = this.policy.current;
+        const rest = this.onRequest(stream, head, end);
+        return ownHeaders === undefined ? rest : new WithoutNames(rest, ownHeaders);
+      },
       onRefused: () => metrics.httpError('bad request'),
       onClosed: (error) => {
         accepted.connectionClosed(this.connection, errnoOf(error));
@@ -125,11 +136,11 @@ export class InboundHttp {
     if (policy.tokensFirst !== undefined) return this.onRequestByClaims(policy.tokensFirst, stream, head, end);
     const decision = this.decideRequest(policy, head);
     if ('code' in decision) return this.refuse(stream, head, end, decision);
-    const { tokens } = this;
+    const { tokens, checks } = this;
     // A browser asks whether it may send a token before it does (CORS): what is answered here goes on to nobody.
     if (tokens.length > 0 && !decision.plan.filters?.answers(head)) {
       const exchange = this.exchangeOf(stream, head, end);
-      return this.users.admit(exchange, tokens, () => this.beginLimited(exchange, decision));
+      return this.users.admit(exchange, tokens, () => this.beginLimited(exchange, decision, checks));
     }
     if (policy.rateLimit !== undefined) {
       const excess = this.rateLimiting.take(policy.rateLimit);
@@ -138,7 +149,7 @@ export class InboundHttp {
       }
     }
     const exchange = this.exchangeOf(stream, head, end);
-    this.begin(exchange, decision);
+    this.begin(exchange, decision, checks);
     return exchange;
   }
 
@@ -147,13 +158,14 @@ export class InboundHttp {
     const exchange = this.exchangeOf(stream, head, end);
     return this.users.admit(exchange, [tokens], () => {
       const decision = this.decideRequest(this.policy.current, exchange.outgoing);
+      const { checks } = this;
       if ('code' in decision) exchange.fail(decision);
-      else this.users.admit(exchange, this.tokens, () => this.beginLimited(exchange, decision));
+      else this.users.admit(exchange, this.tokens, () => this.beginLimited(exchange, decision, checks));
     });
   }
 
   /** Begins a request of an end user who is let in, unless there are too many of them. */
-  private beginLimited(exchange: Exchange, decision: LetIn): void {
+  private beginLimited(exchange: Exchange, decision: LetIn, checks: readonly CheckPolicy[] | undefined): void {
     if (exchange.finished) return;
     const { rateLimit } = this.policy.current;
     const excess = rateLimit === undefined ? undefined : this.rateLimiting.take(rateLimit);
@@ -161,20 +173,29 @@ export class InboundHttp {
       exchange.fail(failureOf(excess), `${excess.limit.written}rps`, retryAfterS(excess));
       return;
     }
-    this.begin(exchange, decision);
+    this.begin(exchange, decision, checks);
   }
 
-  private begin(exchange: Exchange, { plan, audit }: LetIn): void {
+  /** Begins a request that the mesh itself lets in, once those who are asked have said so. */
+  private begin(exchange: Exchange, { audit, plan }: LetIn, checks: readonly CheckPolicy[] | undefined): void {
     const { peerLog, traces } = this.options;
     if (audit !== undefined) peerLog.info(audit.key, 'request allowed', audit.fields);
     if ((exchange.outgoing.marks & FieldMark.baggage) !== 0)
       traces.take(exchange, this.incoming.client.identity !== undefined);
-    exchange.begin(plan);
+    const { ownHeaders } = this.policy.current;
+    if (ownHeaders !== undefined) exchange.outgoing = withoutOwn(exchange.outgoing, ownHeaders);
+    // A browser asks whether it may send what authorizers look at before it does (CORS).
+    if (checks === undefined || plan.filters?.answers(exchange.head)) exchange.begin(plan);
+    else {
+      this.gate ??= new CheckGate(this.options, this.connection, this.incoming, this.policy);
+      this.gate.admit(exchange, checks, plan);
+    }
   }
 
   /** What becomes of a request by its route and client, counted; a failure when it is refused. */
   private decideRequest(policy: ServerPolicy, head: RequestHead): LetIn | ProxyFailure {
     if (this.tokens.length > 0) this.tokens = [];
+    this.checks = undefined;
     const decision =
       (policy.guardsPaths && isUnusual(head.path)) || (policy.guardsMethods && isUnusualMethod(head.method))
         ? this.decideReadings(policy, head)
@@ -231,6 +252,7 @@ export class InboundHttp {
     }
     const tokens = route?.tokens;
     if (tokens !== undefined && !this.tokens.includes(tokens)) this.tokens.push(tokens);
+    if (route?.checks !== undefined) this.checks = withChecks(this.checks, route.checks);
     for (let i = 0; i < this.decisions.length; i++) if (this.decisions[i].route === route) return this.decisions[i];
     const decision = this.decideRoute(policy, route);
     this.decisions.push(decision);
@@ -297,6 +319,7 @@ export class InboundHttp {
     this.notFound?.release(nowMs);
     this.notFound = undefined;
     this.rateLimiting.forgetCounts(nowMs);
+    this.gate?.forgetCounts(nowMs);
   }
 
   private refuse(
@@ -314,3 +337,13 @@ export class InboundHttp {
     return refuse(stream, head, end, failure, this.origin.tellsWhy, detail, retryAfterS);
   }
 }
+
+/** What is written for the application by the mesh and those whom it asks is written by no client. */
+function withoutOwn(head: RequestHead, names: ReadonlySet<string>): RequestHead {
+  const fields = withoutNames(names, head.fields);
+  return fields === head.fields ? head : withFields(head, fields);
+}
+
+/** Each is asked once, whichever of the routes that a request may be read as name it. */
+const withChecks = (some: readonly CheckPolicy[] | undefined, more: readonly CheckPolicy[]): readonly CheckPolicy[] =>
+  some === undefined || some === more ? more : [...new Set([...some, ...more])];

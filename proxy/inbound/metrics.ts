@@ -1,9 +1,12 @@
 import { DirectionMetrics } from '../exchange/direction-metrics.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import type { CheckDecision, CheckPolicy } from '../ext-authz/check-policy.ts';
 import type { RateLimitPolicy } from '../policy/inbound/rate-limit-policy.ts';
 import type { Authorization, RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import type { PolicyLabels } from '../policy/labels.ts';
 import { type ShownPort, targetLabels } from '../telemetry/endpoint-labels.ts';
+import type { Histogram, HistogramFamily } from '../telemetry/families.ts';
+import { latencyBoundsMs } from '../telemetry/histogram.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { Count, CounterFamily, MetricsRegistry, TransportMetrics } from '../telemetry/registry.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
@@ -17,6 +20,11 @@ function policyCounters(registry: MetricsRegistry) {
     httpAllowed: counter('inbound_http_authz_allow_total', 'HTTP requests that policy let in.'),
     httpDenied: counter('inbound_http_authz_deny_total', 'HTTP requests that policy refused.'),
     rateLimited: counter('inbound_http_local_ratelimit_total', 'HTTP requests that a rate limit refused.'),
+    checked: counter('inbound_http_ext_authz_total', 'HTTP requests that an authorizer was to be asked about.'),
+    leftOut: counter(
+      'inbound_http_ext_authz_fields_left_out_total',
+      'Fields that authorizers wrote and that they may not write.',
+    ),
     routeNotFound: counter('inbound_http_route_not_found_total', 'HTTP requests that fit no route.'),
     tcpAllowed: counter('inbound_tcp_authz_allow_total', 'TCP connections that policy let in.'),
     tcpDenied: counter('inbound_tcp_authz_deny_total', 'TCP connections that policy refused.'),
@@ -28,6 +36,7 @@ function policyCounters(registry: MetricsRegistry) {
 export class InboundMetrics extends DirectionMetrics {
   private readonly policy: PolicyCounters;
   private readonly streams: InboundStreams;
+  private readonly checkTimes: HistogramFamily;
 
   constructor(registry: MetricsRegistry, nowMs: () => number) {
     // Scrapes show families in the order in which they were made.
@@ -35,6 +44,8 @@ export class InboundMetrics extends DirectionMetrics {
     super('inbound', registry, nowMs);
     this.policy = policy;
     this.streams = new InboundStreams(registry);
+    const time = 'Milliseconds from the question to an authorizer to what came of it.';
+    this.checkTimes = registry.histogram('inbound_http_ext_authz_duration_ms', time, latencyBoundsMs);
   }
 
   /** The handle for requests of one kind of client on one port, by route and authorization: the caller releases it. */
@@ -89,6 +100,29 @@ export class InboundMetrics extends DirectionMetrics {
       ...prefixed('ratelimit', limit.labels),
       ratelimit_scope: scope,
     });
+  }
+
+  /** Requests of one kind of client that came to `decision` by an authorizer. */
+  checked(
+    connection: Labels,
+    server: ServerPolicy,
+    port: ShownPort,
+    check: CheckPolicy,
+    decision: CheckDecision,
+  ): Count {
+    const labels = { ...serverLabels(server.labels, port), ...prefixed('ext_authz', check.labels) };
+    return this.policy.checked.count({ ...connection, ...labels, decision });
+  }
+
+  /** How long its answers take. */
+  checkTime(server: ServerPolicy, port: ShownPort, check: CheckPolicy): Histogram {
+    const labels = { ...serverLabels(server.labels, port), ...prefixed('ext_authz', check.labels) };
+    return this.checkTimes.histogram(labels);
+  }
+
+  leftOut(server: ServerPolicy, port: ShownPort, check: CheckPolicy, fields: number): void {
+    const labels = { ...serverLabels(server.labels, port), ...prefixed('ext_authz', check.labels) };
+    this.policy.leftOut.add(labels, fields);
   }
 
   noRoute(connection: Labels, server: ServerPolicy, port: ShownPort): Count {

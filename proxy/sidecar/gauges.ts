@@ -1,5 +1,6 @@
 import type { OpenConnections } from '../accept/open-connections.ts';
 import type { Applications } from '../inbound/application.ts';
+import type { Checks } from '../inbound/checks.ts';
 import type { Targets } from '../outbound/targets.ts';
 import type { PolicyStore } from '../policy/inbound/policy-store.ts';
 import type { MetricsRegistry } from '../telemetry/registry.ts';
@@ -13,12 +14,13 @@ interface Measured {
   readonly policies: PolicyStore;
   readonly applications: Applications;
   readonly endUsers: EndUsers;
+  readonly checks: Checks;
 }
 
 /** What is under way, waits, or lacks something now, across the parts of a proxy. */
 export function addGauges(
   registry: MetricsRegistry,
-  { open, deadlines, targets, policies, applications, endUsers }: Measured,
+  { open, deadlines, targets, policies, applications, endUsers, checks }: Measured,
 ): void {
   registry.gauge(
     'proxy_http_streams_open',
@@ -49,6 +51,11 @@ export function addGauges(
     'inbound_token_waiters',
     'Requests that wait until the token of their end user is checked.',
     () => endUsers.waiters,
+  );
+  registry.gauge(
+    'inbound_ext_authz_waiters',
+    'Requests that wait for what an authorizer says of them.',
+    () => checks.underWay,
   );
   registry.gauge(
     'inbound_tokens_kept',

@@ -7,11 +7,13 @@ import { connectionsPage } from '../debug/connections.ts';
 import { destinationsPage } from '../debug/destinations.ts';
 import { written } from '../debug/page.ts';
 import { routesPage } from '../debug/routes.ts';
-import type { ExchangeSide } from '../exchange/exchange.ts';
+import type { Exchange, ExchangeSide } from '../exchange/exchange.ts';
+import { failures } from '../exchange/proxy-failure.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
 import { TraceOverrides } from '../exchange/trace-overrides.ts';
 import { Inbound } from '../inbound/accept.ts';
 import { Applications } from '../inbound/application.ts';
+import { Checks } from '../inbound/checks.ts';
 import { InboundMetrics } from '../inbound/metrics.ts';
 import { type Listener, listen } from '../net/listen.ts';
 import { OwnListeners } from '../net/own-listeners.ts';
@@ -180,10 +182,16 @@ export class Sidecar {
       http1IdleMs: config.inbound.http1IdleMs,
     });
     const endUsers = new EndUsers({ wallClockMs });
+    const checks = new Checks({
+      side: outboundSide,
+      sendTo: (authority, exchange) => this.send(authority, exchange),
+      wallClockMs,
+    });
     this.inbound = new Inbound({
       ...shared,
       traces,
       endUsers,
+      checks,
       metrics: inboundMetrics,
       side: inboundSide,
       policies: this.policies,
@@ -207,6 +215,7 @@ export class Sidecar {
       policies: this.policies,
       applications: this.applications,
       endUsers,
+      checks,
     });
     this.statsd = statsdOf({ ...options, registry: this.registry, scrape: () => this.scrape() });
     this.registry.collect(processMetrics(options.version, wallClockMs(), () => this.control.certificate));
@@ -293,6 +302,13 @@ export class Sidecar {
       this.control.close();
       this.accessLog.end(() => void (this.statsd?.close() ?? Promise.resolve()).then(done));
     });
+  }
+
+  /** Sends a request of the proxy's own where those of the workload would go. */
+  private send(authority: string, exchange: Exchange): void {
+    const target = this.targets.forAuthority(authority);
+    if (target === undefined) exchange.fail(failures.notFound);
+    else target.send(exchange);
   }
 
   private acceptInbound(connection: SocketConnection): void {

@@ -1,7 +1,7 @@
 import { Field, fieldValue } from '../wire/field.ts';
 import { withFields } from '../wire/heads.ts';
 import type { RequestHead } from '../wire/stream.ts';
-import { foldName, type TokenPlace, type TokenSpot } from './token-policy.ts';
+import type { TokenPlace, TokenSpot } from './token-policy.ts';
 
 export interface FoundToken {
   readonly token: string;
@@ -99,22 +99,4 @@ function withoutTokenAt(spot: TokenSpot, head: RequestHead): RequestHead {
       return withFields(head, without);
     }
   }
-}
-
-/** The fields without those that claims may stand in; themselves where there is none. */
-export function withoutClaims(names: ReadonlySet<string>, fields: readonly Field[]): readonly Field[] {
-  for (let i = 0; i < fields.length; i++) {
-    if (isClaim(names, fields[i].name)) return fields.filter(({ name }) => !isClaim(names, name));
-  }
-  return fields;
-}
-
-function isClaim(names: ReadonlySet<string>, name: string): boolean {
-  if (names.has(name)) return true;
-  for (let i = 0; i < name.length; i++) {
-    const code = name.charCodeAt(i);
-    const isFolded = (code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39) || code === 0x2d;
-    if (!isFolded) return names.has(foldName(name));
-  }
-  return false;
 }

@@ -1,6 +1,7 @@
+import { withoutNames } from '../wire/field-names.ts';
 import { withFields } from '../wire/heads.ts';
 import type { RequestHead } from '../wire/stream.ts';
-import { withoutClaims, withoutTokensAt } from './find-token.ts';
+import { withoutTokensAt } from './find-token.ts';
 import type { TokenPolicy } from './token-policy.ts';
 import type { KeptToken } from './verified-tokens.ts';
 
@@ -9,7 +10,7 @@ import type { KeptToken } from './verified-tokens.ts';
  * without the token, unless its rule passes it on. `kept` is undefined for a request without one.
  */
 export function outgoingHead(policy: TokenPolicy, head: RequestHead, kept: KeptToken | undefined): RequestHead {
-  const own = policy.claimHeaders.size === 0 ? head.fields : withoutClaims(policy.claimHeaders, head.fields);
+  const own = policy.claimHeaders.size === 0 ? head.fields : withoutNames(policy.claimHeaders, head.fields);
   if (kept === undefined) return own === head.fields ? head : withFields(head, own);
   const told = own === head.fields && kept.fields.length === 0 ? head : withFields(head, [...own, ...kept.fields]);
   if (kept.rule.forwardsToken) return told;

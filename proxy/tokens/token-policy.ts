@@ -1,4 +1,5 @@
 import type { TokenKey } from '../../lib/contract/key-set.ts';
+import { foldName } from '../wire/field-names.ts';
 
 /** Whose tokens hold, and what of them the application is told. */
 export interface IssuerRule {
@@ -79,9 +80,3 @@ export const claimHeadersOf = (parts: readonly TokenPart[]): ReadonlySet<string>
       .flatMap(({ rules }) => rules.flatMap(({ rule }) => rule.claimsToHeaders))
       .map(({ header }) => foldName(header)),
   );
-
-/**
- * A field's name as CGI, WSGI, Rack and PHP have it, to whom `x_user`, `x.user` and `x-user` are one, and as a field that
- * is written in the codec's lower case.
- */
-export const foldName = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '-');

@@ -30,6 +30,7 @@ const guides = [
   'mirroring',
   'failover',
   'fault-injection',
+  'authorization',
 ];
 const work = mkdtempSync(join(tmpdir(), 'tulle-guides-'));
 const manifests = join(work, 'applied');

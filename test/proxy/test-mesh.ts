@@ -31,6 +31,7 @@ export const heldForRequests = [
   'outbound_waiters',
   'inbound_waiters',
   'inbound_token_waiters',
+  'inbound_ext_authz_waiters',
 ];
 
 /**

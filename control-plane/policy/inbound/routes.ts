@@ -18,16 +18,18 @@ import {
   type MirrorInit,
 } from '../routes/filters.ts';
 import { type AuthzInit, defaultAuthorization, everywhere, permitAll } from './authorizations.ts';
+import type { ExternalAuthorizationInit } from './external-authorizations.ts';
 import { probePaths } from './probes.ts';
 import type { RequestAuthenticationInit } from './request-authentications.ts';
 
 export type HttpRouteInit = MessageInitShape<typeof HttpRouteSchema>;
 export type GrpcRouteInit = MessageInitShape<typeof GrpcRouteSchema>;
 
-/** Who may send a route's requests: workloads, and their end users. */
+/** Who may send a route's requests: workloads, and their end users; and who is asked about them. */
 export interface RouteClients {
   readonly authorizations: AuthzInit[];
   readonly requestAuthentications: RequestAuthenticationInit[];
+  readonly externalAuthorization: ExternalAuthorizationInit | undefined;
 }
 
 /** Where no route is written: one for everything, and one for the kubelet's probes, which come without an identity. */

@@ -15,6 +15,12 @@ import { acceptance } from '../routes/acceptance.ts';
 import { faultsOf } from '../routes/references.ts';
 import { type AuthzInit, fromAuthorizationPolicy, fromServerAuthorization } from './authorizations.ts';
 import { defaultAuthorizations, defaultPolicyOf } from './default-policy.ts';
+import {
+  authorizerOf,
+  type ExternalAuthorizationInit,
+  externalAuthorization,
+  heldAuthorization,
+} from './external-authorizations.ts';
 import { rateLimitToApi } from './rate-limit.ts';
 import { type RequestAuthenticationInit, requestAuthentications } from './request-authentications.ts';
 import { defaultGrpcRoutes, defaultHttpRoutes, grpcRoute, httpRoute, type RouteClients } from './routes.ts';
@@ -88,6 +94,17 @@ function selectedServer(
       topics.push(...objects.flatMap((object) => policy.keyUrls(object)).map(policyTopics.keySet));
       return requestAuthentications(objects, policy);
     });
+  const askedFor = (target: string | undefined): ExternalAuthorizationInit | undefined => {
+    if (target === undefined) return undefined;
+    topics.push(policyTopics.target(namespace, target));
+    const object = heldAuthorization(policy.authorizers.of(namespace, target));
+    if (object === undefined) return undefined;
+    if (policy.problemOf(object) === undefined) {
+      const { service } = authorizerOf(object, policy);
+      topics.push(policyTopics.service(service), policyTopics.grants(service.split('/')[0]));
+    }
+    return externalAuthorization(object, policy, config.clusterDomain);
+  };
   const ofServer = policyTarget({ group, kind: 'Server', name });
   const authorizations = [
     ...policy
@@ -103,7 +120,11 @@ function selectedServer(
   const ofRoute = (route: IndexedRoute): RouteClients => {
     topics.push(...faultsOfRoute(route).map(policyTopics.fault));
     const target = policyTarget({ group: route.group, kind: route.kind, name: route.object.metadata.name });
-    return { authorizations: ofTargets(target), requestAuthentications: usersOf(target) };
+    return {
+      authorizations: ofTargets(target),
+      requestAuthentications: usersOf(target),
+      externalAuthorization: askedFor(target),
+    };
   };
   const http = () => {
     const written = routes.flatMap((route) => httpRoute(route, ofRoute(route), policy.faults) ?? []);
@@ -121,6 +142,7 @@ function selectedServer(
     protocol: { kind: protocolOf(server, http, grpc, rateLimit) },
     authorizations,
     requestAuthentications: ofUsers,
+    externalAuthorization: askedFor(ofServer),
     labels: { group, kind: 'server', name },
   });
   return { server: api, topics };

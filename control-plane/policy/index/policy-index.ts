@@ -1,5 +1,6 @@
 import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
 import type { EgressNetwork } from '../../../lib/kinds/egress-network.ts';
+import type { ExternalAuthorization } from '../../../lib/kinds/external-authorization.ts';
 import type { FaultInjection } from '../../../lib/kinds/fault-injection.ts';
 import type { HttpLocalRateLimitPolicy } from '../../../lib/kinds/http-local-rate-limit-policy.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
@@ -40,7 +41,7 @@ export const policyTopics = {
   egressNetwork: (key: string) => `EgressNetwork ${key}`,
   /** Which EgressNetworks a namespace has. */
   egressNetworksOf: (namespace: string) => `EgressNetworks of ${namespace}`,
-  /** The AuthorizationPolicies and RequestAuthentications with a target. */
+  /** The AuthorizationPolicies, RequestAuthentications and ExternalAuthorizations with a target. */
   target: (namespace: string, target: string) => `policies of ${namespace}/${target}`,
   authentication: (kind: 'mesh TLS' | 'network', key: string) => `${kind} authentication ${key}`,
   /** The ReferenceGrants of a namespace. */
@@ -83,7 +84,9 @@ export class PolicyIndex {
   private readonly policies = new TargetIndex<AuthorizationPolicy>();
   /** Those that are wrong, too, with what is wrong: what they were to shut stays shut. */
   readonly authentications = new TargetIndex<RequestAuthentication>();
-  private readonly unreadable = new WeakMap<RequestAuthentication, string>();
+  /** The same. */
+  readonly authorizers = new TargetIndex<ExternalAuthorization>();
+  private readonly unreadable = new WeakMap<KubernetesObject, string>();
   readonly keySets: KeySetSource;
   private readonly onProblem: OnProblem;
   private readonly stops: (() => void)[];
@@ -108,6 +111,7 @@ export class PolicyIndex {
       }),
       source.watch('RequestAuthentication', ({ type, object }) => this.onAuthentication(object, type === 'deleted')),
       source.watch('FaultInjection', ({ type, object }) => this.onFault(object, type === 'deleted')),
+      source.watch('ExternalAuthorization', ({ type, object }) => this.onAuthorizer(object, type === 'deleted')),
       source.watch('MeshTLSAuthentication', (event) => {
         put(this.meshTls, event.object, this.isGone(event));
         this.topics.touch(policyTopics.authentication('mesh TLS', objectKey(event.object)));
@@ -148,9 +152,9 @@ export class PolicyIndex {
     return this.policies.of(namespace, target);
   }
 
-  /** What is wrong with one that is in `authentications`; undefined when nothing is. */
-  problemOf(authentication: RequestAuthentication): string | undefined {
-    return this.unreadable.get(authentication);
+  /** What is wrong with one that is in `authentications` or `authorizers`; undefined when nothing is. */
+  problemOf(object: RequestAuthentication | ExternalAuthorization): string | undefined {
+    return this.unreadable.get(object);
   }
 
   /** The URLs that keys of one are fetched from; none for one that is wrong. */
@@ -249,9 +253,7 @@ export class PolicyIndex {
   }
 
   private onAuthentication(object: RequestAuthentication, deleted: boolean): void {
-    const problems = deleted ? [] : validateObject(object);
-    for (const problem of problems) this.onProblem(`${object.kind} ${objectKey(object)}`, problem);
-    if (problems.length > 0) this.unreadable.set(object, problems.join('; '));
+    if (!deleted) this.noteProblems(object);
     this.keySets.follow(object.metadata, deleted ? [] : this.keyUrls(object));
     this.topics.touch(policyTopics.attachments);
     this.touchTargets(object, this.authentications.set(object, deleted));
@@ -264,6 +266,19 @@ export class PolicyIndex {
     this.faults.set(object, deleted, problems);
     this.topics.touch(policyTopics.fault(key));
     this.topics.touch(policyTopics.attachments);
+  }
+
+  private onAuthorizer(object: ExternalAuthorization, deleted: boolean): void {
+    if (!deleted) this.noteProblems(object);
+    this.topics.touch(policyTopics.attachments);
+    this.touchTargets(object, this.authorizers.set(object, deleted));
+  }
+
+  /** For an object that stays, whatever is wrong with it: what it was to shut is shut. */
+  private noteProblems(object: RequestAuthentication | ExternalAuthorization): void {
+    const problems = validateObject(object);
+    for (const problem of problems) this.onProblem(`${object.kind} ${objectKey(object)}`, problem);
+    if (problems.length > 0) this.unreadable.set(object, problems.join('; '));
   }
 
   private touchTargets({ metadata }: KubernetesObject, targets: ReadonlySet<string>): void {

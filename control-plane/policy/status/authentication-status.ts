@@ -1,42 +1,17 @@
 import type { RequestAuthentication } from '../../../lib/kinds/request-authentication.ts';
-import type { RouteCondition } from '../../../lib/kinds/route-object.ts';
 import { requestAuthentications, tooManyKeys } from '../inbound/request-authentications.ts';
 import { type PolicyIndex, policyTarget } from '../index/policy-index.ts';
 import { isKind } from '../routes/references.ts';
-import { timestamp } from './route-status.ts';
+import { type Acceptance, type AcceptedStatus, acceptedStatus } from './conditions.ts';
 
-export interface AuthenticationStatus {
-  readonly conditions: readonly RouteCondition[];
-}
-
-type Condition = readonly [status: 'True' | 'False' | 'Unknown', reason: string, message: string];
-
-/** A message may have 32,768 characters; what is wrong with an object is seldom told in more. */
-const maxMessage = 2048;
-
-/**
- * The status that a RequestAuthentication is to have, or undefined when it has it already: `Accepted`, or what it lets
- * nobody in for. A condition that did not change keeps its time.
- */
-export function authenticationStatus(
+/** The status that a RequestAuthentication is to have, or undefined when it has it already: what it lets nobody in for. */
+export const authenticationStatus = (
   object: RequestAuthentication,
   index: PolicyIndex,
   now: Date,
-): AuthenticationStatus | undefined {
-  const [status, reason, text] = acceptance(object, index);
-  const message = text.slice(0, maxMessage);
-  const [told, ...others] = object.status?.conditions ?? [];
-  const isSame =
-    others.length === 0 &&
-    told?.type === 'Accepted' &&
-    told.status === status &&
-    told.reason === reason &&
-    (told.message ?? '') === message;
-  if (isSame) return undefined;
-  return { conditions: [{ type: 'Accepted', status, reason, message, lastTransitionTime: timestamp(now) }] };
-}
+): AcceptedStatus | undefined => acceptedStatus(object.status?.conditions, acceptance(object, index), now);
 
-function acceptance(object: RequestAuthentication, index: PolicyIndex): Condition {
+function acceptance(object: RequestAuthentication, index: PolicyIndex): Acceptance {
   const problem = index.problemOf(object);
   if (problem !== undefined) return ['False', 'Invalid', problem];
   const { namespace = 'default' } = object.metadata;
@@ -64,7 +39,7 @@ function acceptance(object: RequestAuthentication, index: PolicyIndex): Conditio
 }
 
 /** Keys that are in use are told of too, when they can no longer be fetched. */
-function ofKeys(object: RequestAuthentication, index: PolicyIndex, namespace: string): Condition {
+function ofKeys(object: RequestAuthentication, index: PolicyIndex, namespace: string): Acceptance {
   const urls = index.keyUrls(object).map((url) => ({ url, ...index.keySets.of(url, namespace) }));
   const failed = urls.filter(({ problem }) => problem !== undefined);
   const message = failed.map(({ url, problem }) => `${url} ${problem}`).join('; ');

@@ -3,6 +3,7 @@ import type { Kind } from '../../sources/kinds.ts';
 import type { PolicyIndex } from '../index/policy-index.ts';
 import { authenticationStatus } from './authentication-status.ts';
 import { egressStatus } from './egress-status.ts';
+import { externalAuthorizationStatus } from './external-authorization-status.ts';
 import { faultStatus } from './fault-status.ts';
 import { rateLimitStatus } from './rate-limit-status.ts';
 import { routeStatus } from './route-status.ts';
@@ -44,6 +45,13 @@ export function toldObjects(index: PolicyIndex, clusterNetworks: readonly string
   const faults = [...index.faults.all()].map(
     (fault): ToldObject => ({ kind: 'FaultInjection', object: fault.object, status: (now) => faultStatus(fault, now) }),
   );
+  const authorizers = [...index.authorizers.all()].map(
+    (object): ToldObject => ({
+      kind: 'ExternalAuthorization',
+      object,
+      status: (now) => externalAuthorizationStatus(object, index, now),
+    }),
+  );
   const networks = [...index.egress.all()].map(
     (network): ToldObject => ({
       kind: 'EgressNetwork',
@@ -54,5 +62,5 @@ export function toldObjects(index: PolicyIndex, clusterNetworks: readonly string
       },
     }),
   );
-  return [...routes, ...rateLimits, ...authentications, ...faults, ...networks];
+  return [...routes, ...rateLimits, ...authentications, ...authorizers, ...faults, ...networks];
 }

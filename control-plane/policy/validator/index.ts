@@ -12,6 +12,7 @@ import {
   checkNetworkAuthentication,
   checkServerAuthorization,
 } from './authorization.ts';
+import { checkExternalAuthorization } from './external-authorization.ts';
 import { checkFaultInjection } from './fault-injection.ts';
 import { checkRateLimit } from './rate-limit.ts';
 import { checkRequestAuthentication } from './request-authentication.ts';
@@ -65,6 +66,7 @@ const rules: Rules = {
   EgressNetwork: checkEgressNetwork,
   RequestAuthentication: checkRequestAuthentication,
   FaultInjection: checkFaultInjection,
+  ExternalAuthorization: checkExternalAuthorization,
   PolicyHTTPRoute: checkPolicyHttpRoute,
   HTTPRoute: checkGatewayHttpRoute,
   GRPCRoute: checkGrpcRoute,

@@ -13,6 +13,12 @@ export function canonicalKind({ group, kind }: { readonly group?: string; readon
 const named = [...new Set(policyTargets.map(({ kind }) => kind))];
 const targetKinds = `${named.slice(0, -1).join(', ')} or ${named.at(-1)}`;
 
+/** What is asked about requests holds for what takes them: a Server, or a route of one. */
+export function checkRequestTarget(targetRef: ObjectRef, problems: Problems): void {
+  if (policyTargets.some(({ group, kind }) => isKind(targetRef, group, kind))) return;
+  problems.add('spec.targetRef.kind', `must be ${targetKinds}, with the group of that kind`, canonicalKind(targetRef));
+}
+
 /** What a policy of a namespace holds for: the namespace itself, or what `isPolicyTarget` says of its kind. */
 export function checkPolicyTarget(targetRef: ObjectRef, namespace: string, problems: Problems): void {
   if (isKind(targetRef, '', 'Namespace')) {

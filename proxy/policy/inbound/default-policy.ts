@@ -40,6 +40,7 @@ export function defaultServerPolicy(policy: DefaultPolicy, options: DefaultPolic
     written: false,
     guardsPaths: false,
     guardsMethods: false,
+    ownHeaders: undefined,
     rateLimit: undefined,
   };
 }

@@ -148,3 +148,60 @@ test.each([
   const routes = [{ metadata: kind === 'default' ? named('probe') : written, rules: [{ matches }] }];
   expect(read({ case: 'http1', value: { routes } }).guardsPaths).toBe(guarded);
 });
+
+test('who is asked about a route is asked besides that of the server, after it, and never about the kubelet', () => {
+  const check = (name: string, changes: object = {}) => ({
+    metadata: {
+      kind: { case: 'resource' as const, value: { group: 'tulle.dev', kind: 'externalauthorization', name } },
+    },
+    authority: `${name}:9191`,
+    ...changes,
+  });
+  const rules = (value: string) => [{ matches: [{ path: { kind: { case: 'prefix' as const, value } } }] }];
+  const httpRoutes = [
+    { metadata: named('all'), rules: rules('/') },
+    {
+      metadata: named('admin'),
+      rules: rules('/admin'),
+      externalAuthorization: check('route', { failOpen: true, headersToBackend: ['X-User', 'host', 'l5d-x'] }),
+    },
+    { metadata: named('probe'), rules: rules('/live') },
+  ];
+  const policy = serverPolicyFromApi(
+    create(ServerSchema, {
+      protocol: { kind: { case: 'detect', value: { httpRoutes } } },
+      externalAuthorization: check('server', {
+        timeout: { seconds: 3600n },
+        includeRequestHeaders: { names: ['Accept'] },
+      }),
+    }),
+    ...([10_000, false, 1, () => {}] as const),
+  );
+  const of = (path: string) => policy.routes?.find(head(path))?.checks;
+  expect(of('/')?.map(({ authority }) => authority)).toEqual(['server:9191']);
+  expect(of('/admin')?.map(({ authority }) => authority)).toEqual(['server:9191', 'route:9191']);
+  expect(of('/live')).toBeUndefined();
+  expect(of('/admin')).toMatchObject([
+    { timeoutMs: 10_000, failOpen: false, sentHeaders: new Set(['accept']), headersToBackend: new Set() },
+    { timeoutMs: 200, failOpen: true, sentHeaders: undefined, headersToBackend: new Set(['x-user']) },
+  ]);
+  expect(policy.ownHeaders).toEqual(new Set(['x-user']));
+});
+
+test('bytes that are no HTTP do not come in beside an authorizer, nor requests where the control plane says no route', () => {
+  const policy = serverPolicyFromApi(
+    create(ServerSchema, {
+      protocol: { kind: { case: 'http1', value: {} } },
+      authorizations: [{ authentication: { permit: { case: 'unauthenticated', value: {} } } }],
+      externalAuthorization: { unusable: 'its Service is not there' },
+    }),
+    ...([10_000, false, 1, () => {}] as const),
+  );
+  expect([policy.authorizations, policy.written]).toEqual([[], true]);
+  expect(policy.routes?.find(head('/'))?.checks).toMatchObject([{ unusable: 'its Service is not there' }]);
+  const open = serverPolicyFromApi(
+    create(ServerSchema, { externalAuthorization: {} }),
+    ...([10_000, false, 1, () => {}] as const),
+  );
+  expect(open.routes?.find(head('/'))?.checks).toMatchObject([{ unusable: 'no authorizer is named', failOpen: false }]);
+});

@@ -3,14 +3,17 @@ import type { Authn, Authz, GrpcRoute, HttpRoute, Network, Server } from '../../
 import type { Metadata } from '../../../api/gen/meta_pb.js';
 import type { IPNetwork } from '../../../api/gen/net_pb.js';
 import { ipFromApi } from '../../control/addresses.ts';
+import type { CheckPolicy } from '../../ext-authz/check-policy.ts';
 import type { Filters } from '../../filter/filter.ts';
 import { filteredRules } from '../../filter/rules.ts';
 import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi } from '../../route/matches-from-api.ts';
 import { type Route, RouteTable } from '../../route/route-table.ts';
-import { claimHeadersOf, foldName, joinPolicies, type TokenPart, type TokenPolicy } from '../../tokens/token-policy.ts';
+import { claimHeadersOf, joinPolicies, type TokenPart, type TokenPolicy } from '../../tokens/token-policy.ts';
+import { foldName } from '../../wire/field-names.ts';
 import { IpNetwork } from '../../wire/ip-network.ts';
 import { labelsFromMetadata, type PolicyLabels } from '../labels.ts';
 import { inOrder } from './authorize.ts';
+import { checkFromApi, ownHeadersOf } from './checks-from-api.ts';
 import { rateLimitFromApi } from './rate-limit-policy.ts';
 import type { Authentication, Authorization, RoutePolicy, ServerPolicy } from './server-policy.ts';
 import { tokenPartsFromApi } from './tokens-from-api.ts';
@@ -41,7 +44,9 @@ export function serverPolicyFromApi(
   const tokens = parts.length === 0 ? undefined : joinPolicies(parts, claimHeaders);
   const none = claimHeaders.size === 0 ? undefined : joinPolicies([], claimHeaders);
   const tokensOf = tokensOfRoutes(parts, tokens ?? none, none, claimHeaders);
-  const routes = routesFromApi(kind, authorizations, tokensOf, requireTls, onUnread);
+  const check = server.externalAuthorization && checkFromApi(server.externalAuthorization);
+  const checksOf = checksOfRoutes(check);
+  const routes = routesFromApi(kind, authorizations, { tokensOf, checksOf }, requireTls, onUnread);
   const written = routes.some(({ plan }) => plan.labels.group !== '');
   const table = routes.length === 0 ? undefined : new RouteTable(routes);
   return {
@@ -49,13 +54,14 @@ export function serverPolicyFromApi(
     isGrpc: kind?.case === 'grpc',
     detectTimeoutMs: timeout === undefined ? detectTimeoutMs : durationMs(timeout),
     labels: labelsFromMap(server.labels),
-    // Bytes that are no HTTP bring no token.
-    authorizations: tokens === undefined ? inOrder(authorizations, []) : [],
+    // Bytes that are no HTTP bring no token, and nobody can be asked about them.
+    authorizations: tokens === undefined && check === undefined ? inOrder(authorizations, []) : [],
     routes: table,
     tokensFirst: routes.some((route) => isByClaim(route, claimHeaders)) ? (tokens ?? none) : undefined,
-    written: written || tokens !== undefined,
+    written: written || tokens !== undefined || check !== undefined,
     guardsPaths: written && table?.byPath === true,
     guardsMethods: written && table?.byMethod === true,
+    ownHeaders: ownHeadersOf(routes.flatMap(({ plan }) => plan.checks ?? [])),
     rateLimit: rateLimitFromApi(kind, processes),
   };
 }
@@ -74,7 +80,7 @@ const isByClaim = ({ matches }: Route<RoutePolicy>, claimHeaders: ReadonlySet<st
 function routesFromApi(
   kind: Kind | undefined,
   ofServer: readonly Authorization[],
-  tokensOf: (route: TokensOfRoute) => TokenPolicy | undefined,
+  { tokensOf, checksOf }: Asked,
   requireTls: boolean,
   onUnread: OnUnreadRoute,
 ): Route<RoutePolicy>[] {
@@ -82,11 +88,18 @@ function routesFromApi(
     const { metadata, hosts, authorizations } = route;
     const labels = labelsFromMetadata(metadata);
     const tokens = tokensOf(route);
+    const checks = checksOf(route);
     const permitted = inOrder(ofServer, authorizationsFromApi(authorizations, requireTls));
     return {
       told: (why: string): void => onUnread(labels, why),
       hosts: hostsFromApi(hosts),
-      planOf: (filters: Filters | undefined): RoutePolicy => ({ labels, authorizations: permitted, tokens, filters }),
+      planOf: (filters: Filters | undefined): RoutePolicy => ({
+        labels,
+        authorizations: permitted,
+        tokens,
+        checks,
+        filters,
+      }),
     };
   };
   if (kind?.case === 'grpc') {
@@ -101,7 +114,7 @@ function routesFromApi(
   }
   const routes = routesOf(kind) as HttpRoute[];
   const everything: ReadRoute = { hosts: [], authorizations: [], requestAuthentications: [] };
-  if (routes.length === 0 && tokensOf(everything) !== undefined) {
+  if (routes.length === 0 && (tokensOf(everything) !== undefined || checksOf(everything) !== undefined)) {
     const { told, hosts, planOf } = read(everything);
     return [{ plan: planOf(undefined), hosts, matches: httpMatchesFromApi([{ matches: [] }], told) }];
   }
@@ -129,8 +142,32 @@ function routesOf(kind: Kind | undefined): readonly (HttpRoute | GrpcRoute)[] {
   }
 }
 
-type ReadRoute = TokensOfRoute & Pick<HttpRoute, 'hosts' | 'authorizations'>;
-type TokensOfRoute = { readonly metadata?: Metadata } & Pick<HttpRoute, 'requestAuthentications'>;
+type ReadRoute = AskedRoute & Pick<HttpRoute, 'hosts' | 'authorizations'>;
+type AskedRoute = { readonly metadata?: Metadata } & Pick<
+  HttpRoute,
+  'requestAuthentications' | 'externalAuthorization'
+>;
+
+/** What is asked of the requests of a route, besides who sends them. */
+interface Asked {
+  readonly tokensOf: (route: AskedRoute) => TokenPolicy | undefined;
+  readonly checksOf: (route: AskedRoute) => readonly CheckPolicy[] | undefined;
+}
+
+/** The route that the control plane makes for the kubelet. */
+const isProbe = ({ metadata }: AskedRoute): boolean =>
+  metadata?.kind.case === 'default' && metadata.kind.value === 'probe';
+
+/** A pod must not be restarted since the one that would be asked is away. That of the server is asked first. */
+function checksOfRoutes(ofServer: CheckPolicy | undefined): Asked['checksOf'] {
+  const shared = ofServer && [ofServer];
+  return (route) => {
+    if (isProbe(route)) return undefined;
+    const { externalAuthorization } = route;
+    if (externalAuthorization === undefined) return shared;
+    return [...(shared ?? []), checkFromApi(externalAuthorization)];
+  };
+}
 
 /** The kubelet, whose route the control plane makes, has no token. Routes without words of their own share one policy. */
 function tokensOfRoutes(
@@ -138,9 +175,10 @@ function tokensOfRoutes(
   shared: TokenPolicy | undefined,
   none: TokenPolicy | undefined,
   claimHeaders: ReadonlySet<string>,
-): (route: TokensOfRoute) => TokenPolicy | undefined {
-  return ({ metadata, requestAuthentications }) => {
-    if (metadata?.kind.case === 'default' && metadata.kind.value === 'probe') return none;
+): Asked['tokensOf'] {
+  return (route) => {
+    const { requestAuthentications } = route;
+    if (isProbe(route)) return none;
     if (requestAuthentications.length === 0) return shared;
     return joinPolicies([...ofServer, ...tokenPartsFromApi(requestAuthentications)], claimHeaders);
   };

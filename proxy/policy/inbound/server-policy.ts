@@ -1,3 +1,4 @@
+import type { CheckPolicy } from '../../ext-authz/check-policy.ts';
 import type { Filters } from '../../filter/filter.ts';
 import type { RouteTable } from '../../route/route-table.ts';
 import type { TokenPolicy } from '../../tokens/token-policy.ts';
@@ -30,6 +31,8 @@ export interface RoutePolicy {
   readonly authorizations: readonly Authorization[];
   /** The tokens of end users that its requests bring; undefined where nothing is said of them. */
   readonly tokens: TokenPolicy | undefined;
+  /** Who is asked whether its requests may come in, in that order; undefined where nobody is. */
+  readonly checks: readonly CheckPolicy[] | undefined;
   /** What is done to the requests that are let in, and to their responses; undefined when nothing is. */
   readonly filters: Filters | undefined;
 }
@@ -48,14 +51,16 @@ export interface ServerPolicy {
   /** Those of the server, where routes are found by what is told of them: they are checked before a route is looked for. */
   readonly tokensFirst: TokenPolicy | undefined;
   /**
-   * Somebody has written routes, or which tokens end users bring: no request may come beside them. The routes that the control plane makes for probes do
-   * not count: they open a path as it stands, and close none.
+   * Somebody has written routes, which tokens end users bring or who is asked: no request may come beside them. The
+   * routes that the control plane makes for probes do not count: they open a path as it stands, and close none.
    */
   readonly written: boolean;
   /** By path: each way in which the application may read a path must be let in. */
   readonly guardsPaths: boolean;
   /** The same of methods. */
   readonly guardsMethods: boolean;
+  /** Headers that authorizers write at any route, folded: what clients write there is taken away. Undefined without any. */
+  readonly ownHeaders: ReadonlySet<string> | undefined;
   /** How many of the requests that are let in are taken; undefined for all. */
   readonly rateLimit: RateLimitPolicy | undefined;
 }

@@ -231,6 +231,10 @@ describe.skipIf(missing)(`the rights of the control plane${missing ? ` (${missin
         jwtRules: [{ issuer: 'https://issuer.test', jwks: '{"keys":[]}' }],
       }),
       object('tulle.dev/v1alpha1', 'FaultInjection', 'slow', { delay: { fixedDelay: '1s' } }),
+      object('tulle.dev/v1alpha1', 'ExternalAuthorization', 'asked', {
+        targetRef: toServer,
+        backendRef: { name: 'web', port: 80 },
+      }),
     );
     const destination = await startControlPlane('destination', destinationArgs(await kubeconfigOf('destination')));
     try {

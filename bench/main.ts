@@ -84,7 +84,7 @@ async function main(): Promise<boolean> {
   try {
     const testbed = await startTestbed({ folder, version: packageJson.version, proxyCore, otherCore });
     stops.push(testbed.stop);
-    const { upstreams, behind, tulle, pooled, told, without } = testbed;
+    const { upstreams, behind, tulle, pooled, told, without, traced } = testbed;
     const setting: PeerSetting = { folder, pki: await makePki(folder), upstreams, behind, core: proxyCore };
     const peers: Peer[] = [tulle];
     for (const { name, command, pattern, from, start } of candidates) {
@@ -105,6 +105,7 @@ async function main(): Promise<boolean> {
     await writeFile(tokensFile, JSON.stringify(testbed.tokens));
     const subjects = (scenario: Scenario): readonly Peer[] => {
       if (scenario.told !== undefined) return [told(scenario.told), without];
+      if (scenario.traced !== undefined) return traced(scenario.traced);
       return scenario.blackHole !== undefined ? [tulle] : scenario.pooled ? [tulle, pooled] : peers;
     };
     return await measure(peers, subjects, {

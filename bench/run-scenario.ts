@@ -114,9 +114,15 @@ async function measureRoute(
 }
 
 /** By which name Tulle finds the upstream; the peers do not look at it. */
-export function authorityOf({ path, blackHole, told }: Pick<Scenario, 'path' | 'blackHole' | 'told'>): string {
+export function authorityOf({
+  path,
+  blackHole,
+  told,
+  traced,
+}: Pick<Scenario, 'path' | 'blackHole' | 'told' | 'traced'>): string {
   const port = { http1: 80, grpc: 90, tcp: 70 }[path.split('-')[0] as 'http1' | 'grpc' | 'tcp'];
-  return `${blackHole ?? told ?? (path.endsWith('hop') ? 'upstream' : 'behind')}.bench:${port}`;
+  const behind = traced === undefined ? 'behind' : 'behind-traced';
+  return `${blackHole ?? told ?? (path.endsWith('hop') ? 'upstream' : behind)}.bench:${port}`;
 }
 
 function saturated(target: string, scenario: Scenario, requests: number, options: RunOptions): Promise<LoadResult> {

@@ -5,7 +5,7 @@ export const without = 'Tulle, without';
 
 /** What of Tulle's may be at most so many times a peer's. */
 export interface RatioLimit {
-  readonly peer: 'Envoy' | 'HAProxy' | typeof without;
+  readonly peer: 'Envoy' | 'HAProxy' | typeof without | 'Tulle, not traced';
   readonly measure: 'cpu' | 'added p50' | 'added p99.9';
   readonly ratio: number;
 }
@@ -27,6 +27,9 @@ export type BlackHole = 'hole' | 'mute';
  */
 export const told = ['rules', 'retries', 'flaky', 'tokens'] as const;
 export type Told = (typeof told)[number];
+/** The shares of requests, in per cent, with which tracing is measured. */
+export const tracedPercents = [1, 100] as const;
+export type TracedPercent = (typeof tracedPercents)[number];
 
 /** A way of sending, and what it must not cost (design: "Numbers to hold"). */
 export interface Scenario {
@@ -51,6 +54,8 @@ export interface Scenario {
   readonly told?: Told;
   /** How long each measurement takes at least; a second when not set. */
   readonly seconds?: number;
+  /** Tulle alone, against itself without tracing: the percentage of the requests that is recorded. */
+  readonly traced?: TracedPercent;
   /** Tulle alone, at a constant rate, counted from when it may know of the endpoint that answers nothing. */
   readonly blackHole?: BlackHole;
   readonly limits: readonly Limit[];
@@ -173,6 +178,12 @@ export const scenarios: readonly Scenario[] = [
     http1('chain', '-single-pooled', 'one request at a time', alone),
     http1('chain', '-rate-pooled', '2,000 requests/s over 50 connections', { load: 'rate' }),
   ].map((scenario) => ({ ...scenario, title: `${scenario.title}: multiplexed and pooled`, pooled: true })),
+  ...tracedPercents.map((traced) =>
+    grpc('chain', `-traced-${traced}`, `tracing on, ${traced} % recorded`, {
+      traced,
+      limits: [cpu('Tulle, not traced', traced === 1 ? 1.04 : 1.35)],
+    }),
+  ),
   tcp('hop'),
   tcp('chain'),
 ];

@@ -6,9 +6,10 @@ import { proxyContainerName } from '../lib/contract/names.ts';
 import { LocalMesh } from '../local/local-mesh.ts';
 import { bunProgram, packageRoot } from '../local/package-root.ts';
 import type { Peer } from './peers/peer.ts';
-import { type BlackHole, type Told, told, without } from './scenarios.ts';
+import { type BlackHole, type Told, type TracedPercent, told, tracedPercents, without } from './scenarios.ts';
 import { makeTokens } from './tokens.ts';
 import { toldObjects } from './told.ts';
+import { startTraceSink } from './trace-sink.ts';
 
 /** A running mesh of an idle client, two upstreams outside the mesh, and one inside it. */
 export interface Testbed {
@@ -20,6 +21,8 @@ export interface Testbed {
   readonly without: Peer;
   /** Of end users: each is good for the Service that the mesh is told of them. */
   readonly tokens: readonly string[];
+  /** With tracing on, and without, through the same sidecar at the end. Chains of gRPC only. */
+  readonly traced: (percent: TracedPercent) => readonly [traced: Peer, without: Peer];
   readonly upstreams: readonly [string, string];
   readonly behind: string;
   stop(): Promise<void>;
@@ -34,13 +37,19 @@ export interface TestbedOptions {
 
 const readyTimeoutMs = 30_000;
 const blackHoles: readonly BlackHole[] = ['hole', 'mute'];
+const measuredPods = new Set([
+  'tokens-0',
+  ...['client-0', 'pooled-0', 'behind-0', 'behind-traced-0'],
+  ...tracedPercents.map((percent) => `traced-${percent}-0`),
+]);
 
 /** Starts the mesh as `tulle local` does, with its real control plane, and puts the sidecars on their core. */
 export async function startTestbed({ folder, version, proxyCore, otherCore }: TestbedOptions): Promise<Testbed> {
   const manifests = join(folder, 'manifests');
   await mkdir(manifests, { recursive: true });
   const { tokens, rule } = makeTokens(Date.now());
-  const items = [...objects(), ...toldObjects(rule)];
+  const sink = await startTraceSink();
+  const items = [...objects(sink.port), ...toldObjects(rule)];
   await writeFile(join(manifests, 'bench.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
   // As the image has it: one file, whose loading leaves no traces of a compiler in memory.
   const program = join(folder, 'tulle-proxy.mjs');
@@ -69,7 +78,7 @@ export async function startTestbed({ folder, version, proxyCore, otherCore }: Te
     return process.pid;
   };
   for (const { plan, processes } of mesh.pods) {
-    const measured = ['client-0', 'pooled-0', 'behind-0', 'tokens-0'].includes(plan.name);
+    const measured = measuredPods.has(plan.name);
     for (const { container, pid } of processes) {
       pin(pid, measured && container === proxyContainerName ? proxyCore : otherCore);
     }
@@ -84,13 +93,24 @@ export async function startTestbed({ folder, version, proxyCore, otherCore }: Te
     stop: async () => {},
   });
   const pooledChain = [sidecar('pooled-0'), sidecar('behind-0')];
+  const tracedPeer = (name: string, client: string): Peer => ({
+    name,
+    version,
+    explicit: true,
+    route: () => ({ target: `${pod(client).plan.ip}:4140`, pids: [sidecar(client), sidecar('behind-traced-0')] }),
+    stop: async () => {},
+  });
   return {
     upstreams: [pod('upstream-0').plan.ip, pod('upstream-1').plan.ip],
     behind: pod('behind-0').plan.ip,
-    stop: () => mesh.stop(),
+    stop: async () => {
+      await mesh.stop();
+      await sink.stop();
+    },
     tokens,
     told: (what) => ofChain('Tulle', what === 'tokens' ? [out, sidecar('tokens-0')] : chain),
     without: { ...ofChain(without, chain), plain: true },
+    traced: (percent) => [tracedPeer('Tulle', `traced-${percent}-0`), tracedPeer('Tulle, not traced', 'client-0')],
     tulle: {
       name: 'Tulle',
       version,
@@ -115,7 +135,7 @@ function pin(pid: number, core: number): void {
   if (status !== 0) throw new Error(`process ${pid} cannot be put on core ${core}: ${stderr}`);
 }
 
-function objects(): object[] {
+function objects(sinkPort: number): object[] {
   const upstream = [bunProgram(process.env['PATH'] ?? ''), join(packageRoot, 'bench/programs/upstream.ts')];
   const podIp = { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } };
   // Clients are told by the Service, the server's sidecar by the pod.
@@ -166,7 +186,17 @@ function objects(): object[] {
   });
   const idle = { command: ['sleep', 'infinity'] };
   const pooled = [{ name: 'LINKERD2_PROXY_OUTBOUND_DISABLE_HTTP1_MULTIPLEXING', value: 'true' }];
+  const traced = (percent: number) => ({
+    annotations: {
+      'config.tulle.dev/trace-collector': `127.0.0.1:${sinkPort}`,
+      'config.tulle.dev/trace-collector-protocol': 'otlp-http',
+      'config.tulle.dev/trace-sample-rate': `${percent / 100}`,
+    },
+  });
   return [
+    ...tracedPercents.map((percent) => deployment(`traced-${percent}`, 1, 'enabled', idle, traced(percent))),
+    deployment('behind-traced', 1, 'enabled', serving, traced(0)),
+    service('behind-traced'),
     deployment('upstream', 2, 'disabled', serving, { labels: { hole: 'beside', mute: 'beside' } }),
     ...blackHoles.flatMap((kind) => [
       deployment(kind, 1, 'disabled', blackHole(kind), { labels: { [kind]: 'beside' } }),

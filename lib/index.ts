@@ -13,5 +13,6 @@ export { MeshInjection } from './workload/mesh-injection.ts';
 export type { MeshOptions, ProxyOptions } from './workload/mesh-options.ts';
 export { MeshedDeployment, type MeshedDeploymentProps } from './workload/meshed-deployment.ts';
 export { Statsd, StatsdTags } from './workload/statsd.ts';
+export { Tracing, type TracingOptions } from './workload/tracing.ts';
 export { type MeshWarning, MeshWarnings } from './workload/warnings.ts';
 export { WorkloadMesh } from './workload/workload-mesh.ts';

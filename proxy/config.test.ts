@@ -89,7 +89,7 @@ test('identity can be switched off, and then needs no token', () => {
 test('what is set and changes nothing is told, with what is missed; its value is not', () => {
   const { withoutEffect } = readConfig({
     ...minimal,
-    LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR: 'collector:4317',
+    LINKERD2_PROXY_TRACE_COLLECTOR: 'collector:4317',
     LINKERD2_PROXY_INBOUND_CONECT_TIMEOUT: '1s',
     LINKERD2_PROXY_IDENTITY_DIR: '/var/run/linkerd',
     LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS: 'false',
@@ -97,7 +97,11 @@ test('what is set and changes nothing is told, with what is missed; its value is
     OTHER: 'x',
   });
   expect(withoutEffect).toEqual([
-    { variable: 'LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR', reason: 'no traces are sent yet', harmless: false },
+    {
+      variable: 'LINKERD2_PROXY_TRACE_COLLECTOR',
+      reason: 'there is no such setting of traces: see TRACE_PROTOCOL and those beside it',
+      harmless: false,
+    },
     {
       variable: 'LINKERD2_PROXY_INBOUND_CONECT_TIMEOUT',
       reason: 'there is no variable of this name: is it misspelt?',
@@ -128,4 +132,62 @@ test("a connection pool may have Linkerd's name for its size, and no idle time t
   });
   expect(config.inbound.maxIdlePerEndpoint).toBe(7);
   expect(config.outbound.http1IdleMs).toBe(100);
+});
+
+test('nothing is traced without a collector; with one, what it is told of, and how much, has defaults', () => {
+  expect(readConfig(minimal).tracing).toBeUndefined();
+  const collector = { LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR: 'collector.tracing.svc.cluster.local.:4317' };
+  expect(readConfig({ ...minimal, ...collector }).tracing).toEqual({
+    collector: { host: 'collector.tracing.svc.cluster.local.', port: 4317, serverName: undefined },
+    protocol: 'opentelemetry',
+    path: '',
+    serviceName: 'linkerd-proxy',
+    attributesFile: undefined,
+    attributes: new Map(),
+    sampleRate: 0,
+  });
+});
+
+test('traces tell attributes as Linkerd writes them and as OpenTelemetry does, which goes first', () => {
+  const { tracing } = readConfig({
+    ...minimal,
+    LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR: 'localhost:9411',
+    LINKERD2_PROXY_TRACE_COLLECTOR_SVC_NAME: 'zipkin.tracing.serviceaccount.identity.tulle.cluster.local',
+    LINKERD2_PROXY_TRACE_PROTOCOL: 'zipkin',
+    LINKERD2_PROXY_TRACE_SAMPLE_RATE: '0.01',
+    LINKERD2_PROXY_TRACE_EXTRA_ATTRIBUTES: 'k8s.pod.uid=1\nempty=\nteam="shop"\nkey3\n=key4\nkey2==value2\n',
+    OTEL_RESOURCE_ATTRIBUTES: 'team=web,rack=7',
+  });
+  expect(tracing).toMatchObject({ protocol: 'zipkin', path: '/api/v2/spans', sampleRate: 0.01 });
+  expect([...(tracing?.attributes ?? [])]).toEqual([
+    ['k8s.pod.uid', '1'],
+    ['empty', ''],
+    ['team', 'web'],
+    ['key2', '=value2'],
+    ['rack', '7'],
+  ]);
+});
+
+test('what cannot be meant of traces stops the start, each with its variable', () => {
+  expect(() =>
+    readConfig({
+      ...minimal,
+      LINKERD2_PROXY_IDENTITY_DISABLED: '1',
+      LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR: 'collector:4317',
+      LINKERD2_PROXY_TRACE_COLLECTOR_SVC_NAME: 'collector',
+      LINKERD2_PROXY_TRACE_PROTOCOL: 'opencensus',
+      LINKERD2_PROXY_TRACE_COLLECTOR_PATH: 'v1',
+      LINKERD2_PROXY_TRACE_SAMPLE_RATE: '1.5',
+    }),
+  ).toThrow(
+    [
+      'LINKERD2_PROXY_TRACE_PROTOCOL (opencensus) must be one of opentelemetry, otlp-http, zipkin',
+      'LINKERD2_PROXY_TRACE_COLLECTOR_PATH (v1) must be a path such as /v1/traces',
+      'LINKERD2_PROXY_TRACE_SAMPLE_RATE (1.5) must be a number from 0 to 1',
+      'LINKERD2_PROXY_TRACE_COLLECTOR_SVC_NAME (collector) needs identity, which is disabled: leave it out',
+    ].join('\n  '),
+  );
+  expect(() => readConfig({ ...minimal, LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR: 'collector' })).toThrow(
+    'LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR (collector) must be a host and port',
+  );
 });

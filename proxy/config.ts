@@ -6,6 +6,7 @@ import { type OutboundConfig, outboundConfig } from './config/outbound.ts';
 import { type AdminConfig, adminConfig, coreLimits, httpDeadlines, shutdownGraceMs } from './config/process.ts';
 import { type StatsdConfig, statsdConfig } from './config/statsd.ts';
 import { accessLogFormat, type LogConfig, logConfig, metricsRetainIdleMs } from './config/telemetry.ts';
+import { type TracingConfig, tracingConfig } from './config/tracing.ts';
 import { type WithoutEffect, withoutEffect } from './config/without-effect.ts';
 import { EnvParser } from './env-parser.ts';
 import type { IdentityConfig } from './identity/identity-config.ts';
@@ -34,6 +35,8 @@ export interface ProxyConfig {
   readonly accessLog: 'off' | AccessLogFormat;
   /** Undefined: metrics are told to who asks for them alone. */
   readonly statsd: StatsdConfig | undefined;
+  /** Undefined: nothing is traced. */
+  readonly tracing: TracingConfig | undefined;
   readonly cores: CoreLimits;
   readonly metricsRetainIdleMs: number;
   readonly shutdownGraceMs: number;
@@ -71,11 +74,20 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     log: logConfig(env),
     accessLog: accessLogFormat(env),
     statsd: statsdConfig(env),
+    tracing: tracingConfig(env, environment['OTEL_RESOURCE_ATTRIBUTES']),
     cores: coreLimits(env),
     metricsRetainIdleMs: metricsRetainIdleMs(env),
     shutdownGraceMs: shutdownGraceMs(env),
     deadlines: httpDeadlines(env),
   };
+  const { tracing, identity } = config;
+  if (tracing?.collector.serverName !== undefined && identity === undefined) {
+    env.bad(
+      'TRACE_COLLECTOR_SVC_NAME',
+      tracing.collector.serverName,
+      'needs identity, which is disabled: leave it out',
+    );
+  }
   if (env.problems.length > 0) throw new ConfigError(env.problems);
   return { ...config, withoutEffect: withoutEffect(environment, prefix, env.read) };
 }

@@ -54,6 +54,16 @@ export class EnvParser {
     return fallback;
   }
 
+  /** A number from 0 to 1. */
+  share(name: string, fallback: number): number {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    const share = Number(value);
+    if (/^(?:\d+|\d*\.\d+)$/.test(value) && share <= 1) return share;
+    this.bad(name, value, 'must be a number from 0 to 1');
+    return fallback;
+  }
+
   /** `100ms`, `3s`, `2m`, `1h`, `1d` in milliseconds; one that no clock could count is refused like any other. */
   durationMs(name: string, fallbackMs: number): number {
     const value = this.text(name);

@@ -13,6 +13,9 @@ function read(annotations: Record<string, string>, level: 'workload' | 'namespac
 
 /** A value that each setting takes and that differs from its default. */
 const samples: Record<string, string> = {
+  'trace-collector': 'collector:4317',
+  'trace-collector-protocol': 'zipkin',
+  'trace-sample-rate': '0.5',
   'proxy-image': 'mirror/proxy',
   'proxy-version': '9.9.9',
   'image-pull-policy': 'Always',
@@ -100,7 +103,14 @@ describe('annotations', () => {
   it.each(['toString', 'valueOf', '__proto__', 'hasOwnProperty'])(
     'takes %s for no value of any setting but a text',
     (value) => {
-      const free = new Set(['proxy-image', 'proxy-version', 'debug-image', 'debug-image-version']);
+      const free = new Set([
+        'proxy-image',
+        'proxy-version',
+        'debug-image',
+        'debug-image-version',
+        'trace-collector-service-account',
+        'trace-service-name',
+      ]);
       const named = settings.filter(({ name }) => !free.has(name));
       for (const { keys, name } of named) expect(read({ [keys[0]]: value }).problems, name).toHaveLength(1);
     },

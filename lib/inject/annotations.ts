@@ -4,6 +4,7 @@ import { durationMs } from '../contract/durations.ts';
 import { type Form, longest } from '../contract/form.ts';
 import { inboundPolicies } from '../contract/inbound-policies.ts';
 import { namedPortList, portList } from '../contract/port-list.ts';
+import { sampleRate, traceCollector, traceProtocols } from '../contract/trace-collector.ts';
 import { imagePullPolicies, type ProxySettings } from './config.ts';
 import type { Metadata } from './kubernetes.ts';
 import type { InjectProblem } from './report.ts';
@@ -69,6 +70,11 @@ export const settings: readonly Setting[] = [
   setting('proxy-log-format', 'logFormat', form.oneOf('plain', 'json')),
   setting('proxy-log-http-headers', 'logHttpHeaders', form.oneOf('off', 'insecure')),
   setting('access-log', 'accessLog', form.oneOf('off', 'apache', 'json')),
+  setting('trace-collector', 'traceCollector', traceCollector),
+  setting('trace-collector-protocol', 'traceProtocol', form.oneOf(...traceProtocols)),
+  setting('trace-collector-service-account', 'traceServiceAccount', form.text, { alpha: true }),
+  setting('trace-sample-rate', 'traceSampleRate', sampleRate),
+  setting('trace-service-name', 'traceServiceName', form.text),
   setting('statsd-address', 'statsdAddress', form.statsdAddress),
   setting('statsd-tags', 'statsdTags', form.oneOf('dogstatsd', 'librato', 'none')),
   setting('enable-external-profiles', 'externalProfiles', form.boolean),

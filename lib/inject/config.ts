@@ -2,6 +2,7 @@ import type { InboundPolicyName } from '../contract/inbound-policies.ts';
 import { controlPlaneServices, proxyContainerName } from '../contract/names.ts';
 import { type PortEntry, parsePorts } from '../contract/port-list.ts';
 import { defaultOpaquePorts, meshPorts, proxyPorts } from '../contract/ports.ts';
+import type { TraceProtocol } from '../contract/trace-collector.ts';
 import { meshVersion } from '../contract/version.ts';
 import type { EnvVar } from './kubernetes.ts';
 
@@ -36,6 +37,15 @@ export interface ProxySettings {
   readonly logFormat: 'plain' | 'json';
   readonly logHttpHeaders: 'off' | 'insecure';
   readonly accessLog: 'off' | 'apache' | 'json';
+  /** `host:port` that spans are sent to, or `off`. */
+  readonly traceCollector?: string;
+  /** Default: OTLP over gRPC. */
+  readonly traceProtocol?: TraceProtocol;
+  /** Of a meshed collector, in the namespace that its address names. */
+  readonly traceServiceAccount?: string;
+  /** From 0 to 1. */
+  readonly traceSampleRate?: number;
+  readonly traceServiceName?: string;
   /** `host:port`, `node:port` or `unix:/path`; none: metrics are not sent. */
   readonly statsdAddress?: string;
   readonly statsdTags: 'dogstatsd' | 'librato' | 'none';

@@ -54,11 +54,13 @@ export function injectPod(
   const field = fieldPath(context.path, 'metadata.annotations');
   problems.push(...podSecurityProblem(decision.mode, context.namespace, { object, field }));
   const label = ownerLabel(context, object, problems);
+  const { path, owner } = context;
+  const place = { object, path, workload: owner?.name, annotations: pod.metadata?.annotations };
   return {
     pod: {
       ...pod,
       metadata: metadataOf(pod, settings, config, context, label),
-      spec: specOf(pod.spec ?? {}, settings, config, decision.mode, { object, path: context.path }, problems),
+      spec: specOf(pod.spec ?? {}, settings, config, decision.mode, place, problems),
     },
     report: { object, outcome: 'injected', reasons: [], problems },
   };
@@ -165,12 +167,19 @@ function inheritedAnnotations(pod: PodTemplate, namespace: Metadata | undefined)
   return result;
 }
 
+interface Place {
+  readonly object: string;
+  readonly path: string | undefined;
+  readonly workload: string | undefined;
+  readonly annotations: Metadata['annotations'];
+}
+
 function specOf(
   spec: PodSpec,
   settings: ProxySettings,
   config: InjectConfig,
   mode: InjectMode,
-  place: { readonly object: string; readonly path?: string },
+  place: Place,
   problems: InjectProblem[],
 ): PodSpec {
   const tell = (severity: InjectProblem['severity'], message: string, consequence: string) =>
@@ -208,6 +217,8 @@ function specOf(
       opaquePorts: opaque.ports,
       requireIdentityPorts: requireIdentity.ports,
       explicitPorts: listeners,
+      workload: place.workload,
+      annotations: place.annotations,
     }),
     listeners,
   );

@@ -3,7 +3,8 @@ import { formatPorts, type PortEntry } from '../contract/port-list.ts';
 import type { InjectConfig, ProxySettings } from './config.ts';
 import type { InjectMode } from './decision.ts';
 import type { ExplicitPort } from './explicit-ports.ts';
-import type { EnvVar } from './kubernetes.ts';
+import type { EnvVar, Metadata } from './kubernetes.ts';
+import { traceEnv } from './trace-env.ts';
 
 export interface ProxyEnvInput {
   readonly mode: InjectMode;
@@ -16,6 +17,10 @@ export interface ProxyEnvInput {
   readonly requireIdentityPorts: readonly PortEntry[];
   /** Listeners of explicit mode; empty in the others. */
   readonly explicitPorts: readonly ExplicitPort[];
+  /** Of the Deployment, or whatever else makes the pods; undefined where none is known. */
+  readonly workload: string | undefined;
+  /** Of the pod. */
+  readonly annotations: Metadata['annotations'];
 }
 
 export const identityDir = '/var/run/linkerd/identity/end-entity';
@@ -56,6 +61,7 @@ export function proxyEnv(input: ProxyEnvInput): EnvVar[] {
     proxyVar('LOG', logDirectives(settings)),
     proxyVar('LOG_FORMAT', settings.logFormat),
     ...(settings.accessLog === 'off' ? [] : [proxyVar('ACCESS_LOG', settings.accessLog)]),
+    ...traceEnv(input),
     ...statsdVars(settings),
     ...(settings.shutdownGraceMs === undefined
       ? []

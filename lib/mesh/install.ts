@@ -52,7 +52,7 @@ export interface GivenProps {
   readonly ipv6?: boolean;
   readonly highAvailability?: boolean;
   readonly compat?: InjectConfig['compat'];
-  /** What `defaultInboundPolicy`, `opaquePorts` and `proxy` say, by annotation. */
+  /** What `defaultInboundPolicy`, `opaquePorts`, `proxy` and `tracing` say, by annotation. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Empty for none, as is the priority class. */
   readonly registry?: string;
@@ -84,12 +84,13 @@ export function givenProps(props: MeshProps): GivenProps {
     defaultInboundPolicy,
     opaquePorts,
     proxy,
+    tracing,
     issuanceLifetime,
     clockSkewAllowance,
     components,
     ...plain
   } = props;
-  const settings = annotationsOf({ inboundPolicy: defaultInboundPolicy, opaquePorts, proxy });
+  const settings = annotationsOf({ inboundPolicy: defaultInboundPolicy, opaquePorts, proxy, tracing });
   const { _install, ...given } = {
     ...plain,
     compat: compat?._name,

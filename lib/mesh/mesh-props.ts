@@ -2,6 +2,7 @@ import type { Duration } from 'cdk8s';
 import type { InjectConfig } from '../inject/config.ts';
 import type { InboundPolicy } from '../workload/inbound-policy.ts';
 import type { ProxyOptions } from '../workload/mesh-options.ts';
+import type { Tracing } from '../workload/tracing.ts';
 import type { MeshComponents } from './component-options.ts';
 import type { MeshInstall } from './install.ts';
 
@@ -113,6 +114,13 @@ export interface MeshProps {
    * @default - no limits; 10m CPU (100m with high availability) and 20Mi memory are requested
    */
   readonly proxy?: ProxyOptions;
+
+  /**
+   * Where sidecars send the spans of requests, and of which, where no workload says otherwise.
+   *
+   * @default - nothing is traced
+   */
+  readonly tracing?: Tracing;
 
   /**
    * Registry, and path in it, that both images come from.

@@ -17,6 +17,7 @@ export interface MeshReferenceProps
     | 'defaultInboundPolicy'
     | 'opaquePorts'
     | 'proxy'
+    | 'tracing'
     | 'registry'
     | 'version'
   > {}

@@ -4,6 +4,7 @@ import { isCidr } from '../contract/cidr.ts';
 import type { InboundPolicy } from './inbound-policy.ts';
 import type { Injection } from './injection.ts';
 import type { Statsd } from './statsd.ts';
+import type { Tracing } from './tracing.ts';
 
 /** What the mesh does for one workload. */
 export interface MeshOptions {
@@ -63,6 +64,13 @@ export interface MeshOptions {
    * @default true
    */
   readonly networkPolicy?: boolean;
+
+  /**
+   * Where the sidecar sends the spans of requests, and of which.
+   *
+   * @default - as the mesh says
+   */
+  readonly tracing?: Tracing;
 
   /**
    * The sidecar itself.
@@ -202,7 +210,7 @@ export function annotationsOf(options: MeshOptions): Record<string, string> {
   };
   notAbove('cpuRequestMillis', proxy.cpuRequestMillis, 'cpuLimitMillis', proxy.cpuLimitMillis);
   notAbove('memoryRequest', kibibytes(proxy.memoryRequest), 'memoryLimit', kibibytes(proxy.memoryLimit), 'Ki');
-  const annotations: Record<string, string> = {};
+  const annotations: Record<string, string> = { ...options.tracing?._annotations };
   for (const [name, value] of Object.entries(values)) {
     if (value !== undefined) annotations[settingKey(name)] = value;
   }

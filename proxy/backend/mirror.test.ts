@@ -217,3 +217,19 @@ it('mirrors are read, and one that cannot hold is left out and told of', () => {
   expect(read.map(({ ratio }) => ratio)).toEqual([{ numerator: 1, denominator: 2 }]);
   expect(unread).toEqual(['a mirror without a backend', 'a ratio whose denominator is 0']);
 });
+
+it('a copy is part of the trace of its request', () => {
+  const fields = [new Field('traceparent', '00-1')];
+  const trace = { fields, begin: () => trace, onOver: () => {} };
+  side = testSide([
+    {
+      onRequest: (exchange) => {
+        exchange.trace = trace;
+      },
+      onFinish: () => {},
+    },
+  ]);
+  begun();
+  expect(main.last.extra).toEqual(fields);
+  expect(other.last.head.fields).toEqual(fields);
+});

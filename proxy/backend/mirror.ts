@@ -5,6 +5,7 @@ import { plainPlan, type RoutePlan, type Sender } from '../exchange/plan.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
 import { hits, type Ratio } from '../filter/ratio.ts';
 import type { Count } from '../telemetry/registry.ts';
+import { withFields } from '../wire/heads.ts';
 import type { Backend } from './backend.ts';
 import type { BackendHealth } from './endpoint-health.ts';
 import { type CopyEnd, MirrorCopy, type MirrorShare } from './mirror-copy.ts';
@@ -45,7 +46,7 @@ export class Mirror implements ExchangeObserver, MirrorShare {
   }
 
   /** Makes a copy of a request that is about to be sent, if it is of the share. Tunnels are not copied. */
-  copy({ exchange, head }: Attempt): void {
+  copy({ exchange, head, trace }: Attempt): void {
     if (head.upgrade !== undefined || head.method === 'CONNECT') return;
     if (!hits(this.ratio, exchange.side.clock.random)) return;
     if (this.copies >= mostCopies) {
@@ -65,7 +66,8 @@ export class Mirror implements ExchangeObserver, MirrorShare {
       exchange.origin,
       applicationVersion,
     );
-    shadow.outgoing = head;
+    // What a try says of its trace stands behind its head.
+    shadow.outgoing = trace === undefined ? head : withFields(head, [...head.fields, ...trace.fields]);
     copy.start(shadow, this.plan);
     body?.tee(copy);
   }

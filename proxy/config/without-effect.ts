@@ -16,7 +16,7 @@ interface Known {
 
 /** What Linkerd's proxy, or our injector, knows and this proxy does not act on. The first that fits is told. */
 const known: readonly Known[] = [
-  { name: /^TRACE_/, reason: 'no traces are sent yet' },
+  { name: /^TRACE_/, reason: 'there is no such setting of traces: see TRACE_PROTOCOL and those beside it' },
   { name: /^INBOUND_GATEWAY_SUFFIXES$/, reason: 'this proxy is no gateway between clusters yet' },
   { name: /^TAP_SVC_NAME$/, reason: 'requests cannot be tapped yet' },
   { name: /^CONTROL_LISTEN_ADDR$/, reason: 'the only use of this address is tap', harmless: true },

@@ -25,6 +25,8 @@ export interface ControlClientOptions {
   clock: Clock;
   /** Where calls are counted. Default: nowhere. */
   counts?: CallCounts | undefined;
+  /** As of GrpcChannel. */
+  keepAlive?: boolean;
 }
 
 const connectTimeoutMs = 3000;
@@ -59,7 +61,7 @@ export class ControlClient {
   }
 
   private open(material: ControlTls): GrpcChannel {
-    const { address, turn, fields, clock, counts } = this.options;
+    const { address, turn, fields, clock, counts, keepAlive } = this.options;
     const { serverName } = address;
     const context = serverName === undefined ? undefined : makeTlsContext(material);
     return new GrpcChannel({
@@ -69,32 +71,46 @@ export class ControlClient {
       fields,
       clock,
       counts,
+      keepAlive,
       connect: (onConnected, onFailed) => this.connect(context, onConnected, onFailed),
     });
   }
 
-  /** Components have several replicas behind one name: each connection goes to one of them by chance. */
   private connect(
     context: TlsContext | undefined,
     onConnected: (connection: Connection) => void,
     onFailed: (detail: string) => void,
   ): void {
-    const { address: component, clock } = this.options;
-    const { host, port, serverName } = component;
-    resolve(host, clock).then(
-      (addresses) => {
-        const address = addresses[Math.floor(clock.random() * addresses.length)];
-        const tls =
-          context === undefined || serverName === undefined
-            ? {}
-            : { tls: { context, serverName, identity: serverName, alpn: ['h2'] } };
-        connect(
-          { host: address, port, timeoutMs: connectTimeoutMs, timers: clock, options: { userTimeoutMs }, ...tls },
-          onConnected,
-          (_failure, detail) => onFailed(`${formatHostPort(address, port)}: ${detail}`),
-        );
-      },
-      (error: Error) => onFailed(`${host} cannot be resolved: ${error.message}`),
-    );
+    const { address, clock } = this.options;
+    connectByName(address, context, ['h2'], clock, onConnected, onFailed);
   }
+}
+
+/**
+ * Connects to a component, with TLS where it is to prove an identity. Components have several replicas behind one name:
+ * each connection goes to one of them by chance. Exactly one of the callbacks is called, once.
+ */
+export function connectByName(
+  { host, port, serverName }: ControlAddress,
+  context: TlsContext | undefined,
+  alpn: readonly string[],
+  clock: Clock,
+  onConnected: (connection: Connection) => void,
+  onFailed: (detail: string) => void,
+): void {
+  resolve(host, clock).then(
+    (addresses) => {
+      const address = addresses[Math.floor(clock.random() * addresses.length)];
+      const tls =
+        context === undefined || serverName === undefined
+          ? {}
+          : { tls: { context, serverName, identity: serverName, alpn } };
+      connect(
+        { host: address, port, timeoutMs: connectTimeoutMs, timers: clock, options: { userTimeoutMs }, ...tls },
+        onConnected,
+        (_failure, detail) => onFailed(`${formatHostPort(address, port)}: ${detail}`),
+      );
+    },
+    (error: Error) => onFailed(`${host} cannot be resolved: ${error.message}`),
+  );
 }

@@ -11,7 +11,7 @@ import {
 } from '../wire/stream.ts';
 import type { TryCounts } from './counts.ts';
 import type { Exchange } from './exchange.ts';
-import type { AttemptObserver } from './observers.ts';
+import type { AttemptObserver, AttemptTrace } from './observers.ts';
 import type { Sender } from './plan.ts';
 import type { ProxyFailure } from './proxy-failure.ts';
 
@@ -65,6 +65,8 @@ export class Attempt implements ResponseHandler {
   alternatives: Alternatives | undefined = undefined;
   /** Fields for this hop, written behind those of the head. */
   extra: readonly Field[] | undefined = undefined;
+  /** Undefined where no trace tells of it. */
+  trace: AttemptTrace | undefined = undefined;
   /** What the filters of its backend are, which its response goes through; undefined without. */
   filters: Filters | undefined = undefined;
   /** What those made of the exchange's; undefined where they changed nothing. */
@@ -118,8 +120,9 @@ export class Attempt implements ResponseHandler {
    * time.
    */
   start(connection: ClientConnection, nowMs: number): boolean {
-    const { exchange } = this;
-    const upstream = connection.request(this.head, exchange.isHeadOnly, this, this.extra);
+    const { exchange, trace } = this;
+    const extra = trace === undefined ? this.extra : [...(this.extra ?? []), ...trace.fields];
+    const upstream = connection.request(this.head, exchange.isHeadOnly, this, extra);
     if (upstream === undefined) return false;
     this.waitingAt = undefined;
     this.sentMs = nowMs;
@@ -288,6 +291,7 @@ export class Attempt implements ResponseHandler {
     this.answeredInTime();
     if (this.timeout !== undefined) this.exchange.side.deadlines.disarm(this.timeout);
     this.endpoint?.onOver(this);
+    this.trace?.onOver(this);
     if (this.counts === undefined) return;
     this.overMs = this.exchange.side.clock.nowMs();
     this.counts.over(this);

@@ -19,7 +19,7 @@ import { isGrpc, respond, respondFailure } from './answer.ts';
 import { Attempt, repeated, type WaitingPlace } from './attempt.ts';
 import { continueAfterMs, Expectation } from './expectation.ts';
 import { FilterDelay } from './filter-delay.ts';
-import type { AttemptObserver, ExchangeObserver } from './observers.ts';
+import type { AttemptObserver, ExchangeObserver, ExchangeTrace } from './observers.ts';
 import type { Origin } from './origin.ts';
 import { passedOn } from './peer-words.ts';
 import type { RoutePlan, Sender, Tries } from './plan.ts';
@@ -79,6 +79,8 @@ export class Exchange implements StreamHandler {
   attempt: Attempt | undefined = undefined;
   /** Undefined where there are no deadlines and one try is all there is. */
   tries: Tries | undefined = undefined;
+  /** Undefined where no trace tells of it. */
+  trace: ExchangeTrace | undefined = undefined;
   /** Tries so far. */
   attempts = 0;
   /** Grows with all that is passed on, in either direction. */
@@ -149,6 +151,8 @@ export class Exchange implements StreamHandler {
     this.plan = plan;
     plan.counts?.begun();
     plan.open?.add(this);
+    const { observers } = this;
+    for (let i = 0; i < observers.length; i++) observers[i].onRequest?.(this);
     if (plan.tries !== undefined) {
       this.tries = plan.tries(this);
       if (this.body?.complete ?? true) this.tries?.onRequestEnd();
@@ -385,6 +389,7 @@ export class Exchange implements StreamHandler {
     const attempt = new Attempt(this, sender, avoid);
     this.attempt = attempt;
     this.attempts++;
+    if (this.trace !== undefined) attempt.trace = this.trace.begin(attempt);
     this.tries?.onTry(attempt);
     sender.send(attempt);
   }

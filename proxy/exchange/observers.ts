@@ -1,4 +1,5 @@
 import type { EndpointInfo } from '../model/endpoint-info.ts';
+import type { Field } from '../wire/field.ts';
 import type { RequestHead, ResponseHead } from '../wire/stream.ts';
 import type { Attempt } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
@@ -8,12 +9,28 @@ import type { ProxyFailure } from './proxy-failure.ts';
 
 /** What is told of an exchange as it goes by: on the hot path, so it reads and must not allocate. */
 export interface ExchangeObserver {
+  /** It is known what is to become of it: `exchange.plan` begins. A trace that is to follow it is put on it here. */
+  onRequest?(exchange: Exchange): void;
   /** The head of the response is about to be passed on. */
   onResponse?(exchange: Exchange, head: ResponseHead): void;
   /** It is over, exactly once. `exchange.error` names the failure when the response did not end by itself. */
   onFinish(exchange: Exchange): void;
   /** A request was refused before it became an exchange. */
   onRefused?(origin: Origin, head: RequestHead, failure: ProxyFailure, decided: Decided | undefined): void;
+}
+
+/** Follows an exchange of a trace, and tells its tries what to say of that. */
+export interface ExchangeTrace {
+  /** A try begins. Undefined when it says nothing. */
+  begin(attempt: Attempt): AttemptTrace | undefined;
+}
+
+/** Follows one try of it. */
+export interface AttemptTrace {
+  /** What the request says of its trace, written behind its head. */
+  readonly fields: readonly Field[];
+  /** It is over, exactly once. */
+  onOver(attempt: Attempt): void;
 }
 
 /** What is told of one try: the endpoint that has it. */

@@ -32,6 +32,8 @@ export class ControlPlane {
   readonly policy: ControlClient | undefined;
   /** What proves who this proxy is; undefined before the first certificate, and without identity. */
   tls: TlsContext | undefined = undefined;
+  /** A client of a server beside the control plane, which may not want to be asked for signs of life. */
+  readonly clientOf: (address: ControlAddress) => ControlClient;
   private readonly identity: IdentityClient | undefined;
   private readonly identityControl: ControlClient | undefined;
 
@@ -43,6 +45,7 @@ export class ControlPlane {
     });
     const control = (address: ControlAddress, from = material): ControlClient =>
       new ControlClient({ address, material: from, turn, fields, clock, counts: countsOf(address, registry) });
+    this.clientOf = (address) => new ControlClient({ address, material, turn, fields, clock, keepAlive: false });
     this.destination = control(config.destination.address);
     this.policy = config.policy.address && control(config.policy.address);
     if (config.identity === undefined) return;

@@ -40,6 +40,7 @@ import { policiesOf, targetsOf } from './followed.ts';
 import { addGauges } from './gauges.ts';
 import { Shares } from './shares.ts';
 import { statsdOf } from './statsd.ts';
+import { type Traces, tracesOf } from './tracing.ts';
 
 export interface SidecarOptions {
   config: ProxyConfig;
@@ -79,6 +80,7 @@ export class Sidecar {
   private readonly targets: Targets;
   private readonly applications: Applications;
   private readonly shares: Shares;
+  private readonly spans: Traces;
   private readonly inbound: Inbound;
   private readonly outbound: Outbound;
   private readonly admin: AdminServer;
@@ -121,13 +123,21 @@ export class Sidecar {
     const outboundMetrics = new OutboundMetrics(this.registry, clock.nowMs, config.outbound.metricsByHostname);
     const inboundMetrics = new InboundMetrics(this.registry, clock.nowMs);
     const keptBytes = new KeptBytes();
+    const { turn, fields, registry, control } = this;
+    const { version } = options;
+    this.spans = tracesOf(config.tracing, { clock, log, turn, fields, registry, control, version });
     this.accessLog = new AccessLogWriter(config.accessLog, options.writeAccessLog, clock, this.registry);
-    const outboundSide: ExchangeSide = { clock, deadlines, keptBytes, observers: [outboundMetrics] };
+    const outboundSide: ExchangeSide = {
+      clock,
+      deadlines,
+      keptBytes,
+      observers: [outboundMetrics, ...this.spans.observers],
+    };
     const inboundSide: ExchangeSide = {
       clock,
       deadlines,
       keptBytes,
-      observers: [inboundMetrics, ...this.accessLog.observers],
+      observers: [inboundMetrics, ...this.spans.observers, ...this.accessLog.observers],
     };
     const traces = new TraceOverrides(deadlines);
     this.targets = targetsOf(config, this.control, {
@@ -299,8 +309,10 @@ export class Sidecar {
       this.policies.close();
       this.targets.close();
       this.applications.drain();
-      this.control.close();
-      this.accessLog.end(() => void (this.statsd?.close() ?? Promise.resolve()).then(done));
+      this.spans.shutdown(() => {
+        this.control.close();
+        this.accessLog.end(() => void (this.statsd?.close() ?? Promise.resolve()).then(done));
+      });
     });
   }
 

@@ -11,7 +11,7 @@ function asked(environment: Readonly<Record<string, string>>): Set<string> {
   const names = new Set<string>();
   const watched = new Proxy(environment, {
     get: (values, name: string) => {
-      names.add(name.slice(prefix.length));
+      if (name.startsWith(prefix)) names.add(name.slice(prefix.length));
       return values[name];
     },
   });

@@ -68,12 +68,23 @@ it('settings reach it', () => {
     'config.tulle.dev/proxy-disable-inbound-protocol-detect-timeout': 'true',
     'config.tulle.dev/default-inbound-policy': 'deny',
     'config.tulle.dev/proxy-log-format': 'json',
+    'config.tulle.dev/trace-collector': 'collector.tracing:4317',
+    'config.tulle.dev/trace-collector-service-account': 'otel',
+    'config.tulle.dev/trace-sample-rate': '0.25',
+    'resource.opentelemetry.io/team': 'shop',
   });
   expect([...config.inbound.opaquePorts]).toEqual([9000, 9001]);
   expect(config.outbound.connectTimeoutMs).toBe(2000);
   expect(config.inbound.detectTimeoutMs).toBeGreaterThan(86_400_000);
   expect(config.inbound.defaultPolicy).toBe('deny');
   expect(config.log.format).toBe('json');
+  expect(config.tracing).toMatchObject({
+    collector: { host: 'collector.tracing', serverName: 'otel.tracing.serviceaccount.identity.tulle.cluster.local' },
+    serviceName: 'web',
+    sampleRate: 0.25,
+  });
+  expect(config.tracing?.attributes.get('k8s.pod.name')).toBe('web-1');
+  expect(config.tracing?.attributes.get('team')).toBe('shop');
 });
 
 it.each(['enabled', 'ingress', 'explicit'])('a sidecar with every default (%s) is warned of nothing', (mode) => {

@@ -19,6 +19,8 @@ export interface GrpcChannelOptions {
   turn: Turn;
   fields: FieldTable;
   clock: Clock;
+  /** Whether a silent connection is asked for a sign of life: many servers end one on which they are. Default true. */
+  keepAlive?: boolean;
   /**
    * A connection takes no more calls after this long, more or less by a fifth: the next one may lead to another replica,
    * so that a new one gets its share. Default 15 min.
@@ -89,7 +91,7 @@ const maxConnections = 8;
 interface Open {
   readonly client: Http2Client;
   readonly connection: Connection;
-  readonly keepAlive: KeepAlive;
+  readonly keepAlive: KeepAlive | undefined;
   readonly calls: Set<GrpcCall>;
   readonly endsMs: number;
   checkTimer: TimerHandle | undefined;
@@ -135,22 +137,29 @@ export class GrpcChannel {
       onEnd: (code, detail) => handlers.onEnd(code, detail),
       onLeaving: () => handlers.onLeaving?.(),
     });
-    this.send({ call, head: this.head(method), message: encode(method.input, request) });
+    this.send({ call, head: this.head(pathOf(method)), message: encode(method.input, request) });
     return () => call.cancel();
   }
 
   /** Calls a unary method. Rejects with a GrpcError. */
-  unary<Input extends DescMessage, Output extends DescMessage>(
+  async unary<Input extends DescMessage, Output extends DescMessage>(
     method: UnaryMethod<Input, Output>,
     request: MessageShape<Input>,
     timeoutMs: number,
   ): Promise<MessageShape<Output>> {
+    const bytes = await this.unaryBytes(pathOf(method), encode(method.input, request), timeoutMs);
+    const response = decode(method.output, bytes);
+    if (response === undefined) throw new GrpcError(Status.internal, `not a ${method.output.typeName}`);
+    return response;
+  }
+
+  /** The same for who encodes and decodes the messages. `path` is `/package.Service/Method`. */
+  unaryBytes(path: string, message: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      let response: MessageShape<Output> | undefined;
+      let response: Uint8Array | undefined;
       const call = this.call({
         onMessage: (bytes) => {
-          response = decode(method.output, bytes);
-          if (response === undefined) call.fail(Status.internal, `not a ${method.output.typeName}`);
+          response = bytes;
         },
         onEnd: (code, detail) => {
           this.options.clock.cancel(timer);
@@ -162,8 +171,8 @@ export class GrpcChannel {
       const timer = this.options.clock.after(timeoutMs, () =>
         call.fail(Status.deadlineExceeded, `no answer within ${timeoutMs} ms`),
       );
-      const head = this.head(method, [new Field('grpc-timeout', `${Math.ceil(timeoutMs)}m`)]);
-      this.send({ call, head, message: encode(method.input, request) });
+      const head = this.head(path, [new Field('grpc-timeout', `${Math.ceil(timeoutMs)}m`)]);
+      this.send({ call, head, message });
     });
   }
 
@@ -188,14 +197,14 @@ export class GrpcChannel {
     return new GrpcCall(handler, () => clock.nowMs(), counts);
   }
 
-  private head(method: DescMethod, more: readonly Field[] = []): RequestHead {
+  private head(path: string, more: readonly Field[] = []): RequestHead {
     const { authority, scheme } = this.options;
     const fields = [contentType, trailersTaken, ...more];
     return {
       method: 'POST',
       scheme,
       authority,
-      path: `/${method.parent.typeName}/${method.name}`,
+      path,
       contentLength: -1,
       upgrade: undefined,
       absoluteForm: false,
@@ -268,8 +277,8 @@ export class GrpcChannel {
       connection.abort();
       return;
     }
-    const keepAlive = new KeepAlive(connection, client, keepAliveTimes, this.options.clock);
-    const { clock, connectionAgeMs = defaultConnectionAgeMs } = this.options;
+    const { clock, keepAlive: asks = true, connectionAgeMs = defaultConnectionAgeMs } = this.options;
+    const keepAlive = asks ? new KeepAlive(connection, client, keepAliveTimes, clock) : undefined;
     const endsMs = clock.nowMs() + connectionAgeMs * (0.8 + 0.4 * clock.random());
     const timers = { checkTimer: undefined, leaveTimer: undefined };
     const open: Open = { client, connection, keepAlive, calls: new Set(), endsMs, ...timers };
@@ -282,7 +291,7 @@ export class GrpcChannel {
     const index = this.connections.findIndex((open) => open.client === client);
     if (index < 0) return;
     const [{ keepAlive, checkTimer, leaveTimer }] = this.connections.splice(index, 1);
-    keepAlive.stop();
+    keepAlive?.stop();
     this.options.clock.cancel(checkTimer);
     this.options.clock.cancel(leaveTimer);
     if (this.waiting.length === 0 || this.connecting) return;
@@ -323,6 +332,8 @@ export class GrpcChannel {
     for (const { call } of this.waiting.splice(0)) call.fail(Status.unavailable, detail);
   }
 }
+
+const pathOf = ({ parent, name }: DescMethod): string => `/${parent.typeName}/${name}`;
 
 const encode = <Input extends DescMessage>(schema: Input, message: MessageShape<Input>): Uint8Array =>
   toBinary(schema, message);

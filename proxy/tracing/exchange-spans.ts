@@ -1,0 +1,226 @@
+import type { Attempt } from '../exchange/attempt.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { AttemptTrace, ExchangeTrace } from '../exchange/observers.ts';
+import type { Origin } from '../exchange/origin.ts';
+import type { ProxyFailure } from '../exchange/proxy-failure.ts';
+import { contextFields, type SpanContext } from '../telemetry/trace/context.ts';
+import { newSpanId } from '../telemetry/trace/ids.ts';
+import { type Attribute, bounded, type Span, sizeOf } from '../telemetry/trace/span.ts';
+import type { Field } from '../wire/field.ts';
+import type { HttpVersion, RequestHead } from '../wire/stream.ts';
+import {
+  decidedAttributes,
+  endpointAttributes,
+  errorOf,
+  nameOf,
+  type Outcome,
+  originAttributes,
+  outcomeAttributes,
+  requestAttributes,
+} from './attributes.ts';
+import type { WallTime } from './wall-time.ts';
+
+/** What the spans of one trace have in common, as far as one hop knows it. */
+export interface TraceOfHop {
+  /** Its ids are those of the caller's span: empty where the trace begins here. */
+  readonly context: SpanContext;
+  /** How the next hop is told. */
+  readonly ways: number;
+  readonly state: string;
+}
+
+/** Where spans go, and what they are made with. */
+export interface SpanSink {
+  readonly time: WallTime;
+  readonly random: () => number;
+  readonly record: (span: Span) => void;
+}
+
+/** Of a message about a failure. */
+const longestMessage = 200;
+
+/**
+ * The spans of one exchange that is recorded. What comes in is one span of the server's kind. What goes out is one of the
+ * client's for each try, each with the id that its request says; when there were several, or none, they stand below one
+ * of the whole. Which it is to be is known at the end: nobody is told the id of the whole before there are two tries.
+ *
+ *     in:   caller's span --> server span --> (the application's)
+ *     out:  caller's span --> client span --> (the next hop's)
+ *     out:  caller's span --> span of the whole --> client span of the first try
+ *                                               --> client span of the second --> (the next hop's)
+ */
+export class ExchangeSpans implements ExchangeTrace {
+  readonly hop: TraceOfHop;
+  readonly random: () => number;
+  private readonly sink: SpanSink;
+  private readonly spanId: string;
+  private readonly isInbound: boolean;
+  private readonly tries: TrySpan[] = [];
+  /** Of what comes in: what all of its tries say. */
+  private readonly inbound: AttemptTrace | undefined;
+
+  constructor(sink: SpanSink, hop: TraceOfHop, direction: Origin['direction']) {
+    this.sink = sink;
+    this.hop = hop;
+    this.random = sink.random;
+    this.spanId = newSpanId(sink.random);
+    this.isInbound = direction === 'inbound';
+    this.inbound = this.isInbound ? { fields: this.fieldsOf(this.spanId), onOver: () => {} } : undefined;
+  }
+
+  begin(attempt: Attempt): AttemptTrace {
+    if (this.inbound !== undefined) return this.inbound;
+    const spanId = newSpanId(this.random);
+    const span = new TrySpan(attempt, spanId, this.fieldsOf(spanId));
+    this.tries.push(span);
+    return span;
+  }
+
+  /** The exchange is over: its spans are recorded. */
+  finish(exchange: Exchange): void {
+    const { context } = this.hop;
+    const { side, startMs, applicationVersion } = exchange;
+    const endMs = side.clock.nowMs();
+    const [only] = this.tries;
+    if (this.tries.length === 1) {
+      const list = this.attributesOf(exchange);
+      endpointAttributes(list, only.attempt);
+      this.recordWhole(exchange, 'client', only.spanId, list, endMs, only.attempt);
+      return;
+    }
+    const list = this.attributesOf(exchange);
+    if (exchange.attempts > 1) list.push(['tulle.tries', exchange.attempts]);
+    const kind = this.isInbound ? 'server' : this.tries.length === 0 ? 'client' : 'internal';
+    this.recordWhole(exchange, kind, this.spanId, list, endMs, undefined);
+    for (let i = 0; i < this.tries.length; i++) {
+      const { attempt, spanId, beganMs, overMs } = this.tries[i];
+      const own = requestAttributes(exchange.head, exchange.grpc, applicationVersion);
+      endpointAttributes(own, attempt);
+      if (i > 0) own.push(['http.request.resend_count', i]);
+      const error = errorOf(attempt, 'client');
+      outcomeAttributes(own, attempt, error);
+      this.sink.record(
+        spanOf(this.sink.time, {
+          traceId: context.traceId,
+          spanId,
+          parentId: this.spanId,
+          state: this.hop.state,
+          kind: 'client',
+          name: nameOf(exchange.head, exchange.grpc),
+          startMs: Math.max(startMs, beganMs),
+          endMs: overMs < 0 ? endMs : overMs,
+          attributes: own,
+          error,
+          peer: peerOf(attempt),
+        }),
+      );
+    }
+  }
+
+  private attributesOf({ head, grpc, applicationVersion, origin, plan }: Exchange): Attribute[] {
+    const list = requestAttributes(head, grpc, applicationVersion);
+    originAttributes(list, origin);
+    decidedAttributes(list, plan?.decided);
+    return list;
+  }
+
+  private recordWhole(
+    exchange: Exchange,
+    kind: Span['kind'],
+    spanId: string,
+    attributes: Attribute[],
+    endMs: number,
+    only: Attempt | undefined,
+  ): void {
+    const { head, grpc, startMs, failure, detail, origin } = exchange;
+    const { context, state } = this.hop;
+    const error = errorOf(exchange, kind);
+    outcomeAttributes(attributes, exchange, error);
+    if (failure !== undefined) attributes.push(['error.message', messageOf(failure, detail)]);
+    const { traceId, spanId: parentId } = context;
+    const peer = kind === 'server' ? { address: origin.clientAddress, port: origin.clientPort } : only && peerOf(only);
+    const name = nameOf(head, grpc);
+    const whole = { traceId, spanId, parentId, state, kind, name, startMs, endMs, attributes, error, peer };
+    this.sink.record(spanOf(this.sink.time, whole));
+  }
+
+  private fieldsOf(spanId: string): Field[] {
+    const { context, ways } = this.hop;
+    return contextFields(ways, { ...context, spanId, sampled: true }, context.spanId);
+  }
+}
+
+/** A try of what goes out. */
+class TrySpan implements AttemptTrace {
+  readonly attempt: Attempt;
+  readonly spanId: string;
+  readonly fields: readonly Field[];
+  readonly beganMs: number;
+  overMs = -1;
+
+  constructor(attempt: Attempt, spanId: string, fields: readonly Field[]) {
+    this.attempt = attempt;
+    this.spanId = spanId;
+    this.fields = fields;
+    this.beganMs = attempt.exchange.side.clock.nowMs();
+  }
+
+  onOver({ exchange }: Attempt): void {
+    this.overMs = exchange.side.clock.nowMs();
+  }
+}
+
+/** A request that was refused before it became an exchange: it took no time. */
+export interface Refusal {
+  readonly origin: Origin;
+  readonly head: RequestHead;
+  readonly grpc: boolean;
+  readonly version: HttpVersion;
+  readonly failure: ProxyFailure;
+  readonly detail: string | undefined;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** Records the span of a request of which nothing went on. */
+export function recordRefusal(sink: SpanSink, { context, state }: TraceOfHop, refusal: Refusal): void {
+  const { origin, head, grpc, version, failure, detail, startMs, endMs } = refusal;
+  const kind = origin.direction === 'inbound' ? 'server' : 'client';
+  const attributes = requestAttributes(head, grpc, version);
+  originAttributes(attributes, origin);
+  const outcome: Outcome = grpc
+    ? { status: 200, grpcStatus: failure.grpcStatus, error: failure.kind }
+    : { status: failure.status, grpcStatus: -1, error: failure.kind };
+  outcomeAttributes(attributes, outcome, failure.kind);
+  attributes.push(['error.message', messageOf(failure, detail)]);
+  sink.record(
+    spanOf(sink.time, {
+      traceId: context.traceId,
+      spanId: newSpanId(sink.random),
+      parentId: context.spanId,
+      state,
+      kind,
+      name: nameOf(head, grpc),
+      startMs,
+      endMs,
+      attributes,
+      error: failure.kind,
+      peer: kind === 'server' ? { address: origin.clientAddress, port: origin.clientPort } : undefined,
+    }),
+  );
+}
+
+/** With its times as those of the wall. */
+const spanOf = (time: WallTime, span: Omit<Span, 'size'>): Span => ({
+  ...span,
+  startMs: time.at(span.startMs),
+  endMs: time.at(span.endMs),
+  size: sizeOf(span.name, span.attributes),
+});
+
+function peerOf({ endpoint }: Attempt): Span['peer'] {
+  return endpoint && { address: endpoint.info.address, port: endpoint.info.port };
+}
+
+const messageOf = ({ message }: ProxyFailure, detail: string | undefined): string =>
+  bounded(detail === undefined ? message : `${message}: ${detail}`, longestMessage);

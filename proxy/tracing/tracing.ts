@@ -1,0 +1,137 @@
+import type { Clock } from '../clock.ts';
+import { isGrpc } from '../exchange/answer.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { AttemptTrace, ExchangeObserver, ExchangeTrace } from '../exchange/observers.ts';
+import type { Origin } from '../exchange/origin.ts';
+import type { ProxyFailure } from '../exchange/proxy-failure.ts';
+import {
+  contextFields,
+  type ReceivedContext,
+  readContext,
+  type SpanContext,
+  wayBeside,
+  withoutContext,
+} from '../telemetry/trace/context.ts';
+import { newSpanId, newTraceId } from '../telemetry/trace/ids.ts';
+import type { Span } from '../telemetry/trace/span.ts';
+import { FieldMark } from '../wire/field.ts';
+import { withFields } from '../wire/heads.ts';
+import type { RequestHead } from '../wire/stream.ts';
+import { ExchangeSpans, recordRefusal, type SpanSink, type TraceOfHop } from './exchange-spans.ts';
+import { WallTime } from './wall-time.ts';
+
+export interface TracingOptions {
+  clock: Clock;
+  /** Of the requests that come without a decision, the share that is recorded, from 0 to 1; 0: no trace begins here. */
+  sampleRate: number;
+  /** Takes what is to be sent. */
+  record: (span: Span) => void;
+}
+
+/** What is to become of a request's trace. */
+interface Decision {
+  readonly isRecorded: boolean;
+  readonly hop: TraceOfHop;
+}
+
+const noContext: ReceivedContext = { context: undefined, ways: 0, taken: 0, state: '' };
+
+/**
+ * Follows requests that are part of a trace, and begins traces where that is asked for. Who comes with a decision is
+ * followed by it. Where there is none, it is made here once for all who come after: they are told, also of a no. What
+ * cannot be read of a trace goes on as it came, and the trace that begins here is told beside it.
+ */
+export class Tracing implements ExchangeObserver {
+  private readonly sampleRate: number;
+  private readonly sink: SpanSink;
+
+  constructor({ clock, sampleRate, record }: TracingOptions) {
+    this.sampleRate = sampleRate;
+    this.sink = { time: new WallTime(clock), random: clock.random, record };
+  }
+
+  onRequest(exchange: Exchange): void {
+    const { head } = exchange;
+    if (this.sampleRate === 0 && (head.marks & FieldMark.trace) === 0) return;
+    const received = this.read(head);
+    const decision = this.decide(received);
+    if (decision === undefined) return;
+    const { ways } = received;
+    // Every try says what is its own.
+    if (ways !== 0) exchange.outgoing = withFields(exchange.outgoing, withoutContext(exchange.outgoing.fields, ways));
+    const { isRecorded, hop } = decision;
+    exchange.trace = isRecorded
+      ? new ExchangeSpans(this.sink, hop, exchange.origin.direction)
+      : new NotRecorded(hop, this.sink.random);
+  }
+
+  onFinish(exchange: Exchange): void {
+    const { trace, plan, failure } = exchange;
+    if (trace instanceof ExchangeSpans) {
+      this.sink.time.look();
+      trace.finish(exchange);
+    } else if (plan === undefined && failure !== undefined) {
+      const { origin, head, detail, startMs } = exchange;
+      this.refused(origin, head, failure, detail, startMs);
+    }
+  }
+
+  onRefused(origin: Origin, head: RequestHead, failure: ProxyFailure): void {
+    this.refused(origin, head, failure, undefined, undefined);
+  }
+
+  private refused(
+    origin: Origin,
+    head: RequestHead,
+    failure: ProxyFailure,
+    detail: string | undefined,
+    startMs: number | undefined,
+  ): void {
+    const decision = this.decide(this.read(head));
+    if (decision?.isRecorded !== true) return;
+    this.sink.time.look();
+    const endMs = this.sink.time.nowMs();
+    const request = { origin, head, grpc: isGrpc(head), version: origin.version };
+    recordRefusal(this.sink, decision.hop, { ...request, failure, detail, startMs: startMs ?? endMs, endMs });
+  }
+
+  private read(head: RequestHead): ReceivedContext {
+    return (head.marks & FieldMark.trace) === 0 ? noContext : readContext(head.fields);
+  }
+
+  /** Undefined when the request goes on as it came. */
+  private decide({ context, ways, taken, state }: ReceivedContext): Decision | undefined {
+    // It was decided before, which is said already, or nobody is to decide here.
+    if (context?.sampled === false) return undefined;
+    if (context?.sampled === undefined && this.sampleRate === 0) return undefined;
+    const isRecorded = context?.sampled ?? this.sink.random() < this.sampleRate;
+    if (context !== undefined && context.traceId !== '') {
+      return { isRecorded, hop: { context, ways, state } };
+    }
+    const begun: SpanContext = {
+      traceId: newTraceId(this.sink.random),
+      spanId: '',
+      sampled: isRecorded,
+      isRandom: true,
+      isShort: false,
+      isDebug: context?.isDebug ?? false,
+    };
+    return { isRecorded, hop: { context: begun, ways: ways === 0 ? wayBeside(taken) : ways, state: '' } };
+  }
+}
+
+/** Tells who comes after that nothing is recorded. */
+class NotRecorded implements ExchangeTrace, AttemptTrace {
+  readonly fields: AttemptTrace['fields'];
+
+  constructor({ context, ways }: TraceOfHop, random: () => number) {
+    const spanId = context.spanId === '' ? newSpanId(random) : context.spanId;
+    this.fields = contextFields(ways, { ...context, spanId, sampled: false }, '');
+  }
+
+  begin(): AttemptTrace {
+    return this;
+  }
+
+  onOver(): void {}
+}

@@ -121,7 +121,8 @@ export class Attempt implements ResponseHandler {
    */
   start(connection: ClientConnection, nowMs: number): boolean {
     const { exchange, trace } = this;
-    const extra = trace === undefined ? this.extra : [...(this.extra ?? []), ...trace.fields];
+    let { extra } = this;
+    if (trace !== undefined) extra = extra === undefined ? trace.fields : [...extra, ...trace.fields];
     const upstream = connection.request(this.head, exchange.isHeadOnly, this, extra);
     if (upstream === undefined) return false;
     this.waitingAt = undefined;

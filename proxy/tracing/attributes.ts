@@ -9,6 +9,19 @@ import type { HttpVersion, RequestHead } from '../wire/stream.ts';
 
 /** Methods that the conventions name; any other is one word in the name of a span, or clients could make up names. */
 const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY']);
+/** What comes again in each span is made once. */
+const methods = new Map(
+  [...knownMethods].map((method): [string, Attribute] => [method, ['http.request.method', method]]),
+);
+const otherMethod: Attribute = ['http.request.method', '_OTHER'];
+const http: Attribute = ['url.scheme', 'http'];
+const https: Attribute = ['url.scheme', 'https'];
+const http1: Attribute = ['network.protocol.version', '1.1'];
+const http2: Attribute = ['network.protocol.version', '2'];
+const rpc: Attribute = ['rpc.system', 'grpc'];
+const inbound: Attribute = ['tulle.direction', 'inbound'];
+const outbound: Attribute = ['tulle.direction', 'outbound'];
+const mostKeptAuthorities = 256;
 const longestPath = 1024;
 const longestName = 256;
 const longestMethod = 32;
@@ -46,21 +59,18 @@ export function nameOf(head: RequestHead, grpc: boolean): string {
 export function requestAttributes(head: RequestHead, grpc: boolean, version: HttpVersion): Attribute[] {
   const { method, path, scheme, authority } = head;
   const end = path.indexOf('?');
+  const known = methods.get(method);
   const list: Attribute[] = [
-    ['http.request.method', knownMethods.has(method) ? method : '_OTHER'],
-    ['url.scheme', scheme],
+    known ?? otherMethod,
+    scheme === 'https' ? https : http,
     ['url.path', excerpt(path, 0, end < 0 ? path.length : end, longestPath)],
-    ['network.protocol.version', version === 'http1' ? '1.1' : '2'],
+    version === 'http1' ? http1 : http2,
   ];
-  if (!knownMethods.has(method)) list.push(['http.request.method_original', bounded(method, longestMethod)]);
-  if (authority !== '') {
-    const target = splitHostPort(authority);
-    list.push(['server.address', bounded(target?.host ?? authority, longestName)]);
-    if (target !== undefined) list.push(['server.port', target.port]);
-  }
+  if (known === undefined) list.push(['http.request.method_original', bounded(method, longestMethod)]);
+  if (authority !== '') list.push(...serverAttributes(authority));
   if (grpc) {
     const slash = path.lastIndexOf('/');
-    list.push(['rpc.system', 'grpc']);
+    list.push(rpc);
     if (slash > 0) {
       list.push(['rpc.service', excerpt(path, 1, slash, longestName)]);
       list.push(['rpc.method', excerpt(path, slash + 1, path.length, longestName)]);
@@ -69,9 +79,24 @@ export function requestAttributes(head: RequestHead, grpc: boolean, version: Htt
   return list;
 }
 
+const keptAuthorities = new Map<string, readonly Attribute[]>();
+
+/** Whom a request names. A workload names few. */
+function serverAttributes(authority: string): readonly Attribute[] {
+  let attributes = keptAuthorities.get(authority);
+  if (attributes !== undefined) return attributes;
+  const target = splitHostPort(authority);
+  const address: Attribute = ['server.address', bounded(target?.host ?? authority, longestName)];
+  attributes = target === undefined ? [address] : [address, ['server.port', target.port]];
+  if (authority.length > longestName) return attributes;
+  if (keptAuthorities.size >= mostKeptAuthorities) keptAuthorities.clear();
+  keptAuthorities.set(authority, attributes);
+  return attributes;
+}
+
 /** Who asked. */
 export function originAttributes(list: Attribute[], { direction, clientAddress, clientIdentity }: Origin): void {
-  list.push(['tulle.direction', direction]);
+  list.push(direction === 'inbound' ? inbound : outbound);
   if (direction === 'outbound') return;
   list.push(['client.address', clientAddress]);
   if (clientIdentity !== undefined) list.push(['tulle.client.identity', clientIdentity]);

@@ -205,10 +205,20 @@ describe('a request that nobody has decided about', () => {
     const { spans, connection, begin, got } = setup({ rate: 0.5, random: () => 0.6 });
     begin([]);
     connection.last.answer();
-    expect(got().at(-1)).toEqual(['traceparent', expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-02$/)]);
-    begin([['b3', `${traceId}-${parentId}`]]);
+    expect(got()).toEqual([
+      ['l5d-own', 'x'],
+      ['b3', '0'],
+    ]);
+    begin([['b3', 'broken']]);
     connection.last.answer();
     expect(got(1)).toEqual([
+      ['b3', 'broken'],
+      ['l5d-own', 'x'],
+      ['traceparent', expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-02$/)],
+    ]);
+    begin([['b3', `${traceId}-${parentId}`]]);
+    connection.last.answer();
+    expect(got(2)).toEqual([
       ['l5d-own', 'x'],
       ['b3', `${traceId}-${parentId}-0`],
     ]);

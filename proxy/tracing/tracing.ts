@@ -6,6 +6,7 @@ import type { Origin } from '../exchange/origin.ts';
 import type { ProxyFailure } from '../exchange/proxy-failure.ts';
 import {
   contextFields,
+  Propagation,
   type ReceivedContext,
   readContext,
   type SpanContext,
@@ -14,7 +15,7 @@ import {
 } from '../telemetry/trace/context.ts';
 import { newSpanId, newTraceId } from '../telemetry/trace/ids.ts';
 import type { Span } from '../telemetry/trace/span.ts';
-import { FieldMark } from '../wire/field.ts';
+import { Field, FieldMark } from '../wire/field.ts';
 import { withFields } from '../wire/heads.ts';
 import type { RequestHead } from '../wire/stream.ts';
 import { ExchangeSpans, recordRefusal, type SpanSink, type TraceOfHop } from './exchange-spans.ts';
@@ -52,17 +53,31 @@ export class Tracing implements ExchangeObserver {
 
   onRequest(exchange: Exchange): void {
     const { head } = exchange;
-    if (this.sampleRate === 0 && (head.marks & FieldMark.trace) === 0) return;
-    const received = this.read(head);
+    if ((head.marks & FieldMark.trace) === 0) {
+      this.decideAnew(exchange);
+      return;
+    }
+    const received = readContext(head.fields);
     const decision = this.decide(received);
     if (decision === undefined) return;
-    const { ways } = received;
+    const { context, ways, taken } = received;
+    if (context === undefined && !decision.isRecorded && (taken & Propagation.b3) === 0) {
+      exchange.trace = saysNo;
+      return;
+    }
     // Every try says what is its own.
     if (ways !== 0) exchange.outgoing = withFields(exchange.outgoing, withoutContext(exchange.outgoing.fields, ways));
     const { isRecorded, hop } = decision;
     exchange.trace = isRecorded
       ? new ExchangeSpans(this.sink, hop, exchange.origin.direction)
       : new NotRecorded(hop, this.sink.random);
+  }
+
+  /** Of a request that says nothing of traces, as most do. */
+  private decideAnew(exchange: Exchange): void {
+    if (this.sampleRate === 0) return;
+    if (this.sink.random() >= this.sampleRate) exchange.trace = saysNo;
+    else exchange.trace = new ExchangeSpans(this.sink, this.begunHere(noContext, true), exchange.origin.direction);
   }
 
   onFinish(exchange: Exchange): void {
@@ -108,19 +123,29 @@ export class Tracing implements ExchangeObserver {
     if (context !== undefined && context.traceId !== '') {
       return { isRecorded, hop: { context, ways, state } };
     }
+    return { isRecorded, hop: this.begunHere({ context, ways, taken, state }, isRecorded) };
+  }
+
+  /** A trace whose first span is this hop's. */
+  private begunHere({ context, ways, taken }: ReceivedContext, sampled: boolean): TraceOfHop {
     const begun: SpanContext = {
       traceId: newTraceId(this.sink.random),
       spanId: '',
-      sampled: isRecorded,
+      sampled,
       isRandom: true,
       isShort: false,
       isDebug: context?.isDebug ?? false,
     };
-    return { isRecorded, hop: { context: begun, ways: ways === 0 ? wayBeside(taken) : ways, state: '' } };
+    return { context: begun, ways: ways === 0 ? wayBeside(taken) : ways, state: '' };
   }
 }
 
-/** Tells who comes after that nothing is recorded. */
+/** `b3: 0`: the one word for a no that names no trace. Most requests carry it where few are recorded: it costs a byte. */
+const no = new Field('b3', '0');
+no.interned = true;
+const saysNo: ExchangeTrace & AttemptTrace = { fields: [no], begin: () => saysNo, onOver: () => {} };
+
+/** Tells who comes after that nothing of a trace is recorded. */
 class NotRecorded implements ExchangeTrace, AttemptTrace {
   readonly fields: AttemptTrace['fields'];
 

@@ -15,9 +15,12 @@ export function isHex(text: string, start: number, end: number): boolean {
 export const isTraceId = (text: string): boolean => text.length === 32 && text !== noTraceId && isHex(text, 0, 32);
 export const isSpanId = (text: string): boolean => text.length === 16 && text !== noSpanId && isHex(text, 0, 16);
 
-/** Eight digits of `bits`, an unsigned integer of 32 bits. */
-const eightDigits = (bits: number): string => bits.toString(16).padStart(8, '0');
-const bitsOf = (random: () => number): number => Math.floor(random() * 2 ** 32);
+/** The two digits of each byte. */
+const pairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+const eightDigits = (bits: number): string =>
+  pairs[bits >>> 24] + pairs[(bits >>> 16) & 255] + pairs[(bits >>> 8) & 255] + pairs[bits & 255];
+const bitsOf = (random: () => number): number => (random() * 2 ** 32) >>> 0;
 
 /** `random` in [0, 1). Ids tell spans apart; nobody is kept out by them. */
 export function newSpanId(random: () => number): string {

@@ -23,9 +23,10 @@ export type BlackHole = 'hole' | 'mute';
 
 /**
  * What the mesh is told of the Service that is called: a route of 20 rules with weights, a header filter, timeouts and retries
- * of which none fires; retries alone; retries of requests of which a fifth fails; or that end users bring tokens.
+ * of which none fires; retries alone; retries of requests of which a fifth fails; that end users bring tokens; or that the
+ * server's sidecar writes an access log, or sends its metrics to a statsd server.
  */
-export const told = ['rules', 'retries', 'flaky', 'tokens'] as const;
+export const told = ['rules', 'retries', 'flaky', 'tokens', 'access-log', 'statsd'] as const;
 export type Told = (typeof told)[number];
 /** The shares of requests, in per cent, with which tracing is measured. */
 export const tracedPercents = [1, 100] as const;
@@ -169,6 +170,14 @@ export const scenarios: readonly Scenario[] = [
     ...varied,
     told: 'tokens',
     limits: [ownCpu(1.3)],
+  }),
+  grpc('chain', '-access-log', "the server's sidecar writes an access log", {
+    told: 'access-log',
+    limits: [ownCpu(1.2)],
+  }),
+  grpc('chain', '-statsd', "the server's sidecar sends metrics to a statsd server", {
+    told: 'statsd',
+    limits: [ownCpu(1.02)],
   }),
   blackHole('hole', 'takes no connection'),
   blackHole('mute', 'takes connections and answers nothing'),

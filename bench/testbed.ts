@@ -37,8 +37,10 @@ export interface TestbedOptions {
 
 const readyTimeoutMs = 30_000;
 const blackHoles: readonly BlackHole[] = ['hole', 'mute'];
+/** Whose sidecar has something of its own to do for a Service. */
+const ownPods: readonly Told[] = ['tokens', 'access-log', 'statsd'];
 const measuredPods = new Set([
-  'tokens-0',
+  ...ownPods.map((pod) => `${pod}-0`),
   ...['client-0', 'pooled-0', 'behind-0', 'behind-traced-0'],
   ...tracedPercents.map((percent) => `traced-${percent}-0`),
 ]);
@@ -108,7 +110,7 @@ export async function startTestbed({ folder, version, proxyCore, otherCore }: Te
       await sink.stop();
     },
     tokens,
-    told: (what) => ofChain('Tulle', what === 'tokens' ? [out, sidecar('tokens-0')] : chain),
+    told: (what) => ofChain('Tulle', ownPods.includes(what) ? [out, sidecar(`${what}-0`)] : chain),
     without: { ...ofChain(without, chain), plain: true },
     traced: (percent) => [tracedPeer('Tulle', `traced-${percent}-0`), tracedPeer('Tulle, not traced', 'client-0')],
     tulle: {
@@ -204,7 +206,12 @@ function objects(sinkPort: number): object[] {
     ]),
     deployment('behind', 1, 'enabled', serving),
     deployment('tokens', 1, 'enabled', serving),
-    ...told.map((what) => service(what, { app: what === 'tokens' ? 'tokens' : 'behind' })),
+    deployment('access-log', 1, 'enabled', serving, { annotations: { 'config.tulle.dev/access-log': 'json' } }),
+    // Nobody listens there, which costs a sender the same.
+    deployment('statsd', 1, 'enabled', serving, {
+      annotations: { 'config.tulle.dev/statsd-address': '127.0.0.1:8125' },
+    }),
+    ...told.map((what) => service(what, { app: ownPods.includes(what) ? what : 'behind' })),
     deployment('client', 1, 'enabled', idle),
     deployment('pooled', 1, 'enabled', idle, {
       annotations: { 'config.tulle.dev/proxy-additional-env': JSON.stringify(pooled) },

@@ -73,11 +73,26 @@ function asked(head: RequestHead, { clientAddress, clientPort, clientIdentity, v
   } as const;
 }
 
-const namesOf = (decided: Decided | undefined): Pick<Entry, 'server' | 'route' | 'authorization'> => ({
-  server: decided?.parent && objectName(decided.parent),
-  route: decided?.route && objectName(decided.route),
-  authorization: decided?.authorization && objectName(decided.authorization),
-});
+type Names = Pick<Entry, 'server' | 'route' | 'authorization'>;
+
+/** Made once for what decides about many requests. */
+const known = new WeakMap<Decided, Names>();
+const nobody: Names = { server: undefined, route: undefined, authorization: undefined };
+
+function namesOf(decided: Decided | undefined): Names {
+  if (decided === undefined) return nobody;
+  let names = known.get(decided);
+  if (names === undefined) {
+    const { parent, route, authorization } = decided;
+    names = {
+      server: parent && objectName(parent),
+      route: route && objectName(route),
+      authorization: authorization && objectName(authorization),
+    };
+    known.set(decided, names);
+  }
+  return names;
+}
 
 /** By what the request says it can be found again, the most telling first. */
 function traceId(fields: readonly Field[], marks: number): string {

@@ -48,42 +48,52 @@ export const formats = {
     return `${address}:${clientPort} ${clientIdentity} - [${timestamp(entry)}] ${request} ${status} ${decided} trace=${trace}${why}\n`;
   },
 
-  /** The keys are those of Linkerd's proxy; ours come behind. What is no number there is none here. */
+  /**
+   * The keys are those of Linkerd's proxy; ours come behind. What is no number there is none here. Put together by hand,
+   * since it is for every request: what clients wrote, and nothing else, has to be looked at for what JSON escapes.
+   */
   json: (entry: Entry): string => {
-    const { clientAddress, clientPort, clientIdentity = '-', grpcStatus, totalMs, processingMs } = entry;
-    const line = JSON.stringify({
-      'client.addr': clientAddress.includes(':')
-        ? `[${clientAddress}]:${clientPort}`
-        : `${clientAddress}:${clientPort}`,
-      'client.id': clientIdentity,
-      timestamp: timestamp(entry),
-      method: cut(entry.method),
-      uri: cut(entry.uri),
-      version: entry.version,
-      trace_id: cut(entry.traceId),
-      request_bytes: String(entry.requestBytes),
-      status: entry.status,
-      response_bytes: String(entry.responseBytes),
-      total_ns: nanoseconds(totalMs),
-      processing_ns: nanoseconds(processingMs),
-      user_agent: cut(entry.userAgent),
-      host: cut(entry.host),
-      tries: entry.tries,
-      server: entry.server,
-      route: entry.route,
-      authz: entry.authorization,
-      grpc_status: grpcStatus < 0 ? undefined : grpcStatus,
-      error: entry.error,
-    });
-    return `${line.replace(/[\u007f-\uffff]/g, escaped)}\n`;
+    const { clientAddress, clientPort, clientIdentity = '-', version, requestBytes, responseBytes, status } = entry;
+    const { totalMs, processingMs, tries, server, route, authorization, grpcStatus, error } = entry;
+    const address = clientAddress.includes(':') ? `[${clientAddress}]` : clientAddress;
+    let line = `{"client.addr":"${address}:${clientPort}","client.id":${quoted(clientIdentity)}`;
+    line += `,"timestamp":"${timestamp(entry)}","method":${quoted(entry.method)},"uri":${quoted(entry.uri)}`;
+    line += `,"version":"${version}","trace_id":${quoted(entry.traceId)},"request_bytes":"${requestBytes}"`;
+    line += `,"status":${status},"response_bytes":"${responseBytes}","total_ns":"${nanoseconds(totalMs)}"`;
+    line += `,"processing_ns":"${nanoseconds(processingMs)}","user_agent":${quoted(entry.userAgent)}`;
+    line += `,"host":${quoted(entry.host)},"tries":${tries}`;
+    if (server !== undefined) line += `,"server":${quoted(server)}`;
+    if (route !== undefined) line += `,"route":${quoted(route)}`;
+    if (authorization !== undefined) line += `,"authz":${quoted(authorization)}`;
+    if (grpcStatus >= 0) line += `,"grpc_status":${grpcStatus}`;
+    if (error !== undefined) line += `,"error":${quoted(error)}`;
+    return `${line}}\n`;
   },
 } as const;
 
 export type AccessLogFormat = keyof typeof formats;
 
-const timestamp = ({ startedMs }: Entry): string => new Date(startedMs).toISOString();
+/** Of the last line, which many others share. */
+let shownMs = Number.NaN;
+let shownTime = '';
 
-const nanoseconds = (ms: number): string => String(Math.round(ms * 1e6));
+function timestamp({ startedMs }: Entry): string {
+  const wholeMs = Math.floor(startedMs);
+  if (wholeMs !== shownMs) {
+    shownMs = wholeMs;
+    shownTime = new Date(wholeMs).toISOString();
+  }
+  return shownTime;
+}
+
+const nanoseconds = (ms: number): number => Math.round(ms * 1e6);
+
+/** A string of JSON, of ASCII alone: nothing in it is a control character, or turns what stands behind it. */
+function quoted(text: string): string {
+  const shown = cut(text);
+  if (/^[ !#-[\]-~]*$/.test(shown)) return `"${shown}"`;
+  return JSON.stringify(shown).replace(/[\u007f-\uffff]/g, escaped);
+}
 
 const cut = (text: string): string => (text.length > mostOfAValue ? `${text.slice(0, mostOfAValue)}...` : text);
 

@@ -1,9 +1,23 @@
 /** `tulle`, the command line. */
 import { enableCompileCache } from 'node:module';
-import { CommandError, type Terminal } from './terminal.ts';
+import { CommandError, type Screen, type Terminal } from './terminal.ts';
 
 /** sysexits.h: EX_USAGE. */
 const usageExitCode = 64;
+
+const screen: Screen = {
+  size: () => ({ rows: process.stdout.rows, columns: process.stdout.columns }),
+  onKey: (callback) => {
+    const { stdin } = process;
+    const take = (keys: Buffer): void => {
+      for (const key of keys.toString('latin1')) callback(key);
+    };
+    stdin.setRawMode(true).on('data', take).resume();
+    return () => {
+      stdin.off('data', take).setRawMode(false).pause();
+    };
+  },
+};
 
 const terminal: Terminal = {
   // Streams are loaded, and standard input is opened, only where somebody reads: that is half of a short command's time.
@@ -14,6 +28,9 @@ const terminal: Terminal = {
   environment: process.env,
   get interactive() {
     return process.stdin.isTTY;
+  },
+  get screen() {
+    return process.stdin.isTTY && process.stdout.isTTY ? screen : undefined;
   },
   onStop: (callback) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, callback);

@@ -28,6 +28,7 @@ export interface MeshOptions {
   readonly compat?: 'linkerd' | 'none';
   readonly crds?: boolean;
   readonly proxyInjector?: boolean;
+  readonly tap?: boolean;
 }
 
 const policies: Readonly<Record<InboundPolicyName, () => InboundPolicy>> = {
@@ -74,6 +75,8 @@ export function addMeshOptions(command: Command): Command {
     .option('--no-crds', 'leave the CustomResourceDefinitions out')
     .option('--proxy-injector', 'with the admission webhook (default)')
     .option('--no-proxy-injector', 'leave the admission webhook out: every workload has its sidecar in its manifest')
+    .option('--tap', "with the API by which 'tulle tap' shows requests as they pass")
+    .option('--no-tap', 'without it (default)')
     .addHelpText('after', '\nMore can be set where the mesh is written in TypeScript: new Mesh(chart, "mesh", { … }).');
 }
 
@@ -114,6 +117,7 @@ export function meshProps(options: MeshOptions): MeshProps {
     compat: options.compat && (options.compat === 'linkerd' ? Compat.linkerd() : Compat.none()),
     crds: options.crds,
     proxyInjector: options.proxyInjector,
+    tap: options.tap,
   });
   if (problems.length > 0) throw new CommandError(problems.join('\nerror: '), 64);
   return props;

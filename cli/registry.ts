@@ -73,6 +73,16 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./stat/stat.ts')).statCommand,
   },
   {
+    name: 'tap',
+    summary: 'show requests as they pass the sidecars of workloads',
+    load: async () => (await import('./tap/tap.ts')).tapCommand,
+  },
+  {
+    name: 'top',
+    summary: 'show requests by who asks whom for what: how many, how fast, how well',
+    load: async () => (await import('./tap/top.ts')).topCommand,
+  },
+  {
     name: 'diagnostics',
     alias: 'dg',
     summary: 'look into the mesh of a cluster: what proxies are told, and what they count',

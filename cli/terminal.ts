@@ -12,6 +12,16 @@ export interface Terminal {
   readonly onStop: (callback: () => void) => void;
   /** Whether somebody sits at standard input. Default false. */
   readonly interactive?: boolean;
+  /** Where standard output and input are a terminal that shows pages and gives keys; undefined where they are not. */
+  readonly screen?: Screen;
+}
+
+/** A terminal on which something goes on. */
+export interface Screen {
+  /** Of the page, in characters. */
+  size(): { readonly rows: number; readonly columns: number };
+  /** Calls back with each key that is pressed, until what it returns is called: meanwhile Ctrl-C is one of them. */
+  onKey(callback: (key: string) => void): () => void;
 }
 
 /** A failure that is told in one line, without a stack; with an empty message it has been told already. */

@@ -17,6 +17,10 @@ const components: Record<string, (args: string[], log: Logger) => Promise<Compon
     const { injectorFlags, startInjector } = await import('./components/proxy-injector.ts');
     return startInjector(Flags.parse(args, injectorFlags), log);
   },
+  async tap(args, log) {
+    const { startTap, tapFlags } = await import('./components/tap.ts');
+    return startTap(Flags.parse(args, tapFlags), log);
+  },
 };
 
 const [name = '', ...args] = process.argv.slice(2);

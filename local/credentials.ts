@@ -1,10 +1,12 @@
-import { identityAudience } from '../lib/contract/names.ts';
+import { componentName, identityAudience, identityName } from '../lib/contract/names.ts';
 import 'reflect-metadata';
 import { generateKeyPairSync, type KeyObject, randomBytes, sign, webcrypto } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
   KeyUsageFlags,
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
@@ -29,6 +31,9 @@ const dayMs = 86_400_000;
 const anchorLifetimeMs = 30 * dayMs;
 export const tokenLifetimeMs = dayMs;
 
+/** Files of the certificate chain and key that prove to be the tap component, which does not run here: the CLI is it. */
+export const tapCredentialFiles = { chain: 'tap.crt', key: 'tap.key', trustAnchors: 'ca-bundle.crt' } as const;
+
 /** Makes a trust anchor and an issuer that live as long as a local mesh may run, and writes them into `folder`. */
 export async function makeCredentials(
   folder: string,
@@ -47,9 +52,13 @@ export async function makeCredentials(
     return file;
   };
   const trustAnchors = pem(anchor.certificate);
+  const taps = componentName('tap');
+  const tap = await makeLeaf(identityName(taps, meshNamespace, { meshNamespace, trustDomain }), nowMs, issuer);
+  await write(tapCredentialFiles.chain, pem(tap.certificate) + pem(issuer.certificate));
+  await write(tapCredentialFiles.key, await privateKeyPem(tap.keys.privateKey));
   return {
     trustAnchors,
-    trustAnchorsFile: await write('ca-bundle.crt', trustAnchors),
+    trustAnchorsFile: await write(tapCredentialFiles.trustAnchors, trustAnchors),
     issuerCertificateFile: await write('issuer.crt', pem(issuer.certificate)),
     issuerKeyFile: await write('issuer.key', await privateKeyPem(issuer.keys.privateKey)),
     keySetFile: await write('jwks.json', JSON.stringify(keySet)),
@@ -77,6 +86,26 @@ async function makeAuthority(name: string, nowMs: number, parent: Authority | un
       new BasicConstraintsExtension(true, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
       new SubjectAlternativeNameExtension([{ type: 'dns', value: name }]),
+    ],
+  });
+  return { certificate, keys };
+}
+
+async function makeLeaf(name: string, nowMs: number, issuer: Authority): Promise<Authority> {
+  const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: `00${randomBytes(8).toString('hex')}`,
+    issuer: issuer.certificate.subject,
+    notBefore: new Date(nowMs - 60_000),
+    notAfter: new Date(nowMs + anchorLifetimeMs),
+    publicKey: keys.publicKey,
+    signingKey: issuer.keys.privateKey,
+    signingAlgorithm: ecdsa,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
+      new SubjectAlternativeNameExtension([{ type: 'dns', value: name }], true),
     ],
   });
   return { certificate, keys };

@@ -5,6 +5,7 @@ import { type InboundConfig, inboundConfig } from './config/inbound.ts';
 import { type OutboundConfig, outboundConfig } from './config/outbound.ts';
 import { type AdminConfig, adminConfig, coreLimits, httpDeadlines, shutdownGraceMs } from './config/process.ts';
 import { type StatsdConfig, statsdConfig } from './config/statsd.ts';
+import { type TapConfig, tapConfig } from './config/tap.ts';
 import { accessLogFormat, type LogConfig, logConfig, metricsRetainIdleMs } from './config/telemetry.ts';
 import { type TracingConfig, tracingConfig } from './config/tracing.ts';
 import { type WithoutEffect, withoutEffect } from './config/without-effect.ts';
@@ -31,6 +32,7 @@ export interface ProxyConfig {
   readonly policy: PolicyConfig;
   /** Undefined: plaintext alone. */
   readonly identity: IdentityConfig | undefined;
+  readonly tap: TapConfig;
   readonly log: LogConfig;
   readonly accessLog: 'off' | AccessLogFormat;
   /** Undefined: metrics are told to who asks for them alone. */
@@ -71,6 +73,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     destination: destinationConfig(env),
     policy: policyConfig(env),
     identity: identityConfig(env),
+    tap: tapConfig(env),
     log: logConfig(env),
     accessLog: accessLogFormat(env),
     statsd: statsdConfig(env),

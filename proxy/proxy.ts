@@ -29,7 +29,7 @@ export function runProxy(args: readonly string[], environment: Environment, writ
   const configured = configuration(environment, write);
   if (configured === undefined) return 64;
   // Only the first process answers for the proxy.
-  const config = isWorker ? { ...configured, admin: { ...configured.admin, listen: [] } } : configured;
+  const config = isWorker ? answeringNothing(configured) : configured;
   const processes = workerCount(config.cores, availableParallelism());
   const log = new Log(config.log.filter, config.log.format, write, () => new Date());
 
@@ -81,6 +81,7 @@ export function runProxy(args: readonly string[], environment: Environment, writ
         setLogFilter: (filter) => {
           log.filter = filter;
         },
+        tap: (request, report) => sidecar.tap(request, report),
         onOrphaned: () => shutdown('the first process has ended'),
       })
     : undefined;
@@ -98,7 +99,9 @@ export function runProxy(args: readonly string[], environment: Environment, writ
   } catch (error) {
     log.error('cannot start: is another process on one of the addresses?', {
       error: (error as Error).message,
-      addresses: shownAddresses([...config.inbound.listen, ...config.outbound.listen, ...config.admin.listen]),
+      addresses: shownAddresses(
+        [config.inbound, config.outbound, config.admin, config.tap].flatMap(({ listen }) => listen),
+      ),
     });
     return 1;
   }
@@ -114,6 +117,12 @@ export function runProxy(args: readonly string[], environment: Environment, writ
   });
   return undefined;
 }
+
+const answeringNothing = (config: ProxyConfig): ProxyConfig => ({
+  ...config,
+  admin: { ...config.admin, listen: [] },
+  tap: { ...config.tap, listen: [] },
+});
 
 /** Not by a stream, which would keep in memory what nobody reads; and not by this thread, which a slow reader would stop. */
 const writeAccessLog: WriteBytes = (bytes, done) => writeFile(2, bytes, 0, bytes.length, null, done);

@@ -6,6 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { TapDecision, TapMatch, TapOptions, TapOutcome } from "./tulle_pb.js";
 import type { IPAddress, TcpAddress } from "./net_pb.js";
 import type { Headers, HttpMethod, Scheme } from "./http_types_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
@@ -35,6 +36,11 @@ export declare type ObserveRequest = Message<"io.linkerd.proxy.tap.ObserveReques
    * @generated from field: io.linkerd.proxy.tap.ObserveRequest.Extract extract = 3;
    */
   extract?: ObserveRequest_Extract | undefined;
+
+  /**
+   * @generated from field: dev.tulle.proxy.TapOptions options = 1060;
+   */
+  options?: TapOptions | undefined;
 };
 
 /**
@@ -98,6 +104,12 @@ export declare type ObserveRequest_Match = Message<"io.linkerd.proxy.tap.Observe
      */
     value: ObserveRequest_Match_Label;
     case: "routeLabel";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.TapMatch more = 1060;
+     */
+    value: TapMatch;
+    case: "more";
   } | { case: undefined; value?: undefined };
 };
 
@@ -407,6 +419,18 @@ export declare type TapEvent = Message<"io.linkerd.proxy.tap.TapEvent"> & {
   proxyDirection: TapEvent_ProxyDirection;
 
   /**
+   * @generated from field: dev.tulle.proxy.TapDecision decision = 1060;
+   */
+  decision?: TapDecision | undefined;
+
+  /**
+   * Events of this tap that were not told so far, since its peer did not read as fast as they came.
+   *
+   * @generated from field: uint64 missed_events = 1061;
+   */
+  missedEvents: bigint;
+
+  /**
    * @generated from oneof io.linkerd.proxy.tap.TapEvent.event
    */
   event: {
@@ -620,6 +644,11 @@ export declare type TapEvent_Http_ResponseEnd = Message<"io.linkerd.proxy.tap.Ta
    * @generated from field: io.linkerd.proxy.http_types.Headers trailers = 6;
    */
   trailers?: Headers | undefined;
+
+  /**
+   * @generated from field: dev.tulle.proxy.TapOutcome outcome = 1060;
+   */
+  outcome?: TapOutcome | undefined;
 };
 
 /**

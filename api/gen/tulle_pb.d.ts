@@ -572,3 +572,192 @@ export declare type ExternalAuthorization_HeaderNames = Message<"dev.tulle.proxy
  */
 export declare const ExternalAuthorization_HeaderNamesSchema: GenMessage<ExternalAuthorization_HeaderNames>;
 
+/**
+ * What is asked of a tap (tap.proto) beyond which requests it is about.
+ *
+ * @generated from message dev.tulle.proxy.TapOptions
+ */
+export declare type TapOptions = Message<"dev.tulle.proxy.TapOptions"> & {
+  /**
+   * Which part of the requests that match is reported; all of them when it is not set.
+   *
+   * @generated from field: io.linkerd.proxy.http_route.Ratio sample = 1;
+   */
+  sample?: Ratio | undefined;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.TapOptions.
+ * Use `create(TapOptionsSchema)` to create a new message.
+ */
+export declare const TapOptionsSchema: GenMessage<TapOptions>;
+
+/**
+ * What a tap finds requests by that Linkerd's matches have no words for.
+ *
+ * @generated from message dev.tulle.proxy.TapMatch
+ */
+export declare type TapMatch = Message<"dev.tulle.proxy.TapMatch"> & {
+  /**
+   * @generated from oneof dev.tulle.proxy.TapMatch.match
+   */
+  match: {
+    /**
+     * @generated from field: dev.tulle.proxy.TapMatch.Header request_header = 1;
+     */
+    value: TapMatch_Header;
+    case: "requestHeader";
+  } | {
+    /**
+     * Of the response. The request is reported when that has come, or has failed.
+     *
+     * @generated from field: dev.tulle.proxy.TapMatch.Range status = 2;
+     */
+    value: TapMatch_Range;
+    case: "status";
+  } | {
+    /**
+     * Of the response. The request is reported when that has ended.
+     *
+     * @generated from field: dev.tulle.proxy.TapMatch.Range grpc_status = 3;
+     */
+    value: TapMatch_Range;
+    case: "grpcStatus";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message dev.tulle.proxy.TapMatch.
+ * Use `create(TapMatchSchema)` to create a new message.
+ */
+export declare const TapMatchSchema: GenMessage<TapMatch>;
+
+/**
+ * @generated from message dev.tulle.proxy.TapMatch.Header
+ */
+export declare type TapMatch_Header = Message<"dev.tulle.proxy.TapMatch.Header"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Any field of the name will do when none of them is set.
+   *
+   * @generated from oneof dev.tulle.proxy.TapMatch.Header.value
+   */
+  value: {
+    /**
+     * @generated from field: string exact = 2;
+     */
+    value: string;
+    case: "exact";
+  } | {
+    /**
+     * @generated from field: string prefix = 3;
+     */
+    value: string;
+    case: "prefix";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message dev.tulle.proxy.TapMatch.Header.
+ * Use `create(TapMatch_HeaderSchema)` to create a new message.
+ */
+export declare const TapMatch_HeaderSchema: GenMessage<TapMatch_Header>;
+
+/**
+ * Inclusive.
+ *
+ * @generated from message dev.tulle.proxy.TapMatch.Range
+ */
+export declare type TapMatch_Range = Message<"dev.tulle.proxy.TapMatch.Range"> & {
+  /**
+   * @generated from field: uint32 min = 1;
+   */
+  min: number;
+
+  /**
+   * @generated from field: uint32 max = 2;
+   */
+  max: number;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.TapMatch.Range.
+ * Use `create(TapMatch_RangeSchema)` to create a new message.
+ */
+export declare const TapMatch_RangeSchema: GenMessage<TapMatch_Range>;
+
+/**
+ * What decided about a request that a tap reports.
+ *
+ * @generated from message dev.tulle.proxy.TapDecision
+ */
+export declare type TapDecision = Message<"dev.tulle.proxy.TapDecision"> & {
+  /**
+   * @generated from field: io.linkerd.proxy.meta.Metadata route = 1;
+   */
+  route?: Metadata | undefined;
+
+  /**
+   * What the route is of: the Server of a request that comes in, the Service or EgressNetwork of one that goes out.
+   *
+   * @generated from field: io.linkerd.proxy.meta.Metadata parent = 2;
+   */
+  parent?: Metadata | undefined;
+
+  /**
+   * What let it in.
+   *
+   * @generated from field: io.linkerd.proxy.meta.Metadata authorization = 3;
+   */
+  authorization?: Metadata | undefined;
+
+  /**
+   * Of the trace that the request belongs to (W3C Trace Context or B3), in hexadecimal digits; empty without one.
+   *
+   * @generated from field: string trace_id = 4;
+   */
+  traceId: string;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.TapDecision.
+ * Use `create(TapDecisionSchema)` to create a new message.
+ */
+export declare const TapDecisionSchema: GenMessage<TapDecision>;
+
+/**
+ * What became of a request that a tap reports.
+ *
+ * @generated from message dev.tulle.proxy.TapOutcome
+ */
+export declare type TapOutcome = Message<"dev.tulle.proxy.TapOutcome"> & {
+  /**
+   * How often it was sent on.
+   *
+   * @generated from field: uint32 tries = 1;
+   */
+  tries: number;
+
+  /**
+   * What the proxy failed or refused it for: a code of docs/errors.md, and in words. Empty when it did not.
+   *
+   * @generated from field: string failure = 2;
+   */
+  failure: string;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.TapOutcome.
+ * Use `create(TapOutcomeSchema)` to create a new message.
+ */
+export declare const TapOutcomeSchema: GenMessage<TapOutcome>;
+

@@ -7,7 +7,7 @@ import { clusterObjects, componentObjects } from './mesh-objects.ts';
 it('every kind that an install brings is looked for, so that none is left behind', async () => {
   const chart = new Chart(new App(), 'tulle');
   const components = { destination: { autoscaling: { maxReplicas: 6 } } };
-  new Mesh(chart, 'mesh', { highAvailability: true, networkPolicies: true, components });
+  new Mesh(chart, 'mesh', { highAvailability: true, networkPolicies: true, tap: true, components });
   const asked: string[] = [];
   const api = {
     get: <T>(path: string) => {

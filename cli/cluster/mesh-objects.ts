@@ -15,8 +15,9 @@ interface MeshKind {
 const admission = 'admissionregistration.k8s.io/v1';
 const rbac = 'rbac.authorization.k8s.io/v1';
 
-/** In the order of their deletion: webhooks first, so that none is asked which nobody answers; kinds last. */
+/** In the order of their deletion: what the API server calls first, so that none is asked which nobody answers; kinds last. */
 const clusterKinds: readonly MeshKind[] = [
+  { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', plural: 'apiservices' },
   { apiVersion: admission, kind: 'MutatingWebhookConfiguration', plural: 'mutatingwebhookconfigurations' },
   { apiVersion: admission, kind: 'ValidatingWebhookConfiguration', plural: 'validatingwebhookconfigurations' },
   { apiVersion: admission, kind: 'ValidatingAdmissionPolicyBinding', plural: 'validatingadmissionpolicybindings' },

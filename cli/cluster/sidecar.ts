@@ -11,3 +11,12 @@ export function sidecarOf({ spec }: Pod): Container | undefined {
 /** The port of a sidecar's admin server: that of its probe. */
 export const adminPort = (sidecar: Container): number =>
   Number(sidecar.readinessProbe?.httpGet?.port ?? proxyPorts.admin);
+
+/** The port where a sidecar serves taps; undefined when nobody may tap it. */
+export function tapPort({ env }: Container): number | undefined {
+  const value = (name: string): string | undefined =>
+    env?.find((variable) => variable.name === `LINKERD2_PROXY_${name}`)?.value;
+  if (!value('TAP_SVC_NAME')) return undefined;
+  const port = Number(/:(\d+)$/.exec(value('CONTROL_LISTEN_ADDR') ?? '')?.[1]);
+  return port > 0 ? port : proxyPorts.control;
+}

@@ -2,8 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import { expect, it } from 'vitest';
 import { type Update, UpdateSchema } from '../../api/gen/destination_pb.js';
 import { IPAddressSchema } from '../../api/gen/net_pb.js';
+import { ipText } from '../../api/ip-text.ts';
 import { endpointsOf, formatEndpoints } from './endpoints.ts';
-import { ipText } from './ip-text.ts';
 
 const address = (last: number) => ({ ip: { ip: { case: 'ipv4' as const, value: 0x0a000000 + last } }, port: 8080 });
 

@@ -2,11 +2,11 @@ import { create } from '@bufbuild/protobuf';
 import { Command, Option } from 'commander';
 import { Destination, GetDestinationSchema, type Update } from '../../api/gen/destination_pb.js';
 import type { TcpAddress } from '../../api/gen/net_pb.js';
+import { ipText } from '../../api/ip-text.ts';
 import { meshPorts } from '../../lib/contract/ports.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { firstAnswer } from './destination-client.ts';
-import { ipText } from './ip-text.ts';
 import { type MeshOptions, stateOption, withMesh } from './mesh.ts';
 
 interface EndpointsOptions extends MeshOptions {

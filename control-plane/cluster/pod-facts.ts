@@ -55,6 +55,12 @@ export function isSidecarPort(pod: Pod, port: number): boolean {
   );
 }
 
+/** Where the sidecar serves taps; undefined where nobody may tap it. */
+export function tapPort(pod: Pod): number | undefined {
+  if (!sidecarEnv(pod, 'LINKERD2_PROXY_TAP_SVC_NAME')) return undefined;
+  return sidecarPort(pod, 'LINKERD2_PROXY_CONTROL_LISTEN_ADDR') ?? proxyPorts.control;
+}
+
 /** True for a pod whose containers have been started, the sidecar's among them; it need not be ready. */
 export function isRunning(pod: Pod): boolean {
   return pod.status?.phase === 'Running';

@@ -3,9 +3,9 @@ import { areSame, mergeBundles, readCertificates } from '../certificates/bundle.
 import { isConflict, type KubernetesApi } from '../kubernetes/api.ts';
 import { getIfThere } from '../kubernetes/shared-object.ts';
 
-/** Which configuration names a webhook's server. */
+/** By what API servers know a server that they call: webhooks, or an API of its own. */
 export interface WebhookConfiguration {
-  readonly kind: 'MutatingWebhookConfiguration' | 'ValidatingWebhookConfiguration';
+  readonly kind: 'MutatingWebhookConfiguration' | 'ValidatingWebhookConfiguration' | 'APIService';
   readonly name: string;
 }
 
@@ -26,7 +26,11 @@ export type BundleState = 'in place' | 'patched' | 'foreign' | 'absent';
 interface Configuration {
   readonly metadata: { readonly resourceVersion?: string; readonly annotations?: Readonly<Record<string, string>> };
   readonly webhooks?: readonly { readonly clientConfig: { readonly caBundle?: string } }[];
+  /** Of an APIService. */
+  readonly spec?: { readonly caBundle?: string };
 }
+
+const groups = { webhooks: 'admissionregistration.k8s.io', apiServices: 'apiregistration.k8s.io' };
 
 /** Of cert-manager's injector, which then keeps the bundle (cert-manager docs, "CA Injector"). */
 const foreignAnnotations = ['inject-ca-from', 'inject-ca-from-secret', 'inject-apiserver-ca'].map(
@@ -49,7 +53,8 @@ export class CaBundle {
   constructor(options: CaBundleOptions) {
     this.options = options;
     const { kind, name } = options.configuration;
-    this.path = `/apis/admissionregistration.k8s.io/v1/${kind.toLowerCase()}s/${name}`;
+    const group = kind === 'APIService' ? groups.apiServices : groups.webhooks;
+    this.path = `/apis/${group}/v1/${kind.toLowerCase()}s/${name}`;
   }
 
   /** Makes API servers trust `authorities` (PEM); with none it is left to others. Rejects when that cannot be done. */
@@ -68,26 +73,33 @@ export class CaBundle {
     const { api, configuration, log, onPatch } = this.options;
     const found = await getIfThere<Configuration>(api, this.path);
     if (found === undefined) return 'absent';
-    const { metadata, webhooks = [] } = found;
+    const { metadata } = found;
     if (foreignAnnotations.some((name) => metadata.annotations?.[name] !== undefined)) return 'foreign';
-    const wanted = webhooks.map(({ clientConfig }) => this.next(clientConfig.caBundle ?? '', authorities));
-    if (wanted.every((bundle) => bundle === undefined)) return 'in place';
-    await api.patch(
-      this.path,
-      {
-        // With its version, so that the list of webhooks is never put over somebody's newer one.
-        metadata: { resourceVersion: metadata.resourceVersion },
-        webhooks: webhooks.map((webhook, index) =>
-          wanted[index] === undefined
-            ? webhook
-            : { ...webhook, clientConfig: { ...webhook.clientConfig, caBundle: wanted[index] } },
-        ),
-      },
-      'merge',
-    );
+    const changed =
+      configuration.kind === 'APIService' ? this.nextSpec(found, authorities) : this.nextWebhooks(found, authorities);
+    if (changed === undefined) return 'in place';
+    // With its version, so that a list of webhooks is never put over somebody's newer one.
+    await api.patch(this.path, { metadata: { resourceVersion: metadata.resourceVersion }, ...changed }, 'merge');
     onPatch();
     log.info({ kind: configuration.kind, name: configuration.name }, 'caBundle written');
     return 'patched';
+  }
+
+  private nextSpec({ spec }: Configuration, authorities: string): object | undefined {
+    const caBundle = this.next(spec?.caBundle ?? '', authorities);
+    return caBundle === undefined ? undefined : { spec: { caBundle } };
+  }
+
+  private nextWebhooks({ webhooks = [] }: Configuration, authorities: string): object | undefined {
+    const wanted = webhooks.map(({ clientConfig }) => this.next(clientConfig.caBundle ?? '', authorities));
+    if (wanted.every((bundle) => bundle === undefined)) return undefined;
+    return {
+      webhooks: webhooks.map((webhook, index) =>
+        wanted[index] === undefined
+          ? webhook
+          : { ...webhook, clientConfig: { ...webhook.clientConfig, caBundle: wanted[index] } },
+      ),
+    };
   }
 
   /** What is to stand in place of `current`, in base64 both; undefined when it may stay. */

@@ -7,6 +7,9 @@ export const settingPrefixes = ['config.tulle.dev/', 'config.linkerd.io/'] as co
 /** Only the setting `proxy-wait-before-exit-seconds` stands here too, as in Linkerd. */
 export const alphaSettingPrefix = 'config.alpha.linkerd.io/';
 
+/** By which Linkerd's viz extension leaves a workload, or all of a namespace, untapped. */
+export const disableTapAnnotation = 'viz.linkerd.io/disable-tap';
+
 export const createdByAnnotation = 'linkerd.io/created-by';
 export const proxyVersionAnnotation = 'linkerd.io/proxy-version';
 

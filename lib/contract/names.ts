@@ -62,6 +62,9 @@ export function identityName(
 /** Of a webhook's configuration. Cluster-scoped, so it carries the namespace: two meshes can stand side by side. */
 export const webhookConfigurationName = (webhook: string, meshNamespace: string): string =>
   `${meshNamespace}-tulle-${webhook}-webhook-config`;
+/** The API of the tap component, which is Linkerd's: one for a cluster. */
+export const tapApiService = 'v1alpha1.tap.linkerd.io';
+
 /** The Service that the API server dials, in the mesh's namespace. */
 export const webhookServiceName = (webhook: string): string => `tulle-${webhook}`;
 /** The Secret with the certificate of its server. */

@@ -11,6 +11,8 @@ export const meshPorts = {
   policyValidator: 9443,
   proxyInjector: 8443,
   proxyInjectorAdmin: 9995,
+  tap: 8089,
+  tapAdmin: 9998,
 } as const;
 
 /** Of a sidecar, where no setting says otherwise. */

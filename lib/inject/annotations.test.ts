@@ -32,6 +32,7 @@ const samples: Record<string, string> = {
   'statsd-address': 'node:8125',
   'statsd-tags': 'none',
   'proxy-await': 'disabled',
+  'tap-enabled': 'false',
   'proxy-admin-shutdown': 'enabled',
   'proxy-enable-native-sidecar': 'false',
   'default-inbound-policy': 'deny',
@@ -61,6 +62,12 @@ describe('annotations', () => {
       expect(problems).toEqual([]);
       expect(result).not.toEqual(defaultProxySettings);
     }
+  });
+
+  it("leaves untapped what Linkerd's extension would leave, unless the mesh's own setting says otherwise", () => {
+    expect(read({ 'viz.linkerd.io/disable-tap': 'true' }).result.tap).toBe(false);
+    const both = { 'viz.linkerd.io/disable-tap': 'true', 'config.tulle.dev/tap-enabled': 'true' };
+    expect(read(both).result.tap).toBe(true);
   });
 
   it('prefers our prefix to the alias on one object', () => {

@@ -1,4 +1,10 @@
-import { alphaSettingPrefix, findAnnotation, settingKeys, settingPrefixes } from '../contract/annotations.ts';
+import {
+  alphaSettingPrefix,
+  disableTapAnnotation,
+  findAnnotation,
+  settingKeys,
+  settingPrefixes,
+} from '../contract/annotations.ts';
 import { subnetList } from '../contract/cidr.ts';
 import { durationMs } from '../contract/durations.ts';
 import { type Form, longest } from '../contract/form.ts';
@@ -26,13 +32,17 @@ function setting<K extends keyof ProxySettings>(
   name: string,
   key: K,
   value: Form<NonNullable<ProxySettings[K]>>,
-  options: { readonly inherited?: boolean; readonly alpha?: boolean } = {},
+  options: { readonly inherited?: boolean; readonly alpha?: boolean; readonly also?: string } = {},
 ): Setting {
   return {
     name,
     expected: value.expected,
     inherited: options.inherited ?? true,
-    keys: [...settingKeys(name), ...(options.alpha ? [alphaSettingPrefix + name] : [])],
+    keys: [
+      ...settingKeys(name),
+      ...(options.alpha ? [alphaSettingPrefix + name] : []),
+      ...(options.also === undefined ? [] : [options.also]),
+    ],
     read: (text) => {
       if (text.length > longest.json) return undefined;
       const read = value.read(text.trim());
@@ -79,6 +89,9 @@ export const settings: readonly Setting[] = [
   setting('statsd-tags', 'statsdTags', form.oneOf('dogstatsd', 'librato', 'none')),
   setting('enable-external-profiles', 'externalProfiles', form.boolean),
   setting('proxy-metrics-hostname-labels', 'metricsHostnameLabels', form.boolean),
+  // Where both stand, the other one holds.
+  setting('disable-tap', 'tap', form.notBoolean, { also: disableTapAnnotation }),
+  setting('tap-enabled', 'tap', form.boolean),
   setting('enable-gateway', 'gateway', form.boolean, notInherited),
   setting('proxy-inbound-connect-timeout', 'inboundConnectTimeoutMs', durationMs),
   setting('proxy-outbound-connect-timeout', 'outboundConnectTimeoutMs', durationMs),
@@ -123,7 +136,7 @@ export function applyAnnotations(
 ): ProxySettings {
   let result = base;
   const annotationKeys = Object.keys(metadata?.annotations ?? {});
-  if (!annotationKeys.some((key) => key.startsWith('config.'))) return base;
+  if (!annotationKeys.some((key) => key.startsWith('config.') || key === disableTapAnnotation)) return base;
   for (const { read, expected, inherited, keys } of settings) {
     if (place.level === 'namespace' && !inherited) continue;
     const found = findAnnotation(metadata, keys);

@@ -51,6 +51,8 @@ export interface ProxySettings {
   readonly statsdTags: 'dogstatsd' | 'librato' | 'none';
   readonly externalProfiles: boolean;
   readonly metricsHostnameLabels: boolean;
+  /** Whether the mesh's tap component may look at the requests that pass the sidecar. */
+  readonly tap: boolean;
   readonly gateway: boolean;
   readonly inboundConnectTimeoutMs: number;
   readonly outboundConnectTimeoutMs: number;
@@ -139,6 +141,7 @@ export const defaultProxySettings: ProxySettings = {
   statsdTags: 'dogstatsd',
   externalProfiles: false,
   metricsHostnameLabels: false,
+  tap: true,
   gateway: false,
   inboundConnectTimeoutMs: 100,
   outboundConnectTimeoutMs: 1000,

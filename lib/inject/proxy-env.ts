@@ -1,4 +1,4 @@
-import { identityName, proxyContainerName, trustRootsConfigMap } from '../contract/names.ts';
+import { componentName, identityName, proxyContainerName, trustRootsConfigMap } from '../contract/names.ts';
 import { formatPorts, type PortEntry } from '../contract/port-list.ts';
 import type { InjectConfig, ProxySettings } from './config.ts';
 import type { InjectMode } from './decision.ts';
@@ -125,6 +125,7 @@ export function proxyEnv(input: ProxyEnvInput): EnvVar[] {
     proxyVar('IDENTITY_TOKEN_FILE', `${tokenDir}/${tokenFileName}`),
     proxyVar('IDENTITY_SVC_ADDR', config.controlPlane.identity),
     proxyVar('IDENTITY_LOCAL_NAME', identityName('$(_pod_sa)', '$(_pod_ns)', meshIdentity)),
+    ...(settings.tap ? [proxyVar('TAP_SVC_NAME', identity(componentName('tap')))] : []),
     ...serviceName('IDENTITY', config.controlPlane.identity, identity('tulle-identity')),
     ...serviceName('DESTINATION', config.controlPlane.destination, identity('tulle-destination')),
     ...serviceName('POLICY', config.controlPlane.policy, identity('tulle-destination')),

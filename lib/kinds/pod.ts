@@ -41,13 +41,14 @@ export interface Probe {
   readonly httpGet?: { readonly path?: string; readonly port: number | string };
 }
 
-/** The settings of a sidecar that discovery reads; the others are not held in memory. */
+/** The settings of a sidecar that discovery and taps read; the others are not held in memory. */
 const proxyVariables = [
   'LINKERD2_PROXY_EXPLICIT_MODE',
   'LINKERD2_PROXY_INBOUND_EXPLICIT_PORTS',
   'LINKERD2_PROXY_INBOUND_LISTEN_ADDR',
   'LINKERD2_PROXY_ADMIN_LISTEN_ADDR',
   'LINKERD2_PROXY_CONTROL_LISTEN_ADDR',
+  'LINKERD2_PROXY_TAP_SVC_NAME',
 ] as const;
 export type ProxyVariable = (typeof proxyVariables)[number];
 

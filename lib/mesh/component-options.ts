@@ -22,6 +22,13 @@ export interface MeshComponents {
    * @default - as ComponentOptions says
    */
   readonly proxyInjector?: ComponentOptions;
+
+  /**
+   * Shows requests as they pass sidecars, where it is part of the install.
+   *
+   * @default - as ComponentOptions says
+   */
+  readonly tap?: ComponentOptions;
 }
 
 /** Size and place of one component. */

@@ -34,6 +34,7 @@ const memoryLimits: Readonly<Record<ComponentName, string>> = {
   destination: '1Gi',
   identity: '512Mi',
   proxyInjector: '512Mi',
+  tap: '512Mi',
 };
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
@@ -76,6 +77,7 @@ export function componentSettings(
     destination: settings('destination'),
     identity: settings('identity'),
     proxyInjector: settings('proxyInjector'),
+    tap: settings('tap'),
   };
 }
 

@@ -134,7 +134,7 @@ it.each<[MeshComponents, string]>([
     { proxyInjector: { tolerations: [{}] } },
     "'components.proxyInjector.tolerations[0]' has no key: every key is borne with the operator Exists",
   ],
-  [{ policy: {} } as MeshComponents, "'components.policy' must be one of destination, identity, proxyInjector"],
+  [{ policy: {} } as MeshComponents, "'components.policy' must be one of destination, identity, proxyInjector, tap"],
 ])('refuses %j', (components, message) => {
   expect(() => install({ components })).toThrow(new Error(message));
 });

@@ -30,6 +30,7 @@ export interface MeshInstall {
   readonly crds: boolean;
   readonly egressNamespace: string;
   readonly proxyInjector: boolean;
+  readonly tap: boolean;
   readonly networkPolicies: boolean;
   /** Where keys of token issuers may be fetched besides the internet. */
   readonly keyNetworks: readonly string[];
@@ -62,6 +63,7 @@ export interface GivenProps {
   readonly clockSkewAllowanceMs?: number;
   readonly crds?: boolean;
   readonly proxyInjector?: boolean;
+  readonly tap?: boolean;
   readonly networkPolicies?: boolean;
   readonly permissionGuards?: boolean;
   readonly webhookClientAuthorities?: string;
@@ -149,6 +151,7 @@ export function installOf(given: GivenProps): MeshInstall {
     ...lifetimes(given),
     crds: given.crds ?? true,
     proxyInjector: given.proxyInjector ?? true,
+    tap: given.tap ?? false,
     networkPolicies: given.networkPolicies ?? false,
     permissionGuards: given.permissionGuards ?? true,
     webhookClientAuthorities: given.webhookClientAuthorities || undefined,

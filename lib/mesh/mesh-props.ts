@@ -173,6 +173,15 @@ export interface MeshProps {
   readonly proxyInjector?: boolean;
 
   /**
+   * Whether the component that shows requests as they pass sidecars (`tulle tap`) is part of the install. It brings an API
+   * of the cluster, `tap.linkerd.io`, which there is once: Linkerd's viz extension brings the same. As long as such an API
+   * does not answer, Kubernetes deletes no namespace to its end, which is why it has to be asked for.
+   *
+   * @default false
+   */
+  readonly tap?: boolean;
+
+  /**
    * Whether NetworkPolicies limit the connections of the control plane's pods: gRPC, metrics and the proxies' ports are
    * open to the cluster, webhooks to everybody (the API server's address is unknown); out they get to each other, to DNS
    * and to the ports of API servers (443, 6443, 8443, 16443). The cluster's network has to enforce them.

@@ -11,6 +11,7 @@ import { registerInstallation } from './installation.ts';
 import type { MeshProps } from './mesh-props.ts';
 import { PermissionGuards } from './permission-guards.ts';
 import { ProxyInjectorComponent } from './proxy-injector.ts';
+import { TapComponent } from './tap.ts';
 import { UserRoles } from './user-roles.ts';
 
 /**
@@ -73,5 +74,6 @@ export class Mesh extends Construct {
     new IdentityComponent(this, 'identity', install);
     new DestinationComponent(this, 'destination', install);
     if (install.proxyInjector) new ProxyInjectorComponent(this, 'proxy-injector', install);
+    if (install.tap) new TapComponent(this, 'tap', install);
   }
 }

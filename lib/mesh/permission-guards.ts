@@ -13,7 +13,7 @@ import type { MeshInstall } from './install.ts';
 const group = 'admissionregistration.k8s.io';
 
 /** What each component makes, by name: Secrets, and ConfigMaps. */
-const made: Readonly<Record<string, readonly string[]>> = {
+const always: Readonly<Record<string, readonly string[]>> = {
   identity: [issuerSecret, anchorSecret, trustRootsConfigMap],
   destination: ['sp-validator', 'policy-validator'].map(webhookSecretName),
   'proxy-injector': [webhookSecretName('proxy-injector')],
@@ -34,6 +34,15 @@ const webhookFields = [
   'clientConfig.?service',
   'clientConfig.?url',
 ];
+/** Of an APIService: what it is, and who serves it. All but `caBundle`. */
+const apiServiceFields = [
+  'group',
+  'version',
+  'service',
+  'groupPriorityMinimum',
+  'versionPriority',
+  'insecureSkipTLSVerify',
+];
 const metadataFields = ['labels', 'annotations', 'ownerReferences', 'finalizers'];
 
 /**
@@ -43,8 +52,9 @@ const metadataFields = ['labels', 'annotations', 'ownerReferences', 'finalizers'
  * Kubernetes would fill with another account's token.
  */
 export class PermissionGuards extends Construct {
-  constructor(scope: Construct, id: string, { config: { meshNamespace: namespace } }: MeshInstall) {
+  constructor(scope: Construct, id: string, { tap, config: { meshNamespace: namespace } }: MeshInstall) {
     super(scope, id);
+    const made = tap ? { ...always, tap: [webhookSecretName('tap')] } : always;
     const account = (component: string): string => `system:serviceaccount:${namespace}:${componentName(component)}`;
     const byComponents = {
       name: 'by-a-component',
@@ -89,6 +99,22 @@ export class PermissionGuards extends Construct {
         },
       ],
     });
+    if (tap)
+      policy('api-service-bundle-only', {
+        matchConstraints: matching(['apiregistration.k8s.io'], ['*'], ['UPDATE'], ['apiservices']),
+        validations: [
+          {
+            expression: [
+              'metadata.?labels',
+              'metadata.?annotations',
+              ...apiServiceFields.map((field) => `spec.?${field}`),
+            ]
+              .map((field) => `object.${field} == oldObject.${field}`)
+              .join(' && '),
+            message: 'a component of the mesh may change the caBundle of its API, and nothing else of it',
+          },
+        ],
+      });
     const names = Object.entries(made).map(([component, own]) => `${JSON.stringify(account(component))}: ${list(own)}`);
     policy('own-objects-only', {
       matchConstraints: matching([''], ['v1'], ['CREATE', 'UPDATE'], ['secrets', 'configmaps']),

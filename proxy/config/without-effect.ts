@@ -18,8 +18,15 @@ interface Known {
 const known: readonly Known[] = [
   { name: /^TRACE_/, reason: 'there is no such setting of traces: see TRACE_PROTOCOL and those beside it' },
   { name: /^INBOUND_GATEWAY_SUFFIXES$/, reason: 'this proxy is no gateway between clusters yet' },
-  { name: /^TAP_SVC_NAME$/, reason: 'requests cannot be tapped yet' },
-  { name: /^CONTROL_LISTEN_ADDR$/, reason: 'the only use of this address is tap', harmless: true },
+  {
+    name: /^TAP_SVC_NAME$/,
+    reason: 'who taps is known by its certificate, and this proxy has no identity to ask for it',
+  },
+  {
+    name: /^CONTROL_LISTEN_ADDR$/,
+    reason: 'it is where taps are served, and TAP_SVC_NAME says of nobody that it may tap',
+    harmless: true,
+  },
   { name: /^INBOUND_METRICS_AUTHORITY_LABELS$/, reason: 'inbound metrics have no authority', harmless: /^$/ },
   { name: /^IDENTITY_DIR$/, reason: 'key and certificate are kept in memory alone', harmless: true },
   { name: /^IDENTITY_SERVER_ID$/, reason: 'the identity is the name, as IDENTITY_LOCAL_NAME says it' },

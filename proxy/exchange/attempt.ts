@@ -127,6 +127,8 @@ export class Attempt implements ResponseHandler {
     if (upstream === undefined) return false;
     this.waitingAt = undefined;
     this.sentMs = nowMs;
+    const { observers } = exchange;
+    for (let i = 0; i < observers.length; i++) observers[i].onSent?.(this);
     // It may be over before it has begun: a codec that cannot say it in its protocol.
     if (this.over) return true;
     this.reused = connection.requests > 1;

@@ -32,7 +32,7 @@ export interface ExchangeSide {
   /** Where all waits of requests have their deadlines. */
   readonly deadlines: TimerWheel;
   /** Taken by each exchange at its start: observers come and go by another array. */
-  readonly observers: readonly ExchangeObserver[];
+  observers: readonly ExchangeObserver[];
   readonly keptBytes: KeptBytes;
 }
 
@@ -117,7 +117,7 @@ export class Exchange implements StreamHandler {
   private expectation: Expectation | undefined = undefined;
   /** What has it wait before it is sent, a filter or an authorizer: called off when it is over. Undefined when nothing does. */
   waitsFor: WaitingPlace | undefined = undefined;
-  private readonly observers: readonly ExchangeObserver[];
+  readonly observers: readonly ExchangeObserver[];
 
   constructor(
     side: ExchangeSide,

@@ -11,6 +11,8 @@ import type { ProxyFailure } from './proxy-failure.ts';
 export interface ExchangeObserver {
   /** It is known what is to become of it: `exchange.plan` begins. A trace that is to follow it is put on it here. */
   onRequest?(exchange: Exchange): void;
+  /** A connection has taken a try at it: the first, or a further one. */
+  onSent?(attempt: Attempt): void;
   /** The head of the response is about to be passed on. */
   onResponse?(exchange: Exchange, head: ResponseHead): void;
   /** It is over, exactly once. `exchange.error` names the failure when the response did not end by itself. */

@@ -25,6 +25,9 @@ import { OutboundMetrics } from '../outbound/metrics.ts';
 import type { Targets } from '../outbound/targets.ts';
 import type { PolicyStore } from '../policy/inbound/policy-store.ts';
 import type { Statsd } from '../statsd/statsd.ts';
+import type { TapReport } from '../tap/observer.ts';
+import { type OtherTaps, TapService } from '../tap/service.ts';
+import { readTapRequest, type Tapping, Taps } from '../tap/taps.ts';
 import type { Log } from '../telemetry/log.ts';
 import { processMetrics } from '../telemetry/process-metrics.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
@@ -40,6 +43,7 @@ import { policiesOf, targetsOf } from './followed.ts';
 import { addGauges } from './gauges.ts';
 import { Shares } from './shares.ts';
 import { statsdOf } from './statsd.ts';
+import { TapServer } from './tap-server.ts';
 import { type Traces, tracesOf } from './tracing.ts';
 
 export interface SidecarOptions {
@@ -61,8 +65,8 @@ export interface SidecarOptions {
   onShutdownRequested: () => void;
 }
 
-/** The proxy's other processes, as far as the admin server speaks for them. */
-export interface OtherWorkers {
+/** The proxy's other processes, as far as the admin server and taps speak for them. */
+export interface OtherWorkers extends OtherTaps {
   readonly ready: boolean;
   scrape(own: Iterable<string>): AsyncIterable<string>;
   setLogFilter(filter: string): void;
@@ -84,6 +88,8 @@ export class Sidecar {
   private readonly inbound: Inbound;
   private readonly outbound: Outbound;
   private readonly admin: AdminServer;
+  private readonly taps: Taps;
+  private readonly tapServer: TapServer;
   private readonly accessLog: AccessLogWriter;
   private readonly statsd: Statsd | undefined;
   private trafficListeners: Listener[] = [];
@@ -112,12 +118,9 @@ export class Sidecar {
     });
 
     this.policies = policiesOf(options, this.control);
-    const notForWorkload = new OwnListeners([...config.outbound.listen, ...config.admin.listen]);
-    const ownListeners = new OwnListeners([
-      ...inboundAddresses(config.inbound),
-      ...config.outbound.listen,
-      ...config.admin.listen,
-    ]);
+    const others = [...config.outbound.listen, ...config.admin.listen, ...config.tap.listen];
+    const notForWorkload = new OwnListeners(others);
+    const ownListeners = new OwnListeners([...inboundAddresses(config.inbound), ...others]);
     const isOwnListener = (address: string, port: number): boolean => ownListeners.has(address, port);
     const deadlines = new TimerWheel(clock);
     const outboundMetrics = new OutboundMetrics(this.registry, clock.nowMs, config.outbound.metricsByHostname);
@@ -249,6 +252,21 @@ export class Sidecar {
       },
       shutdown: options.onShutdownRequested,
     });
+    this.taps = new Taps(clock, [inboundSide, outboundSide]);
+    this.tapServer = new TapServer({
+      service: new TapService({
+        taps: this.taps,
+        others: options.others,
+        allowed: config.tap.allowed,
+        registry: this.registry,
+      }),
+      config,
+      clock,
+      turn: this.turn,
+      fields: this.fields,
+      clients: this.shares.adminClients,
+      terminateTls: () => this.terminateTls(),
+    });
   }
 
   /**
@@ -270,13 +288,20 @@ export class Sidecar {
     return this.registry.pieces();
   }
 
+  /** Begins a tap on the requests of this process. `request` is an encoded ObserveRequest that has been read before. */
+  tap(request: Uint8Array, report: (report: TapReport) => boolean): Tapping {
+    return this.taps.begin(readTapRequest(request), report);
+  }
+
   /** Listens and asks for a certificate. Throws when an address cannot be listened on. */
   start(): void {
     const { config, processes } = this.options;
-    const { inbound, outbound, admin } = config;
-    this.adminListeners = admin.listen.map(({ host, port }) =>
-      listen(host, port, (connection) => this.admin.accept(connection), { share: this.shares.descriptors('admin') }),
-    );
+    const { inbound, outbound, admin, tap } = config;
+    const share = this.shares.descriptors('admin');
+    this.adminListeners = [
+      ...admin.listen.map(({ host, port }) => listen(host, port, (c) => this.admin.accept(c), { share })),
+      ...tap.listen.map(({ host, port }) => listen(host, port, (c) => this.tapServer.accept(c), { share })),
+    ];
     this.trafficListeners = [
       ...inboundAddresses(inbound).map(({ host, port }) =>
         listen(host, port, (c) => this.acceptInbound(c), {

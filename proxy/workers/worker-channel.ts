@@ -1,8 +1,11 @@
 import type { FromWorker, ToWorker } from './messages.ts';
+import { type Tapping, type TapReport, ToldTaps } from './worker-taps.ts';
 
 export interface WorkerChannelOptions {
   readonly metrics: () => Generator<string, void>;
   readonly setLogFilter: (filter: string) => void;
+  /** Begins a tap on the requests of this process; `request` is an encoded ObserveRequest. */
+  readonly tap: (request: Uint8Array, report: (report: TapReport) => boolean) => Tapping;
   /** The first process is gone: nobody would count, log or stop this one any more. */
   readonly onOrphaned: () => void;
 }
@@ -13,9 +16,11 @@ export class WorkerChannel {
 
   constructor(process: NodeJS.Process, options: WorkerChannelOptions) {
     this.process = process;
+    const taps = new ToldTaps(options.tap, (message) => this.send(message));
     process.on('message', (message: ToWorker) => {
       if (message.kind === 'log filter') options.setLogFilter(message.filter);
-      else this.sendMetrics(message.id, options.metrics());
+      else if (message.kind === 'scrape') this.sendMetrics(message.id, options.metrics());
+      else taps.onMessage(message);
     });
     process.on('disconnect', options.onOrphaned);
   }

@@ -4,6 +4,7 @@ import { BackOff } from '../resilience/back-off.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MergedMetrics } from './merge-metrics.ts';
 import { type FromWorker, type ToWorker, workerArgument } from './messages.ts';
+import { type Tapping, type TapReports, WorkerTaps } from './worker-taps.ts';
 
 export interface WorkerPoolOptions {
   /** Workers besides the process that owns the pool. */
@@ -44,6 +45,7 @@ const scrapeTimeoutMs = 2000;
 export class WorkerPool {
   private readonly options: WorkerPoolOptions;
   private readonly workers: Worker[];
+  private readonly taps: WorkerTaps;
   private nextScrape = 1;
   private stopping = false;
 
@@ -56,6 +58,9 @@ export class WorkerPool {
       ready: false,
       scrapes: new Map(),
     }));
+    this.taps = new WorkerTaps((message, index) => {
+      for (const worker of this.workers) if (index === undefined || worker.index === index) this.tell(worker, message);
+    });
   }
 
   get ready(): boolean {
@@ -83,6 +88,11 @@ export class WorkerPool {
 
   setLogFilter(filter: string): void {
     for (const worker of this.workers) this.tell(worker, { kind: 'log filter', filter });
+  }
+
+  /** A tap on the requests of all workers; `request` is an encoded ObserveRequest. */
+  tap(request: Uint8Array, reports: TapReports): Tapping {
+    return this.taps.begin(request, reports);
   }
 
   /** Has all of them finish what is under way, and resolves when they have ended. */
@@ -119,6 +129,7 @@ export class WorkerPool {
         done([]);
       }
       worker.scrapes.clear();
+      this.taps.onEnded(worker.index);
       if (this.stopping) return;
       const delayMs = worker.backOff.delayMs();
       log.error('worker ended; it is started again', { worker: worker.index, reason, delayMs: Math.round(delayMs) });
@@ -129,12 +140,17 @@ export class WorkerPool {
     child.on('error', (error) => ended(error.message));
     child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
     child.on('message', (message: FromWorker) => this.onMessage(worker, message));
+    this.taps.onStarted(worker.index);
   }
 
   private onMessage(worker: Worker, message: FromWorker): void {
     if (message.kind === 'ready') {
       worker.ready = message.ready;
       if (message.ready) worker.backOff.reset();
+      return;
+    }
+    if (message.kind !== 'scraped') {
+      this.taps.onMessage(worker.index, message);
       return;
     }
     const scraped = worker.scrapes.get(message.id);

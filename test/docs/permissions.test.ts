@@ -22,7 +22,7 @@ interface Role {
 /** All of a rule but why it is there. */
 function rules(): string[] {
   const chart = new Chart(new App(), 'tulle');
-  new Mesh(chart, 'mesh');
+  new Mesh(chart, 'mesh', { tap: true });
   const code = (values: readonly string[]): string => values.map((value) => `\`${value}\``).join(', ');
   return (Testing.synth(chart) as Role[]).flatMap(({ kind, metadata, rules = [] }) =>
     rules.map(({ apiGroups, resources, resourceNames = [], verbs }) => {

@@ -31,6 +31,7 @@ const guides = [
   'failover',
   'fault-injection',
   'authorization',
+  'tap',
 ];
 const work = mkdtempSync(join(tmpdir(), 'tulle-guides-'));
 const manifests = join(work, 'applied');

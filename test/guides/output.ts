@@ -1,7 +1,7 @@
 /**
  * What is different between what a guide shows and what was printed; undefined when nothing is that matters. Lines are
- * compared in their order, word by word; a line `…` stands for any lines, a word `…` for any word. Words that are measured
- * are compared as far as they can be expected:
+ * compared in their order, word by word; a line `…` stands for any lines, a word `…` for any word, and a `…` in a word for
+ * any part of it. Words that are measured are compared as far as they can be expected:
  *
  *     4.5rps     from half to twice as many, or 0.7 off; `speed` is how much faster the mesh goes than that of the guide
  *     91.67%     within 8 points
@@ -42,8 +42,20 @@ function isLine(expected: string, actual: string, speed: number): boolean {
   return words.length === printed.length && words.every((word, index) => isWord(word, printed[index], speed));
 }
 
+/** Whether a word has these parts in their order, the first and the last at its ends. */
+function isAround(parts: readonly string[], word: string): boolean {
+  let at = 0;
+  for (const [index, part] of parts.entries()) {
+    const found = index === parts.length - 1 ? word.length - part.length : word.indexOf(part, at);
+    if (found < at || (index === 0 && found !== 0) || !word.startsWith(part, found)) return false;
+    at = found + part.length;
+  }
+  return true;
+}
+
 function isWord(expected: string, actual: string, speed: number): boolean {
   if (expected === '…') return true;
+  if (expected.includes('…')) return isAround(expected.split('…'), actual);
   const [, number, unit] = /^(\d+(?:\.\d+)?)(rps|%|ms|s|)$/.exec(expected) ?? [];
   const [, actualNumber, actualUnit] = /^(\d+(?:\.\d+)?)(rps|%|ms|s|)$/.exec(actual) ?? [];
   if (number === undefined || actualNumber === undefined) return expected === actual;

@@ -37,6 +37,7 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['exchange', 'wire clock timer-wheel model route filter telemetry'],
   ['statsd', 'clock'],
   ['access-log', 'wire clock model exchange'],
+  ['tap', 'wire clock model exchange control telemetry'],
   ['backend', 'wire clock timer-wheel balance resilience model route filter telemetry upstream exchange'],
   [
     'outbound',
@@ -53,7 +54,7 @@ const rooms: readonly (readonly [room: string, mayImport: string])[] = [
   ['config', 'wire accept net keep-alive env-parser telemetry control identity policy workers access-log statsd'],
   [
     'sidecar',
-    'wire clock timer-wheel tokens net telemetry accept control identity policy discovery upstream exchange access-log statsd outbound inbound tracing admin debug config',
+    'wire clock timer-wheel tokens net telemetry accept control identity policy discovery upstream exchange access-log statsd outbound inbound tracing admin debug config tap',
   ],
   ['init', 'wire flag-parser telemetry'],
   ['await', 'wire clock flag-parser net telemetry'],

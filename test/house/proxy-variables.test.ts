@@ -31,6 +31,7 @@ it('the guide names every variable that the proxy reads, and no other', () => {
     [`${prefix}IDENTITY_SVC_ADDR`]: 'localhost:1',
     [`${prefix}IDENTITY_LOCAL_NAME`]: 'web',
     [`${prefix}IDENTITY_TOKEN_FILE`]: '/token',
+    [`${prefix}TAP_SVC_NAME`]: 'tap',
     [`${prefix}IDENTITY_TRUST_ANCHORS`]: '-----BEGIN CERTIFICATE-----',
   });
   expect(new Set(named).size).toBe(named.length);

@@ -1,4 +1,4 @@
-import type { IPAddress } from '../../api/gen/net_pb.js';
+import type { IPAddress } from './gen/net_pb.js';
 
 /** An address of the wire as text; IPv6 in its short form (RFC 5952). Empty when the message holds none. */
 export function ipText({ ip }: IPAddress): string {

@@ -1,0 +1,24 @@
+import type { TapEvent } from '../../api/gen/tap_pb.js';
+import type { TapByResourceRequest } from '../../api/gen/viz_tap_pb.js';
+
+/** Told of a tap while it runs. */
+export interface TapHandlers {
+  onEvent(event: TapEvent): void;
+  /** Something is missing of it, which goes on. */
+  onProblem(message: string): void;
+}
+
+export interface RunningTap {
+  /** Resolves when nothing more will come; rejects with a CommandError that says why, where that is no good reason. */
+  readonly ended: Promise<void>;
+  close(): void;
+}
+
+/** A mesh whose requests can be looked at. */
+export interface TapSource {
+  /** Of requests that name no namespace. */
+  readonly namespace: string;
+  /** Resolves when requests are told. Rejects with a CommandError. */
+  tap(request: TapByResourceRequest, handlers: TapHandlers): Promise<RunningTap>;
+  close(): void;
+}

@@ -1,0 +1,90 @@
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import type { TapByResourceRequest } from '../../api/gen/viz_tap_pb.js';
+import { defaultStateFolder } from '../../local/state-folder.ts';
+import { parseDurationMs } from '../duration.ts';
+import { printable } from '../table.ts';
+import type { Terminal } from '../terminal.ts';
+import { openTaps } from './open.ts';
+import { tapJson, tapLine } from './render.ts';
+import { type TapOptions, tapRequest, withTapOptions } from './request.ts';
+import type { TapHandlers, TapSource } from './source.ts';
+
+interface TapCommandOptions extends TapOptions {
+  readonly for?: string;
+  readonly output: 'line' | 'wide' | 'json';
+}
+
+/** `tulle tap`: requests as they pass the sidecars of workloads. */
+export function tapCommand(terminal: Terminal): Command {
+  return withTapOptions(new Command('tap'))
+    .argument('<resource...>', 'whose sidecars: deploy/web, deploy, po/web-0, ns/shop')
+    .addOption(
+      new Option('-o, --output <format>', 'how to print; json has header fields, too')
+        .choices(['line', 'wide', 'json'])
+        .default('line'),
+    )
+    .option('--for <duration>', 'end by itself after this time')
+    .option('--state <folder>', `of a local mesh, its state folder (default: ${defaultStateFolder})`)
+    .addHelpText('after', '\nAsks the local mesh when one runs here and neither --kubeconfig nor --context is given.')
+    .action(async (resource: string[], _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<TapCommandOptions>();
+      const forMs = options.for === undefined ? undefined : parseDurationMs('--for', options.for);
+      const { kind, show } = printer(options.output, terminal);
+      await withTaps(options, terminal, async (source) => {
+        const request = tapRequest(resource, options, source.namespace, options.output === 'json');
+        const wide = kind === 'wide' ? request.target?.resource?.type : undefined;
+        await runTap(source, request, forMs, terminal, { onEvent: (event) => show(event, wide) });
+      });
+    });
+}
+
+function printer(kind: TapCommandOptions['output'], { out }: Terminal) {
+  const show = (event: Parameters<typeof tapJson>[0], wide: string | undefined): void =>
+    out(kind === 'json' ? `${JSON.stringify(tapJson(event), null, 2)}\n` : `${tapLine(event, wide)}\n`);
+  return { kind, show };
+}
+
+/** Opens the mesh that the options name, and closes it behind. */
+export async function withTaps(
+  options: TapOptions,
+  terminal: Terminal,
+  work: (source: TapSource) => Promise<void>,
+): Promise<void> {
+  const source = await openTaps(options, resolve(terminal.cwd, options.state ?? defaultStateFolder), terminal);
+  try {
+    await work(source);
+  } finally {
+    source.close();
+  }
+}
+
+/** Taps until the user asks to stop, `forMs` are over, or the tap is over. */
+export async function runTap(
+  source: TapSource,
+  request: TapByResourceRequest,
+  forMs: number | undefined,
+  terminal: Terminal,
+  { onEvent }: Pick<TapHandlers, 'onEvent'>,
+): Promise<void> {
+  let missed = 0n;
+  const running = await source.tap(request, {
+    onEvent: (event) => {
+      if (event.missedEvents > missed) missed = event.missedEvents;
+      onEvent(event);
+    },
+    onProblem: (message) => terminal.err(`warning: ${printable(message)}\n`),
+  });
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await Promise.race([
+      running.ended,
+      new Promise<void>((stop) => terminal.onStop(stop)),
+      ...(forMs === undefined ? [] : [new Promise<void>((stop) => (timer = setTimeout(stop, forMs)))]),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    running.close();
+  }
+  if (missed > 0n) terminal.err(`warning: ${missed} events or more were not told, since they came too fast\n`);
+}

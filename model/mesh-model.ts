@@ -151,7 +151,7 @@ export class MeshModel {
       allowed: outbound.answer === undefined && refused === undefined,
       by: outbound.answer?.why ?? shown?.backend.by ?? 'nothing',
       status: outbound.answer?.status ?? refused?.status,
-      route: this.ruleName(outbound, target, from),
+      route: outbound.rule,
       inboundRoute: shown?.route,
       backends: places.map(({ backend }) => backend),
       mtls: used.length > 0 && used.every(({ mtls }) => mtls),
@@ -196,22 +196,6 @@ export class MeshModel {
     const where = `${Math.round(share * 1000) / 10} % go to ${named.namespace ?? from?.namespace ?? config.meshNamespace}/${named.service}:${named.port}`;
     return { backend: { ...named, share, allowed, by }, status, route, mtls, steps: [where, ...steps] };
   }
-
-  /** With the namespace that the route stands in: it is the client's where that has one for the target. */
-  private ruleName(
-    { rule }: OutboundDecision,
-    target: Target | undefined,
-    from: Workload | undefined,
-  ): string | undefined {
-    if (rule === undefined || target?.kind !== 'service') return undefined;
-    if (rule.kind === 'profile') return `ServiceProfile ${target.namespace}/${target.name}: ${rule.name}`;
-    const [kind, name] = rule.name.split(' ');
-    const namespaces = [from?.namespace, target.namespace];
-    const object = namespaces
-      .map((namespace) => this.cluster.objects.find((one) => isNamed(one, kind, namespace, name)))
-      .find((one) => one !== undefined);
-    return `${kind} ${object?.metadata.namespace ?? target.namespace}/${name}`;
-  }
 }
 
 /** What lets calls in. */
@@ -230,13 +214,6 @@ interface Arrived {
 }
 
 const nowhere = { route: undefined, mtls: false };
-
-const isNamed = (
-  { kind, metadata }: KubernetesObject,
-  wanted: string,
-  namespace: string | undefined,
-  name: string,
-): boolean => kind === wanted && metadata.namespace === namespace && metadata.name === name;
 
 const isGrpc = (headers: Readonly<Record<string, string>>): boolean =>
   Object.entries(headers).some(

@@ -9,6 +9,7 @@ import type { Distribution, OutboundPolicy, OutboundRule } from '../proxy/policy
 import { ProfileRoutes } from '../proxy/route/profile-routes.ts';
 import { formatHostPort } from '../proxy/wire/ip-network.ts';
 import type { RequestHead } from '../proxy/wire/stream.ts';
+import { routeNameOf } from './names.ts';
 import type { Workload } from './workload.ts';
 
 /** A place that a share of the calls is sent to. */
@@ -25,7 +26,8 @@ export interface OutboundPlace {
 export interface OutboundDecision {
   /** Undefined for a host that is outside of the cluster. */
   readonly target: Target | undefined;
-  readonly rule: { readonly kind: 'route' | 'profile'; readonly name: string } | undefined;
+  /** The route by which it goes: `HTTPRoute shop/orders`, `ServiceProfile shop/orders: list`. */
+  readonly rule: string | undefined;
   readonly places: readonly OutboundPlace[];
   readonly timeoutMs: number | undefined;
   readonly retries: number;
@@ -83,7 +85,7 @@ export function outboundDecision(
     const answer = table === undefined ? undefined : { status: 404, why: 'no rule of its routes fits it' };
     return { ...plain, answer, places: answer === undefined ? [whole] : [], steps: answer ? [answer.why] : [] };
   }
-  return byRule(rule, { ...plain, rule: { kind: 'route', name: '' } }, head, context);
+  return byRule(rule, plain, head, context);
 }
 
 type Plain = Omit<OutboundDecision, 'places' | 'steps'>;
@@ -100,7 +102,7 @@ function byProfile(
   const name = route.labels['route'] ?? 'the default one';
   return {
     ...plain,
-    rule: { kind: 'profile', name },
+    rule: `ServiceProfile ${shownTarget(whole.target)}: ${name}`,
     timeoutMs: route.timeoutMs,
     // A profile bounds what is tried again by a share of all calls, not by a number of tries.
     retries: route.isRetryable ? Number.POSITIVE_INFINITY : 0,
@@ -115,6 +117,10 @@ function byProfile(
     steps: [`its Service has a ServiceProfile, whose route ${name} holds`],
   };
 }
+
+/** `shop/orders` */
+const shownTarget = (target: Target | undefined): string =>
+  target?.kind === 'service' ? `${target.namespace}/${target.name}` : '';
 
 function connection(
   { connect, protocol }: OutboundPolicy,
@@ -152,7 +158,7 @@ function byRule(rule: OutboundRule, plain: Plain, head: RequestHead, context: Po
   const filtered = filters?.applyToRequest(head, notByChance) ?? head;
   const decided: Plain = {
     ...plain,
-    rule: labels.group === '' ? undefined : { kind: 'route', name: `${labels.kind} ${labels.name}` },
+    rule: routeNameOf(labels, labels.namespace),
     timeoutMs: timeouts?.requestMs,
     retries: retry?.maxRetries ?? 0,
   };

@@ -19,8 +19,6 @@ export interface SimulatedCluster {
   readonly context: PolicyContext;
   readonly workloads: readonly Workload[];
   readonly services: readonly Service[];
-  /** Of the manifests, as they were given. */
-  readonly objects: readonly KubernetesObject[];
   /** What cannot take effect as it is written: the object, and why. */
   readonly problems: readonly string[];
 }
@@ -65,7 +63,7 @@ export function simulatedCluster(objects: readonly KubernetesObject[]): Simulate
     clusterNetworks: inject.clusterNetworks,
     ipv6: inject.ipv6 ?? false,
   };
-  return { context: { cluster: index, policy, config }, workloads, services, objects, problems };
+  return { context: { cluster: index, policy, config }, workloads, services, problems };
 }
 
 const noSource = { synced: Promise.resolve(), close: () => {} };

@@ -24,6 +24,7 @@ import type { Origin } from './origin.ts';
 import { passedOn } from './peer-words.ts';
 import type { RoutePlan, Sender, Tries } from './plan.ts';
 import { failures, type ProxyFailure } from './proxy-failure.ts';
+import { failureOf, mayRepeat } from './repeats.ts';
 import { type KeptBytes, RequestBody } from './request-body.ts';
 
 /** What the exchanges of one side of the proxy share. */
@@ -37,17 +38,6 @@ export interface ExchangeSide {
 }
 
 const nothing = new Uint8Array(0);
-
-/** Tries beyond the first that a server's refusals, or connections that were about to close, are worth. */
-const maxRepeats = 3;
-
-/** A connection that closes later did not close as the request came: its server had it, and may be at it. */
-const closedAsItCameMs = 1000;
-
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
-
-/** Whether a second request of such a method does no more than the first (RFC 9110 section 9.2.2). */
-export const isIdempotent = (method: string): boolean => idempotent.has(method);
 
 /**
  * What a client asked, once, and what it was answered. Each try at it is an Attempt.
@@ -112,7 +102,7 @@ export class Exchange implements StreamHandler {
   private responseEnded = false;
   private creditedBytes = 0;
   /** A new connection closed, with nothing answered, as the request came. */
-  private lostNew = false;
+  lostNew = false;
   /** The client waits to be told that it may send its body; undefined when it does not. */
   private expectation: Expectation | undefined = undefined;
   /** What has it wait before it is sent, a filter or an authorizer: called off when it is over. Undefined when nothing does. */
@@ -344,7 +334,7 @@ export class Exchange implements StreamHandler {
   }
 
   onAttemptReset(attempt: Attempt, code: ErrorCode, reason: string): void {
-    if (this.mayRepeat(attempt, code, reason)) {
+    if (mayRepeat(this, attempt, code, reason)) {
       attempt.finish(repeated);
       this.try(attempt.sender, attempt.endpoint);
       return;
@@ -365,24 +355,6 @@ export class Exchange implements StreamHandler {
     attempt.finish(reason);
     this.downstream.reset(code, reason);
     this.finish(reason);
-  }
-
-  /**
-   * A request is sent once more when nothing was answered, all of it can be sent again, and either the server has not
-   * looked at it (GOAWAY, REFUSED_STREAM; RFC 9113 section 8.7) or the connection closed as it came and doing it twice
-   * does no harm (RFC 9110 section 9.2.2).
-   */
-  private mayRepeat(attempt: Attempt, code: ErrorCode, reason: string): boolean {
-    if (!this.canRepeat || this.attempts > maxRepeats) return false;
-    if (code === ErrorCode.refusedStream) return true;
-    if (reason !== closedUnanswered || !isIdempotent(this.head.method)) return false;
-    if (this.side.clock.nowMs() - attempt.sentMs >= closedAsItCameMs) return false;
-    // A server that ends resets connections that it has not accepted yet; but what ends a server is given to it, or to
-    // another, once more only.
-    const mayBeTheCause = !attempt.reused;
-    if (mayBeTheCause && this.lostNew) return false;
-    this.lostNew ||= mayBeTheCause;
-    return true;
   }
 
   private try(sender: Sender, avoid: AttemptObserver | undefined): void {
@@ -454,10 +426,4 @@ export class Exchange implements StreamHandler {
     }
     for (let i = 0; i < observers.length; i++) observers[i].onFinish(this);
   }
-}
-
-function failureOf(code: ErrorCode, reason: string): ProxyFailure {
-  if (code === ErrorCode.refusedStream) return failures.refused;
-  if (reason === resetByPeer) return failures.reset;
-  return code === ErrorCode.protocolError ? failures.invalidResponse : failures.closed;
 }

@@ -1,5 +1,6 @@
 import { type Attempt, overtaken } from '../../exchange/attempt.ts';
-import { type Exchange, isIdempotent } from '../../exchange/exchange.ts';
+import type { Exchange } from '../../exchange/exchange.ts';
+import { isIdempotent } from '../../exchange/repeats.ts';
 import type { HedgeRule } from '../../model/tries.ts';
 import type { RetryBudget } from '../../resilience/retry-budget.ts';
 import { classify, grpcStatus } from '../../telemetry/classify.ts';

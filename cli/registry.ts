@@ -7,6 +7,8 @@ export interface RegisteredCommand {
   /** One line, for help. */
   readonly summary: string;
   readonly alias?: string;
+  /** It tells of all commands: they are loaded with it. */
+  readonly needsAll?: true;
   readonly load: () => Promise<(terminal: Terminal) => Command>;
 }
 
@@ -97,5 +99,11 @@ export const registry: readonly RegisteredCommand[] = [
     name: 'demo',
     summary: 'synthesize the emojivoto example and run it here as a mesh; fails when a call was not mTLS',
     load: async () => (await import('./demo/demo.ts')).demoCommand,
+  },
+  {
+    name: 'completion',
+    needsAll: true,
+    summary: 'print what a shell (bash, zsh, fish) needs to complete commands and options',
+    load: async () => (await import('./completion/completion.ts')).completionCommand,
   },
 ];

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { meshVersion } from '../lib/contract/version.ts';
 import { type RegisteredCommand, registry } from './registry.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -11,7 +12,9 @@ export { CommanderError } from 'commander';
 export async function runTulle(argv: readonly string[], terminal: Terminal): Promise<void> {
   const [first, second] = program(terminal).parseOptions(argv.slice(2)).operands;
   const asked = first === 'help' ? second : first;
-  const tulle = await withCommands(terminal, ({ name, alias }) => asked !== undefined && [name, alias].includes(asked));
+  const isAsked = ({ name, alias }: RegisteredCommand): boolean => asked !== undefined && [name, alias].includes(asked);
+  const needsAll = registry.some((entry) => entry.needsAll && isAsked(entry));
+  const tulle = await withCommands(terminal, (entry) => needsAll || isAsked(entry));
   await tulle.parseAsync(argv);
 }
 
@@ -33,6 +36,7 @@ async function withCommands(terminal: Terminal, isLoaded: (entry: RegisteredComm
 function program(terminal: Terminal): Command {
   return new Command('tulle')
     .description('A service mesh for Kubernetes.')
+    .version(meshVersion, '-v, --version', 'print the version of this command line')
     .option('-n, --namespace <name>', 'namespace of what is asked for')
     .option('-L, --mesh-namespace <name>', 'namespace of the control plane (default: tulle)')
     .option(

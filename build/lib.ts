@@ -8,12 +8,15 @@ import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '..');
 const outdir = resolve(process.argv[2] ?? join(root, 'dist/lib'));
+const optionalPeer = 'cdk8s-plus-27';
 
 rmSync(outdir, { recursive: true, force: true });
 compile();
-for (const file of filesUnder(outdir)) rewriteSpecifiers(file);
+for (const file of filesUnder(outdir)) {
+  rewriteSpecifiers(file);
+  makeOptionalPeerUntyped(file);
+}
 makeOptionalPeerLazy(join(outdir, 'index.js'));
-makeOptionalPeerUntyped(join(outdir, 'workload/meshed-deployment.d.ts'));
 writeFileSync(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
 
 function compile(): void {
@@ -53,40 +56,42 @@ function rewriteSpecifiers(file: string): void {
 }
 
 /**
- * cdk8s-plus-27 is loaded when MeshedDeployment is first asked for: everything else works without it. The getter of the
+ * cdk8s-plus-27 is loaded when a class over it is first asked for: everything else works without it. The getter of the
  * export itself keeps its form, which is how Node finds the names that an ES module can import: older versions drop a
  * name whose getter has any other. Node asks for each of them then, so what is missing is told when it is used.
  */
 function makeOptionalPeerLazy(index: string): void {
   const text = readFileSync(index, 'utf8');
-  const required = /^(?:var|const) (\w+) = (require\("\.\/workload\/meshed-deployment\.js"\));\n/m.exec(text);
-  if (!required) throw new Error(`${index} does not require ./workload/meshed-deployment.js: has it moved?`);
-  const [line, name, load] = required;
-  const lazy = `var ${name} = { get MeshedDeployment() {
+  const lazy = text.replace(/^(?:var|const) (\w+) = (require\("(\.\/[^"]+)"\));\n/gm, (line, name, load, file) => {
+    if (!readFileSync(join(outdir, file), 'utf8').includes(`require("${optionalPeer}")`)) return line;
+    const classes = [...text.matchAll(new RegExp(`return ${name}\\.(\\w+);`, 'g'))].map(([, exported]) => exported);
+    return `var ${name} = {${classes.map((exported) => lazyClass(exported, load)).join(',')}};\n`;
+  });
+  if (lazy === text) throw new Error(`${index} requires nothing over ${optionalPeer}: has it moved?`);
+  writeFileSync(index, lazy);
+}
+
+function lazyClass(name: string, load: string): string {
+  return ` get ${name}() {
     try {
-        return ${load}.MeshedDeployment;
+        return ${load}.${name};
     } catch (error) {
-        if (error.code !== "MODULE_NOT_FOUND" || !/'cdk8s-plus-27'/.test(error.message)) throw error;
-        return class MeshedDeployment {
+        if (error.code !== "MODULE_NOT_FOUND" || !/'${optionalPeer}'/.test(error.message)) throw error;
+        return class ${name} {
             constructor() {
-                throw new Error("MeshedDeployment needs the package cdk8s-plus-27: npm install cdk8s-plus-27", { cause: error });
+                throw new Error("${name} needs the package ${optionalPeer}: npm install ${optionalPeer}", { cause: error });
             }
         };
     }
-} };
-`;
-  writeFileSync(
-    index,
-    text.replace(line, () => lazy),
-  );
+} `;
 }
 
 /** Without cdk8s-plus-27 its types are missing too, and projects that check declarations would fail over them. */
-function makeOptionalPeerUntyped(declaration: string): void {
-  const text = readFileSync(declaration, 'utf8');
-  const untyped = text.replace(/^import .* from 'cdk8s-plus-27';$/m, '// @ts-ignore - cdk8s-plus-27 is optional\n$&');
-  if (untyped === text) throw new Error(`${declaration} does not import cdk8s-plus-27: has it moved?`);
-  writeFileSync(declaration, untyped);
+function makeOptionalPeerUntyped(file: string): void {
+  if (!file.endsWith('.d.ts')) return;
+  const text = readFileSync(file, 'utf8');
+  const imports = new RegExp(`^import .* from '${optionalPeer}';$`, 'm');
+  writeFileSync(file, text.replace(imports, `// @ts-ignore - ${optionalPeer} is optional\n$&`));
 }
 
 function filesUnder(folder: string): string[] {

@@ -33,6 +33,7 @@ export const identityFlags = {
   tokens: { type: 'string' },
   'anchor-lifetime': { type: 'string' },
   'issuer-lifetime': { type: 'string' },
+  issuer: { type: 'string' },
 } as const;
 
 function identitySettings(flags: FlagReader) {
@@ -55,6 +56,7 @@ function clusterSettings(flags: FlagReader) {
     tokens: flags.oneOf('tokens', ['review', 'published-keys'], 'review'),
     anchorLifetimeMs: flags.durationMs('anchor-lifetime', '3650d', 1000),
     issuerLifetimeMs: flags.durationMs('issuer-lifetime', '365d', 1000),
+    issuerIsGiven: flags.oneOf('issuer', ['made', 'given'], 'made') === 'given',
   };
 }
 
@@ -120,12 +122,13 @@ type FromFlags =
   | 'tokens'
   | 'anchorLifetimeMs'
   | 'issuerLifetimeMs'
+  | 'issuerIsGiven'
   | 'replica'
   | 'monotonicMs'
   | 'random';
 
 async function fromCluster(
-  { kubeconfig, scope, tokens, anchorLifetimeMs, issuerLifetimeMs }: ReturnType<typeof clusterSettings>,
+  { kubeconfig, scope, tokens, anchorLifetimeMs, issuerLifetimeMs, issuerIsGiven }: ReturnType<typeof clusterSettings>,
   shared: Omit<ClusterCredentialsOptions, FromFlags>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Credentials> {
@@ -153,6 +156,7 @@ async function fromCluster(
     tokens,
     anchorLifetimeMs,
     issuerLifetimeMs,
+    issuerIsGiven,
     replica: `${hostname()}-${randomUUID()}`,
     monotonicMs: () => performance.now(),
     random: Math.random,

@@ -28,6 +28,8 @@ export interface ClusterCredentialsOptions {
   readonly clockSkewMs: number;
   readonly anchorLifetimeMs: number;
   readonly issuerLifetimeMs: number;
+  /** Whether the issuer is waited for instead of made. */
+  readonly issuerIsGiven: boolean;
   /** How often Secrets and ConfigMap are looked at; 5 s by default. */
   readonly intervalMs?: number;
   /** Unique for each replica. */

@@ -23,8 +23,9 @@ beforeEach(() => {
   clock.nowMs = Math.floor(Date.now() / 1000) * 1000;
 });
 
-function replica(): MeshAuthority {
+function replica(options: { readonly issuerIsGiven?: boolean } = {}): MeshAuthority {
   return new MeshAuthority({
+    ...options,
     api,
     meshNamespace: 'tulle',
     trustDomain: 'cluster.local',
@@ -293,5 +294,42 @@ describe('the keeper of the issuer', () => {
       ['invalid', 1],
     ]);
     keeper.close();
+  });
+});
+
+describe('an issuer that is to be given', () => {
+  const given = { issuerIsGiven: true };
+
+  test('is waited for: nothing is made, and what is missing is said', async () => {
+    await expect(replica(given).reconcile()).rejects.toThrow(
+      'the Secret tulle/issuer is not there yet: it is to be given (--issuer=given), with tls.crt, tls.key and ca.crt',
+    );
+    expect(writes()).toEqual([]);
+  });
+
+  test('is used as soon as it is there, with its anchor in the bundle', async () => {
+    const anchor = await authority('root');
+    const issuer = await authority('identity', anchor);
+    const waiting = replica(given);
+    await expect(waiting.reconcile()).rejects.toThrow('not there yet');
+    give('issuer', { 'tls.crt': issuer.certificate, 'tls.key': issuer.key, 'ca.crt': anchor.certificate });
+    const material = await waiting.reconcile();
+    await checkedBy(await load(material), anchor.certificate);
+    expect(writes()).toEqual([expect.stringContaining('configmaps')]);
+  });
+
+  test('takes the place of one that was made before, which is not renewed any more', async () => {
+    await replica().reconcile();
+    const before = writes().length;
+    clock.nowMs += 0.8 * year;
+    const made = await replica(given).reconcile();
+    expect(writes().length).toBe(before);
+    const anchor = await authority('root');
+    const issuer = await authority('identity', anchor);
+    give('issuer', { 'tls.crt': issuer.certificate, 'tls.key': issuer.key, 'ca.crt': anchor.certificate });
+    const { certificate, trustAnchors } = await replica(given).reconcile();
+    expect(certificate).toBe(issuer.certificate);
+    // Who knows the anchor of the one before goes on, and learns the other.
+    expect(readCertificates(trustAnchors)).toHaveLength(readCertificates(made.trustAnchors).length + 1);
   });
 });

@@ -12,6 +12,8 @@ export interface MeshAuthorityOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly anchorLifetimeMs: number;
   readonly issuerLifetimeMs: number;
+  /** Whether the issuer is somebody else's to make: it is waited for, and nothing is made. Default false. */
+  readonly issuerIsGiven?: boolean;
   readonly nowMs: () => number;
   readonly onProblem: (message: string) => void;
 }
@@ -37,6 +39,7 @@ export interface IssuerMaterial {
  * - an issuer (PEM of `linkerd.io/tls`, or `kubernetes.io/tls` as cert-manager writes it): no anchor is made; the bundle is
  *   the ConfigMap's, or made of the Secret's `ca.crt`;
  * - an anchor with its key: it signs the issuers;
+ * - nothing there, and the issuer is to be given: it is waited for;
  * - a bundle alone: an issuer must be given too, unless the anchor's Secret holds one of the bundle.
  *
  * An anchor that follows another is signed by the old one as well, and leaves are sent with that certificate: proxies that
@@ -76,12 +79,18 @@ export class MeshAuthority {
     const issuer = await this.issuer.ensure();
     if (issuer === undefined) {
       const { meshNamespace, names } = this.options;
+      if (this.options.issuerIsGiven) {
+        throw new Error(
+          `the Secret ${meshNamespace}/${names.issuerSecret} is not there yet: it is to be given (--issuer=given), with ` +
+            'tls.crt, tls.key and ca.crt',
+        );
+      }
       throw new Error(
         `${this.roots.title} was given without an issuer that it leads to: put yours into the Secret ` +
           `${meshNamespace}/${names.issuerSecret}, or delete the ConfigMap and both are made`,
       );
     }
-    const anchor = issuer.ours ? await this.anchor.ensure() : undefined;
+    const anchor = issuer.ours && !this.options.issuerIsGiven ? await this.anchor.ensure() : undefined;
     const anchors = [firstOf(anchor?.certificate ?? ''), issuer.authorities || selfSigned(issuer.certificate)];
     if (this.bundle === undefined && anchors.every((text) => text === '')) {
       throw new Error(
@@ -105,6 +114,7 @@ export class MeshAuthority {
   }
 
   private async createIssuer(): Promise<KeptCertificate | undefined> {
+    if (this.options.issuerIsGiven) return undefined;
     const anchor = await this.anchor.ensure();
     if (anchor === undefined) return undefined;
     const root = firstOf(anchor.certificate);

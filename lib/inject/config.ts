@@ -89,6 +89,8 @@ export interface InjectConfig {
   readonly clusterNetworks: readonly string[];
   /** Whether IPv6 connections are led to the proxies too, and endpoints told by their IPv6 addresses. Default false. */
   readonly ipv6?: boolean;
+  /** With `explicit`, pods that ask for a sidecar, and not for which, get one without interception. Default: an init container. */
+  readonly interception?: 'explicit';
   /** With `linkerd`, the annotation `linkerd.io/inject` is obeyed too. */
   readonly compat: 'none' | 'linkerd';
   /** Where proxies find the control plane; a control-plane pod reaches its own component over localhost. */

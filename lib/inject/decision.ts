@@ -36,7 +36,8 @@ export function decide(pod: PodTemplate, namespace: Metadata | undefined, config
   }
 
   if (reasons.length > 0) return { inject: false, reasons };
-  return { inject: true, mode: (atPod ?? atNamespace)?.value as InjectMode };
+  const mode = (atPod ?? atNamespace)?.value as InjectMode;
+  return { inject: true, mode: mode === 'enabled' && config.interception === 'explicit' ? 'explicit' : mode };
 }
 
 /** What is wrong with a word about injection that nobody knows; undefined when it is known, or there is none. */

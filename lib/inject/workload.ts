@@ -11,8 +11,19 @@ const templatePaths: Readonly<Record<string, readonly string[]>> = {
   'apps/DaemonSet': ['spec', 'template'],
   'batch/Job': ['spec', 'template'],
   'batch/CronJob': ['spec', 'jobTemplate', 'spec', 'template'],
-  'apps.kruise.io/AdvancedCronJob': ['spec', 'template', 'jobTemplate', 'spec', 'template'],
 };
+
+/** OpenKruise's cron job makes Jobs or BroadcastJobs, and has the template of the one that it makes. */
+function advancedCronJobPath({ spec }: Manifest): readonly string[] {
+  const template = isRecord(spec?.template) ? spec.template : {};
+  return [
+    'spec',
+    'template',
+    'broadcastJobTemplate' in template ? 'broadcastJobTemplate' : 'jobTemplate',
+    'spec',
+    'template',
+  ];
+}
 
 /**
  * Path of the pod template in an object; undefined when it makes no pods. Any version of a group counts. A kind of
@@ -20,6 +31,7 @@ const templatePaths: Readonly<Record<string, readonly string[]>> = {
  */
 export function templatePath(object: Manifest): readonly string[] | undefined {
   const { group, kind } = kindOf(object);
+  if (group === 'apps.kruise.io' && kind === 'AdvancedCronJob') return advancedCronJobPath(object);
   const known = templatePaths[`${group}/${kind}`];
   if (known !== undefined || group === 'v1' || kind === '') return known;
   return hasContainers(object.spec?.template) ? ['spec', 'template'] : undefined;

@@ -1,4 +1,5 @@
 import type { Size } from 'cdk8s';
+import type { LogLevel } from './log-level.ts';
 
 /** What is set of the components of the control plane, each by itself. */
 export interface MeshComponents {
@@ -76,9 +77,16 @@ export interface ComponentOptions {
   readonly memoryLimit?: Size;
 
   /**
+   * How much it logs.
+   *
+   * @default - as much as the mesh says
+   */
+  readonly logLevel?: LogLevel;
+
+  /**
    * Taints of nodes that it may run on all the same.
    *
-   * @default - none
+   * @default - those of the mesh
    */
   readonly tolerations?: ComponentToleration[];
 

@@ -9,7 +9,8 @@ import type {
 export type ComponentName = keyof MeshComponents;
 
 /** What was given of one component, as data. */
-export interface GivenComponent extends Omit<ComponentOptions, 'memoryRequest' | 'memoryLimit'> {
+export interface GivenComponent extends Omit<ComponentOptions, 'memoryRequest' | 'memoryLimit' | 'logLevel'> {
+  readonly logLevel?: string;
   readonly memoryRequest?: string;
   readonly memoryLimit?: string;
 }
@@ -27,6 +28,8 @@ export interface ComponentSettings {
   readonly tolerations: readonly ComponentToleration[];
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly priorityClassName: string | undefined;
+  /** Undefined for the component's own default. */
+  readonly logLevel: string | undefined;
 }
 
 /** Destination holds the cluster's pods, Services and routes, and a stream for each thing that a proxy follows. */
@@ -41,8 +44,9 @@ const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 export function givenComponents(components: MeshComponents): GivenComponents {
   const given = Object.entries(components).filter(([, options]) => options !== undefined);
   return Object.fromEntries(
-    given.map(([name, { memoryRequest, memoryLimit, ...options }]: [string, ComponentOptions]) => {
-      const data = { ...options, memoryRequest: memoryRequest?.asString(), memoryLimit: memoryLimit?.asString() };
+    given.map(([name, { memoryRequest, memoryLimit, logLevel, ...options }]: [string, ComponentOptions]) => {
+      const sizes = { memoryRequest: memoryRequest?.asString(), memoryLimit: memoryLimit?.asString() };
+      const data = { ...options, ...sizes, logLevel: logLevel?.name };
       return [name, Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined))];
     }),
   );
@@ -51,7 +55,9 @@ export function givenComponents(components: MeshComponents): GivenComponents {
 /** Of all components. Throws for the first value that cannot be meant, naming it and the fix. */
 export function componentSettings(
   given: GivenComponents,
-  install: { readonly highAvailability: boolean; readonly priorityClassName: string | undefined },
+  install: Pick<ComponentSettings, 'tolerations' | 'priorityClassName' | 'logLevel'> & {
+    readonly highAvailability: boolean;
+  },
 ): Readonly<Record<ComponentName, ComponentSettings>> {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(memoryLimits, name));
   if (unknown !== undefined) {
@@ -66,13 +72,15 @@ export function componentSettings(
       cpuLimit: one.cpuLimitMillis === undefined ? undefined : `${one.cpuLimitMillis}m`,
       memoryRequest: one.memoryRequest ?? '96Mi',
       memoryLimit: one.memoryLimit ?? memoryLimits[name],
-      tolerations: one.tolerations ?? [],
+      tolerations: one.tolerations ?? install.tolerations,
       nodeSelector: one.nodeSelector ?? {},
       priorityClassName: one.priorityClassName || install.priorityClassName,
+      logLevel: one.logLevel ?? install.logLevel,
     };
     validate(`components.${name}`, one, found);
     return found;
   };
+  failOnTolerations('tolerations', install.tolerations);
   return {
     destination: settings('destination'),
     identity: settings('identity'),
@@ -108,9 +116,13 @@ function validate(place: string, given: GivenComponent, settings: ComponentSetti
       );
     }
   }
-  for (const [index, toleration] of settings.tolerations.entries()) {
+  failOnTolerations(`${place}.tolerations`, given.tolerations);
+}
+
+function failOnTolerations(place: string, tolerations: readonly ComponentToleration[] = []): void {
+  for (const [index, toleration] of tolerations.entries()) {
     const fault = tolerationFault(toleration);
-    if (fault !== undefined) throw new Error(`'${place}.tolerations[${index}]' ${fault}`);
+    if (fault !== undefined) throw new Error(`'${place}[${index}]' ${fault}`);
   }
 }
 

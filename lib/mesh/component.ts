@@ -84,13 +84,13 @@ export function deployment(scope: Construct, component: Component, install: Mesh
       revisionHistoryLimit: 10,
       selector: { matchLabels: labels },
       // With anti-affinity a new pod finds no free node until an old one has gone.
-      ...(install.highAvailability ? { strategy: { rollingUpdate: { maxUnavailable: 1 } } } : {}),
+      ...(install.antiAffinity ? { strategy: { rollingUpdate: { maxUnavailable: 1 } } } : {}),
       template: meshedTemplate(component, install, podTemplate(component, install)),
     },
   });
   if (install.networkPolicies) networkPolicy(scope, { name, namespace, labels, ...openPorts(component, install) });
   autoscaler(scope, { name, namespace, labels, container: component.name }, settings);
-  if (settings.replicas > 1) {
+  if (settings.replicas > 1 && install.disruptionBudgets) {
     new ApiObject(scope, 'disruption-budget', {
       apiVersion: 'policy/v1',
       kind: 'PodDisruptionBudget',
@@ -113,6 +113,8 @@ function meshedTemplate(component: Component, install: MeshInstall, template: Po
     template,
     {
       ...config,
+      // The API server and proxies dial its own ports, of Services that lead to no listener.
+      interception: undefined,
       controlPlane: { ...config.controlPlane, ...component.controlPlane },
       defaults: {
         ...proxyResources,
@@ -142,8 +144,8 @@ function podTemplate(component: Component, install: MeshInstall): PodTemplate {
   return {
     metadata: {
       namespace: install.config.meshNamespace,
-      labels,
-      annotations: { [injectAnnotation]: 'enabled' },
+      labels: { ...install.podLabels, ...labels },
+      annotations: { ...install.podAnnotations, [injectAnnotation]: 'enabled' },
     },
     spec: {
       serviceAccountName: componentName(component.name),
@@ -154,14 +156,15 @@ function podTemplate(component: Component, install: MeshInstall): PodTemplate {
       ...(install.imagePullSecrets.length > 0
         ? { imagePullSecrets: install.imagePullSecrets.map((name) => ({ name })) }
         : {}),
-      ...(install.highAvailability ? { affinity: antiAffinity(labels) } : {}),
+      ...(install.antiAffinity ? { affinity: antiAffinity(labels) } : {}),
       securityContext: { fsGroup: 2103, seccompProfile: { type: 'RuntimeDefault' } },
       containers: [
         {
           name: component.name,
           image: install.controllerImage,
-          imagePullPolicy: install.config.defaults.imagePullPolicy,
+          imagePullPolicy: install.controllerPullPolicy,
           args: [component.name, ...component.args],
+          ...(settings.logLevel === undefined ? {} : { env: [{ name: 'TULLE_LOG', value: settings.logLevel }] }),
           ports: [...component.ports, { name: 'admin', containerPort: component.adminPort }],
           livenessProbe: { httpGet: { path: '/live', port: component.adminPort }, initialDelaySeconds: 10 },
           readinessProbe: { httpGet: { path: '/ready', port: component.adminPort }, failureThreshold: 7 },

@@ -9,7 +9,7 @@ import {
 import { meshPorts } from '../contract/ports.ts';
 import { deployment, serviceAccount } from './component.ts';
 import type { MeshInstall } from './install.ts';
-import { permissions } from './rbac.ts';
+import { type PolicyRule, permissions } from './rbac.ts';
 import { service } from './service.ts';
 
 /** Issues certificates to proxies: Deployment, Services and what it may do. */
@@ -36,13 +36,7 @@ export class IdentityComponent extends Construct {
         ],
         // A rule with names cannot allow a plain `create`, since the name is not known to the API server then.
         namespace: [
-          { apiGroups: [''], resources: ['secrets', 'configmaps'], verbs: ['create'] },
-          {
-            apiGroups: [''],
-            resources: ['secrets'],
-            resourceNames: [issuerSecret, anchorSecret],
-            verbs: ['get', 'update'],
-          },
+          ...secretRules(install),
           {
             apiGroups: [''],
             resources: ['configmaps'],
@@ -76,6 +70,7 @@ export class IdentityComponent extends Construct {
           `--mesh-namespace=${install.config.meshNamespace}`,
           `--issuance-lifetime=${install.issuanceLifetime}`,
           `--clock-skew-allowance=${install.clockSkewAllowance}`,
+          ...(install.trust === undefined ? [] : ['--issuer=given']),
         ],
         ports: [{ name: 'grpc', containerPort: meshPorts.identity }],
         adminPort: meshPorts.identityAdmin,
@@ -91,4 +86,17 @@ export class IdentityComponent extends Construct {
       install,
     );
   }
+}
+
+/** An issuer that is given is read, and no Secret is made or changed. */
+function secretRules({ trust }: MeshInstall): PolicyRule[] {
+  const rule = (resources: string[], verbs: string[], resourceNames?: string[]) => ({
+    apiGroups: [''],
+    resources,
+    ...(resourceNames ? { resourceNames } : {}),
+    verbs,
+  });
+  return trust === undefined
+    ? [rule(['secrets', 'configmaps'], ['create']), rule(['secrets'], ['get', 'update'], [issuerSecret, anchorSecret])]
+    : [rule(['configmaps'], ['create']), rule(['secrets'], ['get'], [issuerSecret])];
 }

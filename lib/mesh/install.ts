@@ -7,6 +7,7 @@ import { applyAnnotations } from '../inject/annotations.ts';
 import { defaultProxySettings, type InjectConfig, injectConfig } from '../inject/config.ts';
 import { isRecord } from '../inject/kubernetes.ts';
 import { annotationsOf } from '../workload/mesh-options.ts';
+import type { ComponentToleration } from './component-options.ts';
 import {
   type ComponentName,
   type ComponentSettings,
@@ -14,7 +15,9 @@ import {
   type GivenComponents,
   givenComponents,
 } from './component-settings.ts';
+import { failOnSharedPorts, failOnUnusable } from './install-checks.ts';
 import type { MeshProps } from './mesh-props.ts';
+import type { GivenTrust } from './trust-anchors.ts';
 
 /** What the components are made from: every prop with its value. */
 export interface MeshInstall {
@@ -23,8 +26,14 @@ export interface MeshInstall {
   readonly config: InjectConfig;
   readonly controllerImage: string;
   readonly components: Readonly<Record<ComponentName, ComponentSettings>>;
+  readonly controllerPullPolicy: string;
   readonly highAvailability: boolean;
+  readonly antiAffinity: boolean;
+  readonly disruptionBudgets: boolean;
+  readonly failClosedWebhooks: boolean;
   readonly imagePullSecrets: readonly string[];
+  /** Undefined where the identity component makes issuer and anchors itself. */
+  readonly trust: GivenTrust | undefined;
   readonly issuanceLifetime: string;
   readonly clockSkewAllowance: string;
   readonly crds: boolean;
@@ -37,6 +46,8 @@ export interface MeshInstall {
   readonly permissionGuards: boolean;
   readonly webhookClientAuthorities: string | undefined;
   readonly nodeSelector: Readonly<Record<string, string>>;
+  readonly podLabels: Readonly<Record<string, string>>;
+  readonly podAnnotations: Readonly<Record<string, string>>;
 }
 
 /**
@@ -52,13 +63,20 @@ export interface GivenProps {
   readonly keyNetworks?: readonly string[];
   readonly ipv6?: boolean;
   readonly highAvailability?: boolean;
+  readonly antiAffinity?: boolean;
+  readonly disruptionBudgets?: boolean;
+  readonly failClosedWebhooks?: boolean;
   readonly compat?: InjectConfig['compat'];
-  /** What `defaultInboundPolicy`, `opaquePorts`, `proxy` and `tracing` say, by annotation. */
+  readonly interception?: 'init-container' | 'explicit';
+  /** What the props about sidecars say, by annotation. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Empty for none, as is the priority class. */
   readonly registry?: string;
   readonly version?: string;
+  readonly imagePullPolicy?: string;
   readonly imagePullSecrets?: readonly string[];
+  /** Empty for none that is given. */
+  readonly trust?: GivenTrust | Readonly<Record<string, never>>;
   readonly issuanceLifetimeMs?: number;
   readonly clockSkewAllowanceMs?: number;
   readonly crds?: boolean;
@@ -68,10 +86,15 @@ export interface GivenProps {
   readonly permissionGuards?: boolean;
   readonly webhookClientAuthorities?: string;
   readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly tolerations?: readonly ComponentToleration[];
   readonly priorityClassName?: string;
+  readonly podLabels?: Readonly<Record<string, string>>;
+  readonly podAnnotations?: Readonly<Record<string, string>>;
+  readonly logLevel?: string;
   readonly components?: GivenComponents;
 }
 
+const dayMs = 24 * 3_600_000;
 const dnsLabel = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** Resolves the props. Throws for the first that cannot be meant, naming it, its value and the fix. */
@@ -83,23 +106,44 @@ export function meshInstall(props: MeshProps): MeshInstall {
 export function givenProps(props: MeshProps): GivenProps {
   const {
     compat,
+    interception,
     defaultInboundPolicy,
     opaquePorts,
+    skipInboundPorts,
+    skipOutboundPorts,
+    skipSubnets,
+    requireIdentityOnPorts,
     proxy,
     tracing,
     issuanceLifetime,
     clockSkewAllowance,
     components,
+    imagePullPolicy,
+    logLevel,
+    trustAnchors,
     ...plain
   } = props;
-  const settings = annotationsOf({ inboundPolicy: defaultInboundPolicy, opaquePorts, proxy, tracing });
+  const settings = annotationsOf({
+    inboundPolicy: defaultInboundPolicy,
+    opaquePorts,
+    skipInboundPorts,
+    skipOutboundPorts,
+    skipSubnets,
+    requireIdentityOnPorts,
+    proxy,
+    tracing,
+  });
   const { _install, ...given } = {
     ...plain,
     compat: compat?._name,
+    interception: interception?._name,
     settings: Object.keys(settings).length > 0 ? settings : undefined,
     issuanceLifetimeMs: issuanceLifetime?.toMilliseconds(),
     clockSkewAllowanceMs: clockSkewAllowance?.toMilliseconds(),
     components: components && givenComponents(components),
+    imagePullPolicy: imagePullPolicy?.name,
+    logLevel: logLevel?.name,
+    trust: trustAnchors && (trustAnchors._given ?? {}),
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
@@ -112,6 +156,7 @@ export function installOf(given: GivenProps): MeshInstall {
     if (dnsLabel.test(label)) continue;
     throw new Error(`'${prop}' (${label}) must be a DNS label: lower-case letters, digits and -, at most 63`);
   }
+  failOnUnusable(given);
   const highAvailability = given.highAvailability ?? false;
   const image = (name: string) => (given.registry ? `${registry(given.registry)}/${name}` : name);
   const version = given.version ?? meshVersion;
@@ -121,12 +166,14 @@ export function installOf(given: GivenProps): MeshInstall {
       : {}),
     [settingKey('proxy-image')]: image('tulle-proxy'),
     [settingKey('proxy-version')]: version,
+    ...(given.imagePullPolicy ? { [settingKey('image-pull-policy')]: given.imagePullPolicy } : {}),
     ...given.settings,
   };
   const place = { object: 'Mesh', field: 'proxy', level: 'workload' } as const;
   const problems: Parameters<typeof applyAnnotations>[3] = [];
   const defaults = applyAnnotations(defaultProxySettings, { annotations }, place, problems);
   if (problems.length > 0) throw new Error(problems.map(({ field, message }) => `${field}: ${message}`).join('\n'));
+  failOnSharedPorts(defaults);
 
   return {
     given: inOrder(given),
@@ -136,18 +183,26 @@ export function installOf(given: GivenProps): MeshInstall {
       clusterDomain: domain('clusterDomain', given.clusterDomain),
       ...(given.clusterNetworks ? { clusterNetworks: networks('clusterNetworks', given.clusterNetworks) } : {}),
       ...(given.ipv6 ? { ipv6: true } : {}),
+      ...(given.interception === 'explicit' ? { interception: 'explicit' as const } : {}),
       compat: given.compat ?? 'none',
       defaults,
     }),
     controllerImage: `${image('tulle-controller')}:${version}`,
     components: componentSettings(given.components ?? {}, {
       highAvailability,
+      tolerations: given.tolerations ?? [],
       priorityClassName: given.priorityClassName || undefined,
+      logLevel: given.logLevel,
     }),
     egressNamespace,
     highAvailability,
+    antiAffinity: given.antiAffinity ?? highAvailability,
+    disruptionBudgets: given.disruptionBudgets ?? true,
+    failClosedWebhooks: given.failClosedWebhooks ?? highAvailability,
+    controllerPullPolicy: given.imagePullPolicy ?? defaults.imagePullPolicy,
     keyNetworks: given.keyNetworks ? networks('keyNetworks', given.keyNetworks) : [],
     imagePullSecrets: given.imagePullSecrets ?? [],
+    trust: trustOf(given),
     ...lifetimes(given),
     crds: given.crds ?? true,
     proxyInjector: given.proxyInjector ?? true,
@@ -156,6 +211,8 @@ export function installOf(given: GivenProps): MeshInstall {
     permissionGuards: given.permissionGuards ?? true,
     webhookClientAuthorities: given.webhookClientAuthorities || undefined,
     nodeSelector: given.nodeSelector ?? {},
+    podLabels: given.podLabels ?? {},
+    podAnnotations: given.podAnnotations ?? {},
   };
 }
 
@@ -192,8 +249,19 @@ function registry(value: string): string {
   return value;
 }
 
+function trustOf({ trust, issuanceLifetimeMs = dayMs }: GivenProps): GivenTrust | undefined {
+  if (trust === undefined || !('by' in trust)) return undefined;
+  if (trust.by === 'cert-manager' && trust.issuerLifetimeMs <= issuanceLifetimeMs) {
+    throw new Error(
+      `'issuerLifetime' (${trust.issuerLifetimeMs / 1000} s) must be longer than 'issuanceLifetime' (${issuanceLifetimeMs / 1000} s): ` +
+        'certificates would outlive their issuer',
+    );
+  }
+  return trust;
+}
+
 function lifetimes(given: GivenProps): Pick<MeshInstall, 'issuanceLifetime' | 'clockSkewAllowance'> {
-  const issuance = Duration.millis(given.issuanceLifetimeMs ?? 24 * 3_600_000);
+  const issuance = Duration.millis(given.issuanceLifetimeMs ?? dayMs);
   const skew = Duration.millis(given.clockSkewAllowanceMs ?? 20_000);
   if (issuance.toMilliseconds() <= skew.toMilliseconds()) {
     throw new Error(

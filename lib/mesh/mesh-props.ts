@@ -1,30 +1,14 @@
 import type { Duration } from 'cdk8s';
-import type { InjectConfig } from '../inject/config.ts';
 import type { InboundPolicy } from '../workload/inbound-policy.ts';
-import type { ProxyOptions } from '../workload/mesh-options.ts';
+import type { ProxyOptions } from '../workload/proxy-options.ts';
+import type { PullPolicy } from '../workload/pull-policy.ts';
 import type { Tracing } from '../workload/tracing.ts';
-import type { MeshComponents } from './component-options.ts';
+import type { Compat } from './compat.ts';
+import type { ComponentToleration, MeshComponents } from './component-options.ts';
 import type { MeshInstall } from './install.ts';
-
-/** Which annotations of other meshes are obeyed. */
-export class Compat {
-  /** Only our own. */
-  static none(): Compat {
-    return new Compat('none');
-  }
-
-  /** `linkerd.io/inject` too, so that workloads move over without a change. */
-  static linkerd(): Compat {
-    return new Compat('linkerd');
-  }
-
-  /** @internal */
-  readonly _name: InjectConfig['compat'];
-
-  private constructor(name: InjectConfig['compat']) {
-    this._name = name;
-  }
-}
+import type { Interception } from './interception.ts';
+import type { LogLevel } from './log-level.ts';
+import type { TrustAnchors } from './trust-anchors.ts';
 
 export interface MeshProps {
   /**
@@ -88,11 +72,40 @@ export interface MeshProps {
   readonly highAvailability?: boolean;
 
   /**
+   * Whether no two pods of a component run on one node, and they are spread over zones where that can be had.
+   *
+   * @default - as `highAvailability` says
+   */
+  readonly antiAffinity?: boolean;
+
+  /**
+   * Whether a component of several replicas has a PodDisruptionBudget: of its pods one at a time may be evicted.
+   *
+   * @default true
+   */
+  readonly disruptionBudgets?: boolean;
+
+  /**
+   * Whether the API server refuses what the mesh's webhooks cannot look at, instead of letting it pass: pods without a sidecar,
+   * and policy that could not hold. The cluster then waits for the mesh, which wants several replicas.
+   *
+   * @default - as `highAvailability` says
+   */
+  readonly failClosedWebhooks?: boolean;
+
+  /**
    * Which annotations of other meshes are obeyed.
    *
    * @default Compat.none()
    */
   readonly compat?: Compat;
+
+  /**
+   * How connections of workloads come to their sidecars, where none says otherwise.
+   *
+   * @default Interception.initContainer()
+   */
+  readonly interception?: Interception;
 
   /**
    * Who may call ports that no Server and no authorization speaks of.
@@ -107,6 +120,34 @@ export interface MeshProps {
    * @default - 25, 587, 3306, 4444, 5432, 6379, 9300, 11211
    */
   readonly opaquePorts?: number[];
+
+  /**
+   * Ports of workloads that calls reach without the proxy, where no workload says otherwise.
+   *
+   * @default - 4567, 4568
+   */
+  readonly skipInboundPorts?: number[];
+
+  /**
+   * Ports that workloads call without the proxy, where none says otherwise.
+   *
+   * @default - 4567, 4568
+   */
+  readonly skipOutboundPorts?: number[];
+
+  /**
+   * Networks, in CIDR notation, whose calls reach workloads without the proxy, where none says otherwise.
+   *
+   * @default - none
+   */
+  readonly skipSubnets?: string[];
+
+  /**
+   * Ports that take meshed clients only, whatever policy says, where no workload says otherwise.
+   *
+   * @default - none
+   */
+  readonly requireIdentityOnPorts?: number[];
 
   /**
    * Sidecars, where no workload says otherwise.
@@ -137,11 +178,25 @@ export interface MeshProps {
   readonly version?: string;
 
   /**
+   * When both images are pulled; `imagePullPolicy` of `proxy` has the last word about sidecars.
+   *
+   * @default PullPolicy.ifNotPresent()
+   */
+  readonly imagePullPolicy?: PullPolicy;
+
+  /**
    * Names of the Secrets, in the mesh's namespace, that images of the control plane are pulled with.
    *
    * @default - none
    */
   readonly imagePullSecrets?: string[];
+
+  /**
+   * Where trust anchors and the issuer are from.
+   *
+   * @default TrustAnchors.generated()
+   */
+  readonly trustAnchors?: TrustAnchors;
 
   /**
    * How long a workload's certificate holds; the proxy renews it at 70 % of this.
@@ -216,11 +271,39 @@ export interface MeshProps {
   readonly nodeSelector?: { [label: string]: string };
 
   /**
+   * Taints of nodes that the control plane may run on all the same, where a component says nothing.
+   *
+   * @default - none
+   */
+  readonly tolerations?: ComponentToleration[];
+
+  /**
    * PriorityClass of the control plane.
    *
    * @default - none
    */
   readonly priorityClassName?: string;
+
+  /**
+   * Labels of the control plane's pods besides those of the mesh.
+   *
+   * @default - none
+   */
+  readonly podLabels?: { [label: string]: string };
+
+  /**
+   * Annotations of the control plane's pods besides those of the mesh.
+   *
+   * @default - none
+   */
+  readonly podAnnotations?: { [name: string]: string };
+
+  /**
+   * How much the control plane logs, where a component says nothing.
+   *
+   * @default LogLevel.info()
+   */
+  readonly logLevel?: LogLevel;
 
   /**
    * Size and place of the components, each by itself.

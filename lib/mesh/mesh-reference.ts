@@ -14,12 +14,18 @@ export interface MeshReferenceProps
     | 'ipv6'
     | 'highAvailability'
     | 'compat'
+    | 'interception'
     | 'defaultInboundPolicy'
     | 'opaquePorts'
+    | 'skipInboundPorts'
+    | 'skipOutboundPorts'
+    | 'skipSubnets'
+    | 'requireIdentityOnPorts'
     | 'proxy'
     | 'tracing'
     | 'registry'
     | 'version'
+    | 'imagePullPolicy'
   > {}
 
 /**

@@ -46,6 +46,12 @@ describe('Mesh', () => {
     }
   });
 
+  it('leaves what is of the whole cluster alone, in a chart that has a namespace', () => {
+    const chart = new Chart(new App(), 'tulle', { namespace: 'elsewhere' });
+    new Mesh(chart, 'mesh', { highAvailability: true, networkPolicies: true });
+    expect(Testing.synth(chart)).toEqual(synth({ highAvailability: true, networkPolicies: true }));
+  });
+
   it('makes no certificate, key or Secret', () => {
     const text = JSON.stringify(synth());
     expect(text).not.toContain('BEGIN ');

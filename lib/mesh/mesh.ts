@@ -3,6 +3,8 @@ import { Construct } from 'constructs';
 import { injectAnnotation } from '../contract/annotations.ts';
 import { controlPlaneNamespaceLabel } from '../contract/labels.ts';
 import { crdManifest, meshKinds } from '../kinds/index.ts';
+import { CertManagerObjects } from './cert-manager.ts';
+import { withoutChartNamespace } from './cluster-wide.ts';
 import { ConfigComponent } from './config-map.ts';
 import { DestinationComponent } from './destination.ts';
 import { IdentityComponent } from './identity.ts';
@@ -40,6 +42,7 @@ export class Mesh extends Construct {
     this.addNamespace();
     if (install.crds) this.addCrds();
     this.addControlPlane(install);
+    withoutChartNamespace(this);
   }
 
   private addNamespace(): void {
@@ -71,6 +74,7 @@ export class Mesh extends Construct {
     new ConfigComponent(this, 'config', install);
     new UserRoles(this, 'user-roles', install);
     if (install.permissionGuards) new PermissionGuards(this, 'permission-guards', install);
+    if (install.trust?.by === 'cert-manager') new CertManagerObjects(this, 'cert-manager', install.trust, install);
     new IdentityComponent(this, 'identity', install);
     new DestinationComponent(this, 'destination', install);
     if (install.proxyInjector) new ProxyInjectorComponent(this, 'proxy-injector', install);

@@ -1,8 +1,9 @@
 import { Size } from 'cdk8s';
 import { expect, it } from 'vitest';
 import { InboundPolicy } from '../workload/inbound-policy.ts';
+import { Compat } from './compat.ts';
 import { meshInstall } from './install.ts';
-import { Compat, type MeshProps } from './mesh-props.ts';
+import type { MeshProps } from './mesh-props.ts';
 import { type StoredInstall, storeInstall, upgradeInstall } from './stored-install.ts';
 
 const throughJson = (props: MeshProps): StoredInstall => JSON.parse(JSON.stringify(storeInstall(meshInstall(props))));

@@ -109,7 +109,7 @@ function configuration(
         namespaceSelector: { matchExpressions: [...notDisabled, ...notExcluded] },
         ...(webhook.objectSelector ? { objectSelector: webhook.objectSelector } : {}),
         // With replicas on several nodes the mesh can be waited for; a single one must not hold up the cluster.
-        failurePolicy: install.highAvailability ? 'Fail' : 'Ignore',
+        failurePolicy: install.failClosedWebhooks ? 'Fail' : 'Ignore',
         matchPolicy: 'Equivalent',
         sideEffects: 'None',
         timeoutSeconds: 10,

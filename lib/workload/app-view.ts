@@ -70,9 +70,13 @@ export class AppView {
 
   /** Metadata of the namespaces that the app makes, by name. */
   get namespaces(): ReadonlyMap<string, Metadata> {
-    this.foundNamespaces ??= new Map(
-      this.ofKind('v1', 'Namespace').map(({ manifest: { metadata } }) => [metadata?.name ?? '', metadata ?? {}]),
-    );
+    if (this.foundNamespaces === undefined) {
+      // A List of meshed pods asks for them while it is rendered for its namespaces.
+      this.foundNamespaces = new Map();
+      this.foundNamespaces = new Map(
+        this.ofKind('v1', 'Namespace').map(({ manifest: { metadata } }) => [metadata?.name ?? '', metadata ?? {}]),
+      );
+    }
     return this.foundNamespaces;
   }
 

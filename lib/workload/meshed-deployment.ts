@@ -1,17 +1,10 @@
 import { Deployment, type DeploymentExposeViaServiceOptions, type DeploymentProps, type Service } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { settingKey } from '../contract/annotations.ts';
-import type { MeshOptions } from './mesh-options.ts';
+import type { MeshedProps } from './meshed-props.ts';
 import { WorkloadMesh } from './workload-mesh.ts';
 
-export interface MeshedDeploymentProps extends DeploymentProps {
-  /**
-   * What the mesh does for the workload.
-   *
-   * @default - the admission webhook adds the sidecar, with the settings of the mesh
-   */
-  readonly mesh?: MeshOptions;
-}
+export interface MeshedDeploymentProps extends DeploymentProps, MeshedProps {}
 
 /**
  * A Deployment whose pods carry a sidecar. The manifest is that of a cdk8s-plus Deployment with annotations on the pod

@@ -1,16 +1,16 @@
 import { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
-import { hasSidecar, unfit } from '../inject/decision.ts';
 import { annotateManifest, injectManifest } from '../inject/inject-manifest.ts';
 import type { Manifest } from '../inject/kubernetes.ts';
-import { templateAt, templatePath } from '../inject/workload.ts';
+import { templatePath } from '../inject/workload.ts';
 import { installationOf } from '../mesh/installation.ts';
-import { rememberAdmitted } from './app-view.ts';
+import { AppView, rememberAdmitted } from './app-view.ts';
 import { wishForCompanion } from './companion-policies.ts';
 import { Injection } from './injection.ts';
 import { annotationsOf, type MeshOptions } from './mesh-options.ts';
 import { failOnMistakes } from './mistakes.ts';
 import { reviewApp } from './review.ts';
+import { failOnUnfit, warnOfUnmeshed } from './unmeshed.ts';
 
 /**
  * Whether a construct is an object that makes pods, or may: a List, or a kind of somebody else, whose contents are looked
@@ -45,12 +45,15 @@ export function meshApiObject(object: ApiObject, options: MeshOptions, speaker: 
   object.toJson = () => {
     const manifest = render();
     const config = installationOf(object);
-    const injected = injectManifest(manifest, config, context);
+    const injected = injectManifest(manifest, config, {
+      ...context,
+      namespaces: AppView.of(object.node.root).namespaces,
+    });
     failOnMistakes(
       object,
       injected.reports.flatMap(({ problems }) => problems),
     );
-    if (speaker === 'workload' && injection._mode !== 'disabled') failOnUnfit(object, manifest);
+    if (injection._mode !== 'disabled') (speaker === 'workload' ? failOnUnfit : warnOfUnmeshed)(object, manifest);
     if (injection._by === 'static') return injected.object;
     const annotated = annotateManifest(manifest, config, context).object;
     rememberAdmitted(annotated, injected.object);
@@ -58,15 +61,4 @@ export function meshApiObject(object: ApiObject, options: MeshOptions, speaker: 
   };
   wishForCompanion(object, speaker, options.networkPolicy);
   reviewApp(object);
-}
-
-/** Who asks for one workload's sidecar must not learn in the cluster that it has none. */
-function failOnUnfit(object: ApiObject, manifest: Manifest): void {
-  const path = templatePath(manifest);
-  const template = path && templateAt(manifest, path);
-  const reason = template && !hasSidecar(template) ? unfit(template) : undefined;
-  if (reason === undefined) return;
-  throw new Error(
-    `The workload can have no sidecar:\n  [${object.node.path}] ${reason}: give it Injection.disabled(), or change that`,
-  );
 }

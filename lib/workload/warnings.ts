@@ -6,6 +6,7 @@ const metadataType = 'tulle:warning';
 /** What warnings are about; docs/guides/constructs.md says of each what to do. */
 export type MeshWarningCode =
   | 'TULLE_NO_REQUEST'
+  | 'TULLE_NOT_MESHED'
   | 'TULLE_QUOTA_REFUSES'
   | 'TULLE_PROXY_BYPASSED'
   | 'TULLE_SIDECAR_SHUT_OUT';

@@ -113,7 +113,7 @@ it.each(nodes)(
     for (const file of ['names.mjs', 'use.cjs'])
       copyFileSync(join(import.meta.dirname, 'project', file), join(project, file));
     const names =
-      'Compat InboundPolicy Injection Mesh MeshInjection MeshModel MeshReference MeshedDeployment Statsd StatsdTags WorkloadMesh';
+      'AccessLog CertManagerIssuer Compat InboundPolicy Injection Interception LogLevel Mesh MeshInjection MeshModel MeshReference MeshedCronJob MeshedDaemonSet MeshedDeployment MeshedJob MeshedNamespace MeshedStatefulSet PodSecurity PullPolicy Statsd StatsdTags Tracing TrustAnchors WorkloadMesh';
     expect(run(project, nodeOf(version), 'names.mjs').trim()).toBe(names);
     // Without cdk8s-plus-27, what needs it says so when it is used.
     expect(run(project, nodeOf(version), 'use.cjs')).toContain('npm install cdk8s-plus-27');

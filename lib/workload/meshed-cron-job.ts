@@ -1,0 +1,20 @@
+import { CronJob, type CronJobProps } from 'cdk8s-plus-27';
+import type { Construct } from 'constructs';
+import { leaveEnd } from './leave-end.ts';
+import type { MeshedProps } from './meshed-props.ts';
+import { WorkloadMesh } from './workload-mesh.ts';
+
+export interface MeshedCronJobProps extends CronJobProps, MeshedProps {}
+
+/** A CronJob whose pods carry a sidecar, which ends with the application as that of a `MeshedJob` does. */
+export class MeshedCronJob extends CronJob {
+  /** What the mesh knows of the workload. */
+  readonly mesh: WorkloadMesh;
+
+  constructor(scope: Construct, id: string, props: MeshedCronJobProps) {
+    const { mesh, ...cronJob } = props;
+    super(scope, id, cronJob);
+    leaveEnd(this, props);
+    this.mesh = new WorkloadMesh(this.apiObject, props.serviceAccount?.name ?? 'default', mesh);
+  }
+}

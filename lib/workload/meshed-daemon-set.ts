@@ -1,0 +1,18 @@
+import { DaemonSet, type DaemonSetProps } from 'cdk8s-plus-27';
+import type { Construct } from 'constructs';
+import type { MeshedProps } from './meshed-props.ts';
+import { WorkloadMesh } from './workload-mesh.ts';
+
+export interface MeshedDaemonSetProps extends DaemonSetProps, MeshedProps {}
+
+/** A DaemonSet whose pods carry a sidecar. One that uses the host's network can have none, and fails the synth. */
+export class MeshedDaemonSet extends DaemonSet {
+  /** What the mesh knows of the workload. */
+  readonly mesh: WorkloadMesh;
+
+  constructor(scope: Construct, id: string, props: MeshedDaemonSetProps = {}) {
+    const { mesh, ...daemonSet } = props;
+    super(scope, id, daemonSet);
+    this.mesh = new WorkloadMesh(this.apiObject, props.serviceAccount?.name ?? 'default', mesh);
+  }
+}

@@ -1,0 +1,23 @@
+import { Job, type JobProps } from 'cdk8s-plus-27';
+import type { Construct } from 'constructs';
+import { leaveEnd } from './leave-end.ts';
+import type { MeshedProps } from './meshed-props.ts';
+import { WorkloadMesh } from './workload-mesh.ts';
+
+export interface MeshedJobProps extends JobProps, MeshedProps {}
+
+/**
+ * A Job whose pods carry a sidecar, which ends with the application: a native one by itself; another when the application
+ * has told it by `POST http://localhost:4191/shutdown`, which is opened here.
+ */
+export class MeshedJob extends Job {
+  /** What the mesh knows of the workload. */
+  readonly mesh: WorkloadMesh;
+
+  constructor(scope: Construct, id: string, props: MeshedJobProps = {}) {
+    const { mesh, ...job } = props;
+    super(scope, id, job);
+    leaveEnd(this, props);
+    this.mesh = new WorkloadMesh(this.apiObject, props.serviceAccount?.name ?? 'default', mesh);
+  }
+}

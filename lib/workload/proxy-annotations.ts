@@ -33,6 +33,7 @@ export function proxySettings(proxy: ProxyOptions): Record<string, string | unde
     'proxy-metrics-hostname-labels': switched(proxy.metricsHostnameLabels),
     'enable-external-profiles': switched(proxy.externalProfiles),
     'enable-gateway': switched(proxy.gateway),
+    'tap-enabled': proxy.tap?.toString(),
     'proxy-inbound-connect-timeout': values.duration('inboundConnectTimeout', proxy.inboundConnectTimeout),
     'proxy-outbound-connect-timeout': values.duration('outboundConnectTimeout', proxy.outboundConnectTimeout),
     'proxy-inbound-discovery-cache-unused-timeout': values.duration(

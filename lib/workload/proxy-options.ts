@@ -175,6 +175,13 @@ export interface ProxyOptions {
   readonly gateway?: boolean;
 
   /**
+   * Whether the tap component of the mesh may show the requests that pass the sidecar.
+   *
+   * @default true
+   */
+  readonly tap?: boolean;
+
+  /**
    * How long a connection to the application may take to be made.
    *
    * @default Duration.millis(100)

@@ -3,13 +3,16 @@ import type { Exchange } from '../exchange/exchange.ts';
 import { plainPlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import { plaintextEndpoint } from '../model/endpoint-info.ts';
+import { makeBreaker } from '../resilience/breaker/make-breaker.ts';
 import { Preference } from '../resilience/preference.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import { exchangeOf, type TestClient, TestConnection, testSide } from '../testing/exchanges.ts';
 import type { FakeClock } from '../testing/fake-clock.ts';
 import type { Dialled } from '../upstream/connection-pool.ts';
-import { Balancer } from './balancer.ts';
+import { Field } from '../wire/field.ts';
+import { Affine } from './affine.ts';
+import { Balancer, type BalancerOptions } from './balancer.ts';
 import { Failover, type PreferredBackend } from './failover.ts';
 import { Timed } from './timed.ts';
 import { Unusable } from './unusable.ts';
@@ -31,7 +34,7 @@ beforeEach(() => {
   moves = [];
 });
 
-function balancer(name: string): Balancer {
+function balancer(name: string, changes: Partial<BalancerOptions> = {}): Balancer {
   const registry = new MetricsRegistry(() => clock.nowMs());
   return new Balancer(name, {
     clock,
@@ -50,6 +53,7 @@ function balancer(name: string): Balancer {
     requestMetrics: (authority, { address }) => registry.requestMetrics({ authority, address }),
     failfastMs: 3000,
     queueCapacity: 10,
+    ...changes,
   });
 }
 
@@ -64,8 +68,8 @@ function failover(minShare: number, ...backends: PreferredBackend[]): Failover {
   });
 }
 
-function send(to: Failover): { exchange: Exchange; client: TestClient } {
-  const sent = exchangeOf(side, { version: 'http2', tellsWhy: true });
+function send(to: Failover, fields: readonly Field[] = []): { exchange: Exchange; client: TestClient } {
+  const sent = exchangeOf(side, { version: 'http2', tellsWhy: true, head: { fields } });
   sent.exchange.begin(plainPlan(to));
   return sent;
 }
@@ -180,4 +184,45 @@ it('a backend that is not there is passed over, and fails what comes where there
   second.replace('second', []);
   const { client } = send(failover(0, missing, { backend: second, endpoints: 0 }));
   expect(client.heads[0]?.status).toBe(failures.backend.status);
+});
+
+it('of requests with keys, too, one alone goes to a backend that is left, to the endpoint that it shows to be well', () => {
+  const backOff = { minMs: 1000, maxMs: 1000, jitterRatio: 0, honorsHints: false };
+  const config = { maxFailures: 1, successRate: undefined, backOff, minReadyEndpoints: 0 };
+  const first = balancer('first', {
+    breaker: () => makeBreaker(config, clock.random),
+    choice: { affinity: { maxLoad: undefined }, zones: undefined },
+  });
+  const second = balancer('second');
+  first.replace('first', endpoints('10.0.0.1', '10.0.0.2'));
+  second.replace('second', endpoints('10.0.1.1'));
+  const to = failover(
+    1,
+    { backend: new Affine(first, { kind: 'header', name: 'x-user' }), endpoints: 0 },
+    { backend: second, endpoints: 0 },
+  );
+  const made = new Map<string, TestConnection>();
+  const ask = (user: number): string => {
+    const { client } = send(to, [new Field('x-user', String(user))]);
+    for (let i = 0; dials.length > 0 && i < 10; i++) for (const each of settle(() => true)) made.set(...each);
+    for (const [address, { upstreams }] of made) {
+      const [upstream] = upstreams.splice(0);
+      if (upstream === undefined) continue;
+      upstream.answer(address === bad ? 500 : 200);
+      expect(client.status).toBeDefined();
+      return address;
+    }
+    throw new Error('it went nowhere');
+  };
+  let bad = '';
+  const at = Array.from({ length: 40 }, (_, user) => ask(user));
+  const user = at.indexOf('10.0.0.1');
+  const others = at.flatMap((address, other) => (address === '10.0.0.2' ? [other] : []));
+  bad = '10.0.0.1';
+  expect(ask(user)).toBe(bad);
+  expect(ask(user)).toBe('10.0.1.1');
+  // It is on probation, and still not well.
+  clock.advance(1100);
+  const during = others.map((other) => ask(other));
+  expect(during.filter((address) => address !== '10.0.1.1')).toEqual([bad]);
 });

@@ -49,6 +49,7 @@ export class Failover implements Backend {
       if (health?.wantsProbe && attempt.exchange.attempts === 1 && i < to) to = i;
     }
     attempt.alternatives = new OtherBackends(this, to);
+    attempt.isProbe = to !== chosen;
     members[to].backend.send(attempt);
   }
 

@@ -27,10 +27,11 @@ export class HeldBack {
 
   /**
    * The endpoint on probation that a try is for: any one will do. A request that has failed before is better off where
-   * others succeed; `hasReady` says whether it can go there. So is one that has a key, and probes that of its key only.
+   * others succeed; `hasReady` says whether it can go there. So is one that has a key, and probes that of its key only,
+   * unless it was sent here to probe.
    */
-  probedBy({ exchange, avoid, key }: Attempt, hasReady: boolean): BalancedEndpoint | undefined {
-    if (!hasReady) return this.onProbation[0];
+  probedBy({ exchange, avoid, key, isProbe }: Attempt, hasReady: boolean): BalancedEndpoint | undefined {
+    if (isProbe || !hasReady) return this.onProbation[0];
     return exchange.attempts > 1 || key !== undefined
       ? undefined
       : this.onProbation.find((endpoint) => endpoint !== avoid);

@@ -53,6 +53,8 @@ export class Attempt implements ResponseHandler {
   avoid: AttemptObserver | undefined;
   /** Which endpoint it is to have, where that is not its load's to say; undefined where it is. */
   key: AttemptKey | undefined = undefined;
+  /** It is where it is to show whether an endpoint on probation has recovered: any one, whatever its key. */
+  isProbe = false;
   /** How often an endpoint that was to have it had no connection for it. */
   misses = 0;
   /** Who has it, and is told of it. */
@@ -158,6 +160,7 @@ export class Attempt implements ResponseHandler {
   startOver(): void {
     this.filters = undefined;
     this.key = undefined;
+    this.isProbe = false;
     this.filteredHead = undefined;
     this.ownHead = undefined;
     this.extra = undefined;

@@ -17,6 +17,7 @@ import { asksForTunnel, foldPath } from '../route/route-table.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
+import { outgoingHead } from '../tokens/outgoing.ts';
 import type { TokenPolicy } from '../tokens/token-policy.ts';
 import { errnoOf } from '../upstream/dialer.ts';
 import { FieldMark } from '../wire/field.ts';
@@ -133,12 +134,11 @@ export class InboundHttp {
 
   private onRequest(stream: ServerStream, head: RequestHead, end: boolean): StreamHandler {
     const policy = this.policy.current;
-    if (policy.tokensFirst !== undefined) return this.onRequestByClaims(policy.tokensFirst, stream, head, end);
+    if (policy.tokensFirst !== undefined) return this.onRequestByClaims(policy, policy.tokensFirst, stream, head, end);
     const decision = this.decideRequest(policy, head);
     if ('code' in decision) return this.refuse(stream, head, end, decision);
     const { tokens, checks } = this;
-    // A browser asks whether it may send a token before it does (CORS): what is answered here goes on to nobody.
-    if (tokens.length > 0 && !decision.plan.filters?.answers(head)) {
+    if (tokens.length > 0 && !this.isPreflight(decision, head)) {
       const exchange = this.exchangeOf(stream, head, end);
       return this.users.admit(exchange, tokens, () => this.beginLimited(exchange, decision, checks));
     }
@@ -154,14 +154,36 @@ export class InboundHttp {
   }
 
   /** Where routes are found by what `tokens` tell of end users, that is to be known first. */
-  private onRequestByClaims(tokens: TokenPolicy, stream: ServerStream, head: RequestHead, end: boolean): StreamHandler {
+  private onRequestByClaims(
+    policy: ServerPolicy,
+    tokens: TokenPolicy,
+    stream: ServerStream,
+    head: RequestHead,
+    end: boolean,
+  ): StreamHandler {
     const exchange = this.exchangeOf(stream, head, end);
+    if (head.method === 'OPTIONS' && this.answerPreflight(policy, tokens, exchange)) return exchange;
     return this.users.admit(exchange, [tokens], () => {
       const decision = this.decideRequest(this.policy.current, exchange.outgoing);
       const { checks } = this;
       if ('code' in decision) exchange.fail(decision);
       else this.users.admit(exchange, this.tokens, () => this.beginLimited(exchange, decision, checks));
     });
+  }
+
+  /** Answers or refuses a preflight by the route that it has without claims; false when it is none. */
+  private answerPreflight(policy: ServerPolicy, tokens: TokenPolicy, exchange: Exchange): boolean {
+    const head = outgoingHead(tokens, exchange.outgoing, undefined);
+    if (!policy.routes?.find(head)?.filters?.answers(head)) return false;
+    const decision = this.decideRequest(policy, head);
+    if ('code' in decision) {
+      exchange.fail(decision);
+      return true;
+    }
+    if (!this.isPreflight(decision, head)) return false;
+    exchange.outgoing = head;
+    this.beginLimited(exchange, decision, this.checks);
+    return true;
   }
 
   /** Begins a request of an end user who is let in, unless there are too many of them. */
@@ -184,12 +206,21 @@ export class InboundHttp {
       traces.take(exchange, this.incoming.client.identity !== undefined);
     const { ownHeaders } = this.policy.current;
     if (ownHeaders !== undefined) exchange.outgoing = withoutOwn(exchange.outgoing, ownHeaders);
-    // A browser asks whether it may send what authorizers look at before it does (CORS).
-    if (checks === undefined || plan.filters?.answers(exchange.head)) exchange.begin(plan);
+    if (checks === undefined || plan.filters?.answers(exchange.outgoing)) exchange.begin(plan);
     else {
       this.gate ??= new CheckGate(this.options, this.connection, this.incoming, this.policy);
       this.gate.admit(exchange, checks, plan);
     }
+  }
+
+  /**
+   * A browser asks whether it may send a token, and what authorizers look at, before it does (CORS). What is answered here
+   * goes on to nobody; `head` goes by what is left of it when it comes to be answered.
+   */
+  private isPreflight({ plan: { filters } }: LetIn, head: RequestHead): boolean {
+    if (!filters?.answers(head)) return false;
+    const { ownHeaders } = this.policy.current;
+    return ownHeaders === undefined || filters.answers(withoutOwn(head, ownHeaders));
   }
 
   /** What becomes of a request by its route and client, counted; a failure when it is refused. */

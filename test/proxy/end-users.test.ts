@@ -103,6 +103,22 @@ function ask(headers: Record<string, string> = {}, path = '/', body?: Buffer, tr
   });
 }
 
+function options(headers: Record<string, string>) {
+  return new Promise<{ status: number | undefined; allowed: unknown }>((resolve, reject) => {
+    const asked = request(
+      {
+        ...{ host: mesh.ip('client'), port: 4140, agent, method: 'OPTIONS' },
+        headers: { host: 'server.test:8080', ...headers },
+      },
+      (response) => {
+        const { statusCode: status, headers } = response.resume();
+        response.on('end', () => resolve({ status, allowed: headers['access-control-allow-origin'] }));
+      },
+    );
+    asked.on('error', reject).end();
+  });
+}
+
 const statusOf = async (headers: Record<string, string> = {}, path = '/') => (await ask(headers, path)).status;
 const until = (status: number, headers: Record<string, string> = {}, path = '/') =>
   vi.waitFor(async () => expect(await statusOf(headers, path)).toBe(status), waiting);
@@ -234,6 +250,31 @@ it('routes are found by what the token tells, not by what the client writes', as
   await until(200, acme);
   expect(await statusOf({ 'x-tenant': 'acme' })).toBe(404);
   expect(await statusOf({ ...bearer(await issuer.token({ aud, tenant: 'b' })), 'x-tenant': 'acme' })).toBe(404);
+});
+
+it('a browser may ask whether it may send a token before it does, also where routes are found by what tokens tell', async () => {
+  const outputClaimToHeaders = [{ header: 'x-tenant', claim: 'tenant' }];
+  const cors = { type: 'CORS', cors: { allowOrigins: ['https://shop.test'], allowMethods: ['PUT'] } };
+  const shop = route('shop', { path: { type: 'PathPrefix', value: '/' } });
+  mesh.apply(
+    server(),
+    route('acme', { headers: [{ name: 'x-tenant', value: 'acme' }] }),
+    {
+      ...shop,
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      spec: { ...shop.spec, rules: [{ ...shop.spec.rules[0], filters: [cors] }] },
+    },
+    users('users', { jwtRules: [rule(issuer, { outputClaimToHeaders })] }),
+  );
+  await until(401);
+  const preflight = { origin: 'https://shop.test', 'access-control-request-method': 'PUT' };
+  await vi.waitFor(async () => {
+    expect(await options(preflight)).toMatchObject({ status: 200, allowed: 'https://shop.test' });
+  }, waiting);
+  // What a client writes finds no route that is of claims, and what is no preflight goes nowhere.
+  expect(await options({ ...preflight, 'x-tenant': 'acme' })).toMatchObject({ status: 200 });
+  expect(await options({ origin: 'https://shop.test' })).toMatchObject({ status: 401 });
+  expect(await statusOf(preflight)).toBe(401);
 });
 
 it('keys that are replaced hold at once, for open connections and for tokens that held before', async () => {

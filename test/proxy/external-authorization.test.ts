@@ -5,6 +5,7 @@ import { type ClientHttp2Session, connect as connectHttp2, createServer as creat
 import { connect } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { Issuer } from '../../proxy/tokens/testing/issuer.ts';
 import { Authorizer, allowed, denied, grpcError } from './authorizer.ts';
 import { TestMesh } from './test-mesh.ts';
 
@@ -287,6 +288,50 @@ it('headers that may be set are, those that clients write there are not, and wha
   expect(Buffer.from(headers['x-user'], 'latin1').toString()).toBe('änn');
   expect(told.headers).toMatchObject({ 'x-app': 'mesh', 'set-cookie': ['a=1', 'b=2'] });
   expect(await mesh.metric('server', 'inbound_http_ext_authz_fields_left_out_total')).toBeGreaterThanOrEqual(3);
+});
+
+it('what a token tells stands in its header for the authorizer and behind it, until that writes there itself', async () => {
+  const issuer = new Issuer('https://issuer.test', 'RS256');
+  const users = {
+    apiVersion: 'tulle.dev/v1alpha1',
+    kind: 'RequestAuthentication',
+    metadata: meta('users'),
+    spec: {
+      targetRef: { group, kind: 'Server', name: 'server-8080' },
+      jwtRules: [
+        { issuer: issuer.name, jwks: issuer.jwks, outputClaimToHeaders: [{ header: 'x-user', claim: 'sub' }] },
+      ],
+    },
+  };
+  const authorization = `Bearer ${await issuer.token({ sub: 'ann' })}`;
+  const headers = { authorization, 'x-user': 'root', X_USER: 'root' };
+  mesh.apply(server(), users, asks({ headersToBackend: ['x-user'] }));
+  authorizer.decide = () => denied({ status: { code: 418 } });
+  await until(418, { headers });
+  authorizer.reset();
+  expect(headersOf(seenBy(await ask({ headers })))).toMatchObject({ 'x-user': 'ann' });
+  expect(authorizer.asked[0].request?.http?.headers).toMatchObject({ 'x-user': 'ann' });
+  authorizer.decide = () => allowed({ headers: [{ header: { key: 'x-user', value: 'bob' } }] });
+  const told = seenBy(await ask({ headers }));
+  expect(headersOf(told)).toMatchObject({ 'x-user': 'bob' });
+  expect(JSON.stringify(told)).not.toMatch(/root|ann"/);
+});
+
+it('a preflight that goes on to the application since a header of it is taken away is asked about', async () => {
+  const cors = { type: 'CORS', cors: { allowOrigins: ['https://shop.test'] } };
+  const shop = route('shop', '/');
+  const withCors = {
+    ...shop,
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    spec: { ...shop.spec, rules: [{ ...shop.spec.rules[0], filters: [cors] }] },
+  };
+  await inForce(withCors, asks({ headersToBackend: ['origin'] }));
+  const headers = { origin: 'https://shop.test', 'access-control-request-method': 'PUT' };
+  authorizer.decide = () => denied();
+  await until(403, { headers });
+  const before = served;
+  expect(await statusOf({ method: 'OPTIONS', headers })).toBe(403);
+  expect(served).toBe(before);
 });
 
 it('what is refused is answered as the authorizer says, in HTTP/1, HTTP/2 and gRPC, and reaches nobody', async () => {

@@ -28,8 +28,15 @@ export function checkFromApi(object: ExternalAuthorization): CheckPolicy {
   });
 }
 
-/** The headers that any of them writes, folded; undefined without any. */
-export function ownHeadersOf(checks: readonly CheckPolicy[]): ReadonlySet<string> | undefined {
-  const names = new Set(checks.flatMap(({ headersToBackend }) => [...headersToBackend].map(foldName)));
+/**
+ * The headers that any of them writes, folded; undefined without any. Those of `claimHeaders`, where tokens are looked at
+ * before, hold what was verified: what clients write there is gone by then.
+ */
+export function ownHeadersOf(
+  checks: readonly CheckPolicy[],
+  claimHeaders: ReadonlySet<string>,
+): ReadonlySet<string> | undefined {
+  const written = checks.flatMap(({ headersToBackend }) => [...headersToBackend].map(foldName));
+  const names = new Set(written.filter((name) => !claimHeaders.has(name)));
   return names.size === 0 ? undefined : names;
 }

@@ -61,7 +61,10 @@ export function serverPolicyFromApi(
     written: written || tokens !== undefined || check !== undefined,
     guardsPaths: written && table?.byPath === true,
     guardsMethods: written && table?.byMethod === true,
-    ownHeaders: ownHeadersOf(routes.flatMap(({ plan }) => plan.checks ?? [])),
+    ownHeaders: ownHeadersOf(
+      routes.flatMap(({ plan }) => plan.checks ?? []),
+      claimHeaders,
+    ),
     rateLimit: rateLimitFromApi(kind, processes),
   };
 }

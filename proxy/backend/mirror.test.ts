@@ -23,6 +23,7 @@ let main: TestConnection;
 let other: TestConnection;
 let finished: Exchange[];
 let counts: Map<MirrorOutcome, { value: number }>;
+let copies: MetricsRegistry;
 let mirror: Mirror;
 const startOn = (connection: () => TestConnection): Backend => ({
   isAvailable: true,
@@ -42,9 +43,10 @@ beforeEach(() => {
 
 function mirrorTo(sender: Sender, ratio?: Ratio): void {
   counts = new Map();
-  const copies = new MetricsRegistry(() => clock.nowMs()).counter('copies', 'Copies.');
+  copies = new MetricsRegistry(() => clock.nowMs());
+  const family = copies.counter('copies', 'Copies.');
   mirror = new Mirror(sender, ratio, (outcome) => {
-    const count = copies.count({ outcome });
+    const count = family.count({ outcome });
     counts.set(outcome, count);
     return count;
   });
@@ -170,6 +172,20 @@ it('a copy whose request is over goes on when it has all of it', () => {
   expect(other.last.resets).toEqual([]);
   other.last.answer();
   expect(outcomes()).toEqual({ answered: 1 });
+});
+
+it('a copy that ends after policy has changed is counted, and its counter held no longer', () => {
+  begun();
+  begun();
+  mirror.release(clock.nowMs());
+  other.last.answer(200);
+  clock.advance(10_000);
+  other.upstreams[0].answer(200);
+  const told = () => [...copies.pieces()].join('').includes('copies{outcome="answered"} 2\n');
+  clock.advance(599_000);
+  expect(told()).toBe(true);
+  clock.advance(2000);
+  expect(told()).toBe(false);
 });
 
 it('of a share, that many are copied', () => {

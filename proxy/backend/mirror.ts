@@ -34,6 +34,7 @@ export class Mirror implements ExchangeObserver, MirrorShare {
   private readonly countOf: (outcome: MirrorOutcome) => Count;
   private readonly counts = new Map<MirrorOutcome, Count>();
   private copies = 0;
+  private isReleased = false;
   /** That of the requests, with what is the mirror's own; undefined before the first. */
   private side: ExchangeSide | undefined = undefined;
 
@@ -50,7 +51,7 @@ export class Mirror implements ExchangeObserver, MirrorShare {
     if (head.upgrade !== undefined || head.method === 'CONNECT') return;
     if (!hits(this.ratio, exchange.side.clock.random)) return;
     if (this.copies >= mostCopies) {
-      this.count('too many');
+      this.count('too many', exchange);
       return;
     }
     this.copies++;
@@ -73,22 +74,24 @@ export class Mirror implements ExchangeObserver, MirrorShare {
   }
 
   /** A copy is over. */
-  onFinish({ downstream, error }: Exchange): void {
+  onFinish(copy: Exchange): void {
     this.copies--;
-    this.count((downstream as MirrorCopy).finish(error));
+    this.count((copy.downstream as MirrorCopy).finish(copy.error), copy);
   }
 
-  /** Gives back its counters: nobody sends by it any more, but for what is under way. */
+  /** Gives back its counters: nobody sends by it any more, but for what is under way, which is counted all the same. */
   release(nowMs: number): void {
+    this.isReleased = true;
     for (const count of this.counts.values()) count.release(nowMs);
     this.counts.clear();
   }
 
-  private count(outcome: MirrorOutcome): void {
+  private count(outcome: MirrorOutcome, { side: { clock } }: Exchange): void {
     let count = this.counts.get(outcome);
     if (count === undefined) {
       count = this.countOf(outcome);
-      this.counts.set(outcome, count);
+      if (this.isReleased) count.release(clock.nowMs());
+      else this.counts.set(outcome, count);
     }
     count.value++;
   }

@@ -180,6 +180,31 @@ describe('cardinality', () => {
     expect(told()).toBe(0);
   });
 
+  it.each([false, true])(
+    'what ends after policy has changed is counted, and held no longer (by hostname: %s)',
+    (byHostname) => {
+      start(byHostname);
+      const { counts, plan } = planOf();
+      const exchange = send(plan, { end: false, head: { authority: 'web.shop' } });
+      counts.release(clock.nowMs());
+      clock.advance(300_000);
+      counts.retries.request();
+      counts.hedges.win();
+      exchange.onData(new Uint8Array(1), true);
+      connection.last.answer(200);
+      const told = () =>
+        lines()
+          .filter((line) => line.startsWith('outbound_http_route_'))
+          .join('\n');
+      clock.advance(599_000);
+      for (const family of ['retry_requests_total', 'hedge_wins_total', 'request_statuses_total']) {
+        expect(told()).toMatch(new RegExp(`^outbound_http_route_${family}\\{.* 1$`, 'm'));
+      }
+      clock.advance(2000);
+      expect(told()).toBe('');
+    },
+  );
+
   it('a server that answers with each status there is makes two hundred series', () => {
     const { plan } = planOf();
     for (let status = 200; status < 600; status++) {

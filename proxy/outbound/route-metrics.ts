@@ -6,6 +6,7 @@ import type { ResourceLabels } from '../policy/labels.ts';
 import type { OutboundRule, RuleBackend } from '../policy/outbound/model.ts';
 import type { Labels } from '../telemetry/labels.ts';
 import type { Count, CounterFamily, MetricsRegistry } from '../telemetry/registry.ts';
+import type { Series } from '../telemetry/series.ts';
 import { grpcStatusLabels, httpStatusLabels, type StatusLabels } from '../telemetry/status-counts.ts';
 import { coarseSeconds, fineSeconds, type StreamFamilies, type StreamSeries } from '../telemetry/stream-metrics.ts';
 import { hostnameOf, maxHostnames } from './hostnames.ts';
@@ -109,7 +110,8 @@ export class RuleCounts {
   private readonly labels: Labels;
   private readonly isGrpc: boolean;
   private readonly backends: StreamFamilies;
-  private readonly held: { release(nowMs: number): void }[] = [];
+  private readonly held: Series[] = [];
+  private isReleased = false;
 
   constructor(
     parent: ResourceLabels,
@@ -144,17 +146,23 @@ export class RuleCounts {
   private counted(family: CounterFamily): () => void {
     let count: Count | undefined;
     return () => {
-      count ??= this.hold(family.count({ ...this.labels, hostname: '' }));
-      count.value++;
+      if (this.isReleased) family.add({ ...this.labels, hostname: '' });
+      else {
+        count ??= this.hold(family.count({ ...this.labels, hostname: '' }));
+        count.value++;
+      }
     };
   }
 
+  /** What goes by the rule still is counted, in series that nobody holds. */
   release(nowMs: number): void {
+    this.isReleased = true;
     for (const held of this.held.splice(0)) held.release(nowMs);
   }
 
-  private hold<S extends { release(nowMs: number): void }>(series: S): S {
-    this.held.push(series);
+  private hold<S extends Series>(series: S): S {
+    if (this.isReleased) series.release(series.usedMs);
+    else this.held.push(series);
     return series;
   }
 }

@@ -1,5 +1,5 @@
 import { hashText } from '../balance/rendezvous.ts';
-import type { Attempt } from '../exchange/attempt.ts';
+import type { Attempt, AttemptKey } from '../exchange/attempt.ts';
 import { Filters, type ResponseFilter } from '../filter/filter.ts';
 import type { AffinityKey, MadeCookie } from '../model/affinity.ts';
 import { keyOf } from '../route/affinity.ts';
@@ -30,18 +30,16 @@ export class Affine implements Backend {
 
   send(attempt: Attempt): void {
     const { key } = this;
-    const found = keyOf(key, attempt.head, sourceOf(attempt)) ?? this.given(key, attempt);
-    if (found !== undefined) attempt.key = { hash: hashText(found), sinceMs: attempt.exchange.side.clock.nowMs() };
+    const { clock } = attempt.exchange.side;
+    const found = keyOf(key, attempt.head, sourceOf(attempt));
+    if (found !== undefined) attempt.key = { hash: hashText(found), sinceMs: clock.nowMs() };
+    else if (key.kind === 'cookie' && key.made !== undefined) {
+      const cookie = new GivenCookie(key.name, key.made, clock.nowMs(), clock.random);
+      attempt.key = cookie;
+      const { delays, request, response } = attempt.filters ?? noFilters;
+      attempt.filters = new Filters(delays, request, [...response, cookie]);
+    }
     this.backend.send(attempt);
-  }
-
-  /** The cookie that its client is given. */
-  private given(key: AffinityKey, attempt: Attempt): string | undefined {
-    if (key.kind !== 'cookie' || key.made === undefined) return undefined;
-    const value = randomHex(attempt.exchange.side.clock.random);
-    const { delays, request, response } = attempt.filters ?? noFilters;
-    attempt.filters = new Filters(delays, request, [...response, new SetCookie(key.name, value, key.made)]);
-    return value;
   }
 }
 
@@ -63,17 +61,35 @@ function randomHex(random: () => number): string {
   return hex;
 }
 
-/** Gives the client its cookie with the response. */
-class SetCookie implements ResponseFilter {
-  private readonly field: Field;
+/** The key of a client that has none, which is given it with the response. */
+class GivenCookie implements AttemptKey, ResponseFilter {
+  readonly sinceMs: number;
+  private readonly name: string;
+  private readonly made: MadeCookie;
+  private readonly random: () => number;
+  private value: string;
 
-  constructor(name: string, value: string, { ttlS, path }: MadeCookie) {
-    const keptFor = ttlS === 0 ? '' : `; Max-Age=${ttlS}`;
-    const sentTo = path === undefined ? '' : `; Path=${path}`;
-    this.field = new Field('set-cookie', `${name}="${value}"${keptFor}${sentTo}; HttpOnly`, true);
+  constructor(name: string, made: MadeCookie, sinceMs: number, random: () => number) {
+    this.sinceMs = sinceMs;
+    this.name = name;
+    this.made = made;
+    this.random = random;
+    this.value = randomHex(random);
+  }
+
+  get hash(): number {
+    return hashText(this.value);
+  }
+
+  renew(): void {
+    this.value = randomHex(this.random);
   }
 
   apply(head: ResponseHead): ResponseHead {
-    return withFields(head, [...head.fields, this.field]);
+    const { ttlS, path } = this.made;
+    const keptFor = ttlS === 0 ? '' : `; Max-Age=${ttlS}`;
+    const sentTo = path === undefined ? '' : `; Path=${path}`;
+    const text = `${this.name}="${this.value}"${keptFor}${sentTo}; HttpOnly`;
+    return withFields(head, [...head.fields, new Field('set-cookie', text, true)]);
   }
 }

@@ -59,6 +59,23 @@ function ask(world: TestBalancing, at: Map<string, TestConnection>, users: reado
     }),
   );
 }
+/** Sends a request that is tried once more where it is answered 503. */
+function sendRetried(world: TestBalancing, head: Parameters<TestBalancing['send']>[2] = {}): { client: TestClient } {
+  const { exchange, client } = exchangeOf(world.side, { version: 'http2', head });
+  const rule = {
+    ...{ maxRetries: 1, maxRequestBytes: 1000, statuses: [[503, 503]] as const, grpcStatuses: new Set<number>() },
+    ...{ tryTimeoutMs: undefined, backOff: { minMs: 1, maxMs: 1, jitter: 0 } },
+  };
+  const nothing = (): void => {};
+  const counts = { request: nothing, success: nothing, limitExceeded: nothing, overflow: nothing };
+  const tries = triesOf({
+    timeouts: undefined,
+    retrying: { rule, budget: undefined, isRetryable: namedBy(rule), counts },
+    hedging: undefined,
+  });
+  exchange.begin({ ...plainPlan(world.sender), tries });
+  return { client };
+}
 const users = Array.from({ length: 60 }, (_, i) => `user-${i}`);
 
 describe('requests with a key', () => {
@@ -155,19 +172,7 @@ describe('requests with a key', () => {
     const world = keyed();
     const at = connected(world, 3);
     const [[user, home]] = ask(world, at, ['ann']);
-    const { exchange, client } = exchangeOf(world.side, { version: 'http2', head: of(user) });
-    const rule = {
-      ...{ maxRetries: 1, maxRequestBytes: 1000, statuses: [[503, 503]] as const, grpcStatuses: new Set<number>() },
-      ...{ tryTimeoutMs: undefined, backOff: { minMs: 1, maxMs: 1, jitter: 0 } },
-    };
-    const nothing = (): void => {};
-    const counts = { request: nothing, success: nothing, limitExceeded: nothing, overflow: nothing };
-    const tries = triesOf({
-      timeouts: undefined,
-      retrying: { rule, budget: undefined, isRetryable: namedBy(rule), counts },
-      hedging: undefined,
-    });
-    exchange.begin({ ...plainPlan(world.sender), tries });
+    const { client } = sendRetried(world, of(user));
     at.get(home)!.upstreams.splice(0)[0].answer(503);
     world.clock.advance(50);
     expect(at.get(home)!.upstreams).toHaveLength(0);
@@ -261,6 +266,39 @@ describe('a cookie that is made', () => {
       const back = world.send('http2', true, { fields: [cookie] });
       at.get(home)!.upstreams.splice(0)[0].answer();
       expect(setCookie(back.client)).toEqual([]);
+    }
+  });
+
+  it('leads back to the endpoint that answered, also where that was a second try, or while others could not be reached', () => {
+    const world = keyed();
+    const at = connected(world, 4);
+    world.sender = new Affine(world.balancer, key);
+    const lost = world.balancer.endpoints.get('10.0.0.2:80')!;
+    const given: (readonly [home: string, cookie: Field])[] = [];
+    const answered = (client: TestClient): void => {
+      const [home, { upstreams }] = [...at].find(([, { upstreams }]) => upstreams.length > 0)!;
+      upstreams.splice(0)[0].answer();
+      const [{ value }] = setCookie(client);
+      given.push([home, new Field('cookie', value.slice(0, value.indexOf(';')))]);
+    };
+    for (let i = 0; i < 20; i++) {
+      const { client } = sendRetried(world);
+      [...at.values()]
+        .find(({ upstreams }) => upstreams.length > 0)!
+        .upstreams.splice(0)[0]
+        .answer(503);
+      world.clock.advance(50);
+      answered(client);
+    }
+    lost.state = 'backing off';
+    world.balancer.replace('web', infos(4));
+    for (let i = 0; i < 20; i++) answered(world.send().client);
+    lost.state = 'ready';
+    world.balancer.replace('web', infos(4));
+    for (const [home, cookie] of given) {
+      world.send('http2', true, { fields: [cookie] });
+      expect([...at].find(([, { upstreams }]) => upstreams.length > 0)![0]).toBe(home);
+      at.get(home)!.upstreams.splice(0)[0].answer();
     }
   });
 

@@ -11,10 +11,16 @@ import type { Unconnected } from './unconnected.ts';
  */
 const patienceMs = 200;
 
+/** So often a key that a client is given is made anew, until the endpoint that it leads to may have the request, too. */
+const mostRenewals = 32;
+
+const any = (): boolean => true;
+
 /**
  * Gives requests that have a key the endpoint of that key. What depends on the address alone is chosen alike by all
  * proxies. One that cannot have a request now, since it cannot be reached, is ejected, has failed it, or has too many,
- * passes it on to the next of the key; so one that is back has its keys back. Requests without a key go by `keyless`.
+ * passes it on to the next of the key; so one that is back has its keys back. Requests without a key go by `keyless`. A key
+ * that a client is given now is one of an endpoint that may have it: the client would come back to another else.
  */
 export class KeyedPicker implements Picker {
   private readonly keyless: Picker;
@@ -51,7 +57,12 @@ export class KeyedPicker implements Picker {
     this.isFirstTry = exchange.attempts === 1 && avoid === undefined;
     this.isPatient = this.isFirstTry && nowMs - key.sinceMs < patienceMs;
     this.most = this.maxLoad === Number.POSITIVE_INFINITY ? this.maxLoad : this.mostInFlight();
-    const picked = this.byKey.pick(key.hash, this.mayHave);
+    let picked = this.byKey.pick(key.hash, this.mayHave);
+    for (let i = 0; i < mostRenewals && key.renew !== undefined && picked !== undefined; i++) {
+      if (picked === this.byKey.pick(key.hash, any)) break;
+      key.renew();
+      picked = this.byKey.pick(key.hash, this.mayHave);
+    }
     // None may have it but the one that failed it, or has too much: better than nowhere.
     if (picked === undefined) return this.keyless.pick(attempt, nowMs);
     if (picked.state === 'unconnected') picked.connect(attempt);

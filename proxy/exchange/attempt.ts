@@ -26,6 +26,8 @@ export interface AttemptKey {
   readonly hash: number;
   /** When it was given. */
   readonly sinceMs: number;
+  /** Makes it another, where its client is given it now and will come back by it; undefined where it came with it. */
+  renew?(): void;
 }
 
 /** Where else a try may go that was sent where there may be no endpoint for it. */

@@ -405,9 +405,10 @@ export class Balancer extends Deadline implements Backend, Balancing, MeasuredBa
 
   /** There is nothing to wait for: what has somewhere else to go does. */
   private sendElsewhere(): void {
+    const { failing } = this;
     for (let i = this.queue.size; i > 0; i--) {
       const queued = this.queue.take() as QueuedAttempt;
-      if (!queued.goElsewhere()) this.queue.add(queued);
+      if (!queued.goElsewhere(failing)) this.queue.add(queued);
     }
   }
 

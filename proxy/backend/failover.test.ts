@@ -13,6 +13,7 @@ import type { Dialled } from '../upstream/connection-pool.ts';
 import { Field } from '../wire/field.ts';
 import { Affine } from './affine.ts';
 import { Balancer, type BalancerOptions } from './balancer.ts';
+import { Counted } from './counted.ts';
 import { Failover, type PreferredBackend } from './failover.ts';
 import { Timed } from './timed.ts';
 import { Unusable } from './unusable.ts';
@@ -225,4 +226,43 @@ it('of requests with keys, too, one alone goes to a backend that is left, to the
   clock.advance(1100);
   const during = others.map((other) => ask(other));
   expect(during.filter((address) => address !== '10.0.1.1')).toEqual([bad]);
+});
+
+it('the time that a request has waited for one backend is held against no endpoint of the next', () => {
+  const [first, second] = [balancer('first'), balancer('second')];
+  const to = failover(0, { backend: first, endpoints: 0 }, { backend: second, endpoints: 0 });
+  second.replace('second', endpoints('10.0.0.2'));
+  exchangeOf(side, { version: 'http2' }).exchange.begin(plainPlan(second));
+  const connection = settle(() => true).get('10.0.0.2')!;
+  connection.upstreams.splice(0)[0].answer();
+  send(to);
+  clock.advance(2000);
+  first.replace('first', []);
+  clock.advance(5);
+  connection.upstreams.splice(0)[0].answer();
+  expect(second.endpoints.get('10.0.0.2:80')!.cost(clock.nowMs())).toBeLessThan(100);
+});
+
+it('a request that goes elsewhere counts at the backend that it waited for as one that came to nothing there', () => {
+  const [first, second] = [balancer('first'), balancer('second')];
+  first.replace('first', endpoints('10.0.0.1'));
+  second.replace('second', endpoints('10.0.0.2'));
+  const told = { first: [] as string[], second: [] as string[] };
+  const counted = (name: 'first' | 'second', backend: Balancer): Counted =>
+    new Counted(backend, {
+      begun: () => told[name].push('begun'),
+      received: () => {},
+      over: ({ status, error }) => told[name].push(`${status} ${error ?? ''}`),
+    });
+  const to = failover(
+    0,
+    { backend: counted('first', first), endpoints: 0 },
+    { backend: counted('second', second), endpoints: 0 },
+  );
+  send(to);
+  settle(() => false);
+  settle(() => true)
+    .get('10.0.0.2')!
+    .last.answer();
+  expect(told).toEqual({ first: ['begun', '0 connect'], second: ['begun', '200 '] });
 });

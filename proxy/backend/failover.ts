@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Alternatives, Attempt } from '../exchange/attempt.ts';
+import type { ProxyFailure } from '../exchange/proxy-failure.ts';
 import type { Preference, ReadyCount } from '../resilience/preference.ts';
 import type { Backend } from './backend.ts';
 
@@ -59,9 +60,9 @@ export class Failover implements Backend {
     return chosen === at ? undefined : chosen;
   }
 
-  /** @internal a try that was sent nowhere yet goes to the backend at `to` */
-  give(attempt: Attempt, to: number): void {
-    attempt.startOver();
+  /** @internal a try that was sent nowhere yet, since `failure`, goes to the backend at `to` */
+  give(attempt: Attempt, to: number, { kind }: ProxyFailure): void {
+    attempt.startOver(kind);
     this.members[to].backend.send(attempt);
   }
 
@@ -90,13 +91,13 @@ class OtherBackends implements Alternatives {
     this.at = at;
   }
 
-  sendElsewhere(attempt: Attempt): boolean {
+  sendElsewhere(attempt: Attempt, failure: ProxyFailure): boolean {
     if (this.detours === this.failover.mostDetours) return false;
     const to = this.failover.insteadOf(this.at);
     if (to === undefined) return false;
     this.at = to;
     this.detours++;
-    this.failover.give(attempt, to);
+    this.failover.give(attempt, to, failure);
     return true;
   }
 }

@@ -33,11 +33,11 @@ export class QueuedAttempt extends Queued {
     this.fail(this.balancer.failing);
   }
 
-  /** False where it has nowhere else to go: it still waits. */
-  goElsewhere(): boolean {
+  /** Whoever waits does so in vain; false where it has nowhere else to go: it still waits. */
+  goElsewhere({ failure }: Failing): boolean {
     const { attempt } = this;
     attempt.waitingAt = undefined;
-    if (attempt.goElsewhere()) return true;
+    if (attempt.goElsewhere(failure)) return true;
     attempt.waitingAt = this;
     return false;
   }

@@ -32,8 +32,8 @@ export interface AttemptKey {
 
 /** Where else a try may go that was sent where there may be no endpoint for it. */
 export interface Alternatives {
-  /** Sends it, of which nothing was sent, another way; false when there is none. */
-  sendElsewhere(attempt: Attempt): boolean;
+  /** Sends it, of which nothing was sent since `failure`, another way; false when there is none. */
+  sendElsewhere(attempt: Attempt, failure: ProxyFailure): boolean;
 }
 
 /** So much of a response that nobody is told is read all the same. */
@@ -146,20 +146,32 @@ export class Attempt implements ResponseHandler {
    * happened, for the client and the log.
    */
   fail(failure: ProxyFailure, detail: string | undefined = undefined): void {
-    if (this.over || this.goElsewhere()) return;
+    if (this.over || this.goElsewhere(failure)) return;
     this.finish(failure.kind);
     this.exchange.onAttemptFailed(this, failure, detail);
   }
 
-  /** Has what was not sent go another way, as if it had not been where it was; false when there is none. */
-  goElsewhere(): boolean {
+  /** Has what was not sent, since `failure`, go another way, as if it had not been where it was; false when there is none. */
+  goElsewhere(failure: ProxyFailure): boolean {
     const { alternatives } = this;
     if (alternatives === undefined || this.sentMs >= 0) return false;
-    return alternatives.sendElsewhere(this);
+    return alternatives.sendElsewhere(this, failure);
   }
 
-  /** What the backend that it is no longer for has made of it is undone. */
-  startOver(): void {
+  /** What the backend that it is no longer for, since `error`, has made of it is undone: it is counted there as over. */
+  startOver(error: string): void {
+    const { exchange, counts } = this;
+    const nowMs = exchange.side.clock.nowMs();
+    // What it has waited for is held against nobody whom it is sent to now.
+    exchange.delayMs = Math.max(exchange.delayMs, nowMs - exchange.startMs);
+    if (counts !== undefined) {
+      this.error = error;
+      this.overMs = nowMs;
+      counts.over(this);
+      this.error = undefined;
+      this.overMs = -1;
+      this.counts = undefined;
+    }
     this.filters = undefined;
     this.key = undefined;
     this.isProbe = false;

@@ -78,7 +78,7 @@ export class Exchange implements StreamHandler {
   readonly startMs: number;
   /** When all of the request had come, where its route counts; -1 before. */
   requestEndMs = -1;
-  /** For how long filters have had it, or its tries, wait. */
+  /** For how long filters have had it, or its tries, wait, and backends that they were not sent to. */
   delayMs = 0;
   /** Of the bodies that have come so far, the response's as it is passed on. */
   requestBytes = 0;

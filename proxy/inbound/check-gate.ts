@@ -49,9 +49,14 @@ export class CheckGate {
     this.counts = new CheckCounts(options.metrics, incoming, policy);
   }
 
-  /** Begins a request by `plan` once each of `checks` has let it in, or answers it as one of them has it. */
-  admit(exchange: Exchange, checks: readonly CheckPolicy[], plan: RoutePlan): void {
-    this.goOn(exchange, checks, 0, plan, []);
+  /**
+   * Once each of `checks` has let a request in, calls `letIn` with the plan to begin it by, which is `plan` and what they
+   * have said of the response; or answers it as one of them has it.
+   */
+  admit(exchange: Exchange, checks: readonly CheckPolicy[], plan: RoutePlan, letIn: (plan: RoutePlan) => void): void {
+    this.goOn(exchange, checks, 0, [], (added) =>
+      letIn(added.length === 0 ? plan : { ...plan, filters: withResponseFields(plan.filters, added) }),
+    );
   }
 
   /** The connection is over, or has another policy. */
@@ -63,13 +68,12 @@ export class CheckGate {
     exchange: Exchange,
     policies: readonly CheckPolicy[],
     index: number,
-    plan: RoutePlan,
     added: readonly ResponseField[],
+    letIn: (added: readonly ResponseField[]) => void,
   ): void {
     if (exchange.finished) return;
     if (index === policies.length) {
-      const filters = added.length === 0 ? plan.filters : withResponseFields(plan.filters, added);
-      exchange.begin(added.length === 0 ? plan : { ...plan, filters });
+      letIn(added);
       return;
     }
     if (isCheck(exchange)) {
@@ -78,7 +82,7 @@ export class CheckGate {
     }
     const policy = policies[index];
     const goOn = (more: readonly ResponseField[]) =>
-      this.goOn(exchange, policies, index + 1, plan, more.length === 0 ? added : [...added, ...more]);
+      this.goOn(exchange, policies, index + 1, more.length === 0 ? added : [...added, ...more], letIn);
     if (policy.unusable !== undefined) {
       this.onFailed(exchange, policy, policy.unusable, goOn);
       return;

@@ -200,17 +200,29 @@ export class InboundHttp {
 
   /** Begins a request that the mesh itself lets in, once those who are asked have said so. */
   private begin(exchange: Exchange, { audit, plan }: LetIn, checks: readonly CheckPolicy[] | undefined): void {
-    const { peerLog, traces } = this.options;
-    if (audit !== undefined) peerLog.info(audit.key, 'request allowed', audit.fields);
-    if ((exchange.outgoing.marks & FieldMark.baggage) !== 0)
-      traces.take(exchange, this.incoming.client.identity !== undefined);
+    if (audit !== undefined) this.options.peerLog.info(audit.key, 'request allowed', audit.fields);
+    // What an authorizer writes there of its own stays.
+    if (!this.isMeshed) this.takeOverrides(exchange);
     const { ownHeaders } = this.policy.current;
     if (ownHeaders !== undefined) exchange.outgoing = withoutOwn(exchange.outgoing, ownHeaders);
-    if (checks === undefined || plan.filters?.answers(exchange.outgoing)) exchange.begin(plan);
+    if (checks === undefined || plan.filters?.answers(exchange.outgoing)) this.letIn(exchange, plan);
     else {
       this.gate ??= new CheckGate(this.options, this.connection, this.incoming, this.policy);
-      this.gate.admit(exchange, checks, plan);
+      this.gate.admit(exchange, checks, plan, (checked) => this.letIn(exchange, checked));
     }
+  }
+
+  private letIn(exchange: Exchange, plan: RoutePlan): void {
+    if (this.isMeshed) this.takeOverrides(exchange);
+    exchange.begin(plan);
+  }
+
+  private get isMeshed(): boolean {
+    return this.incoming.client.identity !== undefined;
+  }
+
+  private takeOverrides(exchange: Exchange): void {
+    if ((exchange.outgoing.marks & FieldMark.baggage) !== 0) this.options.traces.take(exchange, this.isMeshed);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { Authorizer, allowed, denied } from './authorizer.ts';
 import { TestMesh } from './test-mesh.ts';
 
 /**
@@ -7,6 +8,7 @@ import { TestMesh } from './test-mesh.ts';
  * Applications pass on what the request says they do.
  */
 let mesh: TestMesh;
+const authorizer = new Authorizer();
 interface Seen {
   readonly who: string;
   readonly headers: IncomingHttpHeaders;
@@ -30,7 +32,7 @@ const next: Readonly<Record<string, string>> = { front: 'middle.test:8080', midd
 beforeAll(async () => {
   const names = ['front', 'middle', 'deep', 'deep-v2', 'deep-v3'];
   mesh = await TestMesh.start(
-    [{ name: 'client' }, ...names.map((name) => ({ name, ports: [8080] }))],
+    [{ name: 'client' }, { name: 'authorizer', ports: [9191] }, ...names.map((name) => ({ name, ports: [8080] }))],
     [deep('deep-v2')],
   );
   for (const who of names) {
@@ -54,12 +56,16 @@ beforeAll(async () => {
     });
     await mesh.serve(who, 8080, server);
   }
+  await authorizer.listen(mesh.ip('authorizer'), 9191);
   await mesh.ready();
   await vi.waitFor(async () => {
     expect((await ask({ baggage: 'tulle-override=inner.test:deep-v2', 'x-pass': 'baggage' })).body).toBe('deep-v2');
   }, 10_000);
 }, 60_000);
-afterAll(() => mesh.stop());
+afterAll(async () => {
+  authorizer.stop();
+  await mesh.stop();
+});
 beforeEach(() => {
   seen = [];
   answers = [];
@@ -168,6 +174,43 @@ it.each<[string, string | string[]]>([
 ])('of %s does nothing', async (_what, baggage) => {
   const { status, body } = await ask({ baggage, traceparent: traceparent(), 'x-pass': 'traceparent baggage' });
   expect([status, body]).toEqual([200, 'deep']);
+});
+
+it('is not remembered of a request that an authorizer refuses', async () => {
+  const meta = (name: string) => ({ name, namespace: 'test' });
+  const group = 'policy.linkerd.io';
+  const spec = { podSelector: { matchLabels: { app: 'middle' } }, port: 8080, accessPolicy: 'all-unauthenticated' };
+  mesh.apply(
+    deep('deep-v2'),
+    { apiVersion: `${group}/v1beta3`, kind: 'Server', metadata: meta('middle'), spec },
+    {
+      apiVersion: 'tulle.dev/v1alpha1',
+      kind: 'ExternalAuthorization',
+      metadata: meta('middle'),
+      spec: {
+        targetRef: { group, kind: 'Server', name: 'middle' },
+        backendRef: { name: 'authorizer', port: 9191 },
+        timeout: '2s',
+      },
+    },
+  );
+  authorizer.decide = ({ request: told }) => (told?.http?.headers['baggage'] === undefined ? allowed() : denied());
+  const toMiddle = (headers: Record<string, string>): Promise<Answer> =>
+    send(mesh.ip('client'), 4140, { host: 'middle.test:8080', 'x-pass': 'traceparent', ...headers });
+  const mine = { traceparent: traceparent() };
+  await vi.waitFor(async () => {
+    expect((await toMiddle({ ...asking('deep-v2'), traceparent: traceparent() })).status).toBe(403);
+  }, 8000);
+  expect((await toMiddle({ ...asking('deep-v2'), ...mine })).status).toBe(403);
+  expect(await toMiddle(mine)).toEqual({ status: 200, body: 'deep' });
+  authorizer.decide = () => allowed();
+  expect(await toMiddle({ ...asking('deep-v2'), ...mine })).toEqual({ status: 200, body: 'deep-v2' });
+  mesh.apply(deep('deep-v2'));
+  await vi.waitFor(async () => {
+    authorizer.reset();
+    await toMiddle({});
+    expect(authorizer.asked).toEqual([]);
+  }, 8000);
 });
 
 it('is as the Service says now', async () => {

@@ -140,6 +140,7 @@ export class Exchange implements StreamHandler {
     if (this.finished) return;
     this.plan = plan;
     plan.counts?.begun();
+    if (this.requestBytes > 0) plan.counts?.sent(this, this.requestBytes);
     plan.open?.add(this);
     const { observers } = this;
     for (let i = 0; i < observers.length; i++) observers[i].onRequest?.(this);
@@ -387,7 +388,8 @@ export class Exchange implements StreamHandler {
   }
 
   private requestEnded(): void {
-    if (this.plan?.counts !== undefined) this.requestEndMs = this.side.clock.nowMs();
+    // It may count where nobody knows yet: an authorizer is asked, or a target looked for.
+    if (this.plan === undefined || this.plan.counts !== undefined) this.requestEndMs = this.side.clock.nowMs();
     if (this.tunnel) this.endTunnelIfOver();
     else if (!this.finished) this.tries?.onRequestEnd();
   }

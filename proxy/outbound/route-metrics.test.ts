@@ -113,6 +113,21 @@ describe('a request by a route', () => {
     ]);
   });
 
+  it('whose body has come before its route is known is counted with it', () => {
+    const { exchange } = exchangeOf(testSide([metrics], clock), { version: 'http2', end: false });
+    metrics.inFlight++;
+    exchange.onData(new Uint8Array(100), false);
+    exchange.onData(new Uint8Array(20), true);
+    clock.advance(500);
+    exchange.begin(planOf().plan);
+    clock.advance(60);
+    connection.last.answer(200);
+    const sum = (family: string) => samples(`outbound_http_route_${family}_sum`, 'route_name');
+    expect(sum('request_frame_size_bytes')).toEqual({ shop: 120 });
+    expect(sum('request_duration_seconds')).toEqual({ shop: 0.56 });
+    expect(sum('backend_response_duration_seconds')).toEqual({ shop: 0.06 });
+  });
+
   it.each<[ProxyFailure, string, string]>([
     [failures.failfast, '', 'FAIL_FAST'],
     [failures.loadShed, '', 'LOAD_SHED'],

@@ -92,10 +92,11 @@ export class CheckGate {
       this.onOutcome(exchange, policy, outcome, goOn);
     });
     if (call === 'overload') this.onFailed(exchange, policy, 'overload', goOn);
-    else if (call === 'untellable') {
-      // Whoever writes the headers would else choose that nobody is asked.
+    else if (call === 'untellable' || call === 'share') {
+      // Whoever writes the headers, or keeps the authorizer busy, would else choose that nobody is asked.
       this.count(policy, 'failed_closed');
-      exchange.fail(failures.extAuthzFailed, 'its headers are too many to be told the authorizer');
+      if (call === 'share') exchange.fail(failures.extAuthzOverload, 'its client has too many that wait');
+      else exchange.fail(failures.extAuthzFailed, 'its headers are too many to be told the authorizer');
     } else {
       exchange.waitsFor = call;
       call.start();

@@ -45,7 +45,8 @@ export class Checks implements ExchangeObserver {
 
   /**
    * The question whether a request may come in, to be started: it calls back once, unless it is called off, and `time` is
-   * told how long it took. Nothing is asked when the headers are too many to be told, or there are too many checks.
+   * told how long it took. Nothing is asked when the headers are too many to be told, there are too many checks, or the
+   * client alone has as many as it may.
    */
   ask(
     policy: CheckPolicy,
@@ -53,7 +54,9 @@ export class Checks implements ExchangeObserver {
     ends: Pick<Asked, 'source' | 'destination'>,
     time: Pick<Histogram, 'observe'>,
     onOver: (outcome: CheckOutcome) => void,
-  ): CheckCall | 'untellable' | 'overload' {
+  ): CheckCall | 'untellable' | 'overload' | 'share' {
+    const { budget } = request;
+    if (budget?.mayCheck() === false) return 'share';
     const message = checkRequest(policy, request.outgoing, {
       ...ends,
       version: request.applicationVersion,
@@ -65,10 +68,12 @@ export class Checks implements ExchangeObserver {
     if (this.calls >= mostChecks || this.bytes + length > mostBytes) return 'overload';
     this.calls++;
     this.bytes += length;
+    if (budget !== undefined) budget.checks++;
     const startMs = this.side.clock.nowMs();
     return new CheckCall(policy, message, request.grpc, this.side, this.options.sendTo, (outcome) => {
       this.calls--;
       this.bytes -= length;
+      if (budget !== undefined) budget.checks--;
       if (outcome === undefined) return;
       time.observe(this.side.clock.nowMs() - startMs);
       onOver(outcome);

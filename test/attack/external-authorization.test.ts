@@ -58,9 +58,12 @@ afterAll(async () => {
   await mesh?.stop();
 });
 
-function ask(headers: Record<string, string> = {}): Promise<{ status: number | undefined; body: string }> {
+function ask(
+  headers: Record<string, string> = {},
+  localAddress = '127.0.0.1',
+): Promise<{ status: number | undefined; body: string }> {
   return new Promise((resolve, reject) => {
-    const at = { host: mesh.ip('server'), port: 4143, path: '/', agent: false };
+    const at = { host: mesh.ip('server'), port: 4143, path: '/', agent: false, localAddress };
     request({ ...at, headers: { host: 'server', ...headers } }, (response) => {
       let body = '';
       response.on('data', (chunk) => {
@@ -124,6 +127,45 @@ vector(
     expect(await askHttp2({ 'x-word': 'please', 'x-much': 'x'.repeat(60_000) })).not.toBe(403);
   },
   20_000,
+);
+
+vector(
+  {
+    who: 'net',
+    attack: 'as many requests as a client may have, of which each keeps the authorizer busy, where its failures let in',
+    promise: 'what goes beyond its share is refused, not let in unasked, and others are asked about all the while',
+  },
+  async () => {
+    mesh.apply(server(), asks({ failureMode: 'Open', headersToBackend: ['x-user', 'x-none'], timeout: '10s' }));
+    await vi.waitFor(async () => {
+      expect((await ask({ 'x-word': 'please', 'x-none': 'a' })).body).not.toContain('x-none');
+    }, 8000);
+    const { promise, resolve: go } = Promise.withResolvers<void>();
+    const { decide } = authorizer;
+    authorizer.decide = async (attributes) => {
+      if (attributes.request?.http?.headers['x-stall'] !== undefined) await promise;
+      return decide(attributes);
+    };
+    const sessions = Array.from({ length: 10 }, () => connect(`http://${mesh.ip('server')}:4143`));
+    const statuses: number[] = [];
+    const told = Array.from({ length: 600 }, async (_, i) => {
+      const stream = sessions[i % 10].request({ ':path': '/', ':authority': 'server', 'x-stall': '1' });
+      const [head] = await once(stream, 'response');
+      stream.resume();
+      statuses.push(head[':status']);
+    });
+    await vi.waitFor(async () => expect(await mesh.metric('server', 'inbound_ext_authz_waiters')).toBe(250), 8000);
+    await vi.waitFor(() => expect(statuses.length).toBe(350), 8000);
+    expect(new Set(statuses)).toEqual(new Set([503]));
+    expect((await ask({ 'x-word': 'please' }, '127.0.0.9')).status).toBe(200);
+    expect((await ask({}, '127.0.0.9')).status).toBe(403);
+    go();
+    await Promise.all(told);
+    for (const each of sessions) each.close();
+    authorizer.decide = decide;
+    expect(statuses.filter((status) => status === 403)).toHaveLength(250);
+  },
+  30_000,
 );
 
 vector(

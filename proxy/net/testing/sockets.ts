@@ -283,6 +283,8 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       reset: () => true,
       completed() {},
       mayRequest: () => true,
+      checks: 0,
+      mayCheck: () => true,
       mayBeSilent: () => true,
       spoken() {},
       closed: () => told.push('paid back'),

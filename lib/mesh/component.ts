@@ -3,7 +3,7 @@ import type { Construct } from 'constructs';
 import { injectAnnotation } from '../contract/annotations.ts';
 import { componentLabel, controlPlaneNamespaceLabel } from '../contract/labels.ts';
 import { componentName } from '../contract/names.ts';
-import type { InjectConfig, ProxySettings } from '../inject/config.ts';
+import { defaultProxySettings, type InjectConfig, type ProxySettings } from '../inject/config.ts';
 import { injectPod } from '../inject/inject-pod.ts';
 import type { PodTemplate, Volume } from '../inject/kubernetes.ts';
 import { autoscaler } from './autoscaler.ts';
@@ -121,6 +121,10 @@ function meshedTemplate(component: Component, install: MeshInstall, template: Po
         ...config.defaults,
         // The mesh's default may be to let nobody in, and proxies have to reach the control plane before they know more.
         inboundPolicy: 'all-unauthenticated',
+        // What workloads may pass by or ask of their clients would part proxies, or the API server, from the control plane.
+        skipInboundPorts: defaultProxySettings.skipInboundPorts,
+        skipSubnets: [],
+        requireIdentityPorts: [],
         // The API server: its connections would fail while the proxy that carries them waits for the control plane.
         skipOutboundPorts: [
           { from: 443, to: 443 },

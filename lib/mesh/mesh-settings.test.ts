@@ -104,6 +104,20 @@ it('high availability can do without budgets, and without nodes of their own', (
   expect(kindsOf({ highAvailability: true })).toContain('PodDisruptionBudget');
 });
 
+it('the control plane is reached through its proxies, whatever passes those of workloads by', () => {
+  const objects = install({
+    skipInboundPorts: [8080, 8086],
+    skipSubnets: ['10.0.0.0/8'],
+    requireIdentityOnPorts: [8443],
+  });
+  for (const pod of pods(objects)) {
+    const text = JSON.stringify(pod.spec);
+    expect(text).toContain('"--inbound-ports-to-ignore","4190,4191,4567,4568"');
+    expect(text).not.toContain('--subnets-to-ignore');
+    expect(text).not.toContain('INBOUND_PORTS_REQUIRE_IDENTITY');
+  }
+});
+
 it('ports that pass the proxy by are those of every workload, and of a reference to the mesh', () => {
   const chart = Testing.chart();
   MeshReference.of(chart, { skipInboundPorts: [25], skipOutboundPorts: [26], skipSubnets: ['10.9.0.0/16'] });

@@ -29,7 +29,9 @@ const pods = (objects: readonly Manifest[]) =>
   });
 
 it('Rollouts of Argo are meshed, and where they refer to a Deployment its pods are', () => {
-  expect(pods(mesh('argo-rollouts').objects)).toEqual([
+  const asked = mesh('argo-rollouts').objects;
+  expect(asked[0]).toMatchSnapshot();
+  expect(pods(asked)).toEqual([
     'Rollout rollouts-demo: enabled, rollouts-demo',
     'Rollout rollout-ref-deployment: nothing, ',
     'Deployment rollout-ref-deployment: enabled, rollouts-demo',
@@ -40,7 +42,6 @@ it('Rollouts of Argo are meshed, and where they refer to a Deployment its pods a
     'Rollout rollout-ref-deployment: nothing, ',
     'Deployment rollout-ref-deployment: enabled, tulle-init tulle-proxy rollouts-demo',
   ]);
-  expect(objects[0]).toMatchSnapshot();
 });
 
 it('every kind of OpenKruise that makes pods is meshed, and who keeps them elsewhere is warned of', () => {

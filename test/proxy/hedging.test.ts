@@ -201,8 +201,8 @@ const warm = (of: string): Promise<void> =>
 const triesOf = (id: string): Asked[] => asked.filter((each) => each.id === id);
 /** What is left of requests of before may come as late as it likes. */
 const triesTo = (of: string): Asked[] => asked.filter(({ id }) => id.startsWith(`${of}-`));
-const counted = (what: string, of: string) =>
-  mesh.metric('client', `outbound_http_route_hedge_${what}_total`, `parent_name="${of}"`);
+const counted = (what: string, of: string, protocol: 'http' | 'grpc' = 'http') =>
+  mesh.metric('client', `outbound_${protocol}_route_hedge_${what}_total`, `parent_name="${of}"`);
 
 /** So many requests, some at a time. */
 async function load(of: string, count: number, atOnce: number, callOf: (i: number) => Call): Promise<Answer[]> {
@@ -319,5 +319,5 @@ it('a gRPC call that says it may be done twice is, and one that does not is not'
   expect([second.pod, first.pod === answer]).toEqual([answer, false]);
   expect([String(first.body), String(second.body)]).toEqual(['hello', 'hello']);
   await expect(echoed({ 'x-slow': 'never, first' })).rejects.toThrow('DEADLINE_EXCEEDED');
-  expect(await counted('wins', 'calls')).toBeGreaterThan(0);
+  expect(await counted('wins', 'calls', 'grpc')).toBeGreaterThan(0);
 }, 40_000);

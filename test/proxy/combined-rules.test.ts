@@ -61,7 +61,7 @@ const all = [
   service('copy', { app: 'copy' }),
   service('other', { app: 'other' }),
 ];
-const whole = route(['pool', 'spare'], { ...resilient, 'tulle.dev/failover-below': '60%' }, [mirror, faulty, tagged]);
+const whole = route(['pool', 'spare'], { ...resilient, 'tulle.dev/failover-below': '40%' }, [mirror, faulty, tagged]);
 
 beforeAll(async () => {
   mesh = await TestMesh.start(

@@ -11,6 +11,40 @@ export { Mesh } from './mesh/mesh.ts';
 export type { MeshProps } from './mesh/mesh-props.ts';
 export { MeshReference, type MeshReferenceProps } from './mesh/mesh-reference.ts';
 export { CertManagerIssuer, type CertManagerOptions, TrustAnchors } from './mesh/trust-anchors.ts';
+export { Affinity, type AffinityOptions, type CookieAffinityOptions } from './traffic/affinity.ts';
+export { BlueGreen, type BlueGreenProps } from './traffic/blue-green.ts';
+export { Canary, type CanaryProps, CanaryStep } from './traffic/canary.ts';
+export { Failover, type FailoverProps } from './traffic/failover.ts';
+export { FaultAbort, FaultInjection, type FaultInjectionProps, type GrpcFailure } from './traffic/fault-injection.ts';
+export {
+  type CorsOptions,
+  Filter,
+  type HeaderValues,
+  type RedirectOptions,
+  type RewriteOptions,
+} from './traffic/filter.ts';
+export { GrpcRoute, type GrpcRouteProps } from './traffic/grpc-route.ts';
+export { HttpRoute, type HttpRouteProps, type HttpRouteRule, type RuleTimeouts } from './traffic/http-route.ts';
+export { type HttpMethod, Match } from './traffic/match.ts';
+export { type Backend, type IObjectConstruct, MeshService, type MeshServiceOptions } from './traffic/mesh-service.ts';
+export { Mirror, type MirrorProps } from './traffic/mirror.ts';
+export { MirrorShare } from './traffic/mirror-share.ts';
+export { PathRewrite } from './traffic/path-rewrite.ts';
+export { type PatternProps, RouteProtocol } from './traffic/pattern.ts';
+export { type GrpcRetryCondition, RetryOn } from './traffic/retry-on.ts';
+export type { RouteBackend } from './traffic/route-backend.ts';
+export { BackendOrder, type RouteProps, type RouteRule } from './traffic/route-object.ts';
+export { RouteParent } from './traffic/route-parent.ts';
+export type {
+  OwnZone,
+  RouteHedging,
+  RouteRetries,
+  ServiceSettings,
+  TrafficSettings,
+  TrafficTimeouts,
+} from './traffic/settings.ts';
+export { Staging, type StagingProps } from './traffic/staging.ts';
+export { TrafficSplit, type TrafficSplitProps } from './traffic/traffic-split.ts';
 export { AccessLog } from './workload/access-log.ts';
 export { InboundPolicy } from './workload/inbound-policy.ts';
 export { Injection } from './workload/injection.ts';

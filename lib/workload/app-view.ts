@@ -65,7 +65,12 @@ export class AppView {
   /** The objects of a kind in any version of its group, those in Lists among them. */
   ofKind(group: string, kind: string): RenderedObject[] {
     const objects = this.objects.filter((object) => isKind(object, group, kind));
-    return [...rendered(objects), ...rendered(this.lists).filter(({ manifest }) => isKind(manifest, group, kind))];
+    return [...rendered(objects), ...this.inLists(group, kind)];
+  }
+
+  /** Those of them that stand in Lists. */
+  inLists(group: string, kind: string): RenderedObject[] {
+    return rendered(this.lists).filter(({ manifest }) => isKind(manifest, group, kind));
   }
 
   /** Metadata of the namespaces that the app makes, by name. */

@@ -7,6 +7,9 @@ import { servicesFollow } from './services.ts';
 
 const reviewed = new WeakSet<IConstruct>();
 
+/** Whether the app of a workload is looked at, and its view renewed, whenever it is synthesized. */
+export const isReviewed = (root: IConstruct): boolean => reviewed.has(root);
+
 /**
  * Has the whole app of a workload looked at whenever it is synthesized: what stands beside workloads is known only once the
  * app stands, which is when validations run. cdk8s runs each once for each chart, so there is one for the app.

@@ -70,6 +70,17 @@ test('a pattern must match the whole path, and comes after paths in plain', () =
   ]);
 });
 
+test('a pattern comes before the prefix that every path has, as before no path at all', () => {
+  for (const all of [{}, { path: { kind: 'prefix', value: '' } as const }]) {
+    const matcher = new RouteTable([
+      route('all', [all]),
+      route('numbers', [{ path: { kind: 'regex', value: new Pattern('/\\d+') } }]),
+      route('header', [{ ...all, headers: [{ name: 'x-a', value: '1' }] }]),
+    ]);
+    expect(['GET /41', 'GET /a'].map((text) => matcher.find(request(text)))).toEqual(['numbers', 'all']);
+  }
+});
+
 test('headers and query parameters must all fit; who names more of them comes first', () => {
   const matcher = new RouteTable([
     route('any', [{}]),

@@ -180,11 +180,13 @@ const maxCount = 63;
 
 function rankOf(host: HostMatch | undefined, { path, method, headers, queryParams }: RequestMatch): number {
   const byHost = host === undefined ? 0 : (host.kind === 'exact' ? 512 : 0) + 1 + Math.min(host.value.length, 255);
-  const isPlain = path?.kind === 'exact' || path?.kind === 'prefix';
-  const byPath = !isPlain ? 0 : path.kind === 'prefix' ? 1 : 2;
-  const length = isPlain ? Math.min(path.value.length, maxPathLength) : 0;
-  // A pattern says more than nothing.
-  const pattern = path === undefined || isPlain ? 0 : 1;
+  // What every path fits says no more than nothing, which the API server writes as the prefix `/`.
+  const asked = path === undefined || isEverything(path) ? undefined : path;
+  const isPlain = asked?.kind === 'exact' || asked?.kind === 'prefix';
+  const byPath = !isPlain ? 0 : asked.kind === 'prefix' ? 1 : 2;
+  const length = isPlain ? Math.min(asked.value.length, maxPathLength) : 0;
+  // A pattern says more than that.
+  const pattern = asked === undefined || isPlain ? 0 : 1;
   return [
     [byPath, 3],
     [length, maxPathLength + 1],

@@ -112,8 +112,14 @@ it.each(nodes)(
   (version) => {
     for (const file of ['names.mjs', 'use.cjs'])
       copyFileSync(join(import.meta.dirname, 'project', file), join(project, file));
-    const names =
-      'AccessLog CertManagerIssuer Compat InboundPolicy Injection Interception LogLevel Mesh MeshInjection MeshModel MeshReference MeshedCronJob MeshedDaemonSet MeshedDeployment MeshedJob MeshedNamespace MeshedStatefulSet PodSecurity PullPolicy Statsd StatsdTags Tracing TrustAnchors WorkloadMesh';
+    const names = [
+      'AccessLog Affinity BackendOrder BlueGreen Canary CanaryStep CertManagerIssuer Compat Failover',
+      'FaultAbort FaultInjection Filter GrpcRoute HttpRoute InboundPolicy Injection Interception LogLevel',
+      'Match Mesh MeshInjection MeshModel MeshReference MeshService MeshedCronJob MeshedDaemonSet',
+      'MeshedDeployment MeshedJob MeshedNamespace MeshedStatefulSet Mirror MirrorShare PathRewrite',
+      'PodSecurity PullPolicy RetryOn RouteParent RouteProtocol Staging Statsd StatsdTags Tracing',
+      'TrafficSplit TrustAnchors WorkloadMesh',
+    ].join(' ');
     expect(run(project, nodeOf(version), 'names.mjs').trim()).toBe(names);
     // Without cdk8s-plus-27, what needs it says so when it is used.
     expect(run(project, nodeOf(version), 'use.cjs')).toContain('npm install cdk8s-plus-27');

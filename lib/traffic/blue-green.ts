@@ -1,0 +1,43 @@
+import type { Construct } from 'constructs';
+import { refuse } from './checks.ts';
+import { type Backend, backendOf, differ } from './mesh-service.ts';
+import { type PatternProps, RoutePattern } from './pattern.ts';
+
+export interface BlueGreenProps extends PatternProps {
+  /** One version; its Service is what callers call. */
+  readonly blue: Backend;
+
+  /** The other. */
+  readonly green: Backend;
+
+  /** The one that has the requests: `'blue'` or `'green'`, or the same construct as one of them. */
+  readonly active: 'blue' | 'green' | Backend;
+
+  /**
+   * What is called.
+   *
+   * @default - the Service of blue
+   */
+  readonly service?: Backend;
+}
+
+/** Two versions stand side by side, and one of them has all requests: a switch is one word, and back at once. */
+export class BlueGreen extends RoutePattern {
+  /** The version that has the requests. */
+  readonly active: 'blue' | 'green';
+
+  constructor(scope: Construct, id: string, props: BlueGreenProps) {
+    const active = activeOf(props);
+    const sides = { blue: backendOf('blue', props.blue), green: backendOf('green', props.green) };
+    differ('green', sides.green, 'blue', sides.blue);
+    super(scope, id, props, props.service ?? sides.blue, [{ backends: [{ service: sides[active] }] }]);
+    this.active = active;
+  }
+}
+
+function activeOf({ blue, green, active }: BlueGreenProps): 'blue' | 'green' {
+  if (active === 'blue' || active === blue) return 'blue';
+  if (active === 'green' || active === green) return 'green';
+  const given = typeof active === 'object' && 'node' in active ? active.node.path : active;
+  return refuse('active', given, "must be 'blue', 'green', or what is given as one of them");
+}

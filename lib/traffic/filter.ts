@@ -1,0 +1,310 @@
+import { Chart, type Duration } from 'cdk8s';
+import {
+  corsNameProblem,
+  corsOriginProblem,
+  headerNameProblem,
+  headerValueProblem,
+  hostProblem,
+  redirectStatuses,
+} from '../contract/route-filters.ts';
+import type { HeaderModifier, RouteFilter } from '../kinds/route-object.ts';
+import { check, filled, milliseconds, refuse, whole } from './checks.ts';
+import type { FaultInjection } from './fault-injection.ts';
+import { type Backend, backendOf, type MeshService } from './mesh-service.ts';
+import type { MirrorShare } from './mirror-share.ts';
+import type { PathRewrite } from './path-rewrite.ts';
+
+/** Names of headers with their values. */
+export interface HeaderValues {
+  readonly [name: string]: string;
+}
+
+export interface RedirectOptions {
+  /** @default - that of the request */
+  readonly scheme?: 'http' | 'https';
+  /** @default - that of the request */
+  readonly hostname?: string;
+  /** @default - that of the scheme, where one is given, else that of the request */
+  readonly port?: number;
+  /** @default - that of the request */
+  readonly path?: PathRewrite;
+  /**
+   * 301, 302, 303, 307 or 308.
+   *
+   * @default 302
+   */
+  readonly statusCode?: number;
+}
+
+export interface RewriteOptions {
+  /**
+   * What the application sees as `Host`.
+   *
+   * @default - that of the request
+   */
+  readonly hostname?: string;
+  /** @default - that of the request */
+  readonly path?: PathRewrite;
+}
+
+export interface CorsOptions {
+  /** Such as `https://shop.example`, with one `*` at most, or `*` for all. */
+  readonly allowOrigins: string[];
+  /** @default - none but those that browsers send without asking */
+  readonly allowMethods?: string[];
+  /** @default - none but those that browsers send without asking */
+  readonly allowHeaders?: string[];
+  /** @default - none */
+  readonly exposeHeaders?: string[];
+  /**
+   * Whether browsers may send cookies.
+   *
+   * @default false
+   */
+  readonly allowCredentials?: boolean;
+  /**
+   * How long browsers keep what they were told, in whole seconds.
+   *
+   * @default Duration.seconds(5)
+   */
+  readonly maxAge?: Duration;
+}
+
+/** What a filter is, apart from the route that it stands in. */
+interface Parts {
+  readonly render: (namespace: string) => RouteFilter;
+  readonly protocol?: 'http' | 'grpc';
+  readonly needsPrefix?: boolean;
+  readonly service?: MeshService;
+  readonly fault?: FaultInjection;
+}
+
+/** What is done with the requests of a rule, or with those that go to one of its backends. */
+export class Filter {
+  /** Headers of requests that are given a value, in place of any that they have. */
+  static setRequestHeaders(headers: HeaderValues): Filter {
+    return Filter.modifier('requestHeaderModifier', { set: values(headers) });
+  }
+
+  /** Headers of requests that are given a value, beside those that they have. */
+  static addRequestHeaders(headers: HeaderValues): Filter {
+    return Filter.modifier('requestHeaderModifier', { add: values(headers) });
+  }
+
+  /** Headers of requests that are taken away. */
+  static removeRequestHeaders(...names: string[]): Filter {
+    return Filter.modifier('requestHeaderModifier', { remove: headerNames(names) });
+  }
+
+  /** Headers of responses that are given a value, in place of any that they have. */
+  static setResponseHeaders(headers: HeaderValues): Filter {
+    return Filter.modifier('responseHeaderModifier', { set: values(headers) });
+  }
+
+  /** Headers of responses that are given a value, beside those that they have. */
+  static addResponseHeaders(headers: HeaderValues): Filter {
+    return Filter.modifier('responseHeaderModifier', { add: values(headers) });
+  }
+
+  /** Headers of responses that are taken away. */
+  static removeResponseHeaders(...names: string[]): Filter {
+    return Filter.modifier('responseHeaderModifier', { remove: headerNames(names) });
+  }
+
+  /** Clients are told to ask elsewhere. Not for gRPC. */
+  static redirect(options: RedirectOptions): Filter {
+    const { scheme, hostname, port, path, statusCode } = options;
+    if (scheme !== undefined && scheme !== 'http' && scheme !== 'https') {
+      refuse('scheme', scheme, "must be 'http' or 'https'");
+    }
+    checkHost(hostname);
+    whole('port', port, 1, 65_535);
+    if (statusCode !== undefined && !redirectStatuses.includes(statusCode)) {
+      refuse('statusCode', statusCode, `must be one of ${redirectStatuses.join(', ')}`);
+    }
+    const fields = filled({ scheme, hostname, port, path: path?._modifier });
+    if (Object.keys(fields).length === 0) {
+      refuse('redirect', '', "must say where to: 'scheme', 'hostname', 'port' or 'path'");
+    }
+    const requestRedirect = { ...fields, ...filled({ statusCode }) };
+    return new Filter({
+      render: () => ({ type: 'RequestRedirect', requestRedirect }),
+      protocol: 'http',
+      needsPrefix: path?._isPrefix,
+    });
+  }
+
+  /** The application gets another host or path than the client has asked for. Not for gRPC. */
+  static rewrite(options: RewriteOptions): Filter {
+    const { hostname, path } = options;
+    checkHost(hostname);
+    const urlRewrite = filled({ hostname, path: path?._modifier });
+    if (Object.keys(urlRewrite).length === 0) refuse('rewrite', '', "must say to what: 'hostname' or 'path'");
+    return new Filter({
+      render: () => ({ type: 'URLRewrite', urlRewrite }),
+      protocol: 'http',
+      needsPrefix: path?._isPrefix,
+    });
+  }
+
+  /** Copies of the requests go to another Service, too, which answers nobody. */
+  static mirror(to: Backend, share?: MirrorShare): Filter {
+    const service = backendOf('mirror', to);
+    return new Filter({
+      render: (namespace) => ({
+        type: 'RequestMirror',
+        requestMirror: { backendRef: service._reference(namespace), ...share?._fields },
+      }),
+      service,
+    });
+  }
+
+  /** Browsers are told which pages may call. Not for gRPC. */
+  static cors(options: CorsOptions): Filter {
+    const { allowOrigins, allowMethods, allowHeaders, exposeHeaders, allowCredentials, maxAge } = options;
+    if (allowOrigins.length === 0) refuse('allowOrigins', '', "must name an origin: 'https://shop.example' or '*'");
+    bounded('allowOrigins', allowOrigins, 64, corsOriginProblem);
+    bounded('allowMethods', allowMethods, 9, corsNameProblem);
+    bounded('allowHeaders', allowHeaders, 64, corsNameProblem);
+    bounded('exposeHeaders', exposeHeaders, 64, corsNameProblem);
+    const seconds = maxAge === undefined ? undefined : milliseconds('maxAge', maxAge) / 1000;
+    whole('maxAge', seconds, 1, 2 ** 31 - 1);
+    const cors = filled({ allowOrigins, allowCredentials, allowMethods, allowHeaders, exposeHeaders, maxAge: seconds });
+    return new Filter({ render: () => ({ type: 'CORS', cors }), protocol: 'http' });
+  }
+
+  /** The requests wait, or fail, as a FaultInjection of the route's namespace says. */
+  static fault(fault: FaultInjection): Filter {
+    return new Filter({
+      render: () => ({
+        type: 'ExtensionRef',
+        extensionRef: { group: 'tulle.dev', kind: 'FaultInjection', name: fault.name },
+      }),
+      protocol: fault._protocol,
+      fault,
+    });
+  }
+
+  private static modifier(field: 'requestHeaderModifier' | 'responseHeaderModifier', modifier: HeaderModifier): Filter {
+    const type = field === 'requestHeaderModifier' ? 'RequestHeaderModifier' : 'ResponseHeaderModifier';
+    return new Filter({ render: () => ({ type, [field]: modifier }) });
+  }
+
+  private readonly parts: Parts;
+
+  private constructor(parts: Parts) {
+    this.parts = parts;
+  }
+
+  /** Another Service that requests go to. @internal */
+  get _service(): MeshService | undefined {
+    return this.parts.service;
+  }
+
+  /** As a route of a namespace has it. Throws for what its protocol does not have, or its matches do not let it do. @internal */
+  _render(
+    route: { readonly protocol: 'http' | 'grpc'; readonly namespace: string },
+    hasPrefixes: boolean,
+  ): RouteFilter {
+    const { protocol, needsPrefix, fault, render } = this.parts;
+    const rendered = render(route.namespace);
+    if (protocol !== undefined && protocol !== route.protocol) {
+      refuse('filters', rendered.type, `must stand in ${protocol === 'http' ? 'an HttpRoute' : 'a GrpcRoute'}`);
+    }
+    if (needsPrefix && !hasPrefixes) {
+      refuse(
+        'filters',
+        rendered.type,
+        'must not replace a prefix in a rule that does not match by Match.pathPrefix alone',
+      );
+    }
+    const home = fault && (fault.apiObject.metadata.namespace ?? Chart.of(fault).namespace ?? 'default');
+    if (home !== undefined && home !== route.namespace) {
+      refuse(
+        'filters',
+        `${home}/${fault?.name}`,
+        `must name a FaultInjection of the route's namespace, ${route.namespace}`,
+      );
+    }
+    return rendered;
+  }
+}
+
+/** Filters as a rule has them: what modifies headers is one filter for requests, and one for responses. */
+export function renderFilters(
+  filters: readonly Filter[],
+  route: { readonly protocol: 'http' | 'grpc'; readonly namespace: string },
+  hasPrefixes: boolean,
+): RouteFilter[] {
+  const rendered: RouteFilter[] = [];
+  for (const filter of filters) {
+    const next = filter._render(route, hasPrefixes);
+    const at = rendered.findIndex(({ type }) => type === next.type);
+    if (at >= 0 && next.type.endsWith('HeaderModifier')) rendered[at] = merged(rendered[at], next);
+    else if (at >= 0 && next.type !== 'RequestMirror' && next.type !== 'ExtensionRef') {
+      refuse('filters', next.type, 'must not stand twice in a rule');
+    } else rendered.push(next);
+  }
+  const types = rendered.map(({ type }) => type);
+  if (types.includes('RequestRedirect') && types.includes('URLRewrite')) {
+    refuse(
+      'filters',
+      'RequestRedirect',
+      'must not stand beside a rewrite: clients that are sent elsewhere reach nobody',
+    );
+  }
+  if (rendered.length > 16) refuse('filters', rendered.length, 'must not be more than 16 for one rule');
+  return rendered;
+}
+
+function merged(a: RouteFilter, b: RouteFilter): RouteFilter {
+  const field = a.type === 'RequestHeaderModifier' ? 'requestHeaderModifier' : 'responseHeaderModifier';
+  const [first, second] = [a[field] ?? {}, b[field] ?? {}];
+  const set = [...(first.set ?? []), ...(second.set ?? [])];
+  const add = [...(first.add ?? []), ...(second.add ?? [])];
+  for (const [name, list] of Object.entries({ set, add }))
+    onlyOnce(
+      name,
+      list.map((each) => each.name),
+    );
+  const remove = [...new Set([...(first.remove ?? []), ...(second.remove ?? [])])];
+  return { type: a.type, [field]: filled({ set, add, remove }) };
+}
+
+function onlyOnce(list: string, names: readonly string[]): void {
+  const lower = names.map((name) => name.toLowerCase());
+  const twice = lower.find((name, at) => lower.indexOf(name) !== at);
+  if (twice !== undefined) refuse('filters', twice, `must not ${list} a header twice`);
+}
+
+function values(headers: HeaderValues): { name: string; value: string }[] {
+  headerNames(Object.keys(headers));
+  return Object.entries(headers).map(([name, value]) => {
+    check(`header ${name}`, value, headerValueProblem(value));
+    if (value === '') refuse(`header ${name}`, value, 'must have a value: removeRequestHeaders takes a header away');
+    return { name, value };
+  });
+}
+
+function headerNames(names: string[]): string[] {
+  if (names.length === 0 || names.length > 16) refuse('headers', names.length, 'must be from 1 to 16');
+  for (const name of names) check('header', name, headerNameProblem(name));
+  onlyOnce('name', names);
+  return names;
+}
+
+function bounded(
+  name: string,
+  list: string[] | undefined,
+  most: number,
+  problem: (item: string) => string | undefined,
+) {
+  if (list !== undefined && list.length > most) refuse(name, list.length, `must not be more than ${most}`);
+  for (const item of list ?? []) check(name, item, problem(item));
+}
+
+function checkHost(hostname: string | undefined): void {
+  if (hostname === undefined) return;
+  check('hostname', hostname, hostProblem(hostname));
+  if (hostname !== hostname.toLowerCase()) refuse('hostname', hostname, 'must be in lower case');
+}

@@ -1,0 +1,25 @@
+import type { Construct } from 'constructs';
+import { Filter } from './filter.ts';
+import { type Backend, backendOf, differ } from './mesh-service.ts';
+import type { MirrorShare } from './mirror-share.ts';
+import { type PatternProps, RoutePattern } from './pattern.ts';
+
+export interface MirrorProps extends PatternProps {
+  /** What is called, and answers. */
+  readonly service: Backend;
+
+  /** What gets the copies, and answers nobody. */
+  readonly to: Backend;
+
+  /** @default MirrorShare.all() */
+  readonly share?: MirrorShare;
+}
+
+/** Another Service gets copies of the requests of one, before anybody depends on its answers. */
+export class Mirror extends RoutePattern {
+  constructor(scope: Construct, id: string, props: MirrorProps) {
+    const [service, to] = [backendOf('service', props.service), backendOf('to', props.to)];
+    differ('to', to, 'service', service);
+    super(scope, id, props, service, [{ filters: [Filter.mirror(to, props.share)], backends: [{ service }] }]);
+  }
+}

@@ -1,0 +1,68 @@
+import { ApiObject } from 'cdk8s';
+import type { IConstruct } from 'constructs';
+import { isLabel, refuse, whole } from './checks.ts';
+import { type Backend, MeshService, specOf } from './mesh-service.ts';
+
+/** What a route is of: whose requests it says something about. */
+export class RouteParent {
+  /** A Service: the route is kept by who calls it. A workload is its Service. Without a port it holds for all of them. */
+  static service(service: Backend): RouteParent {
+    const called = MeshService._of('parent', service);
+    if (called._object && isHeadless(called._object)) {
+      refuse('parent', called._text, 'must be a Service with an address: callers of a headless one ask for its pods');
+    }
+    return new RouteParent('', 'Service', called.name, called);
+  }
+
+  /** A Server of the route's namespace: the route is kept by who is called. */
+  static server(server: IConstruct | string): RouteParent {
+    if (typeof server === 'string') {
+      if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(server))
+        refuse('parent', server, 'must be the name of a Server');
+      return new RouteParent('policy.linkerd.io', 'Server', server);
+    }
+    const { kind, name } = ApiObject.of(server);
+    if (kind !== 'Server') refuse('parent', server.node.path, `must be a Server, and is a ${kind}`);
+    return new RouteParent('policy.linkerd.io', 'Server', name);
+  }
+
+  /** An EgressNetwork of the route's namespace, or of the one for all: the route is of what leaves the cluster. */
+  static egressNetwork(name: string, port: number): RouteParent {
+    if (!isLabel(name)) refuse('parent', name, 'must be the name of an EgressNetwork');
+    whole('port', port, 1, 65_535);
+    return new RouteParent('policy.linkerd.io', 'EgressNetwork', name, undefined, port);
+  }
+
+  /** The Service, where it is one. @internal */
+  readonly _service: MeshService | undefined;
+  private readonly group: string;
+  private readonly kind: string;
+  private readonly name: string;
+  private readonly port: number | undefined;
+
+  private constructor(group: string, kind: string, name: string, service?: MeshService, port?: number) {
+    this.group = group;
+    this.kind = kind;
+    this.name = name;
+    this._service = service;
+    this.port = port;
+  }
+
+  /** Whether it is of those who call, so that settings of their tries hold. @internal */
+  get _isOutbound(): boolean {
+    return this.kind !== 'Server';
+  }
+
+  /** As a route of a namespace names it. @internal */
+  _reference(namespace: string): Readonly<Record<string, unknown>> {
+    const { group, kind, name, port } = this;
+    const rest = this._service?._reference(namespace) ?? { name, ...(port === undefined ? {} : { port }) };
+    return { group, kind, ...rest };
+  }
+}
+
+const isHeadless = (service: ApiObject): boolean => specOf(service)?.clusterIP === 'None';
+
+/** A prop that says what a route is of. */
+export const parentOf = (parent: RouteParent | Backend): RouteParent =>
+  parent instanceof RouteParent ? parent : RouteParent.service(parent);

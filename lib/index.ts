@@ -11,9 +11,49 @@ export { Mesh } from './mesh/mesh.ts';
 export type { MeshProps } from './mesh/mesh-props.ts';
 export { MeshReference, type MeshReferenceProps } from './mesh/mesh-reference.ts';
 export { CertManagerIssuer, type CertManagerOptions, TrustAnchors } from './mesh/trust-anchors.ts';
+export { AuthorizationPolicy, type AuthorizationPolicyProps } from './policy/authorization-policy.ts';
+export { EgressPolicy, type EgressPolicyProps, EgressTraffic } from './policy/egress-policy.ts';
+export {
+  type AuthorizerOptions,
+  ExternalAuthorization,
+  type ExternalAuthorizationProps,
+} from './policy/external-authorization.ts';
+export {
+  type IMeshed,
+  type IMeshPeer,
+  type IServiceAccountSubject,
+  type MeshCaller,
+  MeshPeer,
+  type MeshPeerIdentities,
+  type ServiceAccountReference,
+  type ServiceAccountSubject,
+} from './policy/mesh-peer.ts';
+export { MeshTlsAuthentication, type MeshTlsAuthenticationProps } from './policy/mesh-tls-authentication.ts';
+export { Network } from './policy/network.ts';
+export { NetworkAuthentication, type NetworkAuthenticationProps } from './policy/network-authentication.ts';
+export { PodSelector } from './policy/pod-selector.ts';
+export { PolicyObject, type PolicyObjectProps } from './policy/policy-object.ts';
+export { PolicyTarget } from './policy/policy-target.ts';
+export { Port } from './policy/port.ts';
+export { ProxyProtocol } from './policy/proxy-protocol.ts';
+export { RateLimit, type RateLimitOptions, type RateLimitOverride, type RateLimitProps } from './policy/rate-limit.ts';
+export {
+  type JwtClaims,
+  type JwtIssuer,
+  RequestAuthentication,
+  type RequestAuthenticationProps,
+  TokenPlace,
+} from './policy/request-authentication.ts';
+export { Server, type ServerProps } from './policy/server.ts';
 export { Affinity, type AffinityOptions, type CookieAffinityOptions } from './traffic/affinity.ts';
 export { BlueGreen, type BlueGreenProps } from './traffic/blue-green.ts';
 export { Canary, type CanaryProps, CanaryStep } from './traffic/canary.ts';
+export {
+  CircuitBreaker,
+  type ConsecutiveFailuresOptions,
+  type PenaltyOptions,
+  type SuccessRateOptions,
+} from './traffic/circuit-breaker.ts';
 export { Failover, type FailoverProps } from './traffic/failover.ts';
 export { FaultAbort, FaultInjection, type FaultInjectionProps, type GrpcFailure } from './traffic/fault-injection.ts';
 export {
@@ -60,7 +100,8 @@ export { MeshedStatefulSet, type MeshedStatefulSetProps } from './workload/meshe
 export { PodSecurity } from './workload/pod-security.ts';
 export type { ProxyOptions } from './workload/proxy-options.ts';
 export { PullPolicy } from './workload/pull-policy.ts';
+export type { RetryOptions, TimeoutOptions } from './workload/request-options.ts';
 export { Statsd, StatsdTags } from './workload/statsd.ts';
 export { Tracing, type TracingOptions } from './workload/tracing.ts';
 export { type MeshWarning, MeshWarnings } from './workload/warnings.ts';
-export { WorkloadMesh } from './workload/workload-mesh.ts';
+export { type PortsOption, WorkloadMesh } from './workload/workload-mesh.ts';

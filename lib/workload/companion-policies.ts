@@ -1,4 +1,4 @@
-import { ApiObject, Lazy } from 'cdk8s';
+import type { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { ownerLabelPrefix, selects } from '../contract/labels.ts';
 import { isRecord, type Manifest } from '../inject/kubernetes.ts';
@@ -8,7 +8,10 @@ import { companionRules, type Surroundings } from '../network/companion-policy.t
 import { readNetworkPolicy } from '../network/network-policy.ts';
 import { type NetworkedPod, networkedPod } from '../network/networked-pod.ts';
 import { AppView, namespaceOf, type PodObject, type RenderedObject } from './app-view.ts';
+import { deriveObject } from './derived-object.ts';
 import { warn } from './warnings.ts';
+
+const networkPolicy = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy' };
 
 /** Whether a meshed object wants companions: its own word, and that of a mixin, which holds where there is no other. */
 const wishes = new WeakMap<ApiObject, { readonly workload?: boolean; readonly mixin?: boolean }>();
@@ -78,24 +81,10 @@ function companion(
   const namespace = isOnlyOne ? manifest.metadata?.namespace : namespaceOf(manifest);
   const id = ['mesh-network-policy', ...(isOnlyOne ? [] : [namespace, ...manifestName(manifest).split('/')])].join('-');
   const existing = construct.node.tryFindChild(id) as ApiObject | undefined;
-  const object = existing ?? newPolicy(construct, id, namespace);
+  const object =
+    existing ?? deriveObject(construct, id, { ...networkPolicy, metadata: { namespace } }, (made) => specs.get(made));
   specs.set(object, { podSelector, ...rules });
   return [object];
-}
-
-function newPolicy(scope: ApiObject, id: string, namespace: string | undefined): ApiObject {
-  const object: ApiObject = new ApiObject(scope, id, {
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: { namespace },
-    spec: Lazy.any({ produce: () => specs.get(object) }),
-  });
-  // cdk8s has spread the dependencies of constructs over their objects already, and does so anew in the next synth: the order
-  // of objects is to be the same in both.
-  object.node.addDependency(...scope.node.dependencies);
-  for (const { node } of scope.node.root.node.findAll())
-    if (node.dependencies.includes(scope)) node.addDependency(object);
-  return object;
 }
 
 /**

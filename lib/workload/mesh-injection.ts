@@ -25,6 +25,6 @@ export class MeshInjection implements IMixin {
   }
 
   applyTo(construct: IConstruct): void {
-    if (isMeshable(construct)) meshApiObject(construct, this.options, 'mixin');
+    if (isMeshable(construct)) meshApiObject(construct, () => this.options, 'mixin');
   }
 }

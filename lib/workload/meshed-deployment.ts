@@ -1,3 +1,4 @@
+import { Lazy } from 'cdk8s';
 import { Deployment, type DeploymentExposeViaServiceOptions, type DeploymentProps, type Service } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { settingKey } from '../contract/annotations.ts';
@@ -23,11 +24,13 @@ export class MeshedDeployment extends Deployment {
   /** As for a Deployment; the Service tells clients which ports are opaque. */
   override exposeViaService(options: DeploymentExposeViaServiceOptions = {}): Service {
     const service = super.exposeViaService(options);
-    const { opaquePorts } = this.mesh;
-    if (opaquePorts) {
-      const ports = service.ports.filter(({ port, targetPort }) => opaquePorts.includes(targetPort ?? port));
-      service.metadata.addAnnotation(settingKey('opaque-ports'), ports.map(({ port }) => port).join(','));
-    }
+    // More may be said to be opaque after the Service was made.
+    const told = (): string | undefined => {
+      const opaque = this.mesh._opaquePorts;
+      const ports = service.ports.filter(({ port, targetPort }) => opaque?.includes(targetPort ?? port));
+      return opaque && ports.map(({ port }) => port).join(',');
+    };
+    service.metadata.addAnnotation(settingKey('opaque-ports'), Lazy.any({ produce: told }));
     return service;
   }
 }

@@ -33,22 +33,23 @@ export type Speaker = 'workload' | 'mixin';
  * Mistakes in annotations fail the synth, also where the sidecar is only asked for and the webhook would find them.
  * They are told here and not by a validation, because cdk8s runs every validation once for each chart of the app.
  */
-export function meshApiObject(object: ApiObject, options: MeshOptions, speaker: Speaker): void {
+export function meshApiObject(object: ApiObject, said: () => MeshOptions, speaker: Speaker): void {
+  const options = said();
+  // What cannot be meant is told where it is said; the rest may be added to until the object is rendered.
+  annotationsOf(options);
   const injection = options.injection ?? Injection.webhook();
-  const context = {
-    request: injection._mode,
-    annotations: annotationsOf(options),
-    ...(speaker === 'mixin' ? { ownWordStands: true } : {}),
-  };
   const render: () => Manifest = object.toJson.bind(object);
 
   object.toJson = () => {
     const manifest = render();
     const config = installationOf(object);
-    const injected = injectManifest(manifest, config, {
-      ...context,
-      namespaces: AppView.of(object.node.root).namespaces,
-    });
+    const context = {
+      request: injection._mode,
+      annotations: annotationsOf(said()),
+      ...(speaker === 'mixin' ? { ownWordStands: true } : {}),
+    };
+    const { namespaces } = AppView.of(object.node.root);
+    const injected = injectManifest(manifest, config, { ...context, namespaces });
     failOnMistakes(
       object,
       injected.reports.flatMap(({ problems }) => problems),

@@ -2,8 +2,11 @@ import type { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { AppView } from './app-view.ts';
 import { addCompanionPolicies } from './companion-policies.ts';
+import { reviewPolicies } from './policy-review.ts';
 import { warnOfResources } from './resource-warnings.ts';
+import { rememberTraffic, warnOfUntold } from './service-traffic.ts';
 import { servicesFollow } from './services.ts';
+import { addWorkloadPolicies } from './workload-policies.ts';
 
 const reviewed = new WeakSet<IConstruct>();
 
@@ -20,10 +23,15 @@ export function reviewApp(workload: ApiObject): void {
   reviewed.add(root);
   root.node.addValidation({
     validate: () => {
-      AppView.renew(root);
+      // Companions of NetworkPolicies are made from the Servers that this makes.
+      const workloads = addWorkloadPolicies(root);
+      rememberTraffic(root, workloads);
+      const view = AppView.renew(root);
       servicesFollow(root);
       addCompanionPolicies(root);
       warnOfResources(root);
+      warnOfUntold(root, view);
+      reviewPolicies(workloads, view);
       return [];
     },
   });

@@ -6,6 +6,7 @@ import { tellOpaquePorts } from '../inject/opaque-services.ts';
 import { isList } from '../inject/workload.ts';
 import { AppView, isKind } from './app-view.ts';
 import { failOnMistakes } from './mistakes.ts';
+import { tellTraffic } from './service-traffic.ts';
 import { warn } from './warnings.ts';
 
 const following = new WeakSet<ApiObject>();
@@ -43,7 +44,7 @@ function led(service: Manifest, construct: ApiObject, root: IConstruct): Manifes
   for (const { object, field, message, consequence } of problems) {
     warn(construct, 'TULLE_PROXY_BYPASSED', `${object}: ${field} ${message}; ${consequence}`);
   }
-  return changed;
+  return tellTraffic(changed, construct);
 }
 
 /**

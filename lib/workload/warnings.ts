@@ -9,7 +9,10 @@ export type MeshWarningCode =
   | 'TULLE_NOT_MESHED'
   | 'TULLE_QUOTA_REFUSES'
   | 'TULLE_PROXY_BYPASSED'
-  | 'TULLE_SIDECAR_SHUT_OUT';
+  | 'TULLE_SIDECAR_SHUT_OUT'
+  | 'TULLE_NO_SERVICE'
+  | 'TULLE_NO_ACCOUNT'
+  | 'TULLE_SCRAPE_REFUSED';
 
 /** Something that synthesizes, and will not work in the cluster as it is meant. */
 export interface MeshWarning {

@@ -1,6 +1,6 @@
 import { App, Chart } from 'cdk8s';
-import { Deployment } from 'cdk8s-plus-33';
-import { Injection, MeshInjection } from 'tulle';
+import { Deployment, ServiceAccount } from 'cdk8s-plus-33';
+import { AuthorizationPolicy, Injection, MeshInjection, MeshTlsAuthentication, Port, Server } from 'tulle';
 import { MeshModel } from 'tulle/testing';
 
 test('web reaches orders, encrypted', () => {
@@ -14,4 +14,21 @@ test('web reaches orders, encrypted', () => {
   expect(mesh.problems).toEqual([]);
   const call = mesh.call({ from: web, to: 'http://orders/v2/items' });
   expect(call).toMatchObject({ allowed: true, mtls: true, backends: [{ service: 'orders', share: 1 }] });
+});
+
+test('only web may call orders, by policy over the workloads of any cdk8s-plus', () => {
+  const app = new App();
+  const chart = new Chart(app, 'shop', { namespace: 'shop' });
+  const account = new ServiceAccount(chart, 'account', { metadata: { name: 'web' } });
+  const orders = new Deployment(chart, 'orders', { containers: [{ image: 'shop/orders:1.0', portNumber: 8080 }] });
+  new Deployment(chart, 'web', { serviceAccount: account, containers: [{ image: 'shop/web:2.0' }] });
+  const server = new Server(chart, 'server', { pods: orders, port: Port.number(8080) });
+  const web = new MeshTlsAuthentication(chart, 'web-only', { clients: [account] });
+  new AuthorizationPolicy(chart, 'policy', { target: server, authentications: [web] });
+  // @ts-expect-error: a number is no port
+  const wrong = () => [new Server(chart, 'x', { pods: orders, port: 8080 })];
+  expect(wrong).toBeDefined();
+  chart.with(new MeshInjection({ injection: Injection.static() }));
+  const identity = 'web.shop.serviceaccount.identity.tulle.cluster.local';
+  expect(MeshModel.of(app).callersOf(orders)).toEqual([identity]);
 });

@@ -1,0 +1,18 @@
+import type { Construct } from 'constructs';
+import { kinds } from '../kinds/index.ts';
+import { type Network, networksOf } from './network.ts';
+import { PolicyObject, type PolicyObjectProps } from './policy-object.ts';
+
+export interface NetworkAuthenticationProps extends PolicyObjectProps {
+  /** Where clients call from: any of these. */
+  readonly networks: (Network | string)[];
+}
+
+/** Clients by the addresses that they call from, with or without an identity. */
+export class NetworkAuthentication extends PolicyObject {
+  constructor(scope: Construct, id: string, props: NetworkAuthenticationProps) {
+    const networks = networksOf(props.networks);
+    if (networks.length === 0) throw new Error("'networks' () must name one: Network.everywhere() is every address");
+    super(scope, id, kinds.NetworkAuthentication, props, () => ({ networks }));
+  }
+}

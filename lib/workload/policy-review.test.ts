@@ -1,0 +1,167 @@
+import { ApiObject, App, Chart } from 'cdk8s';
+import { ServiceAccount } from 'cdk8s-plus-27';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  Injection,
+  MeshedDeployment,
+  type MeshedDeploymentProps,
+  MeshInjection,
+  MeshPeer,
+  MeshWarnings,
+  Port,
+  Server,
+} from '../index.ts';
+
+vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+
+let app: App;
+let chart: Chart;
+beforeEach(() => {
+  app = new App();
+  chart = new Chart(app, 'shop', { namespace: 'shop' });
+});
+
+function workload(name: string, props: MeshedDeploymentProps = {}): MeshedDeployment {
+  const containers = [{ image: name, ports: [{ number: 8080, name: 'http' }, { number: 9090 }] }];
+  return new MeshedDeployment(chart, name, { metadata: { name }, containers, ...props });
+}
+function namespace(annotations: Record<string, string>): void {
+  new ApiObject(chart, 'namespace', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', annotations } });
+}
+function raw(id: string, annotations: Record<string, string> = {}): ApiObject {
+  const containers = [{ name: 'app', image: id }];
+  return new ApiObject(chart, id, {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    spec: { template: { metadata: { labels: { app: id }, annotations }, spec: { containers } } },
+  });
+}
+const failure = (): string => {
+  try {
+    app.synthYaml();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'nothing';
+};
+const warnings = () => {
+  app.synthYaml();
+  return MeshWarnings.of(app).map(({ path, code }) => `${path} ${code}`);
+};
+
+describe('the synth fails for', () => {
+  it.each<[string, () => unknown, string]>([
+    [
+      'callers of a workload that has no sidecar to refuse the others',
+      () => {
+        namespace({ 'tulle.dev/inject': 'disabled' });
+        const podMetadata = { annotations: { 'tulle.dev/inject': 'disabled' } };
+        workload('orders', { podMetadata, mesh: { injection: Injection.disabled() } }).mesh.allowFrom(workload('web'));
+      },
+      '[shop/orders/Resource] says who may call and how, and has no sidecar',
+    ],
+    [
+      'an object whose name another one has',
+      () => {
+        new ServiceAccount(chart, 'account', { metadata: { name: 'web' } });
+        workload('orders').mesh.allowFrom(workload('web'));
+      },
+      '[shop/web/Resource/mesh-serviceaccount-web] is derived from its workload, and ServiceAccount shop/web is at shop/account/Resource already',
+    ],
+    [
+      'a second Server of a port, by its number',
+      () => {
+        const orders = workload('orders');
+        new Server(chart, 'server', { pods: orders, port: Port.number(9090) });
+        orders.mesh.allowFrom(workload('web'));
+      },
+      '[shop/orders/Resource] gets a Server for port 9090, of which shop/server/Resource is one',
+    ],
+    [
+      'a second Server of a port, by its name',
+      () => {
+        const orders = workload('orders');
+        new Server(chart, 'server', { pods: orders, port: Port.named('http') });
+        orders.mesh.rateLimit({ perIdentity: 1 });
+      },
+      '[shop/orders/Resource] gets a Server for port 8080, of which shop/server/Resource is one',
+    ],
+    [
+      'an unmeshed workload in a namespace that takes meshed clients alone',
+      () => {
+        namespace({ 'config.linkerd.io/default-inbound-policy': 'all-authenticated' });
+        raw('legacy');
+        workload('orders');
+      },
+      "[shop/legacy] deployment/shop-legacy-c860c4aa is in the namespace shop, whose default-inbound-policy is 'all-authenticated', and has no sidecar",
+    ],
+  ])('%s', (_, make, message) => {
+    make();
+    expect(failure()).toContain(message);
+  });
+});
+
+it('a strict namespace may have a workload that is told to have no sidecar, and those that are meshed', () => {
+  namespace({ 'config.tulle.dev/default-inbound-policy': 'deny' });
+  raw('told', { 'tulle.dev/inject': 'disabled' });
+  raw('meshed').with(new MeshInjection());
+  workload('orders');
+  expect(failure()).toBe('nothing');
+});
+
+it('a Server of another port, of other pods or of another namespace is in nobody’s way', () => {
+  const orders = workload('orders');
+  new Server(chart, 'server', { pods: orders, port: Port.number(8080) });
+  new Server(chart, 'others', { pods: workload('web'), port: Port.number(9090) });
+  new Server(new Chart(app, 'bank', { namespace: 'bank' }), 'elsewhere', { pods: orders, port: Port.number(9090) });
+  orders.mesh.rateLimit({ perIdentity: 1, ports: [9090] });
+  expect(failure()).toBe('nothing');
+});
+
+describe('a warning tells of', () => {
+  const scraped = (port: string) => ({
+    podMetadata: { annotations: { 'prometheus.io/scrape': 'true', 'prometheus.io/port': port } },
+  });
+  const jwks = '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}';
+
+  it.each<[string, () => unknown, string[]]>([
+    [
+      'a scrape that is refused',
+      () => workload('orders', scraped('9090')).mesh.allowFrom(workload('web')),
+      ['shop/orders/Resource TULLE_SCRAPE_REFUSED'],
+    ],
+    [
+      'a scrape without a token',
+      () => workload('orders', scraped('9090')).mesh.requireJwt({ issuer: 'me', jwks }),
+      ['shop/orders/Resource TULLE_SCRAPE_REFUSED'],
+    ],
+    [
+      'no scrape that is let in',
+      () => workload('orders', scraped('9090')).mesh.allowFrom(workload('web')).allowUnmeshed(9090),
+      [],
+    ],
+    [
+      'no scrape that needs no token',
+      () => workload('orders', scraped('9090')).mesh.requireJwt({ issuer: 'me', jwks, ports: [8080] }),
+      [],
+    ],
+    [
+      'no scrape of a port that is not guarded',
+      () => workload('orders', scraped('9999')).mesh.allowFrom(workload('web')),
+      [],
+    ],
+    [
+      'an account that nobody runs as',
+      () => workload('orders').mesh.allowFrom(MeshPeer.serviceAccount('wbe', 'shop')),
+      ['shop/orders/Resource/mesh-meshtlsauthentication-orders-callers TULLE_NO_ACCOUNT'],
+    ],
+    [
+      'no account of a namespace of which nothing is known',
+      () => workload('orders').mesh.allowFrom(MeshPeer.serviceAccount('till', 'bank')),
+      [],
+    ],
+  ])('%s', (_, make, told) => {
+    make();
+    expect(warnings()).toEqual(told);
+  });
+});

@@ -193,7 +193,8 @@ try {
     return JSON.parse(execFileSync(file, args, { encoding: 'utf8', timeout: 30_000 }));
   });
   const counted = { clientMetrics: await metrics('client'), serverMetrics: await metrics('server') };
-  process.stdout.write(`${JSON.stringify({ ...seen, own, ...counted })}\n`);
+  // Not by the stream: the process ends before a pipe has taken all of it.
+  writeFileSync(1, `${JSON.stringify({ ...seen, own, ...counted })}\n`);
 } finally {
   for (const child of children) child.kill('SIGKILL');
   for (const pod of Object.values(pods)) pod.stop();

@@ -58,6 +58,11 @@ export class MeshModel {
     return new MeshModel(objectsOfText(text, 'manifests'), []);
   }
 
+  /** The mesh of objects as an API server has them, each with `apiVersion`, `kind` and its namespace. */
+  static fromObjects(objects: readonly object[]): MeshModel {
+    return new MeshModel(objects as readonly KubernetesObject[], []);
+  }
+
   /** What `after` lets pass that `before` did not, and the other way round. */
   static compare(before: MeshModel, after: MeshModel): Comparison {
     return compare(before, after);

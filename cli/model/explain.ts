@@ -2,18 +2,19 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { CallResult } from '../../model/call-result.ts';
 import type { MeshModel } from '../../model/mesh-model.ts';
+import type { ClusterOptions } from '../cluster/place.ts';
 import { printable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
-import { modelOf } from './read-model.ts';
+import { modelOf, modelOfCluster } from './read-model.ts';
 
-interface ExplainOptions {
+interface ExplainOptions extends ClusterOptions {
+  readonly cluster?: true;
   readonly from?: string;
   readonly header: readonly string[];
   readonly grpc?: true;
   readonly token?: true;
   readonly manifests: string;
   readonly output: 'text' | 'json';
-  readonly namespace?: string;
 }
 
 /** `tulle explain`: what the mesh of a folder of manifests makes of a call, and why. Exit code 1 when it is refused. */
@@ -27,15 +28,18 @@ export function explainCommand(terminal: Terminal): Command {
     .option('-H, --header <header>', 'a header of the call, such as "x-canary: 1"; may be repeated', collect, [])
     .option('--grpc', 'it is a gRPC call')
     .option('--token', 'it brings a valid token of an end user')
+    .option('--cluster', 'ask the mesh of the cluster, not that of a folder')
     .option('--manifests <folder>', 'the manifests of the mesh and of its workloads', 'dist')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .addHelpText(
       'after',
       "\nExample:\n  tulle explain --from shop/web -H 'x-canary: 1' GET http://orders.shop:8080/v2/items\n",
     )
-    .action((call: string[], _: unknown, command: Command) => {
+    .action(async (call: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<ExplainOptions>();
-      const model = modelOf(resolve(terminal.cwd, options.manifests), terminal);
+      const model = options.cluster
+        ? await modelOfCluster(options, terminal)
+        : modelOf(resolve(terminal.cwd, options.manifests), terminal);
       const { method, to } = parsed(call);
       const result = ask(model, method, to, options);
       terminal.out(

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { fakeApi } from '../testing/fake-api.ts';
 import { type CommandRun, run } from '../testing/run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tulle-model-'));
@@ -104,6 +105,30 @@ describe('tulle explain', () => {
     expect((await ofFolder('nowhere')).error?.message).toContain('nowhere');
     expect((await ofFolder('broken')).error?.message).toContain('broken/all.yaml:1');
   });
+});
+
+it('tulle explain asks the mesh of a cluster', async () => {
+  const list = (items: object[]) => ({ items });
+  const all = ['web', 'orders'].flatMap(workload) as { kind: string }[];
+  const only = (kind: string) => list(all.filter((object) => object.kind === kind));
+  const api = await fakeApi({
+    '/api/v1/namespaces': list([{ metadata: { name: 'shop' } }]),
+    '/api/v1/services': only('Service'),
+    '/apis/apps/v1/deployments': only('Deployment'),
+    '/apis/apps/v1/statefulsets': list([]),
+    '/apis/apps/v1/daemonsets': list([]),
+    '/apis/policy.linkerd.io/v1beta3/servers': list([server('deny')]),
+    '/apis/policy.linkerd.io/v1alpha1/authorizationpolicies': list([fromWeb]),
+  });
+  try {
+    const { out } = await run(
+      ['--kubeconfig', api.kubeconfig, 'explain', '--cluster', '--from', 'shop/web', 'http://orders/'],
+      { cwd: folder },
+    );
+    expect(out).toContain('allowed by AuthorizationPolicy shop/orders-from-web, encrypted by the mesh');
+  } finally {
+    api.close();
+  }
 });
 
 describe('tulle compare', () => {

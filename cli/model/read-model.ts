@@ -1,6 +1,14 @@
 import { MeshModel } from '../../model/mesh-model.ts';
+import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { printable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
+import { clusterObjects } from './cluster-objects.ts';
+
+/** The model of what is in a cluster. */
+export const modelOfCluster = (options: ClusterOptions, terminal: Terminal): Promise<MeshModel> =>
+  withCluster(options, terminal, async ({ client, meshNamespace }) =>
+    told(MeshModel.fromObjects(await clusterObjects(client, meshNamespace)), terminal),
+  );
 
 /** The model of a folder of manifests. What in it cannot take effect is told on standard error. */
 export function modelOf(folder: string, terminal: Terminal): MeshModel {
@@ -10,6 +18,10 @@ export function modelOf(folder: string, terminal: Terminal): MeshModel {
   } catch (error) {
     throw new CommandError(`${folder}: ${(error as Error).message}`);
   }
+  return told(model, terminal);
+}
+
+function told(model: MeshModel, terminal: Terminal): MeshModel {
   for (const problem of model.problems) terminal.err(`warning: ${printable(problem)}\n`);
   return model;
 }

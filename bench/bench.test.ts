@@ -71,6 +71,14 @@ describe('the report', () => {
     expect(verdicts(hole, [])).toEqual([]);
   });
 
+  it('holds no ratio to a peer that came out as adding nothing, unless Tulle added no more', () => {
+    const minute = scenarios.find(({ id }) => id === 'http1-chain-minute')!;
+    const round = (own: number, envoy: number) =>
+      new Map([['Tulle', { ...sample(10), addedP999Us: own }], ['Envoy', { ...sample(10), addedP999Us: envoy }]]); // biome-ignore format: a round
+    expect(verdicts(minute, [round(142, -4403)])).toMatchObject([{ holds: false }]);
+    expect(verdicts(minute, [round(-4500, -4403)])).toMatchObject([{ holds: true }]);
+  });
+
   it('has a row for each proxy', () => {
     const table = scenarioTable(hop, rounds);
     expect(table).toContain('| Tulle | 12.0 | 10.0-30.0 |');

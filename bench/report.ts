@@ -18,9 +18,15 @@ const subject = 'Tulle';
 export function ratio(rounds: Rounds, peer: string, measure: RatioLimit['measure']): number | undefined {
   const ratios = rounds.flatMap((samples) => {
     const [own, other] = [samples.get(subject), samples.get(peer)].map((sample) => sample && figure(sample, measure));
-    return own === undefined || other === undefined ? [] : [own / other];
+    return own === undefined || other === undefined ? [] : [timesAs(own, other)];
   });
   return ratios.length === 0 ? undefined : median(ratios);
+}
+
+/** An added latency may come out below 0, where noise is more than it: what a peer does not add, Tulle must not add either. */
+function timesAs(own: number, other: number): number {
+  if (other > 0) return own / other;
+  return own > other ? Infinity : 1;
 }
 
 function figure(sample: Sample, measure: RatioLimit['measure']): number | undefined {

@@ -1,5 +1,6 @@
 import type { TapEvent } from '../../api/gen/tap_pb.js';
 import { ipText } from '../../api/ip-text.ts';
+import { grpcServerFailures } from '../../lib/contract/grpc-statuses.ts';
 import { formatTable } from '../table.ts';
 import { methodText, microseconds } from './render.ts';
 
@@ -30,9 +31,6 @@ interface Open {
 /** Paths may be as many as there are requests. */
 const maxRows = 1000;
 const maxOpen = 10_000;
-
-/** gRPC statuses that are the server's failure (linkerd proxy/client-policy/src/grpc.rs). */
-const grpcFailures = new Set([2, 4, 7, 13, 14, 15]);
 
 /** Requests that have ended, by who asked whom for what. */
 export class TopTable {
@@ -79,7 +77,7 @@ export class TopTable {
     const isFailure =
       open.status >= 500 ||
       eos?.end.case === 'resetErrorCode' ||
-      (eos?.end.case === 'grpcStatusCode' && grpcFailures.has(eos.end.value));
+      (eos?.end.case === 'grpcStatusCode' && grpcServerFailures.has(eos.end.value));
     this.count(open.row, microseconds(sinceRequestInit), !isFailure);
   }
 

@@ -1,6 +1,7 @@
 import { type AffinitySetting, affinityLoad, affinitySetting, zoneLoad } from '../../lib/contract/affinity.ts';
 import { backendsAnnotation, failoverBelowAnnotation } from '../../lib/contract/annotations.ts';
 import { trafficDurationMs } from '../../lib/contract/durations.ts';
+import { grpcRetryConditions } from '../../lib/contract/grpc-statuses.ts';
 import { percentage, ratioOfPercent } from '../../lib/contract/percentage.ts';
 
 /** What the annotations of a Service or a route say of its traffic (linkerd2 policy-controller/k8s/index/src/outbound/index.rs). */
@@ -70,13 +71,6 @@ export interface StatusRange {
   readonly end: number;
 }
 
-export const grpcRetryConditions = [
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-] as const;
 export type GrpcRetryCondition = (typeof grpcRetryConditions)[number];
 
 export interface Retry<Condition> {

@@ -1,4 +1,4 @@
-import { grpcFailures } from '../contract/faults.ts';
+import { grpcErrors } from '../contract/grpc-statuses.ts';
 import type { ReadKind } from './definition.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import type { RouteCondition } from './route-object.ts';
@@ -51,7 +51,7 @@ export const faultInjection: ReadKind<FaultInjection> = {
             {
               httpStatus: integer(200, 599, { description: 'For rules of an HTTPRoute.' }),
               grpcStatus: {
-                ...oneOf(...grpcFailures),
+                ...oneOf(...grpcErrors),
                 description: 'For rules of a GRPCRoute.',
               },
               percentage,

@@ -1,10 +1,11 @@
 import { ApiObject, type ApiObjectMetadata, type Duration } from 'cdk8s';
 import { Construct } from 'constructs';
-import { grpcFailures, longestDelayMs } from '../contract/faults.ts';
+import { longestDelayMs } from '../contract/faults.ts';
+import { grpcErrors } from '../contract/grpc-statuses.ts';
 import { filled, percent, refuse, routeDuration, whole } from './checks.ts';
 
 /** How a call of gRPC fails. */
-export type GrpcFailure = (typeof grpcFailures)[number];
+export type GrpcFailure = (typeof grpcErrors)[number];
 
 /** What a request is answered, by nobody. */
 export class FaultAbort {
@@ -16,7 +17,7 @@ export class FaultAbort {
 
   /** A status such as `UNAVAILABLE`, for rules of a GrpcRoute. */
   static grpc(status: GrpcFailure): FaultAbort {
-    if (!grpcFailures.includes(status)) refuse('status', status, `must be one of ${grpcFailures.join(', ')}`);
+    if (!grpcErrors.includes(status)) refuse('status', status, `must be one of ${grpcErrors.join(', ')}`);
     return new FaultAbort({ grpcStatus: status });
   }
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { grpcRetryConditions, trafficSettings } from '../../control-plane/policy/traffic-settings.ts';
+import { trafficSettings } from '../../control-plane/policy/traffic-settings.ts';
+import { grpcRetryConditions } from '../contract/grpc-statuses.ts';
 import { RetryOn } from './retry-on.ts';
 
 const read = (on: RetryOn) => {

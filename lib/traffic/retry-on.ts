@@ -1,13 +1,7 @@
-/** How a gRPC call ended, as far as it may be tried again. */
-export type GrpcRetryCondition = 'cancelled' | 'deadline-exceeded' | 'internal' | 'resource-exhausted' | 'unavailable';
+import { grpcRetryConditions } from '../contract/grpc-statuses.ts';
 
-const grpcConditions: readonly string[] = [
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-] satisfies GrpcRetryCondition[];
+/** How a gRPC call ended, as far as it may be tried again. */
+export type GrpcRetryCondition = (typeof grpcRetryConditions)[number];
 
 /**
  * Which answers have a request tried again (annotations `retry.linkerd.io/http` and `retry.linkerd.io/grpc`).
@@ -45,8 +39,8 @@ export class RetryOn {
   /** Calls of gRPC that end so. Throws for a status that is not tried again, and for none. */
   static grpc(...conditions: GrpcRetryCondition[]): RetryOn {
     if (conditions.length === 0) throw new Error("'grpc' () must name a status: RetryOn.grpc('unavailable')");
-    const wrong = conditions.find((condition) => !grpcConditions.includes(condition));
-    if (wrong !== undefined) throw new Error(`'grpc' (${wrong}) must be one of ${grpcConditions.join(', ')}`);
+    const wrong = conditions.find((condition) => !grpcRetryConditions.includes(condition));
+    if (wrong !== undefined) throw new Error(`'grpc' (${wrong}) must be one of ${grpcRetryConditions.join(', ')}`);
     return new RetryOn([], conditions);
   }
 

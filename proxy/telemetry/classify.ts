@@ -1,19 +1,10 @@
+import { grpcServerFailures } from '../../lib/contract/grpc-statuses.ts';
 import { type Field, fieldValue } from '../wire/field.ts';
 
 export type Classification = 'success' | 'failure';
 
 /** The `error` of an exchange that the client gave up: nothing that the server did. */
 export const clientCancelled = 'client cancelled';
-
-/** gRPC codes that are the server's failure (linkerd proxy/client-policy/src/grpc.rs): the others are the client's. */
-const grpcFailures = new Set([
-  2, // UNKNOWN
-  4, // DEADLINE_EXCEEDED
-  7, // PERMISSION_DENIED
-  13, // INTERNAL
-  14, // UNAVAILABLE
-  15, // DATA_LOSS
-]);
 
 /** The gRPC status in trailers, or in the head of a trailers-only response; -1 when there is none. */
 export function grpcStatus(fields: readonly Field[] | undefined): number {
@@ -32,5 +23,5 @@ export const isFailed = (error: string | undefined): boolean => error !== undefi
  */
 export function classify(status: number, grpc: number, error: string | undefined): Classification {
   if (isFailed(error) || status >= 500) return 'failure';
-  return grpcFailures.has(grpc) ? 'failure' : 'success';
+  return grpcServerFailures.has(grpc) ? 'failure' : 'success';
 }

@@ -1,3 +1,4 @@
+import { grpcStatuses } from '../../lib/contract/grpc-statuses.ts';
 import { sample } from './families.ts';
 import { formatLabels, type Labels } from './labels.ts';
 
@@ -21,26 +22,6 @@ export const streamErrors = [
 ] as const;
 export type StreamError = (typeof streamErrors)[number];
 
-const grpcCodes = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
-
 /** How a status is shown; -1 and 0 are none. */
 export type StatusLabels = (status: number, error: StreamError) => Labels;
 
@@ -48,7 +29,10 @@ const shown = (status: number): string => (status > 0 ? String(status) : '');
 /** `http_status` and `error`, as of outbound routes. */
 export const httpStatusLabels: StatusLabels = (status, error) => ({ http_status: shown(status), error });
 /** `grpc_status` and `error`; what has no status has UNKNOWN. */
-export const grpcStatusLabels: StatusLabels = (code, error) => ({ grpc_status: grpcCodes[code] ?? 'UNKNOWN', error });
+export const grpcStatusLabels: StatusLabels = (code, error) => ({
+  grpc_status: grpcStatuses[code] ?? 'UNKNOWN',
+  error,
+});
 /** `status`, as of inbound routes, with the number for gRPC as well. */
 export const plainStatusLabels: StatusLabels = (status) => ({ status: shown(status) });
 export const plainGrpcStatusLabels: StatusLabels = (code) => ({ status: code >= 0 ? String(code) : '' });

@@ -4,7 +4,8 @@ import type { GrpcFailureInjectorSchema } from '../../../api/gen/grpc_route_pb.j
 import type { HttpFailureInjectorSchema } from '../../../api/gen/http_route_pb.js';
 import type { DelaySchema } from '../../../api/gen/tulle_pb.js';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
-import { grpcFailures, injectedFault } from '../../../lib/contract/faults.ts';
+import { injectedFault } from '../../../lib/contract/faults.ts';
+import { grpcErrors } from '../../../lib/contract/grpc-statuses.ts';
 import { ratioOfPercent } from '../../../lib/contract/percentage.ts';
 import type { FaultInjection } from '../../../lib/kinds/fault-injection.ts';
 import type { FaultIndex } from '../index/fault-index.ts';
@@ -67,7 +68,7 @@ export function grpcFaults(key: string, faults: FaultLookup): (DelayFilter | Grp
 
 const specOf = (key: string, faults: FaultLookup): FaultInjection['spec'] => faults.get(key)?.object.spec ?? {};
 const messageOf = (key: string): string => `${injectedFault} ${key}`;
-const codeOf = (name: string | undefined): number => (grpcFailures as readonly unknown[]).indexOf(name) + 1;
+const codeOf = (name: string | undefined): number => (grpcErrors as readonly unknown[]).indexOf(name) + 1;
 
 /** Undefined for all of the requests. */
 const ratioOf = ({ percentage = 100 }: { readonly percentage?: number }) =>

@@ -11,7 +11,7 @@ import { meshPorts } from '../contract/ports.ts';
 import { allKinds, foreignKinds, groupsOf, type KindSpec, meshKinds, resourcesOf } from '../kinds/index.ts';
 import { deployment, serviceAccount, webhookClients } from './component.ts';
 import type { MeshInstall } from './install.ts';
-import { type PolicyRule, permissions, watch } from './rbac.ts';
+import { keepsSecrets, type PolicyRule, permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
 import { validatingWebhooks } from './webhooks.ts';
 
@@ -62,13 +62,7 @@ export class DestinationComponent extends Construct {
             resourceNames: [statusLease],
             verbs: ['get', 'update'],
           },
-          { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
-          {
-            apiGroups: [''],
-            resources: ['secrets'],
-            resourceNames: validators.map(webhookSecretName),
-            verbs: ['get', 'update'],
-          },
+          ...keepsSecrets(validators.map(webhookSecretName)),
         ],
       },
       install,

@@ -4,7 +4,7 @@ import { meshConfigMap, webhookConfigurationName, webhookSecretName, webhookServ
 import { meshPorts } from '../contract/ports.ts';
 import { deployment, serviceAccount, webhookClients } from './component.ts';
 import type { MeshInstall } from './install.ts';
-import { permissions, watch } from './rbac.ts';
+import { keepsSecrets, permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
 import { mutatingWebhook } from './webhooks.ts';
 
@@ -36,15 +36,7 @@ export class ProxyInjectorComponent extends Construct {
             verbs: ['get', 'patch'],
           },
         ],
-        namespace: [
-          { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
-          {
-            apiGroups: [''],
-            resources: ['secrets'],
-            resourceNames: [webhookSecretName(name)],
-            verbs: ['get', 'update'],
-          },
-        ],
+        namespace: keepsSecrets([webhookSecretName(name)]),
       },
       install,
     );

@@ -13,6 +13,12 @@ export interface PolicyRule {
 
 export const watch = ['list', 'watch'] as const;
 
+/** To make Secrets, which cannot be limited to names, and to read and replace those of these names alone. */
+export const keepsSecrets = (resourceNames: readonly string[]): PolicyRule[] => [
+  { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+  { apiGroups: [''], resources: ['secrets'], resourceNames, verbs: ['get', 'update'] },
+];
+
 /** What a component may do: in the whole cluster, and in the mesh's own namespace. */
 export function permissions(
   scope: Construct,

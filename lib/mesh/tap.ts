@@ -6,7 +6,7 @@ import { componentName, tapApiService, webhookSecretName, webhookServiceName } f
 import { meshPorts } from '../contract/ports.ts';
 import { componentLabels, deployment, serviceAccount } from './component.ts';
 import type { MeshInstall } from './install.ts';
-import { permissions, watch } from './rbac.ts';
+import { keepsSecrets, permissions, watch } from './rbac.ts';
 import { service } from './service.ts';
 
 const group = 'tap.linkerd.io';
@@ -33,15 +33,7 @@ export class TapComponent extends Construct {
             verbs: ['get', 'patch'],
           },
         ],
-        namespace: [
-          { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
-          {
-            apiGroups: [''],
-            resources: ['secrets'],
-            resourceNames: [webhookSecretName(name)],
-            verbs: ['get', 'update'],
-          },
-        ],
+        namespace: keepsSecrets([webhookSecretName(name)]),
       },
       install,
     );

@@ -7,7 +7,7 @@
  * Prints what the client saw as one line of JSON.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { injectConfig, injectPod, type PodTemplate } from '../../lib/inject/index.ts';
@@ -145,6 +145,10 @@ async function startMesh(): Promise<void> {
         ...['--admin-addr', '127.0.0.1:9996', '--source', `file:${source}`],
       ]),
     );
+  }
+  // Both are on loopback, where a sidecar is ready without waiting for its policies: so they come first.
+  await until('the control planes have started', () => starts('destination') === 2 && starts('identity') === 2);
+  for (const name of ['client', 'server'] as const) {
     const { metadata, spec } = injected(name);
     const sidecar = spec?.initContainers?.find((container) => container.name === 'tulle-proxy');
     const token = join(folder, `${name}.token`);
@@ -161,14 +165,25 @@ async function startMesh(): Promise<void> {
     const env = resolveEnv(sidecar?.env ?? [], facts, { object: name, field: '' }, []);
     env['LINKERD2_PROXY_INBOUND_IPS'] = `${addresses[name].v4},${addresses[name].v6}`;
     env['LINKERD2_PROXY_IDENTITY_TOKEN_FILE'] = token;
-    start(`${name}-proxy`, pod.inside([bun, join(root, 'proxy/main.ts')], proxyUid), env);
+    start(`${name}-proxy`, pods[name].inside([bun, join(root, 'proxy/main.ts')], proxyUid), env);
   }
+  await until('the sidecars are ready and let their metrics be read', async () => {
+    const hosts = [addresses.client.v4, addresses.server.v4];
+    const asked = hosts.flatMap((host) => ['/ready', '/metrics'].map((path) => answers(host, 4191, path)));
+    return (await Promise.all(asked)).every(Boolean);
+  });
+}
+
+/** How many of the components that write this log have started. */
+const starts = (log: string): number =>
+  readFileSync(join(folder, `${log}.log`), 'utf8').split('"msg":"started"').length - 1;
+
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
-    const ready = await Promise.all([addresses.client, addresses.server].map(({ v4 }) => answers(v4, 4191, '/ready')));
-    if (ready.every(Boolean)) return;
+    if (await holds()) return;
     await sleep(100);
   }
-  throw new Error(`the sidecars are not ready: see ${folder}`);
+  throw new Error(`not within 20 s: ${what}; see ${folder}`);
 }
 
 const app = (...args: string[]): string[] => [

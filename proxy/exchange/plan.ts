@@ -21,6 +21,8 @@ export interface Decided {
   readonly parent: PolicyLabels | undefined;
   /** What let a request in; undefined of one that goes out. */
   readonly authorization: PolicyLabels | undefined;
+  /** What it asked for and has in place of `parent`, as `service.namespace`; undefined of one that goes by its route. */
+  readonly override: string | undefined;
 }
 
 /** What is to become of the requests of one rule: frozen, made when policy changes and not when requests come. */

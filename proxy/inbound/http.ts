@@ -336,7 +336,7 @@ export class InboundHttp {
       counts,
       plan: Object.freeze({
         sender: new CountedSender(this.sender, counts.responses),
-        decided: { route: route?.labels, parent: policy.labels, authorization: authz.labels },
+        decided: { route: route?.labels, parent: policy.labels, authorization: authz.labels, override: undefined },
         counts,
         tries: undefined,
         filters: route?.filters,
@@ -375,7 +375,8 @@ export class InboundHttp {
   ): StreamHandler {
     const { metrics, side } = this.options;
     metrics.httpError(failure.kind);
-    const decided = { route: undefined, parent: this.policy.current.labels, authorization: undefined };
+    const { labels } = this.policy.current;
+    const decided = { route: undefined, parent: labels, authorization: undefined, override: undefined };
     tellRefused(side.observers, this.origin, head, failure, decided);
     return refuse(stream, head, end, failure, this.origin.tellsWhy, detail, retryAfterS);
   }

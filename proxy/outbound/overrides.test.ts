@@ -14,7 +14,14 @@ const next: OverrideTarget = {
   destination: { kind: 'service', path: 'web-v2.shop.svc.cluster.local:80' },
 };
 const elsewhere: OverrideTarget = { ...next, name: 'cart', namespace: 'other' };
-const rule: RoutePlan = { ...plainPlan(new Unusable(failures.backend)), tries: () => undefined };
+const plain = plainPlan(new Unusable(failures.backend));
+const decided = {
+  route: { ...target, kind: 'HTTPRoute' },
+  parent: target,
+  authorization: undefined,
+  override: undefined,
+};
+const rule: RoutePlan = { ...plain, decided, tries: () => undefined };
 
 let counted: [string, string | undefined][];
 let made: OverrideTarget[];
@@ -41,12 +48,19 @@ const asking = (value: string): string => `tulle-override=${value}`;
 
 describe('a request with baggage', () => {
   it('goes to the Service that it may ask for, with all else that its rule says', () => {
-    const { sender, ...rest } = plan(asking('web.shop:web-v2'));
+    const { sender, decided, ...rest } = plan(asking('web.shop:web-v2'));
     expect(sender).not.toBe(rule.sender);
-    const { sender: _own, ...ofRule } = rule;
+    expect(decided).toEqual({ ...rule.decided, override: 'web-v2.shop' });
+    const { sender: _own, decided: _route, ...ofRule } = rule;
     expect(rest).toEqual({ ...ofRule, classify: expect.any(Function) });
     expect(rest.classify(503, -1, undefined)).toBe(rule.classify(503, -1, undefined));
     expect(counted).toEqual([['allowed', 'web-v2']]);
+  });
+
+  it('tells what it asked for where nothing else was decided, too', () => {
+    const override = 'cart.other';
+    const told = plan(asking('web.shop:cart.other'), plain).decided;
+    expect(told).toEqual({ route: undefined, parent: target, authorization: undefined, override });
   });
 
   it('has the same plan as others that ask for the same by the same rule', () => {

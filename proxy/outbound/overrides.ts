@@ -66,10 +66,11 @@ export class Overrides {
     }
     let overridden = plans.get(plan);
     if (overridden === undefined) {
-      const { decided, counts, tries, filters, open } = plan;
+      const { counts, tries, filters, open } = plan;
+      const decided = plan.decided ?? { route: undefined, parent: this.options.target, authorization: undefined };
       overridden = Object.freeze<RoutePlan>({
         sender: this.options.backendOf(to),
-        decided,
+        decided: { ...decided, override: `${to.name}.${to.namespace}` },
         counts,
         tries,
         filters,

@@ -45,6 +45,7 @@ class ProfilePlan implements RoutePlan {
       route: name === undefined ? undefined : { group: 'linkerd.io', kind: 'route', name },
       parent: { group: 'linkerd.io', kind: 'ServiceProfile', name: dst },
       authorization: undefined,
+      override: undefined,
     };
     const isFailure: Retrying['isRetryable'] = (status, grpc) => this.classify(status, grpc, undefined) === 'failure';
     this.tries = triesOf({

@@ -49,7 +49,12 @@ const hedgeBudget = { minPerSecond: 0, ttlMs: 10_000 };
 
 /** What is done with the requests of a rule, as a chain of senders. */
 export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePlan {
-  const decided: Decided = { route: rule.labels, parent: options.parent, authorization: undefined };
+  const decided: Decided = {
+    route: rule.labels,
+    parent: options.parent,
+    authorization: undefined,
+    override: undefined,
+  };
   return Object.freeze({
     decided,
     sender: mirrored(senderOf(rule.distribution, options), rule.mirrors, options),

@@ -145,11 +145,22 @@ export class DestinationLabel implements Match {
   }
 }
 
-/** What a route that somebody wrote is called in labels: Linkerd's `route` is its name, the others are those of our metrics. */
+/**
+ * What a route that somebody wrote is called in labels: Linkerd's `route` is its name, the others are those of our metrics.
+ * `override` is the Service that a request asked for in place of that of its route, whoever wrote it, and has.
+ */
 export function routeLabels(decided: Decided | undefined): Record<string, string> {
-  const route = decided?.route;
-  if (route === undefined || route.kind === 'default') return {};
-  return { route: route.name, route_group: route.group, route_kind: route.kind, route_name: route.name };
+  if (decided === undefined) return {};
+  const { route, override } = decided;
+  const labels: Record<string, string> = {};
+  if (route !== undefined && route.kind !== 'default') {
+    labels['route'] = route.name;
+    labels['route_group'] = route.group;
+    labels['route_kind'] = route.kind;
+    labels['route_name'] = route.name;
+  }
+  if (override !== undefined) labels['override'] = override;
+  return labels;
 }
 
 export class RouteLabel implements Match {

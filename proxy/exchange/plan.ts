@@ -1,10 +1,10 @@
 import type { Filters } from '../filter/filter.ts';
-import type { PolicyLabels } from '../model/policy-labels.ts';
+import type { PolicyLabels, ResourceLabels } from '../model/policy-labels.ts';
 import { type Classification, classify } from '../telemetry/classify.ts';
 import type { Field } from '../wire/field.ts';
 import type { ResponseHead } from '../wire/stream.ts';
 import type { Attempt } from './attempt.ts';
-import type { RouteCounts } from './counts.ts';
+import type { RouteCounts, TryCounts } from './counts.ts';
 import type { Exchange } from './exchange.ts';
 import type { ProxyFailure } from './proxy-failure.ts';
 
@@ -32,6 +32,8 @@ export interface RoutePlan {
   readonly decided: Decided | undefined;
   /** Where the requests of the rule are counted; undefined when nothing tells them apart. */
   readonly counts: RouteCounts | undefined;
+  /** Where its tries are counted that go to another backend than its own; undefined where tries are not told apart. */
+  readonly elsewhere: ((backend: ResourceLabels) => TryCounts) | undefined;
   /** What sees to deadlines and further tries of one exchange; undefined where the rule has none. */
   readonly tries: ((exchange: Exchange) => Tries | undefined) | undefined;
   /** What is done to its requests and responses on the way; undefined when nothing is. */
@@ -48,6 +50,7 @@ export function plainPlan(sender: Sender): RoutePlan {
     sender,
     decided: undefined,
     counts: undefined,
+    elsewhere: undefined,
     filters: undefined,
     tries: undefined,
     open: undefined,

@@ -338,6 +338,7 @@ export class InboundHttp {
         sender: new CountedSender(this.sender, counts.responses),
         decided: { route: route?.labels, parent: policy.labels, authorization: authz.labels, override: undefined },
         counts,
+        elsewhere: undefined,
         tries: undefined,
         filters: route?.filters,
         open: undefined,

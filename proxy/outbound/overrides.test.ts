@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Unusable } from '../backend/unusable.ts';
+import type { TryCounts } from '../exchange/counts.ts';
 import { plainPlan, type RoutePlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import type { OverrideTarget } from '../policy/outbound/model.ts';
@@ -9,11 +10,10 @@ import { Overrides } from './overrides.ts';
 
 const target = { group: 'core', kind: 'Service', name: 'web', namespace: 'shop', port: 80, section: '' };
 const next: OverrideTarget = {
-  name: 'web-v2',
-  namespace: 'shop',
+  labels: { ...target, name: 'web-v2' },
   destination: { kind: 'service', path: 'web-v2.shop.svc.cluster.local:80' },
 };
-const elsewhere: OverrideTarget = { ...next, name: 'cart', namespace: 'other' };
+const elsewhere: OverrideTarget = { ...next, labels: { ...target, name: 'cart', namespace: 'other' } };
 const plain = plainPlan(new Unusable(failures.backend));
 const decided = {
   route: { ...target, kind: 'HTTPRoute' },
@@ -21,13 +21,24 @@ const decided = {
   authorization: undefined,
   override: undefined,
 };
-const rule: RoutePlan = { ...plain, decided, tries: () => undefined };
+let tried: string[];
+const counts: TryCounts = { begun: () => {}, received: () => {}, over: () => {} };
+const rule: RoutePlan = {
+  ...plain,
+  decided,
+  tries: () => undefined,
+  elsewhere: ({ name }) => {
+    tried.push(name);
+    return counts;
+  },
+};
 
 let counted: [string, string | undefined][];
 let made: OverrideTarget[];
 let overrides: Overrides;
 beforeEach(() => {
   counted = [];
+  tried = [];
   made = [];
   overrides = new Overrides({
     target,
@@ -36,7 +47,7 @@ beforeEach(() => {
       made.push(allowed);
       return new Unusable(failures.failfast);
     },
-    count: (decision, to) => counted.push([decision, to?.name]),
+    count: (decision, to) => counted.push([decision, to?.labels.name]),
   });
 });
 
@@ -55,6 +66,7 @@ describe('a request with baggage', () => {
     expect(rest).toEqual({ ...ofRule, classify: expect.any(Function) });
     expect(rest.classify(503, -1, undefined)).toBe(rule.classify(503, -1, undefined));
     expect(counted).toEqual([['allowed', 'web-v2']]);
+    expect(tried).toEqual(['web-v2']);
   });
 
   it('tells what it asked for where nothing else was decided, too', () => {

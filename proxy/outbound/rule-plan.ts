@@ -55,10 +55,11 @@ export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePla
     authorization: undefined,
     override: undefined,
   };
-  return Object.freeze({
+  return Object.freeze<RoutePlan>({
     decided,
     sender: mirrored(senderOf(rule.distribution, options), rule.mirrors, options),
     counts: options.counts.route,
+    elsewhere: (labels) => options.counts.backend({ labels }),
     filters: rule.filters,
     tries: triesOfRule(rule, options),
     open: options.open,

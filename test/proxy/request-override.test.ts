@@ -156,6 +156,24 @@ it('is seen by who taps the sidecar that sent it elsewhere, in each event, and o
   expect(lines.filter((line) => line.includes('proxy=in ') && line.includes('override'))).toEqual([]);
 });
 
+it('is counted among the tries at the Service that had it, of the route that it was taken out of', async () => {
+  const tries = (name: string) =>
+    mesh.metric(
+      'middle',
+      'outbound_http_route_backend_requests_total',
+      'parent_name="inner"',
+      'route_kind="default"',
+      `backend_name="${name}"`,
+      'backend_port="8080"',
+    );
+  const before = await Promise.all([tries('inner'), tries('deep-v2')]);
+  answers = [503];
+  expect((await ask({ ...asking('deep-v2'), 'x-pass': 'baggage' })).status).toBe(200);
+  expect(await Promise.all([tries('inner'), tries('deep-v2')])).toEqual([before[0], before[1] + 2]);
+  expect((await ask({ 'x-pass': 'baggage' })).status).toBe(200);
+  expect(await Promise.all([tries('inner'), tries('deep-v2')])).toEqual([before[0] + 1, before[1] + 2]);
+});
+
 it('is ignored, and counted, where the Service does not name what is asked for', async () => {
   const before = await counted('not_allowed');
   for (const to of ['deep-v3', 'nowhere', 'deep-v2.other']) {

@@ -227,6 +227,7 @@ export class Attempt implements ResponseHandler {
     this.status = grpc ? 200 : answer.status;
     if (grpc) this.grpcStatus = answer.grpcStatus;
     this.finish(undefined);
+    if (this.exchange.tries?.onFiltered(this, answer) === 'again') return;
     this.exchange.respond(answer);
   }
 

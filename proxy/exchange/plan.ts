@@ -1,4 +1,4 @@
-import type { Filters } from '../filter/filter.ts';
+import type { Answer, Filters } from '../filter/filter.ts';
 import type { PolicyLabels, ResourceLabels } from '../model/policy-labels.ts';
 import { type Classification, classify } from '../telemetry/classify.ts';
 import type { Field } from '../wire/field.ts';
@@ -71,6 +71,8 @@ export interface Tries {
   onResponse(attempt: Attempt, head: ResponseHead, end: boolean): 'pass' | 'withhold' | 'again';
   /** A response whose head was withheld has ended with `trailers`. */
   onTrailers(attempt: Attempt, trailers: readonly Field[]): 'pass' | 'again';
+  /** A filter of its backend answers the try in place of that. `again`: another is under way, which the answer may come of. */
+  onFiltered(attempt: Attempt, answer: Answer): 'pass' | 'again';
   /** The client is about to be told of the response of `attempt`. */
   onAnswer(attempt: Attempt): void;
   /** The try came to nothing, and nothing was passed on to the client. */

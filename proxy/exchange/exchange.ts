@@ -75,6 +75,8 @@ export class Exchange implements StreamHandler {
   trace: ExchangeTrace | undefined = undefined;
   /** Tries so far. */
   attempts = 0;
+  /** A connection has taken one of them. */
+  wasSent = false;
   /** Grows with all that is passed on, in either direction. */
   progress = 0;
   readonly startMs: number;

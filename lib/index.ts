@@ -75,6 +75,7 @@ export { type GrpcRetryCondition, RetryOn } from './traffic/retry-on.ts';
 export type { RouteBackend } from './traffic/route-backend.ts';
 export { BackendOrder, type RouteProps, type RouteRule } from './traffic/route-object.ts';
 export { RouteParent } from './traffic/route-parent.ts';
+export { type CookieSessionsOptions, Sessions, type SessionsOptions } from './traffic/sessions.ts';
 export type {
   OwnZone,
   RouteHedging,

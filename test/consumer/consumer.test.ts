@@ -120,7 +120,7 @@ it.each(nodes)(
       'MeshTlsAuthentication MeshWarnings MeshedCronJob MeshedDaemonSet MeshedDeployment MeshedJob',
       'MeshedNamespace MeshedStatefulSet Mirror MirrorShare Network NetworkAuthentication PathRewrite',
       'PodSecurity PodSelector PolicyObject PolicyTarget Port ProxyProtocol PullPolicy RateLimit',
-      'RequestAuthentication RetryOn RouteParent RouteProtocol Server Staging Statsd StatsdTags',
+      'RequestAuthentication RetryOn RouteParent RouteProtocol Server Sessions Staging Statsd StatsdTags',
       'TokenPlace Tracing TrafficSplit TrustAnchors WorkloadMesh',
     ].join(' ');
     expect(run(project, nodeOf(version), 'names.mjs').trim()).toBe(names);

@@ -27,6 +27,7 @@ import {
   sniMatch,
   UnsupportedRoute,
 } from './matches.ts';
+import { type SessionInit, sessionProblems, sessionToApi } from './sessions.ts';
 
 export interface Rule<Match> {
   /** Any of them; none fits every request. */
@@ -36,6 +37,8 @@ export interface Rule<Match> {
   /** Undefined for no limit. */
   readonly requestTimeoutMs: number | undefined;
   readonly backendTimeoutMs: number | undefined;
+  /** How clients stay with the endpoint that has answered them; undefined where they do not. */
+  readonly session: SessionInit | undefined;
 }
 
 interface RequestRules<Match> {
@@ -54,7 +57,10 @@ interface BytesRules {
 
 /** What a route says, read once for all that are told of it. */
 export type RouteRules = {
-  /** What of it cannot be served, with its field: the requests of that rule fail, the others are served. */
+  /**
+   * What of it cannot be served, with its field: of a filter the requests of that rule fail, of sessions they are kept with
+   * nobody; the others are served.
+   */
   readonly problems: readonly string[];
 } & (
   | ({ readonly protocol: 'http' } & RequestRules<HttpMatchInit>)
@@ -79,7 +85,7 @@ export function httpRouteRules(route: HttpRoute): RouteRules {
       const filters = readFilters(each, `spec.rules[${at}]`, problems, (filter) =>
         httpFilter(filter, { hasPrefixes, redirectStatus }),
       );
-      return rule(each, httpMatch, filters);
+      return rule(each, httpMatch, filters, readSession(route, at, problems));
     }),
     problems,
   };
@@ -92,7 +98,10 @@ export function grpcRouteRules(route: GrpcRoute): RouteRules {
   return {
     ...common(route, route.spec.hostnames),
     protocol: 'grpc',
-    rules: rules.map((each, at) => rule(each, grpcMatch, readFilters(each, `spec.rules[${at}]`, problems, grpcFilter))),
+    rules: rules.map((each, at) => {
+      const filters = readFilters(each, `spec.rules[${at}]`, problems, grpcFilter);
+      return rule(each, grpcMatch, filters, readSession(route, at, problems));
+    }),
     problems,
   };
 }
@@ -140,13 +149,30 @@ function readFilters(
   });
 }
 
-function rule<From, To>(source: RouteRule<From>, match: (from: From) => To, filters: readonly FilterInit[]): Rule<To> {
+/** Undefined where the rule keeps none, and where it cannot: what shuts nothing out fails nobody. */
+function readSession({ kind, metadata, spec }: HttpRoute | GrpcRoute, at: number, problems: string[]) {
+  const { sessionPersistence, matches = [] } = spec.rules?.[at] ?? {};
+  if (sessionPersistence == null) return undefined;
+  const path = `spec.rules[${at}].sessionPersistence`;
+  const found = sessionProblems(sessionPersistence);
+  for (const { field, must } of found) problems.push(`${path}${field === '' ? '' : `.${field}`} ${must}`);
+  if (found.length > 0) return undefined;
+  return sessionToApi(sessionPersistence, `${kind}/${metadata.namespace}/${metadata.name}/${at}`, matches);
+}
+
+function rule<From, To>(
+  source: RouteRule<From>,
+  match: (from: From) => To,
+  filters: readonly FilterInit[],
+  session: SessionInit | undefined,
+): Rule<To> {
   return {
     matches: (source.matches ?? []).map(match),
     filters,
     backendRefs: source.backendRefs ?? [],
     requestTimeoutMs: timeout(source.timeouts?.request),
     backendTimeoutMs: timeout(source.timeouts?.backendRequest),
+    session,
   };
 }
 

@@ -23,15 +23,12 @@ export function clusterTaps(cluster: Cluster): TapSource {
 
 function pathOf(request: TapByResourceRequest): string {
   const { type, name, namespace } = request.target!.resource!;
-  if (name === '') {
-    throw new CommandError(
-      `of a cluster, name what is tapped: ${type}/<name>, or all of the namespace: ns/${namespace}`,
-    );
-  }
   if (request.target!.labelSelector !== '')
     throw new CommandError('--selector (-l) does not choose what is tapped: name it');
   const api = '/apis/tap.linkerd.io/v1alpha1/watch/namespaces';
-  return type === 'namespace' ? `${api}/${name}/tap` : `${api}/${namespace}/${type}s/${name}/tap`;
+  if (type === 'namespace') return `${api}/${name}/tap`;
+  // A resource without a name has no path: all of a kind are asked for by their namespace, and by the body.
+  return name === '' ? `${api}/${namespace}/tap` : `${api}/${namespace}/${type}s/${name}/tap`;
 }
 
 async function begin(cluster: Cluster, request: TapByResourceRequest, handlers: TapHandlers): Promise<RunningTap> {

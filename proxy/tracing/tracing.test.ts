@@ -117,7 +117,7 @@ describe('a request of a trace that is recorded', () => {
     const { spans, connection, sender, begin } = setup();
     const route = { group: 'gateway.networking.k8s.io', kind: 'GRPCRoute', name: 'vote' };
     const parent = { group: 'core', kind: 'Service', name: 'voting' };
-    const plan = { ...plainPlan(sender), decided: { route, parent, authorization: undefined } };
+    const plan = { ...plainPlan(sender), decided: { route, parent, authorization: undefined, override: undefined } };
     const grpc: Header = ['content-type', 'application/grpc'];
     begin([grpc, sampled], plan, { method: 'POST', path: '/shop.Voting/Vote' });
     connection.last.answer(200, true, [new Field('grpc-status', '5')]);

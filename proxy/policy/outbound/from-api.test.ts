@@ -79,7 +79,10 @@ test('what requests may ask for is read: Services that lead somewhere, so many o
     outboundPolicyFromApi(create(OutboundPolicySchema, { overrideTargets }), () => {}).overrides;
   const web = backend('web-v2', 'shop', 'web-v2.shop.svc:80');
   expect(overridesOf(web, backend('lost', 'shop', undefined), backend('no-object', '', 'x.y.svc:80'))).toEqual([
-    { name: 'web-v2', namespace: 'shop', destination: { kind: 'service', path: 'web-v2.shop.svc:80' } },
+    {
+      labels: { group: 'core', kind: 'Service', name: 'web-v2', namespace: 'shop', port: 0, section: '' },
+      destination: { kind: 'service', path: 'web-v2.shop.svc:80' },
+    },
   ]);
   expect(overridesOf(...Array.from({ length: 100 }, () => web))).toHaveLength(32);
 });

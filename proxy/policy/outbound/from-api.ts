@@ -36,9 +36,9 @@ export function outboundPolicyFromApi(api: ApiPolicy, onUnread: OnUnreadRoute): 
 
 /** None where it is no Service: nobody could ask for it. */
 function overrideFromApi({ metadata, kind }: Backend): OverrideTarget[] {
-  const { name, namespace } = resourceLabels(metadata);
+  const labels = resourceLabels(metadata);
   const destination = destinationFromApi(kind);
-  return destination === undefined || namespace === '' ? [] : [{ name, namespace, destination }];
+  return destination === undefined || labels.namespace === '' ? [] : [{ labels, destination }];
 }
 
 function protocolFromApi(

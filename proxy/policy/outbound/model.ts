@@ -97,8 +97,7 @@ export interface OutboundRule {
 
 /** A Service that requests may ask for in place of the target. */
 export interface OverrideTarget {
-  readonly name: string;
-  readonly namespace: string;
+  readonly labels: ResourceLabels;
   readonly destination: Destination;
 }
 

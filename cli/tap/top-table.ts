@@ -55,7 +55,7 @@ export class TopTable {
 
   add(event: TapEvent): void {
     const part = event.event.case === 'http' ? event.event.value.event : undefined;
-    if (part?.case === undefined) return;
+    if (part?.case === undefined || part.case === 'body') return;
     const { base, stream } = part.value.id ?? { base: 0, stream: 0n };
     const id = `${base}:${stream}`;
     if (part.case === 'requestInit') {

@@ -10,7 +10,7 @@ import type { Pod } from '../../lib/kinds/pod.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
 import { ConnectionLimits } from '../serving/connection-limits.ts';
 import { refusalLog } from '../serving/refusal-log.ts';
-import { mayTap, type TapTarget } from './access.ts';
+import { bodiesRight, mayTap, type TapTarget, tapRight } from './access.ts';
 import { documentAt, kindOf, targetAt } from './api-documents.ts';
 import { fanOut, framed } from './fan-out.ts';
 import { type Caller, callerOf, isApiServer, type RequestHeaderAuth } from './request-header.ts';
@@ -157,14 +157,22 @@ export class TapServer {
     const { api, pods, log, addressOf, metrics } = this.options;
     const { namespace, name, resource } = target;
     const body = await readBody(request);
-    const { allowed, reason } = await mayTap(api, caller, { namespace, name, resource });
-    if (!allowed) {
-      const why = reason === '' ? '' : `: ${reason}`;
+    const tap = await mayTap(api, caller, { namespace, name, resource }, tapRight);
+    if (!tap.allowed) {
+      const why = because(tap.reason);
       throw new Refusal(403, `tap authorization failed (not authorized to access ${resource}.tap.linkerd.io${why})`);
     }
     const asked = decoded(body, target);
     const of = podsOf(asked, target);
     const observed = observedBy(asked);
+    if (observed.bodyBytes > 0) {
+      const bodies = await mayTap(api, caller, { namespace, name, resource }, bodiesRight);
+      if (!bodies.allowed) {
+        const { verb, subresource } = bodiesRight;
+        const what = `${verb} ${resource}.tap.linkerd.io/${subresource}`;
+        throw new Refusal(403, `bodies may not be seen (not authorized to ${what}${because(bodies.reason)})`);
+      }
+    }
     const { tapped, others } = pods.of(of);
     if (tapped.length === 0) {
       const why = others === 0 ? '' : `: ${others} have no sidecar that may be tapped, or do not run`;
@@ -175,7 +183,8 @@ export class TapServer {
     const end = this.admit(caller.user);
     response.once('close', end);
     const chosen = tapped.slice(0, maxPods);
-    log.info({ user: caller.user, ...of, pods: chosen.length }, 'tap begins');
+    const { bodyBytes } = observed;
+    log.info({ user: caller.user, ...of, pods: chosen.length, bodyBytes }, 'tap begins');
     response.writeHead(200, {
       'content-type': 'application/octet-stream',
       ...(chosen.length < tapped.length
@@ -213,6 +222,8 @@ export class TapServer {
     };
   }
 }
+
+const because = (reason: string): string => (reason === '' ? '' : `: ${reason}`);
 
 /** What is asked in the body is what was let in by the path. */
 function decoded(

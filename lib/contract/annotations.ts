@@ -10,6 +10,9 @@ export const alphaSettingPrefix = 'config.alpha.linkerd.io/';
 /** By which Linkerd's viz extension leaves a workload, or all of a namespace, untapped. */
 export const disableTapAnnotation = 'viz.linkerd.io/disable-tap';
 
+/** The setting by which a workload lets the first bytes of its bodies be seen by who may: `enabled`. */
+export const tapBodiesSetting = 'tap-bodies';
+
 export const createdByAnnotation = 'linkerd.io/created-by';
 export const proxyVersionAnnotation = 'linkerd.io/proxy-version';
 

@@ -27,6 +27,7 @@ import type { PolicyStore } from '../policy/inbound/policy-store.ts';
 import type { Statsd } from '../statsd/statsd.ts';
 import type { TapReport } from '../tap/observer.ts';
 import { type OtherTaps, TapService } from '../tap/service.ts';
+import { maxHeldBytes } from '../tap/tapped-body.ts';
 import { readTapRequest, type Tapping, Taps } from '../tap/taps.ts';
 import type { Log } from '../telemetry/log.ts';
 import { processMetrics } from '../telemetry/process-metrics.ts';
@@ -252,7 +253,17 @@ export class Sidecar {
       },
       shutdown: options.onShutdownRequested,
     });
-    this.taps = new Taps(clock, [inboundSide, outboundSide]);
+    const shortBodies = this.registry
+      .counter(
+        'proxy_tap_bodies_short_total',
+        'Bodies that taps were told less of than they asked for, for want of room.',
+      )
+      .count({});
+    this.taps = new Taps(clock, [inboundSide, outboundSide], {
+      allowed: config.tap.bodies,
+      room: new KeptBytes(maxHeldBytes),
+      onNoRoom: () => shortBodies.value++,
+    });
     this.tapServer = new TapServer({
       service: new TapService({
         taps: this.taps,

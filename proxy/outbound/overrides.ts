@@ -66,7 +66,7 @@ export class Overrides {
     }
     let overridden = plans.get(plan);
     if (overridden === undefined) {
-      const { decided, counts, tries, filters, open } = plan;
+      const { decided, counts, tries, filters, open, traceSampleRate } = plan;
       overridden = Object.freeze<RoutePlan>({
         sender: this.options.backendOf(to),
         decided,
@@ -74,6 +74,7 @@ export class Overrides {
         tries,
         filters,
         open,
+        traceSampleRate,
         classify: (status, grpc, error) => plan.classify(status, grpc, error),
       });
       plans.set(plan, overridden);

@@ -5,6 +5,7 @@ import type { AttemptTrace, ExchangeObserver, ExchangeTrace } from '../exchange/
 import type { Origin } from '../exchange/origin.ts';
 import type { RoutePlan } from '../exchange/plan.ts';
 import type { ProxyFailure } from '../exchange/proxy-failure.ts';
+import { Exemplars } from '../telemetry/exemplars.ts';
 import {
   contextFields,
   Propagation,
@@ -53,7 +54,7 @@ export class Tracing implements ExchangeObserver {
 
   constructor({ clock, sampleRate, record }: TracingOptions) {
     this.sampleRate = sampleRate;
-    this.sink = { time: new WallTime(clock), random: clock.random, record };
+    this.sink = { time: new WallTime(clock), random: clock.random, record, exemplars: new Exemplars() };
   }
 
   onRequest(exchange: Exchange): void {
@@ -151,7 +152,12 @@ export class Tracing implements ExchangeObserver {
 /** `b3: 0`: the one word for a no that names no trace. Most requests carry it where few are recorded: it costs a byte. */
 const no = new Field('b3', '0');
 no.interned = true;
-const saysNo: ExchangeTrace & AttemptTrace = { fields: [no], begin: () => saysNo, onOver: () => {} };
+const saysNo: ExchangeTrace & AttemptTrace = {
+  fields: [no],
+  begin: () => saysNo,
+  onOver: () => {},
+  exemplify: () => {},
+};
 
 /** Tells who comes after that nothing of a trace is recorded. */
 class NotRecorded implements ExchangeTrace, AttemptTrace {
@@ -167,4 +173,6 @@ class NotRecorded implements ExchangeTrace, AttemptTrace {
   }
 
   onOver(): void {}
+
+  exemplify(): void {}
 }

@@ -24,6 +24,9 @@ export const backendsAnnotation = 'tulle.dev/backends';
 /** The share of its endpoints of which fewer are ready when such a route goes on to the next backend. */
 export const failoverBelowAnnotation = 'tulle.dev/failover-below';
 
+/** Of a route, Service or EgressNetwork: the share of its requests that begin a trace where nobody has decided, from 0 to 1. */
+export const traceSampleRateAnnotation = 'tracing.tulle.dev/sample-rate';
+
 /** What has annotations: metadata as manifests, sources and admission reviews have it. */
 export interface Annotated {
   readonly annotations?: Readonly<Record<string, unknown>> | null;

@@ -46,6 +46,7 @@ export {
 } from './policy/request-authentication.ts';
 export { Server, type ServerProps } from './policy/server.ts';
 export { Affinity, type AffinityOptions, type CookieAffinityOptions } from './traffic/affinity.ts';
+export { ApiDescription } from './traffic/api-description.ts';
 export { BlueGreen, type BlueGreenProps } from './traffic/blue-green.ts';
 export { Canary, type CanaryProps, CanaryStep } from './traffic/canary.ts';
 export {
@@ -76,10 +77,21 @@ export { Mirror, type MirrorProps } from './traffic/mirror.ts';
 export { MirrorShare } from './traffic/mirror-share.ts';
 export { PathRewrite } from './traffic/path-rewrite.ts';
 export { type PatternProps, RouteProtocol } from './traffic/pattern.ts';
+export { RequestCondition, ResponseCondition } from './traffic/profile-conditions.ts';
+export type { ProfileRoute, ProfileRouteSettings, ResponseClass } from './traffic/profile-route.ts';
 export { type GrpcRetryCondition, RetryOn } from './traffic/retry-on.ts';
 export type { RouteBackend } from './traffic/route-backend.ts';
 export { BackendOrder, type RouteProps, type RouteRule } from './traffic/route-object.ts';
 export { RouteParent } from './traffic/route-parent.ts';
+export {
+  type DescribedProfileProps,
+  type OpenApiProfileProps,
+  type ProfileDestination,
+  type ProfileOptions,
+  type RetryBudget,
+  ServiceProfile,
+  type ServiceProfileProps,
+} from './traffic/service-profile.ts';
 export type {
   OwnZone,
   RouteHedging,

@@ -79,6 +79,7 @@ export { PathRewrite } from './traffic/path-rewrite.ts';
 export { type PatternProps, RouteProtocol } from './traffic/pattern.ts';
 export { RequestCondition, ResponseCondition } from './traffic/profile-conditions.ts';
 export type { ProfileRoute, ProfileRouteSettings, ResponseClass } from './traffic/profile-route.ts';
+export type { RetryOptions, TimeoutOptions } from './traffic/retries-and-timeouts.ts';
 export { type GrpcRetryCondition, RetryOn } from './traffic/retry-on.ts';
 export type { RouteBackend } from './traffic/route-backend.ts';
 export { BackendOrder, type RouteProps, type RouteRule } from './traffic/route-object.ts';
@@ -95,10 +96,8 @@ export {
 export type {
   OwnZone,
   RouteHedging,
-  RouteRetries,
   ServiceSettings,
   TrafficSettings,
-  TrafficTimeouts,
 } from './traffic/settings.ts';
 export { Staging, type StagingProps } from './traffic/staging.ts';
 export { TcpRoute, type TcpRouteProps } from './traffic/tcp-route.ts';
@@ -119,7 +118,6 @@ export { MeshedStatefulSet, type MeshedStatefulSetProps } from './workload/meshe
 export { PodSecurity } from './workload/pod-security.ts';
 export type { ProxyOptions } from './workload/proxy-options.ts';
 export { PullPolicy } from './workload/pull-policy.ts';
-export type { RetryOptions, TimeoutOptions } from './workload/request-options.ts';
 export { Statsd, StatsdTags } from './workload/statsd.ts';
 export { Tracing, type TracingOptions } from './workload/tracing.ts';
 export { type MeshWarning, MeshWarnings } from './workload/warnings.ts';

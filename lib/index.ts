@@ -5,6 +5,7 @@ export type {
   ComponentToleration,
   MeshComponents,
 } from './mesh/component-options.ts';
+export { DataPlane } from './mesh/data-plane.ts';
 export { Interception } from './mesh/interception.ts';
 export { LogLevel } from './mesh/log-level.ts';
 export { Mesh } from './mesh/mesh.ts';

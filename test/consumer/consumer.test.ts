@@ -114,7 +114,7 @@ it.each(nodes)(
       copyFileSync(join(import.meta.dirname, 'project', file), join(project, file));
     const names = [
       'AccessLog Affinity ApiDescription AuthorizationPolicy BackendOrder BlueGreen Canary',
-      'CanaryStep CertManagerIssuer CircuitBreaker Compat EgressPolicy EgressTraffic',
+      'CanaryStep CertManagerIssuer CircuitBreaker Compat DataPlane EgressPolicy EgressTraffic',
       'ExternalAuthorization Failover FaultAbort FaultInjection Filter GrpcRoute HttpRoute',
       'InboundPolicy Injection Interception LogLevel Match Mesh MeshInjection MeshModel MeshPeer',
       'MeshReference MeshService MeshTlsAuthentication MeshWarnings MeshedCronJob MeshedDaemonSet',

@@ -16,6 +16,9 @@ export const tapBodiesSetting = 'tap-bodies';
 export const createdByAnnotation = 'linkerd.io/created-by';
 export const proxyVersionAnnotation = 'linkerd.io/proxy-version';
 
+/** On pods, which program their sidecar is where it is not the mesh's own: `linkerd2`. */
+export const dataPlaneAnnotation = 'tulle.dev/data-plane';
+
 /** Names the certificate that a component put into a Secret, so that another one in its place is known to be somebody else's. */
 export const certificateAnnotation = 'tulle.dev/certificate-sha256';
 

@@ -43,6 +43,18 @@ const twoPorts = () =>
   });
 
 const wrong: [string, () => unknown, string][] = [
+  [
+    'a wait that is longer than the whole',
+    () => http({}, { timeouts: { request: Duration.seconds(2), idle: Duration.minutes(5) } }),
+    "'idle' (300s) must not be longer than 'request' (2s), which ends first: leave it out",
+  ],
+  [
+    'a try that is longer than all of them',
+    () => http({}, { timeouts: { request: Duration.seconds(2) }, retries: { timeout: Duration.millis(2001) } }),
+    "'timeout' of retries (2001ms) must not be longer than 'request' of timeouts (2s), which ends first",
+  ],
+  ['retries that say nothing', () => http({}, { retries: {} }), "'retries' () must say something"],
+  ['timeouts that say nothing', () => grpc({}, { timeouts: {} }), "'timeouts' () must say something"],
   ['a path that is not absolute', () => Match.path('v2'), "'path' (v2) must be an absolute path: it begins with '/'"],
   [
     'a path with dots',

@@ -31,7 +31,7 @@ describe('an HttpRoute', () => {
       parent: orders,
       hostnames: ['orders.shop.example', '*.orders.example'],
       retries: { on: RetryOn.serverError(), limit: 2, timeout: Duration.millis(200) },
-      limits: { request: Duration.seconds(2), response: Duration.seconds(1), idle: Duration.minutes(5) },
+      timeouts: { request: Duration.seconds(2), response: Duration.seconds(1), idle: Duration.millis(1500) },
       hedging: { after: Duration.millis(50), limit: 1, budget: 0.1 },
       rules: [
         {
@@ -132,6 +132,16 @@ describe('a GrpcRoute', () => {
     });
     expect([...shop.objects('GRPCRoute'), ...shop.objects('FaultInjection')]).toMatchSnapshot();
   });
+});
+
+it('a route that says how often, and not what, tries again what fails in its protocol', () => {
+  new HttpRoute(shop.chart, 'http', { parent: shop.orders, retries: { limit: 2 }, rules: [{}] });
+  new GrpcRoute(shop.chart, 'grpc', { parent: shop.next, retries: { limit: 2 }, rules: [{}] });
+  const told = [...shop.objects('HTTPRoute'), ...shop.objects('GRPCRoute')].map(({ metadata }) => metadata.annotations);
+  expect(told).toEqual([
+    { 'retry.linkerd.io/http': '5xx', 'retry.linkerd.io/limit': '2' },
+    { 'retry.linkerd.io/grpc': 'unavailable', 'retry.linkerd.io/limit': '2' },
+  ]);
 });
 
 describe('a backend', () => {

@@ -76,7 +76,7 @@ function withImpersonation(access: ServerAccess, { as, asGroup = [] }: ClusterOp
     return access;
   }
   const user = { 'Impersonate-User': as };
-  return { ...access, headers: asGroup.length > 0 ? { ...user, 'Impersonate-Group': asGroup } : user };
+  return { ...access, headers: asGroup.length > 0 ? { ...user, 'Impersonate-Group': [...asGroup] } : user };
 }
 
 /** Runs `work` on a cluster and closes it. An answer of the API server that ends the work is told in one line. */

@@ -17,7 +17,7 @@ export interface ServerAccess {
   /** Takes any certificate of the server: the user's kubeconfig says so. Default false. */
   readonly insecure?: boolean;
   /** Sent with every call, such as `Impersonate-User`. */
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   /** As last read; the same object for as long as nothing has changed. */
   credentials(): Credentials;
   /** Reads the credentials again: the server did not take them. Never throws. */

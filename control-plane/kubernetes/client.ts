@@ -1,6 +1,6 @@
 import { ApiError, type KubernetesApi, type PatchType } from './api.ts';
 import { type Answer, Connections, type Outgoing } from './connections.ts';
-import type { Credentials, ServerAccess } from './server-access.ts';
+import { authorizationOf, type Credentials, type ServerAccess } from './server-access.ts';
 import { readBody, statusError } from './status-error.ts';
 
 export interface ClientOptions {
@@ -130,7 +130,7 @@ export class KubernetesClient implements KubernetesApi {
     }
   }
 
-  private outgoing({ method, path, query, body, contentType }: Call, { token }: Credentials): Outgoing {
+  private outgoing({ method, path, query, body, contentType }: Call, credentials: Credentials): Outgoing {
     const { url, headers } = this.access;
     const target = new URL(url.pathname.replace(/\/$/, '') + path, url);
     for (const [name, value] of Object.entries(query ?? {})) target.searchParams.set(name, value);
@@ -141,7 +141,7 @@ export class KubernetesClient implements KubernetesApi {
         ...headers,
         accept,
         'user-agent': this.options.userAgent,
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...authorizationOf(credentials),
         ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
       },
       body: body === undefined ? undefined : JSON.stringify(body),

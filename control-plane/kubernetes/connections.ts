@@ -84,7 +84,7 @@ export class Connections {
       if (sameConnection(current.credentials, credentials)) return current.pool;
       this.retire(current.pool);
     }
-    const pool = this.direct(credentials);
+    const pool = this.access.dispatcher?.(credentials) ?? this.direct(credentials);
     this.current = { credentials, pool };
     return pool;
   }

@@ -70,6 +70,16 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./local.ts')).localCommand,
   },
   {
+    name: 'list',
+    summary: 'list workloads that are in the mesh, and why others are not',
+    load: async () => (await import('./list/list.ts')).listCommand,
+  },
+  {
+    name: 'identity',
+    summary: 'show the certificates that sidecars present: of whom they are, and until when they hold',
+    load: async () => (await import('./identity/identity.ts')).identityCommand,
+  },
+  {
     name: 'stat',
     summary: 'show success rate, request rate and latency of workloads',
     load: async () => (await import('./stat/stat.ts')).statCommand,

@@ -205,6 +205,15 @@ it('diagnostics looks into it as into a cluster', async () => {
   expect(components).toContain('# pod tulle/tulle-destination-0');
 });
 
+it('list tells its workloads, and identity shows whom each sidecar presents itself as', async () => {
+  expect(await tell('list', '-n', 'shop')).toMatch(
+    /^deployment\/plain +0\/1 +neither the namespace nor the pod have /m,
+  );
+  const [green] = JSON.parse(await tell('identity', '-n', 'shop', 'green-0', '-o', 'json'));
+  expect(green.names).toEqual([`DNS:${green.identity}`]);
+  expect(green.identity).toBe('green.shop.serviceaccount.identity.tulle.cluster.local');
+});
+
 it('no key and no token is in a log', () => {
   const logs = readdirSync(join(state, 'logs')).map((name) => readFileSync(join(state, 'logs', name), 'utf8'));
   expect(logs.join('')).not.toMatch(/PRIVATE KEY|eyJhbGciOi/);

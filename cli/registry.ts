@@ -85,6 +85,11 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./stat/stat.ts')).statCommand,
   },
   {
+    name: 'edges',
+    summary: 'show who calls whom, and whether by mutual TLS',
+    load: async () => (await import('./edges/edges.ts')).edgesCommand,
+  },
+  {
     name: 'tap',
     summary: 'show requests as they pass the sidecars of workloads',
     load: async () => (await import('./tap/tap.ts')).tapCommand,

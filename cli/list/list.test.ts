@@ -45,15 +45,17 @@ it('where no mesh is known no reason is made up, and without its namespace a pod
   ]);
 });
 
+const items = pods.map(({ metadata, spec, status }) => ({ metadata: { ...metadata }, spec, status }));
+
 let cluster: Awaited<ReturnType<typeof servePods>>;
 beforeAll(async () => {
   const config = { data: { values: JSON.stringify(injectConfig()), install: '{"given":{}}' } };
   cluster = await servePods({
     ports: {},
     answers: {
-      '/api/v1/namespaces/shop/pods': { items: pods },
-      '/api/v1/pods': { items: pods },
-      '/api/v1/namespaces': { items: [shop] },
+      '/api/v1/namespaces/shop/pods': { items },
+      '/api/v1/pods': { items },
+      '/api/v1/namespaces': { items: [{ metadata: { ...shop.metadata } }] },
       '/api/v1/namespaces/shop': JSON.stringify(shop),
       '/api/v1/namespaces/tulle/configmaps/tulle-config': JSON.stringify(config),
       '/api/v1/namespaces/empty/pods': { items: [] },

@@ -35,6 +35,7 @@ export const trafficMetrics = [
 /** What one sidecar counted for one row, summed up as its series come. */
 export class Counted {
   requests = 0;
+  connections = 0;
   private successes = 0;
   private failures = 0;
   private openConnections = 0;
@@ -55,6 +56,7 @@ export class Counted {
       const bound = labels.le === '+Inf' ? Number.POSITIVE_INFINITY : Number(labels.le);
       this.buckets.set(bound, (this.buckets.get(bound) ?? 0) + count);
     } else if (metric === 'request_total') this.requests += count;
+    else if (metric === 'tcp_open_total') this.connections += count;
     else if (metric === 'tcp_open_connections') this.openConnections += count;
     else if (metric === 'tcp_read_bytes_total') this.readBytes += count;
     else if (metric === 'tcp_write_bytes_total') this.writeBytes += count;

@@ -214,6 +214,17 @@ it('list tells its workloads, and identity shows whom each sidecar presents itse
   expect(green.identity).toBe('green.shop.serviceaccount.identity.tulle.cluster.local');
 });
 
+it('edges tells who called whom, by which identities, and what was not secured', async () => {
+  const edges = JSON.parse(await tell('edges', '-n', 'shop', 'deploy', '-o', 'json'));
+  const identity = (name: string) => `${name}.shop.serviceaccount.identity.tulle.cluster.local`;
+  expect(edges).toContainEqual(
+    expect.objectContaining({ source: 'green', target: 'blue', secured: true, clientId: identity('green') }),
+  );
+  const plain = edges.find(({ target }: { target: string }) => target === 'plain');
+  expect(plain).toMatchObject({ source: 'green', sourceNamespace: 'shop', secured: false });
+  expect(plain.reason).toMatch(/\w+/);
+});
+
 it('no key and no token is in a log', () => {
   const logs = readdirSync(join(state, 'logs')).map((name) => readFileSync(join(state, 'logs', name), 'utf8'));
   expect(logs.join('')).not.toMatch(/PRIVATE KEY|eyJhbGciOi/);

@@ -90,6 +90,12 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./edges/edges.ts')).edgesCommand,
   },
   {
+    name: 'authz',
+    summary:
+      'show which policy holds for workloads: Servers, routes, authorizations, whom they let in, and how much came',
+    load: async () => (await import('./authz/authz.ts')).authzCommand,
+  },
+  {
     name: 'tap',
     summary: 'show requests as they pass the sidecars of workloads',
     load: async () => (await import('./tap/tap.ts')).tapCommand,

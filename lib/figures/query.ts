@@ -67,8 +67,10 @@ export interface AuthorityRow {
 }
 
 export interface AuthorizationRow {
+  /** Name and port. */
   readonly server: string;
   readonly route: string;
+  /** Empty for what none let in. */
   readonly authorization: string;
   readonly traffic: Traffic;
 }

@@ -1,6 +1,6 @@
 import { labelText, type Sample } from './exposition.ts';
 import type { EdgeRow, FigureQuery, Subject } from './query.ts';
-import { trafficMetrics } from './traffic.ts';
+import { deniedMetrics, trafficMetrics } from './traffic.ts';
 
 type Labels = Sample['labels'];
 
@@ -45,9 +45,7 @@ export function selectionOf({ by, subject, to, from }: FigureQuery): Selection {
     case 'authority':
       return series(calls, ({ authority }) => (authority === undefined ? undefined : [authority]));
     case 'authorization':
-      return series({ direction: 'inbound' }, ({ srv_name, srv_port, route_name = '', authz_name }) =>
-        authz_name === undefined ? undefined : [`${srv_name}:${srv_port}`, route_name, authz_name],
-      );
+      return authorizations();
     case 'route':
       return routes(to);
     case 'edge':
@@ -86,6 +84,20 @@ function series(wanted: Labels, rowOf: (labels: Labels, counting: Counting) => R
       if (!pairs.every(([name, value]) => labels[name] === value)) return undefined;
       if (metric.startsWith('tcp_') && labels.peer !== peer) return undefined;
       return rowOf(labels, counting);
+    },
+  };
+}
+
+/** By Server and port, route, and authorization; refusals are of none. */
+function authorizations(): Selection {
+  return {
+    metrics: [...trafficMetrics, ...deniedMetrics],
+    texts: ['srv_name='],
+    rowOf: ({ name, labels: { direction, peer, srv_name, srv_port, route_name = '', authz_name } }) => {
+      const server = `${srv_name}:${srv_port}`;
+      if (deniedMetrics.some((denied) => denied === name)) return [server, route_name, ''];
+      if (direction !== 'inbound' || authz_name === undefined) return undefined;
+      return name.startsWith('tcp_') && peer !== 'src' ? undefined : [server, route_name, authz_name];
     },
   };
 }

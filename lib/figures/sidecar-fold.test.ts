@@ -154,8 +154,11 @@ describe('calls are counted by who is called', () => {
 
 it('what is let in is counted by the authorization that let it in', () => {
   const labels = 'srv_name="web-http",srv_port="80",route_name="default",authz_name="web"';
-  const text = `response_total{direction="inbound",${labels},classification="success"} 5\n`;
+  const text =
+    `response_total{direction="inbound",${labels},classification="success"} 5\n` +
+    'inbound_http_authz_deny_total{srv_name="web-http",srv_port="80",route_name="default"} 3\n';
   expect(rows({ by: 'authorization', subject: deployments }, [['', text]])).toMatchObject([
+    { server: 'web-http:80', route: 'default', authorization: '', traffic: { deniedPerSecond: 3, rps: 0 } },
     { server: 'web-http:80', route: 'default', authorization: 'web', traffic: { successes: 5 } },
   ]);
 });

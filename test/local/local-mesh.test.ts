@@ -225,6 +225,23 @@ it('edges tells who called whom, by which identities, and what was not secured',
   expect(plain.reason).toMatch(/\w+/);
 });
 
+it('authz tells which policy holds, and what came by it and against it', async () => {
+  let over = false;
+  const knocking = (async () => {
+    while (!over) {
+      await call('green', 'http://guarded.shop/');
+      await ask({ host: ips.get('guarded'), port: 4143, headers: { host: 'guarded.shop' } });
+    }
+  })();
+  const told = await tell('authz', '-n', 'shop', 'deploy/guarded', '-t', '1s', '-o', 'json');
+  over = true;
+  await knocking;
+  const [row] = JSON.parse(told);
+  expect(row).toMatchObject({ port: 8080, server: 'default all-authenticated', success: 1 });
+  expect(row.rps).toBeGreaterThan(0);
+  expect(row.unauthorizedRps).toBeGreaterThan(0);
+});
+
 it('no key and no token is in a log', () => {
   const logs = readdirSync(join(state, 'logs')).map((name) => readFileSync(join(state, 'logs', name), 'utf8'));
   expect(logs.join('')).not.toMatch(/PRIVATE KEY|eyJhbGciOi/);

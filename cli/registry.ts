@@ -55,6 +55,11 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./uninject.ts')).uninjectCommand,
   },
   {
+    name: 'profile',
+    summary: 'print the ServiceProfile of a Service: of its OpenAPI document, .proto file, or what comes in to it now',
+    load: async () => (await import('./profile/profile.ts')).profileCommand,
+  },
+  {
     name: 'explain',
     summary: 'tell what the mesh of a folder of manifests makes of a call, and why; exit code 1 when it is refused',
     load: async () => (await import('./model/explain.ts')).explainCommand,

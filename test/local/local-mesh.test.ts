@@ -225,7 +225,7 @@ it('edges tells who called whom, by which identities, and what was not secured',
   expect(plain.reason).toMatch(/\w+/);
 });
 
-it('authz tells which policy holds, and what came by it and against it', async () => {
+it('authz tells what came by the policy that holds and against it, and profile which routes that makes', async () => {
   let over = false;
   const knocking = (async () => {
     while (!over) {
@@ -233,8 +233,12 @@ it('authz tells which policy holds, and what came by it and against it', async (
       await ask({ host: ips.get('guarded'), port: 4143, headers: { host: 'guarded.shop' } });
     }
   })();
-  const told = await tell('authz', '-n', 'shop', 'deploy/guarded', '-t', '1s', '-o', 'json');
+  const [told, tapped] = await Promise.all([
+    tell('authz', '-n', 'shop', 'deploy/guarded', '-t', '1s', '-o', 'json'),
+    tell('profile', '-n', 'shop', 'guarded', '--tap', 'deploy/guarded', '--tap-duration', '1s'),
+  ]);
   over = true;
+  expect(tapped).toContain('name: GET /');
   await knocking;
   const [row] = JSON.parse(told);
   expect(row).toMatchObject({ port: 8080, server: 'default all-authenticated', success: 1 });

@@ -70,6 +70,11 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./model/compare.ts')).compareCommand,
   },
   {
+    name: 'migrate',
+    summary: 'write what Linkerd has in a cluster, or in files, as a cdk8s app; and the order of steps of a move',
+    load: async () => (await import('./migrate/migrate.ts')).migrateCommand,
+  },
+  {
     name: 'local',
     summary: 'run the workloads of manifests as processes with sidecars on this machine, without a cluster',
     load: async () => (await import('./local.ts')).localCommand,

@@ -54,6 +54,11 @@ export {
   type PenaltyOptions,
   type SuccessRateOptions,
 } from './traffic/circuit-breaker.ts';
+export {
+  type ConnectionBackend,
+  type ConnectionRouteProps,
+  RouteVersion,
+} from './traffic/connection-route.ts';
 export { Failover, type FailoverProps } from './traffic/failover.ts';
 export { FaultAbort, FaultInjection, type FaultInjectionProps, type GrpcFailure } from './traffic/fault-injection.ts';
 export {
@@ -84,6 +89,8 @@ export type {
   TrafficTimeouts,
 } from './traffic/settings.ts';
 export { Staging, type StagingProps } from './traffic/staging.ts';
+export { TcpRoute, type TcpRouteProps } from './traffic/tcp-route.ts';
+export { TlsRoute, type TlsRouteProps } from './traffic/tls-route.ts';
 export { TrafficSplit, type TrafficSplitProps } from './traffic/traffic-split.ts';
 export { AccessLog } from './workload/access-log.ts';
 export { InboundPolicy } from './workload/inbound-policy.ts';

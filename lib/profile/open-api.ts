@@ -7,13 +7,13 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Operations of a path in the order in which `linkerd profile` has them; it leaves out the last two. */
 const methods = ['delete', 'get', 'head', 'options', 'patch', 'post', 'put', 'query', 'trace'];
-const otherFields = ['$ref', 'summary', 'description', 'servers', 'parameters', 'additionalOperations'];
+const otherFields = '$ref summary description servers parameters additionalOperations'.split(' ');
 
 export interface OpenApiOptions {
   /**
    * Path under which the Service has all that the document describes.
    *
-   * @default - `basePath` of a document of Swagger 2.0. Of OpenAPI 3 none: its `servers` are how clients outside call it
+   * @default - `basePath` of a document of Swagger 2.0. Of OpenAPI 3 none: its servers are how clients outside call it
    */
   readonly basePath?: string;
 }
@@ -61,7 +61,7 @@ function basePath(base: unknown): string {
   if (typeof base !== 'string' || !base.startsWith('/') || base.includes('{')) {
     throw new DescriptionError(`basePath (${shown(base)}) must be a path such as /v1`);
   }
-  return base.replace(/\/+$/, '');
+  return base.endsWith('/') ? base.slice(0, -1) : base;
 }
 
 /** A path's description, which may stand elsewhere in the document. */

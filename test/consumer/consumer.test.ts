@@ -118,10 +118,11 @@ it.each(nodes)(
       'Failover FaultAbort FaultInjection Filter GrpcRoute HttpRoute InboundPolicy Injection',
       'Interception LogLevel Match Mesh MeshInjection MeshModel MeshPeer MeshReference MeshService',
       'MeshTlsAuthentication MeshWarnings MeshedCronJob MeshedDaemonSet MeshedDeployment MeshedJob',
-      'MeshedNamespace MeshedStatefulSet Mirror MirrorShare Network NetworkAuthentication PathRewrite',
-      'PodSecurity PodSelector PolicyObject PolicyTarget Port ProxyProtocol PullPolicy RateLimit',
-      'RequestAuthentication RetryOn RouteParent RouteProtocol Server Staging Statsd StatsdTags',
-      'TokenPlace Tracing TrafficSplit TrustAnchors WorkloadMesh',
+      'MeshedNamespace MeshedStatefulSet Mirror MirrorShare Network NetworkAuthentication',
+      'PathRewrite PodSecurity PodSelector PolicyObject PolicyTarget Port ProxyProtocol PullPolicy',
+      'RateLimit RequestAuthentication RetryOn RouteParent RouteProtocol RouteVersion Server',
+      'Staging Statsd StatsdTags TcpRoute TlsRoute TokenPlace Tracing TrafficSplit TrustAnchors',
+      'WorkloadMesh',
     ].join(' ');
     expect(run(project, nodeOf(version), 'names.mjs').trim()).toBe(names);
     // Without cdk8s-plus-27, what needs it says so when it is used.

@@ -25,7 +25,7 @@ import { passedOn } from './peer-words.ts';
 import type { RoutePlan, Sender, Tries } from './plan.ts';
 import { failures, type ProxyFailure } from './proxy-failure.ts';
 import { failureOf, mayRepeat } from './repeats.ts';
-import { type KeptBytes, RequestBody } from './request-body.ts';
+import { type BodyListener, type KeptBytes, RequestBody } from './request-body.ts';
 
 /** What the exchanges of one side of the proxy share. */
 export interface ExchangeSide {
@@ -112,6 +112,8 @@ export class Exchange implements StreamHandler {
   /** What has it wait before it is sent, a filter or an authorizer: called off when it is over. Undefined when nothing does. */
   waitsFor: WaitingPlace | undefined = undefined;
   readonly observers: readonly ExchangeObserver[];
+  /** Who is told of the response's body beside the client. Undefined, the usual case, without any. */
+  private responseListeners: Pick<BodyListener, 'onBody'>[] | undefined = undefined;
 
   constructor(
     side: ExchangeSide,
@@ -300,11 +302,11 @@ export class Exchange implements StreamHandler {
     }
     this.expectationMet();
     this.tunnel = head.status === 101 || (head.status < 300 && this.head.method === 'CONNECT');
-    this.body?.release();
     // What is spoken in a tunnel may take as long as it likes.
     if (this.tunnel) this.endTries();
     const { observers } = this;
     for (let i = 0; i < observers.length; i++) observers[i].onResponse?.(this, head);
+    this.body?.release();
     let own = passedOn(head, this.downstream, this.origin.tellsWhy);
     if (attempt.filters !== undefined) own = attempt.filters.applyToResponse(own, this.head);
     if (this.plan?.filters !== undefined) own = this.plan.filters.applyToResponse(own, this.head);
@@ -315,8 +317,16 @@ export class Exchange implements StreamHandler {
   passData(attempt: Attempt, chunk: Uint8Array, end: boolean): void {
     this.progress++;
     this.responseBytes += chunk.length;
+    const { responseListeners } = this;
+    if (responseListeners !== undefined) for (const each of responseListeners) each.onBody(chunk, end);
     this.downstream.sendData(chunk, end);
     if (end) this.responseEndedBy(attempt, undefined);
+  }
+
+  /** Tells `listener` of the response's body as it is passed on. Its end, where trailers follow, is that of the exchange. */
+  teeResponse(listener: Pick<BodyListener, 'onBody'>): void {
+    this.responseListeners ??= [];
+    this.responseListeners.push(listener);
   }
 
   passTrailers(attempt: Attempt, fields: readonly Field[]): void {

@@ -40,6 +40,8 @@ export interface RoutePlan {
   readonly filters: Filters | undefined;
   /** Where its requests stand while they are under way; undefined where no policy can come to end them. */
   readonly open: Set<Exchange> | undefined;
+  /** Of its requests of whose trace nobody has decided, the share of which one begins; undefined: that of the proxy. */
+  readonly traceSampleRate: number | undefined;
   /** Whether a response counts as a success. `grpc` is its gRPC status, -1 for none. */
   classify(status: number, grpc: number, error: string | undefined): Classification;
 }
@@ -54,6 +56,7 @@ export function plainPlan(sender: Sender): RoutePlan {
     filters: undefined,
     tries: undefined,
     open: undefined,
+    traceSampleRate: undefined,
     classify,
   });
 }

@@ -352,6 +352,7 @@ export class InboundHttp {
         tries: undefined,
         filters: route?.filters,
         open: undefined,
+        traceSampleRate: route?.traceSampleRate,
         classify,
       }),
       count: metrics.allowed(labels, policy, shownPort, route, authz),

@@ -67,7 +67,7 @@ export class Overrides {
     }
     let overridden = plans.get(plan);
     if (overridden === undefined) {
-      const { counts, elsewhere, tries, filters, open } = plan;
+      const { counts, elsewhere, tries, filters, open, traceSampleRate } = plan;
       const backend = this.options.backendOf(to);
       const decided = plan.decided ?? { route: undefined, parent: this.options.target, authorization: undefined };
       overridden = Object.freeze<RoutePlan>({
@@ -78,6 +78,7 @@ export class Overrides {
         tries,
         filters,
         open,
+        traceSampleRate,
         classify: (status, grpc, error) => plan.classify(status, grpc, error),
       });
       plans.set(plan, overridden);

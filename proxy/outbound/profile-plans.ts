@@ -22,6 +22,7 @@ class ProfilePlan implements RoutePlan {
   readonly filters = undefined;
   readonly decided: RoutePlan['decided'];
   readonly open = undefined;
+  readonly traceSampleRate = undefined;
   readonly tries: RoutePlan['tries'];
   private readonly route: ProfileRoute;
 

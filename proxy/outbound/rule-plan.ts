@@ -66,6 +66,7 @@ export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePla
     filters: rule.filters,
     tries: triesOfRule(rule, options),
     open: options.open,
+    traceSampleRate: rule.traceSampleRate,
     classify,
   });
 }

@@ -226,6 +226,40 @@ describe('a request that nobody has decided about', () => {
   });
 });
 
+describe('the rate of a rule', () => {
+  const setupBy = (traceSampleRate: number | undefined, rate: number) => {
+    const made = setup({ rate, random: () => 0.5 });
+    const plan = { ...plainPlan(made.sender), traceSampleRate };
+    return { ...made, begin: (...headers: Header[]) => made.begin(headers, plan) };
+  };
+
+  it.each([
+    ['stands before a lower one of the proxy', 1, 0, true],
+    ['stands before a higher one of the proxy', 0, 1, false],
+    ['leaves that of the proxy where it says nothing', undefined, 1, true],
+  ])('%s', (_name, ofRule, ofProxy, isRecorded) => {
+    const { spans, connection, begin, got } = setupBy(ofRule, ofProxy);
+    begin();
+    connection.last.answer();
+    expect(spans.length).toBe(isRecorded ? 1 : 0);
+    // Whoever comes after is told, also of a no.
+    expect(got().at(-1)?.[0]).toBe(isRecorded ? 'traceparent' : 'b3');
+    begin(['b3', `${traceId}-${parentId}`]);
+    connection.last.answer();
+    expect(got(1).at(-1)?.[1]).toMatch(isRecorded ? /-1-00f067aa0ba902b7$/ : /-0$/);
+  });
+
+  it('decides nothing where somebody has', () => {
+    const { spans, connection, begin } = setupBy(1, 1);
+    begin(['b3', '0']);
+    connection.last.answer();
+    const silent = setupBy(0, 0);
+    silent.begin(sampled);
+    silent.connection.last.answer();
+    expect([spans.length, silent.spans.length]).toEqual([0, 1]);
+  });
+});
+
 it('a request of which somebody said no goes as it came, whatever the rate', () => {
   const { spans, connection, begin, got } = setup({ rate: 1 });
   const headers: Header[] = [

@@ -1,4 +1,4 @@
-import { backendsAnnotation } from '../../../lib/contract/annotations.ts';
+import { backendsAnnotation, traceSampleRateAnnotation } from '../../../lib/contract/annotations.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type {
@@ -58,8 +58,9 @@ interface BytesRules {
 /** What a route says, read once for all that are told of it. */
 export type RouteRules = {
   /**
-   * What of it cannot be served, with its field: of a filter the requests of that rule fail, of sessions they are kept with
-   * nobody; the others are served.
+   * What of it cannot hold, with its field: the requests of a rule that cannot be served fail, the others are served; those
+   * of a route that does not say which of them are traced are traced as those of others, and those of sessions that cannot be
+   * kept go by load.
    */
   readonly problems: readonly string[];
 } & (
@@ -75,10 +76,10 @@ const gatewayRedirectStatus = 302;
 export function httpRouteRules(route: HttpRoute): RouteRules {
   // Those are the defaults of its definition, which manifests that never saw an API server lack.
   const { rules = [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }] } = route.spec;
-  const problems: string[] = [];
+  const { problems, ...read } = common(route, route.spec.hostnames);
   const redirectStatus = route.apiVersion.startsWith('gateway.networking.k8s.io/') ? gatewayRedirectStatus : 0;
   return {
-    ...common(route, route.spec.hostnames),
+    ...read,
     protocol: 'http',
     rules: rules.map((each, at) => {
       const hasPrefixes = (each.matches ?? []).every(({ path }) => (path?.type ?? 'PathPrefix') === 'PathPrefix');
@@ -94,9 +95,9 @@ export function httpRouteRules(route: HttpRoute): RouteRules {
 /** Throws UnsupportedRoute. */
 export function grpcRouteRules(route: GrpcRoute): RouteRules {
   const { rules = [{}] } = route.spec;
-  const problems: string[] = [];
+  const { problems, ...read } = common(route, route.spec.hostnames);
   return {
-    ...common(route, route.spec.hostnames),
+    ...read,
     protocol: 'grpc',
     rules: rules.map((each, at) => {
       const filters = readFilters(each, `spec.rules[${at}]`, problems, grpcFilter);
@@ -121,10 +122,13 @@ export function bytesRouteRules({ metadata, spec }: BytesRoute, protocol: 'tls' 
 }
 
 function common({ metadata }: KubernetesObject, hostnames: readonly string[] = []) {
+  const problems: string[] = [];
   const settings = trafficSettings(metadata.annotations, (annotation, value, must) => {
-    throw new UnsupportedRoute(`the annotation ${annotation} (${value}) ${must}`);
+    const problem = `the annotation ${annotation} (${value}) ${must}`;
+    if (annotation !== traceSampleRateAnnotation) throw new UnsupportedRoute(problem);
+    problems.push(problem);
   });
-  return { hosts: hostnames.map(hostMatch), settings };
+  return { hosts: hostnames.map(hostMatch), settings, problems };
 }
 
 /** Whether the backends of a route are in order of preference. */

@@ -94,6 +94,7 @@ export {
   ServiceProfile,
   type ServiceProfileProps,
 } from './traffic/service-profile.ts';
+export { type CookieSessionsOptions, Sessions, type SessionsOptions } from './traffic/sessions.ts';
 export type {
   OwnZone,
   RouteHedging,

@@ -149,7 +149,7 @@ it.each(nodes)(
       'MeshedDeployment MeshedJob MeshedNamespace MeshedStatefulSet Mirror MirrorShare Network',
       'NetworkAuthentication PathRewrite PodSecurity PodSelector PolicyObject PolicyTarget Port',
       'ProxyProtocol PullPolicy RateLimit RequestAuthentication RequestCondition ResponseCondition',
-      'RetryOn RouteParent RouteProtocol RouteVersion Server ServiceProfile Staging Statsd',
+      'RetryOn RouteParent RouteProtocol RouteVersion Server ServiceProfile Sessions Staging Statsd',
       'StatsdTags TcpRoute TlsRoute TokenPlace Tracing TrafficSplit TrustAnchors WorkloadMesh',
     ].join(' ');
     expect(run(project, nodeOf(version), 'names.mjs').trim()).toBe(names);

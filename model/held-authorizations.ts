@@ -23,7 +23,7 @@ export interface HeldAuthorization {
   readonly counted: { readonly server: string; readonly route: string; readonly authorization: string };
 }
 
-/** What holds at a port; nothing where there is no sidecar. Routes of probes are for the kubelet, and left out. */
+/** @internal what holds at a port; nothing where there is no sidecar. Routes of probes are for the kubelet, and left out. */
 export function heldAt(to: Workload, port: number, policy: ServerPolicy | undefined): HeldAuthorization[] {
   if (policy === undefined) return [];
   const { labels: server, routes } = policy;

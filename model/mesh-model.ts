@@ -10,6 +10,7 @@ import { compare } from './compare.ts';
 import type { Comparison } from './comparison.ts';
 import { find } from './find-workload.ts';
 import { headOf } from './head.ts';
+import { type HeldAuthorization, heldAt } from './held-authorizations.ts';
 import { clientOf, inboundDecision, policyOf } from './inbound.ts';
 import { objectsOfApp, objectsOfFolder, objectsOfText } from './manifests.ts';
 import { routeNameOf } from './names.ts';
@@ -88,6 +89,11 @@ export class MeshModel {
     return this.cluster.workloads.map(workloadName);
   }
 
+  /** Whether the pods of a workload have a sidecar. Throws when there is no such workload. */
+  isMeshed(workload: WorkloadLike): boolean {
+    return find(this.cluster.workloads, workload).meshed;
+  }
+
   /** What becomes of a call. Throws when there is no such workload, or `to` is no URL. */
   call(options: CallOptions): CallResult {
     const { workloads } = this.cluster;
@@ -111,6 +117,16 @@ export class MeshModel {
       .filter((from) => doors.some(({ lets }) => lets(from)))
       .map((from) => from?.identity ?? anyone);
     return [...new Set(callers)].sort();
+  }
+
+  /**
+   * What holds at the ports of a workload, or at `port`: each authorization of each route and Server, in the order in
+   * which they are asked. Where nobody is let in there is one without an authorization; without a sidecar there is none.
+   */
+  authorizationsOf(workload: WorkloadLike, port?: number): readonly HeldAuthorization[] {
+    const to = find(this.cluster.workloads, workload);
+    const ports = port === undefined ? this.portsOf(to) : [port];
+    return ports.flatMap((each) => heldAt(to, each, policyOf(to.pod, each, this.cluster.context)));
   }
 
   /** @internal */

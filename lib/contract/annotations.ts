@@ -10,6 +10,9 @@ export const alphaSettingPrefix = 'config.alpha.linkerd.io/';
 /** By which Linkerd's viz extension leaves a workload, or all of a namespace, untapped. */
 export const disableTapAnnotation = 'viz.linkerd.io/disable-tap';
 
+/** The setting by which a workload lets the first bytes of its bodies be seen by who may: `enabled`. */
+export const tapBodiesSetting = 'tap-bodies';
+
 export const createdByAnnotation = 'linkerd.io/created-by';
 export const proxyVersionAnnotation = 'linkerd.io/proxy-version';
 
@@ -23,6 +26,9 @@ export const certificateAnnotation = 'tulle.dev/certificate-sha256';
 export const backendsAnnotation = 'tulle.dev/backends';
 /** The share of its endpoints of which fewer are ready when such a route goes on to the next backend. */
 export const failoverBelowAnnotation = 'tulle.dev/failover-below';
+
+/** Of a route, Service or EgressNetwork: the share of its requests that begin a trace where nobody has decided, from 0 to 1. */
+export const traceSampleRateAnnotation = 'tracing.tulle.dev/sample-rate';
 
 /** What has annotations: metadata as manifests, sources and admission reviews have it. */
 export interface Annotated {

@@ -53,6 +53,8 @@ export interface ProxySettings {
   readonly metricsHostnameLabels: boolean;
   /** Whether the mesh's tap component may look at the requests that pass the sidecar. */
   readonly tap: boolean;
+  /** Whether it may see the first bytes of their bodies, too. */
+  readonly tapBodies: boolean;
   readonly gateway: boolean;
   readonly inboundConnectTimeoutMs: number;
   readonly outboundConnectTimeoutMs: number;
@@ -149,6 +151,7 @@ export const defaultProxySettings: ProxySettings = {
   externalProfiles: false,
   metricsHostnameLabels: false,
   tap: true,
+  tapBodies: false,
   gateway: false,
   inboundConnectTimeoutMs: 100,
   outboundConnectTimeoutMs: 1000,

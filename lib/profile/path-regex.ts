@@ -2,7 +2,7 @@ import { patternProblem } from '../contract/pattern.ts';
 import { DescriptionError } from './description-error.ts';
 
 /** A text as the pattern that it alone fits; what Go's `regexp.QuoteMeta` escapes is escaped. */
-const quoted = (text: string): string => text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&');
+export const quoted = (text: string): string => text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&');
 
 /**
  * The pattern of the paths of a template such as `/items/{id}`, as `linkerd profile` writes it: a parameter is anything within

@@ -205,6 +205,16 @@ const wrong: [string, () => unknown, string][] = [
     "'parent' (shop/map) must be a Server, and is a ConfigMap",
   ],
   [
+    'a share of traces in percent',
+    () => http({}, { traceSampleRate: 5 }),
+    "'traceSampleRate' (5) must be from 0 to 1: 0.01 for one request of a hundred",
+  ],
+  [
+    'a share of traces that cannot be written',
+    () => http({}, { traceSampleRate: 1e-9 }),
+    "'traceSampleRate' (1e-9) must be from 0 to 1: 0.01 for one request of a hundred",
+  ],
+  [
     'retries of a Server',
     () => http({}, { parent: RouteParent.server('a'), retries: { on: RetryOn.serverError() } }),
     "'parent' (Server) must be a Service: retry.linkerd.io/http is for those who call, and a Server is of who is called",

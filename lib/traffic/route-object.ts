@@ -1,6 +1,6 @@
 import { ApiObject, type ApiObjectMetadata, Chart } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { backendsAnnotation, failoverBelowAnnotation } from '../contract/annotations.ts';
+import { backendsAnnotation, failoverBelowAnnotation, traceSampleRateAnnotation } from '../contract/annotations.ts';
 import { refuse } from './checks.ts';
 import { type Filter, renderFilters } from './filter.ts';
 import { checkedHosts } from './hostnames.ts';
@@ -158,7 +158,7 @@ export function routeObject<Rule extends RouteRule>(
 
 function metadataOf(props: RouteProps, parent: RouteParent, protocol: 'http' | 'grpc'): ApiObjectMetadata {
   const told = { ...settingAnnotations(props, protocol), ...props.order?._annotations };
-  const [first] = Object.keys(told);
+  const [first] = Object.keys(told).filter((name) => name !== traceSampleRateAnnotation);
   if (first !== undefined && !parent._isOutbound) {
     refuse('parent', 'Server', `must be a Service: ${first} is for those who call, and a Server is of who is called`);
   }

@@ -85,6 +85,17 @@ describe('an HttpRoute', () => {
     ]);
   });
 
+  it('says which share of its requests is traced, of a Server too', () => {
+    const rules = [{}];
+    new HttpRoute(shop.chart, 'out', { parent: shop.orders, rules, traceSampleRate: 0.00001 });
+    new GrpcRoute(shop.chart, 'in', { parent: RouteParent.server('orders'), rules, traceSampleRate: 0 });
+    const told = (kind: string) => shop.objects(kind)[0].metadata.annotations;
+    expect([told('HTTPRoute'), told('GRPCRoute')]).toEqual([
+      { 'tracing.tulle.dev/sample-rate': '0.00001' },
+      { 'tracing.tulle.dev/sample-rate': '0' },
+    ]);
+  });
+
   it('is of a Server, too, and then of who is called', () => {
     new HttpRoute(shop.chart, 'server', { parent: RouteParent.server('orders'), rules: [{}] });
     const server = new ApiObject(shop.chart, 'a', { apiVersion: 'policy.linkerd.io/v1beta3', kind: 'Server' });

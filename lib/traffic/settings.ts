@@ -1,5 +1,6 @@
 import type { Duration } from 'cdk8s';
 import { zoneLoad } from '../contract/affinity.ts';
+import { traceSampleRateAnnotation } from '../contract/annotations.ts';
 import type { Affinity } from './affinity.ts';
 import { annotationDuration, milliseconds, refuse, texts, whole } from './checks.ts';
 import {
@@ -46,6 +47,12 @@ export interface TrafficSettings {
   readonly timeouts?: TimeoutOptions;
   /** @default - one endpoint is asked */
   readonly hedging?: RouteHedging;
+  /**
+   * Of the requests about which nobody has decided whether they are traced, the share of which traces begin, from 0 to 1.
+   *
+   * @default - that of whoever sends them, see `Tracing`
+   */
+  readonly traceSampleRate?: number;
 }
 
 /** What holds for all requests of a Service, by whatever rule they come. */
@@ -62,11 +69,12 @@ export interface ServiceSettings extends TrafficSettings {
 
 /** The annotations that say it. Throws for what is wrong, and for conditions of another protocol. */
 export function settingAnnotations(settings: TrafficSettings, protocol?: 'http' | 'grpc'): Record<string, string> {
-  const { retries, timeouts, hedging } = settings;
+  const { retries, timeouts, hedging, traceSampleRate } = settings;
   const annotations = {
     ...(retries && retryAnnotations(retries, protocol)),
     ...(timeouts && timeoutAnnotations(timeouts)),
     ...(hedging && hedgeAnnotations(hedging)),
+    ...traceAnnotations(traceSampleRate),
   };
   checkTries(new Map(Object.entries(annotations)));
   return annotations;
@@ -90,6 +98,13 @@ function hedgeAnnotations({ after, limit, budget }: RouteHedging): Record<string
     'hedge.tulle.dev/limit': limit,
     'hedge.tulle.dev/budget': budget && decimal(budget),
   });
+}
+
+function traceAnnotations(rate: number | undefined): Record<string, string> {
+  if (rate !== undefined && rate !== 0 && !(rate >= 0.000001 && rate <= 1)) {
+    refuse('traceSampleRate', rate, 'must be from 0 to 1: 0.01 for one request of a hundred');
+  }
+  return texts({ [traceSampleRateAnnotation]: rate === undefined ? undefined : decimal(rate) });
 }
 
 function zoneAnnotations({ maxLoad }: OwnZone): Record<string, string> {

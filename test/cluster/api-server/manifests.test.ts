@@ -3,6 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   ApiDescription,
   DataPlane,
+  EgressPolicy,
+  EgressTraffic,
+  HttpRoute,
   Injection,
   MeshedDeployment,
   type MeshProps,
@@ -10,9 +13,13 @@ import {
   MeshService,
   RequestCondition,
   ResponseCondition,
+  RouteParent,
   ServiceProfile,
+  TcpRoute,
+  TlsRoute,
 } from '../../../lib/index.ts';
 import type { PodTemplate } from '../../../lib/inject/index.ts';
+import { gatewayApi } from '../gateway-api.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
 import { meshInstall, meshObjects } from './mesh-objects.ts';
 
@@ -70,6 +77,31 @@ describe.skipIf(apiServerMissing)(`the manifests${apiServerMissing ? ` (${apiSer
     const told = await apply(['--dry-run=server', '--validate=strict'], ...objects);
     expect(told.trim().split('\n')).toHaveLength(objects.length);
   });
+
+  test.skipIf('missing' in gatewayApi)(
+    'of routes are too, where the standard channel of the Gateway API is',
+    async () => {
+      const { folder } = gatewayApi as { folder: string };
+      await server.kubectl(['apply', '--server-side', '-f', folder]);
+      const chart = new Chart(new App(), 'shop', { namespace: 'default' });
+      const [orders, next] = ['orders', 'next'].map((name) => MeshService.of(name, { port: 80 }));
+      const backends = [{ service: orders, weight: 9 }, { service: next }];
+      const outside = new EgressPolicy(chart, 'outside', { traffic: EgressTraffic.deny() });
+      new TcpRoute(chart, 'split', { parent: orders, backends });
+      new TcpRoute(chart, 'itself', { parent: next });
+      const hostnames = ['*.api.example', 'pay.example'];
+      new TlsRoute(chart, 'out', { parent: RouteParent.egressNetwork(outside, 443), hostnames });
+      new HttpRoute(chart, 'http', {
+        parent: MeshService.of('web', { port: 80 }),
+        retries: { limit: 1 },
+        timeouts: { request: Duration.seconds(1) },
+        rules: [{ backends, timeouts: { request: Duration.millis(500) } }],
+      });
+      const objects = chart.toJson();
+      const told = await apply(['--dry-run=server', '--validate=strict'], ...objects);
+      expect(told.trim().split('\n')).toHaveLength(objects.length);
+    },
+  );
 
   test('ask for one thing that PodSecurity restricted refuses: the capabilities of tulle-init', async () => {
     for (const { metadata, ...deployment } of meshObjects('Deployment')) {

@@ -1,4 +1,6 @@
+import type { V1SubjectAccessReview } from '@kubernetes/client-node';
 import type { KubernetesApi } from '../kubernetes/api.ts';
+import type { InJson } from '../kubernetes/in-json.ts';
 import type { Caller } from './request-header.ts';
 
 /** What somebody wants to tap. */
@@ -9,14 +11,9 @@ export interface TapTarget {
   readonly name: string;
 }
 
-/** What of a review's answer is read. */
-interface AccessReview {
-  readonly status?: { readonly allowed?: boolean; readonly reason?: string };
-}
-
 /** Asks the API server whether somebody may tap: `watch` on the subresource `tap`, as Linkerd's extension asks. */
 export async function mayTap(api: Pick<KubernetesApi, 'create'>, { user, groups, extra }: Caller, target: TapTarget) {
-  const review = await api.create<AccessReview>('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+  const review = await api.create<InJson<V1SubjectAccessReview>>('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'SubjectAccessReview',
     spec: {

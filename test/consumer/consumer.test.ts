@@ -141,15 +141,16 @@ it.each(nodes)(
     for (const file of ['names.mjs', 'use.cjs'])
       copyFileSync(join(import.meta.dirname, 'project', file), join(project, file));
     const names = [
-      'AccessLog Affinity AuthorizationPolicy BackendOrder BlueGreen Canary CanaryStep',
-      'CertManagerIssuer CircuitBreaker Compat EgressPolicy EgressTraffic ExternalAuthorization',
-      'Failover FaultAbort FaultInjection Filter GrpcRoute HttpRoute InboundPolicy Injection',
-      'Interception LogLevel Match Mesh MeshInjection MeshModel MeshPeer MeshReference MeshService',
-      'MeshTlsAuthentication MeshWarnings MeshedCronJob MeshedDaemonSet MeshedDeployment MeshedJob',
-      'MeshedNamespace MeshedStatefulSet Mirror MirrorShare Network NetworkAuthentication PathRewrite',
-      'PodSecurity PodSelector PolicyObject PolicyTarget Port ProxyProtocol PullPolicy RateLimit',
-      'RequestAuthentication RetryOn RouteParent RouteProtocol Server Staging Statsd StatsdTags',
-      'TokenPlace Tracing TrafficSplit TrustAnchors WorkloadMesh',
+      'AccessLog Affinity ApiDescription AuthorizationPolicy BackendOrder BlueGreen Canary',
+      'CanaryStep CertManagerIssuer CircuitBreaker Compat DataPlane EgressPolicy EgressTraffic',
+      'ExternalAuthorization Failover FaultAbort FaultInjection Filter GrpcRoute HttpRoute',
+      'InboundPolicy Injection Interception LogLevel Match Mesh MeshInjection MeshModel MeshPeer',
+      'MeshReference MeshService MeshTlsAuthentication MeshWarnings MeshedCronJob MeshedDaemonSet',
+      'MeshedDeployment MeshedJob MeshedNamespace MeshedStatefulSet Mirror MirrorShare Network',
+      'NetworkAuthentication PathRewrite PodSecurity PodSelector PolicyObject PolicyTarget Port',
+      'ProxyProtocol PullPolicy RateLimit RequestAuthentication RequestCondition ResponseCondition',
+      'RetryOn RouteParent RouteProtocol RouteVersion Server ServiceProfile Staging Statsd',
+      'StatsdTags TcpRoute TlsRoute TokenPlace Tracing TrafficSplit TrustAnchors WorkloadMesh',
     ].join(' ');
     expect(run(project, nodeOf(version), 'names.mjs').trim()).toBe(names);
     // Without cdk8s-plus-27, what needs it says so when it is used.

@@ -178,6 +178,27 @@ export declare type Hedge = Message<"dev.tulle.proxy.Hedge"> & {
 export declare const HedgeSchema: GenMessage<Hedge>;
 
 /**
+ * Which requests of a route begin a trace.
+ *
+ * @generated from message dev.tulle.proxy.RouteTracing
+ */
+export declare type RouteTracing = Message<"dev.tulle.proxy.RouteTracing"> & {
+  /**
+   * Of those that come without a decision, the share of which a trace begins, from 0 to 1: it stands before that of the
+   * proxy. With 0 none does, and whoever comes after is told so.
+   *
+   * @generated from field: double sample_rate = 1;
+   */
+  sampleRate: number;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.RouteTracing.
+ * Use `create(RouteTracingSchema)` to create a new message.
+ */
+export declare const RouteTracingSchema: GenMessage<RouteTracing>;
+
+/**
  * Which tokens (JWT, RFC 7519) of end users the requests of a server or route bring.
  *
  * @generated from message dev.tulle.proxy.RequestAuthentication

@@ -37,7 +37,12 @@ const event = (changes: MessageInitShape<typeof TapEventSchema> = {}) =>
 const tapped = (type: string, name: string, namespace = 'shop') => create(ResourceSchema, { type, name, namespace });
 
 it('the server of a request is reached by a port-forward to its pod', async () => {
-  for (const what of [tapped('deployment', 'web'), tapped('pod', 'web-1'), tapped('namespace', 'shop', '')]) {
+  for (const what of [
+    tapped('deployment', 'web'),
+    tapped('pod', 'web-1'),
+    tapped('namespace', 'shop', ''),
+    tapped('deployment', ''),
+  ]) {
     const way = await source.wayTo(event(), what);
     const { port, hostname } = new URL(`tcp://${way.address}`);
     const socket = connect({ host: hostname, port: Number(port) });
@@ -48,6 +53,7 @@ it('the server of a request is reached by a port-forward to its pod', async () =
 
 it.each<[string, MessageInitShape<typeof TapEventSchema>, ReturnType<typeof tapped>]>([
   ['of another workload', {}, tapped('deployment', 'db')],
+  ['of another kind', {}, tapped('statefulset', '')],
   ['of another namespace', {}, tapped('deployment', 'web', 'other')],
   ['that is called, by what a sidecar says of it', { proxyDirection: 2 }, tapped('deployment', 'web')],
   ['of no name', { destinationMeta: { labels: { ...labels, pod: '../x' } } }, tapped('deployment', 'web')],

@@ -37,9 +37,10 @@ async function wayTo({ access }: Cluster, event: TapEvent, { type, name, ...of }
   const labels = event.destinationMeta?.labels ?? {};
   const { pod, namespace } = labels;
   const port = event.destination?.port;
-  const isTapped =
-    event.proxyDirection === TapEvent_ProxyDirection.INBOUND &&
-    (type === 'namespace' ? namespace === name : namespace === of.namespace && labels[destinationLabel(type)] === name);
+  // Without a name, all of the kind are tapped.
+  const own = labels[destinationLabel(type)];
+  const isMeant = type === 'namespace' ? own === name : namespace === of.namespace && own === (name || own);
+  const isTapped = event.proxyDirection === TapEvent_ProxyDirection.INBOUND && own !== undefined && isMeant;
   if (!isTapped || !isName(pod) || !isName(namespace) || port === undefined) {
     throw new Error('of a cluster, servers are asked that are tapped themselves');
   }
@@ -52,15 +53,12 @@ const isName = (text: string | undefined): text is string => /^[a-z0-9][a-z0-9.-
 
 function pathOf(request: TapByResourceRequest): string {
   const { type, name, namespace } = request.target!.resource!;
-  if (name === '') {
-    throw new CommandError(
-      `of a cluster, name what is tapped: ${type}/<name>, or all of the namespace: ns/${namespace}`,
-    );
-  }
   if (request.target!.labelSelector !== '')
     throw new CommandError('--selector (-l) does not choose what is tapped: name it');
   const api = '/apis/tap.linkerd.io/v1alpha1/watch/namespaces';
-  return type === 'namespace' ? `${api}/${name}/tap` : `${api}/${namespace}/${type}s/${name}/tap`;
+  if (type === 'namespace') return `${api}/${name}/tap`;
+  // A resource without a name has no path: all of a kind are asked for by their namespace, and by the body.
+  return name === '' ? `${api}/${namespace}/tap` : `${api}/${namespace}/${type}s/${name}/tap`;
 }
 
 async function begin(cluster: Cluster, request: TapByResourceRequest, handlers: TapHandlers): Promise<RunningTap> {

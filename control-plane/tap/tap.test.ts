@@ -131,6 +131,8 @@ describe('pods', () => {
     expect(names('namespace', 'shop')).toEqual(['web-1']);
     expect(names('pod', 'web-1')).toEqual(['web-1']);
     expect(names('deployment', 'db')).toEqual([]);
+    expect(names('deployment', '')).toEqual(['web-1']);
+    expect(names('statefulset', '')).toEqual([]);
     expect(pods.of({ namespace: 'shop', kind: 'deployment', name: 'web' }).others).toBe(2);
     expect(pods.of({ namespace: 'other', kind: 'deployment', name: 'web' })).toEqual({ tapped: [], others: 0 });
   });

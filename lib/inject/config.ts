@@ -93,6 +93,11 @@ export interface InjectConfig {
   readonly ipv6?: boolean;
   /** With `explicit`, pods that ask for a sidecar, and not for which, get one without interception. Default: an init container. */
   readonly interception?: 'explicit';
+  /**
+   * Sidecars are Linkerd's proxy, whose image `defaults` name; this is the mesh's own, for what that cannot do: init containers
+   * and explicit mode. Default: all are the mesh's own.
+   */
+  readonly linkerd2?: { readonly image: string; readonly version: string };
   /** With `linkerd`, the annotation `linkerd.io/inject` is obeyed too. */
   readonly compat: 'none' | 'linkerd';
   /** Where proxies find the control plane; a control-plane pod reaches its own component over localhost. */

@@ -1,13 +1,15 @@
 import type { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { isRecord, type Manifest } from '../inject/kubernetes.ts';
-import type { NamedMatch, ParentRef } from '../kinds/route-object.ts';
-import { AppView, isKind, namespaceOf, type RenderedObject } from '../workload/app-view.ts';
+import { AppView, isKind, namespaceOf } from '../workload/app-view.ts';
 import { isReviewed } from '../workload/review.ts';
+import { connectionProblems, isOfConnections } from './connection-review.ts';
 import type { MeshService } from './mesh-service.ts';
+import { entryOf, haveCommonParent, type RouteEntry, textOf } from './route-entry.ts';
 import { type AnyMatch, takesAllOf } from './route-precedence.ts';
 import { isMadeByWorkload, rivalsOf } from './service-of.ts';
 
+const kindsOfRoutes = ['GRPCRoute', 'HTTPRoute', 'TLSRoute', 'TCPRoute'];
 const gateway = 'gateway.networking.k8s.io';
 const looks = new WeakMap<IConstruct, RoutesOfApp>();
 
@@ -21,6 +23,18 @@ export function reviewRoute(
   parent: MeshService | undefined,
   backends: readonly MeshService[],
 ): void {
+  review(construct, (routes) => {
+    const namespace = namespaceOf(object.toJson());
+    const services = [...(parent === undefined ? [] : [parent]), ...backends];
+    return [
+      ...new Set(services.flatMap((service) => routes.problemsOfService(service, namespace))),
+      ...routes.problemsOfRoute(object),
+    ];
+  });
+}
+
+/** Has a construct looked at beside the routes of its app whenever that is synthesized. */
+export function review(construct: IConstruct, problemsBeside: (routes: RoutesOfApp) => string[]): void {
   const { root } = construct.node;
   if (!looks.has(root)) {
     looks.set(root, new RoutesOfApp(root));
@@ -33,27 +47,7 @@ export function reviewRoute(
       },
     });
   }
-  construct.node.addValidation({
-    validate: () => {
-      const routes = looks.get(root) ?? new RoutesOfApp(root);
-      const namespace = namespaceOf(object.toJson());
-      const services = [...(parent === undefined ? [] : [parent]), ...backends];
-      return [
-        ...new Set(services.flatMap((service) => routes.problemsOfService(service, namespace))),
-        ...routes.problemsOfRoute(object),
-      ];
-    },
-  });
-}
-
-interface Entry {
-  readonly construct: ApiObject;
-  readonly kind: string;
-  readonly name: string;
-  readonly namespace: string;
-  readonly hosts: string;
-  readonly parents: readonly string[];
-  readonly rules: readonly (readonly AnyMatch[])[];
+  construct.node.addValidation({ validate: () => problemsBeside(looks.get(root) ?? new RoutesOfApp(root)) });
 }
 
 interface Look {
@@ -61,11 +55,11 @@ interface Look {
   readonly serviceAt: (key: string) => Manifest | undefined;
   /** Services that no workload has made. */
   readonly beside: readonly ApiObject[];
-  readonly routes: readonly Entry[];
+  readonly routes: readonly RouteEntry[];
 }
 
 /** The Services and routes of an app in one synth, as they are rendered. */
-class RoutesOfApp {
+export class RoutesOfApp {
   private readonly root: IConstruct;
   private known: Look | undefined;
 
@@ -99,11 +93,20 @@ class RoutesOfApp {
     return problems;
   }
 
+  /** Routes of the requests to a Service, by its namespace and name. */
+  ofService(key: string): RouteEntry[] {
+    const parent = `/Service/${key}/`;
+    return this.look.routes.filter(
+      (route) => !isOfConnections(route) && route.parents.some((each) => each.startsWith(parent)),
+    );
+  }
+
   /** What keeps a route, or rules of it, from ever having a request. */
   problemsOfRoute(object: ApiObject): string[] {
     const { routes } = this.look;
     const own = routes.find(({ construct }) => construct === object);
     if (own === undefined) return [];
+    if (isOfConnections(own)) return connectionProblems(own, routes, this.look.serviceAt);
     const rivals = routes.filter((other) => other.namespace === own.namespace && haveCommonParent(own, other));
     const grpc = own.kind === 'HTTPRoute' ? rivals.find(({ kind }) => kind === 'GRPCRoute') : undefined;
     if (grpc !== undefined) {
@@ -124,7 +127,7 @@ class RoutesOfApp {
     if (this.known === undefined) {
       const view = AppView.of(this.root);
       const services = view.objects.filter((object) => isKind(object, 'v1', 'Service'));
-      const routes = [...view.ofKind(gateway, 'HTTPRoute'), ...view.ofKind(gateway, 'GRPCRoute')];
+      const routes = kindsOfRoutes.flatMap((kind) => view.ofKind(gateway, kind));
       this.known = {
         serviceAt: finder(view, services),
         beside: services.filter((service) => !isMadeByWorkload(service)),
@@ -156,8 +159,8 @@ function finder(view: AppView, services: readonly ApiObject[]): Look['serviceAt'
 
 /** The first match that is looked at before another, and fits all that the other does. Of equals the first by name is first. */
 function firstTaker(
-  routes: readonly Entry[],
-  own: Entry,
+  routes: readonly RouteEntry[],
+  own: RouteEntry,
   ownRule: number,
   ownMatch: number,
   match: AnyMatch,
@@ -179,57 +182,7 @@ function firstTaker(
   return undefined;
 }
 
-function entryOf({ construct, manifest }: RenderedObject): Entry {
-  const { parentRefs, hostnames, rules } = manifest.spec ?? {};
-  const namespace = namespaceOf(manifest);
-  return {
-    construct,
-    kind: String(manifest.kind),
-    name: String(manifest.metadata?.name),
-    namespace,
-    hosts: list(hostnames).map(String).sort().join(' '),
-    parents: list(parentRefs)
-      .filter(isRecord)
-      .map((parent) => parentKey(parent as unknown as ParentRef, namespace)),
-    rules: list(rules).map((rule) => matchesOf(isRecord(rule) ? rule.matches : undefined)),
-  };
-}
-
-/** A rule without matches is for all requests. What others have written may have any shape. */
-const matchesOf = (matches: unknown): AnyMatch[] =>
-  Array.isArray(matches) && matches.length > 0 ? matches.filter(isRecord).map(soundMatch) : [{}];
-
-function soundMatch({ path, method, headers, queryParams }: Record<string, unknown>): AnyMatch {
-  return {
-    ...(isRecord(path) ? { path: { ...path, value: String(path.value ?? '/') } } : {}),
-    ...(isRecord(method) || typeof method === 'string' ? { method } : {}),
-    headers: list(headers).filter(isNamed),
-    queryParams: list(queryParams).filter(isNamed),
-  };
-}
-
-const isNamed = (value: unknown): value is NamedMatch =>
-  isRecord(value) && typeof value.name === 'string' && typeof value.value === 'string';
-
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-
-const parentKey = ({ group, kind, namespace, name, port }: ParentRef, own: string): string =>
-  [group, kind, namespace ?? own, name, port ?? '*'].join('/');
-
-/** A reference without a port is to all of them. */
-function haveCommonParent(a: Entry, b: Entry): boolean {
-  const withoutPort = (key: string) => key.slice(0, key.lastIndexOf('/') + 1);
-  return a.parents.some((one) =>
-    b.parents.some(
-      (other) =>
-        one === other || (withoutPort(one) === withoutPort(other) && (one.endsWith('/*') || other.endsWith('/*'))),
-    ),
-  );
-}
-
 function portsOf(service: Manifest | undefined): number[] | undefined {
   const ports = service?.spec?.ports;
   return Array.isArray(ports) ? ports.map((port) => Number(isRecord(port) ? port.port : Number.NaN)) : undefined;
 }
-
-const textOf = ({ kind, namespace, name }: Entry): string => `${kind} ${namespace}/${name}`;

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { Answer } from '../filter/filter.ts';
+import { Answer, type Filters } from '../filter/filter.ts';
 import { clientCancelled, grpcStatus } from '../telemetry/classify.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import { type Field, FieldMark } from '../wire/field.ts';
@@ -15,7 +15,7 @@ import {
   type ServerStream,
   type StreamHandler,
 } from '../wire/stream.ts';
-import { isGrpc, respond, respondFailure } from './answer.ts';
+import { answerHead, failureHead, isGrpc } from './answer.ts';
 import { Attempt, repeated, type WaitingPlace } from './attempt.ts';
 import { continueAfterMs, Expectation } from './expectation.ts';
 import { FilterDelay } from './filter-delay.ts';
@@ -65,6 +65,8 @@ export class Exchange implements StreamHandler {
   readonly body: RequestBody | undefined;
   /** Undefined until it is known what is to become of it. */
   plan: RoutePlan | undefined = undefined;
+  /** Those of its route, once that is found: they say who may read what it is answered, also where it never begins. */
+  filters: Filters | undefined = undefined;
   /** The last try; once the client is answered, the one that answers. */
   attempt: Attempt | undefined = undefined;
   /** Undefined where there are no deadlines and one try is all there is. */
@@ -73,6 +75,8 @@ export class Exchange implements StreamHandler {
   trace: ExchangeTrace | undefined = undefined;
   /** Tries so far. */
   attempts = 0;
+  /** A connection has taken one of them. */
+  wasSent = false;
   /** Grows with all that is passed on, in either direction. */
   progress = 0;
   readonly startMs: number;
@@ -141,6 +145,7 @@ export class Exchange implements StreamHandler {
   begin(plan: RoutePlan): void {
     if (this.finished) return;
     this.plan = plan;
+    this.filters = plan.filters;
     plan.counts?.begun();
     if (this.requestBytes > 0) plan.counts?.sent(this, this.requestBytes);
     plan.open?.add(this);
@@ -190,7 +195,9 @@ export class Exchange implements StreamHandler {
     this.responded = true;
     this.status = this.grpc ? 200 : status;
     if (this.grpc) this.grpcStatus = grpcStatus;
-    respond(this.downstream, this.grpc, this.head.method === 'HEAD', answer);
+    const end = this.grpc || answer.body === undefined || this.head.method === 'HEAD';
+    this.sendOwn(answerHead(this.grpc, answer), end);
+    if (!end && answer.body !== undefined) this.downstream.sendData(answer.body, true);
     this.finish(undefined);
   }
 
@@ -217,7 +224,7 @@ export class Exchange implements StreamHandler {
       this.responded = true;
       this.status = this.grpc ? 200 : failure.status;
       if (this.grpc) this.grpcStatus = failure.grpcStatus;
-      respondFailure(this.downstream, this.grpc, failure, this.origin.tellsWhy, detail, retryAfterS);
+      this.sendOwn(failureHead(this.grpc, failure, this.origin.tellsWhy, detail, retryAfterS), true);
     }
     this.finish(failure.kind);
   }
@@ -366,6 +373,11 @@ export class Exchange implements StreamHandler {
     attempt.finish(reason);
     this.downstream.reset(code, reason);
     this.finish(reason);
+  }
+
+  /** Sends what the proxy answers by itself. */
+  private sendOwn(head: ResponseHead, end: boolean): void {
+    this.downstream.sendResponse(this.filters?.applyToOwnAnswer(head, this.head) ?? head, end);
   }
 
   private try(sender: Sender, avoid: AttemptObserver | undefined): void {

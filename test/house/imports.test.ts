@@ -11,6 +11,7 @@ const allowed: Record<string, readonly string[]> = {
   'lib/contract': [],
   'lib/kinds': ['lib/contract'],
   'lib/figures': [],
+  'lib/profile': ['lib/contract', 'lib/kinds'],
   proxy: ['api', 'lib/contract'],
   'control-plane': ['api', 'lib/contract', 'lib/inject', 'lib/kinds'],
   synth: ['lib'],

@@ -100,6 +100,7 @@ describe('what was compressed', () => {
   });
 
   it.each<[string, Uint8Array, string]>([
+    ['zstd', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x70, 1, 0, 0]), 'that is no zstd'],
     ['gzip', Buffer.from('not so'), 'that is no gzip'],
     ['gzip, br', gzipSync(text), 'in an encoding that is not known here'],
     ['constructor', gzipSync(text), 'in an encoding that is not known here'],

@@ -9,6 +9,7 @@ import {
   TapByResourceRequestSchema,
 } from '../../api/gen/viz_tap_pb.js';
 import { destinationLabel } from '../../api/tap/observe-request.ts';
+import { authorizationOf } from '../../control-plane/kubernetes/server-access.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { forwardPort } from '../cluster/port-forward.ts';
 import { printable } from '../table.ts';
@@ -102,7 +103,8 @@ function answer(
   body: Buffer,
   over: AbortController,
 ): Promise<IncomingMessage> {
-  const { ca, cert, key, token } = access.credentials();
+  const credentials = access.credentials();
+  const { ca, cert, key } = credentials;
   const target = new URL(access.url.pathname.replace(/\/$/, '') + path, access.url);
   const isSecure = target.protocol === 'https:';
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
@@ -110,11 +112,11 @@ function answer(
     method: 'POST',
     headers: {
       ...access.headers,
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...authorizationOf(credentials),
       'content-type': 'application/octet-stream',
       'content-length': body.length,
     },
-    agent: false,
+    agent: access.agent?.() ?? false,
     signal: over.signal,
     ...(isSecure ? { ca, cert, key, servername: access.serverName, rejectUnauthorized: !access.insecure } : {}),
   });

@@ -36,9 +36,10 @@ async function wayTo({ access }: Cluster, event: TapEvent, { type, name, ...of }
   const labels = event.destinationMeta?.labels ?? {};
   const { pod, namespace } = labels;
   const port = event.destination?.port;
-  const isTapped =
-    event.proxyDirection === TapEvent_ProxyDirection.INBOUND &&
-    (type === 'namespace' ? namespace === name : namespace === of.namespace && labels[destinationLabel(type)] === name);
+  // Without a name, all of the kind are tapped.
+  const own = labels[destinationLabel(type)];
+  const isMeant = type === 'namespace' ? own === name : namespace === of.namespace && own === (name || own);
+  const isTapped = event.proxyDirection === TapEvent_ProxyDirection.INBOUND && own !== undefined && isMeant;
   if (!isTapped || !isName(pod) || !isName(namespace) || port === undefined) {
     throw new Error('of a cluster, servers are asked that are tapped themselves');
   }

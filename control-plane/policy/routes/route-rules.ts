@@ -76,7 +76,8 @@ const gatewayRedirectStatus = 302;
 export function httpRouteRules(route: HttpRoute): RouteRules {
   // Those are the defaults of its definition, which manifests that never saw an API server lack.
   const { rules = [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }] } = route.spec;
-  const { problems, ...read } = common(route, route.spec.hostnames);
+  const { lesser, ...read } = common(route, route.spec.hostnames);
+  const problems: string[] = [];
   const redirectStatus = route.apiVersion.startsWith('gateway.networking.k8s.io/') ? gatewayRedirectStatus : 0;
   return {
     ...read,
@@ -88,14 +89,15 @@ export function httpRouteRules(route: HttpRoute): RouteRules {
       );
       return rule(each, httpMatch, filters, readSession(route, at, problems));
     }),
-    problems,
+    problems: [...problems, ...lesser],
   };
 }
 
 /** Throws UnsupportedRoute. */
 export function grpcRouteRules(route: GrpcRoute): RouteRules {
   const { rules = [{}] } = route.spec;
-  const { problems, ...read } = common(route, route.spec.hostnames);
+  const { lesser, ...read } = common(route, route.spec.hostnames);
+  const problems: string[] = [];
   return {
     ...read,
     protocol: 'grpc',
@@ -103,7 +105,7 @@ export function grpcRouteRules(route: GrpcRoute): RouteRules {
       const filters = readFilters(each, `spec.rules[${at}]`, problems, grpcFilter);
       return rule(each, grpcMatch, filters, readSession(route, at, problems));
     }),
-    problems,
+    problems: [...problems, ...lesser],
   };
 }
 
@@ -121,14 +123,15 @@ export function bytesRouteRules({ metadata, spec }: BytesRoute, protocol: 'tls' 
   };
 }
 
+/** `lesser` are problems with which no request fails: they are told behind those with which some do. */
 function common({ metadata }: KubernetesObject, hostnames: readonly string[] = []) {
-  const problems: string[] = [];
+  const lesser: string[] = [];
   const settings = trafficSettings(metadata.annotations, (annotation, value, must) => {
     const problem = `the annotation ${annotation} (${value}) ${must}`;
     if (annotation !== traceSampleRateAnnotation) throw new UnsupportedRoute(problem);
-    problems.push(problem);
+    lesser.push(problem);
   });
-  return { hosts: hostnames.map(hostMatch), settings, problems };
+  return { hosts: hostnames.map(hostMatch), settings, lesser };
 }
 
 /** Whether the backends of a route are in order of preference. */

@@ -5,19 +5,19 @@ import type { BalancedEndpoint } from './balanced-endpoint.ts';
 import type { Picker } from './picker.ts';
 import type { Unconnected } from './unconnected.ts';
 
-/**
- * So long a request waits for a connection to the endpoint of its key, in ms, where that was not found to be out of
- * reach: a proxy that has just started sends none elsewhere only because another was connected sooner.
- */
-const patienceMs = 200;
-
 /** So often a key that a client is given is made anew, until the endpoint that it leads to may have the request, too. */
 const mostRenewals = 32;
 
 const any = (): boolean => true;
 
 /** Which endpoint has a key: one of those that may have it, or that of its own alone. */
-export type EndpointsByKey = Pick<Rendezvous<BalancedEndpoint>, 'replace' | 'pick'>;
+export interface EndpointsByKey extends Pick<Rendezvous<BalancedEndpoint>, 'replace' | 'pick'> {
+  /**
+   * So long a request waits for a connection to the endpoint of its key, in ms, where that was not found to be out of
+   * reach: a proxy that has just started sends none elsewhere only because another was connected sooner.
+   */
+  readonly patienceMs: number;
+}
 
 /**
  * Gives requests that have a key the endpoint of that key. What depends on the address alone is chosen alike by all
@@ -59,7 +59,7 @@ export class KeyedPicker implements Picker {
     if (key === undefined) return this.keyless.pick(attempt, nowMs);
     this.avoid = avoid;
     this.isFirstTry = exchange.attempts === 1 && avoid === undefined;
-    this.isPatient = this.isFirstTry && nowMs - key.sinceMs < patienceMs;
+    this.isPatient = this.isFirstTry && nowMs - key.sinceMs < this.byKey.patienceMs;
     this.most = this.maxLoad === Number.POSITIVE_INFINITY ? this.maxLoad : this.mostInFlight();
     let picked = this.byKey.pick(key.hash, this.mayHave);
     for (let i = 0; i < mostRenewals && key.renew !== undefined && picked !== undefined; i++) {

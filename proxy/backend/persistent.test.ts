@@ -57,6 +57,22 @@ describe('a client', () => {
     expect(ask(all, second.told)).toEqual({ address: second.address, told: undefined });
   });
 
+  it('is waited for by a proxy that knows its endpoint and has no connection to it, for a second', () => {
+    const first = kept(3);
+    const { address, told: seat } = ask(first);
+    const next = new TestBalancing({ choice: { affinity: { key, maxLoad: undefined }, zones: undefined } });
+    next.sender = new Persistent(next.balancer, key, 'shop/web:80');
+    next.balancer.replace('web', from(1, 2, 3));
+    const { client } = next.send('http2', true, bringing(seat));
+    next.clock.advance(200);
+    const others = from(1, 2, 3).filter((each) => each.address !== address);
+    const connections = others.map((other) => next.succeed(other.address));
+    next.clock.advance(600);
+    expect(connections.flatMap(({ upstreams }) => upstreams)).toEqual([]);
+    next.succeed(address).upstreams[0].answer();
+    expect([client.status, told(client)]).toEqual([200, undefined]);
+  });
+
   it('is not to stay with who has failed it, and is given a new session when its own is over', () => {
     const all = kept(1);
     expect(ask(all, undefined, 503).told).toBeUndefined();

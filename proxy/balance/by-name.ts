@@ -2,6 +2,8 @@ import { hashText } from './rendezvous.ts';
 
 /** Members by the hash of their names: a key is that of the one that it belongs to, and of no other. */
 export class ByName<T> {
+  /** Whoever has the key instead keeps it. */
+  readonly patienceMs = 1000;
   private byHash = new Map<number, T>();
 
   /** `nameOf` gives what tells members apart. */

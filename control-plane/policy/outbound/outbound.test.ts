@@ -497,7 +497,7 @@ describe('annotations', () => {
     ];
     const own = { ...gateway('HTTPRoute', 'r'), spec: { ...route('r').spec, rules } };
     const [found] = routesOf(await policyOf(service('web', annotations), own));
-    const [first, none, ...others] = found.rules.map(({ retry }: { retry: object }) => retry);
+    const [first, none, ...others] = found.rules.map(({ retry }) => retry);
     expect(first).toMatchObject({
       maxRetries: 3,
       backoff: { minBackoff: '0.100s', maxBackoff: '1s', jitterRatio: 1 },

@@ -55,6 +55,11 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./uninject.ts')).uninjectCommand,
   },
   {
+    name: 'validate',
+    summary: 'look for what cannot work in manifests: files or folders; exit code 1 when there is such',
+    load: async () => (await import('./validate.ts')).validateCommand,
+  },
+  {
     name: 'explain',
     summary: 'tell what the mesh of a folder of manifests makes of a call, and why; exit code 1 when it is refused',
     load: async () => (await import('./model/explain.ts')).explainCommand,

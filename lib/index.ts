@@ -85,6 +85,13 @@ export type {
 } from './traffic/settings.ts';
 export { Staging, type StagingProps } from './traffic/staging.ts';
 export { TrafficSplit, type TrafficSplitProps } from './traffic/traffic-split.ts';
+export {
+  MeshValidation,
+  type MeshValidationContext,
+  type MeshValidationProps,
+  type MeshValidationResource,
+  type MeshValidationViolation,
+} from './validation/mesh-validation.ts';
 export { AccessLog } from './workload/access-log.ts';
 export { InboundPolicy } from './workload/inbound-policy.ts';
 export { Injection } from './workload/injection.ts';

@@ -12,6 +12,8 @@ export type MeshWarningCode =
   | 'TULLE_SIDECAR_SHUT_OUT'
   | 'TULLE_NO_SERVICE'
   | 'TULLE_NO_ACCOUNT'
+  | 'TULLE_NO_AUTHENTICATION'
+  | 'TULLE_PARTIAL_WEIGHTS'
   | 'TULLE_SCRAPE_REFUSED';
 
 /** Something that synthesizes, and will not work in the cluster as it is meant. */

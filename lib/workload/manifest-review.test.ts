@@ -58,7 +58,7 @@ describe('the synth fails for', () => {
         const podMetadata = { annotations: { 'tulle.dev/inject': 'disabled' } };
         workload('orders', { podMetadata, mesh: { injection: Injection.disabled() } }).mesh.allowFrom(workload('web'));
       },
-      '[shop/orders/Resource] says who may call and how, and has no sidecar',
+      '[shop/orders/Resource] Deployment shop/orders: has no sidecar, and Server shop/orders-8080 says who may call it',
     ],
     [
       'an object whose name another one has',
@@ -75,7 +75,7 @@ describe('the synth fails for', () => {
         new Server(chart, 'server', { pods: orders, port: Port.number(9090) });
         orders.mesh.allowFrom(workload('web'));
       },
-      '[shop/orders/Resource] gets a Server for port 9090, of which shop/server/Resource is one',
+      '[shop/server/Resource] spec.port is that of Server shop/orders-9090, too: port 9090 of Deployment shop/orders has two',
     ],
     [
       'a second Server of a port, by its name',
@@ -84,7 +84,7 @@ describe('the synth fails for', () => {
         new Server(chart, 'server', { pods: orders, port: Port.named('http') });
         orders.mesh.rateLimit({ perIdentity: 1 });
       },
-      '[shop/orders/Resource] gets a Server for port 8080, of which shop/server/Resource is one',
+      '[shop/server/Resource] spec.port is that of Server shop/orders-8080, too: port 8080 of Deployment shop/orders has two',
     ],
     [
       'an unmeshed workload in a namespace that takes meshed clients alone',
@@ -93,7 +93,7 @@ describe('the synth fails for', () => {
         raw('legacy');
         workload('orders');
       },
-      "[shop/legacy] deployment/shop-legacy-c860c4aa is in the namespace shop, whose default-inbound-policy is 'all-authenticated', and has no sidecar",
+      "[shop/legacy] Deployment shop/shop-legacy-c860c4aa: is in the namespace shop, whose default-inbound-policy is 'all-authenticated', and has no sidecar",
     ],
   ])('%s', (_, make, message) => {
     make();

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { subnetList } from '../lib/contract/cidr.ts';
 import { type InboundPolicyName, inboundPolicies } from '../lib/contract/inbound-policies.ts';
 import { portList } from '../lib/contract/port-list.ts';
-import { Compat, InboundPolicy, type MeshProps } from '../lib/index.ts';
+import { Compat, DataPlane, InboundPolicy, type MeshProps } from '../lib/index.ts';
 import { parseDurationMs } from './duration.ts';
 import { CommandError } from './terminal.ts';
 
@@ -26,6 +26,7 @@ export interface MeshOptions {
   readonly networkPolicies?: boolean;
   readonly permissionGuards?: boolean;
   readonly compat?: 'linkerd' | 'none';
+  readonly dataPlane?: string;
   readonly crds?: boolean;
   readonly proxyInjector?: boolean;
   readonly tap?: boolean;
@@ -71,6 +72,7 @@ export function addMeshOptions(command: Command): Command {
     .option('--permission-guards', 'hold components to what roles cannot say (default)')
     .option('--no-permission-guards', 'do not: on Kubernetes 1.29, which has no ValidatingAdmissionPolicies')
     .addOption(new Option('--compat <mesh>', 'also obey the annotations of another mesh').choices(['linkerd', 'none']))
+    .option('--data-plane <image>', "image of Linkerd's proxy that sidecars are; 'tulle' for the mesh's own (default)")
     .option('--crds', 'with the CustomResourceDefinitions (default)')
     .option('--no-crds', 'leave the CustomResourceDefinitions out')
     .option('--proxy-injector', 'with the admission webhook (default)')
@@ -115,12 +117,23 @@ export function meshProps(options: MeshOptions): MeshProps {
     networkPolicies: options.networkPolicies,
     permissionGuards: options.permissionGuards,
     compat: options.compat && (options.compat === 'linkerd' ? Compat.linkerd() : Compat.none()),
+    dataPlane: attempt(() => dataPlane(options.dataPlane)),
     crds: options.crds,
     proxyInjector: options.proxyInjector,
     tap: options.tap,
   });
   if (problems.length > 0) throw new CommandError(problems.join('\nerror: '), 64);
   return props;
+}
+
+function dataPlane(text: string | undefined): DataPlane | undefined {
+  if (text === undefined) return undefined;
+  if (text === 'tulle') return DataPlane.tulle();
+  try {
+    return DataPlane.linkerd2(text);
+  } catch (error) {
+    throw new CommandError(`--data-plane: ${(error as Error).message}`);
+  }
 }
 
 function ports(text: string | undefined): number[] | undefined {

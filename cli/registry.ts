@@ -60,6 +60,11 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./validate.ts')).validateCommand,
   },
   {
+    name: 'profile',
+    summary: 'print the ServiceProfile of a Service: of its OpenAPI document, .proto file, or what comes in to it now',
+    load: async () => (await import('./profile/profile.ts')).profileCommand,
+  },
+  {
     name: 'explain',
     summary: 'tell what the mesh of a folder of manifests makes of a call, and why; exit code 1 when it is refused',
     load: async () => (await import('./model/explain.ts')).explainCommand,
@@ -70,14 +75,40 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./model/compare.ts')).compareCommand,
   },
   {
+    name: 'migrate',
+    summary: 'write what Linkerd has in a cluster, or in files, as a cdk8s app; and the order of steps of a move',
+    load: async () => (await import('./migrate/migrate.ts')).migrateCommand,
+  },
+  {
     name: 'local',
     summary: 'run the workloads of manifests as processes with sidecars on this machine, without a cluster',
     load: async () => (await import('./local.ts')).localCommand,
   },
   {
+    name: 'list',
+    summary: 'list workloads that are in the mesh, and why others are not',
+    load: async () => (await import('./list/list.ts')).listCommand,
+  },
+  {
+    name: 'identity',
+    summary: 'show the certificates that sidecars present: of whom they are, and until when they hold',
+    load: async () => (await import('./identity/identity.ts')).identityCommand,
+  },
+  {
     name: 'stat',
     summary: 'show success rate, request rate and latency of workloads',
     load: async () => (await import('./stat/stat.ts')).statCommand,
+  },
+  {
+    name: 'edges',
+    summary: 'show who calls whom, and whether by mutual TLS',
+    load: async () => (await import('./edges/edges.ts')).edgesCommand,
+  },
+  {
+    name: 'authz',
+    summary:
+      'show which policy holds for workloads: Servers, routes, authorizations, whom they let in, and how much came',
+    load: async () => (await import('./authz/authz.ts')).authzCommand,
   },
   {
     name: 'tap',

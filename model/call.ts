@@ -9,6 +9,13 @@ export interface Call {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly grpc: boolean;
+  /** It is a connection of no HTTP, which nobody looks into; undefined: a request. */
+  readonly connection: Connection | undefined;
   /** A valid token of an end user comes with it. */
   readonly token: boolean;
+}
+
+export interface Connection {
+  /** What its TLS asks for, in lower case; undefined for bytes that are no TLS. */
+  readonly serverName: string | undefined;
 }

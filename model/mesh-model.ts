@@ -16,6 +16,8 @@ import { compare } from './compare.ts';
 import type { Comparison } from './comparison.ts';
 import { find } from './find-workload.ts';
 import { headOf } from './head.ts';
+import type { HeldAuthorization } from './held-authorization.ts';
+import { heldAt } from './held-authorizations.ts';
 import { clientOf, inboundDecision, policyOf } from './inbound.ts';
 import { objectsOfApp, objectsOfFolder, objectsOfText } from './manifests.ts';
 import { routeNameOf } from './names.ts';
@@ -27,7 +29,10 @@ import type { WorkloadLike } from './workload-like.ts';
 export interface CallOptions {
   /** Who calls: a workload construct, or its name (`shop/web`, `shop/deployment/web`). @default - from outside of the cluster */
   readonly from?: WorkloadLike;
-  /** What is called, as the caller writes it: `http://orders:8080/v2/items`. */
+  /**
+   * What is called, as the caller writes it: `http://orders:8080/v2/items`. A connection that is no HTTP is `tcp://db:3306`, one
+   * of TLS that the application speaks itself `tls://api.example` (port 443).
+   */
   readonly to: string;
   /** As it stands in the request, where `to` would make another of it (`/a/../b`). @default - that of `to` */
   readonly path?: string;
@@ -37,6 +42,8 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** It is a gRPC call. @default - when the method is POST and the headers say so */
   readonly grpc?: boolean;
+  /** Name that TLS of the application asks for. @default - the host of `to` */
+  readonly serverName?: string;
   /** It brings a valid token of an end user. @default false */
   readonly token?: boolean;
 }
@@ -89,6 +96,11 @@ export class MeshModel {
     return this.cluster.workloads.map(workloadName);
   }
 
+  /** Whether the pods of a workload have a sidecar. Throws when there is no such workload. */
+  isMeshed(workload: WorkloadLike): boolean {
+    return find(this.cluster.workloads, workload).meshed;
+  }
+
   /** What becomes of a call. Throws when there is no such workload, or `to` is no URL. */
   call(options: CallOptions): CallResult {
     const { workloads } = this.cluster;
@@ -96,7 +108,8 @@ export class MeshModel {
     const { to, path, method = 'GET', headers = {}, token = false } = options;
     const grpc = options.grpc ?? isGrpc(headers);
     const url = urlOf(to);
-    return this.made({ from, url, path: path ?? url.pathname + url.search, method, headers, grpc, token });
+    const connection = connectionOf(url, options.serverName);
+    return this.made({ from, url, path: path ?? url.pathname + url.search, method, headers, grpc, connection, token });
   }
 
   /**
@@ -111,6 +124,16 @@ export class MeshModel {
       .filter((from) => doors.some(({ lets }) => lets(from)))
       .map((from) => from?.identity ?? anyone);
     return [...new Set(callers)].sort();
+  }
+
+  /**
+   * What holds at the ports of a workload, or at `port`: each authorization of each route and Server, in the order in
+   * which they are asked. Where nobody is let in there is one without an authorization; without a sidecar there is none.
+   */
+  authorizationsOf(workload: WorkloadLike, port?: number): readonly HeldAuthorization[] {
+    const to = find(this.cluster.workloads, workload);
+    const ports = port === undefined ? this.portsOf(to) : [port];
+    return ports.flatMap((each) => heldAt(to, each, policyOf(to.pod, each, this.cluster.context)));
   }
 
   /** @internal */
@@ -149,10 +172,10 @@ export class MeshModel {
   /** @internal */
   made(call: Call): CallResult {
     const { context } = this.cluster;
-    const { from, url, grpc } = call;
+    const { from, url, grpc, connection } = call;
     const head = headOf(call);
     const target = targetOf(url.hostname.replace(/^\[|\]$/g, ''), portOf(url), from?.namespace ?? 'default', context);
-    const outbound = outboundDecision(from, target, head, grpc, context);
+    const outbound = outboundDecision(from, target, head, grpc, connection, context);
     const places = outbound.places.map((place) => this.at(place, call, outbound));
     const used = places.filter(({ backend }) => backend.share > 0);
     const refused = used.find(({ backend }) => !backend.allowed);
@@ -233,15 +256,26 @@ const isGrpc = (headers: Readonly<Record<string, string>>): boolean =>
 
 function urlOf(to: string): URL {
   const url = URL.parse(to);
-  if (url === null || url.protocol !== 'http:') {
+  const isCarried = url !== null && ['http:', 'tcp:', 'tls:'].includes(url.protocol) && url.hostname !== '';
+  if (!isCarried || (url.protocol === 'tcp:' && url.port === '')) {
     throw new Error(
-      `'to' (${to}) must be a URL such as http://orders.shop:8080/v2/items: sidecars carry plain HTTP, and encrypt it`,
+      `'to' (${to}) must be a URL such as http://orders.shop:8080/v2/items, tcp://db:3306 or tls://api.example: sidecars carry plain HTTP, and encrypt it`,
     );
   }
   return url;
 }
 
-const portOf = ({ port }: URL): number => (port === '' ? 80 : Number(port));
+function connectionOf({ protocol, hostname }: URL, serverName: string | undefined): Call['connection'] {
+  if (serverName !== undefined && protocol !== 'tls:') {
+    throw new Error(
+      `'serverName' (${serverName}) must be left out: only TLS asks for a name, which 'to' is then of (tls://)`,
+    );
+  }
+  if (protocol === 'http:') return undefined;
+  return { serverName: protocol === 'tls:' ? (serverName ?? hostname).toLowerCase() : undefined };
+}
+
+const portOf = ({ protocol, port }: URL): number => (port !== '' ? Number(port) : protocol === 'tls:' ? 443 : 80);
 
 function namedOf(target: Target, from: Workload | undefined): Pick<CallBackend, 'service' | 'namespace' | 'port'> {
   if (target.kind === 'ip') return { service: target.ip, namespace: undefined, port: target.port };

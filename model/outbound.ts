@@ -9,6 +9,7 @@ import type { Distribution, OutboundPolicy, OutboundRule } from '../proxy/policy
 import { ProfileRoutes } from '../proxy/route/profile-routes.ts';
 import { formatHostPort } from '../proxy/wire/ip-network.ts';
 import type { RequestHead } from '../proxy/wire/stream.ts';
+import type { Connection } from './call.ts';
 import { routeNameOf } from './names.ts';
 import type { Workload } from './workload.ts';
 
@@ -61,9 +62,11 @@ export function outboundDecision(
   target: Target | undefined,
   head: RequestHead,
   grpc: boolean,
+  bytes: Connection | undefined,
   context: PolicyContext,
 ): OutboundDecision {
-  const plain = { target, rule: undefined, timeoutMs: undefined, retries: 0, answer: undefined, opaque: false };
+  const opaque = bytes !== undefined;
+  const plain = { target, rule: undefined, timeoutMs: undefined, retries: 0, answer: undefined, opaque };
   const whole: OutboundPlace = { target, share: 1, head, timeoutMs: undefined };
   if (target === undefined) {
     return { ...plain, places: [whole], steps: ['its host is no Service: it goes where the name leads'] };
@@ -72,12 +75,14 @@ export function outboundDecision(
     return { ...plain, places: [whole], steps: ['the caller has no sidecar: no rules of traffic hold for it'] };
   }
   const { profile } = profileOf(target, context.cluster, context.config, from.namespace);
-  if (profile.routes.length + profile.dstOverrides.length > 0) return byProfile(profile, plain, whole, context);
+  // Requests go by a profile's routes and splits, connections past them.
+  if (bytes === undefined && profile.routes.length + profile.dstOverrides.length > 0)
+    return byProfile(profile, plain, whole, context);
   const { policy: told } = outboundPolicy(target, from.namespace, context);
   if (told === undefined) return { ...plain, places: [whole], steps: ['nothing is said of where it goes'] };
   const policy = outboundPolicyFromApi(told, () => {});
-  if (policy.protocol === 'opaque' || policy.protocol === 'tls' || profile.opaqueProtocol) {
-    return connection(policy, plain, whole, context);
+  if (bytes !== undefined || policy.protocol === 'opaque' || policy.protocol === 'tls' || profile.opaqueProtocol) {
+    return connection(policy, bytes?.serverName, plain, whole, context);
   }
   const table = grpc ? policy.http2 : policy.http1;
   const rule = table?.find(head);
@@ -124,19 +129,24 @@ const shownTarget = (target: Target | undefined): string =>
 
 function connection(
   { connect, protocol }: OutboundPolicy,
+  serverName: string | undefined,
   plain: Plain,
   whole: OutboundPlace,
   { config }: PolicyContext,
 ): OutboundDecision {
-  const rule = connect?.find(undefined);
-  const opaque = { ...plain, opaque: true };
+  const rule = connect?.find(serverName);
+  const decided = { ...plain, opaque: true, rule: routeNameOf(rule?.labels, rule?.labels.namespace) };
+  if (protocol === 'http1' || protocol === 'http2') {
+    const why = 'its port says that it speaks HTTP, and these are other bytes';
+    return { ...decided, answer: { status: 0, why }, places: [], steps: [why] };
+  }
   if (connect !== undefined && rule === undefined) {
     const why = 'no rule of its routes fits the connection';
-    return { ...opaque, answer: { status: 0, why }, places: [], steps: [why] };
+    return { ...decided, answer: { status: 0, why }, places: [], steps: [why] };
   }
   if (rule?.isForbidden) {
     const why = 'its routes forbid it';
-    return { ...opaque, answer: { status: 0, why }, places: [], steps: [why] };
+    return { ...decided, answer: { status: 0, why }, places: [], steps: [why] };
   }
   const backends = rule?.backends.filter(({ weight }) => weight > 0) ?? [];
   const total = backends.reduce((sum, { weight }) => sum + weight, 0);
@@ -150,7 +160,7 @@ function connection(
           : parseTarget(formatHostPort(destination.address, destination.port), config.clusterDomain),
     share: rule?.kind === 'first' ? Number(index === 0) : weight / total,
   }));
-  return { ...opaque, places: places.length === 0 ? [whole] : places, steps: [`its connections are ${protocol}`] };
+  return { ...decided, places: places.length === 0 ? [whole] : places, steps: [`its connections are ${protocol}`] };
 }
 
 function byRule(rule: OutboundRule, plain: Plain, head: RequestHead, context: PolicyContext): OutboundDecision {

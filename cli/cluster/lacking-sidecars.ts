@@ -51,7 +51,8 @@ export async function lackingSidecars(
   }
 }
 
-async function readNamespaces(
+/** A namespace, undefined when it is not there; without a name all of them. */
+export async function readNamespaces(
   client: Cluster['client'],
   namespace: string | undefined,
 ): Promise<(Namespace | undefined)[]> {

@@ -97,7 +97,8 @@ async function watch(
       if (!stop.aborted) throw error;
     }
   }
-  const { rows } = await store.query({ by: 'edge', subject }, AbortSignal.timeout(edgesTimeoutMs));
+  const edges = await store.query({ by: 'edge', subject }, AbortSignal.timeout(edgesTimeoutMs));
+  const rows = edges.rows.filter(({ requests }) => requests > 0);
   out(formatTable(['SRC', 'DST', 'REQUESTS', 'SECURED'], edgeRows(rows), 2));
   const faults = findFaults(rows, calls);
   if (faults.length > 0) throw new CommandError(faults.join('\nerror: '));

@@ -3,7 +3,8 @@ import type { EdgeRow } from '../../lib/figures/query.ts';
 import { edgeRows, findFaults } from './edges.ts';
 
 const edge = (seenBy: EdgeRow['seenBy'], more: Partial<EdgeRow> = {}): EdgeRow => ({
-  ...{ source: 'bot', target: 'web', seenBy, requests: 7, insecure: undefined },
+  ...{ source: 'bot', sourceNamespace: 'shop', target: 'web', targetNamespace: 'shop', seenBy },
+  ...{ account: '', peerIdentity: '', requests: 7, connections: 1, insecure: undefined },
   ...more,
 });
 const secured = [edge('source'), edge('target')];

@@ -26,7 +26,7 @@ export async function firstAnswer<Input extends DescMessage, Output extends Desc
   request: MessageShape<Input>,
 ): Promise<MessageShape<Output>[]> {
   const way = await mesh.wayTo(component);
-  const client = new GrpcClient(way.address, credentials.createInsecure(), {
+  const client = new GrpcClient(`${way.host}:${way.port}`, credentials.createInsecure(), {
     'grpc.enable_retries': 0,
     // An answer by a proxy of the shell's environment would not be the component's.
     'grpc.enable_http_proxy': 0,

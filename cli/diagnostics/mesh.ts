@@ -1,4 +1,6 @@
 import { resolve } from 'node:path';
+import type { InjectConfig } from '../../lib/inject/index.ts';
+import type { Namespace } from '../../lib/kinds/namespace.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
 import { defaultStateFolder } from '../../local/state-folder.ts';
 import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
@@ -25,11 +27,12 @@ export interface ComponentPort {
   readonly port: number;
 }
 
-/** How that port is reached from here. */
+/** How a port of a pod is reached from here. */
 export interface Way {
   /** The pod, for messages. */
   readonly pod: string;
-  readonly address: string;
+  readonly host: string;
+  readonly port: number;
   /** What became of the way itself; undefined when that is whole. */
   problem(): string | undefined;
   close(): void;
@@ -43,8 +46,13 @@ export interface DiagnosedMesh {
   readonly namespace: string;
   readonly directory: WorkloadDirectory;
   clusterDomain(): Promise<string>;
+  /** How pods are meshed there; undefined where no mesh is installed, or this user may not see how, which is told. */
+  injectConfig(): Promise<InjectConfig | undefined>;
+  /** That one, or all. Empty where this user may not read them, which is told. */
+  namespaces(name: string | undefined): Promise<readonly Namespace[]>;
   /** Rejects with a CommandError when there is no such pod, or none that is ready. */
   wayTo(component: ComponentPort): Promise<Way>;
+  wayToPod(pod: Pod, port: number): Promise<Way>;
   /** The pods of the control plane, at least one. Rejects with a CommandError when there are none. */
   componentPods(): Promise<readonly Pod[]>;
   /** What an admin server of a pod tells. */

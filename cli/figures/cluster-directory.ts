@@ -165,7 +165,10 @@ function slimPod(pod: Pod): Pod {
   const sidecar = sidecarOf(pod);
   if (sidecar === undefined) return pod;
   const { phase, podIP } = pod.status ?? {};
-  const spec = { containers: [{ name: sidecar.name, readinessProbe: sidecar.readinessProbe }] };
+  const spec = {
+    serviceAccountName: pod.spec?.serviceAccountName,
+    containers: [{ name: sidecar.name, readinessProbe: sidecar.readinessProbe }],
+  };
   return { ...slim(pod), spec, status: { phase, podIP } };
 }
 

@@ -160,7 +160,8 @@ function askedOf({ namespace, name, pods }: Workload, { by }: FigureQuery): Aske
     .filter((pod) => sidecarOf(pod) !== undefined)
     .map((pod) => {
       const row = by === 'pod' ? [pod.metadata.namespace ?? '', pod.metadata.name] : [namespace, name];
-      return { pod, counting: { workload: name, row } };
+      const account = pod.spec?.serviceAccountName ?? 'default';
+      return { pod, counting: { workload: name, row, namespace: pod.metadata.namespace, account } };
     });
 }
 

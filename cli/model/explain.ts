@@ -38,7 +38,7 @@ export function explainCommand(terminal: Terminal): Command {
     .action(async (call: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<ExplainOptions>();
       const model = options.cluster
-        ? await modelOfCluster(options, terminal)
+        ? (await modelOfCluster(options, terminal)).model
         : modelOf(resolve(terminal.cwd, options.manifests), terminal);
       const { method, to } = parsed(call);
       const result = ask(model, method, to, options);

@@ -4,11 +4,15 @@ import { printable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { clusterObjects } from './cluster-objects.ts';
 
-/** The model of what is in a cluster. */
-export const modelOfCluster = (options: ClusterOptions, terminal: Terminal): Promise<MeshModel> =>
-  withCluster(options, terminal, async ({ client, meshNamespace }) =>
-    told(MeshModel.fromObjects(await clusterObjects(client, meshNamespace)), terminal),
-  );
+/** The model of what is in a cluster, and the namespace that is meant there. */
+export const modelOfCluster = (
+  options: ClusterOptions,
+  terminal: Terminal,
+): Promise<{ readonly model: MeshModel; readonly namespace: string }> =>
+  withCluster(options, terminal, async ({ client, meshNamespace, namespace }) => ({
+    model: told(MeshModel.fromObjects(await clusterObjects(client, meshNamespace)), terminal),
+    namespace,
+  }));
 
 /** The model of a folder of manifests. What in it cannot take effect is told on standard error. */
 export function modelOf(folder: string, terminal: Terminal): MeshModel {

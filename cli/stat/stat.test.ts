@@ -13,6 +13,7 @@ it('a row has success, rate, latencies, connections and bytes, and dashes withou
     successes: 19,
     failures: 1,
     rps: 2,
+    deniedPerSecond: 0,
     buckets: new Map([
       [10, 20],
       [Number.POSITIVE_INFINITY, 20],

@@ -1,13 +1,20 @@
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { TapEventSchema } from '../../api/gen/tap_pb.js';
-import { ApiErrorSchema, type TapByResourceRequest, TapByResourceRequestSchema } from '../../api/gen/viz_tap_pb.js';
+import { type TapEvent, TapEvent_ProxyDirection, TapEventSchema } from '../../api/gen/tap_pb.js';
+import {
+  ApiErrorSchema,
+  type Resource,
+  type TapByResourceRequest,
+  TapByResourceRequestSchema,
+} from '../../api/gen/viz_tap_pb.js';
+import { destinationLabel } from '../../api/tap/observe-request.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { forwardPort } from '../cluster/port-forward.ts';
 import { printable } from '../table.ts';
 import { CommandError } from '../terminal.ts';
 import { FrameReader } from './frames.ts';
-import type { RunningTap, TapHandlers, TapSource } from './source.ts';
+import type { RunningTap, TapHandlers, TapSource, WayToServer } from './source.ts';
 
 const answerTimeoutMs = 30_000;
 const maxErrorBytes = 64 * 1024;
@@ -17,21 +24,40 @@ export function clusterTaps(cluster: Cluster): TapSource {
   return {
     namespace: cluster.namespace,
     tap: (request, handlers) => begin(cluster, request, handlers),
+    wayTo: (event, tapped) => wayTo(cluster, event, tapped),
     close: () => cluster.client.close(),
   };
 }
 
+/**
+ * By a port-forward, for which one has to have the right. It leads to pods that are tapped, of which the tap component says
+ * who they are, and to no other: sidecars must not have users call whom they like.
+ */
+async function wayTo({ access }: Cluster, event: TapEvent, { type, name, ...of }: Resource): Promise<WayToServer> {
+  const labels = event.destinationMeta?.labels ?? {};
+  const { pod, namespace } = labels;
+  const port = event.destination?.port;
+  const isTapped =
+    event.proxyDirection === TapEvent_ProxyDirection.INBOUND &&
+    (type === 'namespace' ? namespace === name : namespace === of.namespace && labels[destinationLabel(type)] === name);
+  if (!isTapped || !isName(pod) || !isName(namespace) || port === undefined) {
+    throw new Error('of a cluster, servers are asked that are tapped themselves');
+  }
+  const forward = await forwardPort(access, { namespace, pod, port });
+  return { address: `127.0.0.1:${forward.port}`, problem: forward.problem, close: forward.close };
+}
+
+/** What is to be a part of a path. */
+const isName = (text: string | undefined): text is string => /^[a-z0-9][a-z0-9.-]{0,252}$/.test(text ?? '');
+
 function pathOf(request: TapByResourceRequest): string {
   const { type, name, namespace } = request.target!.resource!;
-  if (name === '') {
-    throw new CommandError(
-      `of a cluster, name what is tapped: ${type}/<name>, or all of the namespace: ns/${namespace}`,
-    );
-  }
   if (request.target!.labelSelector !== '')
     throw new CommandError('--selector (-l) does not choose what is tapped: name it');
   const api = '/apis/tap.linkerd.io/v1alpha1/watch/namespaces';
-  return type === 'namespace' ? `${api}/${name}/tap` : `${api}/${namespace}/${type}s/${name}/tap`;
+  if (type === 'namespace') return `${api}/${name}/tap`;
+  // A resource without a name has no path: all of a kind are asked for by their namespace, and by the body.
+  return name === '' ? `${api}/${namespace}/tap` : `${api}/${namespace}/${type}s/${name}/tap`;
 }
 
 async function begin(cluster: Cluster, request: TapByResourceRequest, handlers: TapHandlers): Promise<RunningTap> {
@@ -132,5 +158,7 @@ function errorText(status: number, body: string): string {
     message = undefined;
   }
   const text = typeof message === 'string' ? printable(message) : `HTTP status ${status}`;
-  return status === 403 ? `${text}; who may has the verb watch on the API group tap.linkerd.io there` : text;
+  if (status !== 403) return text;
+  const right = text.includes('/tap-bodies') ? 'verb create on the subresource tap-bodies' : 'verb watch';
+  return `${text}; who may has the ${right} of the API group tap.linkerd.io there`;
 }

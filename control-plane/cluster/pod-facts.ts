@@ -1,6 +1,6 @@
-import { setting as settingOf } from '../../lib/contract/annotations.ts';
+import { dataPlaneAnnotation, setting as settingOf } from '../../lib/contract/annotations.ts';
 import { controlPlaneNamespaceLabel, ownerLabelPrefix } from '../../lib/contract/labels.ts';
-import { identityName, proxyContainerName } from '../../lib/contract/names.ts';
+import { identityName, linkerdProxyContainerName, proxyContainerName } from '../../lib/contract/names.ts';
 import { type PortSet, parsePortSet } from '../../lib/contract/port-list.ts';
 import { proxyPorts } from '../../lib/contract/ports.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
@@ -22,7 +22,7 @@ export function portsSetting(
   return text === undefined ? undefined : parsePortSet(text, names);
 }
 
-/** True for a pod whose sidecar belongs to this mesh. */
+/** True for a pod whose sidecar belongs to this mesh: ours, or one of a Linkerd whose control plane has the same namespace. */
 export function isMeshed(pod: Pod, config: ClusterConfig): boolean {
   return pod.metadata.labels?.[controlPlaneNamespaceLabel] === config.meshNamespace && sidecarOf(pod) !== undefined;
 }
@@ -35,6 +35,9 @@ export function podIdentity(pod: Pod, config: ClusterConfig): string {
 export function isExplicit(pod: Pod): boolean {
   return sidecarEnv(pod, 'LINKERD2_PROXY_EXPLICIT_MODE') === 'true';
 }
+
+/** True where the sidecar is Linkerd's proxy, which skips what that project's messages cannot say. */
+export const isLinkerds = (pod: Pod): boolean => pod.metadata.annotations?.[dataPlaneAnnotation] === 'linkerd2';
 
 /** The port of the application that a listener of a sidecar in explicit mode stands for; any other port is its own. */
 export function appPort(pod: Pod, port: number): number {
@@ -137,7 +140,9 @@ function containersOf(pod: Pod): Container[] {
 }
 
 function sidecarOf(pod: Pod): Container | undefined {
-  return containersOf(pod).find(({ name }) => name === proxyContainerName);
+  const containers = containersOf(pod);
+  const named = (wanted: string): Container | undefined => containers.find(({ name }) => name === wanted);
+  return named(proxyContainerName) ?? named(linkerdProxyContainerName);
 }
 
 function sidecarPort(pod: Pod, variable: ProxyVariable): number | undefined {

@@ -192,6 +192,15 @@ describe('a pod behind a Service', () => {
     expect(found).not.toHaveProperty('http2');
   });
 
+  test('with the sidecar of a Linkerd of the same namespace is of one mesh with ours', async () => {
+    const env = [{ name: 'LINKERD2_PROXY_INBOUND_LISTEN_ADDR', value: '[::]:5143' }];
+    const spec = { initContainers: [], containers: [{ name: 'linkerd-proxy', env }] };
+    const identity = { name: 'web.shop.serviceaccount.identity.tulle.cluster.local' };
+    const found = await only({ spec }, [], 3306);
+    expect(found.tlsIdentity).toEqual({ dnsLikeIdentity: identity, serverName: identity });
+    expect(found.protocolHint).toEqual({ opaque: {}, opaqueTransport: { inboundPort: 5143 } });
+  });
+
   test.each([
     ['by default', {}, [], 3306],
     ['by its annotation', { annotations: { 'config.tulle.dev/opaque-ports': '8080' } }, [], 80],

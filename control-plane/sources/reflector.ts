@@ -18,7 +18,7 @@ export interface ReflectorOptions {
   readonly kind: Kind;
   /** The namespace whose objects are read; those of all, and of the whole cluster, without it. */
   readonly namespace?: string;
-  readonly client: Pick<KubernetesClient, 'get' | 'stream' | 'dropIdle'>;
+  readonly client: Pick<KubernetesClient, 'get' | 'stream'>;
   readonly store: ObjectStore;
   readonly metrics: SourceMetrics;
   readonly log: Logger;
@@ -103,15 +103,13 @@ export class Reflector {
   }
 
   private recover(error: Error): number {
-    const { client, kind, metrics, random, times } = this.options;
+    const { kind, metrics, random, times } = this.options;
     this.failures++;
     const recovery = recoveryFrom(error, this.refusals);
     if (recovery.refusal) this.refusals++;
     metrics.restarts.inc({ kind, reason: recovery.reason });
     if (recovery.reason === 'expired' && this.resourceVersion === undefined) this.wholeList = true;
     if (recovery.relist) this.resourceVersion = undefined;
-    // Connections that idled beside a dead one are likely dead as well, and would be tried next.
-    if (recovery.reason === 'silent' || recovery.reason === 'network') client.dropIdle();
     this.log.failed(error, recovery, this.failures);
     this.setForbidden(recovery.reason === 'forbidden');
     if (recovery.reason === 'forbidden') return times.forbiddenRetryMs * (0.9 + 0.2 * random());

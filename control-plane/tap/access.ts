@@ -14,8 +14,28 @@ interface AccessReview {
   readonly status?: { readonly allowed?: boolean; readonly reason?: string };
 }
 
-/** Asks the API server whether somebody may tap: `watch` on the subresource `tap`, as Linkerd's extension asks. */
-export async function mayTap(api: Pick<KubernetesApi, 'create'>, { user, groups, extra }: Caller, target: TapTarget) {
+/** Something that somebody may do with what he taps. */
+interface TapRight {
+  readonly verb: string;
+  readonly subresource: string;
+}
+
+/** To look at requests, as Linkerd's extension asks for it. */
+export const tapRight: TapRight = { verb: 'watch', subresource: 'tap' };
+
+/**
+ * To see their bodies, too. Kubernetes asks for `create` where one gets at what goes on in a pod (`pods/exec`): who may read
+ * or watch everything (`*`), as the roles of who taps have it, may not do this.
+ */
+export const bodiesRight: TapRight = { verb: 'create', subresource: 'tap-bodies' };
+
+/** Asks the API server whether somebody may do that. */
+export async function mayTap(
+  api: Pick<KubernetesApi, 'create'>,
+  { user, groups, extra }: Caller,
+  target: TapTarget,
+  right: TapRight,
+) {
   const review = await api.create<AccessReview>('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'SubjectAccessReview',
@@ -25,10 +45,9 @@ export async function mayTap(api: Pick<KubernetesApi, 'create'>, { user, groups,
       extra,
       resourceAttributes: {
         ...target,
-        verb: 'watch',
+        ...right,
         group: tapGroup,
         version: tapVersion,
-        subresource: 'tap',
       },
     },
   });

@@ -2,13 +2,15 @@
 
 export const proxyContainerName = 'tulle-proxy';
 export const initContainerName = 'tulle-init';
+/** The sidecar of Linkerd, which speaks the same: with our label it is one of our mesh, as long as a move from there lasts. */
+export const linkerdProxyContainerName = 'linkerd-proxy';
 export const debugContainerName = 'tulle-debug';
 
 /** Containers and init containers that mean "this pod has a sidecar of a mesh already". */
 export const foreignSidecars: ReadonlySet<string> = new Set([
   proxyContainerName,
   initContainerName,
-  'linkerd-proxy',
+  linkerdProxyContainerName,
   'linkerd-init',
   'linkerd-network-validator',
   'istio-proxy',

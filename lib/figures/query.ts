@@ -67,20 +67,34 @@ export interface AuthorityRow {
 }
 
 export interface AuthorizationRow {
+  /** Name and port. */
   readonly server: string;
   readonly route: string;
+  /** Empty for what none let in. */
   readonly authorization: string;
   readonly traffic: Traffic;
 }
 
-/** Requests from one workload to another, as one of their two sidecars counted them. */
+/** Calls from one workload to another, as one of their two sidecars counted them. */
 export interface EdgeRow {
+  /** The workload that calls; as the one that is called tells it, the service account of who calls, or `unknown`. */
   readonly source: string;
+  /** Empty when it is not known. */
+  readonly sourceNamespace: string;
+  /** The workload that is called, or the name or address by which it is. */
   readonly target: string;
+  /** Empty when it is not known. */
+  readonly targetNamespace: string;
   /** Which sidecar says so. */
   readonly seenBy: 'source' | 'target';
+  /** The service account of that sidecar; empty when it is not known. */
+  readonly account: string;
+  /** What the other side proved to be; empty when it proved nothing. */
+  readonly peerIdentity: string;
   readonly requests: number;
-  /** Why the requests were not mutually authenticated; undefined when they were. */
+  /** Connections that were opened, those that carry requests among them. */
+  readonly connections: number;
+  /** Why the calls were not mutually authenticated; undefined when they were. */
   readonly insecure: string | undefined;
 }
 

@@ -1,5 +1,5 @@
-import type { EdgeRow, FigureQuery, RouteRow, RowsBy, WorkloadRow } from './query.ts';
-import { defaultRoute, type RowNames } from './selection.ts';
+import type { FigureQuery, RouteRow, RowsBy, WorkloadRow } from './query.ts';
+import { defaultRoute, edgeOf, type RowNames } from './selection.ts';
 import { type CountedRows, rowKey, rowNames } from './sidecar-fold.ts';
 import { noTraffic, sumTraffic, type Traffic } from './traffic.ts';
 
@@ -14,15 +14,25 @@ export interface KnownRows {
   readonly routes: readonly Bare<RouteRow>[];
 }
 
+interface Total {
+  readonly traffic: Traffic;
+  readonly requests: number;
+  readonly connections: number;
+}
+const nothing: Total = { traffic: noTraffic, requests: 0, connections: 0 };
+
 /** What several sidecars counted, each in a window of its own, since many are not asked at once. */
 export class RowTotals {
-  private readonly totals = new Map<string, { traffic: Traffic; requests: number }>();
+  private readonly totals = new Map<string, Total>();
 
   add(counted: CountedRows, windowMs: number | undefined): void {
     for (const [key, one] of counted) {
-      const { traffic, requests } = this.totals.get(key) ?? { traffic: noTraffic, requests: 0 };
-      const sum = sumTraffic([traffic, one.traffic(windowMs)]);
-      this.totals.set(key, { traffic: sum, requests: requests + one.requests });
+      const { traffic, requests, connections } = this.totals.get(key) ?? nothing;
+      this.totals.set(key, {
+        traffic: sumTraffic([traffic, one.traffic(windowMs)]),
+        requests: requests + one.requests,
+        connections: connections + one.connections,
+      });
     }
   }
 
@@ -47,12 +57,11 @@ export class RowTotals {
         });
       case 'edge':
         return this.sorted()
-          .map((names): EdgeRow => {
-            const [source, target, seenBy, insecure] = names as [string, string, EdgeRow['seenBy'], string];
-            const requests = this.totals.get(rowKey(names))?.requests ?? 0;
-            return { source, target, seenBy, requests, insecure: insecure || undefined };
+          .map((names) => {
+            const { requests = 0, connections = 0 } = this.totals.get(rowKey(names)) ?? {};
+            return { ...edgeOf(names), requests, connections };
           })
-          .filter(({ requests }) => requests > 0);
+          .filter(({ requests, connections }) => requests > 0 || connections > 0);
     }
   }
 

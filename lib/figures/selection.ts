@@ -1,6 +1,6 @@
 import { labelText, type Sample } from './exposition.ts';
-import type { FigureQuery, Subject } from './query.ts';
-import { trafficMetrics } from './traffic.ts';
+import type { EdgeRow, FigureQuery, Subject } from './query.ts';
+import { deniedMetrics, trafficMetrics } from './traffic.ts';
 
 type Labels = Sample['labels'];
 
@@ -13,6 +13,9 @@ export interface Counting {
   readonly workload: string;
   /** The row that is its own; undefined where those that count have no rows. */
   readonly row: RowNames | undefined;
+  /** Of the sidecar's pod, where a row tells of it. */
+  readonly namespace?: string;
+  readonly account?: string;
 }
 
 /** Which series a query counts, and in which row each. */
@@ -42,13 +45,15 @@ export function selectionOf({ by, subject, to, from }: FigureQuery): Selection {
     case 'authority':
       return series(calls, ({ authority }) => (authority === undefined ? undefined : [authority]));
     case 'authorization':
-      return series({ direction: 'inbound' }, ({ srv_name, srv_port, route_name = '', authz_name }) =>
-        authz_name === undefined ? undefined : [`${srv_name}:${srv_port}`, route_name, authz_name],
-      );
+      return authorizations();
     case 'route':
       return routes(to);
     case 'edge':
-      return { metrics: ['request_total'], texts: [], rowOf: ({ labels }, { workload }) => edge(labels, workload) };
+      return {
+        metrics: ['request_total', 'tcp_open_total'],
+        texts: [],
+        rowOf: (sample, counting) => edge(sample, counting, subject.kind),
+      };
   }
 }
 
@@ -83,6 +88,20 @@ function series(wanted: Labels, rowOf: (labels: Labels, counting: Counting) => R
   };
 }
 
+/** By Server and port, route, and authorization; refusals are of none. */
+function authorizations(): Selection {
+  return {
+    metrics: [...trafficMetrics, ...deniedMetrics],
+    texts: ['srv_name='],
+    rowOf: ({ name, labels: { direction, peer, srv_name, srv_port, route_name = '', authz_name } }) => {
+      const server = `${srv_name}:${srv_port}`;
+      if (deniedMetrics.some((denied) => denied === name)) return [server, route_name, ''];
+      if (direction !== 'inbound' || authz_name === undefined) return undefined;
+      return name.startsWith('tcp_') && peer !== 'src' ? undefined : [server, route_name, authz_name];
+    },
+  };
+}
+
 function routes(to: Subject | undefined): Selection {
   return {
     metrics: ['route_response_total', 'route_response_latency_ms_bucket'],
@@ -96,12 +115,34 @@ function routes(to: Subject | undefined): Selection {
   };
 }
 
-/** Names of an edge: source, target, which of them counted, and why it is insecure (empty when it is not). */
-function edge(labels: Labels, own: string): RowNames {
+/** What discovery says of who is called, beside its kind that is asked for. */
+const ownerKinds = ['deployment', 'statefulset', 'daemonset', 'job', 'replicaset', 'replicationcontroller', 'pod'];
+
+/** Names of an edge, in the order of `edgeOf`; undefined for what is none. */
+function edge({ name, labels }: Sample, counting: Counting, kind: string): RowNames | undefined {
   const inbound = labels.direction === 'inbound';
-  const peer = inbound ? labels.client_id : labels.server_id;
-  const other = (inbound ? peer?.split('.')[0] : labels.dst_deployment) || labels.authority || 'unknown';
-  const secure = labels.tls === 'true' && peer !== undefined && peer !== '';
-  const insecure = secure ? '' : (labels.no_tls_reason ?? `tls=${labels.tls}`);
-  return inbound ? [other, own, 'target', insecure] : [own, other, 'source', insecure];
+  const peer = (inbound ? labels.client_id : labels.server_id) ?? '';
+  if (name === 'tcp_open_total') {
+    // A connection without an identity may be a probe of the kubelet: of those, requests tell more.
+    if (labels.peer !== (inbound ? 'src' : 'dst') || (inbound && peer === '')) return undefined;
+  } else if (labels.route_kind === 'default' && labels.route_name === 'probe') return undefined;
+  const insecure = labels.tls === 'true' && peer !== '' ? '' : (labels.no_tls_reason ?? `tls=${labels.tls}`);
+  const { workload, namespace = '', account = '' } = counting;
+  if (inbound) {
+    const [client = '', clientNamespace = ''] = peer.split('.');
+    return [client || 'unknown', clientNamespace, workload, namespace, 'target', account, peer, insecure];
+  }
+  const called = [kind, ...ownerKinds].map((each) => labels[each === 'namespace' ? 'dst_namespace' : kindLabel(each)]);
+  const target = called.find(Boolean) || labels.authority || labels.target_addr || 'unknown';
+  return [workload, namespace, target, labels.dst_namespace ?? '', 'source', account, peer, insecure];
+}
+
+/** A row of an edge by its names. */
+export function edgeOf(names: RowNames): Omit<EdgeRow, 'requests' | 'connections'> {
+  const [source, sourceNamespace, target, targetNamespace, seenBy, account, peerIdentity, insecure] = names;
+  return {
+    ...{ source, sourceNamespace, target, targetNamespace, account, peerIdentity },
+    seenBy: seenBy === 'source' ? 'source' : 'target',
+    insecure: insecure || undefined,
+  };
 }

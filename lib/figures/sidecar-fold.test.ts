@@ -154,8 +154,11 @@ describe('calls are counted by who is called', () => {
 
 it('what is let in is counted by the authorization that let it in', () => {
   const labels = 'srv_name="web-http",srv_port="80",route_name="default",authz_name="web"';
-  const text = `response_total{direction="inbound",${labels},classification="success"} 5\n`;
+  const text =
+    `response_total{direction="inbound",${labels},classification="success"} 5\n` +
+    'inbound_http_authz_deny_total{srv_name="web-http",srv_port="80",route_name="default"} 3\n';
   expect(rows({ by: 'authorization', subject: deployments }, [['', text]])).toMatchObject([
+    { server: 'web-http:80', route: 'default', authorization: '', traffic: { deniedPerSecond: 3, rps: 0 } },
     { server: 'web-http:80', route: 'default', authorization: 'web', traffic: { successes: 5 } },
   ]);
 });
@@ -166,11 +169,32 @@ describe('edges', () => {
   const id = (name: string) => `${name}.shop.serviceaccount.identity.tulle.cluster.local`;
 
   it('are told by who calls and by who is called', () => {
-    expect(edges(`direction="outbound",tls="true",server_id="${id('db')}",dst_deployment="db"`)).toEqual([
-      { source: 'web', target: 'db', seenBy: 'source', requests: 7, insecure: undefined },
+    const called = `direction="outbound",tls="true",server_id="${id('db')}",dst_deployment="db",dst_namespace="shop"`;
+    expect(edges(called)).toEqual([
+      {
+        ...{ source: 'web', sourceNamespace: '', target: 'db', targetNamespace: 'shop', seenBy: 'source' },
+        ...{ account: '', peerIdentity: id('db'), requests: 7, connections: 0, insecure: undefined },
+      },
     ]);
-    expect(edges(`direction="inbound",tls="true",client_id="${id('bot')}"`)).toEqual([
-      { source: 'bot', target: 'web', seenBy: 'target', requests: 7, insecure: undefined },
+    expect(edges(`direction="inbound",tls="true",client_id="${id('bot')}"`)).toMatchObject([
+      { source: 'bot', sourceNamespace: 'shop', target: 'web', seenBy: 'target', requests: 7, insecure: undefined },
+    ]);
+  });
+
+  it('name who is called by whatever owns it, else by the name or the address that was called', () => {
+    const target = (labels: string) => edges(`direction="outbound",tls="no_identity",${labels}`)[0].target;
+    expect(target('dst_statefulset="db",dst_pod="db-0"')).toBe('db');
+    expect(target('authority="example.org:80"')).toBe('example.org:80');
+    expect(target('target_addr="10.0.0.1:5432"')).toBe('10.0.0.1:5432');
+  });
+
+  it('are told by connections where there are no requests; a probe of the kubelet is no edge', () => {
+    const text = (labels: string) => `tcp_open_total{${labels}} 3\n`;
+    const opaque = text(`direction="outbound",peer="dst",tls="true",server_id="${id('db')}",dst_deployment="db"`);
+    const own = text('direction="outbound",peer="src"');
+    const probe = `${text('direction="inbound",peer="src",tls="no_identity"')}request_total{direction="inbound",route_kind="default",route_name="probe",tls="no_identity"} 9\n`;
+    expect(rows({ by: 'edge', subject: deployments }, [[undefined, opaque + own + probe]])).toMatchObject([
+      { source: 'web', target: 'db', requests: 0, connections: 3, insecure: undefined },
     ]);
   });
 

@@ -6,6 +6,8 @@ export interface Traffic {
   readonly failures: number;
   /** Responses in a second. */
   readonly rps: number;
+  /** Requests, and connections of what is no HTTP, that policy refused in a second; they are no responses. */
+  readonly deniedPerSecond: number;
   /** Requests by upper bound in milliseconds, cumulative, as a Prometheus histogram has them. */
   readonly buckets: ReadonlyMap<number, number>;
   readonly openConnections: number;
@@ -17,6 +19,7 @@ export const noTraffic: Traffic = {
   successes: 0,
   failures: 0,
   rps: 0,
+  deniedPerSecond: 0,
   buckets: new Map(),
   openConnections: 0,
   readBytesPerSecond: 0,
@@ -32,9 +35,14 @@ export const trafficMetrics = [
   'tcp_write_bytes_total',
 ] as const;
 
+/** What policy refused, by the Server and route that it came to. */
+export const deniedMetrics = ['inbound_http_authz_deny_total', 'inbound_tcp_authz_deny_total'] as const;
+
 /** What one sidecar counted for one row, summed up as its series come. */
 export class Counted {
   requests = 0;
+  connections = 0;
+  private denied = 0;
   private successes = 0;
   private failures = 0;
   private openConnections = 0;
@@ -55,6 +63,8 @@ export class Counted {
       const bound = labels.le === '+Inf' ? Number.POSITIVE_INFINITY : Number(labels.le);
       this.buckets.set(bound, (this.buckets.get(bound) ?? 0) + count);
     } else if (metric === 'request_total') this.requests += count;
+    else if (deniedMetrics.some((denied) => denied === metric)) this.denied += count;
+    else if (metric === 'tcp_open_total') this.connections += count;
     else if (metric === 'tcp_open_connections') this.openConnections += count;
     else if (metric === 'tcp_read_bytes_total') this.readBytes += count;
     else if (metric === 'tcp_write_bytes_total') this.writeBytes += count;
@@ -67,6 +77,7 @@ export class Counted {
     return {
       ...{ successes, failures, buckets, openConnections },
       rps: perSecond(successes + failures),
+      deniedPerSecond: perSecond(this.denied),
       readBytesPerSecond: perSecond(this.readBytes),
       writeBytesPerSecond: perSecond(this.writeBytes),
     };
@@ -81,6 +92,7 @@ export function sumTraffic(all: readonly Traffic[]): Traffic {
       successes: sum.successes + one.successes,
       failures: sum.failures + one.failures,
       rps: sum.rps + one.rps,
+      deniedPerSecond: sum.deniedPerSecond + one.deniedPerSecond,
       buckets,
       openConnections: sum.openConnections + one.openConnections,
       readBytesPerSecond: sum.readBytesPerSecond + one.readBytesPerSecond,

@@ -115,10 +115,13 @@ function meshedTemplate(component: Component, install: MeshInstall, template: Po
       ...config,
       // The API server and proxies dial its own ports, of Services that lead to no listener.
       interception: undefined,
+      linkerd2: undefined,
       controlPlane: { ...config.controlPlane, ...component.controlPlane },
       defaults: {
         ...proxyResources,
         ...config.defaults,
+        // What it has been tested with, whatever the workloads have.
+        ...config.linkerd2,
         // The mesh's default may be to let nobody in, and proxies have to reach the control plane before they know more.
         inboundPolicy: 'all-unauthenticated',
         // What workloads may pass by or ask of their clients would part proxies, or the API server, from the control plane.

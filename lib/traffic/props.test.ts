@@ -43,6 +43,18 @@ const twoPorts = () =>
   });
 
 const wrong: [string, () => unknown, string][] = [
+  [
+    'a wait that is longer than the whole',
+    () => http({}, { timeouts: { request: Duration.seconds(2), idle: Duration.minutes(5) } }),
+    "'idle' (300s) must not be longer than 'request' (2s), which ends first: leave it out",
+  ],
+  [
+    'a try that is longer than all of them',
+    () => http({}, { timeouts: { request: Duration.seconds(2) }, retries: { timeout: Duration.millis(2001) } }),
+    "'timeout' of retries (2001ms) must not be longer than 'request' of timeouts (2s), which ends first",
+  ],
+  ['retries that say nothing', () => http({}, { retries: {} }), "'retries' () must say something"],
+  ['timeouts that say nothing', () => grpc({}, { timeouts: {} }), "'timeouts' () must say something"],
   ['a path that is not absolute', () => Match.path('v2'), "'path' (v2) must be an absolute path: it begins with '/'"],
   [
     'a path with dots',
@@ -191,6 +203,16 @@ const wrong: [string, () => unknown, string][] = [
     'a parent that is no Server',
     () => RouteParent.server(configMap()),
     "'parent' (shop/map) must be a Server, and is a ConfigMap",
+  ],
+  [
+    'a share of traces in percent',
+    () => http({}, { traceSampleRate: 5 }),
+    "'traceSampleRate' (5) must be from 0 to 1: 0.01 for one request of a hundred",
+  ],
+  [
+    'a share of traces that cannot be written',
+    () => http({}, { traceSampleRate: 1e-9 }),
+    "'traceSampleRate' (1e-9) must be from 0 to 1: 0.01 for one request of a hundred",
   ],
   [
     'retries of a Server',

@@ -1,8 +1,9 @@
 import { ApiObject, type ApiObjectMetadata, Chart } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { backendsAnnotation, failoverBelowAnnotation } from '../contract/annotations.ts';
+import { backendsAnnotation, failoverBelowAnnotation, traceSampleRateAnnotation } from '../contract/annotations.ts';
 import { refuse } from './checks.ts';
 import { type Filter, renderFilters } from './filter.ts';
+import { checkedHosts } from './hostnames.ts';
 import type { Match } from './match.ts';
 import type { Backend, MeshService } from './mesh-service.ts';
 import { namedBackends, type RouteBackend, renderBackend } from './route-backend.ts';
@@ -158,20 +159,10 @@ export function routeObject<Rule extends RouteRule>(
 
 function metadataOf(props: RouteProps, parent: RouteParent, protocol: 'http' | 'grpc'): ApiObjectMetadata {
   const told = { ...settingAnnotations(props, protocol), ...props.order?._annotations };
-  const [first] = Object.keys(told);
+  const [first] = Object.keys(told).filter((name) => name !== traceSampleRateAnnotation);
   if (first !== undefined && !parent._isOutbound) {
     refuse('parent', 'Server', `must be a Service: ${first} is for those who call, and a Server is of who is called`);
   }
   const annotations = { ...told, ...props.metadata?.annotations };
   return { ...props.metadata, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) };
-}
-
-function checkedHosts(hostnames: string[]): string[] {
-  if (hostnames.length === 0 || hostnames.length > 16) refuse('hostnames', hostnames.length, 'must be from 1 to 16');
-  for (const name of hostnames) {
-    const isName = /^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name);
-    if (!isName || name.length > 253)
-      refuse('hostnames', name, "must be names in lower case, such as '*.shop.example'");
-  }
-  return hostnames;
 }

@@ -1,7 +1,7 @@
 import { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
-import { isLabel, refuse, whole } from './checks.ts';
-import { type Backend, MeshService, specOf } from './mesh-service.ts';
+import { refuse, whole } from './checks.ts';
+import { type Backend, backendOf, MeshService, specOf } from './mesh-service.ts';
 
 /** What a route is of: whose requests it says something about. */
 export class RouteParent {
@@ -16,21 +16,16 @@ export class RouteParent {
 
   /** A Server of the route's namespace: the route is kept by who is called. */
   static server(server: IConstruct | string): RouteParent {
-    if (typeof server === 'string') {
-      if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(server))
-        refuse('parent', server, 'must be the name of a Server');
-      return new RouteParent('policy.linkerd.io', 'Server', server);
-    }
-    const { kind, name } = ApiObject.of(server);
-    if (kind !== 'Server') refuse('parent', server.node.path, `must be a Server, and is a ${kind}`);
-    return new RouteParent('policy.linkerd.io', 'Server', name);
+    return new RouteParent('policy.linkerd.io', 'Server', nameOf('Server', server));
   }
 
-  /** An EgressNetwork of the route's namespace, or of the one for all: the route is of what leaves the cluster. */
-  static egressNetwork(name: string, port: number): RouteParent {
-    if (!isLabel(name)) refuse('parent', name, 'must be the name of an EgressNetwork');
+  /**
+   * An EgressNetwork of the route's namespace: the route is of what leaves the cluster. Routes of the network for all stand in
+   * its namespace.
+   */
+  static egressNetwork(network: IConstruct | string, port: number): RouteParent {
     whole('port', port, 1, 65_535);
-    return new RouteParent('policy.linkerd.io', 'EgressNetwork', name, undefined, port);
+    return new RouteParent('policy.linkerd.io', 'EgressNetwork', nameOf('EgressNetwork', network), undefined, port);
   }
 
   /** The Service, where it is one. @internal */
@@ -59,7 +54,27 @@ export class RouteParent {
     const rest = this._service?._reference(namespace) ?? { name, ...(port === undefined ? {} : { port }) };
     return { group, kind, ...rest };
   }
+
+  /** As a place that a route of a namespace sends to: where the connections were meant to go anyhow. @internal */
+  _itself(namespace: string): Readonly<Record<string, unknown>> {
+    if (this._service === undefined) return { group: this.group, kind: this.kind, name: this.name };
+    return backendOf('parent', this._service)._reference(namespace);
+  }
 }
+
+/** The name of an object of a kind that a prop `parent` gives, as it is or by its construct. */
+function nameOf(kind: 'Server' | 'EgressNetwork', parent: IConstruct | string): string {
+  if (typeof parent === 'string') {
+    if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(parent))
+      refuse('parent', parent, `must be the name of ${articleOf(kind)}`);
+    return parent;
+  }
+  const object = ApiObject.of(parent);
+  if (object.kind !== kind) refuse('parent', parent.node.path, `must be ${articleOf(kind)}, and is a ${object.kind}`);
+  return object.name;
+}
+
+const articleOf = (kind: string): string => (kind === 'Server' ? 'a Server' : `an ${kind}`);
 
 const isHeadless = (service: ApiObject): boolean => specOf(service)?.clusterIP === 'None';
 

@@ -25,13 +25,16 @@ export function reviewRoute(
     validate: () => {
       const namespace = namespaceOf(object.toJson());
       const view = AppView.of(construct.node.root);
-      return [...new Set(services.flatMap((service) => problemsOf(service, namespace, view))), ...errorsOf(object)];
+      return [
+        ...new Set(services.flatMap((service) => serviceProblems(service, namespace, view))),
+        ...errorsOf(object),
+      ];
     },
   });
 }
 
-/** What keeps a Service from being the one that was meant. */
-function problemsOf(service: MeshService, own: string, view: AppView): string[] {
+/** What keeps a Service from being the one that was meant. `own`: the namespace of who names it. */
+export function serviceProblems(service: MeshService, own: string, view: AppView): string[] {
   const key = `${service._namespaceFor(own)}/${service.name}`;
   const { _object: object, _implicit: workload } = service;
   if (object === undefined) return [];

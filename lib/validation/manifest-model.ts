@@ -1,5 +1,5 @@
 import type { InjectConfig } from '../inject/config.ts';
-import type { Manifest, Metadata, PodTemplate } from '../inject/kubernetes.ts';
+import { isRecord, type Manifest, type Metadata, type PodTemplate } from '../inject/kubernetes.ts';
 import type { ObjectOf } from '../kinds/definition.ts';
 import { type KindName, type KindSpec, kinds } from '../kinds/index.ts';
 import { Problems } from '../kinds/problems.ts';
@@ -53,20 +53,27 @@ export function objectsOf<E extends Entry, Name extends KindName>(model: Manifes
   const kind: KindSpec = kinds[name];
   const objects = model
     .ofKind(kind.group === '' ? 'v1' : kind.group, kind.kind)
-    .filter(({ manifest }) => shapeProblems(kind, manifest, 1).length === 0)
+    .filter(({ manifest }) => hasShapeOf(kind, manifest))
     .map((entry) => ({
       ...{ entry, namespace: namespaceOf(entry.manifest), name: String(entry.manifest.metadata?.name ?? '') },
-      object: entry.manifest as unknown as ObjectOf<(typeof kinds)[Name]>,
+      object: withoutNulls(entry.manifest) as ObjectOf<(typeof kinds)[Name]>,
     }));
   known.set(name, objects);
   return objects;
 }
 
-/** What keeps a manifest from being an object of its kind, each with its field; `limit` of them at most. */
-export function shapeProblems(kind: KindSpec, manifest: Manifest, limit: number): readonly string[] {
-  const problems = new Problems(limit);
-  checkStructure(kind, { ...manifest, apiVersion: String(manifest.apiVersion) }, problems);
-  return problems.list;
+function hasShapeOf(kind: KindSpec, { apiVersion, spec }: Manifest): boolean {
+  const problems = new Problems(1);
+  checkStructure(kind, { apiVersion: String(apiVersion), spec }, problems);
+  return problems.list.length === 0;
+}
+
+/** null is as if nothing stood there, as for the API server. */
+export function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isRecord(value)) return value;
+  const fields = Object.entries(value).filter(([, field]) => field !== null && field !== undefined);
+  return Object.fromEntries(fields.map(([name, field]) => [name, withoutNulls(field)]));
 }
 
 /** The namespace of an object; who names none is taken to mean `default`, as kubectl takes it. */

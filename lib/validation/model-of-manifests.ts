@@ -4,9 +4,9 @@ import { injectManifest } from '../inject/inject-manifest.ts';
 import { isRecord, type Manifest, type Metadata, type PodTemplate } from '../inject/kubernetes.ts';
 import { soundPod } from '../inject/shape.ts';
 import { isList, templateAt, templatePath } from '../inject/workload.ts';
-import { type Entry, isKind, type ManifestModel, namespaceOf, type PodEntry } from './manifest-model.ts';
+import { type Entry, isKind, type ManifestModel, namespaceOf, type PodEntry, withoutNulls } from './manifest-model.ts';
 
-/** The model of manifests as they are read from files; null is as if nothing stood there, as for the API server. */
+/** The model of manifests as they are read from files. */
 export function modelOfManifests<E extends Entry>(entries: readonly E[], config: InjectConfig): ManifestModel<E> {
   const all = entries.flatMap(itemsOf);
   const byKind = new Map<string, E[]>();
@@ -36,13 +36,6 @@ function itemsOf<E extends Entry>(entry: E): E[] {
   const manifest = withoutNulls(entry.manifest) as Manifest;
   if (!isList(manifest)) return isRecord(manifest.metadata) ? [{ ...entry, manifest }] : [];
   return manifest.items.filter(isRecord).flatMap((item) => itemsOf({ ...entry, manifest: item as Manifest }));
-}
-
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (!isRecord(value)) return value;
-  const fields = Object.entries(value).filter(([, field]) => field !== null && field !== undefined);
-  return Object.fromEntries(fields.map(([name, field]) => [name, withoutNulls(field)]));
 }
 
 function podOf<E extends Entry>(

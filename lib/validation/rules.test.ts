@@ -33,6 +33,10 @@ const service = (name: string, ...ports: number[]): Manifest =>
 const parentRefs = [{ group: '', kind: 'Service', name: 'web', port: 80 }];
 const route = (rules: object[], name = 'route', kind = 'HTTPRoute', spec: object = {}): Manifest =>
   object('gateway.networking.k8s.io/v1', kind, name, { parentRefs, rules, ...spec });
+const bytesRoute = (kind: string, name: string, hostnames?: string[]): Manifest =>
+  object('gateway.networking.k8s.io/v1alpha2', kind, name, { parentRefs, hostnames, rules: [{}] });
+const profile = (name: string, dstOverrides: object[] = []): Manifest =>
+  object('linkerd.io/v1alpha2', 'ServiceProfile', `${name}.shop.svc.cluster.local`, { routes: [], dstOverrides });
 const server = (name: string, spec: object = {}): Manifest =>
   object('policy.linkerd.io/v1beta3', 'Server', name, {
     ...{ podSelector: { matchLabels: { app: 'web' } }, port: 'http', proxyProtocol: 'HTTP/1' },
@@ -152,6 +156,30 @@ const table: readonly [rule: string, broken: Manifest[], told: string, sound: Ma
     ],
     'error never-matched HTTPRoute shop/b spec.rules[0]',
     [],
+  ],
+  [
+    'never-connected',
+    [service('web', 80), ...['a', 'b'].map((name) => bytesRoute('TLSRoute', name, ['a.example', `${name}.example`]))],
+    'error never-connected TLSRoute shop/b spec.hostnames[0]',
+    [service('web', 80), ...['a', 'b'].map((name) => bytesRoute('TLSRoute', name, [`${name}.example`]))],
+  ],
+  [
+    'never-connected',
+    [service('web', 80), route([{}]), bytesRoute('TCPRoute', 'bytes')],
+    'error never-connected TCPRoute shop/bytes spec.parentRefs',
+    [service('web', 80), bytesRoute('TCPRoute', 'bytes')],
+  ],
+  [
+    'profile-before-route',
+    [service('web', 80), route([{}]), profile('web')],
+    'error profile-before-route ServiceProfile shop/web.shop.svc.cluster.local',
+    [service('web', 80), route([{}]), profile('next')],
+  ],
+  [
+    'unknown-port',
+    [service('web', 80), profile('next', [{ authority: 'web.shop.svc.cluster.local:81', weight: 1 }])],
+    'error unknown-port ServiceProfile shop/next.shop.svc.cluster.local spec.dstOverrides[0].authority',
+    [service('web', 80), profile('next', [{ authority: 'web.shop.svc.cluster.local:80', weight: 1 }])],
   ],
   [
     'two-servers',

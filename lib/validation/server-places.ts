@@ -1,4 +1,5 @@
 import { selects } from '../contract/labels.ts';
+import { soundPod } from '../inject/shape.ts';
 import { templateAt, templatePath } from '../inject/workload.ts';
 import type { Server } from '../kinds/server.ts';
 import { type GuardedPort, type GuardedWorkload, guardedWorkload } from './guarded-workload.ts';
@@ -26,8 +27,9 @@ export function servedWorkloads<E extends Entry>(model: ManifestModel<E>): reado
   const found = model.pods.flatMap((entry): ServedWorkload<E>[] => {
     const path = templatePath(entry.given);
     const template = path && templateAt(entry.given, path);
-    if (template === undefined) return [];
-    const workload = guardedWorkload(entry.given, template, model.config, model.namespaces);
+    const read = template && soundPod(template);
+    if (read === undefined || 'misshape' in read) return [];
+    const workload = guardedWorkload(entry.given, read.pod, model.config, model.namespaces);
     const own = (servers.get(workload.namespace) ?? []).filter(
       ({ object: { spec } }) => spec.podSelector != null && selects(spec.podSelector, workload.labels),
     );

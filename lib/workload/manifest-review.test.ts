@@ -101,6 +101,22 @@ describe('the synth fails for', () => {
   });
 });
 
+it('null stands for nothing in what others have written', () => {
+  const parentRefs = [{ group: '', kind: 'Service', name: 'web', port: null }];
+  const object = (id: string, apiVersion: string, kind: string, spec: object) =>
+    new ApiObject(chart, id, { apiVersion, kind, metadata: { name: id, annotations: null as never }, ...{ spec } });
+  for (const id of ['a', 'b']) {
+    const matches = [{ headers: null, path: null, method: id === 'a' ? 'GET' : 'PUT', queryParams: null }];
+    const rules = [{ matches, filters: null, backendRefs: null }];
+    object(id, 'gateway.networking.k8s.io/v1', 'HTTPRoute', { parentRefs, hostnames: null, rules });
+  }
+  object('server', 'policy.linkerd.io/v1beta3', 'Server', { podSelector: { matchLabels: null }, port: 8080 });
+  const containers = [{ name: 'app', image: 'app', ports: null, livenessProbe: null }];
+  object('app', 'apps/v1', 'Deployment', { template: { metadata: null, spec: { containers } } });
+  workload('orders');
+  expect(failure()).toBe('nothing');
+});
+
 it('a strict namespace may have a workload that is told to have no sidecar, and those that are meshed', () => {
   namespace({ 'config.tulle.dev/default-inbound-policy': 'deny' });
   raw('told', { 'tulle.dev/inject': 'disabled' });

@@ -1,7 +1,7 @@
-import type { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { AppView } from './app-view.ts';
 import { addCompanionPolicies } from './companion-policies.ts';
+import { reviewDataPlane } from './data-plane-review.ts';
 import { failOnDerivedTwice } from './derived-names.ts';
 import { reviewManifests } from './manifest-review.ts';
 import { warnOfResources } from './resource-warnings.ts';
@@ -15,10 +15,10 @@ const reviewed = new WeakMap<IConstruct, 'manifests' | 'workloads'>();
 const round = Symbol('review of an app');
 
 /**
- * Has the whole app of a workload looked at whenever it is synthesized: what stands beside workloads is known only once the
+ * Has the whole app of a construct looked at whenever it is synthesized: what stands beside workloads is known only once the
  * app stands, which is when validations run.
  */
-export const reviewApp = (workload: ApiObject): void => reviewWith(workload.node.root, 'workloads');
+export const reviewApp = (construct: IConstruct): void => reviewWith(construct.node.root, 'workloads');
 
 /** Has the manifests of an app looked at whenever it is synthesized, before the validations of the constructs beneath it. */
 export const reviewObjects = (construct: IConstruct): void => reviewWith(construct.node.root, 'manifests');
@@ -31,15 +31,16 @@ function reviewWith(root: IConstruct, what: 'manifests' | 'workloads'): void {
   root.node.addValidation({
     validate: () => {
       if (!isDueInRound(root, round)) return [];
-      if (reviewed.get(root) === 'workloads') reviewWorkloads(root);
-      else AppView.renew(root);
+      const hasWorkloads = reviewed.get(root) === 'workloads';
+      const view = hasWorkloads ? reviewWorkloads(root) : AppView.renew(root);
       reviewManifests(root);
+      if (hasWorkloads) reviewDataPlane(root, view);
       return [];
     },
   });
 }
 
-function reviewWorkloads(root: IConstruct): void {
+function reviewWorkloads(root: IConstruct): AppView {
   // Companions of NetworkPolicies are made from the Servers that this makes.
   const { workloads, view: former } = addWorkloadPolicies(root);
   rememberTraffic(root, workloads);
@@ -49,4 +50,5 @@ function reviewWorkloads(root: IConstruct): void {
   warnOfResources(root);
   warnOfUntold(root, view);
   failOnDerivedTwice(view);
+  return view;
 }

@@ -14,7 +14,8 @@ export type MeshWarningCode =
   | 'TULLE_NO_ACCOUNT'
   | 'TULLE_NO_AUTHENTICATION'
   | 'TULLE_PARTIAL_WEIGHTS'
-  | 'TULLE_SCRAPE_REFUSED';
+  | 'TULLE_SCRAPE_REFUSED'
+  | 'TULLE_NOT_OF_DATA_PLANE';
 
 /** Something that synthesizes, and will not work in the cluster as it is meant. */
 export interface MeshWarning {

@@ -20,7 +20,7 @@ import type { Count } from '../telemetry/registry.ts';
 import { outgoingHead } from '../tokens/outgoing.ts';
 import type { TokenPolicy } from '../tokens/token-policy.ts';
 import { errnoOf } from '../upstream/dialer.ts';
-import { FieldMark } from '../wire/field.ts';
+import { FieldMark, fieldValue } from '../wire/field.ts';
 import { withoutNames } from '../wire/field-names.ts';
 import { withFields } from '../wire/heads.ts';
 import type { HttpVersion, RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
@@ -140,12 +140,15 @@ export class InboundHttp {
     const { tokens, checks } = this;
     if (tokens.length > 0 && !this.isPreflight(decision, head)) {
       const exchange = this.exchangeOf(stream, head, end);
+      exchange.filters = decision.plan.filters;
       return this.users.admit(exchange, tokens, () => this.beginLimited(exchange, decision, checks));
     }
     if (policy.rateLimit !== undefined) {
       const excess = this.rateLimiting.take(policy.rateLimit);
       if (excess !== undefined) {
-        return this.refuse(stream, head, end, failureOf(excess), `${excess.limit.written}rps`, retryAfterS(excess));
+        const { filters } = decision.plan;
+        const detail = `${excess.limit.written}rps`;
+        return this.refuse(stream, head, end, failureOf(excess), detail, retryAfterS(excess), filters);
       }
     }
     const exchange = this.exchangeOf(stream, head, end);
@@ -163,11 +166,17 @@ export class InboundHttp {
   ): StreamHandler {
     const exchange = this.exchangeOf(stream, head, end);
     if (head.method === 'OPTIONS' && this.answerPreflight(policy, tokens, exchange)) return exchange;
+    // A script is told why it is refused as it would be where it had said nothing of its user.
+    if (fieldValue(head.fields, 'origin') !== undefined)
+      exchange.filters = policy.routes?.find(outgoingHead(tokens, exchange.outgoing, undefined))?.filters;
     return this.users.admit(exchange, [tokens], () => {
       const decision = this.decideRequest(this.policy.current, exchange.outgoing);
       const { checks } = this;
       if ('code' in decision) exchange.fail(decision);
-      else this.users.admit(exchange, this.tokens, () => this.beginLimited(exchange, decision, checks));
+      else {
+        exchange.filters = decision.plan.filters;
+        this.users.admit(exchange, this.tokens, () => this.beginLimited(exchange, decision, checks));
+      }
     });
   }
 
@@ -207,6 +216,7 @@ export class InboundHttp {
     if (ownHeaders !== undefined) exchange.outgoing = withoutOwn(exchange.outgoing, ownHeaders);
     if (checks === undefined || plan.filters?.answers(exchange.outgoing)) this.letIn(exchange, plan);
     else {
+      exchange.filters = plan.filters;
       this.gate ??= new CheckGate(this.options, this.connection, this.incoming, this.policy);
       this.gate.admit(exchange, checks, plan, (checked) => this.letIn(exchange, checked));
     }
@@ -336,11 +346,13 @@ export class InboundHttp {
       counts,
       plan: Object.freeze({
         sender: new CountedSender(this.sender, counts.responses),
-        decided: { route: route?.labels, parent: policy.labels, authorization: authz.labels },
+        decided: { route: route?.labels, parent: policy.labels, authorization: authz.labels, override: undefined },
         counts,
+        elsewhere: undefined,
         tries: undefined,
         filters: route?.filters,
         open: undefined,
+        traceSampleRate: route?.traceSampleRate,
         classify,
       }),
       count: metrics.allowed(labels, policy, shownPort, route, authz),
@@ -372,12 +384,14 @@ export class InboundHttp {
     failure: ProxyFailure,
     detail: string | undefined = undefined,
     retryAfterS = 0,
+    filters: RoutePlan['filters'] = undefined,
   ): StreamHandler {
     const { metrics, side } = this.options;
     metrics.httpError(failure.kind);
-    const decided = { route: undefined, parent: this.policy.current.labels, authorization: undefined };
+    const { labels } = this.policy.current;
+    const decided = { route: undefined, parent: labels, authorization: undefined, override: undefined };
     tellRefused(side.observers, this.origin, head, failure, decided);
-    return refuse(stream, head, end, failure, this.origin.tellsWhy, detail, retryAfterS);
+    return refuse(stream, head, end, failure, this.origin.tellsWhy, detail, retryAfterS, filters);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Backend } from '../backend/backend.ts';
 import { Counted } from '../backend/counted.ts';
 import type { PreferredBackend } from '../backend/failover.ts';
 import { Filtered } from '../backend/filtered.ts';
-import { type Mirror, Mirrored } from '../backend/mirror.ts';
+import { type Mirror, Mirrored, MirroredWhenSent } from '../backend/mirror.ts';
 import { Split } from '../backend/split.ts';
 import { Timed } from '../backend/timed.ts';
 import { askedRetry, askedTimeouts } from '../backend/tries/asked-tries.ts';
@@ -49,14 +49,22 @@ const hedgeBudget = { minPerSecond: 0, ttlMs: 10_000 };
 
 /** What is done with the requests of a rule, as a chain of senders. */
 export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePlan {
-  const decided: Decided = { route: rule.labels, parent: options.parent, authorization: undefined };
-  return Object.freeze({
+  const decided: Decided = {
+    route: rule.labels,
+    parent: options.parent,
+    authorization: undefined,
+    override: undefined,
+  };
+  const sender = senderOf(rule.distribution, options);
+  return Object.freeze<RoutePlan>({
     decided,
-    sender: mirrored(senderOf(rule.distribution, options), rule.mirrors, options),
+    sender: rule.mirrors.length === 0 ? sender : new Mirrored(sender, mirrorsOf(rule.mirrors, options)),
     counts: options.counts.route,
+    elsewhere: (labels) => options.counts.backend({ labels }),
     filters: rule.filters,
     tries: triesOfRule(rule, options),
     open: options.open,
+    traceSampleRate: rule.traceSampleRate,
     classify,
   });
 }
@@ -116,16 +124,14 @@ function chainOf(rule: RuleBackend, options: RulePlanOptions): Backend {
       ? new Unusable(failures.backend)
       : options.backendOf({ destination, balancing }, rule.labels);
   const keyed = balancing?.affinity === undefined ? backend : new Affine(backend, balancing.affinity.key);
-  const copied = mirrored(keyed, mirrors, options);
+  const copied = mirrors.length === 0 ? keyed : new MirroredWhenSent(keyed, mirrorsOf(mirrors, options));
   const filtered = filters === undefined ? copied : new Filtered(copied, filters);
   const timed = timeoutMs === undefined ? filtered : new Timed(filtered, timeoutMs);
   return new Counted(timed, options.counts.backend(rule));
 }
 
-function mirrored(backend: Backend, mirrors: readonly RuleMirror[], { backendOf, mirrorOf }: RulePlanOptions): Backend {
-  if (mirrors.length === 0) return backend;
-  const made = mirrors.map((mirror) =>
+function mirrorsOf(mirrors: readonly RuleMirror[], { backendOf, mirrorOf }: RulePlanOptions): Mirror[] {
+  return mirrors.map((mirror) =>
     mirrorOf(mirror, backendOf({ destination: mirror.destination, balancing: undefined }, mirror.labels)),
   );
-  return new Mirrored(backend, made);
 }

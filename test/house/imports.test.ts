@@ -12,6 +12,7 @@ const allowed: Record<string, readonly string[]> = {
   'lib/kinds': ['lib/contract'],
   'lib/figures': [],
   'lib/validation': ['lib/contract', 'lib/inject', 'lib/kinds'],
+  'lib/profile': ['lib/contract', 'lib/kinds'],
   proxy: ['api', 'lib/contract'],
   'control-plane': ['api', 'lib/contract', 'lib/inject', 'lib/kinds'],
   synth: ['lib'],

@@ -205,6 +205,47 @@ it('diagnostics looks into it as into a cluster', async () => {
   expect(components).toContain('# pod tulle/tulle-destination-0');
 });
 
+it('list tells its workloads, and identity shows whom each sidecar presents itself as', async () => {
+  expect(await tell('list', '-n', 'shop')).toMatch(
+    /^deployment\/plain +0\/1 +neither the namespace nor the pod have /m,
+  );
+  const [green] = JSON.parse(await tell('identity', '-n', 'shop', 'green-0', '-o', 'json'));
+  expect(green.names).toEqual([`DNS:${green.identity}`]);
+  expect(green.identity).toBe('green.shop.serviceaccount.identity.tulle.cluster.local');
+});
+
+it('edges tells who called whom, by which identities, and what was not secured', async () => {
+  const edges = JSON.parse(await tell('edges', '-n', 'shop', 'deploy', '-o', 'json'));
+  const identity = (name: string) => `${name}.shop.serviceaccount.identity.tulle.cluster.local`;
+  expect(edges).toContainEqual(
+    expect.objectContaining({ source: 'green', target: 'blue', secured: true, clientId: identity('green') }),
+  );
+  const plain = edges.find(({ target }: { target: string }) => target === 'plain');
+  expect(plain).toMatchObject({ source: 'green', sourceNamespace: 'shop', secured: false });
+  expect(plain.reason).toMatch(/\w+/);
+});
+
+it('authz tells what came by the policy that holds and against it, and profile which routes that makes', async () => {
+  let over = false;
+  const knocking = (async () => {
+    while (!over) {
+      await call('green', 'http://guarded.shop/');
+      await ask({ host: ips.get('guarded'), port: 4143, headers: { host: 'guarded.shop' } });
+    }
+  })();
+  const [told, tapped] = await Promise.all([
+    tell('authz', '-n', 'shop', 'deploy/guarded', '-t', '1s', '-o', 'json'),
+    tell('profile', '-n', 'shop', 'guarded', '--tap', 'deploy/guarded', '--tap-duration', '1s'),
+  ]);
+  over = true;
+  expect(tapped).toContain('name: GET /');
+  await knocking;
+  const [row] = JSON.parse(told);
+  expect(row).toMatchObject({ port: 8080, server: 'default all-authenticated', success: 1 });
+  expect(row.rps).toBeGreaterThan(0);
+  expect(row.unauthorizedRps).toBeGreaterThan(0);
+});
+
 it('no key and no token is in a log', () => {
   const logs = readdirSync(join(state, 'logs')).map((name) => readFileSync(join(state, 'logs', name), 'utf8'));
   expect(logs.join('')).not.toMatch(/PRIVATE KEY|eyJhbGciOi/);

@@ -2,7 +2,7 @@ import { App, Chart } from 'cdk8s';
 import fc from 'fast-check';
 import { HttpRoute, InboundPolicy, MeshedNamespace, PodSecurity } from '../../lib/index.ts';
 import { anyPolicies, anyWords } from './any-policy.ts';
-import { anyFault, anyRoute } from './any-traffic.ts';
+import { anyFault, anyOther, anyRoute } from './any-traffic.ts';
 import { anyServed, anyUnserved } from './any-workloads.ts';
 import { Draw } from './draw.ts';
 
@@ -36,7 +36,8 @@ export const anyApp: fc.Arbitrary<Drawn> = fc.gen().map((value): Drawn => {
     anyPolicies(draw, chart, guarded.workload, next.service);
     anyRoute(draw, 'route', { chart, service: orders.workload, next: next.workload });
     anyFault(draw, chart, draw.of(['http', 'grpc']));
-    new HttpRoute(chart, 'of-web', { parent: web.workload, rules: [{}] });
+    anyOther(draw, 'other-route', { chart, service: web.workload, next: next.workload });
+    new HttpRoute(chart, 'of-next', { parent: next.workload, rules: [{}] });
     new MeshedNamespace(chart, 'namespace', {
       name: 'bank',
       podSecurity: draw.maybe(() => PodSecurity.privileged()),

@@ -15,10 +15,15 @@ import {
   Mirror,
   MirrorShare,
   PathRewrite,
+  RequestCondition,
   RetryOn,
   type RouteBackend,
   RouteProtocol,
+  RouteVersion,
+  ServiceProfile,
   Staging,
+  TcpRoute,
+  TlsRoute,
   type TrafficSettings,
   TrafficSplit,
 } from '../../lib/index.ts';
@@ -36,7 +41,7 @@ export const anySettings = (draw: Draw, protocol: Protocol): TrafficSettings => 
     limit: draw.maybe(() => draw.number(1, 5)),
     timeout: draw.maybe(() => draw.millis(1, 1000)),
   })),
-  limits: draw.maybe(() => ({ request: draw.millis(5000, 10_000), idle: draw.maybe(() => draw.seconds()) })),
+  timeouts: draw.maybe(() => ({ request: draw.millis(5000, 10_000), idle: draw.maybe(() => draw.seconds()) })),
 });
 
 export function anyMatch(draw: Draw, protocol: Protocol, prefixOnly = false): Match {
@@ -165,6 +170,30 @@ export function anyRoute(draw: Draw, id: string, traffic: Traffic): void {
       new TrafficSplit(chart, id, {
         ...{ service, backends: anyBackends(draw, traffic), ...pattern },
         matches: draw.maybe(matches),
+      }),
+  ])();
+}
+
+/** What a Service has in place of routes of requests: one of connections, or a profile. */
+export function anyOther(draw: Draw, id: string, traffic: Traffic): void {
+  const { chart, service, next } = traffic;
+  const backends = () => draw.maybe(() => anyBackends(draw, traffic));
+  draw.of([
+    () => new TcpRoute(chart, id, { parent: service, backends: backends() }),
+    () =>
+      new TlsRoute(chart, id, {
+        ...{ parent: service, backends: backends(), version: RouteVersion.v1() },
+        hostnames: draw.list(1, 3, (index) => `${draw.name()}.${index}.example`),
+      }),
+    () =>
+      new ServiceProfile(chart, id, {
+        service,
+        routes: draw.list(1, 3, (index) => ({
+          name: `route-${index}`,
+          condition: RequestCondition.of(draw.of(['GET', 'POST']), `${draw.path()}/[0-9]+`),
+        })),
+        retryBudget: draw.maybe(() => ({ retryRatio: draw.fraction(0, 2), ttl: draw.millis(100, 600_000) })),
+        dstOverrides: draw.maybe(() => [{ service: next, weight: draw.number(1, 400_000) }]),
       }),
   ])();
 }

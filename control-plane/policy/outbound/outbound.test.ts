@@ -39,6 +39,7 @@ const grant = (namespace: string, to: object = {}) => ({
 });
 
 interface Route {
+  tracing?: { sampleRate?: number };
   metadata: { default?: string; resource?: { kind: string; name: string; namespace: string } };
   rules: Record<string, object>[];
 }
@@ -507,6 +508,23 @@ describe('annotations', () => {
       ),
     );
     expect(routes.map(({ rules }) => rules[0].hedge)).toMatchObject([{ after: '0.030s' }, { after: '0.020s' }]);
+  });
+
+  test('say which share of requests is traced, that of a route before that of the Service', async () => {
+    const traced = (rate: string) => ({ annotations: { 'tracing.tulle.dev/sample-rate': rate } });
+    const { annotations: ofService } = traced('0.25');
+    expect(routesOf(await policyOf(service('web', ofService)))).toMatchObject([{ tracing: { sampleRate: 0.25 } }]);
+    await world.stop();
+    const routes = routesOf(
+      await policyOf(
+        service('web', ofService),
+        gateway('HTTPRoute', 'none', {}, traced('0')),
+        gateway('HTTPRoute', 'r'),
+        gateway('HTTPRoute', 'wrong', {}, traced('all')),
+      ),
+    );
+    // What says no is told, too: a message is there.
+    expect(routes.map(({ tracing }) => tracing)).toEqual([{}, { sampleRate: 0.25 }, { sampleRate: 0.25 }]);
   });
 
   test('say what requests may ask for in place of a Service: what is there, has the port and may be named', async () => {

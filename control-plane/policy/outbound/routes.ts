@@ -19,6 +19,7 @@ import {
 } from '../routes/filters.ts';
 import { backendService, type NamingRoute } from '../routes/references.ts';
 import type { Rule } from '../routes/route-rules.ts';
+import { tracingToApi } from '../routes/tracing.ts';
 import type { Timeouts, TrafficSettings } from '../traffic-settings.ts';
 import {
   type BackendInit,
@@ -61,6 +62,7 @@ const named = (name: string): MetadataInit => ({ kind: { case: 'default', value:
 export function defaultHttpRoute(name: string, { parent, settings }: RouteContext) {
   return {
     metadata: named(name),
+    tracing: tracingToApi(settings.traceSampleRate),
     rules: [
       {
         matches: [{ path: { kind: { case: 'prefix', value: '/' } } }],
@@ -102,6 +104,7 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
   return {
     metadata: routeMetadata(route),
     hosts: [...rules.hosts],
+    tracing: tracingToApi(rules.settings.traceSampleRate ?? context.settings.traceSampleRate),
     rules: rules.rules.map((rule) => {
       const timeouts = timeoutsOf(rule, rules.settings, context);
       return {
@@ -126,6 +129,7 @@ export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRoute
   return {
     metadata: routeMetadata(route),
     hosts: [...rules.hosts],
+    tracing: tracingToApi(rules.settings.traceSampleRate ?? context.settings.traceSampleRate),
     rules: rules.rules.map((rule) => {
       const timeouts = timeoutsOf(rule, rules.settings, context);
       return {

@@ -1,4 +1,4 @@
-import { backendsAnnotation } from '../../../lib/contract/annotations.ts';
+import { backendsAnnotation, traceSampleRateAnnotation } from '../../../lib/contract/annotations.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type {
@@ -54,7 +54,10 @@ interface BytesRules {
 
 /** What a route says, read once for all that are told of it. */
 export type RouteRules = {
-  /** What of it cannot be served, with its field: the requests of that rule fail, the others are served. */
+  /**
+   * What of it cannot hold, with its field: the requests of a rule that cannot be served fail, the others are served; those
+   * of a route that does not say which of them are traced are traced as those of others.
+   */
   readonly problems: readonly string[];
 } & (
   | ({ readonly protocol: 'http' } & RequestRules<HttpMatchInit>)
@@ -69,10 +72,10 @@ const gatewayRedirectStatus = 302;
 export function httpRouteRules(route: HttpRoute): RouteRules {
   // Those are the defaults of its definition, which manifests that never saw an API server lack.
   const { rules = [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }] } = route.spec;
-  const problems: string[] = [];
+  const { problems, ...read } = common(route, route.spec.hostnames);
   const redirectStatus = route.apiVersion.startsWith('gateway.networking.k8s.io/') ? gatewayRedirectStatus : 0;
   return {
-    ...common(route, route.spec.hostnames),
+    ...read,
     protocol: 'http',
     rules: rules.map((each, at) => {
       const hasPrefixes = (each.matches ?? []).every(({ path }) => (path?.type ?? 'PathPrefix') === 'PathPrefix');
@@ -88,9 +91,9 @@ export function httpRouteRules(route: HttpRoute): RouteRules {
 /** Throws UnsupportedRoute. */
 export function grpcRouteRules(route: GrpcRoute): RouteRules {
   const { rules = [{}] } = route.spec;
-  const problems: string[] = [];
+  const { problems, ...read } = common(route, route.spec.hostnames);
   return {
-    ...common(route, route.spec.hostnames),
+    ...read,
     protocol: 'grpc',
     rules: rules.map((each, at) => rule(each, grpcMatch, readFilters(each, `spec.rules[${at}]`, problems, grpcFilter))),
     problems,
@@ -112,10 +115,13 @@ export function bytesRouteRules({ metadata, spec }: BytesRoute, protocol: 'tls' 
 }
 
 function common({ metadata }: KubernetesObject, hostnames: readonly string[] = []) {
+  const problems: string[] = [];
   const settings = trafficSettings(metadata.annotations, (annotation, value, must) => {
-    throw new UnsupportedRoute(`the annotation ${annotation} (${value}) ${must}`);
+    const problem = `the annotation ${annotation} (${value}) ${must}`;
+    if (annotation !== traceSampleRateAnnotation) throw new UnsupportedRoute(problem);
+    problems.push(problem);
   });
-  return { hosts: hostnames.map(hostMatch), settings };
+  return { hosts: hostnames.map(hostMatch), settings, problems };
 }
 
 /** Whether the backends of a route are in order of preference. */

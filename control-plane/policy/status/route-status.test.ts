@@ -244,6 +244,19 @@ describe('the status of a route', () => {
     expect(reasons(statusOf('r'))).toEqual(expected);
   });
 
+  test('with a share of traces that cannot be read says so, while its rules hold', () => {
+    const made = route('r', { parentRefs: [toService] });
+    const annotations = { 'tracing.tulle.dev/sample-rate': 'all' };
+    put(service('web'), { ...made, metadata: { ...made.metadata, annotations } });
+    const [{ conditions = [] }] = statusOf('r') as RouteParentStatus[];
+    expect(conditions[0]).toMatchObject({
+      status: 'False',
+      reason: 'UnsupportedValue',
+      message: 'the annotation tracing.tulle.dev/sample-rate (all) must be a number from 0 to 1',
+    });
+    expect([...index.routes.all()][0].rules).toMatchObject({ rules: [{}] });
+  });
+
   test('whose parent no sidecar follows says so', () => {
     unfollowed = new Set(['Service']);
     put(service('web'), server, route('r', { parentRefs: [toService, toServer] }));

@@ -1,4 +1,4 @@
-import { backendsAnnotation } from '../../../lib/contract/annotations.ts';
+import { backendsAnnotation, traceSampleRateAnnotation } from '../../../lib/contract/annotations.ts';
 import { parseIp } from '../../../lib/contract/cidr.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import { patternProblem } from '../../../lib/contract/pattern.ts';
@@ -102,18 +102,19 @@ function checkParents(parents: readonly ParentRef[], problems: Problems): void {
   }
 }
 
-/** Annotations hold for traffic to Services and EgressNetworks; on a route they must be right. */
+/** Most hold for traffic to Services and EgressNetworks; on a route of such they must be right. */
 function checkAnnotations(
   parents: readonly ParentRef[],
   annotations: Readonly<Record<string, string>>,
   protocol: 'http' | 'grpc',
   problems: Problems,
 ): void {
-  if (!parents.some(isOutbound)) return;
   const other = protocol === 'http' ? 'retry.linkerd.io/grpc' : 'retry.linkerd.io/http';
+  const isSent = parents.some(isOutbound);
   const told = new Set<string>();
   trafficSettings(annotations, (annotation, value, rule) => {
     if (annotation === other || told.has(annotation)) return;
+    if (annotation !== traceSampleRateAnnotation && !isSent) return;
     told.add(annotation);
     problems.add(`metadata.annotations['${annotation}']`, rule, value);
   });

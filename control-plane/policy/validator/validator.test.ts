@@ -464,6 +464,20 @@ describe('is refused', () => {
       "metadata.annotations['timeout.linkerd.io/idle'] (5) must be a number followed by",
     ],
     [
+      'a share of traces that is none',
+      route({}, { 'tracing.tulle.dev/sample-rate': '5%' }),
+      "metadata.annotations['tracing.tulle.dev/sample-rate'] (5%) must be a number from 0 to 1",
+    ],
+    [
+      'a share of traces that is none, of a Server',
+      policy(
+        'HTTPRoute',
+        { parentRefs: [server], rules: [{}] },
+        { annotations: { 'retry.linkerd.io/http': 'not read there', 'tracing.tulle.dev/sample-rate': '2' } },
+      ),
+      "metadata.annotations['tracing.tulle.dev/sample-rate'] (2) must be a number from 0 to 1",
+    ],
+    [
       'backends in an order that is none',
       route({}, { 'tulle.dev/backends': 'ordered' }),
       "metadata.annotations['tulle.dev/backends'] (ordered) must be 'in-order', or not be there",

@@ -44,6 +44,16 @@ export class Shop {
     return new ApiObject(this.chart, `${kind}-${name}`, { apiVersion, kind, metadata: { name }, ...{ spec } });
   }
 
+  /** A Service that no workload has made, with ports as the object has them. */
+  typedService(name: string, ports: object[]): ApiObject {
+    return new ApiObject(this.chart, `typed-${name}`, {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name },
+      ...{ spec: { ports } },
+    });
+  }
+
   private validate(): void {
     this.app.synthYaml();
   }

@@ -6,9 +6,11 @@ import { knownFields } from './known-fields.ts';
 import { knownPorts, knownServices } from './known-services.ts';
 import { knownTargets } from './known-targets.ts';
 import { callersAreMeshed, guardedIsMeshed } from './meshed-parties.ts';
+import { neverConnected } from './never-connected.ts';
 import { neverMatched } from './never-matched.ts';
 import { oneServerAPort } from './one-server-a-port.ts';
 import { probesLetIn } from './probes-let-in.ts';
+import { profilesBeforeRoutes } from './profiles-before-routes.ts';
 import { scrapesLetIn } from './scrapes-let-in.ts';
 import { strictNamespaces } from './strict-namespaces.ts';
 
@@ -19,6 +21,8 @@ export const rules: readonly Rule[] = [
   knownPorts,
   knownServices,
   neverMatched,
+  neverConnected,
+  profilesBeforeRoutes,
   oneServerAPort,
   allowsSomebody,
   callersAreMeshed,

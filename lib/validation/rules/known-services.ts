@@ -1,26 +1,40 @@
 import { isRecord, type Manifest } from '../../inject/kubernetes.ts';
 import type { Rule } from '../finding.ts';
-import { type Entry, type ManifestModel, namespaceOf } from '../manifest-model.ts';
+import { type Entry, type ManifestModel, namespaceOf, objectsOf } from '../manifest-model.ts';
 import { routesOf, serviceReferences } from '../route-backends.ts';
 
-/** A route names ports that its Services have. */
+/** Routes and profiles name ports that Services have. */
 export const knownPorts: Rule = {
   id: 'unknown-port',
   *check<E extends Entry>(model: ManifestModel<E>) {
-    for (const route of routesOf(model)) {
-      for (const { path, namespace, name, port } of serviceReferences(route)) {
-        const service = model.service(namespace, name);
-        const ports = service && portsOf(service.manifest);
-        if (port === undefined || ports === undefined || ports.includes(port)) continue;
-        yield {
-          ...{ severity: 'error' as const, at: route.entry, field: `${path}.port` },
-          message: `(${port}) is none of the Service ${namespace}/${name}, which has ${ports.join(', ') || 'none'}`,
-          fix: 'name one of these, or give the Service that port',
-        };
-      }
+    for (const { at, field, namespace, name, port } of portsNamed(model)) {
+      const service = model.service(namespace, name);
+      const ports = service && portsOf(service.manifest);
+      if (port === undefined || ports === undefined || ports.includes(port)) continue;
+      yield {
+        ...{ severity: 'error' as const, at, field },
+        message: `(${port}) is none of the Service ${namespace}/${name}, which has ${ports.join(', ') || 'none'}`,
+        fix: 'name one of these, or give the Service that port',
+      };
     }
   },
 };
+
+/** By routes, and by the overrides of ServiceProfiles. */
+function* portsNamed<E extends Entry>(model: ManifestModel<E>) {
+  for (const route of routesOf(model)) {
+    for (const { path, ...named } of serviceReferences(route)) {
+      yield { at: route.entry, field: `${path}.port`, ...named };
+    }
+  }
+  for (const { entry: at, object } of objectsOf(model, 'ServiceProfile')) {
+    for (const [index, { authority }] of (object.spec?.dstOverrides ?? []).entries()) {
+      const [, name, namespace, port] = /^([^.:]+)\.([^.:]+)\.svc\.[^:]+:(\d+)$/.exec(authority) ?? [];
+      if (name === undefined) continue;
+      yield { at, field: `spec.dstOverrides[${index}].authority`, namespace, name, port: Number(port) };
+    }
+  }
+}
 
 /** A route names Services that are there, where the manifests are those of their namespace. */
 export const knownServices: Rule = {

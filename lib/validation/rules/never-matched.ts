@@ -1,14 +1,8 @@
-import type { GrpcRoute, HttpRoute, ParentRef } from '../../kinds/route-object.ts';
+import type { GrpcRoute, HttpRoute } from '../../kinds/route-object.ts';
 import type { Rule } from '../finding.ts';
 import { type Entry, type KnownObject, type ManifestModel, nameOf, objectsOf } from '../manifest-model.ts';
+import { meshParents, type Parent } from '../route-parents.ts';
 import { type AnyMatch, takesAllOf } from '../route-precedence.ts';
-
-interface Parent {
-  /** With the route's namespace: routes of two namespaces have no request in common. */
-  readonly key: string;
-  /** Undefined for all of its ports. */
-  readonly port: number | undefined;
-}
 
 interface Route<E extends Entry> extends KnownObject<E, HttpRoute | GrpcRoute> {
   readonly hosts: string;
@@ -67,19 +61,11 @@ const inOrder = <E extends Entry>(objects: readonly KnownObject<E, HttpRoute | G
       return {
         ...known,
         hosts: [...hostnames].sort().join(' '),
-        parents: parentRefs.filter(isOfMesh).map((parent) => parentOf(parent, known.namespace)),
+        parents: meshParents(parentRefs, known.namespace),
         rules: rules.map(({ matches = [] }): readonly AnyMatch[] => (matches.length > 0 ? matches : [{}])),
       };
     })
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-
-const isOfMesh = ({ group = '', kind }: ParentRef): boolean =>
-  group === 'policy.linkerd.io' ? kind === 'Server' || kind === 'EgressNetwork' : group === '' && kind === 'Service';
-
-const parentOf = ({ kind, namespace, name, port }: ParentRef, own: string): Parent => ({
-  key: [own, kind, namespace ?? own, name].join('/'),
-  port,
-});
 
 /** Routes by each of their parents, in the order in which they stand. */
 function byParent<E extends Entry>(routes: readonly Route<E>[]): ReadonlyMap<string, readonly Route<E>[]> {

@@ -187,6 +187,8 @@ describe.skipIf(apiServerMissing)(`taps of a cluster${apiServerMissing ? ` (${ap
       { timeout: 20_000 },
     );
     expect(await failure(taps(kubeconfig, 'deploy/web', '-n', 'tulle'))).toContain('forbidden');
+    expect((await taps(kubeconfig, 'deploy', '-n', 'shop')).out).toContain('req id=1:2');
+    expect(await failure(taps(kubeconfig, 'deploy', '-n', 'tulle'))).toContain('forbidden');
   });
 
   test('a tap on what is not there says so in one line', async () => {
@@ -196,7 +198,9 @@ describe.skipIf(apiServerMissing)(`taps of a cluster${apiServerMissing ? ` (${ap
     expect(await failure(taps(server.kubeconfig, 'po/web-abc-2', '-n', 'shop'))).toBe(
       'no pods to tap for pod/web-abc-2 in namespace shop: 1 have no sidecar that may be tapped, or do not run',
     );
-    expect(await failure(taps(server.kubeconfig, 'deploy', '-n', 'shop'))).toContain('name what is tapped');
+    expect(await failure(taps(server.kubeconfig, 'sts', '-n', 'shop'))).toBe(
+      'no pods to tap for statefulset in namespace shop',
+    );
   });
 
   test('who comes past the API server is nobody, whoever it says it is', async () => {

@@ -81,7 +81,7 @@ function lazyClass(name: string, load: string): string {
         if (error.code !== "MODULE_NOT_FOUND" || !/'${optionalPeer}'/.test(error.message)) throw error;
         return class ${name} {
             constructor() {
-                throw new Error("${name} needs the package ${optionalPeer}: npm install ${optionalPeer}", { cause: error });
+                throw new Error("${name} needs the package ${optionalPeer}: npm install ${optionalPeer}, or use meshed(${name.slice(6)}) of the cdk8s-plus that you have", { cause: error });
             }
         };
     }

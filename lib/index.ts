@@ -94,6 +94,7 @@ export {
   ServiceProfile,
   type ServiceProfileProps,
 } from './traffic/service-profile.ts';
+export { type CookieSessionsOptions, Sessions, type SessionsOptions } from './traffic/sessions.ts';
 export type {
   OwnZone,
   RouteHedging,
@@ -116,6 +117,7 @@ export { InboundPolicy } from './workload/inbound-policy.ts';
 export { Injection } from './workload/injection.ts';
 export { MeshInjection } from './workload/mesh-injection.ts';
 export type { MeshOptions } from './workload/mesh-options.ts';
+export { type MeshedClass, meshed, type WorkloadClass } from './workload/meshed.ts';
 export { MeshedCronJob, type MeshedCronJobProps } from './workload/meshed-cron-job.ts';
 export { MeshedDaemonSet, type MeshedDaemonSetProps } from './workload/meshed-daemon-set.ts';
 export { MeshedDeployment, type MeshedDeploymentProps } from './workload/meshed-deployment.ts';

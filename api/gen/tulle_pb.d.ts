@@ -432,6 +432,12 @@ export declare type SessionAffinity = Message<"dev.tulle.proxy.SessionAffinity">
      */
     value: string;
     case: "queryParameter";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.SessionAffinity.Session session = 6;
+     */
+    value: SessionAffinity_Session;
+    case: "session";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -490,6 +496,48 @@ export declare type SessionAffinity_SourceIp = Message<"dev.tulle.proxy.SessionA
  * Use `create(SessionAffinity_SourceIpSchema)` to create a new message.
  */
 export declare const SessionAffinity_SourceIpSchema: GenMessage<SessionAffinity_SourceIp>;
+
+/**
+ * Which backend of a rule has answered a client first, and which endpoint of that: the client is told, and brings it
+ * back. All backends of the rule say the same.
+ *
+ * @generated from message dev.tulle.proxy.SessionAffinity.Session
+ */
+export declare type SessionAffinity_Session = Message<"dev.tulle.proxy.SessionAffinity.Session"> & {
+  /**
+   * @generated from oneof dev.tulle.proxy.SessionAffinity.Session.carrier
+   */
+  carrier: {
+    /**
+     * With a `ttl`, and a `path`.
+     *
+     * @generated from field: dev.tulle.proxy.SessionAffinity.Cookie cookie = 1;
+     */
+    value: SessionAffinity_Cookie;
+    case: "cookie";
+  } | {
+    /**
+     * The name of a header, of the response as of the requests behind it, in lower case.
+     *
+     * @generated from field: string header = 2;
+     */
+    value: string;
+    case: "header";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * From the beginning of a session to its end; not set: it has none.
+   *
+   * @generated from field: google.protobuf.Duration absolute_timeout = 3;
+   */
+  absoluteTimeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.SessionAffinity.Session.
+ * Use `create(SessionAffinity_SessionSchema)` to create a new message.
+ */
+export declare const SessionAffinity_SessionSchema: GenMessage<SessionAffinity_Session>;
 
 /**
  * Endpoints of the client's own zone come first, those of others help out. They are told apart by the metric label

@@ -240,13 +240,20 @@ describe('a login by OpenID Connect', () => {
     };
     return `${part({ alg: 'RS256' })}.${part(claims)}.c2ln`;
   };
-  let issuer: { url: string; asked: { form: string; authorization: string | undefined }[]; answer: object };
+  let issuer: {
+    url: string;
+    asked: { form: string; authorization: string | undefined }[];
+    answer: object;
+    methods?: string[];
+  };
 
   beforeEach(async () => {
     const server = secureServer(async (request, response) => {
       response.setHeader('content-type', 'application/json');
       if (request.url === '/.well-known/openid-configuration') {
-        response.end(JSON.stringify({ issuer: issuer.url, token_endpoint: `${issuer.url}/token` }));
+        const { methods } = issuer;
+        const metadata = { issuer: issuer.url, token_endpoint: `${issuer.url}/token` };
+        response.end(JSON.stringify({ ...metadata, token_endpoint_auth_methods_supported: methods }));
         return;
       }
       issuer.asked.push({ form: await text(request), authorization: request.headers.authorization });
@@ -294,6 +301,7 @@ describe('a login by OpenID Connect', () => {
     expect(issuer.asked).toHaveLength(1);
     expect(issuer.asked[0].form).toContain('grant_type=refresh_token');
     expect(issuer.asked[0].form).toContain('refresh_token=refresh-1');
+    expect(issuer.asked[0].authorization).toBe(`Basic ${Buffer.from('tulle:s').toString('base64')}`);
     const path = join(folder, 'config');
     const kept = readFileSync(path, 'utf8');
     expect(kept).toMatch(/^# mine\n/);
@@ -302,6 +310,19 @@ describe('a login by OpenID Connect', () => {
     expect(other.user).toEqual({});
     expect(one.user['auth-provider'].config).toMatchObject({ 'id-token': fresh, 'refresh-token': 'refresh-2' });
     expect(warned).toEqual([]);
+  });
+
+  it('shows the client’s secret as the issuer takes it, and none where there is none', async () => {
+    const server = await apiServer();
+    issuer.answer = { token_type: 'Bearer', access_token: 'a', id_token: jwt(3600) };
+    issuer.methods = ['client_secret_post'];
+    await open({ server: server.url }, user(jwt(-60), { 'client-secret': 's' }));
+    await open({ server: server.url }, user(jwt(-60)));
+    const [posted, none] = issuer.asked;
+    expect(posted.form).toContain('client_secret=s');
+    expect(none.form).toContain('client_id=tulle');
+    expect(none.form).not.toContain('client_secret');
+    expect([posted.authorization, none.authorization]).toEqual([undefined, undefined]);
   });
 
   it('that the issuer does not give any more is told with what to do', async () => {

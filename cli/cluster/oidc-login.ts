@@ -1,7 +1,16 @@
 import { readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { decodeJwt } from 'jose';
-import { customFetch, type DiscoveryRequestOptions, discovery, refreshTokenGrant } from 'openid-client';
+import {
+  type ClientAuth,
+  ClientSecretBasic,
+  ClientSecretPost,
+  customFetch,
+  type DiscoveryRequestOptions,
+  discovery,
+  None,
+  refreshTokenGrant,
+} from 'openid-client';
 import { Agent, fetch } from 'undici';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
@@ -89,13 +98,22 @@ async function refreshed(config: OidcConfig, folder: string): Promise<{ 'id-toke
     options[customFetch] = (target, init) => fetch(target, { ...init, dispatcher } as never) as never;
   }
   try {
-    const found = await discovery(url, clientId, secret || undefined, undefined, options);
+    const found = await discovery(url, clientId, undefined, secret ? bySecret(secret) : None(), options);
     const answer = await refreshTokenGrant(found, refreshToken);
     if (answer.id_token === undefined) throw new Error('its answer has no ID token');
     return { 'id-token': answer.id_token, 'refresh-token': answer.refresh_token ?? refreshToken };
   } finally {
     await dispatcher?.close();
   }
+}
+
+/** The client's secret as the issuer says that it takes it (OpenID Connect Discovery 1.0, section 3). */
+function bySecret(secret: string): ClientAuth {
+  const [basic, post] = [ClientSecretBasic(secret), ClientSecretPost(secret)];
+  return (issuer, ...rest) => {
+    const taken = issuer.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
+    return (taken.includes('client_secret_basic') ? basic : post)(issuer, ...rest);
+  };
 }
 
 async function authorityOf(config: OidcConfig, folder: string): Promise<string | undefined> {

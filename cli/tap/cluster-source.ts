@@ -1,5 +1,3 @@
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type TapEvent, TapEvent_ProxyDirection, TapEventSchema } from '../../api/gen/tap_pb.js';
 import {
@@ -9,14 +7,15 @@ import {
   TapByResourceRequestSchema,
 } from '../../api/gen/viz_tap_pb.js';
 import { destinationLabel } from '../../api/tap/observe-request.ts';
-import type { Cluster } from '../cluster/cluster.ts';
+import { ApiError } from '../../control-plane/kubernetes/api.ts';
+import type { Answer } from '../../control-plane/kubernetes/connections.ts';
+import { type Cluster, explain } from '../cluster/cluster.ts';
 import { forwardPort } from '../cluster/port-forward.ts';
 import { printable } from '../table.ts';
 import { CommandError } from '../terminal.ts';
 import { FrameReader } from './frames.ts';
 import type { RunningTap, TapHandlers, TapSource, WayToServer } from './source.ts';
 
-const answerTimeoutMs = 30_000;
 const maxErrorBytes = 64 * 1024;
 
 /** The API `tap.linkerd.io` of a cluster: that of the tap component, or of Linkerd's viz extension. */
@@ -37,9 +36,10 @@ async function wayTo({ access }: Cluster, event: TapEvent, { type, name, ...of }
   const labels = event.destinationMeta?.labels ?? {};
   const { pod, namespace } = labels;
   const port = event.destination?.port;
-  const isTapped =
-    event.proxyDirection === TapEvent_ProxyDirection.INBOUND &&
-    (type === 'namespace' ? namespace === name : namespace === of.namespace && labels[destinationLabel(type)] === name);
+  // Without a name, all of the kind are tapped.
+  const own = labels[destinationLabel(type)];
+  const isMeant = type === 'namespace' ? own === name : namespace === of.namespace && own === (name || own);
+  const isTapped = event.proxyDirection === TapEvent_ProxyDirection.INBOUND && own !== undefined && isMeant;
   if (!isTapped || !isName(pod) || !isName(namespace) || port === undefined) {
     throw new Error('of a cluster, servers are asked that are tapped themselves');
   }
@@ -63,10 +63,10 @@ function pathOf(request: TapByResourceRequest): string {
 async function begin(cluster: Cluster, request: TapByResourceRequest, handlers: TapHandlers): Promise<RunningTap> {
   const path = pathOf(request);
   const over = new AbortController();
-  const response = await answer(cluster, path, Buffer.from(toBinary(TapByResourceRequestSchema, request)), over);
+  const response = await answer(cluster, path, request, over.signal);
   const failed = response.headers['linkerd-error'] !== undefined;
   if (response.statusCode !== 200 && !failed) {
-    throw new CommandError(`${cluster.title}: ${errorText(response.statusCode ?? 0, await bodyOf(response))}`);
+    throw new CommandError(`${cluster.title}: ${errorText(response.statusCode, await bodyOf(response))}`);
   }
   const { warning } = response.headers;
   if (typeof warning === 'string') handlers.onProblem(/"(.*)"/.exec(warning)?.[1] ?? warning);
@@ -95,47 +95,21 @@ async function begin(cluster: Cluster, request: TapByResourceRequest, handlers: 
   return running;
 }
 
-function answer(
-  { access, title }: Cluster,
+async function answer(
+  cluster: Cluster,
   path: string,
-  body: Buffer,
-  over: AbortController,
-): Promise<IncomingMessage> {
-  const { ca, cert, key, token } = access.credentials();
-  const target = new URL(access.url.pathname.replace(/\/$/, '') + path, access.url);
-  const isSecure = target.protocol === 'https:';
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const outgoing = (isSecure ? https : http).request(target, {
-    method: 'POST',
-    headers: {
-      ...access.headers,
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      'content-type': 'application/octet-stream',
-      'content-length': body.length,
-    },
-    agent: false,
-    signal: over.signal,
-    ...(isSecure ? { ca, cert, key, servername: access.serverName, rejectUnauthorized: !access.insecure } : {}),
-  });
-  const timer = setTimeout(
-    () => outgoing.destroy(new Error(`no answer within ${answerTimeoutMs} ms`)),
-    answerTimeoutMs,
-  );
-  outgoing.once('response', (response) => {
-    clearTimeout(timer);
-    resolve(response);
-  });
-  outgoing.on('error', (error) => {
-    clearTimeout(timer);
-    reject(
-      new CommandError(`${title}: ${error.message} (is the cluster up? --context and --kubeconfig choose another)`),
-    );
-  });
-  outgoing.end(body);
-  return promise;
+  request: TapByResourceRequest,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const body = toBinary(TapByResourceRequestSchema, request);
+  try {
+    return await cluster.client.exchange(path, body, 'application/octet-stream', signal);
+  } catch (error) {
+    throw error instanceof ApiError ? new CommandError(explain(error, cluster)) : error;
+  }
 }
 
-async function bodyOf(response: IncomingMessage): Promise<string> {
+async function bodyOf(response: Answer): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {

@@ -59,7 +59,7 @@ it('messages of gRPC are a line each, the first twenty of them', () => {
   expect(lines(Buffer.concat([text, empty, message]), { contentType: 'application/grpc' }).slice(1)).toEqual([
     '    1:bytes="A" 2:varint=7',
     '    (empty)',
-    '    (it is no message of Protobuf, 4 B)',
+    '    (it is no message of Protobuf)',
   ]);
   const many = lines(Buffer.alloc(5 * 25), { contentType: 'application/grpc' });
   expect([many.length, many.at(-1)]).toEqual([22, '    … and 5 messages more']);

@@ -36,7 +36,7 @@ export function bodyJson(event: TapEvent, { base, stream }: TapBody, decoded: De
   return { ...tapJson(event), bodyEvent: { id: { base, stream: Number(stream) }, ...decoded } };
 }
 
-function partText({ type, compressed, json, text, fields, note, length }: DecodedPart): string {
+function partText({ type, compressed, json, text, fields, note }: DecodedPart): string {
   const content =
     json !== undefined
       ? jsonText(json)
@@ -49,7 +49,7 @@ function partText({ type, compressed, json, text, fields, note, length }: Decode
     ...(compressed === undefined ? [] : [`(${printable(compressed)})`]),
     ...(type === undefined ? [] : [type]),
     ...(content === undefined ? [] : [short(content)]),
-    ...(note === undefined ? [] : [`(${note}${content === undefined && length !== undefined ? `, ${length} B` : ''})`]),
+    ...(note === undefined ? [] : [`(${note})`]),
   ].join(' ');
 }
 

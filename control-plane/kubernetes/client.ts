@@ -19,6 +19,7 @@ interface Call {
   readonly method: string;
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
+  /** What is written as JSON; bytes stay as they are. */
   readonly body?: unknown;
   readonly contentType?: string;
 }
@@ -80,6 +81,15 @@ export class KubernetesClient implements KubernetesApi {
       if (response.statusCode === 200) return response;
       throw statusError(title(call), response, await this.read(call, response, either));
     });
+  }
+
+  /**
+   * A POST of bytes to what does not speak as the API server does, such as an API that is served beside it: the answer is
+   * the caller's as it comes, whatever its status. Otherwise as `stream`.
+   */
+  exchange(path: string, body: Uint8Array, contentType: string, signal: AbortSignal): Promise<Answer> {
+    const call = { method: 'POST', path, body, contentType };
+    return this.within((deadline) => this.answer(call, AbortSignal.any([signal, deadline])));
   }
 
   close(): void {
@@ -144,7 +154,7 @@ export class KubernetesClient implements KubernetesApi {
         ...authorizationOf(credentials),
         ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
       },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || body instanceof Uint8Array ? body : JSON.stringify(body),
     };
   }
 

@@ -13,7 +13,7 @@ export interface Outgoing {
   /** With its query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string | string[]>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
 }
 
 export interface ConnectionsOptions {
@@ -85,7 +85,14 @@ export class Connections {
       this.retire(current.pool);
     }
     const pool = this.access.dispatcher?.(credentials) ?? this.direct(credentials);
-    this.current = { credentials, pool };
+    const made = { credentials, pool };
+    this.current = made;
+    // undici opens no other connection beside one that the server ends gracefully while a watch goes on over it.
+    pool.on('disconnect', (_origin, _targets, error) => {
+      if (this.current !== made || !isGoAway(error)) return;
+      this.current = undefined;
+      this.retire(pool);
+    });
     return pool;
   }
 
@@ -113,6 +120,9 @@ export class Connections {
     pool.close().then(forget, forget);
   }
 }
+
+/** A server that sends its clients elsewhere, as kube-apiserver does with --goaway-chance and when it ends. */
+const isGoAway = ({ message }: Error): boolean => message.startsWith('HTTP/2: "GOAWAY" frame received');
 
 /** Whether this ended an answer whose server is gone without a word: it answered no ping. */
 export function isFrozen(error: unknown): boolean {

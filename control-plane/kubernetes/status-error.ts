@@ -1,15 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
+import type { V1Status } from '@kubernetes/client-node';
 import { ApiError } from './api.ts';
+import type { InJson } from './in-json.ts';
 
-/** The fields that are read of a `Status`, which the API server answers instead of an object. */
-export interface Status {
-  readonly kind?: string;
-  readonly reason?: string;
-  readonly message?: string;
-  readonly code?: number;
-  readonly details?: { readonly retryAfterSeconds?: number };
-}
+/** What the API server answers instead of an object. */
+export type Status = InJson<V1Status>;
 
 /** An answer that is an error. `title` says what was asked. */
 export function statusError(

@@ -164,6 +164,20 @@ test('a quiet watch goes on as long as its server answers pings', async () => {
   expect(ended).toBe(false);
 });
 
+test('bytes are sent as they are, and whatever comes back is the caller’s', async () => {
+  const server = createHttpsServer(shown, (request, response) => {
+    response.writeHead(418, { 'x-type': String(request.headers['content-type']) });
+    request.pipe(response);
+  });
+  closing.push(() => server.close());
+  const client = clientOf(await portOf(server));
+  const answer = await client.exchange('/taps', Buffer.from([0, 255, 1]), 'application/octet-stream', never);
+  expect([answer.statusCode, answer.headers['x-type']]).toEqual([418, 'application/octet-stream']);
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer) chunks.push(chunk as Buffer);
+  expect(Buffer.concat(chunks)).toEqual(Buffer.from([0, 255, 1]));
+});
+
 test('an answer that nobody wants is given back without a word', async () => {
   const { port, sessions } = await apiServer();
   const answer = await clientOf(port).stream('/pods', {}, never);
@@ -223,6 +237,19 @@ test('a connection that is lost ends its watches, and the next has another one',
   await vi.waitFor(() => expect(seen.ended).toBeDefined());
   await watch(client);
   expect(sessions.size).toBe(2);
+});
+
+test('a server that sends its clients elsewhere (--goaway-chance) keeps the watches that it has', async () => {
+  const { port, sessions } = await apiServer();
+  const client = clientOf(port);
+  const seen = await watch(client);
+  for (const session of sessions) session.goaway(0, 2 ** 31 - 1);
+  await vi.waitFor(async () => {
+    // One that was sent before the client knew may stay without an answer here.
+    await client.stream('/services', {}, AbortSignal.timeout(300));
+    expect(sessions.size).toBe(2);
+  });
+  expect(seen.ended).toBeUndefined();
 });
 
 test('a watch that is refused says why', async () => {

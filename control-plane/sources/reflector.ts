@@ -1,6 +1,8 @@
+import type { V1ListMeta } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { ApiError, isNotFound } from '../kubernetes/api.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { InJson } from '../kubernetes/in-json.ts';
 import { fromStatus, type Status } from '../kubernetes/status-error.ts';
 import { backOffMs } from './back-off.ts';
 import { type Kind, type KindInfo, kindInfo } from './kinds.ts';
@@ -31,7 +33,7 @@ export interface ReflectorOptions {
 }
 
 interface ListPage {
-  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly metadata?: InJson<V1ListMeta>;
   readonly items?: readonly unknown[];
 }
 

@@ -1,4 +1,6 @@
+import type { V1SubjectAccessReview } from '@kubernetes/client-node';
 import type { KubernetesApi } from '../kubernetes/api.ts';
+import type { InJson } from '../kubernetes/in-json.ts';
 import type { Caller } from './request-header.ts';
 
 /** What somebody wants to tap. */
@@ -7,11 +9,6 @@ export interface TapTarget {
   /** In the plural: `deployments`. */
   readonly resource: string;
   readonly name: string;
-}
-
-/** What of a review's answer is read. */
-interface AccessReview {
-  readonly status?: { readonly allowed?: boolean; readonly reason?: string };
 }
 
 /** Something that somebody may do with what he taps. */
@@ -36,7 +33,7 @@ export async function mayTap(
   target: TapTarget,
   right: TapRight,
 ) {
-  const review = await api.create<AccessReview>('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+  const review = await api.create<InJson<V1SubjectAccessReview>>('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'SubjectAccessReview',
     spec: {

@@ -160,8 +160,9 @@ function podTemplate(component: Component, install: MeshInstall): PodTemplate {
       nodeSelector: { 'kubernetes.io/os': 'linux', ...install.nodeSelector, ...settings.nodeSelector },
       ...(settings.tolerations.length > 0 ? { tolerations: settings.tolerations } : {}),
       ...(settings.priorityClassName ? { priorityClassName: settings.priorityClassName } : {}),
-      ...(install.imagePullSecrets.length > 0
-        ? { imagePullSecrets: install.imagePullSecrets.map((name) => ({ name })) }
+      ...(settings.runtimeClassName ? { runtimeClassName: settings.runtimeClassName } : {}),
+      ...(settings.imagePullSecrets.length > 0
+        ? { imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })) }
         : {}),
       ...(install.antiAffinity ? { affinity: antiAffinity(labels) } : {}),
       securityContext: { fsGroup: 2103, seccompProfile: { type: 'RuntimeDefault' } },

@@ -32,7 +32,6 @@ export interface MeshInstall {
   readonly antiAffinity: boolean;
   readonly disruptionBudgets: boolean;
   readonly failClosedWebhooks: boolean;
-  readonly imagePullSecrets: readonly string[];
   /** Undefined where the identity component makes issuer and anchors itself. */
   readonly trust: GivenTrust | undefined;
   readonly issuanceLifetime: string;
@@ -73,7 +72,7 @@ export interface GivenProps {
   readonly dataPlane?: ForeignProxy | Readonly<Record<string, never>>;
   /** What the props about sidecars say, by annotation. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Empty for none, as is the priority class. */
+  /** Empty for none, as are the priority class and the runtime class. */
   readonly registry?: string;
   readonly version?: string;
   readonly imagePullPolicy?: string;
@@ -91,6 +90,7 @@ export interface GivenProps {
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly tolerations?: readonly ComponentToleration[];
   readonly priorityClassName?: string;
+  readonly runtimeClassName?: string;
   readonly podLabels?: Readonly<Record<string, string>>;
   readonly podAnnotations?: Readonly<Record<string, string>>;
   readonly logLevel?: string;
@@ -201,6 +201,8 @@ export function installOf(given: GivenProps): MeshInstall {
       highAvailability,
       tolerations: given.tolerations ?? [],
       priorityClassName: given.priorityClassName || undefined,
+      imagePullSecrets: given.imagePullSecrets ?? [],
+      runtimeClassName: given.runtimeClassName || undefined,
       logLevel: given.logLevel,
     }),
     egressNamespace,
@@ -210,7 +212,6 @@ export function installOf(given: GivenProps): MeshInstall {
     failClosedWebhooks: given.failClosedWebhooks ?? highAvailability,
     controllerPullPolicy: given.imagePullPolicy ?? defaults.imagePullPolicy,
     keyNetworks: given.keyNetworks ? networks('keyNetworks', given.keyNetworks) : [],
-    imagePullSecrets: given.imagePullSecrets ?? [],
     trust: trustOf(given),
     ...lifetimes(given),
     crds: given.crds ?? true,

@@ -293,6 +293,13 @@ export interface MeshProps {
   readonly priorityClassName?: string;
 
   /**
+   * RuntimeClass that the control plane's pods run in, such as gVisor's. Sidecars run in that of the workload's pods.
+   *
+   * @default - none
+   */
+  readonly runtimeClassName?: string;
+
+  /**
    * Labels of the control plane's pods besides those of the mesh.
    *
    * @default - none

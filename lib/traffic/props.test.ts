@@ -17,6 +17,7 @@ import {
   PathRewrite,
   RetryOn,
   RouteParent,
+  Sessions,
 } from '../index.ts';
 import { Shop } from './testing/shop.ts';
 
@@ -366,6 +367,22 @@ const wrong: [string, () => unknown, string][] = [
     'a path of no given cookie',
     () => Affinity.cookie('a', { path: '/' }),
     "'path' (/) must stand beside a 'ttl': it is of given cookies",
+  ],
+  ['sessions of no name', () => Sessions.cookie({ name: 'a b' }), "'name' (a b) must be the name of a cookie"],
+  [
+    'sessions by a cookie as such',
+    () => Sessions.header({ name: 'Cookie' }),
+    "'name' (Cookie) must be the name of a header",
+  ],
+  [
+    'a cookie that is kept for ever',
+    () => Sessions.cookie({ permanent: true }),
+    "'permanent' (true) must stand beside a 'timeout'",
+  ],
+  [
+    'sessions of half a second',
+    () => Sessions.header({ timeout: Duration.millis(500) }),
+    "'timeout' (500 ms) must be at least a second",
   ],
   ['a load', () => Affinity.sourceIp({ maxLoad: 0.5 }), "'maxLoad' (0.5) must be a number from 1 to 100"],
 ];

@@ -16,6 +16,7 @@ import {
   PathRewrite,
   RetryOn,
   RouteParent,
+  Sessions,
 } from '../index.ts';
 import { Shop } from './testing/shop.ts';
 
@@ -135,6 +136,30 @@ describe('a GrpcRoute', () => {
     });
     expect([...shop.objects('GRPCRoute'), ...shop.objects('FaultInjection')]).toMatchSnapshot();
   });
+});
+
+it('a rule has the sessions of the Gateway API, of an HttpRoute as of a GrpcRoute', () => {
+  const { chart, orders, next } = shop;
+  const sessions = [
+    Sessions.cookie(),
+    Sessions.cookie({ name: 'seat', timeout: Duration.hours(1), permanent: true }),
+    Sessions.header({ name: 'X-Seat' }),
+  ];
+  new HttpRoute(chart, 'http', {
+    parent: orders,
+    rules: sessions.map((each, i) => ({ matches: [Match.path(`/${i}`)], sessions: each })),
+  });
+  new GrpcRoute(chart, 'grpc', { parent: next, rules: [{ sessions: sessions[2] }] });
+  const rulesOf = (kind: string) => (shop.objects(kind)[0] as { spec: { rules: object[] } }).spec.rules;
+  const header = { sessionPersistence: { sessionName: 'X-Seat', type: 'Header' } };
+  expect(rulesOf('HTTPRoute')).toMatchObject([
+    { sessionPersistence: {} },
+    { sessionPersistence: { sessionName: 'seat', absoluteTimeout: '1h', cookieConfig: { lifetimeType: 'Permanent' } } },
+    header,
+  ]);
+  expect(rulesOf('GRPCRoute')).toEqual([header]);
+  const server = { parent: RouteParent.server('web'), rules: [{ sessions: sessions[0] }] };
+  expect(() => new HttpRoute(chart, 'server', server)).toThrow("'sessions' (of a Server) must be left out");
 });
 
 it('a route that says how often, and not what, tries again what fails in its protocol', () => {

@@ -1,20 +1,23 @@
-import { Rendezvous } from '../balance/rendezvous.ts';
+import type { Rendezvous } from '../balance/rendezvous.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { BalancedEndpoint } from './balanced-endpoint.ts';
 import type { Picker } from './picker.ts';
 import type { Unconnected } from './unconnected.ts';
 
-/**
- * So long a request waits for a connection to the endpoint of its key, in ms, where that was not found to be out of
- * reach: a proxy that has just started sends none elsewhere only because another was connected sooner.
- */
-const patienceMs = 200;
-
 /** So often a key that a client is given is made anew, until the endpoint that it leads to may have the request, too. */
 const mostRenewals = 32;
 
 const any = (): boolean => true;
+
+/** Which endpoint has a key: one of those that may have it, or that of its own alone. */
+export interface EndpointsByKey extends Pick<Rendezvous<BalancedEndpoint>, 'replace' | 'pick'> {
+  /**
+   * So long a request waits for a connection to the endpoint of its key, in ms, where that was not found to be out of
+   * reach: a proxy that has just started sends none elsewhere only because another was connected sooner.
+   */
+  readonly patienceMs: number;
+}
 
 /**
  * Gives requests that have a key the endpoint of that key. What depends on the address alone is chosen alike by all
@@ -25,7 +28,7 @@ const any = (): boolean => true;
 export class KeyedPicker implements Picker {
   private readonly keyless: Picker;
   private readonly maxLoad: number;
-  private readonly byKey = new Rendezvous<BalancedEndpoint>();
+  private readonly byKey: EndpointsByKey;
   private ready: readonly BalancedEndpoint[] = [];
   private readonly mayHave = (endpoint: BalancedEndpoint): boolean => this.isFor(endpoint);
   // What `mayHave` goes by; a function for each request would be made anew.
@@ -35,8 +38,9 @@ export class KeyedPicker implements Picker {
   private most = Number.POSITIVE_INFINITY;
 
   /** `maxLoad`: see Affinity. */
-  constructor(keyless: Picker, maxLoad: number | undefined) {
+  constructor(keyless: Picker, byKey: EndpointsByKey, maxLoad: number | undefined) {
     this.keyless = keyless;
+    this.byKey = byKey;
     this.maxLoad = maxLoad ?? Number.POSITIVE_INFINITY;
   }
 
@@ -55,7 +59,7 @@ export class KeyedPicker implements Picker {
     if (key === undefined) return this.keyless.pick(attempt, nowMs);
     this.avoid = avoid;
     this.isFirstTry = exchange.attempts === 1 && avoid === undefined;
-    this.isPatient = this.isFirstTry && nowMs - key.sinceMs < patienceMs;
+    this.isPatient = this.isFirstTry && nowMs - key.sinceMs < this.byKey.patienceMs;
     this.most = this.maxLoad === Number.POSITIVE_INFINITY ? this.maxLoad : this.mostInFlight();
     let picked = this.byKey.pick(key.hash, this.mayHave);
     for (let i = 0; i < mostRenewals && key.renew !== undefined && picked !== undefined; i++) {

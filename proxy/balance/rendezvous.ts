@@ -29,6 +29,8 @@ function mixed(hash: number): number {
  * ring or Maglev's table here.
  */
 export class Rendezvous<T extends Member> {
+  /** Another will do nearly as well, and the key is back as soon as the first may have it. */
+  readonly patienceMs = 200;
   private members: readonly T[] = [];
   private seeds = new Uint32Array(0);
   private isEven = true;

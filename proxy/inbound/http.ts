@@ -11,9 +11,9 @@ import type { TraceOverrides } from '../exchange/trace-overrides.ts';
 import type { CheckPolicy } from '../ext-authz/check-policy.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
+import { foldedRoute, headReadings, isReadInWays } from '../policy/inbound/readings.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
-import { isFoldable, isUnusual, isUnusualMethod, pathReadings } from '../route/path-readings.ts';
-import { asksForTunnel, foldPath } from '../route/route-table.ts';
+import { asksForTunnel } from '../route/route-table.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
@@ -249,10 +249,7 @@ export class InboundHttp {
   private decideRequest(policy: ServerPolicy, head: RequestHead): LetIn | ProxyFailure {
     if (this.tokens.length > 0) this.tokens = [];
     this.checks = undefined;
-    const decision =
-      (policy.guardsPaths && isUnusual(head.path)) || (policy.guardsMethods && isUnusualMethod(head.method))
-        ? this.decideReadings(policy, head)
-        : this.decide(policy, head);
+    const decision = isReadInWays(policy, head) ? this.decideReadings(policy, head) : this.decide(policy, head);
     if (decision === undefined) return asksForTunnel(head) ? failures.tunnel : failures.noRoute;
     if (decision === 'ambiguous') return failures.ambiguousPath;
     decision.count.value++;
@@ -287,10 +284,9 @@ export class InboundHttp {
     }
     const route = policy.routes?.find(head);
     const decision = this.decideFor(policy, route, head);
-    if (!policy.guardsPaths || decision === undefined || decision.failure !== undefined) return decision;
+    if (decision === undefined || decision.failure !== undefined) return decision;
     // Some applications know no case: what they take it for must be let in as well.
-    if (!isFoldable(head.path) && policy.routes?.byCase === false) return decision;
-    const folded = policy.routes?.find(head, foldPath(head.path));
+    const folded = foldedRoute(policy, head, route);
     if (folded === route) return decision;
     const other = this.decideFor(policy, folded, head);
     return other === undefined || other.failure !== undefined ? other : decision;
@@ -312,20 +308,14 @@ export class InboundHttp {
     return decision;
   }
 
-  /**
-   * Of a path or method that may be read in several ways, each must be let in: the application gets it as it came, and
-   * reads it as it does. Counted is the simplest one.
-   */
+  /** Of a path or method that may be read in several ways, each must be let in. Counted is the simplest one. */
   private decideReadings(policy: ServerPolicy, head: RequestHead): Decision | 'ambiguous' | undefined {
-    const { method } = head;
-    const paths = policy.guardsPaths ? pathReadings(head.path) : [head.path];
-    if (paths === undefined) return 'ambiguous';
+    const readings = headReadings(policy, head);
+    if (readings === undefined) return 'ambiguous';
     let decision: Decision | undefined;
-    for (const read of isUnusualMethod(method) ? [method, method.toUpperCase()] : [method]) {
-      for (const path of paths) {
-        decision = this.decide(policy, { ...head, method: read, path });
-        if (decision === undefined || decision.failure !== undefined) return decision;
-      }
+    for (const read of readings) {
+      decision = this.decide(policy, read);
+      if (decision === undefined || decision.failure !== undefined) return decision;
     }
     return decision;
   }

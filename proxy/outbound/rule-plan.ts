@@ -4,6 +4,7 @@ import { Counted } from '../backend/counted.ts';
 import type { PreferredBackend } from '../backend/failover.ts';
 import { Filtered } from '../backend/filtered.ts';
 import { type Mirror, Mirrored, MirroredWhenSent } from '../backend/mirror.ts';
+import { Persistent, SessionSplit } from '../backend/persistent.ts';
 import { Split } from '../backend/split.ts';
 import { Timed } from '../backend/timed.ts';
 import { askedRetry, askedTimeouts } from '../backend/tries/asked-tries.ts';
@@ -12,6 +13,7 @@ import { triesOf } from '../backend/tries/rule-tries.ts';
 import { Unusable } from '../backend/unusable.ts';
 import type { Decided, RoutePlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
+import type { Affinity, SessionKey } from '../model/affinity.ts';
 import type { PolicyLabels } from '../model/policy-labels.ts';
 import type { RetryRule } from '../model/tries.ts';
 import type { ResourceLabels } from '../policy/labels.ts';
@@ -105,11 +107,11 @@ function retryingOf(rule: RetryRule, { counts }: RulePlanOptions): Retrying {
 function senderOf(distribution: Distribution, options: RulePlanOptions): Backend {
   const chosen = distribution.backends
     .filter(({ weight }) => weight > 0)
-    .map((backend) => ({ backend: chainOf(backend, options), weight: backend.weight }));
+    .map((rule) => ({ backend: chainOf(rule, options), weight: rule.weight, rule }));
   // Gateway API (HTTPRouteRule, backendRefs): 500 where there is nothing to send to.
   if (chosen.length === 0) return new Unusable(failures.backend, 'the rule has no backend that takes requests');
   if (chosen.length === 1) return chosen[0].backend;
-  if (distribution.kind === 'random') return new Split(chosen, options.random);
+  if (distribution.kind === 'random') return splitOf(chosen, options);
   const { endpoints } = distribution;
   return options.failoverOf(
     distribution,
@@ -117,17 +119,43 @@ function senderOf(distribution: Distribution, options: RulePlanOptions): Backend
   );
 }
 
+function splitOf(
+  chosen: readonly { readonly backend: Backend; readonly weight: number; readonly rule: RuleBackend }[],
+  { random }: RulePlanOptions,
+): Backend {
+  const key = chosen.map(({ rule }) => sessionKeyOf(rule)).find((each) => each !== undefined);
+  if (key === undefined) return new Split(chosen, random);
+  return new SessionSplit(
+    chosen.map(({ backend, weight, rule }) => ({ backend, weight, name: sessionNameOf(rule) })),
+    key,
+    random,
+  );
+}
+
+/** Undefined where a rule keeps no sessions. */
+function sessionKeyOf({ balancing }: RuleBackend): SessionKey | undefined {
+  const key = balancing?.affinity?.key;
+  return key?.kind === 'session' ? key : undefined;
+}
+
+const sessionNameOf = ({ labels: { namespace, name, port } }: RuleBackend): string => `${namespace}/${name}:${port}`;
+
 function chainOf(rule: RuleBackend, options: RulePlanOptions): Backend {
   const { destination, balancing, filters, mirrors, timeoutMs } = rule;
   const backend =
     destination === undefined
       ? new Unusable(failures.backend)
       : options.backendOf({ destination, balancing }, rule.labels);
-  const keyed = balancing?.affinity === undefined ? backend : new Affine(backend, balancing.affinity.key);
+  const keyed = keyedBy(balancing?.affinity?.key, backend, rule);
   const copied = mirrors.length === 0 ? keyed : new MirroredWhenSent(keyed, mirrorsOf(mirrors, options));
   const filtered = filters === undefined ? copied : new Filtered(copied, filters);
   const timed = timeoutMs === undefined ? filtered : new Timed(filtered, timeoutMs);
   return new Counted(timed, options.counts.backend(rule));
+}
+
+function keyedBy(key: Affinity['key'] | undefined, backend: Backend, rule: RuleBackend): Backend {
+  if (key === undefined) return backend;
+  return key.kind === 'session' ? new Persistent(backend, key, sessionNameOf(rule)) : new Affine(backend, key);
 }
 
 function mirrorsOf(mirrors: readonly RuleMirror[], { backendOf, mirrorOf }: RulePlanOptions): Mirror[] {

@@ -190,8 +190,9 @@ it.each(nodes)(
       'MeshedDeployment MeshedJob MeshedNamespace MeshedStatefulSet Mirror MirrorShare Network',
       'NetworkAuthentication PathRewrite PodSecurity PodSelector PolicyObject PolicyTarget Port',
       'ProxyProtocol PullPolicy RateLimit RequestAuthentication RequestCondition ResponseCondition',
-      'RetryOn RouteParent RouteProtocol RouteVersion Server ServiceProfile Staging Statsd',
+      'RetryOn RouteParent RouteProtocol RouteVersion Server ServiceProfile Sessions Staging Statsd',
       'StatsdTags TcpRoute TlsRoute TokenPlace Tracing TrafficSplit TrustAnchors WorkloadMesh',
+      'meshed',
     ].join(' ');
     expect(run(project, nodeOf(version), 'names.mjs').trim()).toBe(names);
     // Without cdk8s-plus-27, what needs it says so when it is used.
@@ -218,6 +219,12 @@ it('brings the command line, which starts about as fast as Node does', () => {
     () => cpuUs(realpathSync(tulle), 'version', '--client') / cpuUs('-e', '0'),
   ).sort((a, b) => a - b);
   expect(ratios[7]).toBeLessThan(2);
+}, 240_000);
+
+it('meshes workloads of the cdk8s-plus that the template brings, and of the newest one, without cdk8s-plus-27', () => {
+  run(project, 'npm', 'install', '--no-audit', '--no-fund', '--omit=optional', 'cdk8s-plus-34@^2.0.54');
+  copyFileSync(join(import.meta.dirname, 'project/newest.test.ts'), join(project, 'newest.test.ts'));
+  run(project, 'npx', 'jest', '--ci', 'newest.test.ts');
 }, 240_000);
 
 it('has MeshedDeployment once cdk8s-plus-27 is installed', () => {

@@ -3,7 +3,7 @@ import { SeededRandom } from './random.ts';
 import { type SoakResult, soak } from './soak.ts';
 import { faults, soakTables } from './verdict.ts';
 
-const smokeMs = 20_000;
+const smokeMs = 12_000;
 
 it('a short run: mixed protocols, abandoned calls, endpoints that come and go; nothing fails and nothing is left', {
   timeout: 180_000,

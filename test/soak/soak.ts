@@ -74,7 +74,11 @@ export async function soak({ forMs, seed, hostile = false, report }: SoakOptions
     for (let i = 0; i < 3; i++) for (const { call } of kinds) await call(target, random, new AbortController().signal);
     agent.destroy();
     grpc.close();
+    // To endpoints that are gone, and applications that have ended, no connection is kept.
+    applyEndpoints(mesh, []);
+    for (const application of applications.values()) await application.restart();
     await settled(mesh);
+    applyEndpoints(mesh, servers);
     const before = watched.map(({ descriptors }) => descriptors);
 
     report(`load for ${forMs / 1000} s, seed ${seed}`);

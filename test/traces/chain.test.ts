@@ -1,6 +1,7 @@
 import { Agent, createServer, request, type Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TestMesh } from '../proxy/test-mesh.ts';
+import { guideAnnotations } from './guide.ts';
 import { type Started, type StoredSpan, startJaeger, startZipkin, type TraceServer } from './servers.ts';
 import { expectWithin, inOrder } from './tree.ts';
 
@@ -62,10 +63,7 @@ describe.each([
   beforeAll(async () => {
     traces = await start();
     if ('missing' in traces) return;
-    const annotations = {
-      'config.tulle.dev/trace-collector': `127.0.0.1:${traces.server.ports[protocol]}`,
-      'config.tulle.dev/trace-collector-protocol': protocol,
-    };
+    const annotations = guideAnnotations(protocol, traces.server.ports[protocol]);
     mesh = await TestMesh.start(
       [
         { name: 'client', annotations },

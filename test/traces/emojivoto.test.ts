@@ -7,10 +7,11 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { Emojivoto, EmojivotoVersions } from '../../examples/emojivoto/emojivoto-chart.ts';
 import { Canary, MeshService, RetryOn, RouteProtocol } from '../../lib/index.ts';
 import { LocalMesh } from '../../local/local-mesh.ts';
+import { guideAnnotations, guideRoutes } from './guide.ts';
 import { type Started, type StoredSpan, startJaeger, type TraceServer } from './servers.ts';
 import { expectWithin, inOrder } from './tree.ts';
 
-/** One vote of emojivoto through a canary that fails it, and the retry after that, as Jaeger tells it. */
+/** Votes of emojivoto as Jaeger tells them, by the annotations and routes of docs/guides/tracing.md. */
 const root = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'tulle-traces-'));
 const caller = '00f067aa0ba902b7';
@@ -32,7 +33,7 @@ interface Written {
 }
 
 /** What runs here, traced; its bot hardly votes by itself, and every second vote fails at the canary. */
-function objects(collector: string): Written[] {
+function objects(annotations: Readonly<Record<string, string>>): object[] {
   const app = new App();
   const canary = new Chart(app, 'canary', { namespace: 'emojivoto' });
   new Canary(canary, 'voting', {
@@ -50,7 +51,7 @@ function objects(collector: string): Written[] {
   for (const { kind, spec } of kept) {
     if (kind !== 'Deployment' || spec?.template === undefined) continue;
     const { metadata = {}, spec: pod } = spec.template;
-    metadata.annotations = { ...metadata.annotations, 'config.tulle.dev/trace-collector': collector };
+    metadata.annotations = { ...metadata.annotations, ...annotations };
     spec.template.metadata = metadata;
     for (const { env = [] } of pod.containers) {
       for (const one of env) {
@@ -59,7 +60,7 @@ function objects(collector: string): Written[] {
       }
     }
   }
-  return kept;
+  return [...kept, ...guideRoutes()];
 }
 
 beforeAll(async () => {
@@ -67,7 +68,7 @@ beforeAll(async () => {
   if ('missing' in traces) return;
   const manifests = join(folder, 'dist');
   mkdirSync(manifests);
-  const items = objects(`127.0.0.1:${traces.server.ports['opentelemetry']}`);
+  const items = objects(guideAnnotations('opentelemetry', traces.server.ports['opentelemetry']));
   writeFileSync(join(manifests, 'emojivoto.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
   const lines: string[] = [];
   mesh = await LocalMesh.start({
@@ -86,9 +87,8 @@ afterAll(async () => {
 const ipOf = (workload: string): string | undefined =>
   mesh?.pods.find(({ plan }) => plan.owner.name === workload)?.plan.ip;
 
-/** A vote as the bot would cast it, as part of a trace. */
-function vote(traceId: string): Promise<number> {
-  const headers = { traceparent: `00-${traceId}-${caller}-01` };
+/** A vote as the bot would cast it. */
+function vote(headers: Record<string, string> = {}): Promise<number> {
   const url = 'http://web-svc.emojivoto/api/vote?choice=:joy:';
   return new Promise((resolve, reject) => {
     const asked = request(
@@ -110,17 +110,48 @@ async function retries(): Promise<number> {
   return [...counted].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-async function spansOf(traceId: string, count: number): Promise<StoredSpan[]> {
+async function spansOf(traceId: string, count: number, above = caller): Promise<StoredSpan[]> {
   const { server } = traces as { server: TraceServer };
   return vi.waitFor(
     async () => {
       const found = await server.trace(traceId);
       expect(found.length).toBe(count);
-      return inOrder(found, caller);
+      return inOrder(found, above);
     },
     { timeout: 20_000, interval: 100 },
   );
 }
+
+/** The traces that the bot's sidecar names to Prometheus as those of the latencies that it has measured. */
+async function exemplars(): Promise<Set<string>> {
+  const headers = { accept: 'application/openmetrics-text; version=1.0.0' };
+  const text = await (await fetch(`http://${ipOf('vote-bot')}:4191/metrics`, { headers })).text();
+  return new Set([...text.matchAll(/^response_latency_ms_bucket\{.* # \{trace_id="(\w+)"\}/gm)].map(([, id]) => id));
+}
+
+it('a vote of which nobody has decided begins a trace, as its route says, and latencies name it', async (context) => {
+  if ('missing' in traces) return context.skip(traces.missing);
+  // The guide's routes may not have come yet.
+  const [traceId] = await vi.waitFor(async () => {
+    expect(await vote()).toBe(200);
+    const named = await exemplars();
+    expect(named.size).toBeGreaterThan(0);
+    return named;
+  });
+  const [first, second] = await vi.waitFor(async () => {
+    const { server } = traces as { server: TraceServer };
+    const spans = inOrder(await server.trace(traceId), '');
+    expect(spans.length).toBeGreaterThan(3);
+    return spans;
+  }, 20_000);
+  expect([first.service, first.kind, first.attributes['tulle.route']]).toEqual([
+    'vote-bot',
+    'client',
+    'HTTPRoute/votes',
+  ]);
+  expect([second.service, second.kind, second.parentId]).toEqual(['web', 'server', first.spanId]);
+  expect(await exemplars()).toContain(traceId);
+}, 60_000);
 
 it('a vote through a canary and a retry is one trace, each hop with its parent, kind, time and error', async (context) => {
   if ('missing' in traces) return context.skip(traces.missing);
@@ -129,7 +160,7 @@ it('a vote through a canary and a retry is one trace, each hop with its parent, 
   // Half of the votes come to the canary, and every second of those fails there.
   while ((await retries()) === 0 && votes < 100) {
     traceId = `4bf92f3577b34da6a3ce929d0e0e${(0x1000 + votes++).toString(16)}`;
-    expect(await vote(traceId)).toBe(200);
+    expect(await vote({ traceparent: `00-${traceId}-${caller}-01` })).toBe(200);
   }
   const spans = await spansOf(traceId, 9);
   expectWithin(spans);

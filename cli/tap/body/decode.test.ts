@@ -100,6 +100,7 @@ describe('what was compressed', () => {
   });
 
   it.each<[string, Uint8Array, string]>([
+    ['zstd', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x70, 1, 0, 0]), 'that is no zstd'],
     ['gzip', Buffer.from('not so'), 'that is no gzip'],
     ['gzip, br', gzipSync(text), 'in an encoding that is not known here'],
     ['constructor', gzipSync(text), 'in an encoding that is not known here'],
@@ -142,7 +143,11 @@ describe('messages of gRPC', () => {
   it('that are cut off are shown as far as their fields are whole', () => {
     const cut = framed(message).subarray(0, 5 + 12);
     expect(decoded(cut, { ...grpc, state: TapBody_State.CUT }).parts).toEqual([
-      { type, length: 15, json: { host: 'here' }, note: 'cut after 12 B' },
+      { type, length: 15, json: { host: 'here' }, note: 'cut after 12 of 15 B' },
+    ]);
+    const none = framed(message).subarray(0, 5 + 3);
+    expect(decoded(none, { ...grpc, state: TapBody_State.CUT }, noTypes).parts).toEqual([
+      { length: 15, note: 'cut after 3 of 15 B' },
     ]);
     expect(decoded(framed(message).subarray(0, 3), grpc).parts).toEqual([]);
   });

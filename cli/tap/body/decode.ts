@@ -88,7 +88,7 @@ function partsOf({ side, state, contentType, path, grpcEncoding }: TapBody, byte
       if ('problem' in plain) return { ...head, note: plain.problem };
       if (compressed) room -= plain.bytes.length;
       const cut = sent.length < length;
-      const missing = cut ? { note: `cut after ${sent.length} B` } : {};
+      const missing = cut ? { note: `cut after ${sent.length} of ${length} B` } : {};
       const content = of === 'proto' ? messageOf(plain.bytes, cut, type, types) : asText(plain.bytes, '', !cut);
       return { ...head, ...missing, ...content };
     });
@@ -99,6 +99,7 @@ function partsOf({ side, state, contentType, path, grpcEncoding }: TapBody, byte
 
 function messageOf(bytes: Uint8Array, cut: boolean, type: DescMessage | undefined, types: Registry): DecodedPart {
   const whole = cut ? wholeFields(bytes) : bytes;
+  if (cut && whole.length === 0) return type === undefined ? {} : { type: type.typeName };
   if (type !== undefined) {
     try {
       return { type: type.typeName, json: messageJson(type, whole, types) };

@@ -11,6 +11,9 @@ import {
 /** So much of what was compressed is shown, of one body: a few bytes may stand for a thousand times as many. */
 export const maxExpandedBytes = 256 * 1024;
 
+/** Of zstd, a power of two: what HTTP allows (RFC 9659). A frame that asks for more could have any amount of memory. */
+const zstdWindow = 23;
+
 /** Bytes, or why there are none. */
 export type Decompressed = { readonly bytes: Uint8Array } | { readonly problem: string };
 
@@ -34,7 +37,12 @@ const codings: Readonly<Record<string, (bytes: Uint8Array, maxOutputLength: numb
   deflate: inflate,
   br: (bytes, maxOutputLength) =>
     brotliDecompressSync(bytes, { maxOutputLength, finishFlush: constants.BROTLI_OPERATION_FLUSH }),
-  zstd: (bytes, maxOutputLength) => zstdDecompressSync(bytes, { maxOutputLength, finishFlush: constants.ZSTD_e_flush }),
+  zstd: (bytes, maxOutputLength) =>
+    zstdDecompressSync(bytes, {
+      maxOutputLength,
+      finishFlush: constants.ZSTD_e_flush,
+      params: { [constants.ZSTD_d_windowLogMax]: zstdWindow },
+    }),
 };
 
 /**

@@ -614,6 +614,42 @@ describe('what a Service says of the choice of its endpoints', () => {
     expect(choices(found)).toEqual([undefined, choice]);
   });
 
+  test('gives way to the sessions of a rule, and to no more than that', async () => {
+    const backendRefs = [
+      { name: 'web', port: 80 },
+      { name: 'v2', port: 80 },
+    ];
+    const cookieConfig = { lifetimeType: 'Permanent' };
+    const session = { sessionName: 'seat', absoluteTimeout: '1h', cookieConfig };
+    const matches = [{ path: { type: 'PathPrefix', value: '/a' } }];
+    const kept = gateway('HTTPRoute', 'r', { matches, backendRefs, sessionPersistence: session });
+    const [found] = routesOf(await policyOf(service('web'), service('v2', choosing), kept));
+    const cookie = { name: 'seat', ttl: '3600s', path: '/a' };
+    const affinity = { session: { cookie, absoluteTimeout: '3600s' } };
+    expect(choices(found)).toEqual([{ affinity }, { affinity, zones: choice.zones }]);
+  });
+
+  test.each<[string, object, object[], object]>([
+    ['by a cookie of its own', {}, [], { cookie: { name: expect.stringMatching(/^tulle-session-[0-9a-f]{12}$/) } }],
+    ['for all of several paths', {}, [{ path: { value: '/a' } }, { path: { value: '/b' } }], { cookie: { path: '/' } }],
+    ['of no path that a cookie may have', {}, [{ path: { value: '/a;b' } }], { cookie: { path: '/' } }],
+    ['by a header', { type: 'Header', sessionName: 'X-Seat' }, [], { header: 'x-seat' }],
+  ])('sessions of a rule without backends: %s', async (_what, sessionPersistence, matches, carrier) => {
+    const kept = gateway('HTTPRoute', 'r', { matches, sessionPersistence });
+    const [found] = choices(routesOf(await policyOf(service(), kept))[0]);
+    expect(found).toMatchObject({ affinity: { session: carrier } });
+  });
+
+  test('sessions that cannot be kept leave it as it is, and so does each other rule', async () => {
+    const rules = [{ sessionPersistence: { idleTimeout: '1m' } }, { sessionPersistence: { sessionName: 'seat' } }];
+    const kept = { ...gateway('HTTPRoute', 'r'), spec: { ...route('r').spec, rules } };
+    const [{ affinity }, other] = choices(routesOf(await policyOf(service('web', choosing), kept))[0]) as {
+      affinity: object;
+    }[];
+    expect(affinity).toEqual(choice.affinity);
+    expect(other.affinity).toMatchObject({ session: { cookie: { name: 'seat' } } });
+  });
+
   test('is nothing where it says nothing', async () => {
     expect(new Set(choices(await policyOf(service('web'))))).toEqual(new Set([undefined]));
   });

@@ -19,6 +19,7 @@ import {
 } from '../routes/filters.ts';
 import { backendService, type NamingRoute } from '../routes/references.ts';
 import type { Rule } from '../routes/route-rules.ts';
+import type { SessionInit } from '../routes/sessions.ts';
 import { tracingToApi } from '../routes/tracing.ts';
 import type { Timeouts, TrafficSettings } from '../traffic-settings.ts';
 import {
@@ -29,6 +30,7 @@ import {
   routeBackend,
 } from './backends.ts';
 import {
+  type ChoiceInit,
   duration,
   grpcRetryToApi,
   hedgeToApi,
@@ -163,11 +165,13 @@ function distribution<Filter>(
   const { parent, load, lookup } = context;
   const requestTimeout = duration(rule.backendTimeoutMs);
   if (rule.backendRefs.length === 0) {
-    return { case: 'firstAvailable' as const, value: { backends: [{ backend: parent, requestTimeout }] } };
+    const backend = withSession(parent, rule.session);
+    return { case: 'firstAvailable' as const, value: { backends: [{ backend, requestTimeout }] } };
   }
   const weighted = (ref: BackendRef) => {
     const found = routeBackend(ref, route, lookup, load);
-    const { weight, backend } = found;
+    const { weight } = found;
+    const backend = withSession(found.backend, rule.session);
     return { weight, backend: { backend, filters: filtersOf(found, route, context), requestTimeout } };
   };
   const preferred = rule.backendRefs.filter(({ weight = 1 }) => weight > 0);
@@ -180,6 +184,14 @@ function distribution<Filter>(
     case: 'firstAvailable' as const,
     value: { backends: preferred.map((ref) => weighted(ref).backend), failover: { minReady, endpoints } },
   };
+}
+
+/** What a rule says of sessions stands before what a Service says of keys. */
+function withSession(backend: BackendInit, session: SessionInit | undefined): BackendInit {
+  const { kind } = backend;
+  if (session === undefined || kind?.case !== 'balancer') return backend;
+  const choice = { ...(kind.value.choice as ChoiceInit | undefined), affinity: session };
+  return { ...backend, kind: { case: 'balancer', value: { ...kind.value, choice } } } as BackendInit;
 }
 
 /** 0 for a backend that is none, or may not be named. */

@@ -126,6 +126,18 @@ describe('the status of a route', () => {
       [['Accepted False UnsupportedValue'], ['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
     ],
     [
+      'with sessions, which are for Services',
+      [server, service('web')],
+      { parentRefs: [toServer, toService], rules: [{ sessionPersistence: { sessionName: 'seat' } }] },
+      [['Accepted False UnsupportedValue'], ['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'with sessions that nobody can keep',
+      [service('web')],
+      { parentRefs: [toService], rules: [{ sessionPersistence: { idleTimeout: '1m' } }] },
+      [['Accepted False UnsupportedValue', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
       'with a mirror to what is not there',
       [service('web')],
       { parentRefs: [toService], rules: [{ filters: [mirrorTo('gone')] }] },

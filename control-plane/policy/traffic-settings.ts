@@ -85,6 +85,8 @@ export interface Retry<Condition> {
   readonly timeoutMs: number | undefined;
   /** Undefined when only the limit or the timeout was given. */
   readonly conditions: readonly Condition[] | undefined;
+  /** Before the next try at least; undefined for that of all. */
+  readonly backoffMs?: number;
 }
 
 /** A second try of a request that may be done twice, while the first is not answered. */

@@ -93,12 +93,20 @@ export interface SessionPersistence {
   readonly cookieConfig?: { readonly lifetimeType?: string };
 }
 
+/** Which requests of a rule are tried again (GEP-1731, experimental channel; of HTTPRoutes alone). */
+export interface RuleRetry {
+  readonly codes?: readonly number[];
+  readonly attempts?: number;
+  readonly backoff?: string;
+}
+
 export interface RouteRule<Match> {
   readonly matches?: readonly Match[];
   readonly filters?: readonly RouteFilter[];
   readonly backendRefs?: readonly BackendRef[];
   readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
   readonly sessionPersistence?: SessionPersistence;
+  readonly retry?: RuleRetry;
 }
 
 interface Route<Match> extends KubernetesObject {
@@ -203,6 +211,7 @@ export const gatewayRouteShape = (match: Schema): Schema =>
             idleTimeout: text(),
             cookieConfig: object({ lifetimeType: text() }),
           }),
+          retry: object({ codes: list(wholeNumber), attempts: wholeNumber, backoff: text() }),
         }),
       ),
     }),

@@ -94,7 +94,7 @@ it('is packed as publint and attw say that a package is to be, for CommonJS and 
   const tool = (name: string): string => join(root, 'node_modules/.bin', name);
   expect(run(work, tool('publint'), '--strict', tarball)).toContain('All good!');
   expect(run(work, tool('attw'), tarball)).toContain('No problems found');
-});
+}, 240_000);
 
 it('type-checks, declarations of the package included, without cdk8s-plus-27', () => {
   run(project, 'npx', 'tsc', '--noEmit');

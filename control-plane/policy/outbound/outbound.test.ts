@@ -488,6 +488,30 @@ describe('annotations', () => {
     expect(found.rules[0].retry).toHaveProperty('conditions', {});
   });
 
+  test('give way to the retry of a rule, which concerns no other rule and is left out where it cannot be', async () => {
+    const rules = [
+      { retry: { codes: [429, 503], attempts: 3, backoff: '100ms' } },
+      { retry: { attempts: 0 } },
+      { retry: { codes: [99] } },
+      {},
+    ];
+    const own = { ...gateway('HTTPRoute', 'r'), spec: { ...route('r').spec, rules } };
+    const [found] = routesOf(await policyOf(service('web', annotations), own));
+    const [first, none, ...others] = found.rules.map(({ retry }: { retry: object }) => retry);
+    expect(first).toMatchObject({
+      maxRetries: 3,
+      backoff: { minBackoff: '0.100s', maxBackoff: '1s', jitterRatio: 1 },
+      conditions: {
+        statusRanges: [
+          { start: 429, end: 429 },
+          { start: 503, end: 503 },
+        ],
+      },
+    });
+    expect(none ?? {}).not.toHaveProperty('maxRetries');
+    for (const retry of others) expect(retry).toMatchObject({ maxRetries: 2, backoff: { minBackoff: '0.025s' } });
+  });
+
   test('that are wrong on a Service are ignored', async () => {
     const found = await policyOf(service('web', { ...annotations, 'timeout.linkerd.io/request': 'soon' }));
     expect(routesOf(found)[0].rules[0]).not.toHaveProperty('timeouts');

@@ -101,7 +101,7 @@ export const undefinedPortRoute: OpaqueRouteInit = {
 export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRouteInit | undefined {
   const { rules } = route;
   if (rules?.protocol !== 'http') return undefined;
-  const retry = httpRetryToApi(rules.settings.httpRetry ?? context.settings.httpRetry);
+  const ofRoute = rules.settings.httpRetry ?? context.settings.httpRetry;
   const hedge = hedgeToApi(rules.settings.hedge ?? context.settings.hedge);
   return {
     metadata: routeMetadata(route),
@@ -115,7 +115,7 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
         backends: { kind: distribution(rule, rules.settings, route, context, httpBackendFilters) },
         requestTimeout: duration(timeouts.requestMs),
         timeouts: timeoutsToApi(timeouts),
-        retry,
+        retry: httpRetryToApi(rule.retry ?? ofRoute),
         allowL5dRequestHeaders: context.settings.allowsRequestHeaders,
         hedge,
       };

@@ -34,6 +34,11 @@ const retryBackoff: BackoffInit = {
   maxBackoff: durationFromMs(250),
   jitterRatio: 1,
 };
+/** The longest wait for a try is ten times the shortest, as where nobody says either. */
+const backoffFrom = (minMs: number | undefined): BackoffInit =>
+  minMs === undefined
+    ? retryBackoff
+    : { ...retryBackoff, minBackoff: durationFromMs(minMs), maxBackoff: durationFromMs(10 * minMs) };
 const ewma = { defaultRtt: durationFromMs(30), decay: durationFromMs(10_000) };
 
 export const plainLoad: LoadInit = { case: 'peakEwma', value: ewma };
@@ -119,7 +124,7 @@ export function httpRetryToApi(
     retry && {
       maxRetries: retry.limit,
       maxRequestBytes: maxRetriedBytes,
-      backoff: retryBackoff,
+      backoff: backoffFrom(retry.backoffMs),
       timeout: duration(retry.timeoutMs),
       // Sent when there are none, too: proxies of Linkerd refuse a whole policy over a retry without.
       conditions: { statusRanges: (retry.conditions ?? []).map(({ start, end }) => ({ start, end })) },

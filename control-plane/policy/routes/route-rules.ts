@@ -12,6 +12,8 @@ import type {
 import {
   type FailoverSettings,
   orderOfBytesProblem,
+  type Retry,
+  type StatusRange,
   type TrafficSettings,
   trafficSettings,
 } from '../traffic-settings.ts';
@@ -27,6 +29,7 @@ import {
   sniMatch,
   UnsupportedRoute,
 } from './matches.ts';
+import { retryOf, retryProblems } from './retries.ts';
 import { type SessionInit, sessionProblems, sessionToApi } from './sessions.ts';
 
 export interface Rule<Match> {
@@ -39,6 +42,8 @@ export interface Rule<Match> {
   readonly backendTimeoutMs: number | undefined;
   /** How clients stay with the endpoint that has answered them; undefined where they do not. */
   readonly session: SessionInit | undefined;
+  /** By its own word; undefined for what holds for its route. */
+  readonly retry: Retry<StatusRange> | undefined;
 }
 
 interface RequestRules<Match> {
@@ -87,7 +92,8 @@ export function httpRouteRules(route: HttpRoute): RouteRules {
       const filters = readFilters(each, `spec.rules[${at}]`, problems, (filter) =>
         httpFilter(filter, { hasPrefixes, redirectStatus }),
       );
-      return rule(each, httpMatch, filters, readSession(route, at, problems));
+      const own = { session: readSession(route, at, problems), retry: readRetry(each, at, problems) };
+      return rule(each, httpMatch, filters, own);
     }),
     problems: [...problems, ...lesser],
   };
@@ -103,7 +109,7 @@ export function grpcRouteRules(route: GrpcRoute): RouteRules {
     protocol: 'grpc',
     rules: rules.map((each, at) => {
       const filters = readFilters(each, `spec.rules[${at}]`, problems, grpcFilter);
-      return rule(each, grpcMatch, filters, readSession(route, at, problems));
+      return rule(each, grpcMatch, filters, { session: readSession(route, at, problems), retry: undefined });
     }),
     problems: [...problems, ...lesser],
   };
@@ -167,11 +173,19 @@ function readSession({ kind, metadata, spec }: HttpRoute | GrpcRoute, at: number
   return sessionToApi(sessionPersistence, `${kind}/${metadata.namespace}/${metadata.name}/${at}`, matches);
 }
 
+/** What cannot be read holds as if nobody had said it: requests are tried again as the route has it. */
+function readRetry({ retry }: RouteRule<unknown>, at: number, problems: string[]) {
+  if (retry == null) return undefined;
+  const found = retryProblems(retry);
+  for (const { field, must } of found) problems.push(`spec.rules[${at}].retry.${field} ${must}`);
+  return found.length > 0 ? undefined : retryOf(retry);
+}
+
 function rule<From, To>(
   source: RouteRule<From>,
   match: (from: From) => To,
   filters: readonly FilterInit[],
-  session: SessionInit | undefined,
+  own: Pick<Rule<To>, 'session' | 'retry'>,
 ): Rule<To> {
   return {
     matches: (source.matches ?? []).map(match),
@@ -179,7 +193,7 @@ function rule<From, To>(
     backendRefs: source.backendRefs ?? [],
     requestTimeoutMs: timeout(source.timeouts?.request),
     backendTimeoutMs: timeout(source.timeouts?.backendRequest),
-    session,
+    ...own,
   };
 }
 

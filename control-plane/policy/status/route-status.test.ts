@@ -138,6 +138,18 @@ describe('the status of a route', () => {
       [['Accepted False UnsupportedValue', 'ResolvedRefs True ResolvedRefs']],
     ],
     [
+      'with a retry, which is for Services',
+      [server, service('web')],
+      { parentRefs: [toServer, toService], rules: [{ retry: { codes: [503] } }] },
+      [['Accepted False UnsupportedValue'], ['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'with a retry that cannot be',
+      [service('web')],
+      { parentRefs: [toService], rules: [{ retry: { codes: [200] } }] },
+      [['Accepted False UnsupportedValue', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
       'with a mirror to what is not there',
       [service('web')],
       { parentRefs: [toService], rules: [{ filters: [mirrorTo('gone')] }] },

@@ -54,6 +54,10 @@ function unservedAtServer({ rules }: IndexedRoute): string | undefined {
   if (mirrored >= 0) {
     return `spec.rules[${mirrored}]: copies are made where requests are sent, so that a RequestMirror holds at a Service only`;
   }
+  const retried = rules.rules.findIndex(({ retry }) => retry !== undefined);
+  if (retried >= 0) {
+    return `spec.rules[${retried}]: requests are tried again where they are sent, so that retry holds at a Service only`;
+  }
   const kept = rules.rules.findIndex(({ session }) => session !== undefined);
   if (kept < 0) return undefined;
   return `spec.rules[${kept}]: an endpoint is chosen where requests are sent, so that sessionPersistence holds at a Service only`;

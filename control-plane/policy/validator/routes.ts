@@ -15,6 +15,7 @@ import type {
   RouteRule,
 } from '../../../lib/kinds/route-object.ts';
 import { isKind } from '../routes/references.ts';
+import { retryProblems } from '../routes/retries.ts';
 import { sessionProblems } from '../routes/sessions.ts';
 import { orderOfBytesProblem, trafficSettings } from '../traffic-settings.ts';
 import { checkFilters } from './filters.ts';
@@ -47,6 +48,7 @@ export function checkGatewayHttpRoute(route: HttpRoute, problems: Problems): voi
   for (const [index, rule] of (route.spec.rules ?? []).entries()) {
     checkBackends(rule.backendRefs ?? [], `spec.rules[${index}]`, problems);
     checkSession(rule, `spec.rules[${index}].sessionPersistence`, problems);
+    checkRetry(rule, `spec.rules[${index}].retry`, problems);
   }
 }
 
@@ -176,6 +178,11 @@ function checkSession({ sessionPersistence }: RouteRule<unknown>, path: string, 
   for (const { field, must, value } of sessionProblems(sessionPersistence)) {
     problems.add(field === '' ? path : `${path}.${field}`, must, value);
   }
+}
+
+function checkRetry({ retry }: RouteRule<unknown>, path: string, problems: Problems): void {
+  if (retry == null) return;
+  for (const { field, must, value } of retryProblems(retry)) problems.add(`${path}.${field}`, must, value);
 }
 
 function checkTimeouts({ timeouts }: RouteRule<HttpRouteMatch>, path: string, problems: Problems): void {

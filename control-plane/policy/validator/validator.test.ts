@@ -62,6 +62,13 @@ describe('is admitted', () => {
       }),
     ],
     [
+      'retries in the words of the Gateway API',
+      gateway('HTTPRoute', {
+        parentRefs: [service],
+        rules: [{ retry: {} }, { retry: { codes: [429, 503], attempts: 3, backoff: '100ms' } }],
+      }),
+    ],
+    [
       'sessions of another controller, as it likes',
       gateway('HTTPRoute', {
         parentRefs: [{ name: 'front' }],
@@ -481,6 +488,17 @@ describe('is refused', () => {
         `spec.rules[0].sessionPersistence${message}`,
       ]),
     ),
+    ...(
+      [
+        ['of what has not failed', { codes: [503, 200] }, '.codes[1] (200) must be a status from 400 to 599'],
+        ['without end', { attempts: 70_000 }, '.attempts (70000) must be from 0 to 65535'],
+        ['in a day', { backoff: '24h' }, '.backoff (24h) must be a duration from 1ms to 1m'],
+      ] as const
+    ).map(([what, retry, message]): [string, unknown, string] => [
+      `a retry ${what}`,
+      gateway('HTTPRoute', { parentRefs: [service], rules: [{ retry }] }),
+      `spec.rules[0].retry${message}`,
+    ]),
     [
       'a longer try than the whole',
       route({ timeouts: { request: '1s', backendRequest: '2s' } }),

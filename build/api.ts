@@ -89,6 +89,10 @@ function pagesOf(constructs: readonly ApiItem[], testing: readonly ApiItem[]): {
     { file: 'api-traffic.md', title: 'API: traffic', about: 'Routes, and patterns over them.', items: of('traffic') },
     { file: 'api-policy.md', title: 'API: policy', about: 'Who may call whom.', items: of('policy') },
     {
+      ...{ file: 'api-validation.md', title: 'API: validation', items: of('validation') },
+      about: 'Rules for manifests, as cdk8s-cli runs them ([guide](../guides/validation.md)).',
+    },
+    {
       ...{ file: 'api-testing.md', title: 'API: tulle/testing', items: testing },
       about: 'A mesh in a unit test ([guide](../guides/testing.md)).',
     },

@@ -55,6 +55,11 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./uninject.ts')).uninjectCommand,
   },
   {
+    name: 'validate',
+    summary: 'look for what cannot work in manifests: files or folders; exit code 1 when there is such',
+    load: async () => (await import('./validate.ts')).validateCommand,
+  },
+  {
     name: 'profile',
     summary: 'print the ServiceProfile of a Service: of its OpenAPI document, .proto file, or what comes in to it now',
     load: async () => (await import('./profile/profile.ts')).profileCommand,

@@ -105,6 +105,13 @@ export { Staging, type StagingProps } from './traffic/staging.ts';
 export { TcpRoute, type TcpRouteProps } from './traffic/tcp-route.ts';
 export { TlsRoute, type TlsRouteProps } from './traffic/tls-route.ts';
 export { TrafficSplit, type TrafficSplitProps } from './traffic/traffic-split.ts';
+export {
+  MeshValidation,
+  type MeshValidationContext,
+  type MeshValidationProps,
+  type MeshValidationResource,
+  type MeshValidationViolation,
+} from './validation/mesh-validation.ts';
 export { AccessLog } from './workload/access-log.ts';
 export { InboundPolicy } from './workload/inbound-policy.ts';
 export { Injection } from './workload/injection.ts';

@@ -1,6 +1,12 @@
 import { serviceEndpoints } from '../control-plane/destination/endpoints.ts';
 import type { Target } from '../control-plane/destination/target.ts';
+import type { Manifest } from '../lib/inject/index.ts';
+import { installedConfig } from '../lib/inject/installed-config.ts';
 import type { KubernetesObject } from '../lib/kinds/kubernetes-object.ts';
+import { lineOf } from '../lib/validation/finding.ts';
+import { nameOf } from '../lib/validation/manifest-model.ts';
+import { modelOfManifests } from '../lib/validation/model-of-manifests.ts';
+import { review } from '../lib/validation/review.ts';
 import { authorize } from '../proxy/policy/inbound/authorize.ts';
 import type { ServerPolicy } from '../proxy/policy/inbound/server-policy.ts';
 import type { AppLike } from './app-like.ts';
@@ -82,7 +88,7 @@ export class MeshModel {
 
   private constructor(objects: readonly KubernetesObject[], problems: readonly string[]) {
     this.cluster = simulatedCluster(objects);
-    this.problems = [...problems, ...this.cluster.problems];
+    this.problems = [...problems, ...this.cluster.problems, ...brokenRules(objects)];
   }
 
   /** Names of all workloads, as `call` takes them. */
@@ -300,4 +306,13 @@ function podsAt(
       podKey === undefined ? [] : [{ podKey, port: record.port, identity: record.identity }],
     );
   }
+}
+
+/** What cannot work as it is written, by the rules that a synth and `tulle validate` look at, too. */
+function brokenRules(objects: readonly KubernetesObject[]): string[] {
+  const entries = (objects as unknown as Manifest[]).map((manifest) => ({ manifest }));
+  const { config } = installedConfig(objects as unknown as Manifest[]);
+  return review(modelOfManifests(entries, config))
+    .filter(({ severity }) => severity === 'error')
+    .map((finding) => `${nameOf(finding.at.manifest)}: ${lineOf(finding)}`);
 }

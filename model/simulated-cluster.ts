@@ -4,9 +4,10 @@ import { PolicyIndex } from '../control-plane/policy/index/policy-index.ts';
 import { kindOf } from '../control-plane/sources/kinds.ts';
 import { ObjectStore } from '../control-plane/sources/object-store.ts';
 import { MalformedObject, trim } from '../control-plane/sources/trim.ts';
-import { defaultEgressNamespace, meshConfigMap } from '../lib/contract/names.ts';
+import { defaultEgressNamespace } from '../lib/contract/names.ts';
 import { PortSet } from '../lib/contract/port-list.ts';
-import { type InjectConfig, injectConfig, type Manifest } from '../lib/inject/index.ts';
+import type { Manifest } from '../lib/inject/index.ts';
+import { installedConfig } from '../lib/inject/installed-config.ts';
 import type { KubernetesObject } from '../lib/kinds/kubernetes-object.ts';
 import type { Pod } from '../lib/kinds/pod.ts';
 import type { Service } from '../lib/kinds/service.ts';
@@ -29,7 +30,8 @@ export interface SimulatedCluster {
  */
 export function simulatedCluster(objects: readonly KubernetesObject[]): SimulatedCluster {
   const problems: string[] = [];
-  const inject = installed(objects, problems);
+  const { config: inject, problem } = installedConfig(objects as unknown as Manifest[]);
+  if (problem !== undefined) problems.push(problem);
   const addresses = numbered();
   const workloads = workloadsOf(objects as unknown as Manifest[], inject, addresses, problems);
   const store = new ObjectStore();
@@ -74,17 +76,4 @@ function withAddress(object: KubernetesObject, addresses: Addresses): Kubernetes
   const { clusterIP, type } = (service.spec ?? {}) as { clusterIP?: string; type?: string };
   if (clusterIP !== undefined || type === 'ExternalName') return object;
   return { ...service, spec: { ...service.spec, clusterIP: addresses.service() } } as KubernetesObject;
-}
-
-/** How sidecars are injected: as the install among the manifests has it. */
-function installed(objects: readonly KubernetesObject[], problems: string[]): InjectConfig {
-  const install = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === meshConfigMap);
-  if (install === undefined) return injectConfig();
-  const { data } = install as { data?: Readonly<Record<string, string>> };
-  try {
-    return injectConfig(JSON.parse(data?.['values'] ?? '') as InjectConfig);
-  } catch (error) {
-    problems.push(`ConfigMap ${meshConfigMap}: data.values cannot be read: ${(error as Error).message}`);
-    return injectConfig();
-  }
 }

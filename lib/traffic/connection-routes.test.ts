@@ -152,11 +152,14 @@ describe('routes of connections are looked at when they are synthesized', () => 
     new TcpRoute(shop.chart, 'bytes', named('bytes'));
     new TlsRoute(shop.chart, 'names', { ...named('names'), ...{ hostnames: ['a.example'] } });
     expect(shop.problems()).toBe(
-      told('bytes', 'the route never holds: TLSRoute shop/names is of the same port, and comes before a TCPRoute'),
+      told(
+        'bytes',
+        'spec.parentRefs never hold: TLSRoute shop/names is of the same port, and comes before a TCPRoute: leave one of them out',
+      ),
     );
     new HttpRoute(shop.chart, 'requests', { ...named('requests'), rules: [{}] });
     expect(shop.problems()).toContain(
-      '[shop/names] the route never holds: HTTPRoute shop/requests is of the same port',
+      '[shop/names] spec.parentRefs never hold: HTTPRoute shop/requests is of the same port',
     );
   });
 
@@ -164,13 +167,16 @@ describe('routes of connections are looked at when they are synthesized', () => 
     new TcpRoute(shop.chart, 'b', named('b'));
     new TcpRoute(shop.chart, 'a', named('a'));
     expect(shop.problems()).toBe(
-      told('b', 'the route never holds: TCPRoute shop/a has all connections of the port. Write one route'),
+      told('b', 'spec.parentRefs never hold: TCPRoute shop/a has all connections of the port: write one route'),
     );
     shop = new Shop();
     new TlsRoute(shop.chart, 'b', { ...named('b'), ...{ hostnames: ['b.example', 'x.example'] } });
     new TlsRoute(shop.chart, 'a', { ...named('a'), ...{ hostnames: ['x.example', '*.example'] } });
     expect(shop.problems()).toBe(
-      told('b', "hostnames: 'x.example' never has a connection: TLSRoute shop/a takes all of them. Leave it out"),
+      told(
+        'b',
+        'spec.hostnames[1] (x.example) never has a connection: TLSRoute shop/a takes all of them: leave it out',
+      ),
     );
   });
 
@@ -186,7 +192,7 @@ describe('routes of connections are looked at when they are synthesized', () => 
     new TcpRoute(shop.chart, 'mysql', { parent: far(9001) });
     new TlsRoute(shop.chart, 'tls', { parent: far(9002), hostnames: ['a.example'] });
     const message = (port: number, says: string, kind: string) =>
-      `the route never holds: port ${port} of the Service shop/typed says what it speaks, appProtocol '${says}', which is no ${kind}'s. Leave that out`;
+      `spec.parentRefs[0] never holds: port ${port} of the Service shop/typed says what it speaks, appProtocol '${says}', which is no ${kind}'s: leave that out`;
     expect(shop.problems()).toContain(`[shop/h2c] ${message(9000, 'kubernetes.io/h2c', 'TCPRoute')}`);
     expect(shop.problems()).toContain(`[shop/tls] ${message(9002, 'mysql', 'TLSRoute')}`);
     expect(shop.problems()).not.toContain('[shop/mysql]');

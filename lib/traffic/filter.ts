@@ -215,7 +215,7 @@ export class Filter {
       refuse(
         'filters',
         rendered.type,
-        'must not replace a prefix in a rule that does not match by Match.pathPrefix alone',
+        'must not replace a prefix in a rule that does not match by one Match.pathPrefix alone: make a rule for each match',
       );
     }
     const home = fault && (fault.apiObject.metadata.namespace ?? Chart.of(fault).namespace ?? 'default');

@@ -1,14 +1,15 @@
 import type { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { installationOf } from '../mesh/installation.ts';
-import { AppView, isKind } from '../workload/app-view.ts';
+import { AppView } from '../workload/app-view.ts';
+import { errorsOf, speakFor } from '../workload/manifest-review.ts';
+import { reviewObjects } from '../workload/review.ts';
 import type { MeshService } from './mesh-service.ts';
-import { textOf } from './route-entry.ts';
-import { type RoutesOfApp, review } from './route-review.ts';
+import { serviceProblems } from './route-review.ts';
 
 /**
- * Has a profile looked at whenever its app is synthesized: whether its Services are there, whether it is the only one of its
- * Service, and whether it keeps routes from holding. `saidDomain`: of the cluster, where the construct says it.
+ * Has a profile looked at whenever its app is synthesized: by the rules for manifests, whether its Services are those that
+ * were meant, and whether it is the only one of its Service. `saidDomain`: of the cluster, where the construct says it.
  */
 export function reviewProfile(
   construct: IConstruct,
@@ -18,41 +19,32 @@ export function reviewProfile(
   domain: string,
   saidDomain: string | undefined,
 ): void {
-  review(construct, (routes) => {
-    const namespace = object.metadata.namespace ?? 'default';
-    return [
-      ...[service, ...destinations].flatMap((each) => routes.problemsOfService(each, namespace)),
-      ...rivalProblems(object, namespace),
-      ...routeProblems(routes, service, namespace),
-      ...domainProblems(construct, domain, saidDomain),
-    ];
+  speakFor(object, construct);
+  reviewObjects(construct);
+  construct.node.addValidation({
+    validate: () => {
+      const namespace = object.metadata.namespace ?? 'default';
+      const view = AppView.of(construct.node.root);
+      return [
+        ...[service, ...destinations].flatMap((each) => serviceProblems(each, namespace, view)),
+        ...rivalProblems(object, namespace, view),
+        ...errorsOf(object),
+        ...domainProblems(construct, domain, saidDomain),
+      ];
+    },
   });
 }
 
-function rivalProblems(object: ApiObject, namespace: string): string[] {
-  const rival = AppView.of(object.node.root).objects.find(
-    (other) =>
-      other !== object &&
-      isKind(other, 'linkerd.io', 'ServiceProfile') &&
-      other.name === object.name &&
-      (other.metadata.namespace ?? 'default') === namespace,
-  );
+function rivalProblems(object: ApiObject, namespace: string, view: AppView): string[] {
+  const rival = view
+    .objectsOf('linkerd.io', 'ServiceProfile')
+    .find(
+      (other) =>
+        other !== object && other.name === object.name && (other.metadata.namespace ?? 'default') === namespace,
+    );
   return rival === undefined
     ? []
     : [`${rival.node.path} is a ServiceProfile of the same Service in the same namespace: write one`];
-}
-
-/** A profile stands before routes, whatever they say. */
-function routeProblems(routes: RoutesOfApp, service: MeshService, namespace: string): string[] {
-  const own = service._namespaceFor(namespace);
-  const kept = routes
-    .ofService(`${own}/${service.name}`)
-    .find((route) => namespace === own || route.namespace === namespace);
-  return kept === undefined
-    ? []
-    : [
-        `${textOf(kept)} is of the same Service, and never holds: a ServiceProfile stands before it. Leave one of them out`,
-      ];
 }
 
 /** The mesh may be made after the profile was named. */

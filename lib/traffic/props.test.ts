@@ -261,7 +261,16 @@ const wrong: [string, () => unknown, string][] = [
   [
     'a prefix without one to match',
     () => http({ matches: [Match.path('/a')], filters: [Filter.rewrite({ path: PathRewrite.prefix('/b') })] }),
-    "'filters' (URLRewrite) must not replace a prefix in a rule that does not match by Match.pathPrefix alone",
+    "'filters' (URLRewrite) must not replace a prefix in a rule that does not match by one Match.pathPrefix alone",
+  ],
+  [
+    'a prefix with two to match',
+    () =>
+      http({
+        matches: [Match.pathPrefix('/a'), Match.pathPrefix('/b')],
+        filters: [Filter.rewrite({ path: PathRewrite.prefix('/b') })],
+      }),
+    "'filters' (URLRewrite) must not replace a prefix in a rule that does not match by one Match.pathPrefix alone",
   ],
   [
     'a rewrite in a GrpcRoute',

@@ -126,7 +126,8 @@ export function routeObject<Rule extends RouteRule>(
   const rendered = rules.map((rule) => {
     const { matches = [], filters = [], sessions } = rule;
     const backends = namedBackends(rule.backends);
-    const hasPrefixes = protocol === 'grpc' || matches.every(({ _hasPrefix }) => _hasPrefix);
+    // The API server takes what replaces a prefix beside one match alone.
+    const hasPrefixes = protocol === 'grpc' || (matches.length <= 1 && matches.every(({ _hasPrefix }) => _hasPrefix));
     if (matches.length > 64) refuse('matches', matches.length, 'must not be more than 64 for one rule');
     const done = renderFilters(filters, route, hasPrefixes);
     if (done.some(({ type }) => type === 'RequestRedirect') && backends.length > 0) {

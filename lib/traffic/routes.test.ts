@@ -99,7 +99,10 @@ describe('an HttpRoute', () => {
 
   it('is of a Server, too, and then of who is called', () => {
     new HttpRoute(shop.chart, 'server', { parent: RouteParent.server('orders'), rules: [{}] });
-    const server = new ApiObject(shop.chart, 'a', { apiVersion: 'policy.linkerd.io/v1beta3', kind: 'Server' });
+    const server = new ApiObject(shop.chart, 'a', {
+      ...{ apiVersion: 'policy.linkerd.io/v1beta3', kind: 'Server' },
+      spec: { podSelector: {}, port: 8080 },
+    });
     new HttpRoute(shop.chart, 'other', { parent: RouteParent.server(server), rules: [{}] });
     new HttpRoute(shop.chart, 'out', { parent: RouteParent.egressNetwork('internet', 443), rules: [{}] });
     expect(shop.objects('HTTPRoute').map(({ spec }) => spec.parentRefs[0])).toEqual([
@@ -235,7 +238,7 @@ describe('the tree is looked at when it is synthesized', () => {
     expect(shop.problems()).toBe(
       told(
         'a',
-        'rules[1].matches[0] never has a request: rules[0] takes all of them. Make it match more, or leave it out',
+        'spec.rules[1].matches[0] never has a request, for rules[0] takes all of them: make it match more, or leave it out',
       ),
     );
   });
@@ -250,7 +253,10 @@ describe('the tree is looked at when it is synthesized', () => {
     shop = new Shop();
     route('a', [{ matches: [Match.header('x-a', '1')] }, { matches: [Match.pathRegex('.*')] }]);
     expect(shop.problems()).toBe(
-      told('a', 'rules[0] never has a request: rules[1] takes all of them. Make it match more, or leave it out'),
+      told(
+        'a',
+        'spec.rules[0] never has a request, for rules[1] takes all of them: make it match more, or leave it out',
+      ),
     );
   });
 
@@ -272,19 +278,25 @@ describe('the tree is looked at when it is synthesized', () => {
     expect(shop.problems()).toBe(
       told(
         'b',
-        'rules[0] never has a request: rules[0] of HTTPRoute shop/a takes all of them. Make it match more, or leave it out',
+        'spec.rules[0] never has a request, for rules[0] of HTTPRoute shop/a takes all of them: make it match more, or leave it out',
       ),
     );
     shop.raw('GRPCRoute', 'a', { parentRefs, rules: [{}] });
     expect(shop.problems()).toContain(
-      '[shop/b] the route never holds: GRPCRoute shop/a is of the same Service, and a Service has routes of one kind',
+      '[shop/b] spec.parentRefs never hold: GRPCRoute shop/a is of the same parent, which has routes of one kind',
     );
   });
 
   it('and routes of another port, host or namespace are no conflict', () => {
     route('a', [{}]);
     const parent = { group: '', kind: 'Service', name: 'orders' };
-    shop.raw('HTTPRoute', 'b', { parentRefs: [{ ...parent, port: 81 }], rules: [{}] });
+    new ApiObject(shop.chart, 'till', {
+      ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'till' } },
+      spec: { ports: [{ port: 80 }, { port: 81 }] },
+    });
+    for (const port of [80, 81]) {
+      shop.raw('HTTPRoute', `b-${port}`, { parentRefs: [{ ...parent, name: 'till', port }], rules: [{}] });
+    }
     shop.raw('HTTPRoute', 'c', { parentRefs: [parent], hostnames: ['a.example'], rules: [{}] });
     const other = new Chart(shop.app, 'other', { namespace: 'other' });
     new HttpRoute(other, 'route', { parent: shop.orders, rules: [{}] });
@@ -302,7 +314,12 @@ describe('the tree is looked at when it is synthesized', () => {
     );
     shop = new Shop();
     route('a', [{ backends: [{ service: MeshService.of('orders-next', { port: 81 }) }] }]);
-    expect(shop.problems()).toBe(told('a', 'the Service shop/orders-next has no port 81: it has 8080'));
+    expect(shop.problems()).toBe(
+      told(
+        'a',
+        'spec.rules[0].backendRefs[0].port (81) is none of the Service shop/orders-next, which has 8080: name one of these, or give the Service that port',
+      ),
+    );
   });
 
   it('and a Service of a List is one, with the ports that it has', () => {
@@ -316,7 +333,12 @@ describe('the tree is looked at when it is synthesized', () => {
     } as never);
     const [a, b] = ['a', 'b'].map((name) => ({ service: MeshService.of(name, { port: 80 }) }));
     route('a', [{ backends: [a, b] }]);
-    expect(shop.problems()).toBe(told('a', 'the Service shop/b has no port 80: it has 81'));
+    expect(shop.problems()).toBe(
+      told(
+        'a',
+        'spec.rules[0].backendRefs[1].port (80) is none of the Service shop/b, which has 81: name one of these, or give the Service that port',
+      ),
+    );
   });
 
   it('and a workload that is given a second Service behind the back of its route is told', () => {

@@ -327,7 +327,7 @@ describe('a ServiceProfile is looked at when the app is synthesized', () => {
     profile();
     expect(shop.problems()).toBe(
       told(
-        'HTTPRoute shop/route is of the same Service, and never holds: a ServiceProfile stands before it. Leave one of them out',
+        'ServiceProfile shop/orders.shop.svc.cluster.local: is of the same Service as HTTPRoute shop/route, which never holds: a ServiceProfile stands before it: leave one of them out',
       ),
     );
   });
@@ -355,7 +355,11 @@ describe('a ServiceProfile is looked at when the app is synthesized', () => {
 
   it('and a Service that is not of the app, or lacks the port, is told', () => {
     profile({ dstOverrides: [{ service: MeshService.of('orders-next', { port: 81 }), weight: 1 }] });
-    expect(shop.problems()).toBe(told('the Service shop/orders-next has no port 81: it has 8080'));
+    expect(shop.problems()).toBe(
+      told(
+        'spec.dstOverrides[0].authority (81) is none of the Service shop/orders-next, which has 8080: name one of these, or give the Service that port',
+      ),
+    );
   });
 
   it('and a mesh of another cluster domain that comes later is told', () => {

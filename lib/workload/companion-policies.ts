@@ -7,7 +7,8 @@ import { installationOf } from '../mesh/installation.ts';
 import { companionRules, type Surroundings } from '../network/companion-policy.ts';
 import { readNetworkPolicy } from '../network/network-policy.ts';
 import { type NetworkedPod, networkedPod } from '../network/networked-pod.ts';
-import { AppView, namespaceOf, type PodObject, type RenderedObject } from './app-view.ts';
+import { namespaceOf } from '../validation/manifest-model.ts';
+import { AppView, type PodObject, type RenderedObject } from './app-view.ts';
 import { deriveObject } from './derived-object.ts';
 import { warn } from './warnings.ts';
 

@@ -4,7 +4,8 @@ import { applyAnnotations } from '../inject/annotations.ts';
 import { unknownToLinkerd } from '../inject/data-plane.ts';
 import { isRecord } from '../inject/kubernetes.ts';
 import { installationOf } from '../mesh/installation.ts';
-import { type AppView, isKind, namespaceOf, type RenderedObject } from './app-view.ts';
+import { isKind, namespaceOf } from '../validation/manifest-model.ts';
+import type { AppView, RenderedObject } from './app-view.ts';
 import { warn } from './warnings.ts';
 
 const gateway = 'gateway.networking.k8s.io';

@@ -10,6 +10,7 @@ import { Injection } from './injection.ts';
 import { annotationsOf, type MeshOptions } from './mesh-options.ts';
 import { failOnMistakes } from './mistakes.ts';
 import { reviewApp } from './review.ts';
+import { type Round, roundOf } from './synth-round.ts';
 import { failOnUnfit, warnOfUnmeshed } from './unmeshed.ts';
 
 /**
@@ -40,7 +41,7 @@ export function meshApiObject(object: ApiObject, said: () => MeshOptions, speake
   const injection = options.injection ?? Injection.webhook();
   const render: () => Manifest = object.toJson.bind(object);
 
-  object.toJson = () => {
+  const meshed = (): Manifest => {
     const manifest = render();
     const config = installationOf(object);
     const context = {
@@ -60,6 +61,21 @@ export function meshApiObject(object: ApiObject, said: () => MeshOptions, speake
     rememberAdmitted(annotated, injected.object);
     return annotated;
   };
+  object.toJson = oncePerRound(object, meshed);
   wishForCompanion(object, speaker, options.networkPolicy);
   reviewApp(object);
+}
+
+/**
+ * An object is rendered when the app is looked at, and again when it is written: in one synth both get the same. Injection is
+ * most of what a synth of many workloads takes.
+ */
+function oncePerRound(object: ApiObject, render: () => Manifest): () => Manifest {
+  let known: { readonly round: Round; readonly manifest: Manifest } | undefined;
+  return () => {
+    const round = roundOf(object.node.root);
+    if (round === undefined) return render();
+    if (known?.round !== round) known = { round, manifest: render() };
+    return known.manifest;
+  };
 }

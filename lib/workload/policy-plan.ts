@@ -1,7 +1,7 @@
 import { kinds } from '../kinds/index.ts';
 import type { NetworkMatch, ObjectRef } from '../kinds/schema.ts';
 import { type MeshPeerIdentities, meshTlsSpec } from '../policy/mesh-peer.ts';
-import type { GuardedPort, GuardedWorkload } from './guarded-workload.ts';
+import type { GuardedPort, GuardedWorkload } from '../validation/guarded-workload.ts';
 
 /** What has been said of a workload's callers, in the order in which it was. */
 export interface PolicyWishes {
@@ -129,19 +129,11 @@ function* problemsOf(
         yield `${word} (${port}) is about requests, and the port is opaque: take it out of opaquePorts`;
     }
   }
-  for (const { number, opaque, skipped, httpProbe, grpcProbe } of ports) {
+  for (const { number, opaque, skipped } of ports) {
     const isShut = callers.length > 0 || unmeshed.has(number);
     const isAsked = demands.some(({ ports: named }) => (named === undefined ? !opaque : named.includes(number)));
     if (skipped && (isShut || isAsked)) {
       yield `port ${number} is among skipInboundPorts, so that its calls never come to who would refuse them: take it out there`;
-    }
-    if (!isShut) continue;
-    const lets = unmeshed.has(number);
-    if (opaque && httpProbe && !lets) {
-      yield `port ${number} is opaque, so that the kubelet's HTTP probe of it cannot be told from other callers, and is refused: probe another port, or take it out of opaquePorts`;
-    }
-    if (grpcProbe && !lets) {
-      yield `port ${number} has a gRPC probe, which comes without an identity and is refused: probe it by HTTP or TCP, or say allowUnmeshed(${number}) with the networks of the nodes`;
     }
   }
 }

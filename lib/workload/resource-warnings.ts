@@ -8,7 +8,8 @@ import {
   utilizationGaps,
 } from '../inject/resource-needs.ts';
 import { manifestName } from '../inject/workload.ts';
-import { AppView, namespaceOf, type PodObject, type RenderedObject } from './app-view.ts';
+import { namespaceOf } from '../validation/manifest-model.ts';
+import { AppView, type PodObject, type RenderedObject } from './app-view.ts';
 import { warn } from './warnings.ts';
 
 type Gaps = (asking: RenderedObject, workload: PodObject, defaults: ContainerDefaults) => readonly ResourceGap[];

@@ -366,15 +366,6 @@ describe('what cannot hold fails the synth, with construct, value and fix:', () 
       '[shop/orders/Resource] port 8080 is among skipInboundPorts',
     ],
     [
-      'an HTTP probe of an opaque port',
-      () =>
-        workload('orders', undefined, {
-          containers: [{ image: 'orders', portNumber: 8080, liveness: Probe.fromHttpGet('/live') }],
-          mesh: { opaquePorts: [8080] },
-        }).mesh.allowFrom(workload('web')),
-      "[shop/orders/Resource] port 8080 is opaque, so that the kubelet's HTTP probe",
-    ],
-    [
       'a caller whose account is said to be the default one',
       () =>
         workload('orders', 8080).mesh.allowFrom(
@@ -404,6 +395,19 @@ describe('what cannot hold fails the synth, with construct, value and fix:', () 
     expect(failure()).toContain(message);
   });
 
+  it('an HTTP probe of an opaque port', () => {
+    const orders = workload('orders', undefined, {
+      containers: [{ image: 'orders', portNumber: 8080, liveness: Probe.fromHttpGet('/live') }],
+      mesh: { opaquePorts: [8080] },
+    });
+    orders.mesh.allowFrom(workload('web'));
+    expect(failure()).toContain(
+      "[shop/orders/Resource] Deployment shop/orders: port 8080 is opaque, so that the kubelet's HTTP probe of it",
+    );
+    orders.mesh.allowUnmeshed(8080, '10.0.0.0/8');
+    expect(failure()).toBe('nothing');
+  });
+
   it('a gRPC probe, which comes without an identity', () => {
     const orders = new ApiObject(chart, 'orders', {
       apiVersion: 'apps/v1',
@@ -418,7 +422,7 @@ describe('what cannot hold fails the synth, with construct, value and fix:', () 
     });
     const mesh = new WorkloadMesh(orders, 'orders');
     mesh.allowFrom(workload('web'));
-    expect(failure()).toContain('[shop/orders] port 9000 has a gRPC probe, which comes without an identity');
+    expect(failure()).toContain(': port 9000 has a gRPC probe, which comes without an identity');
     mesh.allowUnmeshed(9000, '10.0.0.0/8');
     expect(failure()).toBe('nothing');
   });

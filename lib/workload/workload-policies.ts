@@ -3,9 +3,9 @@ import type { IConstruct } from 'constructs';
 import { templateAt, templatePath } from '../inject/workload.ts';
 import { kinds } from '../kinds/index.ts';
 import { installationOf } from '../mesh/installation.ts';
+import { type GuardedWorkload, guardedWorkload } from '../validation/guarded-workload.ts';
 import { AppView } from './app-view.ts';
 import { deriveObject } from './derived-object.ts';
-import { type GuardedWorkload, guardedWorkload } from './guarded-workload.ts';
 import { type PlannedObject, type PolicyWishes, planPolicy } from './policy-plan.ts';
 
 /** What has been said of one workload to its facet, as it is when it is asked for. */
@@ -41,15 +41,21 @@ export interface FacetWorkload {
  * Makes the objects of policy that were asked for, beneath their workloads, once it is known which ports these have. Those
  * of an earlier synth change with what they are made from. Fails the synth for words that cannot hold.
  */
-export function addWorkloadPolicies(root: IConstruct): readonly FacetWorkload[] {
+export function addWorkloadPolicies(root: IConstruct): {
+  readonly workloads: readonly FacetWorkload[];
+  /** What was seen of the app before; undefined where nothing has been said of any workload. */
+  readonly view?: AppView;
+} {
   const known = facets.get(root);
-  if (known === undefined) return [];
+  if (known === undefined) return { workloads: [] };
   const config = installationOf(root);
-  const { namespaces } = AppView.renew(root);
+  const view = AppView.renew(root);
+  const { namespaces } = view;
   const failures: string[] = [];
   const workloads = [...known].map((facet) => {
     const { object } = facet;
-    const manifest = object.toJson();
+    // What cannot be rendered says why.
+    const manifest = view.renderings(object)[0]?.manifest ?? object.toJson();
     const path = templatePath(manifest);
     const template = (path && templateAt(manifest, path)) ?? {};
     const workload = guardedWorkload(manifest, template, config, namespaces);
@@ -59,12 +65,12 @@ export function addWorkloadPolicies(root: IConstruct): readonly FacetWorkload[] 
     return { facet, workload };
   });
   failOn(failures);
-  return workloads;
+  return { workloads, view };
 }
 
 /** Fails the synth with what is wrong, a line for each. */
-export function failOn(lines: readonly string[]): void {
-  if (lines.length > 0) throw new Error(`What is said of workloads cannot hold:\n${lines.join('\n')}`);
+export function failOn(lines: readonly string[], what = 'What is said of workloads cannot hold'): void {
+  if (lines.length > 0) throw new Error(`${what}:\n${lines.join('\n')}`);
 }
 
 /** Whether an object was made for what is said of a workload. */

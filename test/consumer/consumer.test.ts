@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = resolve(import.meta.dirname, '../..');
 const template = join(root, 'node_modules/cdk8s-cli/templates/typescript-app');
@@ -116,6 +116,47 @@ it('asks in jest who may call whom, by the same types', () => {
   run(project, 'npx', 'jest', '--ci', 'model.test.ts');
 }, 240_000);
 
+describe('as a validation of cdk8s-cli, as the guide has it in cdk8s.yaml', () => {
+  const guide = readFileSync(join(root, 'docs/guides/validation.md'), 'utf8');
+  const config = /^```yaml\n(app: [\s\S]*?)^```$/m.exec(guide)?.[1] ?? '';
+
+  function synthesize(more: (config: string) => string): { status: number | null; out: string } {
+    const asked = more(config.replace(/^app: .*$/m, 'app: node plain.cjs'));
+    writeFileSync(join(project, 'cdk8s.yaml'), asked);
+    for (const file of ['plain.cjs', 'plain.yaml']) {
+      copyFileSync(join(import.meta.dirname, 'project', file), join(project, file));
+    }
+    const cdk8s = join(root, 'node_modules/cdk8s-cli/bin/cdk8s');
+    const { status, stdout, stderr } = spawnSync(process.execPath, [cdk8s, 'synth', '--check-upgrade=false'], {
+      ...{ cwd: project, encoding: 'utf8' },
+    });
+    return { status, out: `${stdout}${stderr}` };
+  }
+
+  it('names the version of the package', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    expect(config).toContain(`version: ${version}\n`);
+  });
+
+  it('fails the synth of plain manifests for what may not be meant, with construct, manifest and field', () => {
+    const { status, out } = synthesize((asked) => asked);
+    expect(out).toContain(
+      'HTTPRoute shop/orders: spec.rules[0].backendRefs[1].name (orders-next) is no Service of shop',
+    );
+    expect(out).toContain('Construct Path: plain/shop/orders-httproute');
+    expect(out).toContain('Manifest Path: dist/plain.k8s.yaml');
+    expect(out).toContain('> spec.rules[0].backendRefs');
+    expect(out).toContain('How to fix: give each backend a weight');
+    expect(status).toBe(2);
+  }, 240_000);
+
+  it('passes warnings without failOn', () => {
+    const { status, out } = synthesize((asked) => asked.replace(/ *properties:\n.*\n/, ''));
+    expect(out).toContain('unknown-service (warning)');
+    expect(status).toBe(0);
+  }, 240_000);
+});
+
 /** The oldest Node that the package says it runs on, and the newest of each line; that of the project is among them. */
 const nodes = ['22.19.0', '22.23.3', '24.0.0', '24.21.0', '26.10.0'];
 
@@ -145,7 +186,7 @@ it.each(nodes)(
       'CanaryStep CertManagerIssuer CircuitBreaker Compat DataPlane EgressPolicy EgressTraffic',
       'ExternalAuthorization Failover FaultAbort FaultInjection Filter GrpcRoute HttpRoute',
       'InboundPolicy Injection Interception LogLevel Match Mesh MeshInjection MeshModel MeshPeer',
-      'MeshReference MeshService MeshTlsAuthentication MeshWarnings MeshedCronJob MeshedDaemonSet',
+      'MeshReference MeshService MeshTlsAuthentication MeshValidation MeshWarnings MeshedCronJob MeshedDaemonSet',
       'MeshedDeployment MeshedJob MeshedNamespace MeshedStatefulSet Mirror MirrorShare Network',
       'NetworkAuthentication PathRewrite PodSecurity PodSelector PolicyObject PolicyTarget Port',
       'ProxyProtocol PullPolicy RateLimit RequestAuthentication RequestCondition ResponseCondition',

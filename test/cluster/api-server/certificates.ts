@@ -16,7 +16,13 @@ export interface TestCertificate {
   readonly keys: webcrypto.CryptoKeyPair;
 }
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+export interface TestCertificateOptions {
+  /** @default P-256 */
+  readonly curve?: 'P-256' | 'P-384';
+  /** Days from now; it has begun a day ago, or two days before. @default 1 */
+  readonly endsIn?: number;
+}
+
 const day = 86_400_000;
 
 /** A certificate for a test's cluster: an authority of its own without `issuer`, else signed by that. */
@@ -24,14 +30,16 @@ export async function testCertificate(
   subject: string,
   issuer?: TestCertificate,
   names: JsonGeneralNames = [],
+  { curve = 'P-256', endsIn = 1 }: TestCertificateOptions = {},
 ): Promise<TestCertificate> {
+  const algorithm = { name: 'ECDSA', namedCurve: curve, hash: 'SHA-256' };
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex'),
     subject,
     issuer: issuer?.certificate.subject ?? subject,
-    notBefore: new Date(Date.now() - day),
-    notAfter: new Date(Date.now() + day),
+    notBefore: new Date(Date.now() + Math.min(endsIn - 2, -1) * day),
+    notAfter: new Date(Date.now() + endsIn * day),
     publicKey: keys.publicKey,
     signingKey: issuer?.keys.privateKey ?? keys.privateKey,
     signingAlgorithm: algorithm,

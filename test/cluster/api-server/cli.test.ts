@@ -2,17 +2,10 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { listAll } from '../../../cli/cluster/objects.ts';
 import { type CommandRun, run } from '../../../cli/testing/run.ts';
-import type { PodTemplate as InjectedTemplate } from '../../../lib/inject/index.ts';
 import { meshKinds } from '../../../lib/kinds/index.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
 import { testCertificate } from './certificates.ts';
-
-type PodTemplate = InjectedTemplate & {
-  readonly spec: {
-    readonly containers: readonly { readonly name: string }[];
-    readonly initContainers?: readonly { readonly name: string }[];
-  };
-};
+import { listOf, pretendHealthyMesh, tlsSecret } from './healthy-mesh.ts';
 
 const suite = `the command line on a cluster${apiServerMissing ? ` (${apiServerMissing})` : ''}`;
 
@@ -140,37 +133,7 @@ describe.skipIf(apiServerMissing)(suite, () => {
 
   test('check of a mesh that does well finds nothing wrong, and tells what certificates lack', async () => {
     const { out: manifests } = await tulle('install', '--mesh-namespace', 'mesh');
-    await apply(manifests);
-    const objects = parseAllDocuments(manifests).map((document) => document.toJS());
-    for (const deployment of objects.filter(({ kind }) => kind === 'Deployment')) await pretendRollout(deployment);
-
-    const anchor = await testCertificate('CN=root');
-    const issuer = await testCertificate('CN=identity.mesh.cluster.local', anchor);
-    const metadata = (name: string) => ({ name, namespace: 'mesh' });
-    const tls = (cert: string) => ({
-      type: 'linkerd.io/tls',
-      data: { 'crt.pem': Buffer.from(cert).toString('base64') },
-    });
-    const bundle = { data: { 'ca-bundle.crt': anchor.cert } };
-    await apply(
-      list([{ ...bundle, apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata('tulle-identity-trust-roots') }]),
-    );
-    await apply(
-      list([{ ...tls(issuer.cert), apiVersion: 'v1', kind: 'Secret', metadata: metadata('tulle-identity-issuer') }]),
-    );
-    for (const {
-      kind,
-      metadata: { name },
-    } of objects.filter(({ webhooks }) => webhooks)) {
-      const service = /-(tulle-.+)-webhook-config$/.exec(name)?.[1];
-      const serving = await testCertificate('CN=webhook', anchor, [{ type: 'dns', value: `${service}.mesh.svc` }]);
-      await apply(
-        list([{ ...tls(serving.cert), apiVersion: 'v1', kind: 'Secret', metadata: metadata(`${service}-k8s-tls`) }]),
-      );
-      const path = '/webhooks/0/clientConfig/caBundle';
-      const patch = [{ op: 'add', path, value: Buffer.from(anchor.cert).toString('base64') }];
-      await server.kubectl(['patch', kind, name, '--type=json', '-p', JSON.stringify(patch)]);
-    }
+    await pretendHealthyMesh(server, manifests, 'mesh', 1);
 
     const { out } = await tulle('check', '-L', 'mesh', '--wait', '1ms');
     expect(out).not.toContain('×');
@@ -188,45 +151,12 @@ describe.skipIf(apiServerMissing)(suite, () => {
     });
 
     const foreign = await testCertificate('CN=foreign');
-    await apply(
-      list([{ ...tls(foreign.cert), apiVersion: 'v1', kind: 'Secret', metadata: metadata('tulle-identity-issuer') }]),
-    );
+    await apply(listOf([tlsSecret('mesh', 'tulle-identity-issuer', foreign)]));
     expect((await failure('check', '-L', 'mesh', '--wait', '1ms')).out).toContain(
       '× issuer cert is issued by the trust anchor\n    CN=foreign is signed by none of the trust anchors',
     );
     expect((await tulle('version', '-L', 'mesh')).out).toBe('Client version: 0.1.0\nServer version: 0.1.0\n');
   });
-
-  const list = (items: readonly object[]): string => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
-
-  /** No controller and no kubelet runs here: their part is played by hand. */
-  async function pretendRollout(deployment: { metadata: { name: string }; spec: { template: PodTemplate } }) {
-    const { name } = deployment.metadata;
-    const path = `/apis/apps/v1/namespaces/mesh/deployments/${name}/status`;
-    const { metadata } = await server.client.get<{ metadata: { generation: number } }>(path);
-    const status = { observedGeneration: metadata.generation, replicas: 1, readyReplicas: 1, availableReplicas: 1 };
-    await server.client.patch(path, { status }, 'merge');
-    const { template } = deployment.spec;
-    const pods = '/api/v1/namespaces/mesh/pods';
-    await server.client.create(pods, { ...template, metadata: { ...template.metadata, name } });
-    const ready = (containers: readonly { name: string }[] = []) =>
-      containers.map((container) => ({
-        ...{ name: container.name, ready: true, restartCount: 0, image: 'x', imageID: 'x' },
-        state: { running: {} },
-      }));
-    const { containers, initContainers } = template.spec;
-    await server.client.patch(
-      `${pods}/${name}/status`,
-      {
-        status: {
-          phase: 'Running',
-          containerStatuses: ready(containers),
-          initContainerStatuses: ready(initContainers),
-        },
-      },
-      'merge',
-    );
-  }
 
   /** No controller runs here that would empty and end a namespace that is deleted. */
   async function finishNamespaces(names: readonly string[]): Promise<void> {

@@ -1,5 +1,8 @@
 import { App, Chart, Duration } from 'cdk8s';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { eachBounded } from '../../../cli/cluster/objects.ts';
+import { ApiError } from '../../../control-plane/kubernetes/api.ts';
 import {
   ApiDescription,
   DataPlane,
@@ -19,6 +22,9 @@ import {
   TlsRoute,
 } from '../../../lib/index.ts';
 import type { PodTemplate } from '../../../lib/inject/index.ts';
+import { groupAndVersion } from '../../../lib/kinds/definition.ts';
+import { anyApp, type Synthesized } from '../../props/any-app.ts';
+import { anyMesh } from '../../props/any-mesh.ts';
 import { gatewayApi } from '../gateway-api.ts';
 import { apiServerMissing, startApiServer, type TestApiServer } from './api-server.ts';
 import { meshInstall, meshObjects } from './mesh-objects.ts';
@@ -114,5 +120,69 @@ describe.skipIf(apiServerMissing)(`the manifests${apiServerMissing ? ` (${apiSer
       const initContainers = template.spec?.initContainers?.filter(({ name }) => name !== 'tulle-init');
       await create({ ...template.spec, initContainers });
     }
+  });
+
+  describe('whatever props constructs take', () => {
+    /** Plurals by group and kind. */
+    const resources = new Map<string, string>();
+    beforeAll(async () => {
+      vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      await apply([], { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+      if ('folder' in gatewayApi) await server.kubectl(['apply', '--server-side', '-f', gatewayApi.folder]);
+      await server.kubectl(['wait', '--for=condition=Established', '--timeout=60s', 'crd', '--all']);
+      for (const line of (await server.kubectl(['api-resources', '--no-headers'])).trim().split('\n')) {
+        const [plural, ...others] = line.trim().split(/\s+/);
+        const [kind, , apiVersion] = others.reverse();
+        resources.set(`${groupAndVersion(apiVersion)[0]}/${kind}`, plural);
+      }
+    });
+
+    /** Has an object looked at as if it were to be made; a field that the API server does not know is refused too. */
+    async function tried(object: Synthesized): Promise<string[]> {
+      const { apiVersion, kind, metadata } = object;
+      const [group] = groupAndVersion(apiVersion);
+      const plural = resources.get(`${group}/${kind}`);
+      if (plural === undefined) return [`${apiVersion} ${kind} is not served`];
+      const root = group === '' ? '/api/v1' : `/apis/${apiVersion}`;
+      const place = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`;
+      try {
+        await server.client.create(`${root}${place}/${plural}?dryRun=All&fieldValidation=Strict`, object);
+        return [];
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        // That it is there already is told last.
+        return error.status === 409 ? [] : [`${error.message}: ${JSON.stringify(object)}`];
+      }
+    }
+
+    /** Kinds that somebody else brings, who is not there: cert-manager, and the Gateway API on a machine without Go. */
+    const isServed = ({ apiVersion }: Synthesized): boolean =>
+      !apiVersion.startsWith('cert-manager.io/') &&
+      ('folder' in gatewayApi || !apiVersion.startsWith('gateway.networking.k8s.io/'));
+
+    test.each([
+      ['an app', anyApp, 25],
+      ['an install', anyMesh, 10],
+    ])('the API server takes what %s synthesizes', async (_name, any, runs) => {
+      const taken = fc.sample(any, runs).flatMap(({ objects }) => (objects === undefined ? [] : [objects]));
+      expect(taken.length).toBeGreaterThan(runs / 2);
+      const once = new Map(taken.flat().map((object) => [JSON.stringify(object), object]));
+      const problems: string[] = [];
+      await eachBounded([...once.values()].filter(isServed), 16, async (object) => {
+        problems.push(...(await tried(object)));
+      });
+      expect(problems).toEqual([]);
+    });
+
+    test('and would tell if it did not', async () => {
+      const [server] = fc
+        .sample(anyApp, 5)
+        .flatMap(({ objects = [] }) => objects.filter(({ kind }) => kind === 'Server'));
+      expect(await tried(server)).toEqual([]);
+      const spec = { ...(server.spec as object), proxyProtocol: 'SPDY', port: undefined, extra: 1 };
+      expect((await tried({ ...server, spec })).join()).toMatch(/unknown field "spec\.extra"/);
+      const known = { ...(server.spec as object), proxyProtocol: 'SPDY' };
+      expect((await tried({ ...server, spec: known })).join()).toMatch(/proxyProtocol: Unsupported value: "SPDY"/);
+    });
   });
 });

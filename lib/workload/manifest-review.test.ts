@@ -58,7 +58,7 @@ describe('the synth fails for', () => {
         const podMetadata = { annotations: { 'tulle.dev/inject': 'disabled' } };
         workload('orders', { podMetadata, mesh: { injection: Injection.disabled() } }).mesh.allowFrom(workload('web'));
       },
-      '[shop/orders/Resource] says who may call and how, and has no sidecar',
+      '[shop/orders/Resource] Deployment shop/orders: has no sidecar, and Server shop/orders-8080 says who may call it',
     ],
     [
       'an object whose name another one has',
@@ -75,7 +75,7 @@ describe('the synth fails for', () => {
         new Server(chart, 'server', { pods: orders, port: Port.number(9090) });
         orders.mesh.allowFrom(workload('web'));
       },
-      '[shop/orders/Resource] gets a Server for port 9090, of which shop/server/Resource is one',
+      '[shop/server/Resource] spec.port is that of Server shop/orders-9090, too: port 9090 of Deployment shop/orders has two',
     ],
     [
       'a second Server of a port, by its name',
@@ -84,7 +84,7 @@ describe('the synth fails for', () => {
         new Server(chart, 'server', { pods: orders, port: Port.named('http') });
         orders.mesh.rateLimit({ perIdentity: 1 });
       },
-      '[shop/orders/Resource] gets a Server for port 8080, of which shop/server/Resource is one',
+      '[shop/server/Resource] spec.port is that of Server shop/orders-8080, too: port 8080 of Deployment shop/orders has two',
     ],
     [
       'an unmeshed workload in a namespace that takes meshed clients alone',
@@ -93,12 +93,28 @@ describe('the synth fails for', () => {
         raw('legacy');
         workload('orders');
       },
-      "[shop/legacy] deployment/shop-legacy-c860c4aa is in the namespace shop, whose default-inbound-policy is 'all-authenticated', and has no sidecar",
+      "[shop/legacy] Deployment shop/shop-legacy-c860c4aa: is in the namespace shop, whose default-inbound-policy is 'all-authenticated', and has no sidecar",
     ],
   ])('%s', (_, make, message) => {
     make();
     expect(failure()).toContain(message);
   });
+});
+
+it('null stands for nothing in what others have written', () => {
+  const parentRefs = [{ group: '', kind: 'Service', name: 'web', port: null }];
+  const object = (id: string, apiVersion: string, kind: string, spec: object) =>
+    new ApiObject(chart, id, { apiVersion, kind, metadata: { name: id, annotations: null as never }, ...{ spec } });
+  for (const id of ['a', 'b']) {
+    const matches = [{ headers: null, path: null, method: id === 'a' ? 'GET' : 'PUT', queryParams: null }];
+    const rules = [{ matches, filters: null, backendRefs: null }];
+    object(id, 'gateway.networking.k8s.io/v1', 'HTTPRoute', { parentRefs, hostnames: null, rules });
+  }
+  object('server', 'policy.linkerd.io/v1beta3', 'Server', { podSelector: { matchLabels: null }, port: 8080 });
+  const containers = [{ name: 'app', image: 'app', ports: null, livenessProbe: null }];
+  object('app', 'apps/v1', 'Deployment', { template: { metadata: null, spec: { containers } } });
+  workload('orders');
+  expect(failure()).toBe('nothing');
 });
 
 it('a strict namespace may have a workload that is told to have no sidecar, and those that are meshed', () => {

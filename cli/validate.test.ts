@@ -1,0 +1,89 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CommandError } from './terminal.ts';
+import { type CommandRun, run } from './testing/run.ts';
+
+const cwd = mkdtempSync(join(tmpdir(), 'tulle-validate-'));
+beforeAll(() => {
+  const write = (file: string, text: string): void => {
+    mkdirSync(join(cwd, file, '..'), { recursive: true });
+    writeFileSync(join(cwd, file), text);
+  };
+  const service =
+    'apiVersion: v1\nkind: Service\nmetadata: { name: web, namespace: shop }\nspec: { ports: [{ port: 80 }] }\n';
+  const route = (backend: string) => `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: web, namespace: shop }
+spec:
+  parentRefs: [{ group: '', kind: Service, name: web }]
+  rules: [{ backendRefs: [${backend}] }]
+`;
+  write('good/service.yaml', service);
+  write('bad/service.yaml', service);
+  write('bad/deeper/route.yml', route('{ name: web, port: 81 }'));
+  write('doubtful/all.yaml', `${service}---\n${route('{ name: wbe, port: 80 }')}`);
+  write('unreadable/one.yaml', 'kind: [');
+  write('empty/readme.md', '');
+});
+afterAll(() => rmSync(cwd, { recursive: true }));
+
+const validate = (...args: string[]): Promise<CommandRun> =>
+  run(['validate', ...args], { cwd }).catch((failed: CommandRun) => failed);
+const exitCode = ({ error }: CommandRun): number =>
+  error === undefined ? 0 : error instanceof CommandError ? error.exitCode : 64;
+
+describe('tulle validate', () => {
+  it('has nothing to say of what works', async () => {
+    expect(await validate('good')).toEqual({ out: 'nothing is wrong\n', err: '' });
+  });
+
+  it('tells file, object, field, message, fix and rule, and fails', async () => {
+    const told = await validate('bad');
+    expect(told.out).toBe(
+      'error  bad/deeper/route.yml: HTTPRoute shop/web: spec.rules[0].backendRefs[0].port (81) is none of the Service ' +
+        'shop/web, which has 80: name one of these, or give the Service that port [unknown-port]\n1 errors, 0 warnings\n',
+    );
+    expect(exitCode(told)).toBe(1);
+  });
+
+  it('fails for a warning when it is asked to', async () => {
+    expect((await validate('doubtful')).out).toContain('warning  doubtful/all.yaml: HTTPRoute shop/web');
+    expect(exitCode(await validate('doubtful'))).toBe(0);
+    expect(exitCode(await validate('doubtful', '--fail-on', 'warning'))).toBe(1);
+  });
+
+  it('looks at what is named together, and prints lists for programs', async () => {
+    const { out } = await validate('good', 'bad/deeper/route.yml', '-o', 'json');
+    expect(JSON.parse(out)).toEqual([
+      {
+        severity: 'error',
+        rule: 'unknown-port',
+        file: 'bad/deeper/route.yml',
+        object: 'HTTPRoute shop/web',
+        field: 'spec.rules[0].backendRefs[0].port',
+        message: '(81) is none of the Service shop/web, which has 80',
+        fix: 'name one of these, or give the Service that port',
+      },
+    ]);
+    expect(JSON.parse((await validate('good', '-o', 'json')).out)).toEqual([]);
+  });
+
+  it('tells the line of what is no manifest', async () => {
+    const told = await validate('unreadable');
+    expect(told.out).toMatch(/^error {2}unreadable\/one\.yaml:1: document 1: .+ \[schema\]\n/);
+    expect(exitCode(told)).toBe(1);
+  });
+
+  it.each([
+    [['nowhere'], 'nowhere: there is no such file or folder'],
+    [['empty'], 'empty: there are no manifests in this folder'],
+    [[], "missing required argument 'path'"],
+    [['good', '-o', 'yaml'], "option '-o, --output <format>' argument 'yaml' is invalid"],
+  ])('with %j is asked wrongly, and says so with 64', async (args, message) => {
+    const told = await validate(...args);
+    expect(`${told.err}${told.error?.message}`).toContain(message);
+    expect(exitCode(told)).toBe(64);
+  });
+});

@@ -1,0 +1,374 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { injectConfig } from '../inject/config.ts';
+import { installedConfig } from '../inject/installed-config.ts';
+import type { Manifest } from '../inject/kubernetes.ts';
+import { nameOf } from './manifest-model.ts';
+import { modelOfManifests } from './model-of-manifests.ts';
+import { review } from './review.ts';
+import { rules } from './rules/index.ts';
+
+const policy = 'policy.linkerd.io/v1alpha1';
+const object = (apiVersion: string, kind: string, name: string, spec?: object, metadata: object = {}): Manifest =>
+  ({ apiVersion, kind, metadata: { name, namespace: 'shop', ...metadata }, ...(spec && { spec }) }) as Manifest;
+
+const namespace = (annotations: Record<string, string> = { 'tulle.dev/inject': 'enabled' }): Manifest => ({
+  ...{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', annotations } },
+});
+const workload = (name: string, container: object = {}, annotations: Record<string, string> = {}): Manifest =>
+  object('apps/v1', 'Deployment', name, {
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name }, annotations },
+      spec: {
+        serviceAccountName: name,
+        containers: [{ name: 'app', image: name, ports: [{ containerPort: 80, name: 'http' }], ...container }],
+      },
+    },
+  });
+const service = (name: string, ...ports: number[]): Manifest =>
+  object('v1', 'Service', name, { selector: { app: name }, ports: ports.map((port) => ({ port })) });
+const parentRefs = [{ group: '', kind: 'Service', name: 'web', port: 80 }];
+const route = (rules: object[], name = 'route', kind = 'HTTPRoute', spec: object = {}): Manifest =>
+  object('gateway.networking.k8s.io/v1', kind, name, { parentRefs, rules, ...spec });
+const bytesRoute = (kind: string, name: string, hostnames?: string[]): Manifest =>
+  object('gateway.networking.k8s.io/v1alpha2', kind, name, { parentRefs, hostnames, rules: [{}] });
+const profile = (name: string, dstOverrides: object[] = []): Manifest =>
+  object('linkerd.io/v1alpha2', 'ServiceProfile', `${name}.shop.svc.cluster.local`, { routes: [], dstOverrides });
+const server = (name: string, spec: object = {}): Manifest =>
+  object('policy.linkerd.io/v1beta3', 'Server', name, {
+    ...{ podSelector: { matchLabels: { app: 'web' } }, port: 'http', proxyProtocol: 'HTTP/1' },
+    ...spec,
+  });
+const group = 'policy.linkerd.io';
+const allow = (target: object, ...refs: object[]): Manifest =>
+  object(policy, 'AuthorizationPolicy', 'allow', {
+    targetRef: { group, ...target },
+    requiredAuthenticationRefs: refs.map((ref) => ({ group, ...ref })),
+  });
+const meshTls = (spec: object): Manifest => object(policy, 'MeshTLSAuthentication', 'callers', spec);
+const networks = (...list: object[]): Manifest => object(policy, 'NetworkAuthentication', 'nodes', { networks: list });
+const callers = { kind: 'MeshTLSAuthentication', name: 'callers' };
+const nodes = { kind: 'NetworkAuthentication', name: 'nodes' };
+const ofServer = { kind: 'Server', name: 'web' };
+const scrape = { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '80' };
+const httpProbe = { livenessProbe: { httpGet: { port: 80, path: '/live' } } };
+const grpcProbe = { livenessProbe: { grpc: { port: 80 } } };
+
+const told = (manifests: readonly Manifest[]): string[] =>
+  review(
+    modelOfManifests(
+      manifests.map((manifest) => ({ manifest })),
+      injectConfig(),
+    ),
+  ).map(({ rule, severity, at, field }) => `${severity} ${rule} ${nameOf(at.manifest)} ${field}`.trim());
+
+/** A rule, manifests that break it, what is told; beside it, the same as it should be. */
+const table: readonly [rule: string, broken: Manifest[], told: string, sound: Manifest[]][] = [
+  ['schema', [server('web', { podSelector: undefined })], 'error schema Server shop/web spec', [server('web')]],
+  ['schema', [server('web', { protocol: 'HTTP/1' })], 'error schema Server shop/web spec.protocol', [server('web')]],
+  [
+    'backend-weights',
+    [service('web', 80), route([{ backendRefs: [{ name: 'web', port: 80, weight: 0 }] }])],
+    'error backend-weights HTTPRoute shop/route spec.rules[0].backendRefs',
+    [service('web', 80), route([{ backendRefs: [{ name: 'web', port: 80, weight: 1 }] }])],
+  ],
+  [
+    'backend-weights',
+    [
+      service('web', 80),
+      service('next', 80),
+      route([
+        {
+          backendRefs: [
+            { name: 'web', port: 80, weight: 90 },
+            { name: 'next', port: 80 },
+          ],
+        },
+      ]),
+    ],
+    'warning backend-weights HTTPRoute shop/route spec.rules[0].backendRefs',
+    [
+      service('web', 80),
+      service('next', 80),
+      route([
+        {
+          backendRefs: [
+            { name: 'web', port: 80, weight: 90 },
+            { name: 'next', port: 80, weight: 10 },
+          ],
+        },
+      ]),
+    ],
+  ],
+  [
+    'backend-weights',
+    [
+      object('linkerd.io/v1alpha2', 'ServiceProfile', 'web.shop.svc.cluster.local', {
+        routes: [],
+        dstOverrides: [{ authority: 'next.shop.svc.cluster.local', weight: '0m' }],
+      }),
+    ],
+    'error backend-weights ServiceProfile shop/web.shop.svc.cluster.local spec.dstOverrides',
+    [],
+  ],
+  [
+    'unknown-port',
+    [service('web', 80), service('next', 8080), route([{ backendRefs: [{ name: 'next', port: 80 }] }])],
+    'error unknown-port HTTPRoute shop/route spec.rules[0].backendRefs[0].port',
+    [service('web', 80), service('next', 8080), route([{ backendRefs: [{ name: 'next', port: 8080 }] }])],
+  ],
+  [
+    'unknown-service',
+    [
+      service('web', 80),
+      route([{ filters: [{ type: 'RequestMirror', requestMirror: { backendRef: { name: 'copy', port: 80 } } }] }]),
+    ],
+    'warning unknown-service HTTPRoute shop/route spec.rules[0].filters[0].requestMirror.backendRef.name',
+    [service('web', 80), route([{ backendRefs: [{ name: 'till', namespace: 'bank', port: 80 }] }])],
+  ],
+  [
+    'never-matched',
+    [service('web', 80), route([{}, { matches: [{ path: { value: '/v2' } }, { method: 'GET' }] }, {}])],
+    'error never-matched HTTPRoute shop/route spec.rules[2]',
+    [service('web', 80), route([{ matches: [{ path: { value: '/v2' } }] }, {}])],
+  ],
+  [
+    'never-matched',
+    [service('web', 80), route([{}]), route([{ matches: [{ method: { service: 's' } }] }], 'calls', 'GRPCRoute')],
+    'error never-matched HTTPRoute shop/route spec.parentRefs',
+    [
+      service('web', 80),
+      service('calls', 80),
+      route([{}]),
+      route([{}], 'calls', 'GRPCRoute', { parentRefs: [{ kind: 'Service', name: 'calls', group: '' }] }),
+    ],
+  ],
+  [
+    'never-matched',
+    [
+      server('web'),
+      ...['a', 'b'].map((name) =>
+        object('policy.linkerd.io/v1beta3', 'HTTPRoute', name, { parentRefs: [{ group, ...ofServer }], rules: [{}] }),
+      ),
+    ],
+    'error never-matched HTTPRoute shop/b spec.rules[0]',
+    [],
+  ],
+  [
+    'never-connected',
+    [service('web', 80), ...['a', 'b'].map((name) => bytesRoute('TLSRoute', name, ['a.example', `${name}.example`]))],
+    'error never-connected TLSRoute shop/b spec.hostnames[0]',
+    [service('web', 80), ...['a', 'b'].map((name) => bytesRoute('TLSRoute', name, [`${name}.example`]))],
+  ],
+  [
+    'never-connected',
+    [service('web', 80), route([{}]), bytesRoute('TCPRoute', 'bytes')],
+    'error never-connected TCPRoute shop/bytes spec.parentRefs',
+    [service('web', 80), bytesRoute('TCPRoute', 'bytes')],
+  ],
+  [
+    'profile-before-route',
+    [service('web', 80), route([{}]), profile('web')],
+    'error profile-before-route ServiceProfile shop/web.shop.svc.cluster.local',
+    [service('web', 80), route([{}]), profile('next')],
+  ],
+  [
+    'unknown-port',
+    [service('web', 80), profile('next', [{ authority: 'web.shop.svc.cluster.local:81', weight: 1 }])],
+    'error unknown-port ServiceProfile shop/next.shop.svc.cluster.local spec.dstOverrides[0].authority',
+    [service('web', 80), profile('next', [{ authority: 'web.shop.svc.cluster.local:80', weight: 1 }])],
+  ],
+  [
+    'two-servers',
+    [namespace(), workload('web'), server('a'), server('b', { port: 80 })],
+    'error two-servers Server shop/b spec.port',
+    [namespace(), workload('web'), server('a'), server('b', { port: 81 })],
+  ],
+  [
+    'allows-nobody',
+    [networks({ cidr: '10.0.0.0/8', except: ['10.0.0.0/7'] })],
+    'error allows-nobody NetworkAuthentication shop/nodes spec.networks',
+    [networks({ cidr: '10.0.0.0/8', except: ['10.0.0.0/9'] })],
+  ],
+  [
+    'allows-nobody',
+    [
+      server('web'),
+      object('policy.linkerd.io/v1beta1', 'ServerAuthorization', 'all', { server: { name: 'web' }, client: {} }),
+    ],
+    'error allows-nobody ServerAuthorization shop/all spec.client',
+    [
+      server('web'),
+      object('policy.linkerd.io/v1beta1', 'ServerAuthorization', 'all', {
+        ...{ server: { name: 'web' }, client: { meshTLS: { identities: ['*'] } } },
+      }),
+    ],
+  ],
+  [
+    'allows-nobody',
+    [server('web'), allow(ofServer, callers)],
+    'warning allows-nobody AuthorizationPolicy shop/allow spec.requiredAuthenticationRefs[0]',
+    [server('web'), allow(ofServer, callers), meshTls({ identities: ['*'] })],
+  ],
+  [
+    'unmeshed-caller',
+    [namespace({}), workload('till'), meshTls({ identityRefs: [{ kind: 'ServiceAccount', name: 'till' }] })],
+    'error unmeshed-caller MeshTLSAuthentication shop/callers spec.identityRefs[0]',
+    [namespace(), workload('till'), meshTls({ identityRefs: [{ kind: 'ServiceAccount', name: 'till' }] })],
+  ],
+  [
+    'unknown-account',
+    [
+      namespace(),
+      workload('till'),
+      meshTls({ identities: ['tlil.shop.serviceaccount.identity.tulle.cluster.local', '*.example.com'] }),
+    ],
+    'warning unknown-account MeshTLSAuthentication shop/callers spec.identities[0]',
+    [namespace(), workload('till'), meshTls({ identities: ['till.shop.serviceaccount.identity.tulle.cluster.local'] })],
+  ],
+  [
+    'unknown-target',
+    [server('web'), allow({ kind: 'Server', name: 'wbe' }, { kind: 'ServiceAccount', group: '', name: 'a' })],
+    'warning unknown-target AuthorizationPolicy shop/allow spec.targetRef.name',
+    [server('web'), allow(ofServer, { kind: 'ServiceAccount', group: '', name: 'a' })],
+  ],
+  [
+    'guarded-without-sidecar',
+    [namespace({}), workload('web'), server('web')],
+    'error guarded-without-sidecar Deployment shop/web',
+    [workload('web'), server('web')], // whether it gets one is the namespace's word
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', grpcProbe), server('web')],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', grpcProbe), server('web'), allow(ofServer, nodes), networks({ cidr: '10.0.0.0/8' })],
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', httpProbe), server('web', { proxyProtocol: 'opaque' })],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', httpProbe), server('web')],
+  ],
+  [
+    'probe-shut-out',
+    [
+      namespace(),
+      workload('web', httpProbe),
+      server('web'),
+      route([{ matches: [{ path: { value: '/api' } }] }], 'api', 'HTTPRoute', { parentRefs: [{ group, ...ofServer }] }),
+    ],
+    'error probe-shut-out Deployment shop/web',
+    [
+      namespace(),
+      workload('web', httpProbe),
+      server('web'),
+      route([{ matches: [{ path: { value: '/live' } }] }], 'live', 'HTTPRoute', {
+        parentRefs: [{ group, ...ofServer }],
+      }),
+      allow({ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', name: 'live' }, nodes),
+      networks({ cidr: '10.0.0.0/8' }),
+    ],
+  ],
+  [
+    'probe-shut-out',
+    [
+      namespace({ 'tulle.dev/inject': 'enabled', 'config.tulle.dev/default-inbound-policy': 'deny' }),
+      workload('web', grpcProbe),
+    ],
+    'error probe-shut-out Deployment shop/web',
+    [
+      namespace({ 'tulle.dev/inject': 'enabled', 'config.tulle.dev/default-inbound-policy': 'deny' }),
+      workload('web', httpProbe),
+    ],
+  ],
+  [
+    'scrape-shut-out',
+    [
+      namespace(),
+      workload('web', {}, scrape),
+      server('web'),
+      allow(ofServer, callers),
+      meshTls({ identities: ['web.x'] }),
+    ],
+    'warning scrape-shut-out Deployment shop/web',
+    [
+      ...[namespace(), workload('web', {}, scrape), server('web'), allow(ofServer, callers)],
+      meshTls({ identities: ['prometheus.monitoring.serviceaccount.identity.tulle.cluster.local'] }),
+    ],
+  ],
+  [
+    'unmeshed-in-strict-namespace',
+    [namespace({ 'config.linkerd.io/default-inbound-policy': 'all-authenticated' }), workload('web')],
+    'error unmeshed-in-strict-namespace Deployment shop/web',
+    [
+      namespace({ 'config.linkerd.io/default-inbound-policy': 'all-authenticated' }),
+      workload('web', {}, { 'tulle.dev/inject': 'disabled' }),
+    ],
+  ],
+];
+
+describe('a rule tells of what breaks it, and of nothing that holds', () => {
+  it.each(table)('%s', (_, broken, message, sound) => {
+    expect(told(broken)).toEqual([message]);
+    expect(told(sound)).toEqual([]);
+  });
+
+  it('each is in the table, and in the guide', () => {
+    const ids = rules.map(({ id }) => id);
+    expect([...new Set(table.map(([id]) => id))].sort()).toEqual([...ids].sort());
+    const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/validation.md'), 'utf8');
+    expect([...guide.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, id]) => id)).toEqual(ids);
+  });
+});
+
+describe('manifests are looked at as they are applied', () => {
+  it('items of Lists each by themselves, and fields that are null as if they were not there', () => {
+    const list = { apiVersion: 'v1', kind: 'List', items: [service('web', 80), null, service('next', 81)] };
+    const [document] = parseAllDocuments(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: route, namespace: shop, annotations: null }
+spec:
+  hostnames: null
+  parentRefs: [{ group: '', kind: Service, name: web, port: null }]
+  rules: [{ matches: [{ headers: null }], backendRefs: [{ name: next, port: 80, weight: null }] }]
+`);
+    expect(told([list as unknown as Manifest, document.toJS()])).toEqual([
+      'error unknown-port HTTPRoute shop/route spec.rules[0].backendRefs[0].port',
+    ]);
+  });
+
+  it('by the install that is among them, whose trust domain is in the names of identities', () => {
+    const values = (data: object): Manifest =>
+      ({ ...object('v1', 'ConfigMap', 'tulle-config'), data }) as unknown as Manifest;
+    expect(installedConfig([values({ values: '{"trustDomain":"corp.example"}' })])).toMatchObject({
+      config: { trustDomain: 'corp.example' },
+    });
+    expect(installedConfig([values({})]).problem).toContain('ConfigMap tulle-config: data.values cannot be read');
+    expect(installedConfig([])).toEqual({ config: injectConfig() });
+  });
+
+  it('of any shape, without failing', () => {
+    const odd = [undefined, null, 7, 'x', [], [null], {}, { a: [1] }];
+    const kinds = ['HTTPRoute', 'Server', 'Service', 'Deployment', 'Namespace', 'AuthorizationPolicy', 'Pod', 'List'];
+    for (const kind of kinds) {
+      for (const apiVersion of ['v1', 'apps/v1', policy, 'gateway.networking.k8s.io/v1', undefined]) {
+        for (const part of odd) {
+          for (const manifest of [
+            { apiVersion, kind, metadata: part, spec: part, items: part },
+            { apiVersion, kind, metadata: { name: part, namespace: part, annotations: part }, spec: { rules: part } },
+            { apiVersion, kind, metadata: { name: 'x' }, spec: { rules: [part], ports: [part], parentRefs: [part] } },
+            { apiVersion, kind, spec: { template: { metadata: part, spec: part } } },
+            { apiVersion, kind, spec: { template: { spec: { containers: [{ name: part, ports: part }] } } } },
+          ]) {
+            told([manifest as unknown as Manifest, namespace(), service('web', 80)]);
+          }
+        }
+      }
+    }
+  });
+});

@@ -1,0 +1,67 @@
+import { isRecord, type Manifest } from '../../inject/kubernetes.ts';
+import type { Rule } from '../finding.ts';
+import { type Entry, type ManifestModel, namespaceOf, objectsOf } from '../manifest-model.ts';
+import { routesOf, serviceReferences } from '../route-backends.ts';
+
+/** Routes and profiles name ports that Services have. */
+export const knownPorts: Rule = {
+  id: 'unknown-port',
+  *check<E extends Entry>(model: ManifestModel<E>) {
+    for (const { at, field, namespace, name, port } of portsNamed(model)) {
+      const service = model.service(namespace, name);
+      const ports = service && portsOf(service.manifest);
+      if (port === undefined || ports === undefined || ports.includes(port)) continue;
+      yield {
+        ...{ severity: 'error' as const, at, field },
+        message: `(${port}) is none of the Service ${namespace}/${name}, which has ${ports.join(', ') || 'none'}`,
+        fix: 'name one of these, or give the Service that port',
+      };
+    }
+  },
+};
+
+/** By routes, and by the overrides of ServiceProfiles. */
+function* portsNamed<E extends Entry>(model: ManifestModel<E>) {
+  for (const route of routesOf(model)) {
+    for (const { path, ...named } of serviceReferences(route)) {
+      yield { at: route.entry, field: `${path}.port`, ...named };
+    }
+  }
+  for (const { entry: at, object } of objectsOf(model, 'ServiceProfile')) {
+    for (const [index, { authority }] of (object.spec?.dstOverrides ?? []).entries()) {
+      const [, name, namespace, port] = /^([^.:]+)\.([^.:]+)\.svc\.[^:]+:(\d+)$/.exec(authority) ?? [];
+      if (name === undefined) continue;
+      yield { at, field: `spec.dstOverrides[${index}].authority`, namespace, name, port: Number(port) };
+    }
+  }
+}
+
+/** A route names Services that are there, where the manifests are those of their namespace. */
+export const knownServices: Rule = {
+  id: 'unknown-service',
+  *check<E extends Entry>(model: ManifestModel<E>) {
+    let namespaces: ReadonlySet<string> | undefined;
+    for (const route of routesOf(model)) {
+      for (const { path, namespace, name } of serviceReferences(route)) {
+        if (model.service(namespace, name) !== undefined) continue;
+        namespaces ??= new Set([
+          ...model.namespaces.keys(),
+          ...model.ofKind('v1', 'Service').map(({ manifest }) => namespaceOf(manifest)),
+        ]);
+        if (!namespaces.has(namespace)) continue;
+        yield {
+          ...{ severity: 'warning' as const, at: route.entry, field: `${path}.name` },
+          message: `(${name}) is no Service of ${namespace} among the manifests, and requests to one that is not there are refused`,
+          fix: 'correct the name; if it is made elsewhere, nothing',
+        };
+      }
+    }
+  },
+};
+
+function portsOf({ spec }: Manifest): number[] | undefined {
+  // What a Service of this type leads to has ports of its own.
+  if (spec?.type === 'ExternalName') return undefined;
+  const ports = spec?.ports;
+  return Array.isArray(ports) ? ports.map((port) => Number(isRecord(port) ? port.port : Number.NaN)) : undefined;
+}

@@ -17,7 +17,7 @@ import { formatProblem, type LocalProblem } from '../local/problem.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { type ClusterOptions, clusterPlace } from './cluster/place.ts';
 import { editDocuments, objectsOf, readDocuments, readObjects } from './manifests/manifest-stream.ts';
-import { CommandError, type Terminal } from './terminal.ts';
+import { CommandError, type Terminal, UsageError } from './terminal.ts';
 
 interface InjectOptions extends ClusterOptions {
   ignoreCluster?: boolean;
@@ -71,7 +71,7 @@ function requestOf({ explicit, ingress, disable }: InjectOptions): InjectMode | 
 function setting(text: string, before?: Record<string, string>): Record<string, string> {
   const [name, ...value] = text.split('=');
   if (!/^[a-z0-9-]+$/.test(name) || value.length === 0) {
-    throw new CommandError(`--set (${text}) must be a setting and its value, such as opaque-ports=5432`);
+    throw new UsageError(`--set (${text}) must be a setting and its value, such as opaque-ports=5432`);
   }
   return { ...before, [settingKey(name)]: value.join('=') };
 }
@@ -87,7 +87,7 @@ async function meshConfig(options: InjectOptions, terminal: Terminal, writes = f
   const problems: LocalProblem[] = [];
   const objects = await readObjects(mesh, terminal);
   if (!objects.some(({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === meshConfigMap)) {
-    throw new CommandError(`--mesh (${mesh}) has no ConfigMap ${meshConfigMap}: give what 'tulle install' printed`);
+    throw new UsageError(`--mesh (${mesh}) has no ConfigMap ${meshConfigMap}: give what 'tulle install' printed`);
   }
   const config = installedConfig(objects, problems);
   if (problems.length > 0) throw new CommandError(problems.map(formatProblem).join('; '));

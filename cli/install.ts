@@ -8,7 +8,7 @@ import { installedMesh } from './cluster/installed-mesh.ts';
 import { listAll } from './cluster/objects.ts';
 import { isRefused, refusalText } from './cluster/refusal.ts';
 import { addMeshOptions, type MeshOptions, meshProps } from './mesh-options.ts';
-import { CommandError, type Terminal } from './terminal.ts';
+import { CommandError, type Terminal, UsageError } from './terminal.ts';
 
 /** Manifests need no cluster, so one that does not answer is not waited for long. */
 const lookTimeoutMs = 5000;
@@ -30,7 +30,7 @@ function printable(options: MeshOptions): string {
   try {
     return synthMeshYaml(props);
   } catch (error) {
-    throw new CommandError((error as Error).message);
+    throw new UsageError((error as Error).message);
   }
 }
 

@@ -5,7 +5,7 @@ import { type InboundPolicyName, inboundPolicies } from '../lib/contract/inbound
 import { portList } from '../lib/contract/port-list.ts';
 import { Compat, InboundPolicy, type MeshProps } from '../lib/index.ts';
 import { parseDurationMs } from './duration.ts';
-import { CommandError } from './terminal.ts';
+import { UsageError } from './terminal.ts';
 
 /** What `install` and `upgrade` can set; more can be set where the mesh is written in TypeScript. */
 export interface MeshOptions {
@@ -81,7 +81,7 @@ export function addMeshOptions(command: Command): Command {
 }
 
 /**
- * What was given, and nothing else: the rest is the mesh's, or the installed one's. Throws a CommandError that names all
+ * What was given, and nothing else: the rest is the mesh's, or the installed one's. Throws a UsageError that names all
  * options with a wrong value.
  */
 export function meshProps(options: MeshOptions): MeshProps {
@@ -92,7 +92,7 @@ export function meshProps(options: MeshOptions): MeshProps {
     try {
       return read();
     } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
+      if (!(error instanceof UsageError)) throw error;
       problems.push(error.message);
       return undefined;
     }
@@ -119,7 +119,7 @@ export function meshProps(options: MeshOptions): MeshProps {
     proxyInjector: options.proxyInjector,
     tap: options.tap,
   });
-  if (problems.length > 0) throw new CommandError(problems.join('\nerror: '), 64);
+  if (problems.length > 0) throw new UsageError(problems.join('\nerror: '));
   return props;
 }
 
@@ -139,8 +139,8 @@ function networks(text: string | undefined): string[] | undefined {
   return found;
 }
 
-const wrong = (option: string, text: string, expected: string): CommandError =>
-  new CommandError(`${option} (${text}) must be ${expected}`);
+const wrong = (option: string, text: string, expected: string): UsageError =>
+  new UsageError(`${option} (${text}) must be ${expected}`);
 
 const duration = (option: string, text: string | undefined): Duration | undefined =>
   text === undefined ? undefined : Duration.millis(parseDurationMs(option, text));

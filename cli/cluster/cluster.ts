@@ -4,7 +4,7 @@ import { contextAccess } from '../../control-plane/kubernetes/kubeconfig.ts';
 import { readContext } from '../../control-plane/kubernetes/kubeconfig-file.ts';
 import { AccessError, inClusterAccess, type ServerAccess } from '../../control-plane/kubernetes/server-access.ts';
 import { meshVersion } from '../../lib/contract/version.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { credentialPlugin } from './credential-plugin.ts';
 import { type ClusterOptions, clusterPlace, defaultMeshNamespace, type Place } from './place.ts';
 import { refusalText } from './refusal.ts';
@@ -72,7 +72,7 @@ async function open(place: Place, options: ClusterOptions, terminal: Terminal, o
 
 function withImpersonation(access: ServerAccess, { as, asGroup = [] }: ClusterOptions): ServerAccess {
   if (as === undefined) {
-    if (asGroup.length > 0) throw new CommandError('--as-group needs --as: the API server asks for a user', 64);
+    if (asGroup.length > 0) throw new UsageError('--as-group needs --as: the API server asks for a user');
     return access;
   }
   const user = { 'Impersonate-User': as };

@@ -4,7 +4,7 @@ import type { CallResult } from '../../model/call-result.ts';
 import type { MeshModel } from '../../model/mesh-model.ts';
 import type { ClusterOptions } from '../cluster/place.ts';
 import { printable } from '../table.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { modelOf, modelOfCluster } from './read-model.ts';
 
 interface ExplainOptions extends ClusterOptions {
@@ -54,8 +54,7 @@ export function explainCommand(terminal: Terminal): Command {
 const collect = (value: string, before: readonly string[]): string[] => [...before, value];
 
 function parsed(call: readonly string[]): { method: string; to: string } {
-  if (call.length > 2)
-    throw new CommandError(`'${call.join(' ')}' must be a method and a URL: GET http://orders:8080/`, 64);
+  if (call.length > 2) throw new UsageError(`'${call.join(' ')}' must be a method and a URL: GET http://orders:8080/`);
   return call.length === 1 ? { method: 'GET', to: call[0] } : { method: call[0], to: call[1] };
 }
 
@@ -73,7 +72,7 @@ function ask(model: MeshModel, method: string, to: string, options: ExplainOptio
       ...grpc,
     });
   } catch (error) {
-    throw new CommandError((error as Error).message, 64);
+    throw new UsageError((error as Error).message);
   }
 }
 
@@ -81,8 +80,7 @@ function headersOf(headers: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     headers.map((header) => {
       const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*)$/.exec(header) ?? [];
-      if (name === undefined)
-        throw new CommandError(`--header (${header}) must be a name and a value: "x-canary: 1"`, 64);
+      if (name === undefined) throw new UsageError(`--header (${header}) must be a name and a value: "x-canary: 1"`);
       return [name, value];
     }),
   );

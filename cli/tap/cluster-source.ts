@@ -5,7 +5,7 @@ import { TapEventSchema } from '../../api/gen/tap_pb.js';
 import { ApiErrorSchema, type TapByResourceRequest, TapByResourceRequestSchema } from '../../api/gen/viz_tap_pb.js';
 import type { Cluster } from '../cluster/cluster.ts';
 import { printable } from '../table.ts';
-import { CommandError } from '../terminal.ts';
+import { CommandError, UsageError } from '../terminal.ts';
 import { FrameReader } from './frames.ts';
 import type { RunningTap, TapHandlers, TapSource } from './source.ts';
 
@@ -24,12 +24,10 @@ export function clusterTaps(cluster: Cluster): TapSource {
 function pathOf(request: TapByResourceRequest): string {
   const { type, name, namespace } = request.target!.resource!;
   if (name === '') {
-    throw new CommandError(
-      `of a cluster, name what is tapped: ${type}/<name>, or all of the namespace: ns/${namespace}`,
-    );
+    throw new UsageError(`of a cluster, name what is tapped: ${type}/<name>, or all of the namespace: ns/${namespace}`);
   }
   if (request.target!.labelSelector !== '')
-    throw new CommandError('--selector (-l) does not choose what is tapped: name it');
+    throw new UsageError('--selector (-l) does not choose what is tapped: name it');
   const api = '/apis/tap.linkerd.io/v1alpha1/watch/namespaces';
   return type === 'namespace' ? `${api}/${name}/tap` : `${api}/${namespace}/${type}s/${name}/tap`;
 }

@@ -7,7 +7,7 @@ import { printable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { openTaps } from './open.ts';
 import { tapJson, tapLine } from './render.ts';
-import { type TapOptions, tapRequest, withTapOptions } from './request.ts';
+import { checkTap, type TapOptions, tapRequest, withTapOptions } from './request.ts';
 import type { TapHandlers, TapSource } from './source.ts';
 
 interface TapCommandOptions extends TapOptions {
@@ -30,6 +30,7 @@ export function tapCommand(terminal: Terminal): Command {
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<TapCommandOptions>();
       const forMs = options.for === undefined ? undefined : parseDurationMs('--for', options.for);
+      checkTap(resource, options);
       const { kind, show } = printer(options.output, terminal);
       await withTaps(options, terminal, async (source) => {
         const request = tapRequest(resource, options, source.namespace, options.output === 'json');

@@ -55,6 +55,11 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./uninject.ts')).uninjectCommand,
   },
   {
+    name: 'allow-scrapes',
+    summary: 'print the policy by which a Prometheus may scrape the sidecars of a namespace, for `kubectl apply -f -`',
+    load: async () => (await import('./policy/allow-scrapes.ts')).allowScrapesCommand,
+  },
+  {
     name: 'profile',
     summary: 'print the ServiceProfile of a Service: of its OpenAPI document, .proto file, or what comes in to it now',
     load: async () => (await import('./profile/profile.ts')).profileCommand,

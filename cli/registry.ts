@@ -100,6 +100,16 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./stat/stat.ts')).statCommand,
   },
   {
+    name: 'stat-inbound',
+    summary: 'show what comes in to workloads by the Server and route that took it',
+    load: async () => (await import('./stat/policy-stats.ts')).statInboundCommand,
+  },
+  {
+    name: 'stat-outbound',
+    summary: 'show what workloads call by the route that sent it and its backends, with timeouts and retries',
+    load: async () => (await import('./stat/policy-stats.ts')).statOutboundCommand,
+  },
+  {
     name: 'edges',
     summary: 'show who calls whom, and whether by mutual TLS',
     load: async () => (await import('./edges/edges.ts')).edgesCommand,

@@ -30,7 +30,8 @@ const terminal: Terminal = {
     return process.stdin.isTTY && process.stdout.isTTY ? screen : undefined;
   },
   onStop: (callback) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, callback);
+    // Not the callback itself, which would be told the signal.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => callback());
   },
 };
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { warmAndEnd } from './growth.ts';
 import { parseH2load } from './load/h2load.ts';
 import { median, percentile } from './measure/statistics.ts';
 import { memoryTable, scenarioTable, verdicts } from './report.ts';
@@ -17,6 +18,12 @@ it('the median is of the middle, the percentile of its share', () => {
   expect([median([3, 1, 2]), median([4, 1, 2, 3])]).toEqual([2, 2.5]);
   expect(() => median([])).toThrow('the median of nothing');
   expect([percentile([1, 2, 3, 4], 0.5), percentile([1, 2, 3, 4], 1)]).toEqual([3, 4]);
+});
+
+it('growth is from the second tenth of the time to the last, whatever single samples say', () => {
+  const samples = Array.from({ length: 100 }, (_, at) => (at < 10 ? 0 : at % 10 === 3 ? 999 : 50 + at));
+  expect(warmAndEnd(samples)).toEqual({ warm: 65.5, end: 145.5 });
+  expect(warmAndEnd([7])).toEqual({ warm: 7, end: 7 });
 });
 
 describe('h2load’s summary', () => {

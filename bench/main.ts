@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
 import { parseFlags, wholeNumber } from './flags.ts';
+import { measureGrowth } from './growth.ts';
 import { type Memory, memoryOf } from './measure/processes.ts';
 import { idleVerdicts, measureHeld } from './memory.ts';
-import { startEnvoy } from './peers/envoy.ts';
+import { startEnvoy, startTracedEnvoy } from './peers/envoy.ts';
 import { startHaproxy } from './peers/haproxy.ts';
 import { startNginx } from './peers/nginx.ts';
 import type { Peer, PeerSetting } from './peers/peer.ts';
@@ -41,23 +42,27 @@ const candidates = [
   },
 ] as const;
 
-const usage = `usage: npm run bench -- [--rounds 3] [--seconds 4] [--only ID,ID] [--check]
+const ids = [...scenarios.map(({ id }) => id), 'memory', 'memory-traced'].join(', ');
+const usage = `usage: npm run bench -- [--rounds 3] [--seconds 4] [--minutes 10] [--only ID,ID] [--check]
 
   --rounds N    measurements of each proxy, which take turns
   --seconds N   how long each lasts, at least
-  --only IDS    some of ${[...scenarios.map(({ id }) => id), 'memory'].join(', ')}
+  --minutes N   how long memory-traced lasts
+  --only IDS    some of ${ids}
   --check       exit with 1 when a number to hold does not`;
 const values = parseFlags(usage, {
   rounds: { type: 'string', default: '3' },
   seconds: { type: 'string', default: '4' },
+  minutes: { type: 'string', default: '10' },
   only: { type: 'string' },
   check: { type: 'boolean', default: false },
 });
 const roundCount = wholeNumber(usage, 'rounds', values.rounds);
 const seconds = wholeNumber(usage, 'seconds', values.seconds);
-const chosen = scenarios.filter(({ id }) => values.only === undefined || values.only.split(',').includes(id));
-
-const withMemory = values.only === undefined || values.only.split(',').includes('memory');
+const minutes = wholeNumber(usage, 'minutes', values.minutes);
+const isChosen = (id: string): boolean => values.only === undefined || values.only.split(',').includes(id);
+const chosen = scenarios.filter(({ id }) => isChosen(id));
+const [withMemory, withGrowth] = ['memory', 'memory-traced'].map(isChosen);
 
 function versionOf(command: readonly string[], pattern: RegExp): string | undefined {
   const { stdout, stderr, error } = spawnSync(command[0], command.slice(1), { encoding: 'utf8' });
@@ -65,8 +70,7 @@ function versionOf(command: readonly string[], pattern: RegExp): string | undefi
 }
 
 function requireTools(): void {
-  if (chosen.length === 0 && !withMemory)
-    throw new Error(`--only must name some of ${[...scenarios.map(({ id }) => id), 'memory'].join(', ')}`);
+  if (chosen.length === 0 && !withMemory && !withGrowth) throw new Error(`--only must name some of ${ids}`);
   for (const [tool, from] of [
     ['h2load', 'nghttp2-client'],
     ['taskset', 'util-linux'],
@@ -84,9 +88,11 @@ async function main(): Promise<boolean> {
   try {
     const testbed = await startTestbed({ folder, version: packageJson.version, proxyCore, otherCore });
     stops.push(testbed.stop);
-    const { upstreams, behind, tulle, pooled, told, without, traced } = testbed;
+    const { upstreams, behind, tulle, pooled, told, without, traced, sinkPort } = testbed;
     const setting: PeerSetting = { folder, pki: await makePki(folder), upstreams, behind, core: proxyCore };
     const peers: Peer[] = [tulle];
+    /** Envoy with its tracer, where it is to be compared with. */
+    const tracedPeers: Peer[] = [];
     for (const { name, command, pattern, from, start } of candidates) {
       const version = versionOf(command, pattern);
       if (version === undefined) {
@@ -96,6 +102,10 @@ async function main(): Promise<boolean> {
       const peer = await start(version, setting);
       peers.push(peer);
       stops.push(peer.stop);
+      if (name !== 'Envoy' || !isChosen('grpc-chain-traced-100')) continue;
+      const other = await startTracedEnvoy(version, setting, sinkPort);
+      tracedPeers.push(other);
+      stops.push(other.stop);
     }
     const messageFile = join(folder, 'message');
     await writeFile(messageFile, Buffer.concat([Buffer.from([0, 0, 0, 0, 16]), Buffer.alloc(16, 1)]));
@@ -105,10 +115,11 @@ async function main(): Promise<boolean> {
     await writeFile(tokensFile, JSON.stringify(testbed.tokens));
     const subjects = (scenario: Scenario): readonly Peer[] => {
       if (scenario.told !== undefined) return [told(scenario.told), without];
-      if (scenario.traced !== undefined) return traced(scenario.traced);
+      if (scenario.traced !== undefined)
+        return [...traced(scenario.traced), ...(scenario.traced === 100 ? tracedPeers : [])];
       return scenario.blackHole !== undefined ? [tulle] : scenario.pooled ? [tulle, pooled] : peers;
     };
-    return await measure(peers, subjects, {
+    return await measure(peers, subjects, testbed.collectorAway, {
       seconds,
       upstream: upstreams[0],
       messageFile,
@@ -126,6 +137,7 @@ async function main(): Promise<boolean> {
 async function measure(
   peers: readonly Peer[],
   subjects: (scenario: Scenario) => readonly Peer[],
+  collectorAway: Peer,
   options: RunOptions,
 ): Promise<boolean> {
   const machine = `${cpus().length} × ${cpus()[0]?.model}`;
@@ -150,6 +162,11 @@ async function measure(
     for (let round = 0; round < roundCount; round++) rounds.push(await runRound(scenario, subjects(scenario), options));
     console.log(scenarioTable(scenario, rounds as Rounds));
     found.push(...verdicts(scenario, rounds));
+  }
+  if (withGrowth) {
+    const growth = await measureGrowth(collectorAway, minutes, otherCore);
+    console.log(growth.table);
+    found.push(growth.found);
   }
   console.log(memoryTable(idle, memory()));
   for (const verdict of found) console.log(formatVerdict(verdict));

@@ -23,6 +23,10 @@ export interface Testbed {
   readonly tokens: readonly string[];
   /** With tracing on, and without, through the same sidecar at the end. Chains of gRPC only. */
   readonly traced: (percent: TracedPercent) => readonly [traced: Peer, without: Peer];
+  /** Records all requests for a collector that is away. One hop only. */
+  readonly collectorAway: Peer;
+  /** Where spans are taken, by whatever protocol of HTTP. */
+  readonly sinkPort: number;
   readonly upstreams: readonly [string, string];
   readonly behind: string;
   stop(): Promise<void>;
@@ -36,12 +40,14 @@ export interface TestbedOptions {
 }
 
 const readyTimeoutMs = 30_000;
+/** That of the discard service (RFC 863), which nobody runs. */
+const nobodysPort = 9;
 const blackHoles: readonly BlackHole[] = ['hole', 'mute'];
 /** Whose sidecar has something of its own to do for a Service. */
 const ownPods: readonly Told[] = ['tokens', 'access-log', 'statsd'];
 const measuredPods = new Set([
   ...ownPods.map((pod) => `${pod}-0`),
-  ...['client-0', 'pooled-0', 'behind-0', 'behind-traced-0'],
+  ...['client-0', 'pooled-0', 'behind-0', 'behind-traced-0', 'collector-away-0'],
   ...tracedPercents.map((percent) => `traced-${percent}-0`),
 ]);
 
@@ -112,6 +118,14 @@ export async function startTestbed({ folder, version, proxyCore, otherCore }: Te
     tokens,
     told: (what) => ofChain('Tulle', ownPods.includes(what) ? [out, sidecar(`${what}-0`)] : chain),
     without: { ...ofChain(without, chain), plain: true },
+    sinkPort: sink.port,
+    collectorAway: {
+      name: 'Tulle',
+      version,
+      explicit: true,
+      route: () => ({ target: `${pod('collector-away-0').plan.ip}:4140`, pids: [sidecar('collector-away-0')] }),
+      stop: async () => {},
+    },
     traced: (percent) => [tracedPeer('Tulle', `traced-${percent}-0`), tracedPeer('Tulle, not traced', 'client-0')],
     tulle: {
       name: 'Tulle',
@@ -188,15 +202,16 @@ function objects(sinkPort: number): object[] {
   });
   const idle = { command: ['sleep', 'infinity'] };
   const pooled = [{ name: 'LINKERD2_PROXY_OUTBOUND_DISABLE_HTTP1_MULTIPLEXING', value: 'true' }];
-  const traced = (percent: number) => ({
+  const traced = (percent: number, port = sinkPort) => ({
     annotations: {
-      'config.tulle.dev/trace-collector': `127.0.0.1:${sinkPort}`,
+      'config.tulle.dev/trace-collector': `127.0.0.1:${port}`,
       'config.tulle.dev/trace-collector-protocol': 'otlp-http',
       'config.tulle.dev/trace-sample-rate': `${percent / 100}`,
     },
   });
   return [
     ...tracedPercents.map((percent) => deployment(`traced-${percent}`, 1, 'enabled', idle, traced(percent))),
+    deployment('collector-away', 1, 'enabled', idle, traced(100, nobodysPort)),
     deployment('behind-traced', 1, 'enabled', serving, traced(0)),
     service('behind-traced'),
     deployment('upstream', 2, 'disabled', serving, { labels: { hole: 'beside', mute: 'beside' } }),

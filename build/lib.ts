@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { reachable } from './reachable.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const outdir = resolve(process.argv[2] ?? join(root, 'dist/lib'));
@@ -17,6 +18,7 @@ for (const file of filesUnder(outdir)) {
   makeOptionalPeerUntyped(file);
 }
 makeOptionalPeerLazy(join(outdir, 'index.js'));
+dropUnreached();
 writeFileSync(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
 
 function compile(): void {
@@ -38,7 +40,7 @@ function compile(): void {
       typeRoots: [join(root, 'node_modules/@types')],
       types: ['node'],
     },
-    files: [join(root, 'lib/index.ts'), join(root, 'lib/inject/index.ts')],
+    files: [join(root, 'lib/index.ts')],
     exclude: [],
   };
   writeFileSync(project, JSON.stringify(options));
@@ -79,7 +81,7 @@ function lazyClass(name: string, load: string): string {
         if (error.code !== "MODULE_NOT_FOUND" || !/'${optionalPeer}'/.test(error.message)) throw error;
         return class ${name} {
             constructor() {
-                throw new Error("${name} needs the package ${optionalPeer}: npm install ${optionalPeer}", { cause: error });
+                throw new Error("${name} needs the package ${optionalPeer}: npm install ${optionalPeer}, or use meshed(${name.slice(6)}) of the cdk8s-plus that you have", { cause: error });
             }
         };
     }
@@ -92,6 +94,13 @@ function makeOptionalPeerUntyped(file: string): void {
   const text = readFileSync(file, 'utf8');
   const imports = new RegExp(`^import .* from '${optionalPeer}';$`, 'm');
   writeFileSync(file, text.replace(imports, `// @ts-ignore - ${optionalPeer} is optional\n$&`));
+}
+
+/** Most declarations are of what is inside, which nobody can import. */
+function dropUnreached(): void {
+  const entries = ['index.js', 'index.d.ts'].map((name) => join(outdir, name));
+  const reached = new Set(entries.flatMap((entry) => [...reachable(entry)]));
+  for (const file of filesUnder(outdir)) if (!reached.has(file)) rmSync(file);
 }
 
 function filesUnder(folder: string): string[] {

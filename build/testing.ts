@@ -5,8 +5,9 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { builtinsAsObjects } from './builtins.ts';
+import { reachable } from './reachable.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const outdir = resolve(process.argv[2] ?? join(root, 'dist/testing'));
@@ -54,18 +55,4 @@ function declare(): void {
     writeFileSync(join(outdir, name), text.replace(/(from '\.\/[^']+)\.ts'/g, "$1.js'"));
   }
   rmSync(all, { recursive: true });
-}
-
-/** A declaration and all that it imports. */
-function reachable(entry: string): Set<string> {
-  const found = new Set<string>();
-  const look = (file: string): void => {
-    if (found.has(file)) return;
-    found.add(file);
-    for (const [, from] of readFileSync(file, 'utf8').matchAll(/(?:from |import\()'(\.[^']+)'/g)) {
-      look(resolve(dirname(file), from.replace(/\.[tj]s$/, '.d.ts')));
-    }
-  };
-  look(entry);
-  return found;
 }

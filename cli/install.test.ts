@@ -19,6 +19,8 @@ it('options reach the mesh', async () => {
     'linkerd',
     '--network-policies',
     '--ipv6',
+    '--data-plane',
+    'cr.l5d.io/linkerd/proxy:edge-26.11.1',
   ];
   const { out } = await run(['install', ...flags]);
   const objects = parseAllDocuments(out).map((document) => document.toJS());
@@ -27,7 +29,10 @@ it('options reach the mesh', async () => {
   expect(objects.some(({ kind }) => kind === 'PodDisruptionBudget')).toBe(true);
   expect(objects.some(({ kind }) => kind === 'NetworkPolicy')).toBe(true);
   const values = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'tulle-config');
-  expect(JSON.parse(values.data.values)).toMatchObject({ compat: 'linkerd', ipv6: true });
+  expect(JSON.parse(values.data.values)).toMatchObject({
+    ...{ compat: 'linkerd', ipv6: true, linkerd2: { image: 'tulle-proxy', version: '0.1.0' } },
+    defaults: { image: 'cr.l5d.io/linkerd/proxy', version: 'edge-26.11.1' },
+  });
 });
 
 it('a value that cannot be is told with its name', async () => {
@@ -40,13 +45,23 @@ it('version tells the version of the package', async () => {
 });
 
 it('all options with a wrong value are told at once, each with what it must be', async () => {
-  const wrong = ['--opaque-ports', '4100-4000', '--cluster-networks', '10.0.0.0', '--issuance-lifetime', 'soon'];
+  const wrong = [
+    '--opaque-ports',
+    '4100-4000',
+    '--cluster-networks',
+    '10.0.0.0',
+    '--issuance-lifetime',
+    'soon',
+    '--data-plane',
+    'proxy',
+  ];
   const { error } = await run(['install', ...wrong]).catch((failure) => failure);
   expect(error.exitCode).toBe(64);
   expect(error.message.split('\n')).toEqual([
     '--cluster-networks (10.0.0.0) must be networks such as 10.0.0.0/8,fd00::/8',
     'error: --opaque-ports (4100-4000) must be ports and ranges such as 25,4000-4100',
     'error: --issuance-lifetime (soon) must be a duration above 0, such as 500ms, 30s or 1m',
+    "error: --data-plane: 'image' (proxy) must have a tag: cr.l5d.io/linkerd/proxy:edge-26.11.1",
   ]);
 });
 

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { subnetList } from '../lib/contract/cidr.ts';
 import { type InboundPolicyName, inboundPolicies } from '../lib/contract/inbound-policies.ts';
 import { portList } from '../lib/contract/port-list.ts';
-import { Compat, type MeshProps } from '../lib/index.ts';
+import { Compat, DataPlane, type MeshProps } from '../lib/index.ts';
 import { parseDurationMs } from './duration.ts';
 import { UsageError } from './terminal.ts';
 import { inboundPolicyFactories } from './values/mesh-forms.ts';
@@ -30,6 +30,7 @@ export interface MeshOptions {
   readonly networkPolicies?: boolean;
   readonly permissionGuards?: boolean;
   readonly compat?: 'linkerd' | 'none';
+  readonly dataPlane?: string;
   readonly crds?: boolean;
   readonly proxyInjector?: boolean;
   readonly tap?: boolean;
@@ -64,6 +65,7 @@ export function addMeshOptions(command: Command): Command {
     .option('--permission-guards', 'hold components to what roles cannot say (default)')
     .option('--no-permission-guards', 'do not: on Kubernetes 1.29, which has no ValidatingAdmissionPolicies')
     .addOption(new Option('--compat <mesh>', 'also obey the annotations of another mesh').choices(['linkerd', 'none']))
+    .option('--data-plane <image>', "image of Linkerd's proxy that sidecars are; 'tulle' for the mesh's own (default)")
     .option('--crds', 'with the CustomResourceDefinitions (default)')
     .option('--no-crds', 'leave the CustomResourceDefinitions out')
     .option('--proxy-injector', 'with the admission webhook (default)')
@@ -119,12 +121,23 @@ function propsOfOptions(options: MeshOptions): MeshProps {
     networkPolicies: options.networkPolicies,
     permissionGuards: options.permissionGuards,
     compat: options.compat && (options.compat === 'linkerd' ? Compat.linkerd() : Compat.none()),
+    dataPlane: attempt(() => dataPlane(options.dataPlane)),
     crds: options.crds,
     proxyInjector: options.proxyInjector,
     tap: options.tap,
   });
   if (problems.length > 0) throw new UsageError(problems.join('\nerror: '));
   return props;
+}
+
+function dataPlane(text: string | undefined): DataPlane | undefined {
+  if (text === undefined) return undefined;
+  if (text === 'tulle') return DataPlane.tulle();
+  try {
+    return DataPlane.linkerd2(text);
+  } catch (error) {
+    throw new UsageError(`--data-plane: ${(error as Error).message}`);
+  }
 }
 
 function ports(text: string | undefined): number[] | undefined {

@@ -1,11 +1,14 @@
 import { basename, join } from 'node:path';
-import { bundle, bunProgram, executable, nodeProgram, root } from './bundle.ts';
-import { capability, Layer, programFile } from './layer.ts';
+import type { Architecture } from './architecture.ts';
+import { bundle, executable, root } from './bundle.ts';
+import { capability, Layer } from './layer.ts';
+import { type Sysroot, thisMachine } from './sysroot.ts';
 
 /** What an image is made of, bottom layer first: a runtime, which changes seldom, and the program. */
 export interface ImageContents {
   /** Of the folder with the Containerfile; the image's own is `tulle-` and this. */
   readonly name: ImageName;
+  readonly architecture: Architecture;
   readonly layers: () => readonly { readonly archive: string; readonly layer: Layer }[];
 }
 
@@ -27,29 +30,34 @@ const iptablesExtensions = [
 /** Of the program's first line, where Linux takes one argument. */
 const controllerInterpreter = `/usr/bin/node ${controllerNodeOptions.join(' ')}`;
 
-const contents: Readonly<Record<ImageName, ImageContents['layers']>> = {
-  proxy: () => [
-    { archive: 'runtime.tar', layer: proxyRuntime() },
+const contents: Readonly<Record<ImageName, (sysroot: Sysroot) => ReturnType<ImageContents['layers']>>> = {
+  proxy: (sysroot) => [
+    { archive: 'runtime.tar', layer: proxyRuntime(sysroot) },
     { archive: 'app.tar', layer: program('tulle-proxy', executable('proxy/main.ts', 'bun', '/usr/bin/bun'), 'js') },
   ],
-  controller: () => [
-    { archive: 'runtime.tar', layer: nodeRuntime() },
+  controller: (sysroot) => [
+    { archive: 'runtime.tar', layer: nodeRuntime(sysroot) },
     {
       archive: 'app.tar',
       layer: program('tulle-controller', executable('control-plane/main.ts', 'node', controllerInterpreter), 'mjs'),
     },
   ],
-  emojivoto: () => [
-    { archive: 'runtime.tar', layer: nodeRuntime() },
+  emojivoto: (sysroot) => [
+    { archive: 'runtime.tar', layer: nodeRuntime(sysroot) },
     { archive: 'app.tar', layer: emojivoto() },
   ],
 };
 
-export const imageContents = (name: ImageName): ImageContents => ({ name, layers: contents[name] });
+/** Of this machine's architecture, or of that of `sysroot`. */
+export const imageContents = (name: ImageName, sysroot: Sysroot = thisMachine): ImageContents => ({
+  name,
+  architecture: sysroot.architecture,
+  layers: () => contents[name](sysroot),
+});
 
 /** What programs of the C library expect, and no more: there is no shell and no package manager. */
-export function base(): Layer {
-  const layer = new Layer();
+export function base(sysroot: Sysroot = thisMachine): Layer {
+  const layer = new Layer(sysroot);
   for (const folder of ['dev', 'proc', 'run', 'sys', 'var']) layer.directory(`/${folder}`);
   for (const folder of ['bin', 'sbin', 'lib', 'lib64'])
     layer.directory(`/usr/${folder}`).symlink(`/${folder}`, `usr/${folder}`);
@@ -68,12 +76,12 @@ const users = [
   ['nobody', 65_534],
 ] as const;
 
-function proxyRuntime(): Layer {
+function proxyRuntime(sysroot: Sysroot): Layer {
   const network = [capability.netAdmin, capability.netRaw];
-  const layer = base()
+  const layer = base(sysroot)
     // The init container runs as nobody. Only a file can give what it has been allowed back to it: to `init`, to pass on
     // without having it in force, and to iptables. The sidecar itself is allowed nothing, and so gets nothing.
-    .program('/usr/bin/bun', bunProgram, { capabilities: { permitted: network, effective: false } })
+    .program('/usr/bin/bun', sysroot.bun, { capabilities: { permitted: network, effective: false } })
     .program('/usr/bin/sleep', 'sleep'); // before the sidecar's end, where pods ask for it
   for (const [kind, suffixes] of [
     ['nft', ['nft', 'nft-save', 'nft-restore']],
@@ -85,20 +93,14 @@ function proxyRuntime(): Layer {
       for (const family of ['iptables', 'ip6tables']) layer.symlink(`/usr/sbin/${family}-${suffix}`, multi);
     }
   }
-  const folder = extensionsFolder();
+  const folder = sysroot.extensions();
   for (const name of iptablesExtensions) layer.library(join(folder, name));
   return layer;
 }
 
-/** iptables looks for its extensions beside the libraries of the machine that it was built for. */
-function extensionsFolder(): string {
-  const triplet = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
-  programFile('xtables-nft-multi'); // says what to install where iptables is missing
-  return join('/usr/lib', triplet, 'xtables');
-}
-
 /** Node, and what it needs. */
-export const nodeRuntime = (): Layer => base().program('/usr/bin/node', nodeProgram);
+export const nodeRuntime = (sysroot: Sysroot = thisMachine): Layer =>
+  base(sysroot).program('/usr/bin/node', sysroot.node);
 
 /** The name without an extension is for people; with one, the runtime knows what it reads. */
 function program(name: string, text: string, extension: string): Layer {

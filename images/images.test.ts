@@ -1,13 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ownArchitecture } from './architecture.ts';
+import { billAnnotation } from './bill-of-materials.ts';
 import { type Builder, type BuiltImage, buildImage } from './build-image.ts';
 import { isWorking } from './container-tool.ts';
 import { imageContents, imageNames } from './contents.ts';
-import { programFile } from './layer.ts';
-import { type ReadImage, readImageArchive } from './read-archive.ts';
+import { type ReadImage, readImageArchive, readTar } from './read-archive.ts';
+import { programFile } from './sysroot.ts';
 
 const missing = ['xtables-nft-multi', 'sleep'].filter((name) => !isInstalled(name));
 const isRoot = process.getuid?.() === 0;
@@ -35,6 +37,21 @@ describe.skipIf(missing.length > 0)(suite, { timeout: 300_000 }, () => {
   it('has the same digest when it is built again', async () => {
     const again = await build('proxy', 'own', 'again');
     expect(again.digest).toBe(built.get('proxy')!.digest);
+  });
+
+  it('of the proxy has its bill of materials in its manifest, as it stands beside the archive', () => {
+    const files = new Map(
+      [...readTar(readFileSync(built.get('proxy')!.archive))].map(({ path, bytes }) => [path, bytes]),
+    );
+    const json = (path: string) => JSON.parse(files.get(path)!.toString());
+    const [{ digest }] = json('index.json').manifests;
+    const bill = JSON.parse(json(`blobs/${digest.replace(':', '/')}`).annotations[billAnnotation]);
+    const beside = readFileSync(join(folder, 'own', `tulle-proxy.${ownArchitecture}.spdx.json`), 'utf8');
+    expect(bill).toEqual(JSON.parse(beside));
+    const names = bill.packages.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(
+      expect.arrayContaining(['tulle-proxy', 'bun', 'jose', '@bufbuild/protobuf', 'libc6', 'iptables']),
+    );
   });
 
   for (const name of imageNames) {

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { accessSync, constants, readFileSync, realpathSync } from 'node:fs';
-import { basename, delimiter, dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Sysroot, type SystemPackage, thisMachine } from './sysroot.ts';
 import { type TarEntry, tar } from './tar.ts';
 
 /** Linux capabilities by their number (capabilities(7)). */
@@ -16,12 +16,15 @@ export interface FileOptions {
   readonly capabilities?: { readonly permitted: readonly number[]; readonly effective: boolean };
 }
 
-/** Where programs of Debian are, also for users whose PATH has no sbin. */
-const searchPath = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/bin', '/bin'];
-
-/** Files of an image, put together from those of this machine. Paths are absolute. */
+/** Files of an image, put together from those of a machine. Paths are absolute. */
 export class Layer {
+  private readonly sysroot: Sysroot;
   private readonly entries = new Map<string, TarEntry>();
+  private readonly ofSystem = new Set<string>();
+
+  constructor(sysroot: Sysroot = thisMachine) {
+    this.sysroot = sysroot;
+  }
 
   text(path: string, content: string, options: FileOptions = {}): this {
     return this.file(path, Buffer.from(content), options);
@@ -39,17 +42,24 @@ export class Layer {
     return this.file(path, readFileSync(source), options);
   }
 
-  /** A program and the libraries it loads. `source` is a path, or a name to look for on the PATH. */
+  /** A program and the libraries it loads. `source` is a path, or a name to look for. */
   program(path: string, source: string, options: FileOptions = {}): this {
-    const file = programFile(source);
+    const file = this.sysroot.programFile(source);
+    this.ofSystem.add(file);
     this.copy(path, file, { mode: 0o755, ...options });
-    for (const library of libraries(file)) this.library(library);
+    for (const library of this.sysroot.libraries(file)) this.library(library);
     return this;
   }
 
   /** A file that programs load, at the path where they look for it. */
   library(path: string): this {
-    return this.copy(inUsr(join(realpathSync(dirname(path)), basename(path))), path, { mode: 0o755 });
+    this.ofSystem.add(path);
+    return this.copy(this.sysroot.pathOf(path), path, { mode: 0o755 });
+  }
+
+  /** The packages of the distribution that its programs and libraries are of, sorted. */
+  systemPackages(): readonly SystemPackage[] {
+    return this.ofSystem.size === 0 ? [] : this.sysroot.packagesOf([...this.ofSystem]);
   }
 
   /** The layer as a tar archive, in pieces; the same bytes for the same files. */
@@ -69,37 +79,6 @@ export class Layer {
     return this;
   }
 }
-
-/** Absolute path of a program. Throws when it is not on this machine. */
-export function programFile(name: string): string {
-  const candidates = name.includes('/') ? [name] : searchPath.map((folder) => join(folder, name));
-  for (const candidate of candidates) {
-    try {
-      accessSync(candidate, constants.X_OK);
-      return realpathSync(candidate);
-    } catch {
-      // The next folder of the path may have it.
-    }
-  }
-  throw new Error(`${name} is not on this machine: on Debian, test/cluster/packages.sh installs what the images need`);
-}
-
-function libraries(file: string): string[] {
-  let output: string;
-  try {
-    output = execFileSync('ldd', [file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout?: string; stderr?: string };
-    if (/not a dynamic executable/.test(`${stdout}${stderr}`)) return [];
-    throw error;
-  }
-  const missing = /^\s*(\S+) => not found/m.exec(output);
-  if (missing) throw new Error(`${file} needs ${missing[1]}, which is not on this machine`);
-  return [...output.matchAll(/^\s*(?:\S+ => )?(\/\S+) \(0x/gm)].map((match) => match[1]);
-}
-
-/** Images have /bin, /sbin, /lib and /lib64 as links into /usr, whatever this machine has. */
-const inUsr = (path: string): string => (/^\/(s?bin|lib(64)?)\//.test(path) ? `/usr${path}` : path);
 
 /** `struct vfs_cap_data`, revision 2 (linux/capability.h). */
 function encode({ permitted, effective }: NonNullable<FileOptions['capabilities']>): Buffer {

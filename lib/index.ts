@@ -5,6 +5,7 @@ export type {
   ComponentToleration,
   MeshComponents,
 } from './mesh/component-options.ts';
+export { DataPlane } from './mesh/data-plane.ts';
 export { Interception } from './mesh/interception.ts';
 export { LogLevel } from './mesh/log-level.ts';
 export { Mesh } from './mesh/mesh.ts';
@@ -46,6 +47,7 @@ export {
 } from './policy/request-authentication.ts';
 export { Server, type ServerProps } from './policy/server.ts';
 export { Affinity, type AffinityOptions, type CookieAffinityOptions } from './traffic/affinity.ts';
+export { ApiDescription } from './traffic/api-description.ts';
 export { BlueGreen, type BlueGreenProps } from './traffic/blue-green.ts';
 export { Canary, type CanaryProps, CanaryStep } from './traffic/canary.ts';
 export {
@@ -76,17 +78,28 @@ export { Mirror, type MirrorProps } from './traffic/mirror.ts';
 export { MirrorShare } from './traffic/mirror-share.ts';
 export { PathRewrite } from './traffic/path-rewrite.ts';
 export { type PatternProps, RouteProtocol } from './traffic/pattern.ts';
+export { RequestCondition, ResponseCondition } from './traffic/profile-conditions.ts';
+export type { ProfileRoute, ProfileRouteSettings, ResponseClass } from './traffic/profile-route.ts';
+export type { RetryOptions, TimeoutOptions } from './traffic/retries-and-timeouts.ts';
 export { type GrpcRetryCondition, RetryOn } from './traffic/retry-on.ts';
 export type { RouteBackend } from './traffic/route-backend.ts';
 export { BackendOrder, type RouteProps, type RouteRule } from './traffic/route-object.ts';
 export { RouteParent } from './traffic/route-parent.ts';
+export {
+  type DescribedProfileProps,
+  type OpenApiProfileProps,
+  type ProfileDestination,
+  type ProfileOptions,
+  type RetryBudget,
+  ServiceProfile,
+  type ServiceProfileProps,
+} from './traffic/service-profile.ts';
+export { type CookieSessionsOptions, Sessions, type SessionsOptions } from './traffic/sessions.ts';
 export type {
   OwnZone,
   RouteHedging,
-  RouteRetries,
   ServiceSettings,
   TrafficSettings,
-  TrafficTimeouts,
 } from './traffic/settings.ts';
 export { Staging, type StagingProps } from './traffic/staging.ts';
 export { TcpRoute, type TcpRouteProps } from './traffic/tcp-route.ts';
@@ -97,6 +110,7 @@ export { InboundPolicy } from './workload/inbound-policy.ts';
 export { Injection } from './workload/injection.ts';
 export { MeshInjection } from './workload/mesh-injection.ts';
 export type { MeshOptions } from './workload/mesh-options.ts';
+export { type MeshedClass, meshed, type WorkloadClass } from './workload/meshed.ts';
 export { MeshedCronJob, type MeshedCronJobProps } from './workload/meshed-cron-job.ts';
 export { MeshedDaemonSet, type MeshedDaemonSetProps } from './workload/meshed-daemon-set.ts';
 export { MeshedDeployment, type MeshedDeploymentProps } from './workload/meshed-deployment.ts';
@@ -107,7 +121,6 @@ export { MeshedStatefulSet, type MeshedStatefulSetProps } from './workload/meshe
 export { PodSecurity } from './workload/pod-security.ts';
 export type { ProxyOptions } from './workload/proxy-options.ts';
 export { PullPolicy } from './workload/pull-policy.ts';
-export type { RetryOptions, TimeoutOptions } from './workload/request-options.ts';
 export { Statsd, StatsdTags } from './workload/statsd.ts';
 export { Tracing, type TracingOptions } from './workload/tracing.ts';
 export { type MeshWarning, MeshWarnings } from './workload/warnings.ts';

@@ -5,11 +5,11 @@ import type { Pod } from '../lib/kinds/pod.ts';
 import type { ClientInfo } from '../proxy/model/client-info.ts';
 import { authorize } from '../proxy/policy/inbound/authorize.ts';
 import { serverPolicyFromApi } from '../proxy/policy/inbound/from-api.ts';
+import { foldedRoute, headReadings } from '../proxy/policy/inbound/readings.ts';
 import type { Authorization, RoutePolicy, ServerPolicy } from '../proxy/policy/inbound/server-policy.ts';
 import { parseIp } from '../proxy/wire/ip-network.ts';
 import type { RequestHead } from '../proxy/wire/stream.ts';
 import { describeAuthorization } from './authorizations.ts';
-import { headReadings } from './head.ts';
 import { nameOf, routeNameOf } from './names.ts';
 import type { Workload } from './workload.ts';
 
@@ -65,8 +65,12 @@ export function inboundDecision(
   }
   let decision: InboundDecision | undefined;
   for (const each of heads) {
-    decision = ofRoute(policy, policy.routes?.find(each.head, each.foldedPath), client, namespace, token, at);
-    if (!decision.allowed) return decision;
+    const route = policy.routes?.find(each);
+    const folded = foldedRoute(policy, each, route);
+    for (const taken of folded === route ? [route] : [route, folded]) {
+      decision = ofRoute(policy, taken, client, namespace, token, at);
+      if (!decision.allowed) return decision;
+    }
   }
   return decision as InboundDecision;
 }

@@ -77,7 +77,7 @@ export function runProxy(args: readonly string[], environment: Environment, writ
 
   const channel = isWorker
     ? new WorkerChannel(process, {
-        metrics: () => sidecar.metrics(),
+        metrics: (withExemplars) => sidecar.metrics(withExemplars),
         setLogFilter: (filter) => {
           log.filter = filter;
         },

@@ -7,7 +7,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { IPAddress, IPNetwork } from "./net_pb.js";
-import type { Cors, Delay, ExternalAuthorization, RequestAuthentication, UrlRewrite } from "./tulle_pb.js";
+import type { Cors, Delay, ExternalAuthorization, RequestAuthentication, RouteTracing, UrlRewrite } from "./tulle_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Metadata } from "./meta_pb.js";
 import type { HostMatch, HttpFailureInjector, HttpRouteMatch, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier } from "./http_route_pb.js";
@@ -481,6 +481,11 @@ export declare type HttpRoute = Message<"io.linkerd.proxy.inbound.HttpRoute"> & 
    * @generated from field: dev.tulle.proxy.ExternalAuthorization external_authorization = 1020;
    */
   externalAuthorization?: ExternalAuthorization | undefined;
+
+  /**
+   * @generated from field: dev.tulle.proxy.RouteTracing tracing = 1090;
+   */
+  tracing?: RouteTracing | undefined;
 };
 
 /**
@@ -603,6 +608,11 @@ export declare type GrpcRoute = Message<"io.linkerd.proxy.inbound.GrpcRoute"> & 
    * @generated from field: dev.tulle.proxy.ExternalAuthorization external_authorization = 1020;
    */
   externalAuthorization?: ExternalAuthorization | undefined;
+
+  /**
+   * @generated from field: dev.tulle.proxy.RouteTracing tracing = 1090;
+   */
+  tracing?: RouteTracing | undefined;
 };
 
 /**

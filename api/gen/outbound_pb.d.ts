@@ -10,7 +10,7 @@ import type { TcpAddress } from "./net_pb.js";
 import type { Metadata } from "./meta_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { HostMatch, HttpFailureInjector, HttpRouteMatch, Ratio, RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts } from "./http_route_pb.js";
-import type { Cors, Delay, EndpointChoice, Failover, Hedge, UrlRewrite } from "./tulle_pb.js";
+import type { Cors, Delay, EndpointChoice, Failover, Hedge, RouteTracing, UrlRewrite } from "./tulle_pb.js";
 import type { GrpcFailureInjector, GrpcRouteMatch } from "./grpc_route_pb.js";
 import type { Forbidden, Invalid } from "./opaque_route_pb.js";
 import type { SniMatch } from "./tls_route_pb.js";
@@ -291,6 +291,11 @@ export declare type HttpRoute = Message<"io.linkerd.proxy.outbound.HttpRoute"> &
    * @generated from field: repeated io.linkerd.proxy.outbound.HttpRoute.Rule rules = 3;
    */
   rules: HttpRoute_Rule[];
+
+  /**
+   * @generated from field: dev.tulle.proxy.RouteTracing tracing = 1090;
+   */
+  tracing?: RouteTracing | undefined;
 };
 
 /**
@@ -655,6 +660,11 @@ export declare type GrpcRoute = Message<"io.linkerd.proxy.outbound.GrpcRoute"> &
    * @generated from field: repeated io.linkerd.proxy.outbound.GrpcRoute.Rule rules = 3;
    */
   rules: GrpcRoute_Rule[];
+
+  /**
+   * @generated from field: dev.tulle.proxy.RouteTracing tracing = 1090;
+   */
+  tracing?: RouteTracing | undefined;
 };
 
 /**

@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { TapDecision, TapMatch, TapOptions, TapOutcome } from "./tulle_pb.js";
+import type { TapBodies, TapBody, TapDecision, TapMatch, TapOptions, TapOutcome } from "./tulle_pb.js";
 import type { IPAddress, TcpAddress } from "./net_pb.js";
 import type { Headers, HttpMethod, Scheme } from "./http_types_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
@@ -41,6 +41,14 @@ export declare type ObserveRequest = Message<"io.linkerd.proxy.tap.ObserveReques
    * @generated from field: dev.tulle.proxy.TapOptions options = 1060;
    */
   options?: TapOptions | undefined;
+
+  /**
+   * So many of the first bytes of each body are reported, 16384 at most; none when it is 0. Only by a proxy that lets bodies
+   * be seen: see TapEvent.
+   *
+   * @generated from field: uint32 body_bytes = 1080;
+   */
+  bodyBytes: number;
 };
 
 /**
@@ -431,6 +439,13 @@ export declare type TapEvent = Message<"io.linkerd.proxy.tap.TapEvent"> & {
   missedEvents: bigint;
 
   /**
+   * Of a RequestInit, where bodies were asked for: whether they are reported.
+   *
+   * @generated from field: dev.tulle.proxy.TapBodies bodies = 1080;
+   */
+  bodies: TapBodies;
+
+  /**
    * @generated from oneof io.linkerd.proxy.tap.TapEvent.event
    */
   event: {
@@ -505,6 +520,14 @@ export declare type TapEvent_Http = Message<"io.linkerd.proxy.tap.TapEvent.Http"
      */
     value: TapEvent_Http_ResponseEnd;
     case: "responseEnd";
+  } | {
+    /**
+     * To those alone who ask for bodies.
+     *
+     * @generated from field: dev.tulle.proxy.TapBody body = 1080;
+     */
+    value: TapBody;
+    case: "body";
   } | { case: undefined; value?: undefined };
 };
 

@@ -4,7 +4,7 @@
 
 // What Linkerd's messages have no words for. Fields that carry these in a message of Linkerd's have numbers from 1000 up.
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { PathModifier, Ratio } from "./http_route_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
@@ -176,6 +176,27 @@ export declare type Hedge = Message<"dev.tulle.proxy.Hedge"> & {
  * Use `create(HedgeSchema)` to create a new message.
  */
 export declare const HedgeSchema: GenMessage<Hedge>;
+
+/**
+ * Which requests of a route begin a trace.
+ *
+ * @generated from message dev.tulle.proxy.RouteTracing
+ */
+export declare type RouteTracing = Message<"dev.tulle.proxy.RouteTracing"> & {
+  /**
+   * Of those that come without a decision, the share of which a trace begins, from 0 to 1: it stands before that of the
+   * proxy. With 0 none does, and whoever comes after is told so.
+   *
+   * @generated from field: double sample_rate = 1;
+   */
+  sampleRate: number;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.RouteTracing.
+ * Use `create(RouteTracingSchema)` to create a new message.
+ */
+export declare const RouteTracingSchema: GenMessage<RouteTracing>;
 
 /**
  * Which tokens (JWT, RFC 7519) of end users the requests of a server or route bring.
@@ -411,6 +432,12 @@ export declare type SessionAffinity = Message<"dev.tulle.proxy.SessionAffinity">
      */
     value: string;
     case: "queryParameter";
+  } | {
+    /**
+     * @generated from field: dev.tulle.proxy.SessionAffinity.Session session = 6;
+     */
+    value: SessionAffinity_Session;
+    case: "session";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -469,6 +496,48 @@ export declare type SessionAffinity_SourceIp = Message<"dev.tulle.proxy.SessionA
  * Use `create(SessionAffinity_SourceIpSchema)` to create a new message.
  */
 export declare const SessionAffinity_SourceIpSchema: GenMessage<SessionAffinity_SourceIp>;
+
+/**
+ * Which backend of a rule has answered a client first, and which endpoint of that: the client is told, and brings it
+ * back. All backends of the rule say the same.
+ *
+ * @generated from message dev.tulle.proxy.SessionAffinity.Session
+ */
+export declare type SessionAffinity_Session = Message<"dev.tulle.proxy.SessionAffinity.Session"> & {
+  /**
+   * @generated from oneof dev.tulle.proxy.SessionAffinity.Session.carrier
+   */
+  carrier: {
+    /**
+     * With a `ttl`, and a `path`.
+     *
+     * @generated from field: dev.tulle.proxy.SessionAffinity.Cookie cookie = 1;
+     */
+    value: SessionAffinity_Cookie;
+    case: "cookie";
+  } | {
+    /**
+     * The name of a header, of the response as of the requests behind it, in lower case.
+     *
+     * @generated from field: string header = 2;
+     */
+    value: string;
+    case: "header";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * From the beginning of a session to its end; not set: it has none.
+   *
+   * @generated from field: google.protobuf.Duration absolute_timeout = 3;
+   */
+  absoluteTimeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.SessionAffinity.Session.
+ * Use `create(SessionAffinity_SessionSchema)` to create a new message.
+ */
+export declare const SessionAffinity_SessionSchema: GenMessage<SessionAffinity_Session>;
 
 /**
  * Endpoints of the client's own zone come first, those of others help out. They are told apart by the metric label
@@ -760,4 +829,172 @@ export declare type TapOutcome = Message<"dev.tulle.proxy.TapOutcome"> & {
  * Use `create(TapOutcomeSchema)` to create a new message.
  */
 export declare const TapOutcomeSchema: GenMessage<TapOutcome>;
+
+/**
+ * The first bytes of one body of a request that a tap reports, once as many have come as were asked for, or its end. A body
+ * without a byte is not reported.
+ *
+ * @generated from message dev.tulle.proxy.TapBody
+ */
+export declare type TapBody = Message<"dev.tulle.proxy.TapBody"> & {
+  /**
+   * Which request it is of: the StreamId of its other events.
+   *
+   * @generated from field: uint32 base = 1;
+   */
+  base: number;
+
+  /**
+   * @generated from field: uint64 stream = 2;
+   */
+  stream: bigint;
+
+  /**
+   * @generated from field: dev.tulle.proxy.TapBody.Side side = 3;
+   */
+  side: TapBody_Side;
+
+  /**
+   * As it passed. Empty for a content type that is no text.
+   *
+   * @generated from field: bytes data = 4;
+   */
+  data: Uint8Array;
+
+  /**
+   * Bytes of it that have come so far.
+   *
+   * @generated from field: uint64 length = 5;
+   */
+  length: bigint;
+
+  /**
+   * @generated from field: dev.tulle.proxy.TapBody.State state = 6;
+   */
+  state: TapBody_State;
+
+  /**
+   * `content-type`, `content-encoding` and `grpc-encoding` of the message that it is the body of; empty without.
+   *
+   * @generated from field: string content_type = 7;
+   */
+  contentType: string;
+
+  /**
+   * @generated from field: string content_encoding = 8;
+   */
+  contentEncoding: string;
+
+  /**
+   * @generated from field: string grpc_encoding = 9;
+   */
+  grpcEncoding: string;
+
+  /**
+   * Of the request, without the query: of gRPC, the method.
+   *
+   * @generated from field: string path = 10;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message dev.tulle.proxy.TapBody.
+ * Use `create(TapBodySchema)` to create a new message.
+ */
+export declare const TapBodySchema: GenMessage<TapBody>;
+
+/**
+ * @generated from enum dev.tulle.proxy.TapBody.Side
+ */
+export enum TapBody_Side {
+  /**
+   * @generated from enum value: REQUEST = 0;
+   */
+  REQUEST = 0,
+
+  /**
+   * @generated from enum value: RESPONSE = 1;
+   */
+  RESPONSE = 1,
+}
+
+/**
+ * Describes the enum dev.tulle.proxy.TapBody.Side.
+ */
+export declare const TapBody_SideSchema: GenEnum<TapBody_Side>;
+
+/**
+ * @generated from enum dev.tulle.proxy.TapBody.State
+ */
+export enum TapBody_State {
+  /**
+   * All of it has come.
+   *
+   * @generated from enum value: COMPLETE = 0;
+   */
+  COMPLETE = 0,
+
+  /**
+   * There may be more of it.
+   *
+   * @generated from enum value: CUT = 1;
+   */
+  CUT = 1,
+
+  /**
+   * It ended before its end.
+   *
+   * @generated from enum value: BROKEN = 2;
+   */
+  BROKEN = 2,
+
+  /**
+   * The proxy had no room for more of it.
+   *
+   * @generated from enum value: NO_ROOM = 3;
+   */
+  NO_ROOM = 3,
+
+  /**
+   * It passed before it was known that the request is to be reported.
+   *
+   * @generated from enum value: PASSED = 4;
+   */
+  PASSED = 4,
+}
+
+/**
+ * Describes the enum dev.tulle.proxy.TapBody.State.
+ */
+export declare const TapBody_StateSchema: GenEnum<TapBody_State>;
+
+/**
+ * Whether a proxy reports the bodies that it was asked for. One that knows nothing of them says nothing.
+ *
+ * @generated from enum dev.tulle.proxy.TapBodies
+ */
+export enum TapBodies {
+  /**
+   * @generated from enum value: TAP_BODIES_UNKNOWN = 0;
+   */
+  UNKNOWN = 0,
+
+  /**
+   * @generated from enum value: TAP_BODIES_TOLD = 1;
+   */
+  TOLD = 1,
+
+  /**
+   * The workload does not let its bodies be seen.
+   *
+   * @generated from enum value: TAP_BODIES_NOT_ALLOWED = 2;
+   */
+  NOT_ALLOWED = 2,
+}
+
+/**
+ * Describes the enum dev.tulle.proxy.TapBodies.
+ */
+export declare const TapBodiesSchema: GenEnum<TapBodies>;
 

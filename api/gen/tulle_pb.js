@@ -4,7 +4,7 @@
 
 // What Linkerd's messages have no words for. Fields that carry these in a message of Linkerd's have numbers from 1000 up.
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 import { file_http_route } from "./http_route_pb.js";
 import { file_meta } from "./meta_pb.js";
@@ -13,7 +13,7 @@ import { file_meta } from "./meta_pb.js";
  * Describes the file tulle.proto.
  */
 export const file_tulle = /*@__PURE__*/
-  fileDesc("Cgt0dWxsZS5wcm90bxIPZGV2LnR1bGxlLnByb3h5IlMKClVybFJld3JpdGUSDAoEaG9zdBgBIAEoCRI3CgRwYXRoGAIgASgLMikuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlBhdGhNb2RpZmllciKXAQoEQ29ycxIVCg1hbGxvd19vcmlnaW5zGAEgAygJEhkKEWFsbG93X2NyZWRlbnRpYWxzGAIgASgIEhUKDWFsbG93X21ldGhvZHMYAyADKAkSFQoNYWxsb3dfaGVhZGVycxgEIAMoCRIWCg5leHBvc2VfaGVhZGVycxgFIAMoCRIXCg9tYXhfYWdlX3NlY29uZHMYBiABKA0iZwoFRGVsYXkSKwoIZHVyYXRpb24YASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMQoFcmF0aW8YAiABKAsyIi5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUmF0aW8iVAoIRmFpbG92ZXISNQoJbWluX3JlYWR5GAEgASgLMiIuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlJhdGlvEhEKCWVuZHBvaW50cxgCIAMoDSJWCgVIZWRnZRIoCgVhZnRlchgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVsaW1pdBgCIAEoDRIUCgxidWRnZXRfcmF0aW8YAyABKAEipAUKFVJlcXVlc3RBdXRoZW50aWNhdGlvbhIxCghtZXRhZGF0YRgBIAEoCzIfLmlvLmxpbmtlcmQucHJveHkubWV0YS5NZXRhZGF0YRIQCghvcHRpb25hbBgCIAEoCBI9CgVydWxlcxgDIAMoCzIuLmRldi50dWxsZS5wcm94eS5SZXF1ZXN0QXV0aGVudGljYXRpb24uSnd0UnVsZRJNCg9yZXF1aXJlZF9jbGFpbXMYBCADKAsyNC5kZXYudHVsbGUucHJveHkuUmVxdWVzdEF1dGhlbnRpY2F0aW9uLlJlcXVpcmVkQ2xhaW0SEgoKdW5yZWFkYWJsZRgFIAEoCRqbAgoHSnd0UnVsZRIOCgZpc3N1ZXIYASABKAkSEQoJYXVkaWVuY2VzGAIgAygJEgwKBGp3a3MYAyABKAkSQwoMZnJvbV9oZWFkZXJzGAQgAygLMi0uZGV2LnR1bGxlLnByb3h5LlJlcXVlc3RBdXRoZW50aWNhdGlvbi5IZWFkZXISEwoLZnJvbV9wYXJhbXMYBSADKAkSFAoMZnJvbV9jb29raWVzGAYgAygJEh4KFmZvcndhcmRfb3JpZ2luYWxfdG9rZW4YByABKAgSTwoRY2xhaW1zX3RvX2hlYWRlcnMYCCADKAsyNC5kZXYudHVsbGUucHJveHkuUmVxdWVzdEF1dGhlbnRpY2F0aW9uLkNsYWltVG9IZWFkZXIaJgoGSGVhZGVyEgwKBG5hbWUYASABKAkSDgoGcHJlZml4GAIgASgJGi4KDUNsYWltVG9IZWFkZXISDgoGaGVhZGVyGAEgASgJEg0KBWNsYWltGAIgASgJGi4KDVJlcXVpcmVkQ2xhaW0SDQoFY2xhaW0YASABKAkSDgoGdmFsdWVzGAIgAygJInQKDkVuZHBvaW50Q2hvaWNlEjIKCGFmZmluaXR5GAEgASgLMiAuZGV2LnR1bGxlLnByb3h5LlNlc3Npb25BZmZpbml0eRIuCgV6b25lcxgCIAEoCzIfLmRldi50dWxsZS5wcm94eS5ab25lUHJlZmVyZW5jZSKsAgoPU2Vzc2lvbkFmZmluaXR5EhAKBmhlYWRlchgBIAEoCUgAEjkKBmNvb2tpZRgCIAEoCzInLmRldi50dWxsZS5wcm94eS5TZXNzaW9uQWZmaW5pdHkuQ29va2llSAASPgoJc291cmNlX2lwGAMgASgLMikuZGV2LnR1bGxlLnByb3h5LlNlc3Npb25BZmZpbml0eS5Tb3VyY2VJcEgAEhkKD3F1ZXJ5X3BhcmFtZXRlchgEIAEoCUgAEhAKCG1heF9sb2FkGAUgASgBGkwKBkNvb2tpZRIMCgRuYW1lGAEgASgJEiYKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRwYXRoGAMgASgJGgoKCFNvdXJjZUlwQgUKA2tleSIiCg5ab25lUHJlZmVyZW5jZRIQCghtYXhfbG9hZBgBIAEoASLSAwoVRXh0ZXJuYWxBdXRob3JpemF0aW9uEjEKCG1ldGFkYXRhGAEgASgLMh8uaW8ubGlua2VyZC5wcm94eS5tZXRhLk1ldGFkYXRhEhEKCWF1dGhvcml0eRgCIAEoCRIqCgd0aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhEKCWZhaWxfb3BlbhgEIAEoCBJTChdpbmNsdWRlX3JlcXVlc3RfaGVhZGVycxgFIAEoCzIyLmRldi50dWxsZS5wcm94eS5FeHRlcm5hbEF1dGhvcml6YXRpb24uSGVhZGVyTmFtZXMSGgoSaGVhZGVyc190b19iYWNrZW5kGAYgAygJElkKEmNvbnRleHRfZXh0ZW5zaW9ucxgHIAMoCzI9LmRldi50dWxsZS5wcm94eS5FeHRlcm5hbEF1dGhvcml6YXRpb24uQ29udGV4dEV4dGVuc2lvbnNFbnRyeRIQCgh1bnVzYWJsZRgIIAEoCRo4ChZDb250ZXh0RXh0ZW5zaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaHAoLSGVhZGVyTmFtZXMSDQoFbmFtZXMYASADKAkiQAoKVGFwT3B0aW9ucxIyCgZzYW1wbGUYASABKAsyIi5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUmF0aW8ioQIKCFRhcE1hdGNoEjoKDnJlcXVlc3RfaGVhZGVyGAEgASgLMiAuZGV2LnR1bGxlLnByb3h5LlRhcE1hdGNoLkhlYWRlckgAEjEKBnN0YXR1cxgCIAEoCzIfLmRldi50dWxsZS5wcm94eS5UYXBNYXRjaC5SYW5nZUgAEjYKC2dycGNfc3RhdHVzGAMgASgLMh8uZGV2LnR1bGxlLnByb3h5LlRhcE1hdGNoLlJhbmdlSAAaQgoGSGVhZGVyEgwKBG5hbWUYASABKAkSDwoFZXhhY3QYAiABKAlIABIQCgZwcmVmaXgYAyABKAlIAEIHCgV2YWx1ZRohCgVSYW5nZRILCgNtaW4YASABKA0SCwoDbWF4GAIgASgNQgcKBW1hdGNoIrgBCgtUYXBEZWNpc2lvbhIuCgVyb3V0ZRgBIAEoCzIfLmlvLmxpbmtlcmQucHJveHkubWV0YS5NZXRhZGF0YRIvCgZwYXJlbnQYAiABKAsyHy5pby5saW5rZXJkLnByb3h5Lm1ldGEuTWV0YWRhdGESNgoNYXV0aG9yaXphdGlvbhgDIAEoCzIfLmlvLmxpbmtlcmQucHJveHkubWV0YS5NZXRhZGF0YRIQCgh0cmFjZV9pZBgEIAEoCSI9CgpUYXBPdXRjb21lEg0KBXRyaWVzGAEgASgNEg8KB2ZhaWx1cmUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCWIGcHJvdG8z", [file_google_protobuf_duration, file_http_route, file_meta]);
+  fileDesc("Cgt0dWxsZS5wcm90bxIPZGV2LnR1bGxlLnByb3h5IlMKClVybFJld3JpdGUSDAoEaG9zdBgBIAEoCRI3CgRwYXRoGAIgASgLMikuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlBhdGhNb2RpZmllciKXAQoEQ29ycxIVCg1hbGxvd19vcmlnaW5zGAEgAygJEhkKEWFsbG93X2NyZWRlbnRpYWxzGAIgASgIEhUKDWFsbG93X21ldGhvZHMYAyADKAkSFQoNYWxsb3dfaGVhZGVycxgEIAMoCRIWCg5leHBvc2VfaGVhZGVycxgFIAMoCRIXCg9tYXhfYWdlX3NlY29uZHMYBiABKA0iZwoFRGVsYXkSKwoIZHVyYXRpb24YASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMQoFcmF0aW8YAiABKAsyIi5pby5saW5rZXJkLnByb3h5Lmh0dHBfcm91dGUuUmF0aW8iVAoIRmFpbG92ZXISNQoJbWluX3JlYWR5GAEgASgLMiIuaW8ubGlua2VyZC5wcm94eS5odHRwX3JvdXRlLlJhdGlvEhEKCWVuZHBvaW50cxgCIAMoDSJWCgVIZWRnZRIoCgVhZnRlchgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVsaW1pdBgCIAEoDRIUCgxidWRnZXRfcmF0aW8YAyABKAEiIwoMUm91dGVUcmFjaW5nEhMKC3NhbXBsZV9yYXRlGAEgASgBIqQFChVSZXF1ZXN0QXV0aGVudGljYXRpb24SMQoIbWV0YWRhdGEYASABKAsyHy5pby5saW5rZXJkLnByb3h5Lm1ldGEuTWV0YWRhdGESEAoIb3B0aW9uYWwYAiABKAgSPQoFcnVsZXMYAyADKAsyLi5kZXYudHVsbGUucHJveHkuUmVxdWVzdEF1dGhlbnRpY2F0aW9uLkp3dFJ1bGUSTQoPcmVxdWlyZWRfY2xhaW1zGAQgAygLMjQuZGV2LnR1bGxlLnByb3h5LlJlcXVlc3RBdXRoZW50aWNhdGlvbi5SZXF1aXJlZENsYWltEhIKCnVucmVhZGFibGUYBSABKAkamwIKB0p3dFJ1bGUSDgoGaXNzdWVyGAEgASgJEhEKCWF1ZGllbmNlcxgCIAMoCRIMCgRqd2tzGAMgASgJEkMKDGZyb21faGVhZGVycxgEIAMoCzItLmRldi50dWxsZS5wcm94eS5SZXF1ZXN0QXV0aGVudGljYXRpb24uSGVhZGVyEhMKC2Zyb21fcGFyYW1zGAUgAygJEhQKDGZyb21fY29va2llcxgGIAMoCRIeChZmb3J3YXJkX29yaWdpbmFsX3Rva2VuGAcgASgIEk8KEWNsYWltc190b19oZWFkZXJzGAggAygLMjQuZGV2LnR1bGxlLnByb3h5LlJlcXVlc3RBdXRoZW50aWNhdGlvbi5DbGFpbVRvSGVhZGVyGiYKBkhlYWRlchIMCgRuYW1lGAEgASgJEg4KBnByZWZpeBgCIAEoCRouCg1DbGFpbVRvSGVhZGVyEg4KBmhlYWRlchgBIAEoCRINCgVjbGFpbRgCIAEoCRouCg1SZXF1aXJlZENsYWltEg0KBWNsYWltGAEgASgJEg4KBnZhbHVlcxgCIAMoCSJ0Cg5FbmRwb2ludENob2ljZRIyCghhZmZpbml0eRgBIAEoCzIgLmRldi50dWxsZS5wcm94eS5TZXNzaW9uQWZmaW5pdHkSLgoFem9uZXMYAiABKAsyHy5kZXYudHVsbGUucHJveHkuWm9uZVByZWZlcmVuY2UiggQKD1Nlc3Npb25BZmZpbml0eRIQCgZoZWFkZXIYASABKAlIABI5CgZjb29raWUYAiABKAsyJy5kZXYudHVsbGUucHJveHkuU2Vzc2lvbkFmZmluaXR5LkNvb2tpZUgAEj4KCXNvdXJjZV9pcBgDIAEoCzIpLmRldi50dWxsZS5wcm94eS5TZXNzaW9uQWZmaW5pdHkuU291cmNlSXBIABIZCg9xdWVyeV9wYXJhbWV0ZXIYBCABKAlIABI7CgdzZXNzaW9uGAYgASgLMiguZGV2LnR1bGxlLnByb3h5LlNlc3Npb25BZmZpbml0eS5TZXNzaW9uSAASEAoIbWF4X2xvYWQYBSABKAEaTAoGQ29va2llEgwKBG5hbWUYASABKAkSJgoDdHRsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBHBhdGgYAyABKAkaCgoIU291cmNlSXAalgEKB1Nlc3Npb24SOQoGY29va2llGAEgASgLMicuZGV2LnR1bGxlLnByb3h5LlNlc3Npb25BZmZpbml0eS5Db29raWVIABIQCgZoZWFkZXIYAiABKAlIABIzChBhYnNvbHV0ZV90aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgkKB2NhcnJpZXJCBQoDa2V5IiIKDlpvbmVQcmVmZXJlbmNlEhAKCG1heF9sb2FkGAEgASgBItIDChVFeHRlcm5hbEF1dGhvcml6YXRpb24SMQoIbWV0YWRhdGEYASABKAsyHy5pby5saW5rZXJkLnByb3h5Lm1ldGEuTWV0YWRhdGESEQoJYXV0aG9yaXR5GAIgASgJEioKB3RpbWVvdXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJZmFpbF9vcGVuGAQgASgIElMKF2luY2x1ZGVfcmVxdWVzdF9oZWFkZXJzGAUgASgLMjIuZGV2LnR1bGxlLnByb3h5LkV4dGVybmFsQXV0aG9yaXphdGlvbi5IZWFkZXJOYW1lcxIaChJoZWFkZXJzX3RvX2JhY2tlbmQYBiADKAkSWQoSY29udGV4dF9leHRlbnNpb25zGAcgAygLMj0uZGV2LnR1bGxlLnByb3h5LkV4dGVybmFsQXV0aG9yaXphdGlvbi5Db250ZXh0RXh0ZW5zaW9uc0VudHJ5EhAKCHVudXNhYmxlGAggASgJGjgKFkNvbnRleHRFeHRlbnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARocCgtIZWFkZXJOYW1lcxINCgVuYW1lcxgBIAMoCSJACgpUYXBPcHRpb25zEjIKBnNhbXBsZRgBIAEoCzIiLmlvLmxpbmtlcmQucHJveHkuaHR0cF9yb3V0ZS5SYXRpbyKhAgoIVGFwTWF0Y2gSOgoOcmVxdWVzdF9oZWFkZXIYASABKAsyIC5kZXYudHVsbGUucHJveHkuVGFwTWF0Y2guSGVhZGVySAASMQoGc3RhdHVzGAIgASgLMh8uZGV2LnR1bGxlLnByb3h5LlRhcE1hdGNoLlJhbmdlSAASNgoLZ3JwY19zdGF0dXMYAyABKAsyHy5kZXYudHVsbGUucHJveHkuVGFwTWF0Y2guUmFuZ2VIABpCCgZIZWFkZXISDAoEbmFtZRgBIAEoCRIPCgVleGFjdBgCIAEoCUgAEhAKBnByZWZpeBgDIAEoCUgAQgcKBXZhbHVlGiEKBVJhbmdlEgsKA21pbhgBIAEoDRILCgNtYXgYAiABKA1CBwoFbWF0Y2giuAEKC1RhcERlY2lzaW9uEi4KBXJvdXRlGAEgASgLMh8uaW8ubGlua2VyZC5wcm94eS5tZXRhLk1ldGFkYXRhEi8KBnBhcmVudBgCIAEoCzIfLmlvLmxpbmtlcmQucHJveHkubWV0YS5NZXRhZGF0YRI2Cg1hdXRob3JpemF0aW9uGAMgASgLMh8uaW8ubGlua2VyZC5wcm94eS5tZXRhLk1ldGFkYXRhEhAKCHRyYWNlX2lkGAQgASgJIj0KClRhcE91dGNvbWUSDQoFdHJpZXMYASABKA0SDwoHZmFpbHVyZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIt4CCgdUYXBCb2R5EgwKBGJhc2UYASABKA0SDgoGc3RyZWFtGAIgASgEEisKBHNpZGUYAyABKA4yHS5kZXYudHVsbGUucHJveHkuVGFwQm9keS5TaWRlEgwKBGRhdGEYBCABKAwSDgoGbGVuZ3RoGAUgASgEEi0KBXN0YXRlGAYgASgOMh4uZGV2LnR1bGxlLnByb3h5LlRhcEJvZHkuU3RhdGUSFAoMY29udGVudF90eXBlGAcgASgJEhgKEGNvbnRlbnRfZW5jb2RpbmcYCCABKAkSFQoNZ3JwY19lbmNvZGluZxgJIAEoCRIMCgRwYXRoGAogASgJIiEKBFNpZGUSCwoHUkVRVUVTVBAAEgwKCFJFU1BPTlNFEAEiQwoFU3RhdGUSDAoIQ09NUExFVEUQABIHCgNDVVQQARIKCgZCUk9LRU4QAhILCgdOT19ST09NEAMSCgoGUEFTU0VEEAQqVAoJVGFwQm9kaWVzEhYKElRBUF9CT0RJRVNfVU5LTk9XThAAEhMKD1RBUF9CT0RJRVNfVE9MRBABEhoKFlRBUF9CT0RJRVNfTk9UX0FMTE9XRUQQAmIGcHJvdG8z", [file_google_protobuf_duration, file_http_route, file_meta]);
 
 /**
  * Describes the message dev.tulle.proxy.UrlRewrite.
@@ -51,128 +51,187 @@ export const HedgeSchema = /*@__PURE__*/
   messageDesc(file_tulle, 4);
 
 /**
+ * Describes the message dev.tulle.proxy.RouteTracing.
+ * Use `create(RouteTracingSchema)` to create a new message.
+ */
+export const RouteTracingSchema = /*@__PURE__*/
+  messageDesc(file_tulle, 5);
+
+/**
  * Describes the message dev.tulle.proxy.RequestAuthentication.
  * Use `create(RequestAuthenticationSchema)` to create a new message.
  */
 export const RequestAuthenticationSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 5);
+  messageDesc(file_tulle, 6);
 
 /**
  * Describes the message dev.tulle.proxy.RequestAuthentication.JwtRule.
  * Use `create(RequestAuthentication_JwtRuleSchema)` to create a new message.
  */
 export const RequestAuthentication_JwtRuleSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 5, 0);
+  messageDesc(file_tulle, 6, 0);
 
 /**
  * Describes the message dev.tulle.proxy.RequestAuthentication.Header.
  * Use `create(RequestAuthentication_HeaderSchema)` to create a new message.
  */
 export const RequestAuthentication_HeaderSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 5, 1);
+  messageDesc(file_tulle, 6, 1);
 
 /**
  * Describes the message dev.tulle.proxy.RequestAuthentication.ClaimToHeader.
  * Use `create(RequestAuthentication_ClaimToHeaderSchema)` to create a new message.
  */
 export const RequestAuthentication_ClaimToHeaderSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 5, 2);
+  messageDesc(file_tulle, 6, 2);
 
 /**
  * Describes the message dev.tulle.proxy.RequestAuthentication.RequiredClaim.
  * Use `create(RequestAuthentication_RequiredClaimSchema)` to create a new message.
  */
 export const RequestAuthentication_RequiredClaimSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 5, 3);
+  messageDesc(file_tulle, 6, 3);
 
 /**
  * Describes the message dev.tulle.proxy.EndpointChoice.
  * Use `create(EndpointChoiceSchema)` to create a new message.
  */
 export const EndpointChoiceSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 6);
+  messageDesc(file_tulle, 7);
 
 /**
  * Describes the message dev.tulle.proxy.SessionAffinity.
  * Use `create(SessionAffinitySchema)` to create a new message.
  */
 export const SessionAffinitySchema = /*@__PURE__*/
-  messageDesc(file_tulle, 7);
+  messageDesc(file_tulle, 8);
 
 /**
  * Describes the message dev.tulle.proxy.SessionAffinity.Cookie.
  * Use `create(SessionAffinity_CookieSchema)` to create a new message.
  */
 export const SessionAffinity_CookieSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 7, 0);
+  messageDesc(file_tulle, 8, 0);
 
 /**
  * Describes the message dev.tulle.proxy.SessionAffinity.SourceIp.
  * Use `create(SessionAffinity_SourceIpSchema)` to create a new message.
  */
 export const SessionAffinity_SourceIpSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 7, 1);
+  messageDesc(file_tulle, 8, 1);
+
+/**
+ * Describes the message dev.tulle.proxy.SessionAffinity.Session.
+ * Use `create(SessionAffinity_SessionSchema)` to create a new message.
+ */
+export const SessionAffinity_SessionSchema = /*@__PURE__*/
+  messageDesc(file_tulle, 8, 2);
 
 /**
  * Describes the message dev.tulle.proxy.ZonePreference.
  * Use `create(ZonePreferenceSchema)` to create a new message.
  */
 export const ZonePreferenceSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 8);
+  messageDesc(file_tulle, 9);
 
 /**
  * Describes the message dev.tulle.proxy.ExternalAuthorization.
  * Use `create(ExternalAuthorizationSchema)` to create a new message.
  */
 export const ExternalAuthorizationSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 9);
+  messageDesc(file_tulle, 10);
 
 /**
  * Describes the message dev.tulle.proxy.ExternalAuthorization.HeaderNames.
  * Use `create(ExternalAuthorization_HeaderNamesSchema)` to create a new message.
  */
 export const ExternalAuthorization_HeaderNamesSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 9, 0);
+  messageDesc(file_tulle, 10, 0);
 
 /**
  * Describes the message dev.tulle.proxy.TapOptions.
  * Use `create(TapOptionsSchema)` to create a new message.
  */
 export const TapOptionsSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 10);
+  messageDesc(file_tulle, 11);
 
 /**
  * Describes the message dev.tulle.proxy.TapMatch.
  * Use `create(TapMatchSchema)` to create a new message.
  */
 export const TapMatchSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 11);
+  messageDesc(file_tulle, 12);
 
 /**
  * Describes the message dev.tulle.proxy.TapMatch.Header.
  * Use `create(TapMatch_HeaderSchema)` to create a new message.
  */
 export const TapMatch_HeaderSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 11, 0);
+  messageDesc(file_tulle, 12, 0);
 
 /**
  * Describes the message dev.tulle.proxy.TapMatch.Range.
  * Use `create(TapMatch_RangeSchema)` to create a new message.
  */
 export const TapMatch_RangeSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 11, 1);
+  messageDesc(file_tulle, 12, 1);
 
 /**
  * Describes the message dev.tulle.proxy.TapDecision.
  * Use `create(TapDecisionSchema)` to create a new message.
  */
 export const TapDecisionSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 12);
+  messageDesc(file_tulle, 13);
 
 /**
  * Describes the message dev.tulle.proxy.TapOutcome.
  * Use `create(TapOutcomeSchema)` to create a new message.
  */
 export const TapOutcomeSchema = /*@__PURE__*/
-  messageDesc(file_tulle, 13);
+  messageDesc(file_tulle, 14);
+
+/**
+ * Describes the message dev.tulle.proxy.TapBody.
+ * Use `create(TapBodySchema)` to create a new message.
+ */
+export const TapBodySchema = /*@__PURE__*/
+  messageDesc(file_tulle, 15);
+
+/**
+ * Describes the enum dev.tulle.proxy.TapBody.Side.
+ */
+export const TapBody_SideSchema = /*@__PURE__*/
+  enumDesc(file_tulle, 15, 0);
+
+/**
+ * @generated from enum dev.tulle.proxy.TapBody.Side
+ */
+export const TapBody_Side = /*@__PURE__*/
+  tsEnum(TapBody_SideSchema);
+
+/**
+ * Describes the enum dev.tulle.proxy.TapBody.State.
+ */
+export const TapBody_StateSchema = /*@__PURE__*/
+  enumDesc(file_tulle, 15, 1);
+
+/**
+ * @generated from enum dev.tulle.proxy.TapBody.State
+ */
+export const TapBody_State = /*@__PURE__*/
+  tsEnum(TapBody_StateSchema);
+
+/**
+ * Describes the enum dev.tulle.proxy.TapBodies.
+ */
+export const TapBodiesSchema = /*@__PURE__*/
+  enumDesc(file_tulle, 0);
+
+/**
+ * Whether a proxy reports the bodies that it was asked for. One that knows nothing of them says nothing.
+ *
+ * @generated from enum dev.tulle.proxy.TapBodies
+ */
+export const TapBodies = /*@__PURE__*/
+  tsEnum(TapBodiesSchema);
 

@@ -100,6 +100,13 @@ export declare type TapByResourceRequest = Message<"linkerd2.tap.TapByResourceRe
    * @generated from field: dev.tulle.proxy.TapOptions options = 1060;
    */
   options?: TapOptions | undefined;
+
+  /**
+   * As in ObserveRequest of tap.proto. For those alone who may see bodies.
+   *
+   * @generated from field: uint32 body_bytes = 1080;
+   */
+  bodyBytes: number;
 };
 
 /**

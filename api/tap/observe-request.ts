@@ -19,6 +19,7 @@ import type {
   TapByResourceRequest_Match,
   TapByResourceRequest_Match_Http,
 } from '../gen/viz_tap_pb.js';
+import { maxBodyBytes } from './body-limit.ts';
 
 /** A request that nobody could tap by: `message` says what is wrong with it. */
 export class BadTapRequest extends Error {}
@@ -26,7 +27,9 @@ export class BadTapRequest extends Error {}
 const maxDepth = 8;
 
 /** What proxies are asked for, for what the tap component is asked for; `limit` is set for each of them. */
-export function observeRequest({ match, extract, options }: TapByResourceRequest): Omit<ObserveRequest, 'limit'> {
+export function observeRequest(request: TapByResourceRequest): Omit<ObserveRequest, 'limit'> {
+  const { match, extract, options, bodyBytes } = request;
+  if (bodyBytes > maxBodyBytes) throw new BadTapRequest(`body_bytes must be ${maxBodyBytes} at most`);
   const headers = extract?.extract.case === 'http' && extract.extract.value.extract.case === 'headers';
   return create(ObserveRequestSchema, {
     match: match === undefined ? everything : matchOf(match, 1),
@@ -34,6 +37,7 @@ export function observeRequest({ match, extract, options }: TapByResourceRequest
       extract: { case: 'http', value: headers ? { extract: { case: 'headers', value: {} } } : {} },
     },
     options,
+    bodyBytes,
   });
 }
 

@@ -2,7 +2,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inboundPorts, type Peer, type PeerSetting, ports, startProxy, upstreamPorts } from './peer.ts';
 
-const host = '127.78.0.3';
 const type = (name: string): { '@type': string } => ({ '@type': `type.googleapis.com/envoy.${name}` });
 const socket = (address: string, port: number) => ({ socket_address: { address, port_value: port } });
 const http2Upstream = {
@@ -14,9 +13,43 @@ const http2Upstream = {
   },
 };
 
+interface Pair {
+  readonly name: string;
+  readonly host: string;
+  /** No two Envoys of a machine have the same: those of a pair have this and the next. */
+  readonly baseId: number;
+  /** Where all requests are told of, by OTLP over HTTP; undefined where none is. */
+  readonly collectorPort?: number;
+}
+
 /** Envoy with one worker thread each and its own defaults; its chain carries HTTP/1 over h2. */
-export async function startEnvoy(version: string, setting: PeerSetting): Promise<Peer> {
+export const startEnvoy = (version: string, setting: PeerSetting): Promise<Peer> =>
+  startPair(version, setting, { name: 'Envoy', host: '127.78.0.3', baseId: 7001 });
+
+/** The same with its own tracer, which records all requests. */
+export const startTracedEnvoy = (version: string, setting: PeerSetting, collectorPort: number): Promise<Peer> =>
+  startPair(version, setting, { name: 'Envoy, traced', host: '127.78.0.4', baseId: 7003, collectorPort });
+
+/** What an Envoy's HTTP connections say of tracing. */
+function tracingOf(port: number): object {
+  const uri = { uri: `http://127.0.0.1:${port}/v1/traces`, cluster: 'collector', timeout: '5s' };
+  return {
+    random_sampling: { value: 100 },
+    provider: {
+      name: 'envoy.tracers.opentelemetry',
+      typed_config: {
+        ...type('config.trace.v3.OpenTelemetryConfig'),
+        http_service: { http_uri: uri },
+        service_name: 'bench',
+      },
+    },
+  };
+}
+
+async function startPair(version: string, setting: PeerSetting, pair: Pair): Promise<Peer> {
   const { folder, pki, upstreams, behind } = setting;
+  const { host, collectorPort } = pair;
+  const tracing = collectorPort === undefined ? {} : { tracing: tracingOf(collectorPort) };
   const tls = {
     tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
     tls_certificates: [{ certificate_chain: { filename: pki.certificate }, private_key: { filename: pki.key } }],
@@ -63,6 +96,7 @@ export async function startEnvoy(version: string, setting: PeerSetting): Promise
       ...type('extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
       stat_prefix: name,
       codec_type: 'AUTO',
+      ...tracing,
       route_config: {
         virtual_hosts: [
           { name, domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: name, timeout: '0s' } }] },
@@ -84,7 +118,13 @@ export async function startEnvoy(version: string, setting: PeerSetting): Promise
   const config = (id: string, adminPort: number, listeners: object[], clusters: object[]) => ({
     admin: { address: socket(host, adminPort) },
     node: { id, cluster: 'bench' },
-    static_resources: { listeners, clusters },
+    static_resources: {
+      listeners,
+      clusters:
+        collectorPort === undefined
+          ? clusters
+          : [...clusters, cluster('collector', [['127.0.0.1', collectorPort]], {})],
+    },
   });
   const to = (ips: readonly string[], port: number) => ips.map((ip) => [ip, port] as const);
   const secure = { ...http2Upstream, transport_socket: clientTls };
@@ -117,13 +157,13 @@ export async function startEnvoy(version: string, setting: PeerSetting): Promise
   const start = async (name: string, id: number, content: object, port: number) => {
     const file = join(folder, `${name}.json`);
     await writeFile(file, JSON.stringify(content, null, 2));
-    const command = ['envoy', '-c', file, '--concurrency', '1', '--base-id', `${7000 + id}`, '-l', 'error'];
+    const command = ['envoy', '-c', file, '--concurrency', '1', '--base-id', `${id}`, '-l', 'error'];
     return startProxy(command, { host, port }, setting, name);
   };
-  const out = await start('envoy-out', 1, outbound, ports['http1-hop']);
-  const inn = await start('envoy-in', 2, inbound, inboundPorts.http1);
+  const out = await start(`envoy-out-${pair.baseId}`, pair.baseId, outbound, ports['http1-hop']);
+  const inn = await start(`envoy-in-${pair.baseId}`, pair.baseId + 1, inbound, inboundPorts.http1);
   return {
-    name: 'Envoy',
+    name: pair.name,
     version,
     route: (path) => ({
       target: `${host}:${ports[path]}`,

@@ -1,6 +1,6 @@
 import type { AuthorizationRow } from '../../lib/figures/query.ts';
 import { noTraffic, type Traffic } from '../../lib/figures/traffic.ts';
-import type { HeldAuthorization } from '../../model/held-authorizations.ts';
+import type { HeldAuthorization } from '../../model/held-authorization.ts';
 import { figures, trafficCells } from '../stat/workload-stats.ts';
 import { formatTable } from '../table.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { noTraffic } from '../../lib/figures/traffic.ts';
-import type { HeldAuthorization } from '../../model/held-authorizations.ts';
+import type { HeldAuthorization } from '../../model/held-authorization.ts';
 import { type CommandRun, run } from '../testing/run.ts';
 import { authzTable, withTraffic } from './authz-rows.ts';
 

@@ -1,3 +1,12 @@
+import type {
+  V1ContainerStatus,
+  V1Deployment,
+  V1MutatingWebhookConfiguration,
+  V1PodCondition,
+  V1Secret,
+  V1ValidatingWebhookConfiguration,
+} from '@kubernetes/client-node';
+import type { InJson, Stored } from '../../control-plane/kubernetes/in-json.ts';
 import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
 import { componentLabel, controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
 import type { Manifest, Metadata, PodTemplate } from '../../lib/inject/index.ts';
@@ -14,49 +23,19 @@ import { listAll } from '../cluster/objects.ts';
 import { CheckFailure } from './check.ts';
 import type { AskedResources } from './resource-needs.ts';
 
-export interface ContainerStatus {
-  readonly name: string;
-  readonly ready: boolean;
-  readonly restartCount?: number;
-  readonly state?: {
-    readonly waiting?: { readonly reason?: string; readonly message?: string };
-    readonly running?: { readonly startedAt?: string };
-  };
-}
+export type ContainerStatus = InJson<V1ContainerStatus>;
+export type Deployment = Stored<V1Deployment>;
+export type Secret = Stored<V1Secret>;
+export type WebhookConfiguration = Stored<V1MutatingWebhookConfiguration | V1ValidatingWebhookConfiguration>;
 
 /** A pod with what the kubelet says of its containers. */
 export type CheckedPod = Omit<Pod, 'status'> & {
   readonly status?: Omit<NonNullable<Pod['status']>, 'conditions'> & {
     readonly containerStatuses?: readonly ContainerStatus[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
-    readonly conditions?: readonly {
-      readonly type: string;
-      readonly status: string;
-      readonly reason?: string;
-      readonly message?: string;
-    }[];
+    readonly conditions?: readonly InJson<V1PodCondition>[];
   };
 };
-
-export interface Deployment extends KubernetesObject {
-  readonly metadata: KubernetesObject['metadata'] & { readonly generation?: number };
-  readonly spec?: { readonly replicas?: number };
-  readonly status?: { readonly readyReplicas?: number; readonly observedGeneration?: number };
-}
-
-export interface Secret extends KubernetesObject {
-  readonly data?: Readonly<Record<string, string>>;
-}
-
-export interface WebhookConfiguration extends KubernetesObject {
-  readonly webhooks?: readonly {
-    readonly name: string;
-    readonly clientConfig: {
-      readonly caBundle?: string;
-      readonly service?: { readonly name: string; readonly namespace: string };
-    };
-  }[];
-}
 
 /** What checks read of a cluster: each thing once, until it is to be read again. */
 export class ClusterFacts {

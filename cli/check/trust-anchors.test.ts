@@ -37,7 +37,10 @@ const pod = (name: string, startedMs: number): CheckedPod => ({
   spec: { initContainers: [{ name: 'tulle-proxy', readinessProbe: { httpGet: { port: 4191 } } }] },
   status: {
     initContainerStatuses: [
-      { name: 'tulle-proxy', ready: true, state: { running: { startedAt: new Date(startedMs).toISOString() } } },
+      {
+        ...{ name: 'tulle-proxy', image: 'tulle-proxy', imageID: '', ready: true, restartCount: 0 },
+        state: { running: { startedAt: new Date(startedMs).toISOString() } },
+      },
     ],
   },
 });

@@ -70,12 +70,16 @@ describe('the cluster that is meant', () => {
     await expect(connect({}, { KUBECONFIG: join(folder, 'none') })).rejects.toThrow(/none: ENOENT/);
   });
 
-  it('cannot be reached by a proxy, and the message says what else', async () => {
-    const one = kubeconfig('one', {
-      clusters: [{ name: 'one', cluster: { server: 'https://one.example', 'proxy-url': 'http://proxy' } }],
-    });
+  it('is not reached by a proxy that is none, or a login that nobody has', async () => {
+    const cluster = { server: 'https://one.example', 'proxy-url': 'proxy:8080' };
+    const one = kubeconfig('one', { clusters: [{ name: 'one', cluster }] });
     await expect(connect({ kubeconfig: one })).rejects.toThrow(
-      `no way to a cluster: ${one}: clusters.proxy-url is not supported: run 'kubectl proxy'`,
+      `no way to a cluster: ${one}: clusters.proxy-url (proxy:8080) must be a URL of http, https or socks5`,
+    );
+    const user = { 'auth-provider': { name: 'gcp', config: {} } };
+    kubeconfig('one', { users: [{ name: 'one', user }] });
+    await expect(connect({ kubeconfig: one })).rejects.toThrow(
+      `${one}: users.auth-provider.name (gcp) must be oidc: kubectl has no others any more, name a plugin in users.exec`,
     );
   });
 
@@ -127,7 +131,7 @@ describe('a credential plugin', () => {
       { args: ['a'], env: [{ name: 'EXTRA', value: 'b' }], provideClusterInfo: true },
     );
     const { access } = await connect({ kubeconfig: config });
-    expect(access.credentials().token).toBe('a-b');
+    expect(access.credentials().authorization).toBe('Bearer a-b');
     const { readFileSync } = await import('node:fs');
     expect(JSON.parse(readFileSync(join(folder, 'info'), 'utf8'))).toEqual({
       apiVersion,
@@ -146,9 +150,9 @@ describe('a credential plugin', () => {
        echo '{"apiVersion":"${apiVersion}","status":{"token":"'$(wc -l < '${count}' | tr -d ' ')'"}}'`,
     );
     const { access } = await connect({ kubeconfig: config });
-    expect(access.credentials().token).toBe('1');
+    expect(access.credentials().authorization).toBe('Bearer 1');
     await access.refresh();
-    expect(access.credentials().token).toBe('2');
+    expect(access.credentials().authorization).toBe('Bearer 2');
   });
 
   it.each([

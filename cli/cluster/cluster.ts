@@ -1,11 +1,11 @@
 import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
-import { contextAccess } from '../../control-plane/kubernetes/kubeconfig.ts';
 import { readContext } from '../../control-plane/kubernetes/kubeconfig-file.ts';
-import { AccessError, inClusterAccess, type ServerAccess } from '../../control-plane/kubernetes/server-access.ts';
+import { AccessError, inClusterAccess } from '../../control-plane/kubernetes/server-access.ts';
 import { meshVersion } from '../../lib/contract/version.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
-import { credentialPlugin } from './credential-plugin.ts';
+import { impersonation } from './impersonation.ts';
+import type { ClusterAccess } from './kubeconfig-access.ts';
 import { type ClusterOptions, clusterPlace, defaultMeshNamespace, type Place } from './place.ts';
 import { refusalText } from './refusal.ts';
 
@@ -14,7 +14,7 @@ export { type ClusterOptions, clusterPlace, defaultMeshNamespace } from './place
 /** A cluster that commands ask. */
 export interface Cluster {
   readonly client: KubernetesClient;
-  readonly access: ServerAccess;
+  readonly access: ClusterAccess;
   /** `context 'kind' (https://127.0.0.1:6443)`, for messages. */
   readonly title: string;
   /** The namespace asked for: that of `-n`, else that of the context, else `default`. */
@@ -64,19 +64,19 @@ async function open(place: Place, options: ClusterOptions, terminal: Terminal, o
     return { access, title: `the cluster of this pod (${access.url.origin})`, namespace: undefined };
   }
   const context = await readContext(place.paths, options.context);
-  const plugin = credentialPlugin({ environment, interactive: terminal.interactive ?? false });
-  const access = await contextAccess(context, { onProblem, plugin, allowInsecure: true });
+  // Half of the time and memory that a command takes to start: not for those that talk to no cluster.
+  const { contextAccess } = await import('./kubeconfig-access.ts');
+  const access = await contextAccess(context, { onProblem, environment, interactive: terminal.interactive ?? false });
   const title = `context '${context.name}' (${access.url.origin}) of ${context.cluster.file}`;
   return { access, title, namespace: context.namespace };
 }
 
-function withImpersonation(access: ServerAccess, { as, asGroup = [] }: ClusterOptions): ServerAccess {
+function withImpersonation(access: ClusterAccess, { as, asGroup = [] }: ClusterOptions): ClusterAccess {
   if (as === undefined) {
     if (asGroup.length > 0) throw new UsageError('--as-group needs --as: the API server asks for a user');
     return access;
   }
-  const user = { 'Impersonate-User': as };
-  return { ...access, headers: asGroup.length > 0 ? { ...user, 'Impersonate-Group': asGroup } : user };
+  return { ...access, headers: impersonation(as, asGroup) };
 }
 
 /** Runs `work` on a cluster and closes it. An answer of the API server that ends the work is told in one line. */

@@ -1,14 +1,26 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { CredentialPlugin } from '../../control-plane/kubernetes/kubeconfig.ts';
-import type { ExecConfig } from '../../control-plane/kubernetes/kubeconfig-file.ts';
+import type { KubeconfigContext } from '../../control-plane/kubernetes/kubeconfig-file.ts';
 import { AccessError } from '../../control-plane/kubernetes/server-access.ts';
 
 const versions = ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'];
 /** A plugin may ask the user to log in somewhere. */
 const timeoutMs = 120_000;
 const maxBytes = 1024 * 1024;
+
+const execConfig = z.object({
+  apiVersion: z.string(),
+  command: z.string(),
+  args: z.array(z.string()).nullish(),
+  env: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
+  installHint: z.string().optional(),
+  provideClusterInfo: z.boolean().optional(),
+  interactiveMode: z.enum(['Never', 'IfAvailable', 'Always']).optional(),
+});
+
+/** A credential plugin, as `users[].user.exec` names it (Kubernetes docs, "client-go credential plugins"). */
+export type ExecConfig = z.infer<typeof execConfig>;
 
 const execCredential = z.object({
   apiVersion: z.string(),
@@ -25,40 +37,59 @@ export interface PluginTerminal {
   readonly interactive: boolean;
 }
 
-/** Runs the program that a kubeconfig names and takes the credentials that it prints. */
-export function credentialPlugin({ environment, interactive }: PluginTerminal): CredentialPlugin {
-  return async (exec, cluster, folder) => {
-    if (!versions.includes(exec.apiVersion)) {
-      throw new AccessError(`users.exec.apiVersion (${exec.apiVersion}) must be one of ${versions.join(', ')}`);
-    }
-    const asks = interactive && exec.interactiveMode !== 'Never';
-    if (exec.interactiveMode === 'Always' && !interactive) {
-      throw new AccessError(`users.exec: ${exec.command} has to ask questions: run this in a terminal`);
-    }
-    const info = {
-      apiVersion: exec.apiVersion,
-      kind: 'ExecCredential',
-      spec: {
-        interactive: asks,
-        ...(exec.provideClusterInfo
-          ? {
-              cluster: {
-                server: cluster.server,
-                'tls-server-name': cluster.serverName,
-                'insecure-skip-tls-verify': cluster.insecure,
-                'certificate-authority-data': cluster.ca && Buffer.from(cluster.ca).toString('base64'),
-              },
-            }
-          : {}),
-      },
-    };
-    const env = {
-      ...environment,
-      ...Object.fromEntries((exec.env ?? []).map(({ name, value }) => [name, value])),
-      KUBERNETES_EXEC_INFO: JSON.stringify(info),
-    };
-    return readCredential(exec, await run(exec, folder, env, asks));
+/** What a plugin is told of the cluster, when it wants to know. */
+export type PluginCluster = KubeconfigContext['cluster']['value'] & { readonly ca: string | undefined };
+
+/** The credential plugin of a user; undefined when there is none. Throws an AccessError that names the field. */
+export function execConfigOf({ user }: KubeconfigContext): ExecConfig | undefined {
+  if (user.value.exec === undefined || user.value.exec === null) return undefined;
+  const result = execConfig.safeParse(user.value.exec);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new AccessError(`${user.file}: users.exec.${issue.path.join('.')}: ${issue.message}`);
+}
+
+/**
+ * Runs the program that a kubeconfig names and takes the credentials that it prints. `folder` is that of the kubeconfig.
+ * Rejects with an AccessError.
+ */
+export async function runCredentialPlugin(
+  exec: ExecConfig,
+  cluster: PluginCluster,
+  folder: string,
+  { environment, interactive }: PluginTerminal,
+): Promise<{ readonly token?: string; readonly cert?: string; readonly key?: string }> {
+  if (!versions.includes(exec.apiVersion)) {
+    throw new AccessError(`users.exec.apiVersion (${exec.apiVersion}) must be one of ${versions.join(', ')}`);
+  }
+  const asks = interactive && exec.interactiveMode !== 'Never';
+  if (exec.interactiveMode === 'Always' && !interactive) {
+    throw new AccessError(`users.exec: ${exec.command} has to ask questions: run this in a terminal`);
+  }
+  const info = {
+    apiVersion: exec.apiVersion,
+    kind: 'ExecCredential',
+    spec: {
+      interactive: asks,
+      ...(exec.provideClusterInfo
+        ? {
+            cluster: {
+              server: cluster.server,
+              'tls-server-name': cluster['tls-server-name'],
+              'insecure-skip-tls-verify': cluster['insecure-skip-tls-verify'] ?? false,
+              'proxy-url': cluster['proxy-url'],
+              'certificate-authority-data': cluster.ca && Buffer.from(cluster.ca).toString('base64'),
+            },
+          }
+        : {}),
+    },
   };
+  const env = {
+    ...environment,
+    ...Object.fromEntries((exec.env ?? []).map(({ name, value }) => [name, value])),
+    KUBERNETES_EXEC_INFO: JSON.stringify(info),
+  };
+  return readCredential(exec, await run(exec, folder, env, asks));
 }
 
 function readCredential(exec: ExecConfig, output: string) {

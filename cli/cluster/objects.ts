@@ -1,9 +1,11 @@
+import type { V1ListMeta } from '@kubernetes/client-node';
 import type { KubernetesApi } from '../../control-plane/kubernetes/api.ts';
+import type { InJson } from '../../control-plane/kubernetes/in-json.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 
 interface List<T> {
   readonly items?: readonly T[];
-  readonly metadata?: { readonly continue?: string };
+  readonly metadata?: InJson<V1ListMeta>;
 }
 
 const pageSize = '500';

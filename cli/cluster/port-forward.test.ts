@@ -89,6 +89,35 @@ it('each connection is one of its own, and loses nothing of many bytes', async (
   expect(requests).toHaveLength(2);
 });
 
+it('a pod is read no faster than what it sends is taken here', async () => {
+  const megabytes = 64;
+  let pod: WebSocket | undefined;
+  serve = (remote) => {
+    pod = remote;
+    for (let sent = 0; sent < megabytes; sent++) remote.send(Buffer.alloc(1024 * 1024));
+  };
+  const socket = open().pause();
+  let waiting = -1;
+  await vi.waitFor(
+    () => {
+      const before = waiting;
+      waiting = pod?.bufferedAmount ?? -1;
+      expect(waiting).toBeGreaterThan(0);
+      expect(waiting).toBe(before);
+    },
+    { timeout: 10_000, interval: 100 },
+  );
+  expect(waiting).toBeGreaterThan((megabytes / 2) * 1024 * 1024);
+  // All but the byte of each that says the channel.
+  const whole = megabytes * (1024 * 1024 - 1);
+  let bytes = 0;
+  for await (const chunk of socket) {
+    bytes += (chunk as Buffer).length;
+    if (bytes >= whole) break;
+  }
+  expect(bytes).toBe(whole);
+});
+
 it('what the kubelet says on the error channel is told', async () => {
   serve = (pod) => pod.send(Buffer.concat([Buffer.from([1]), Buffer.from('dial tcp: connection refused\n')]));
   await once(open(), 'close');

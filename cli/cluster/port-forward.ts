@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import WebSocket from 'ws';
-import type { ServerAccess } from '../../control-plane/kubernetes/server-access.ts';
+import { authorizationOf } from '../../control-plane/kubernetes/server-access.ts';
 import { readBody, statusError } from '../../control-plane/kubernetes/status-error.ts';
+import type { ClusterAccess } from './kubeconfig-access.ts';
 import { refusalText } from './refusal.ts';
 
 /** The kubelet's protocol: a byte that says the channel stands before each message (kubelet, portforward/websocket.go). */
@@ -33,7 +34,7 @@ export interface PortForward {
 }
 
 /** Leads connections to a port of this machine to a port of a pod, by the API server. */
-export async function forwardPort(access: ServerAccess, target: PodPort): Promise<PortForward> {
+export async function forwardPort(access: ClusterAccess, target: PodPort): Promise<PortForward> {
   let problem: string | undefined;
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
@@ -57,15 +58,17 @@ export async function forwardPort(access: ServerAccess, target: PodPort): Promis
 
 const pathOf = ({ namespace, pod }: PodPort): string => `/api/v1/namespaces/${namespace}/pods/${pod}/portforward`;
 
-function connect(access: ServerAccess, target: PodPort): WebSocket {
-  const { ca, cert, key, token } = access.credentials();
+function connect(access: ClusterAccess, target: PodPort): WebSocket {
+  const credentials = access.credentials();
+  const { ca, cert, key } = credentials;
   const url = new URL(access.url);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   url.pathname = url.pathname.replace(/\/$/, '') + pathOf(target);
   url.search = `ports=${target.port}`;
   return new WebSocket(url, [protocol], {
     ...{ ca, cert, key, servername: access.serverName, rejectUnauthorized: !access.insecure },
-    headers: { ...access.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+    headers: { ...access.headers, ...authorizationOf(credentials) },
+    agent: access.agent?.(),
     handshakeTimeout: handshakeTimeoutMs,
     maxPayload: maxMessageBytes,
     perMessageDeflate: false,

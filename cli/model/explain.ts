@@ -12,6 +12,7 @@ interface ExplainOptions extends ClusterOptions {
   readonly from?: string;
   readonly header: readonly string[];
   readonly grpc?: true;
+  readonly serverName?: string;
   readonly token?: true;
   readonly manifests: string;
   readonly output: 'text' | 'json';
@@ -20,13 +21,17 @@ interface ExplainOptions extends ClusterOptions {
 /** `tulle explain`: what the mesh of a folder of manifests makes of a call, and why. Exit code 1 when it is refused. */
 export function explainCommand(terminal: Terminal): Command {
   return new Command('explain')
-    .argument('<call...>', 'method and URL: GET http://orders.shop:8080/v2/items; the URL alone is a GET')
+    .argument(
+      '<call...>',
+      'method and URL: GET http://orders.shop:8080/v2/items; the URL alone is a GET; tcp://db:5432 and tls://api.example are connections',
+    )
     .option(
       '--from <workload>',
       'who calls: web, shop/web or shop/deployment/web (default: a client outside of the mesh)',
     )
     .option('-H, --header <header>', 'a header of the call, such as "x-canary: 1"; may be repeated', collect, [])
     .option('--grpc', 'it is a gRPC call')
+    .option('--server-name <name>', "name that a connection's TLS asks for (default: the host of tls://)")
     .option('--token', 'it brings a valid token of an end user')
     .option('--cluster', 'ask the mesh of the cluster, not that of a folder')
     .option('--manifests <folder>', 'the manifests of the mesh and of its workloads', 'dist')
@@ -45,7 +50,7 @@ export function explainCommand(terminal: Terminal): Command {
       terminal.out(
         options.output === 'json'
           ? `${JSON.stringify(result, null, 2)}\n`
-          : explained(method, to, options.from, result),
+          : explained(method === undefined ? to : `${method} ${to}`, options.from, result),
       );
       if (!result.allowed) throw new CommandError('');
     });
@@ -53,20 +58,27 @@ export function explainCommand(terminal: Terminal): Command {
 
 const collect = (value: string, before: readonly string[]): string[] => [...before, value];
 
-function parsed(call: readonly string[]): { method: string; to: string } {
-  if (call.length > 2) throw new UsageError(`'${call.join(' ')}' must be a method and a URL: GET http://orders:8080/`);
-  return call.length === 1 ? { method: 'GET', to: call[0] } : { method: call[0], to: call[1] };
+/** Connections have no method. */
+function parsed(call: readonly string[]): { method: string | undefined; to: string } {
+  const to = call.at(-1) ?? '';
+  const isConnection = /^t(cp|ls):/.test(to);
+  if (call.length > (isConnection ? 1 : 2)) {
+    const what = isConnection ? 'a URL alone: tcp://db:5432' : 'a method and a URL: GET http://orders:8080/';
+    throw new UsageError(`'${call.join(' ')}' must be ${what}`);
+  }
+  return { method: isConnection ? undefined : call.length === 1 ? 'GET' : call[0], to };
 }
 
-function ask(model: MeshModel, method: string, to: string, options: ExplainOptions): CallResult {
-  const { header, token = false, namespace } = options;
+function ask(model: MeshModel, method: string | undefined, to: string, options: ExplainOptions): CallResult {
+  const { header, token = false, namespace, serverName } = options;
   const from = options.from?.includes('/') || namespace === undefined ? options.from : `${namespace}/${options.from}`;
   const grpc = options.grpc === true ? { grpc: true } : {};
   try {
     return model.call({
       ...(from === undefined ? {} : { from }),
       to,
-      method,
+      ...(method === undefined ? {} : { method }),
+      ...(serverName === undefined ? {} : { serverName }),
       headers: headersOf(header),
       token,
       ...grpc,
@@ -86,11 +98,11 @@ function headersOf(headers: readonly string[]): Record<string, string> {
   );
 }
 
-function explained(method: string, to: string, from: string | undefined, result: CallResult): string {
+function explained(call: string, from: string | undefined, result: CallResult): string {
   const { allowed, by, status, mtls, route, inboundRoute, timeoutMs, retries, backends, steps } = result;
   const answer = status === undefined ? '' : `, answered ${status}`;
   const lines = [
-    `${method} ${to} from ${from ?? 'outside of the mesh'}`,
+    `${call} from ${from ?? 'outside of the mesh'}`,
     allowed ? `allowed by ${by}, ${mtls ? 'encrypted by the mesh' : 'not encrypted'}` : `refused: ${by}${answer}`,
     ...(route === undefined ? [] : [`sent by ${route}`]),
     ...(inboundRoute === undefined ? [] : [`taken by ${inboundRoute}`]),

@@ -74,6 +74,15 @@ describe('tulle explain', () => {
     ]);
   });
 
+  it('tells of a connection, too', async () => {
+    const { out } = await explain('--from', 'shop/web', 'tcp://orders:80');
+    expect(out.split('\n').slice(0, 3)).toEqual([
+      'tcp://orders:80 from shop/web',
+      'allowed by AuthorizationPolicy shop/orders-from-web, encrypted by the mesh',
+      '100 % to orders:80',
+    ]);
+  });
+
   it('fails where a call is refused, and tells who is let in instead', async () => {
     const { out, error } = await failed(explain('--from', 'shop/batch', 'http://orders/'));
     expect(out).toContain('refused: nothing lets this client in, answered 403');
@@ -94,6 +103,8 @@ describe('tulle explain', () => {
     [['orders'], "'to' (orders) must be a URL"],
     [['-H', 'x', 'http://orders/'], '--header (x) must be a name and a value'],
     [['GET', 'http://orders/', 'more'], 'must be a method and a URL'],
+    [['GET', 'tcp://orders:80'], "'GET tcp://orders:80' must be a URL alone: tcp://db:5432"],
+    [['--server-name', 'a', 'http://orders/'], "'serverName' (a) must be left out: only TLS asks for a name"],
   ])('refuses %j with what to write', async (args, message) => {
     const { error } = await failed(explain(...args));
     expect(error?.message).toContain(message);

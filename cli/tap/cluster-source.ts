@@ -1,15 +1,21 @@
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { TapEventSchema } from '../../api/gen/tap_pb.js';
-import { ApiErrorSchema, type TapByResourceRequest, TapByResourceRequestSchema } from '../../api/gen/viz_tap_pb.js';
-import type { Cluster } from '../cluster/cluster.ts';
+import { type TapEvent, TapEvent_ProxyDirection, TapEventSchema } from '../../api/gen/tap_pb.js';
+import {
+  ApiErrorSchema,
+  type Resource,
+  type TapByResourceRequest,
+  TapByResourceRequestSchema,
+} from '../../api/gen/viz_tap_pb.js';
+import { destinationLabel } from '../../api/tap/observe-request.ts';
+import { ApiError } from '../../control-plane/kubernetes/api.ts';
+import type { Answer } from '../../control-plane/kubernetes/connections.ts';
+import { type Cluster, explain } from '../cluster/cluster.ts';
+import { forwardPort } from '../cluster/port-forward.ts';
 import { printable } from '../table.ts';
 import { CommandError, UsageError } from '../terminal.ts';
 import { FrameReader } from './frames.ts';
-import type { RunningTap, TapHandlers, TapSource } from './source.ts';
+import type { RunningTap, TapHandlers, TapSource, WayToServer } from './source.ts';
 
-const answerTimeoutMs = 30_000;
 const maxErrorBytes = 64 * 1024;
 
 /** The API `tap.linkerd.io` of a cluster: that of the tap component, or of Linkerd's viz extension. */
@@ -17,28 +23,50 @@ export function clusterTaps(cluster: Cluster): TapSource {
   return {
     namespace: cluster.namespace,
     tap: (request, handlers) => begin(cluster, request, handlers),
+    wayTo: (event, tapped) => wayTo(cluster, event, tapped),
     close: () => cluster.client.close(),
   };
 }
 
+/**
+ * By a port-forward, for which one has to have the right. It leads to pods that are tapped, of which the tap component says
+ * who they are, and to no other: sidecars must not have users call whom they like.
+ */
+async function wayTo({ access }: Cluster, event: TapEvent, { type, name, ...of }: Resource): Promise<WayToServer> {
+  const labels = event.destinationMeta?.labels ?? {};
+  const { pod, namespace } = labels;
+  const port = event.destination?.port;
+  // Without a name, all of the kind are tapped.
+  const own = labels[destinationLabel(type)];
+  const isMeant = type === 'namespace' ? own === name : namespace === of.namespace && own === (name || own);
+  const isTapped = event.proxyDirection === TapEvent_ProxyDirection.INBOUND && own !== undefined && isMeant;
+  if (!isTapped || !isName(pod) || !isName(namespace) || port === undefined) {
+    throw new Error('of a cluster, servers are asked that are tapped themselves');
+  }
+  const forward = await forwardPort(access, { namespace, pod, port });
+  return { address: `127.0.0.1:${forward.port}`, problem: forward.problem, close: forward.close };
+}
+
+/** What is to be a part of a path. */
+const isName = (text: string | undefined): text is string => /^[a-z0-9][a-z0-9.-]{0,252}$/.test(text ?? '');
+
 function pathOf(request: TapByResourceRequest): string {
   const { type, name, namespace } = request.target!.resource!;
-  if (name === '') {
-    throw new UsageError(`of a cluster, name what is tapped: ${type}/<name>, or all of the namespace: ns/${namespace}`);
-  }
   if (request.target!.labelSelector !== '')
     throw new UsageError('--selector (-l) does not choose what is tapped: name it');
   const api = '/apis/tap.linkerd.io/v1alpha1/watch/namespaces';
-  return type === 'namespace' ? `${api}/${name}/tap` : `${api}/${namespace}/${type}s/${name}/tap`;
+  if (type === 'namespace') return `${api}/${name}/tap`;
+  // A resource without a name has no path: all of a kind are asked for by their namespace, and by the body.
+  return name === '' ? `${api}/${namespace}/tap` : `${api}/${namespace}/${type}s/${name}/tap`;
 }
 
 async function begin(cluster: Cluster, request: TapByResourceRequest, handlers: TapHandlers): Promise<RunningTap> {
   const path = pathOf(request);
   const over = new AbortController();
-  const response = await answer(cluster, path, Buffer.from(toBinary(TapByResourceRequestSchema, request)), over);
+  const response = await answer(cluster, path, request, over.signal);
   const failed = response.headers['linkerd-error'] !== undefined;
   if (response.statusCode !== 200 && !failed) {
-    throw new CommandError(`${cluster.title}: ${errorText(response.statusCode ?? 0, await bodyOf(response))}`);
+    throw new CommandError(`${cluster.title}: ${errorText(response.statusCode, await bodyOf(response))}`);
   }
   const { warning } = response.headers;
   if (typeof warning === 'string') handlers.onProblem(/"(.*)"/.exec(warning)?.[1] ?? warning);
@@ -67,47 +95,21 @@ async function begin(cluster: Cluster, request: TapByResourceRequest, handlers: 
   return running;
 }
 
-function answer(
-  { access, title }: Cluster,
+async function answer(
+  cluster: Cluster,
   path: string,
-  body: Buffer,
-  over: AbortController,
-): Promise<IncomingMessage> {
-  const { ca, cert, key, token } = access.credentials();
-  const target = new URL(access.url.pathname.replace(/\/$/, '') + path, access.url);
-  const isSecure = target.protocol === 'https:';
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const outgoing = (isSecure ? https : http).request(target, {
-    method: 'POST',
-    headers: {
-      ...access.headers,
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      'content-type': 'application/octet-stream',
-      'content-length': body.length,
-    },
-    agent: false,
-    signal: over.signal,
-    ...(isSecure ? { ca, cert, key, servername: access.serverName, rejectUnauthorized: !access.insecure } : {}),
-  });
-  const timer = setTimeout(
-    () => outgoing.destroy(new Error(`no answer within ${answerTimeoutMs} ms`)),
-    answerTimeoutMs,
-  );
-  outgoing.once('response', (response) => {
-    clearTimeout(timer);
-    resolve(response);
-  });
-  outgoing.on('error', (error) => {
-    clearTimeout(timer);
-    reject(
-      new CommandError(`${title}: ${error.message} (is the cluster up? --context and --kubeconfig choose another)`),
-    );
-  });
-  outgoing.end(body);
-  return promise;
+  request: TapByResourceRequest,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const body = toBinary(TapByResourceRequestSchema, request);
+  try {
+    return await cluster.client.exchange(path, body, 'application/octet-stream', signal);
+  } catch (error) {
+    throw error instanceof ApiError ? new CommandError(explain(error, cluster)) : error;
+  }
 }
 
-async function bodyOf(response: IncomingMessage): Promise<string> {
+async function bodyOf(response: Answer): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -130,5 +132,7 @@ function errorText(status: number, body: string): string {
     message = undefined;
   }
   const text = typeof message === 'string' ? printable(message) : `HTTP status ${status}`;
-  return status === 403 ? `${text}; who may has the verb watch on the API group tap.linkerd.io there` : text;
+  if (status !== 403) return text;
+  const right = text.includes('/tap-bodies') ? 'verb create on the subresource tap-bodies' : 'verb watch';
+  return `${text}; who may has the ${right} of the API group tap.linkerd.io there`;
 }

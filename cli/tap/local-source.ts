@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TapEvent } from '../../api/gen/tap_pb.js';
 import type { TapByResourceRequest } from '../../api/gen/viz_tap_pb.js';
+import { ipText } from '../../api/ip-text.ts';
 import { BadTapRequest, observeRequest } from '../../api/tap/observe-request.ts';
 import { paceOf } from '../../api/tap/pace.ts';
 import { ProxyTap } from '../../api/tap/proxy-tap.ts';
@@ -16,7 +18,7 @@ import { sidecarOf, tapPort } from '../cluster/sidecar.ts';
 import type { WorkloadDirectory } from '../figures/directory.ts';
 import { localDirectory } from '../figures/local-directory.ts';
 import { CommandError, UsageError } from '../terminal.ts';
-import type { RunningTap, TapHandlers, TapSource } from './source.ts';
+import type { RunningTap, TapHandlers, TapSource, WayToServer } from './source.ts';
 
 interface LocalTaps {
   readonly directory: WorkloadDirectory;
@@ -53,6 +55,7 @@ export async function localTaps(stateFolder: string, namespace: string): Promise
   return {
     namespace,
     tap: (request, handlers) => begin(taps, request, handlers),
+    wayTo: (event) => wayTo(directory, event),
     close: () => directory.close(),
   };
 }
@@ -74,8 +77,7 @@ async function begin(taps: LocalTaps, request: TapByResourceRequest, handlers: T
     const where = namespace === '' ? '' : ` in namespace ${namespace} (-n names another)`;
     throw new CommandError(`no pods to tap for ${title}${where}: none has a sidecar that may be tapped`);
   }
-  const all = (await directory.workloads({ kind: 'pod', namespace: undefined })).flatMap(({ pods: of }) => of);
-  const byIp = new Map(all.map((pod) => [pod.status?.podIP, pod]));
+  const byIp = new Map((await podsOf(directory)).map((pod) => [pod.status?.podIP, pod]));
   const labelsAt = (ip: string) => {
     const pod = byIp.get(ip);
     return pod && labelsOf(pod);
@@ -121,6 +123,18 @@ async function begin(taps: LocalTaps, request: TapByResourceRequest, handlers: T
     },
   };
 }
+
+/** Servers listen on this machine. Addresses that are no pod's are not called, whoever tells of them. */
+async function wayTo(directory: WorkloadDirectory, { destination }: TapEvent): Promise<WayToServer> {
+  const ip = destination?.ip === undefined ? '' : ipText(destination.ip);
+  const pods = await podsOf(directory);
+  if (!pods.some(({ status }) => status?.podIP === ip)) throw new Error(`${ip || 'its server'} is no pod of the mesh`);
+  const host = ip.includes(':') ? `[${ip}]` : ip;
+  return { address: `${host}:${destination?.port}`, problem: () => undefined, close: () => {} };
+}
+
+const podsOf = async (directory: WorkloadDirectory): Promise<Pod[]> =>
+  (await directory.workloads({ kind: 'pod', namespace: undefined })).flatMap(({ pods }) => pods);
 
 /** As discovery labels endpoints. */
 function labelsOf({ metadata, spec }: Pod): Record<string, string> {

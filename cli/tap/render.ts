@@ -4,6 +4,7 @@ import { type Headers, HttpMethod_Registered, Scheme_Registered } from '../../ap
 import type { Metadata } from '../../api/gen/meta_pb.js';
 import type { TcpAddress } from '../../api/gen/net_pb.js';
 import { type TapEvent, type TapEvent_Http_StreamId, TapEvent_ProxyDirection } from '../../api/gen/tap_pb.js';
+import { TapBodies } from '../../api/gen/tulle_pb.js';
 import { ipText } from '../../api/ip-text.ts';
 import { destinationLabel } from '../../api/tap/observe-request.ts';
 import { printable } from '../table.ts';
@@ -47,9 +48,7 @@ export const grpcStatusName = (code: number): string => grpcStatuses[code] ?? `C
  * what decided about the request.
  */
 export function tapLine(event: TapEvent, wide: string | undefined): string {
-  const inbound = event.proxyDirection === TapEvent_ProxyDirection.INBOUND;
-  const tls = (inbound ? event.sourceMeta : event.destinationMeta)?.labels['tls'] ?? '';
-  const flow = `proxy=${inbound ? 'in ' : 'out'} src=${address(event.source)} dst=${address(event.destination)} tls=${tls}`;
+  const flow = flowText(event);
   const more = wide === undefined ? '' : wideText(event, wide);
   const { event: http } = event;
   const part = http.case === 'http' ? http.value.event : { case: undefined };
@@ -80,7 +79,14 @@ export function tapLine(event: TapEvent, wide: string | undefined): string {
   return printable(text() + more);
 }
 
-function wideText(event: TapEvent, kind: string): string {
+/** Which way it went, from whom to whom. */
+export function flowText({ proxyDirection, source, sourceMeta, destination, destinationMeta }: TapEvent): string {
+  const inbound = proxyDirection === TapEvent_ProxyDirection.INBOUND;
+  const tls = (inbound ? sourceMeta : destinationMeta)?.labels['tls'] ?? '';
+  return `proxy=${inbound ? 'in ' : 'out'} src=${address(source)} dst=${address(destination)} tls=${tls}`;
+}
+
+export function wideText(event: TapEvent, kind: string): string {
   const { sourceMeta, destinationMeta, routeMeta, decision } = event;
   const route = Object.entries(routeMeta?.labels ?? {}).map(([key, value]) => ` rt_${key}=${value}`);
   const authorization = nameOf(decision?.authorization);
@@ -120,7 +126,7 @@ function outcomeText({ event }: TapEvent): string {
 
 /** An event as `linkerd viz tap -o json` writes it, with `decision` and `outcome` behind it. */
 export function tapJson(event: TapEvent): object {
-  const { source, sourceMeta, destination, destinationMeta, routeMeta, proxyDirection, decision } = event;
+  const { source, sourceMeta, destination, destinationMeta, routeMeta, proxyDirection, decision, bodies } = event;
   const part = event.event.case === 'http' ? event.event.value.event : undefined;
   const end = (at: TcpAddress | undefined, meta: typeof sourceMeta) => ({
     ip: at?.ip === undefined ? '' : ipText(at.ip),
@@ -143,6 +149,7 @@ export function tapJson(event: TapEvent): object {
             traceId: decision.traceId || undefined,
           },
         }),
+    ...(bodies === TapBodies.UNKNOWN ? {} : { bodies: TapBodies[bodies] }),
     ...(event.missedEvents > 0n ? { missedEvents: Number(event.missedEvents) } : {}),
   };
 }

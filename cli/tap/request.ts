@@ -11,6 +11,8 @@ import { UsageError } from '../terminal.ts';
 
 /** What requests are shown. */
 export interface TapOptions extends PlaceOptions {
+  /** Bytes of each body; undefined: none. */
+  readonly bodyBytes?: number;
   readonly to?: string;
   readonly toNamespace?: string;
   readonly method?: string;
@@ -68,6 +70,7 @@ export function tapRequest(
     },
     match: { match: { case: 'all', value: { matches: matchesOf(options, namespace) } } },
     maxRps: rps,
+    bodyBytes: options.bodyBytes ?? 0,
     extract: headers
       ? { extract: { case: 'http', value: { extract: { case: 'headers', value: {} } } } }
       : { extract: { case: 'http', value: {} } },

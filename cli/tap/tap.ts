@@ -5,19 +5,23 @@ import { defaultStateFolder } from '../../local/state-folder.ts';
 import { parseDurationMs } from '../duration.ts';
 import { printable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
+import { BodyTypes } from './body/body-types.ts';
+import { noTypes, readDescriptors } from './body/descriptors.ts';
+import { type BodyOptions, bodyBytesOf, withBodyOptions } from './body-options.ts';
+import { MissingBodies } from './missing-bodies.ts';
 import { openTaps } from './open.ts';
-import { tapJson, tapLine } from './render.ts';
+import { TapPrinter } from './printer.ts';
 import { checkTap, type TapOptions, tapRequest, withTapOptions } from './request.ts';
 import type { TapHandlers, TapSource } from './source.ts';
 
-interface TapCommandOptions extends TapOptions {
+interface TapCommandOptions extends TapOptions, BodyOptions {
   readonly for?: string;
   readonly output: 'line' | 'wide' | 'json';
 }
 
 /** `tulle tap`: requests as they pass the sidecars of workloads. */
 export function tapCommand(terminal: Terminal): Command {
-  return withTapOptions(new Command('tap'))
+  return withBodyOptions(withTapOptions(new Command('tap')))
     .argument('<resource...>', 'whose sidecars: deploy/web, deploy, po/web-0, ns/shop')
     .addOption(
       new Option('-o, --output <format>', 'how to print; json has header fields, too')
@@ -30,20 +34,37 @@ export function tapCommand(terminal: Terminal): Command {
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<TapCommandOptions>();
       const forMs = options.for === undefined ? undefined : parseDurationMs('--for', options.for);
+      const bodyBytes = bodyBytesOf(options);
       checkTap(resource, options);
-      const { kind, show } = printer(options.output, terminal);
+      const { output, descriptors } = options;
+      const known = descriptors === undefined ? noTypes : await readDescriptors(resolve(terminal.cwd, descriptors));
       await withTaps(options, terminal, async (source) => {
-        const request = tapRequest(resource, options, source.namespace, options.output === 'json');
-        const wide = kind === 'wide' ? request.target?.resource?.type : undefined;
-        await runTap(source, request, forMs, terminal, { onEvent: (event) => show(event, wide) });
+        const request = tapRequest(resource, { ...options, bodyBytes }, source.namespace, output === 'json');
+        const tapped = request.target!.resource!;
+        const warn = (message: string): void => terminal.err(`warning: ${printable(message)}\n`);
+        const types = new BodyTypes({
+          known,
+          wayTo: options.reflection ? (event) => source.wayTo(event, tapped) : undefined,
+          onProblem: warn,
+        });
+        const printer = new TapPrinter({
+          form: output,
+          kind: tapped.type,
+          types,
+          out: terminal.out,
+        });
+        const missing = bodyBytes === undefined ? undefined : new MissingBodies(warn);
+        await runTap(source, request, forMs, terminal, {
+          onEvent: (event) => {
+            missing?.look(event);
+            printer.take(event);
+          },
+        });
+        await printer.settled();
+        if (printer.leftOut > 0)
+          warn(`${printer.leftOut} events were left out, since servers were slow to tell their types`);
       });
     });
-}
-
-function printer(kind: TapCommandOptions['output'], { out }: Terminal) {
-  const show = (event: Parameters<typeof tapJson>[0], wide: string | undefined): void =>
-    out(kind === 'json' ? `${JSON.stringify(tapJson(event), null, 2)}\n` : `${tapLine(event, wide)}\n`);
-  return { kind, show };
 }
 
 /** Opens the mesh that the options name, and closes it behind. */

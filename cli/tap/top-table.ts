@@ -1,4 +1,4 @@
-import type { TapEvent } from '../../api/gen/tap_pb.js';
+import { type TapEvent, TapEvent_ProxyDirection } from '../../api/gen/tap_pb.js';
 import { ipText } from '../../api/ip-text.ts';
 import { grpcServerFailures } from '../../lib/contract/grpc-statuses.ts';
 import { formatTable } from '../table.ts';
@@ -9,6 +9,8 @@ export const topOrders = ['count', 'best', 'worst', 'last', 'success'] as const;
 export type TopOrder = (typeof topOrders)[number];
 
 interface Row {
+  /** Told by the sidecar of the server. */
+  readonly inbound: boolean;
   readonly source: string;
   readonly destination: string;
   readonly method: string;
@@ -32,7 +34,10 @@ interface Open {
 const maxRows = 1000;
 const maxOpen = 10_000;
 
-/** Requests that have ended, by who asked whom for what. */
+/**
+ * Requests that have ended, by who asked whom for what. Where the sidecars of both ends are asked, each request is told
+ * twice: those of the client count, which know the route and all that it waited for.
+ */
 export class TopTable {
   private readonly rows = new Map<string, Row>();
   private readonly open = new Map<string, Open>();
@@ -50,14 +55,15 @@ export class TopTable {
 
   add(event: TapEvent): void {
     const part = event.event.case === 'http' ? event.event.value.event : undefined;
-    if (part?.case === undefined) return;
+    if (part?.case === undefined || part.case === 'body') return;
     const { base, stream } = part.value.id ?? { base: 0, stream: 0n };
     const id = `${base}:${stream}`;
     if (part.case === 'requestInit') {
       // A request of which nothing more came gives way to a new one.
       if (this.open.size >= maxOpen) this.open.delete(this.open.keys().next().value as string);
       const row = {
-        source: this.hideSources ? '' : whose(event.source, event.sourceMeta),
+        inbound: event.proxyDirection === TapEvent_ProxyDirection.INBOUND,
+        source: whose(event.source, event.sourceMeta),
         destination: whose(event.destination, event.destinationMeta),
         method: methodText(part.value.method),
         path: part.value.path,
@@ -120,6 +126,22 @@ export class TopTable {
     if (success) row.successes++;
   }
 
+  /** Each request once, and without sources where they are hidden. */
+  private shown(): Row[] {
+    const all = [...this.rows.values()];
+    const call = ({ source, destination, method, path }: Row): string => [source, destination, method, path].join('\0');
+    const told = new Set(all.filter(({ inbound }) => !inbound).map(call));
+    const once = all.filter((row) => !row.inbound || !told.has(call(row)));
+    if (!this.hideSources) return once;
+    const merged = new Map<string, Row>();
+    for (const row of once) {
+      const key = [row.destination, row.method, row.path, row.route].join('\0');
+      const before = merged.get(key);
+      merged.set(key, before === undefined ? { ...row } : sumOf(before, row));
+    }
+    return [...merged.values()];
+  }
+
   /** The most, the slowest and the least successful first. */
   private sorted(order: TopOrder): Row[] {
     const by: Readonly<Record<TopOrder, (row: Row) => number>> = {
@@ -129,9 +151,17 @@ export class TopTable {
       last: ({ lastUs }) => lastUs,
       success: ({ successes, count }) => -successes / count,
     };
-    return [...this.rows.values()].sort((a, b) => by[order](b) - by[order](a));
+    return this.shown().sort((a, b) => by[order](b) - by[order](a));
   }
 }
+
+const sumOf = (a: Row, b: Row): Row => ({
+  ...a,
+  count: a.count + b.count,
+  bestUs: Math.min(a.bestUs, b.bestUs),
+  worstUs: Math.max(a.worstUs, b.worstUs),
+  successes: a.successes + b.successes,
+});
 
 /** The pod where it is known, else who it proved to be, else its address. */
 function whose(at: TapEvent['source'], meta: TapEvent['sourceMeta']): string {

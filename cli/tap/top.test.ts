@@ -9,8 +9,10 @@ type Part = NonNullable<MessageInitShape<typeof TapEvent_HttpSchema>['event']>;
 
 let stream = 0n;
 /** One request, in the three events of it. */
-function* request(of: { pod?: string; path?: string; status?: number; grpc?: number; ms?: number } = {}) {
-  const { pod = 'web-1', path = '/', status = 200, grpc, ms = 5 } = of;
+function* request(
+  of: { pod?: string; path?: string; status?: number; grpc?: number; ms?: number; source?: string; out?: boolean } = {},
+) {
+  const { pod = 'web-1', path = '/', status = 200, grpc, ms = 5, source = 'bot', out = false } = of;
   const id = { base: 1, stream: ++stream };
   const parts: Part[] = [
     { case: 'requestInit', value: { id, path, method: { type: { case: 'registered', value: 1 } } } },
@@ -26,7 +28,8 @@ function* request(of: { pod?: string; path?: string; status?: number; grpc?: num
   ];
   for (const part of parts) {
     yield create(TapEventSchema, {
-      sourceMeta: { labels: { client_id: 'bot.shop.serviceaccount.identity.tulle.cluster.local' } },
+      sourceMeta: { labels: { client_id: `${source}.shop.serviceaccount.identity.tulle.cluster.local` } },
+      proxyDirection: out ? 2 : 1,
       destinationMeta: { labels: { pod } },
       event: { case: 'http', value: create(TapEvent_HttpSchema, { event: part }) },
     } as MessageInitShape<typeof TapEventSchema>);
@@ -49,6 +52,21 @@ it('requests are counted by who asks whom for what, sorted as it is asked', () =
   );
   expect(table.text('worst', 1)).toMatch(/\n.*\/slow/);
   expect(table.text('success', 1)).not.toMatch(/100\.00%/);
+});
+
+it('a request of which both ends tell is one, and those of whom no sidecar tells are counted where they come in', () => {
+  const both = [true, false].flatMap((out) => [...request({ out, ms: out ? 7 : 5 })]);
+  const events = [...both, ...request({ source: 'stranger', ms: 3 })];
+  const shown = (hideSources: boolean): string[] => {
+    const table = new TopTable({ hideSources });
+    for (const event of events) table.add(event);
+    return table.text('count').trim().split('\n').slice(1);
+  };
+  expect(shown(false).map((line) => line.split(/ +/).slice(0, 7).join(' '))).toEqual([
+    'bot.shop web-1 POST / - 1 7ms',
+    'stranger.shop web-1 POST / - 1 3ms',
+  ]);
+  expect(shown(true).map((line) => line.split(/ +/).slice(0, 7).join(' '))).toEqual(['web-1 POST / - 2 3ms 7ms']);
 });
 
 it('what has not ended is not counted, and what is not known has no row', () => {

@@ -6,6 +6,7 @@ import {
   type ComponentAutoscaling,
   type ComponentOptions,
   type ComponentToleration,
+  DataPlane,
   InboundPolicy,
   Interception,
   LogLevel,
@@ -105,6 +106,7 @@ const proxy = fieldsOf<ProxyOptions>({
   externalProfiles: flag,
   gateway: flag,
   tap: flag,
+  tapBodies: flag,
   inboundConnectTimeout: duration,
   outboundConnectTimeout: duration,
   inboundDiscoveryIdleTimeout: duration,
@@ -139,6 +141,8 @@ const component = fieldsOf<ComponentOptions>({
   tolerations: listOf(toleration),
   nodeSelector: texts,
   priorityClassName: text,
+  imagePullSecrets: lines,
+  runtimeClassName: text,
 });
 
 type Protocol = 'otlp' | 'otlpHttp' | 'zipkin' | 'off';
@@ -193,6 +197,9 @@ const trustAnchors: ValueForm<TrustAnchors> = {
   fields: { certManager },
 };
 
+/** `tulle`, or an image of Linkerd's proxy with its tag. */
+const dataPlane = made(text, (image) => (image === 'tulle' ? DataPlane.tulle() : DataPlane.linkerd2(image)));
+
 /** Every typed property of `Mesh`, by its name. */
 export const meshForm = fieldsOf<Omit<MeshProps, '_install'>>({
   namespace: text,
@@ -206,6 +213,7 @@ export const meshForm = fieldsOf<Omit<MeshProps, '_install'>>({
   antiAffinity: flag,
   disruptionBudgets: flag,
   failClosedWebhooks: flag,
+  dataPlane,
   compat: choice({ none: Compat.none, linkerd: Compat.linkerd }),
   interception: choice({ initContainer: Interception.initContainer, explicit: Interception.explicit }),
   defaultInboundPolicy: choice(inboundPolicyFactories),
@@ -232,6 +240,7 @@ export const meshForm = fieldsOf<Omit<MeshProps, '_install'>>({
   nodeSelector: texts,
   tolerations: listOf(toleration),
   priorityClassName: text,
+  runtimeClassName: text,
   podLabels: texts,
   podAnnotations: texts,
   logLevel,

@@ -1,4 +1,4 @@
-import { setting as settingOf } from '../../lib/contract/annotations.ts';
+import { dataPlaneAnnotation, setting as settingOf } from '../../lib/contract/annotations.ts';
 import { controlPlaneNamespaceLabel, ownerLabelPrefix } from '../../lib/contract/labels.ts';
 import { identityName, linkerdProxyContainerName, proxyContainerName } from '../../lib/contract/names.ts';
 import { type PortSet, parsePortSet } from '../../lib/contract/port-list.ts';
@@ -35,6 +35,9 @@ export function podIdentity(pod: Pod, config: ClusterConfig): string {
 export function isExplicit(pod: Pod): boolean {
   return sidecarEnv(pod, 'LINKERD2_PROXY_EXPLICIT_MODE') === 'true';
 }
+
+/** True where the sidecar is Linkerd's proxy, which skips what that project's messages cannot say. */
+export const isLinkerds = (pod: Pod): boolean => pod.metadata.annotations?.[dataPlaneAnnotation] === 'linkerd2';
 
 /** The port of the application that a listener of a sidecar in explicit mode stands for; any other port is its own. */
 export function appPort(pod: Pod, port: number): number {

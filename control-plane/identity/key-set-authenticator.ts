@@ -31,7 +31,7 @@ export class KeySetAuthenticator implements TokenAuthenticator {
     const keySet = this.keySet();
     if (keySet === undefined) throw new TokenError('review failed', 'there is no key set yet');
     const { audience, nowMs, clockSkewMs } = this.options;
-    return keySet.authenticate(token, audience, nowMs(), clockSkewMs);
+    return keySet.authenticate(token, { audience, nowMs: nowMs(), skewMs: clockSkewMs });
   }
 }
 
@@ -42,7 +42,7 @@ export interface PublishedKeysOptions {
   readonly intervalMs?: number;
 }
 
-/** The keys that the API server publishes for its tokens; every service account may read them. */
+/** The keys and the issuer that the API server publishes for its tokens; every service account may read them. */
 export class PublishedKeys {
   current: KeySet | undefined = undefined;
   private readonly options: PublishedKeysOptions;
@@ -58,10 +58,16 @@ export class PublishedKeys {
   /** Reads the keys now; what was read before stays in use when that fails. Never rejects. */
   async refresh(): Promise<void> {
     try {
-      this.current = KeySet.parse(JSON.stringify(await this.options.api.get('/openid/v1/jwks')));
+      const { api } = this.options;
+      const [keys, { issuer }] = await Promise.all([
+        api.get('/openid/v1/jwks'),
+        api.get<{ readonly issuer?: unknown }>('/.well-known/openid-configuration'),
+      ]);
+      if (typeof issuer !== 'string') throw new Error('/.well-known/openid-configuration names no issuer');
+      this.current = KeySet.parse(JSON.stringify(keys), issuer);
       this.problem = undefined;
     } catch (error) {
-      const message = `the API server's keys (/openid/v1/jwks): ${(error as Error).message}`;
+      const message = `the API server's keys for tokens: ${(error as Error).message}`;
       // The same trouble is told once.
       if (message !== this.problem) this.options.onProblem(message);
       this.problem = message;

@@ -1,5 +1,7 @@
+import type { V1SelfSubjectAccessReview, V1TokenReview } from '@kubernetes/client-node';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { KubernetesApi } from '../kubernetes/api.ts';
+import type { InJson } from '../kubernetes/in-json.ts';
 import {
   type ServiceAccount,
   serviceAccountOf,
@@ -12,15 +14,6 @@ export interface TokenReviewOptions {
   readonly api: Pick<KubernetesApi, 'create'>;
   readonly audience: string;
   readonly registry: Registry;
-}
-
-interface TokenReview {
-  readonly status?: {
-    readonly authenticated?: boolean;
-    readonly error?: string;
-    readonly audiences?: readonly string[];
-    readonly user?: { readonly username?: string };
-  };
 }
 
 const path = '/apis/authentication.k8s.io/v1/tokenreviews';
@@ -55,7 +48,7 @@ export class TokenReviewer implements TokenAuthenticator {
   /** Asks whether reviews are allowed. Rejects with what to do when they are not, or when the API server does not answer. */
   async checkAccess(): Promise<void> {
     if (this.ready) return;
-    const { status } = await this.options.api.create<{ status?: { allowed?: boolean; reason?: string } }>(
+    const { status } = await this.options.api.create<InJson<V1SelfSubjectAccessReview>>(
       '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
       {
         apiVersion: 'authorization.k8s.io/v1',
@@ -84,7 +77,7 @@ export class TokenReviewer implements TokenAuthenticator {
     throw new TokenError('not authenticated', `the API server does not take the token: ${why}`);
   }
 
-  private async review(token: string): Promise<TokenReview> {
+  private async review(token: string): Promise<InJson<V1TokenReview>> {
     const { api, audience } = this.options;
     const request = {
       apiVersion: 'authentication.k8s.io/v1',
@@ -93,7 +86,7 @@ export class TokenReviewer implements TokenAuthenticator {
     };
     this.inFlight.inc();
     try {
-      return await api.create<TokenReview>(path, request);
+      return await api.create<InJson<V1TokenReview>>(path, request);
     } catch (error) {
       this.reviews.inc({ result: 'review failed' });
       throw new TokenError('review failed', `the token could not be reviewed: ${(error as Error).message}`);

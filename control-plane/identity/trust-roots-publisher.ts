@@ -1,8 +1,10 @@
+import type { V1ListMeta } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
 import { systemNamespaces } from '../../lib/contract/names.ts';
 import { ApiError, isConflict, isNotFound, type KubernetesApi } from '../kubernetes/api.ts';
+import type { InJson } from '../kubernetes/in-json.ts';
 import type { ObjectSource } from '../sources/object-source.ts';
 import { type Scope, wholeCluster } from '../sources/scope.ts';
 import { bundleKey, type ConfigMap } from './trust-roots.ts';
@@ -27,7 +29,7 @@ export interface PublisherOptions {
 }
 
 interface ConfigMapList {
-  readonly metadata: { readonly continue?: string };
+  readonly metadata: InJson<V1ListMeta>;
   readonly items: readonly ConfigMap[];
 }
 

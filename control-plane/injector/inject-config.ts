@@ -14,7 +14,7 @@ export function parseInjectConfig(text: string): InjectConfig {
   }
   if (!isRecord(values)) throw new Error('must be an object');
   const model = injectConfig();
-  checkTypes(values, { ...model }, '');
+  checkTypes(values, { ...model, linkerd2: { image: '', version: '' } }, '');
   return injectConfig(values);
 }
 

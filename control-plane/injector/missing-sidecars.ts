@@ -1,3 +1,4 @@
+import type { V1ListMeta } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
 import { controlPlaneNamespaceLabel } from '../../lib/contract/labels.ts';
@@ -10,6 +11,7 @@ import {
 } from '../../lib/inject/index.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
 import type { KubernetesEvent } from '../kubernetes/events.ts';
+import type { InJson } from '../kubernetes/in-json.ts';
 import { Poll } from '../polling/poll.ts';
 import type { Owner } from './owners.ts';
 
@@ -27,7 +29,7 @@ export interface MissingSidecarsOptions {
 }
 
 interface PodList {
-  readonly metadata?: { readonly continue?: string };
+  readonly metadata?: InJson<V1ListMeta>;
   readonly items?: readonly PlacedPod[];
 }
 

@@ -1,20 +1,17 @@
-import http from 'node:http';
-import https from 'node:https';
 import { ApiError, type KubernetesApi, type PatchType } from './api.ts';
-import type { Answer, PingTimes } from './pinged-connection.ts';
-import { type Credentials, type ServerAccess, sameConnection } from './server-access.ts';
+import { type Answer, Connections, type Outgoing } from './connections.ts';
+import { authorizationOf, type Credentials, type ServerAccess } from './server-access.ts';
 import { readBody, statusError } from './status-error.ts';
-import { WatchConnections } from './watch-connections.ts';
 
 export interface ClientOptions {
   /** Deadline of a whole call; of a watch, until its head has come. Default 30 s. */
   readonly timeoutMs?: number;
   /** The largest answer that is read. Default 64 MiB: a page of 500 pods has a few. */
   readonly maxBodyBytes?: number;
-  /** Connections to the server, besides those of watches. Default 128. */
+  /** Connections to the server at once. Default 128. */
   readonly maxConnections?: number;
-  /** How connections of watches are pinged. Default: each 10 s, for an answer within 10 s. */
-  readonly ping?: PingTimes;
+  /** Between pings of a connection of HTTP/2. Default 10 s: without an answer it ends within 20 s. */
+  readonly pingMs?: number;
   readonly userAgent?: string;
 }
 
@@ -22,6 +19,7 @@ interface Call {
   readonly method: string;
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
+  /** What is written as JSON; bytes stay as they are. */
   readonly body?: unknown;
   readonly contentType?: string;
 }
@@ -37,29 +35,17 @@ const patchTypes: Record<PatchType, string> = {
 /** The API server's own keys (`/openid/v1/jwks`) come as nothing but the second. */
 const accept = 'application/json, application/jwk-set+json';
 
-/** Idle connections are closed before the API server closes them (after 90 s), so that no call meets a closed one. */
-const idleConnectionMs = 60_000;
-
-/**
- * An API server over HTTP/1.1, on connections that are kept; answers that go on share those of HTTP/2, where the server
- * has it. Credentials that change take effect with the next call.
- */
+/** An API server. Credentials that change take effect with the next call. */
 export class KubernetesClient implements KubernetesApi {
   private readonly access: ServerAccess;
-  private readonly options: Required<Omit<ClientOptions, 'ping'>>;
-  private agent: http.Agent | undefined = undefined;
-  private agentCredentials: Credentials | undefined = undefined;
-  private readonly watches: WatchConnections;
+  private readonly options: Required<Pick<ClientOptions, 'timeoutMs' | 'maxBodyBytes' | 'userAgent'>>;
+  private readonly connections: Connections;
 
   constructor(access: ServerAccess, options: ClientOptions = {}) {
+    const { timeoutMs = 30_000, maxBodyBytes = 64 * 1024 * 1024, maxConnections = 128, pingMs = 10_000 } = options;
     this.access = access;
-    this.options = {
-      timeoutMs: options.timeoutMs ?? 30_000,
-      maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
-      maxConnections: options.maxConnections ?? 128,
-      userAgent: options.userAgent ?? 'tulle',
-    };
-    this.watches = new WatchConnections(access, options.ping);
+    this.options = { timeoutMs, maxBodyBytes, userAgent: options.userAgent ?? 'tulle' };
+    this.connections = new Connections(access, { maxConnections, pingMs, connectTimeoutMs: timeoutMs });
   }
 
   get<T>(path: string, query?: Readonly<Record<string, string>>): Promise<T> {
@@ -85,37 +71,37 @@ export class KubernetesClient implements KubernetesApi {
   /**
    * A GET whose answer goes on, such as a watch: resolves once its head has come. The caller reads it to its end or
    * destroys it; `signal` ends it too. Rejects with an ApiError. Over HTTP/2 a server that is gone without a word ends it
-   * with a FrozenConnection.
+   * with an error that `isFrozen` knows.
    */
   async stream(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Answer> {
     const call = { method: 'GET', path, query };
     return this.within(async (deadline) => {
       const either = AbortSignal.any([signal, deadline]);
-      const response = await this.answer((credentials) => this.open(call, credentials, either));
+      const response = await this.answer(call, either);
       if (response.statusCode === 200) return response;
       throw statusError(title(call), response, await this.read(call, response, either));
     });
   }
 
-  /** Idle connections are not used again: the way to the server may have died without a word. */
-  dropIdle(): void {
-    for (const sockets of Object.values(this.agent?.freeSockets ?? {})) {
-      for (const socket of [...(sockets ?? [])]) socket.destroy();
-    }
+  /**
+   * A POST of bytes to what does not speak as the API server does, such as an API that is served beside it: the answer is
+   * the caller's as it comes, whatever its status. Otherwise as `stream`.
+   */
+  exchange(path: string, body: Uint8Array, contentType: string, signal: AbortSignal): Promise<Answer> {
+    const call = { method: 'POST', path, body, contentType };
+    return this.within((deadline) => this.answer(call, AbortSignal.any([signal, deadline])));
   }
 
   close(): void {
-    this.agent?.destroy();
-    this.agent = undefined;
-    this.watches.close();
+    this.connections.close();
     this.access.close();
   }
 
   private async call<T>(call: Call): Promise<T> {
     return this.within(async (deadline) => {
-      const response = await this.answer((credentials) => this.send(call, credentials, deadline));
+      const response = await this.answer(call, deadline);
       const body = await this.read(call, response, deadline);
-      const status = response.statusCode ?? 0;
+      const status = response.statusCode;
       if (status < 200 || status > 299) throw statusError(title(call), response, body);
       try {
         return JSON.parse(body) as T;
@@ -128,10 +114,7 @@ export class KubernetesClient implements KubernetesApi {
   private async within<T>(work: (deadline: AbortSignal) => Promise<T>): Promise<T> {
     const { timeoutMs } = this.options;
     const deadline = new AbortController();
-    const timer = setTimeout(() => {
-      deadline.abort(new Error(`no answer within ${timeoutMs} ms`));
-      this.dropIdle();
-    }, timeoutMs);
+    const timer = setTimeout(() => deadline.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     try {
       return await work(deadline.signal);
     } finally {
@@ -140,72 +123,39 @@ export class KubernetesClient implements KubernetesApi {
   }
 
   /** Credentials that were refused are read again, and the call is made once more if there are others. */
-  private async answer(send: (credentials: Credentials) => Promise<Answer>): Promise<Answer> {
-    const used = this.access.credentials();
-    const response = await send(used);
-    if (response.statusCode !== 401) return response;
-    await this.access.refresh();
-    const fresh = this.access.credentials();
-    if (fresh === used) return response;
-    response.destroy();
-    return send(fresh);
-  }
-
-  /** On a connection that watches share, or one of HTTP/1.1 where there is no HTTP/2. */
-  private async open(call: Call, credentials: Credentials, signal: AbortSignal): Promise<Answer> {
+  private async answer(call: Call, signal: AbortSignal): Promise<Answer> {
+    const send = (credentials: Credentials): Promise<Answer> =>
+      this.connections.send(this.outgoing(call, credentials), credentials, signal);
     try {
-      const { pathname, search } = this.target(call);
-      const headers = this.headers(credentials);
-      const answer = await this.watches.get(pathname + search, headers, credentials, signal);
-      return answer ?? (await this.send(call, credentials, signal));
+      const used = this.access.credentials();
+      const response = await send(used);
+      if (response.statusCode !== 401) return response;
+      await this.access.refresh();
+      const fresh = this.access.credentials();
+      if (fresh === used) return response;
+      response.destroy();
+      return await send(fresh);
     } catch (error) {
-      if (error instanceof ApiError) throw error;
       throw this.noAnswer(call, error as Error, signal);
     }
   }
 
-  private target(call: Call): URL {
-    const { url } = this.access;
-    const target = new URL(url.pathname.replace(/\/$/, '') + call.path, url);
-    for (const [name, value] of Object.entries(call.query ?? {})) target.searchParams.set(name, value);
-    return target;
-  }
-
-  private headers(credentials: Credentials): http.OutgoingHttpHeaders {
-    const given = Object.entries(this.access.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
-    const headers: http.OutgoingHttpHeaders = {
-      ...Object.fromEntries(given),
-      accept,
-      'user-agent': this.options.userAgent,
+  private outgoing({ method, path, query, body, contentType }: Call, credentials: Credentials): Outgoing {
+    const { url, headers } = this.access;
+    const target = new URL(url.pathname.replace(/\/$/, '') + path, url);
+    for (const [name, value] of Object.entries(query ?? {})) target.searchParams.set(name, value);
+    return {
+      method,
+      path: target.pathname + target.search,
+      headers: {
+        ...headers,
+        accept,
+        'user-agent': this.options.userAgent,
+        ...authorizationOf(credentials),
+        ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
+      },
+      body: body === undefined || body instanceof Uint8Array ? body : JSON.stringify(body),
     };
-    if (credentials.token !== undefined) headers['authorization'] = `Bearer ${credentials.token}`;
-    return headers;
-  }
-
-  private send(call: Call, credentials: Credentials, signal: AbortSignal): Promise<Answer> {
-    const { url, serverName } = this.access;
-    const target = this.target(call);
-    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
-    const headers = this.headers(credentials);
-    if (body !== undefined) {
-      headers['content-type'] = call.contentType ?? 'application/json';
-      headers['content-length'] = Buffer.byteLength(body);
-    }
-
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const { request } = url.protocol === 'https:' ? https : http;
-    const outgoing = request(target, {
-      method: call.method,
-      headers,
-      agent: this.agentFor(credentials),
-      servername: serverName,
-      signal,
-    });
-    outgoing.once('response', resolve);
-    // Once there is a response, its own error tells the same.
-    outgoing.on('error', (error) => reject(this.noAnswer(call, error, signal)));
-    outgoing.end(body);
-    return promise;
   }
 
   private async read(call: Call, response: Answer, signal: AbortSignal): Promise<string> {
@@ -218,27 +168,12 @@ export class KubernetesClient implements KubernetesApi {
 
   private noAnswer(call: Call, error: Error, { aborted, reason }: AbortSignal): ApiError {
     const cause = aborted && reason instanceof Error ? reason : error;
-    return new ApiError(0, '', `${title(call)}: ${this.access.url.host}: ${cause.message}`, { cause });
-  }
-
-  private agentFor(credentials: Credentials): http.Agent {
-    const { ca, cert, key } = credentials;
-    if (this.agent !== undefined && sameConnection(this.agentCredentials, credentials)) return this.agent;
-    // Calls under way keep the old connections until they end.
-    this.dropIdle();
-    const pool = {
-      keepAlive: true,
-      timeout: idleConnectionMs,
-      maxSockets: this.options.maxConnections,
-      maxFreeSockets: 8,
-    };
-    this.agentCredentials = credentials;
-    this.agent =
-      this.access.url.protocol === 'https:'
-        ? new https.Agent({ ...pool, ca, cert, key, minVersion: 'TLSv1.2', rejectUnauthorized: !this.access.insecure })
-        : new http.Agent(pool);
-    return this.agent;
+    return new ApiError(0, '', `${title(call)}: ${this.access.url.host}: ${describe(cause)}`, { cause });
   }
 }
+
+/** A name with several addresses fails with an error of each, and no word of its own. */
+const describe = (error: Error): string =>
+  error instanceof AggregateError && error.message === '' ? error.errors.map(String).join(', ') : error.message;
 
 const title = ({ method, path }: Call): string => `${method} ${path}`;

@@ -13,15 +13,6 @@ const cluster = z.object({
   'insecure-skip-tls-verify': z.boolean().optional(),
   'proxy-url': text,
 });
-const exec = z.object({
-  apiVersion: z.string(),
-  command: z.string(),
-  args: z.array(z.string()).nullish(),
-  env: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
-  installHint: text,
-  provideClusterInfo: z.boolean().optional(),
-  interactiveMode: z.enum(['Never', 'IfAvailable', 'Always']).optional(),
-});
 const user = z.object({
   'client-certificate': text,
   'client-certificate-data': text,
@@ -30,6 +21,9 @@ const user = z.object({
   token: text,
   tokenFile: text,
   username: text,
+  password: text,
+  as: text,
+  'as-groups': z.array(z.string()).nullish(),
   // Read when it is used: another user's mistake is not in the way.
   exec: z.unknown().optional(),
   'auth-provider': z.unknown().optional(),
@@ -44,11 +38,9 @@ const kubeconfig = z.object({
 
 type Kubeconfig = z.infer<typeof kubeconfig>;
 
-/** A credential plugin, as `users[].user.exec` names it (Kubernetes docs, "client-go credential plugins"). */
-export type ExecConfig = z.infer<typeof exec>;
-
 /** An entry with the file that it stands in: relative paths in it are relative to that file's folder. */
 interface Found<T> {
+  readonly name: string;
   readonly value: T;
   readonly file: string;
   readonly folder: string;
@@ -75,7 +67,7 @@ export async function readContext(paths: readonly string[], name?: string): Prom
   const pick = <T>(what: string, wanted: string, entry: (config: Kubeconfig) => T | undefined): Found<T> => {
     for (const { path, config } of files) {
       const value = entry(config);
-      if (value !== undefined) return { value, file: path, folder: dirname(path) };
+      if (value !== undefined) return { name: wanted, value, file: path, folder: dirname(path) };
     }
     throw new AccessError(`${all}: there is no ${what} '${wanted}'`);
   };
@@ -91,17 +83,10 @@ export async function readContext(paths: readonly string[], name?: string): Prom
     name: contextName,
     namespace: chosen.namespace || undefined,
     cluster: pick('cluster', chosen.cluster, ({ clusters }) => named(clusters, chosen.cluster)?.cluster),
-    user: userName ? pick('user', userName, ({ users }) => named(users, userName)?.user) : { value: {}, file, folder },
+    user: userName
+      ? pick('user', userName, ({ users }) => named(users, userName)?.user)
+      : { name: '', value: {}, file, folder },
   };
-}
-
-/** The credential plugin of a user; undefined when there is none. Throws an AccessError that names the field. */
-export function credentialPluginOf({ user }: KubeconfigContext): ExecConfig | undefined {
-  if (user.value.exec === undefined || user.value.exec === null) return undefined;
-  const result = exec.safeParse(user.value.exec);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new AccessError(`${user.file}: users.exec.${issue.path.join('.')}: ${issue.message}`);
 }
 
 async function readKubeconfig(path: string): Promise<Kubeconfig> {

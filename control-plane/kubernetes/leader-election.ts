@@ -1,4 +1,6 @@
+import type { V1Lease, V1LeaseSpec } from '@kubernetes/client-node';
 import { isConflict, type KubernetesApi } from './api.ts';
+import type { InJson, Stored } from './in-json.ts';
 import { getIfThere } from './shared-object.ts';
 
 export interface LeaderElectionOptions {
@@ -23,18 +25,8 @@ export interface LeaderElectionOptions {
   readonly leaseMs?: number;
 }
 
-interface Lease {
-  readonly metadata: { readonly name: string; readonly resourceVersion?: string };
-  readonly spec?: LeaseSpec;
-}
-
-interface LeaseSpec {
-  readonly holderIdentity?: string;
-  readonly leaseDurationSeconds?: number;
-  readonly acquireTime?: string;
-  readonly renewTime?: string;
-  readonly leaseTransitions?: number;
-}
+type Lease = Stored<V1Lease>;
+type LeaseSpec = InJson<V1LeaseSpec>;
 
 type Result = 'held' | 'taken' | 'unknown';
 

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { Dispatcher } from 'undici';
 import { WatchedFiles } from '../polling/watched-file.ts';
 
 /** What is shown to the API server, and what it must show. PEM texts. */
@@ -7,6 +8,8 @@ export interface Credentials {
   readonly cert?: string;
   readonly key?: string;
   readonly token?: string;
+  /** The whole header, where there is no token in it. */
+  readonly authorization?: string;
 }
 
 /** Where an API server is and how to be let in. */
@@ -17,9 +20,11 @@ export interface ServerAccess {
   /** Takes any certificate of the server: the user's kubeconfig says so. Default false. */
   readonly insecure?: boolean;
   /** Sent with every call, such as `Impersonate-User`. */
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
   /** As last read; the same object for as long as nothing has changed. */
   credentials(): Credentials;
+  /** Another way to the server than a direct one, such as a proxy's, with these credentials; undefined when there is none. */
+  dispatcher?(credentials: Credentials): Dispatcher | undefined;
   /** Reads the credentials again: the server did not take them. Never throws. */
   refresh(): Promise<void>;
   close(): void;
@@ -28,6 +33,12 @@ export interface ServerAccess {
 /** Another CA or client certificate needs other connections; another token does not. */
 export function sameConnection(a: Credentials | undefined, b: Credentials): boolean {
   return a?.ca === b.ca && a?.cert === b.cert && a?.key === b.key;
+}
+
+/** What shows a call's credentials, besides the connection. */
+export function authorizationOf({ token, authorization }: Credentials): Record<string, string> {
+  const header = token === undefined ? authorization : `Bearer ${token}`;
+  return header === undefined ? {} : { authorization: header };
 }
 
 /** Access that cannot be had: the message names the file or field, and what to do. */

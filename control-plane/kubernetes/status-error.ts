@@ -1,19 +1,16 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { V1Status } from '@kubernetes/client-node';
 import { ApiError } from './api.ts';
-import type { Answer } from './pinged-connection.ts';
+import type { InJson } from './in-json.ts';
 
-/** The fields that are read of a `Status`, which the API server answers instead of an object. */
-export interface Status {
-  readonly kind?: string;
-  readonly reason?: string;
-  readonly message?: string;
-  readonly code?: number;
-  readonly details?: { readonly retryAfterSeconds?: number };
-}
+/** What the API server answers instead of an object. */
+export type Status = InJson<V1Status>;
 
 /** An answer that is an error. `title` says what was asked. */
 export function statusError(
   title: string,
-  { statusCode = 0, headers }: Pick<Answer, 'statusCode' | 'headers'>,
+  { statusCode = 0, headers }: { readonly statusCode?: number; readonly headers: IncomingHttpHeaders },
   body: string,
 ): ApiError {
   let status: Status = {};
@@ -42,7 +39,7 @@ export function fromStatus(title: string, status: Status, retryAfterSeconds?: nu
 }
 
 /** Reads a body as text. Rejects when it is longer than `maxBytes` or breaks off. */
-export function readBody(response: Answer, maxBytes: number): Promise<string> {
+export function readBody(response: Readable, maxBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;

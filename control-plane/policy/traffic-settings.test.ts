@@ -53,6 +53,7 @@ test('everything can be set', () => {
     'override.tulle.dev/to': 'web-v2, cart.shop',
     'hedge.tulle.dev/limit': '2',
     'hedge.tulle.dev/budget': '0.05',
+    'tracing.tulle.dev/sample-rate': '0.001',
   });
   expect(settings).toEqual({
     accrual: {
@@ -80,6 +81,7 @@ test('everything can be set', () => {
     allowsRequestHeaders: true,
     overrides: [{ name: 'web-v2' }, { name: 'cart', namespace: 'shop' }],
     hedge: { afterMs: 50, limit: 2, budgetRatio: 0.05 },
+    traceSampleRate: 0.001,
   });
 });
 
@@ -185,3 +187,16 @@ test.each([
   expect(complaints).toEqual([wrong]);
   expect(settings).toEqual(nothing);
 });
+
+test.each(['', '1.1', '-1', '1e-3', '5%', 'all', 'NaN', ' 1'])(
+  'a trace of %j of the requests is none, and told',
+  (text) => {
+    const told: string[] = [];
+    const { traceSampleRate, hedge } = trafficSettings(
+      { 'tracing.tulle.dev/sample-rate': text, 'hedge.tulle.dev/after': '1ms' },
+      (...complaint) => told.push(complaint.join(' ')),
+    );
+    expect([traceSampleRate, hedge?.afterMs]).toEqual([undefined, 1]);
+    expect(told).toEqual([`tracing.tulle.dev/sample-rate ${text} must be a number from 0 to 1`]);
+  },
+);

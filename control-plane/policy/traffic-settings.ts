@@ -1,5 +1,9 @@
 import { type AffinitySetting, affinityLoad, affinitySetting, zoneLoad } from '../../lib/contract/affinity.ts';
-import { backendsAnnotation, failoverBelowAnnotation } from '../../lib/contract/annotations.ts';
+import {
+  backendsAnnotation,
+  failoverBelowAnnotation,
+  traceSampleRateAnnotation,
+} from '../../lib/contract/annotations.ts';
 import { trafficDurationMs } from '../../lib/contract/durations.ts';
 import { grpcRetryConditions } from '../../lib/contract/grpc-statuses.ts';
 import { percentage, ratioOfPercent } from '../../lib/contract/percentage.ts';
@@ -20,6 +24,8 @@ export interface TrafficSettings {
   readonly allowsRequestHeaders: boolean;
   readonly affinity: SessionAffinity | undefined;
   readonly zones: ZonePreference | undefined;
+  /** Of requests of whose trace nobody has decided, the share of which one begins; undefined: as each proxy has it. */
+  readonly traceSampleRate: number | undefined;
 }
 
 /** Requests with the same key go to the same endpoint. */
@@ -114,7 +120,7 @@ export type Complain = (annotation: string, value: string, rule: string) => void
 
 /**
  * Reads the annotations. One that is wrong leaves its group (failure accrual, timeouts, HTTP or gRPC retries, hedging, affinity,
- * zones) as if none of it were there, and `complain` is called for it.
+ * zones, tracing) as if none of it were there, and `complain` is called for it.
  */
 export function trafficSettings(annotations: Annotations = {}, complain: Complain = () => {}): TrafficSettings {
   return {
@@ -127,6 +133,7 @@ export function trafficSettings(annotations: Annotations = {}, complain: Complai
     affinity: group(annotations, complain, readAffinity),
     zones: group(annotations, complain, readZones),
     failover: group(annotations, complain, readFailover),
+    traceSampleRate: group(annotations, complain, (read) => read.number(traceSampleRateAnnotation, 0, 1, false)),
     overrides: group(annotations, complain, readOverrides) ?? [],
     allowsRequestHeaders: group(annotations, complain, (read) => read.flag(allowRequestHeaders)) ?? false,
   };

@@ -11,7 +11,7 @@ import { type Scope, wholeCluster } from './scope.ts';
 import { SourceMetrics } from './source-metrics.ts';
 
 export interface KubernetesSourceOptions {
-  readonly client: Pick<KubernetesClient, 'get' | 'stream' | 'dropIdle' | 'close'>;
+  readonly client: Pick<KubernetesClient, 'get' | 'stream' | 'close'>;
   /** Whose objects are read. Default: all. */
   readonly scope?: Scope;
   readonly log: Logger;

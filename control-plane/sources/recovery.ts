@@ -1,5 +1,5 @@
 import { ApiError } from '../kubernetes/api.ts';
-import { FrozenConnection } from '../kubernetes/pinged-connection.ts';
+import { isFrozen } from '../kubernetes/connections.ts';
 import type { RestartReason } from './source-metrics.ts';
 import { SilentWatch } from './watch-stream.ts';
 
@@ -21,7 +21,7 @@ const maxRefusals = 4;
 
 /** `refusals` is how many have come in a row before. */
 export function recoveryFrom(error: unknown, refusals: number): Recovery {
-  if (error instanceof SilentWatch || error instanceof FrozenConnection) return { reason: 'silent', relist: false };
+  if (error instanceof SilentWatch || isFrozen(error)) return { reason: 'silent', relist: false };
   if (error instanceof UnreadableEvent) return { reason: 'decode', relist: true };
   if (!(error instanceof ApiError)) {
     // What breaks a connection in the middle of a stream has a code of the system's.

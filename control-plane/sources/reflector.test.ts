@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import pino from 'pino';
 import { Registry } from 'prom-client';
@@ -41,9 +40,8 @@ function start(...script: Step[]): void {
       stream: async (_path, query) => {
         const { watch } = next(`watch from ${query['resourceVersion']}`) as { watch: readonly unknown[] };
         const lines = watch.map((event) => `${typeof event === 'string' ? event : JSON.stringify(event)}\n`);
-        return Readable.from(lines.map((line) => Buffer.from(line))) as IncomingMessage;
+        return Object.assign(Readable.from(lines.map((line) => Buffer.from(line))), { statusCode: 200, headers: {} });
       },
-      dropIdle: () => {},
       close: () => {},
     },
     log: pino({ level: 'debug' }, { write: (line) => void logged.push(JSON.parse(line)) }),

@@ -1,6 +1,8 @@
+import type { V1ListMeta } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { ApiError, isNotFound } from '../kubernetes/api.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { InJson } from '../kubernetes/in-json.ts';
 import { fromStatus, type Status } from '../kubernetes/status-error.ts';
 import { backOffMs } from './back-off.ts';
 import { type Kind, type KindInfo, kindInfo } from './kinds.ts';
@@ -18,7 +20,7 @@ export interface ReflectorOptions {
   readonly kind: Kind;
   /** The namespace whose objects are read; those of all, and of the whole cluster, without it. */
   readonly namespace?: string;
-  readonly client: Pick<KubernetesClient, 'get' | 'stream' | 'dropIdle'>;
+  readonly client: Pick<KubernetesClient, 'get' | 'stream'>;
   readonly store: ObjectStore;
   readonly metrics: SourceMetrics;
   readonly log: Logger;
@@ -31,7 +33,7 @@ export interface ReflectorOptions {
 }
 
 interface ListPage {
-  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly metadata?: InJson<V1ListMeta>;
   readonly items?: readonly unknown[];
 }
 
@@ -103,15 +105,13 @@ export class Reflector {
   }
 
   private recover(error: Error): number {
-    const { client, kind, metrics, random, times } = this.options;
+    const { kind, metrics, random, times } = this.options;
     this.failures++;
     const recovery = recoveryFrom(error, this.refusals);
     if (recovery.refusal) this.refusals++;
     metrics.restarts.inc({ kind, reason: recovery.reason });
     if (recovery.reason === 'expired' && this.resourceVersion === undefined) this.wholeList = true;
     if (recovery.relist) this.resourceVersion = undefined;
-    // Connections that idled beside a dead one are likely dead as well, and would be tried next.
-    if (recovery.reason === 'silent' || recovery.reason === 'network') client.dropIdle();
     this.log.failed(error, recovery, this.failures);
     this.setForbidden(recovery.reason === 'forbidden');
     if (recovery.reason === 'forbidden') return times.forbiddenRetryMs * (0.9 + 0.2 * random());

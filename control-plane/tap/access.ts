@@ -1,4 +1,6 @@
+import type { V1SubjectAccessReview } from '@kubernetes/client-node';
 import type { KubernetesApi } from '../kubernetes/api.ts';
+import type { InJson } from '../kubernetes/in-json.ts';
 import type { Caller } from './request-header.ts';
 
 /** What somebody wants to tap. */
@@ -9,14 +11,29 @@ export interface TapTarget {
   readonly name: string;
 }
 
-/** What of a review's answer is read. */
-interface AccessReview {
-  readonly status?: { readonly allowed?: boolean; readonly reason?: string };
+/** Something that somebody may do with what he taps. */
+interface TapRight {
+  readonly verb: string;
+  readonly subresource: string;
 }
 
-/** Asks the API server whether somebody may tap: `watch` on the subresource `tap`, as Linkerd's extension asks. */
-export async function mayTap(api: Pick<KubernetesApi, 'create'>, { user, groups, extra }: Caller, target: TapTarget) {
-  const review = await api.create<AccessReview>('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+/** To look at requests, as Linkerd's extension asks for it. */
+export const tapRight: TapRight = { verb: 'watch', subresource: 'tap' };
+
+/**
+ * To see their bodies, too. Kubernetes asks for `create` where one gets at what goes on in a pod (`pods/exec`): who may read
+ * or watch everything (`*`), as the roles of who taps have it, may not do this.
+ */
+export const bodiesRight: TapRight = { verb: 'create', subresource: 'tap-bodies' };
+
+/** Asks the API server whether somebody may do that. */
+export async function mayTap(
+  api: Pick<KubernetesApi, 'create'>,
+  { user, groups, extra }: Caller,
+  target: TapTarget,
+  right: TapRight,
+) {
+  const review = await api.create<InJson<V1SubjectAccessReview>>('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'SubjectAccessReview',
     spec: {
@@ -25,10 +42,9 @@ export async function mayTap(api: Pick<KubernetesApi, 'create'>, { user, groups,
       extra,
       resourceAttributes: {
         ...target,
-        verb: 'watch',
+        ...right,
         group: tapGroup,
         version: tapVersion,
-        subresource: 'tap',
       },
     },
   });

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { Headers_HeaderSchema } from '../../api/gen/http_types_pb.js';
+import { type Headers, Headers_HeaderSchema } from '../../api/gen/http_types_pb.js';
 import { type ObserveRequest, type TapEvent, TapEventSchema } from '../../api/gen/tap_pb.js';
 import { paceOf } from '../../api/tap/pace.ts';
 import { ProxyTap } from '../../api/tap/proxy-tap.ts';
@@ -77,13 +77,26 @@ export function framed(message: Uint8Array): Buffer {
   return bytes;
 }
 
+type Part = Extract<TapEvent['event'], { case: 'http' }>['value']['event'];
+
+function headersOf(part: Part | undefined): Headers | undefined {
+  switch (part?.case) {
+    case 'requestInit':
+    case 'responseInit':
+      return part.value.headers;
+    case 'responseEnd':
+      return part.value.trailers;
+    default:
+      return undefined;
+  }
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Values of fields are text to clients of this API, and would cost them the whole event where they are not. */
 function asText(event: TapEvent): TapEvent {
   const part = event.event.case === 'http' ? event.event.value.event : undefined;
-  const headers =
-    part?.case === 'responseEnd' ? part.value.trailers : part?.case === undefined ? undefined : part.value.headers;
+  const headers = headersOf(part);
   if (headers === undefined) return event;
   headers.headers = headers.headers.map((header) => {
     try {

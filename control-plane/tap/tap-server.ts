@@ -10,12 +10,12 @@ import type { Pod } from '../../lib/kinds/pod.ts';
 import type { KubernetesApi } from '../kubernetes/api.ts';
 import { ConnectionLimits } from '../serving/connection-limits.ts';
 import { refusalLog } from '../serving/refusal-log.ts';
-import { mayTap, type TapTarget } from './access.ts';
-import { documentAt, targetAt } from './api-documents.ts';
+import { bodiesRight, mayTap, type TapTarget, tapRight } from './access.ts';
+import { documentAt, kindOf, targetAt } from './api-documents.ts';
 import { fanOut, framed } from './fan-out.ts';
 import { type Caller, callerOf, isApiServer, type RequestHeaderAuth } from './request-header.ts';
 import type { TapMetrics } from './tap-metrics.ts';
-import type { TappedPods } from './tapped-pods.ts';
+import type { PodsOf, TappedPods } from './tapped-pods.ts';
 
 export interface TapServerOptions {
   readonly api: Pick<KubernetesApi, 'create'>;
@@ -155,25 +155,36 @@ export class TapServer {
   ): Promise<void> {
     if (caller === undefined) throw new Refusal(401, 'the call names no user');
     const { api, pods, log, addressOf, metrics } = this.options;
-    const { kind, namespace, name, resource } = target;
+    const { namespace, name, resource } = target;
     const body = await readBody(request);
-    const { allowed, reason } = await mayTap(api, caller, { namespace, name, resource });
-    if (!allowed) {
-      const why = reason === '' ? '' : `: ${reason}`;
+    const tap = await mayTap(api, caller, { namespace, name, resource }, tapRight);
+    if (!tap.allowed) {
+      const why = because(tap.reason);
       throw new Refusal(403, `tap authorization failed (not authorized to access ${resource}.tap.linkerd.io${why})`);
     }
     const asked = decoded(body, target);
+    const of = podsOf(asked, target);
     const observed = observedBy(asked);
-    const { tapped, others } = pods.of({ namespace, kind, name });
+    if (observed.bodyBytes > 0) {
+      const bodies = await mayTap(api, caller, { namespace, name, resource }, bodiesRight);
+      if (!bodies.allowed) {
+        const { verb, subresource } = bodiesRight;
+        const what = `${verb} ${resource}.tap.linkerd.io/${subresource}`;
+        throw new Refusal(403, `bodies may not be seen (not authorized to ${what}${because(bodies.reason)})`);
+      }
+    }
+    const { tapped, others } = pods.of(of);
     if (tapped.length === 0) {
       const why = others === 0 ? '' : `: ${others} have no sidecar that may be tapped, or do not run`;
-      sendProtoError(response, 'Not Found', `no pods to tap for ${kind}/${name} in namespace ${namespace}${why}`);
+      const title = of.name === '' ? of.kind : `${of.kind}/${of.name}`;
+      sendProtoError(response, 'Not Found', `no pods to tap for ${title} in namespace ${namespace}${why}`);
       return;
     }
     const end = this.admit(caller.user);
     response.once('close', end);
     const chosen = tapped.slice(0, maxPods);
-    log.info({ user: caller.user, namespace, kind, name, pods: chosen.length }, 'tap begins');
+    const { bodyBytes } = observed;
+    log.info({ user: caller.user, ...of, pods: chosen.length, bodyBytes }, 'tap begins');
     response.writeHead(200, {
       'content-type': 'application/octet-stream',
       ...(chosen.length < tapped.length
@@ -212,6 +223,8 @@ export class TapServer {
   }
 }
 
+const because = (reason: string): string => (reason === '' ? '' : `: ${reason}`);
+
 /** What is asked in the body is what was let in by the path. */
 function decoded(
   body: Uint8Array,
@@ -226,10 +239,21 @@ function decoded(
   const resource = request.target?.resource;
   const isSame =
     resource?.type === kind && resource.name === name && (kind === 'namespace' || resource.namespace === namespace);
-  if (!isSame) throw new Refusal(400, 'tap request body did not match APIServer URL');
+  // Who may tap a namespace may tap all of one kind in it.
+  const isPart = kind === 'namespace' && resource?.name === '' && resource.namespace === namespace;
+  if (!isSame && !isPart) throw new Refusal(400, 'tap request body did not match APIServer URL');
+  if (isPart && kindOf(`${resource.type}s`) === undefined) throw new Refusal(400, `${resource.type} cannot be tapped`);
   if ((request.target?.labelSelector ?? '') !== '')
     throw new Refusal(400, 'labels choose no pods here: name a resource');
   return request;
+}
+
+function podsOf(
+  request: TapByResourceRequest,
+  { kind, namespace, name }: TapTarget & { readonly kind: string },
+): PodsOf {
+  const resource = request.target?.resource;
+  return resource?.name === '' ? { namespace, kind: resource.type, name: '' } : { namespace, kind, name };
 }
 
 function observedBy(request: TapByResourceRequest): ReturnType<typeof observeRequest> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../lib/kinds/pod.ts';
-import { mayTap } from './access.ts';
+import { bodiesRight, mayTap, tapRight } from './access.ts';
 import { documentAt, targetAt } from './api-documents.ts';
 import { callerOf, isApiServer, readRequestHeaderAuth } from './request-header.ts';
 import { TappedPods } from './tapped-pods.ts';
@@ -56,10 +56,9 @@ describe('who asks', () => {
       return { status: { allowed: false, reason: 'no' } } as T;
     };
     const target = { namespace: 'shop', resource: 'deployments', name: 'web' };
-    expect(await mayTap({ create }, { user: 'anna', groups: ['dev'], extra: {} }, target)).toEqual({
-      allowed: false,
-      reason: 'no',
-    });
+    const anna = { user: 'anna', groups: ['dev'], extra: {} };
+    expect(await mayTap({ create }, anna, target, tapRight)).toEqual({ allowed: false, reason: 'no' });
+    await mayTap({ create }, anna, target, bodiesRight);
     expect(asked).toMatchObject([
       {
         spec: {
@@ -68,6 +67,8 @@ describe('who asks', () => {
           resourceAttributes: { ...target, verb: 'watch', group: 'tap.linkerd.io', subresource: 'tap' },
         },
       },
+      // What is apart from that: no role that lets people watch has this verb.
+      { spec: { user: 'anna', resourceAttributes: { ...target, verb: 'create', subresource: 'tap-bodies' } } },
     ]);
   });
 });
@@ -130,6 +131,8 @@ describe('pods', () => {
     expect(names('namespace', 'shop')).toEqual(['web-1']);
     expect(names('pod', 'web-1')).toEqual(['web-1']);
     expect(names('deployment', 'db')).toEqual([]);
+    expect(names('deployment', '')).toEqual(['web-1']);
+    expect(names('statefulset', '')).toEqual([]);
     expect(pods.of({ namespace: 'shop', kind: 'deployment', name: 'web' }).others).toBe(2);
     expect(pods.of({ namespace: 'other', kind: 'deployment', name: 'web' })).toEqual({ tapped: [], others: 0 });
   });

@@ -9,6 +9,7 @@ export interface PodsOf {
   readonly namespace: string;
   /** `deployment`. */
   readonly kind: string;
+  /** Empty for all of the kind in the namespace. */
   readonly name: string;
 }
 
@@ -59,10 +60,11 @@ export class TappedPods {
 }
 
 function belongs(pod: Pod, kind: string, name: string): boolean {
-  if (kind === 'namespace') return pod.metadata.namespace === name;
-  if (kind === 'pod') return pod.metadata.name === name;
+  const isMeant = (own: string | undefined): boolean => name === '' || own === name;
+  if (kind === 'namespace') return isMeant(pod.metadata.namespace);
+  if (kind === 'pod') return isMeant(pod.metadata.name);
   const owner = podOwner(pod);
-  if (owner?.kind === kind && owner.name === name) return true;
+  if (owner?.kind === kind && isMeant(owner.name)) return true;
   // A ReplicaSet of a Deployment is asked for by its own name.
-  return pod.metadata.ownerReferences?.some((own) => own.kind.toLowerCase() === kind && own.name === name) ?? false;
+  return pod.metadata.ownerReferences?.some((own) => own.kind.toLowerCase() === kind && isMeant(own.name)) ?? false;
 }

@@ -1,6 +1,8 @@
+import type { V1APIService, V1ValidatingWebhookConfiguration } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import { areSame, mergeBundles, readCertificates } from '../certificates/bundle.ts';
 import { isConflict, type KubernetesApi } from '../kubernetes/api.ts';
+import type { Stored } from '../kubernetes/in-json.ts';
 import { getIfThere } from '../kubernetes/shared-object.ts';
 
 /** By what API servers know a server that they call: webhooks, or an API of its own. */
@@ -23,12 +25,7 @@ export interface CaBundleOptions {
 /** `patched`: API servers are about to hear of it. `foreign`: somebody else keeps the bundle. */
 export type BundleState = 'in place' | 'patched' | 'foreign' | 'absent';
 
-interface Configuration {
-  readonly metadata: { readonly resourceVersion?: string; readonly annotations?: Readonly<Record<string, string>> };
-  readonly webhooks?: readonly { readonly clientConfig: { readonly caBundle?: string } }[];
-  /** Of an APIService. */
-  readonly spec?: { readonly caBundle?: string };
-}
+type Configuration = Stored<V1ValidatingWebhookConfiguration> & Pick<Stored<V1APIService>, 'spec'>;
 
 const groups = { webhooks: 'admissionregistration.k8s.io', apiServices: 'apiregistration.k8s.io' };
 

@@ -24,7 +24,8 @@ export class Emojivoto extends Workloads {
     ApiObject.of(namespace).addJsonPatch(JsonPatch.remove('/metadata/namespace'));
 
     this.service('emoji', { port });
-    this.service('voting', { port });
+    // Votes are no secret.
+    this.service('voting', { port, tapBodies: true });
     this.routes('emoji-svc', EmojiService);
     this.routes('voting-svc', VotingService);
     this.service('web', {

@@ -18,6 +18,8 @@ export interface WorkloadProps {
   readonly env?: Readonly<Record<string, string>>;
   /** Labels of its pods, beside those that its Service selects. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Who may tap with bodies may see those of its requests. */
+  readonly tapBodies?: boolean;
 }
 
 export type ServiceProps = WorkloadProps & {
@@ -38,8 +40,8 @@ export class Workloads extends Chart {
   }
 
   /** A deployment that is called, and its Service. */
-  protected service(name: string, { port: servicePort, program = name, env, labels }: ServiceProps): void {
-    const deployment = this.deployment(name, program, labels, {
+  protected service(name: string, { port: servicePort, program = name, env, ...more }: ServiceProps): void {
+    const deployment = this.deployment(name, program, more, {
       portNumber: port,
       envVariables: {
         POD_IP: kplus.EnvValue.fromFieldRef(kplus.EnvFieldPaths.POD_IP),
@@ -52,14 +54,14 @@ export class Workloads extends Chart {
   }
 
   /** A deployment that only calls. */
-  protected client(name: string, { program = name, env, labels }: WorkloadProps = {}): void {
-    this.deployment(name, program, labels, { envVariables: values(env) });
+  protected client(name: string, { program = name, env, ...more }: WorkloadProps = {}): void {
+    this.deployment(name, program, more, { envVariables: values(env) });
   }
 
   private deployment(
     name: string,
     program: string,
-    labels: WorkloadProps['labels'],
+    { labels, tapBodies }: Pick<WorkloadProps, 'labels' | 'tapBodies'>,
     container: Partial<kplus.ContainerProps>,
   ): MeshedDeployment {
     return new MeshedDeployment(this, name, {
@@ -67,7 +69,7 @@ export class Workloads extends Chart {
       ...(labels === undefined ? {} : { podMetadata: { labels } }),
       replicas: 1,
       serviceAccount: new kplus.ServiceAccount(this, `${name}-account`, { metadata: { name } }),
-      mesh: { injection: this.injection },
+      mesh: { injection: this.injection, ...(tapBodies === undefined ? {} : { proxy: { tapBodies } }) },
       containers: [
         {
           name,

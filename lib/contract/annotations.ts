@@ -10,8 +10,14 @@ export const alphaSettingPrefix = 'config.alpha.linkerd.io/';
 /** By which Linkerd's viz extension leaves a workload, or all of a namespace, untapped. */
 export const disableTapAnnotation = 'viz.linkerd.io/disable-tap';
 
+/** The setting by which a workload lets the first bytes of its bodies be seen by who may: `enabled`. */
+export const tapBodiesSetting = 'tap-bodies';
+
 export const createdByAnnotation = 'linkerd.io/created-by';
 export const proxyVersionAnnotation = 'linkerd.io/proxy-version';
+
+/** On pods, which program their sidecar is where it is not the mesh's own: `linkerd2`. */
+export const dataPlaneAnnotation = 'tulle.dev/data-plane';
 
 /** Names the certificate that a component put into a Secret, so that another one in its place is known to be somebody else's. */
 export const certificateAnnotation = 'tulle.dev/certificate-sha256';
@@ -20,6 +26,9 @@ export const certificateAnnotation = 'tulle.dev/certificate-sha256';
 export const backendsAnnotation = 'tulle.dev/backends';
 /** The share of its endpoints of which fewer are ready when such a route goes on to the next backend. */
 export const failoverBelowAnnotation = 'tulle.dev/failover-below';
+
+/** Of a route, Service or EgressNetwork: the share of its requests that begin a trace where nobody has decided, from 0 to 1. */
+export const traceSampleRateAnnotation = 'tracing.tulle.dev/sample-rate';
 
 /** What has annotations: metadata as manifests, sources and admission reviews have it. */
 export interface Annotated {

@@ -33,6 +33,7 @@ const samples: Record<string, string> = {
   'statsd-tags': 'none',
   'proxy-await': 'disabled',
   'tap-enabled': 'false',
+  'tap-bodies': 'enabled',
   'proxy-admin-shutdown': 'enabled',
   'proxy-enable-native-sidecar': 'false',
   'default-inbound-policy': 'deny',

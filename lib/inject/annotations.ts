@@ -4,6 +4,7 @@ import {
   findAnnotation,
   settingKeys,
   settingPrefixes,
+  tapBodiesSetting,
 } from '../contract/annotations.ts';
 import { subnetList } from '../contract/cidr.ts';
 import { durationMs } from '../contract/durations.ts';
@@ -92,6 +93,7 @@ export const settings: readonly Setting[] = [
   // Where both stand, the other one holds.
   setting('disable-tap', 'tap', form.notBoolean, { also: disableTapAnnotation }),
   setting('tap-enabled', 'tap', form.boolean),
+  setting(tapBodiesSetting, 'tapBodies', form.enabled),
   setting('enable-gateway', 'gateway', form.boolean, notInherited),
   setting('proxy-inbound-connect-timeout', 'inboundConnectTimeoutMs', durationMs),
   setting('proxy-outbound-connect-timeout', 'outboundConnectTimeoutMs', durationMs),

@@ -53,6 +53,8 @@ export interface ProxySettings {
   readonly metricsHostnameLabels: boolean;
   /** Whether the mesh's tap component may look at the requests that pass the sidecar. */
   readonly tap: boolean;
+  /** Whether it may see the first bytes of their bodies, too. */
+  readonly tapBodies: boolean;
   readonly gateway: boolean;
   readonly inboundConnectTimeoutMs: number;
   readonly outboundConnectTimeoutMs: number;
@@ -91,6 +93,11 @@ export interface InjectConfig {
   readonly ipv6?: boolean;
   /** With `explicit`, pods that ask for a sidecar, and not for which, get one without interception. Default: an init container. */
   readonly interception?: 'explicit';
+  /**
+   * Sidecars are Linkerd's proxy, whose image `defaults` name; this is the mesh's own, for what that cannot do: init containers
+   * and explicit mode. Default: all are the mesh's own.
+   */
+  readonly linkerd2?: { readonly image: string; readonly version: string };
   /** With `linkerd`, the annotation `linkerd.io/inject` is obeyed too. */
   readonly compat: 'none' | 'linkerd';
   /** Where proxies find the control plane; a control-plane pod reaches its own component over localhost. */
@@ -144,6 +151,7 @@ export const defaultProxySettings: ProxySettings = {
   externalProfiles: false,
   metricsHostnameLabels: false,
   tap: true,
+  tapBodies: false,
   gateway: false,
   inboundConnectTimeoutMs: 100,
   outboundConnectTimeoutMs: 1000,

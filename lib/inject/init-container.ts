@@ -5,14 +5,18 @@ import type { Container, Volume } from './kubernetes.ts';
 import { resourcesOf } from './resources.ts';
 
 /** Redirects the pod's TCP connections to the proxy by iptables (linkerd2-proxy-init; same flags). */
-export function initContainer(settings: ProxySettings, { ipv6 = false }: Pick<InjectConfig, 'ipv6'>): Container {
+export function initContainer(
+  settings: ProxySettings,
+  { ipv6 = false, linkerd2 }: Pick<InjectConfig, 'ipv6' | 'linkerd2'>,
+): Container {
+  const { image, version } = linkerd2 ?? settings;
   const { skipInboundPorts, skipOutboundPorts, skipSubnets, closeWaitTimeoutSeconds } = settings;
   const proxyPorts: PortEntry[] = [settings.controlPort, settings.adminPort].map((port) => ({ from: port, to: port }));
   const privileged = closeWaitTimeoutSeconds > 0; // it writes a sysctl of the pod's network namespace
   const resources = resourcesOf(settings);
   return {
     name: initContainerName,
-    image: `${settings.image}:${settings.version}`,
+    image: `${image}:${version}`,
     imagePullPolicy: settings.imagePullPolicy,
     args: [
       'init',

@@ -1,5 +1,6 @@
 import {
   createdByAnnotation,
+  dataPlaneAnnotation,
   findAnnotation,
   opaquePortsKeys,
   proxyVersionAnnotation,
@@ -9,6 +10,7 @@ import { containsPort } from '../contract/port-list.ts';
 import { meshVersion } from '../contract/version.ts';
 import { applyAnnotations, settings as knownSettings } from './annotations.ts';
 import type { InjectConfig, ProxySettings } from './config.ts';
+import { dataPlaneProblems, programOf } from './data-plane.ts';
 import { decide, type InjectMode } from './decision.ts';
 import { withExplicitEnv } from './explicit-env.ts';
 import { explicitPorts } from './explicit-ports.ts';
@@ -50,17 +52,20 @@ export function injectPod(
     return { pod: given, report: { object, outcome: 'skipped', reasons: decision.reasons, problems: [] } };
   }
   const problems: InjectProblem[] = [];
-  const settings = withinLimits(settingsOf(pod, config, context, object, problems), object, problems);
+  const { mode } = decision;
+  const program = programOf(mode, config);
+  const settings = withinLimits(settingsOf(pod, program, context, object, problems), object, problems);
   const field = fieldPath(context.path, 'metadata.annotations');
-  problems.push(...podSecurityProblem(decision.mode, context.namespace, { object, field }));
+  problems.push(...podSecurityProblem(mode, context.namespace, { object, field }));
+  problems.push(...dataPlaneProblems(mode, settings, config, { object, field }));
   const label = ownerLabel(context, object, problems);
   const { path, owner } = context;
   const place = { object, path, workload: owner?.name, annotations: pod.metadata?.annotations };
   return {
     pod: {
       ...pod,
-      metadata: metadataOf(pod, settings, config, context, label),
-      spec: specOf(pod.spec ?? {}, settings, config, decision.mode, place, problems),
+      metadata: metadataOf(pod, settings, program, context, label),
+      spec: specOf(pod.spec ?? {}, settings, program, mode, place, problems),
     },
     report: { object, outcome: 'injected', reasons: [], problems },
   };
@@ -126,6 +131,9 @@ function metadataOf(
   }
   annotations[createdByAnnotation] = `tulle/injector ${meshVersion}`;
   annotations[proxyVersionAnnotation] = settings.version;
+  // Not what a template says: the control plane goes by it.
+  delete annotations[dataPlaneAnnotation];
+  if (config.linkerd2 !== undefined) annotations[dataPlaneAnnotation] = 'linkerd2';
   return {
     ...pod.metadata,
     labels: {
@@ -221,6 +229,7 @@ function specOf(
       annotations: place.annotations,
     }),
     listeners,
+    config.linkerd2 !== undefined,
   );
   const init = [
     ...(mode === 'explicit' ? [] : [initContainer(settings, config)]),

@@ -12,22 +12,33 @@ import type { Container, EnvVar, Volume } from './kubernetes.ts';
 import { identityDir, tokenDir, tokenFileName } from './proxy-env.ts';
 import { resourcesOf } from './resources.ts';
 
-/** The program that the proxy image starts; its sub-commands are `proxy`, `init`, `validate` and `await`. */
-const proxyProgram = '/usr/bin/tulle-proxy';
+/** What an image starts, and how its proxy is waited for. */
+interface Program {
+  readonly args: readonly string[];
+  /** Ends when the proxy is ready, or with a failure. */
+  readonly await: readonly string[];
+}
+
+/** The sub-commands of our program are `proxy`, `init`, `validate` and `await`. */
+const ownProgram: Program = { args: ['proxy'], await: ['/usr/bin/tulle-proxy', 'await'] };
+/** Linkerd's image makes key and CSR, and then starts the proxy (linkerd2 Dockerfile.proxy, proxy-identity). */
+const linkerd2Program: Program = { args: [], await: ['/usr/lib/linkerd/linkerd-await'] };
 
 /** The sidecar (linkerd2 charts/partials/templates/_proxy.tpl). */
 export function proxyContainer(
   settings: ProxySettings,
   env: EnvVar[],
   explicitPorts: readonly ExplicitPort[],
+  isLinkerds = false,
 ): Container {
-  const lifecycle = lifecycleOf(settings);
+  const program = isLinkerds ? linkerd2Program : ownProgram;
+  const lifecycle = lifecycleOf(settings, program);
   const resources = resourcesOf(settings);
   return {
     name: proxyContainerName,
     image: `${settings.image}:${settings.version}`,
     imagePullPolicy: settings.imagePullPolicy,
-    args: ['proxy'],
+    ...(program.args.length > 0 ? { args: [...program.args] } : {}),
     ...(settings.nativeSidecar ? { restartPolicy: 'Always' } : {}),
     env,
     ports: [
@@ -100,10 +111,10 @@ export function debugContainer(settings: ProxySettings & { readonly debugImage: 
 }
 
 /** A native sidecar needs neither: the kubelet starts it before the application and stops it after. */
-function lifecycleOf(settings: ProxySettings): Record<string, unknown> | undefined {
+function lifecycleOf(settings: ProxySettings, program: Program): Record<string, unknown> | undefined {
   if (settings.nativeSidecar) return undefined;
   const postStart = settings.await && {
-    postStart: { exec: { command: [proxyProgram, 'await', '--timeout=2m', `--port=${settings.adminPort}`] } },
+    postStart: { exec: { command: [...program.await, '--timeout=2m', `--port=${settings.adminPort}`] } },
   };
   const preStop = settings.waitBeforeExitSeconds > 0 && {
     preStop: { exec: { command: ['/bin/sleep', `${settings.waitBeforeExitSeconds}`] } },

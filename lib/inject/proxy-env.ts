@@ -126,6 +126,7 @@ export function proxyEnv(input: ProxyEnvInput): EnvVar[] {
     proxyVar('IDENTITY_SVC_ADDR', config.controlPlane.identity),
     proxyVar('IDENTITY_LOCAL_NAME', identityName('$(_pod_sa)', '$(_pod_ns)', meshIdentity)),
     ...(settings.tap ? [proxyVar('TAP_SVC_NAME', identity(componentName('tap')))] : []),
+    ...(settings.tap && settings.tapBodies ? [proxyVar('TAP_BODIES', 'true')] : []),
     ...serviceName('IDENTITY', config.controlPlane.identity, identity('tulle-identity')),
     ...serviceName('DESTINATION', config.controlPlane.destination, identity('tulle-destination')),
     ...serviceName('POLICY', config.controlPlane.policy, identity('tulle-destination')),

@@ -1,6 +1,7 @@
 import {
   alphaSettingPrefix,
   createdByAnnotation,
+  dataPlaneAnnotation,
   injectAnnotation,
   linkerdInjectAnnotation,
   proxyVersionAnnotation,
@@ -107,7 +108,7 @@ function withoutMeshMetadata(
   const labels = without(metadata?.labels, (key) => (ours || linkerd) && isMeshLabel(key));
   const annotations = without(metadata?.annotations, (key, value) => {
     if (key === injectAnnotation || (linkerd && key === linkerdInjectAnnotation)) return value !== 'disabled';
-    if (key === createdByAnnotation || key === proxyVersionAnnotation) return ours || linkerd;
+    if ([createdByAnnotation, proxyVersionAnnotation, dataPlaneAnnotation].includes(key)) return ours || linkerd;
     const prefixes = linkerd ? [...settingPrefixes, alphaSettingPrefix] : [settingPrefixes[0]];
     return prefixes.some((prefix) => key.startsWith(prefix));
   });

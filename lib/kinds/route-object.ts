@@ -84,11 +84,21 @@ export interface RouteFilter {
   readonly extensionRef?: { readonly group?: string; readonly kind?: string; readonly name?: string };
 }
 
+/** How a client stays with the endpoint that has answered it (experimental channel of the Gateway API, GEP-1619). */
+export interface SessionPersistence {
+  readonly type?: string;
+  readonly sessionName?: string;
+  readonly absoluteTimeout?: string;
+  readonly idleTimeout?: string;
+  readonly cookieConfig?: { readonly lifetimeType?: string };
+}
+
 export interface RouteRule<Match> {
   readonly matches?: readonly Match[];
   readonly filters?: readonly RouteFilter[];
   readonly backendRefs?: readonly BackendRef[];
   readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
+  readonly sessionPersistence?: SessionPersistence;
 }
 
 interface Route<Match> extends KubernetesObject {
@@ -186,6 +196,13 @@ export const gatewayRouteShape = (match: Schema): Schema =>
           filters,
           backendRefs: list(object({ ...reference, weight: wholeNumber, filters })),
           timeouts: object({ request: text(), backendRequest: text() }),
+          sessionPersistence: object({
+            type: text(),
+            sessionName: text(),
+            absoluteTimeout: text(),
+            idleTimeout: text(),
+            cookieConfig: object({ lifetimeType: text() }),
+          }),
         }),
       ),
     }),

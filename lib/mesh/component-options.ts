@@ -103,6 +103,20 @@ export interface ComponentOptions {
    * @default - that of the mesh
    */
   readonly priorityClassName?: string;
+
+  /**
+   * Names of the Secrets, in the mesh's namespace, that its images are pulled with.
+   *
+   * @default - those of the mesh
+   */
+  readonly imagePullSecrets?: string[];
+
+  /**
+   * RuntimeClass that its pods run in.
+   *
+   * @default - that of the mesh
+   */
+  readonly runtimeClassName?: string;
 }
 
 /** A HorizontalPodAutoscaler. Needs a metrics server in the cluster. */

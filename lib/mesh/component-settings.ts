@@ -28,6 +28,8 @@ export interface ComponentSettings {
   readonly tolerations: readonly ComponentToleration[];
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly priorityClassName: string | undefined;
+  readonly imagePullSecrets: readonly string[];
+  readonly runtimeClassName: string | undefined;
   /** Undefined for the component's own default. */
   readonly logLevel: string | undefined;
 }
@@ -55,9 +57,10 @@ export function givenComponents(components: MeshComponents): GivenComponents {
 /** Of all components. Throws for the first value that cannot be meant, naming it and the fix. */
 export function componentSettings(
   given: GivenComponents,
-  install: Pick<ComponentSettings, 'tolerations' | 'priorityClassName' | 'logLevel'> & {
-    readonly highAvailability: boolean;
-  },
+  install: Pick<
+    ComponentSettings,
+    'tolerations' | 'priorityClassName' | 'imagePullSecrets' | 'runtimeClassName' | 'logLevel'
+  > & { readonly highAvailability: boolean },
 ): Readonly<Record<ComponentName, ComponentSettings>> {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(memoryLimits, name));
   if (unknown !== undefined) {
@@ -75,6 +78,8 @@ export function componentSettings(
       tolerations: one.tolerations ?? install.tolerations,
       nodeSelector: one.nodeSelector ?? {},
       priorityClassName: one.priorityClassName || install.priorityClassName,
+      imagePullSecrets: one.imagePullSecrets ?? install.imagePullSecrets,
+      runtimeClassName: one.runtimeClassName || install.runtimeClassName,
       logLevel: one.logLevel ?? install.logLevel,
     };
     validate(`components.${name}`, one, found);

@@ -115,10 +115,13 @@ function meshedTemplate(component: Component, install: MeshInstall, template: Po
       ...config,
       // The API server and proxies dial its own ports, of Services that lead to no listener.
       interception: undefined,
+      linkerd2: undefined,
       controlPlane: { ...config.controlPlane, ...component.controlPlane },
       defaults: {
         ...proxyResources,
         ...config.defaults,
+        // What it has been tested with, whatever the workloads have.
+        ...config.linkerd2,
         // The mesh's default may be to let nobody in, and proxies have to reach the control plane before they know more.
         inboundPolicy: 'all-unauthenticated',
         // What workloads may pass by or ask of their clients would part proxies, or the API server, from the control plane.
@@ -157,8 +160,9 @@ function podTemplate(component: Component, install: MeshInstall): PodTemplate {
       nodeSelector: { 'kubernetes.io/os': 'linux', ...install.nodeSelector, ...settings.nodeSelector },
       ...(settings.tolerations.length > 0 ? { tolerations: settings.tolerations } : {}),
       ...(settings.priorityClassName ? { priorityClassName: settings.priorityClassName } : {}),
-      ...(install.imagePullSecrets.length > 0
-        ? { imagePullSecrets: install.imagePullSecrets.map((name) => ({ name })) }
+      ...(settings.runtimeClassName ? { runtimeClassName: settings.runtimeClassName } : {}),
+      ...(settings.imagePullSecrets.length > 0
+        ? { imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })) }
         : {}),
       ...(install.antiAffinity ? { affinity: antiAffinity(labels) } : {}),
       securityContext: { fsGroup: 2103, seccompProfile: { type: 'RuntimeDefault' } },

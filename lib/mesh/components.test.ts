@@ -26,6 +26,8 @@ it('a component has the size and place that are given for it, and the others kee
   const objects = install({
     nodeSelector: { pool: 'mesh' },
     priorityClassName: 'high',
+    imagePullSecrets: ['pull'],
+    runtimeClassName: 'gvisor',
     components: {
       destination: {
         replicas: 4,
@@ -36,6 +38,8 @@ it('a component has the size and place that are given for it, and the others kee
         tolerations: [{ key: 'dedicated', value: 'mesh', effect: 'NoSchedule' }],
         nodeSelector: { disk: 'ssd' },
         priorityClassName: 'higher',
+        imagePullSecrets: ['pull', 'pull-too'],
+        runtimeClassName: 'kata',
       },
     },
   });
@@ -45,6 +49,8 @@ it('a component has the size and place that are given for it, and the others kee
     nodeSelector: { 'kubernetes.io/os': 'linux', pool: 'mesh', disk: 'ssd' },
     tolerations: [{ key: 'dedicated', value: 'mesh', effect: 'NoSchedule' }],
     priorityClassName: 'higher',
+    imagePullSecrets: [{ name: 'pull' }, { name: 'pull-too' }],
+    runtimeClassName: 'kata',
   });
   expect(spec.template.spec?.containers?.find(({ name }) => name === 'destination')?.resources).toEqual({
     requests: { cpu: '500m', memory: '1Gi' },
@@ -58,6 +64,8 @@ it('a component has the size and place that are given for it, and the others kee
   expect(identity.template.spec).toMatchObject({
     nodeSelector: { 'kubernetes.io/os': 'linux', pool: 'mesh' },
     priorityClassName: 'high',
+    imagePullSecrets: [{ name: 'pull' }],
+    runtimeClassName: 'gvisor',
   });
   expect(identity.template.spec).not.toHaveProperty('tolerations');
 });

@@ -11,6 +11,7 @@ export function failOnUnusable(given: GivenProps): void {
   for (const name of given.imagePullSecrets ?? []) objectName('imagePullSecrets', name);
   // Empty for none.
   if (given.priorityClassName) objectName('priorityClassName', given.priorityClassName);
+  if (given.runtimeClassName) objectName('runtimeClassName', given.runtimeClassName);
   if (given.webhookClientAuthorities) objectName('webhookClientAuthorities', given.webhookClientAuthorities);
   labels('nodeSelector', given.nodeSelector);
   labels('podLabels', given.podLabels);
@@ -18,6 +19,8 @@ export function failOnUnusable(given: GivenProps): void {
   for (const [name, component] of Object.entries(given.components ?? {})) {
     labels(`components.${name}.nodeSelector`, component.nodeSelector);
     if (component.priorityClassName) objectName(`components.${name}.priorityClassName`, component.priorityClassName);
+    if (component.runtimeClassName) objectName(`components.${name}.runtimeClassName`, component.runtimeClassName);
+    for (const secret of component.imagePullSecrets ?? []) objectName(`components.${name}.imagePullSecrets`, secret);
   }
   if (given.proxyInjector === false && given.components?.proxyInjector !== undefined) {
     throw new Error("'components.proxyInjector' must not be with 'proxyInjector' (false): leave one of them out");

@@ -15,6 +15,7 @@ import {
   type GivenComponents,
   givenComponents,
 } from './component-settings.ts';
+import type { ForeignProxy } from './data-plane.ts';
 import { failOnSharedPorts, failOnUnusable } from './install-checks.ts';
 import type { MeshProps } from './mesh-props.ts';
 import type { GivenTrust } from './trust-anchors.ts';
@@ -31,7 +32,6 @@ export interface MeshInstall {
   readonly antiAffinity: boolean;
   readonly disruptionBudgets: boolean;
   readonly failClosedWebhooks: boolean;
-  readonly imagePullSecrets: readonly string[];
   /** Undefined where the identity component makes issuer and anchors itself. */
   readonly trust: GivenTrust | undefined;
   readonly issuanceLifetime: string;
@@ -68,9 +68,11 @@ export interface GivenProps {
   readonly failClosedWebhooks?: boolean;
   readonly compat?: InjectConfig['compat'];
   readonly interception?: 'init-container' | 'explicit';
+  /** Empty for the mesh's own. */
+  readonly dataPlane?: ForeignProxy | Readonly<Record<string, never>>;
   /** What the props about sidecars say, by annotation. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Empty for none, as is the priority class. */
+  /** Empty for none, as are the priority class and the runtime class. */
   readonly registry?: string;
   readonly version?: string;
   readonly imagePullPolicy?: string;
@@ -88,6 +90,7 @@ export interface GivenProps {
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly tolerations?: readonly ComponentToleration[];
   readonly priorityClassName?: string;
+  readonly runtimeClassName?: string;
   readonly podLabels?: Readonly<Record<string, string>>;
   readonly podAnnotations?: Readonly<Record<string, string>>;
   readonly logLevel?: string;
@@ -107,6 +110,7 @@ export function givenProps(props: MeshProps): GivenProps {
   const {
     compat,
     interception,
+    dataPlane,
     defaultInboundPolicy,
     opaquePorts,
     skipInboundPorts,
@@ -137,6 +141,7 @@ export function givenProps(props: MeshProps): GivenProps {
     ...plain,
     compat: compat?._name,
     interception: interception?._name,
+    dataPlane: dataPlane && (dataPlane._linkerd2 ?? {}),
     settings: Object.keys(settings).length > 0 ? settings : undefined,
     issuanceLifetimeMs: issuanceLifetime?.toMilliseconds(),
     clockSkewAllowanceMs: clockSkewAllowance?.toMilliseconds(),
@@ -160,12 +165,15 @@ export function installOf(given: GivenProps): MeshInstall {
   const highAvailability = given.highAvailability ?? false;
   const image = (name: string) => (given.registry ? `${registry(given.registry)}/${name}` : name);
   const version = given.version ?? meshVersion;
+  const own = { image: image('tulle-proxy'), version };
+  const linkerd2 = foreignProxy(given);
+  const proxy = linkerd2 ?? own;
   const annotations = {
     ...(highAvailability
       ? { [settingKey('proxy-cpu-request')]: '100m', [settingKey('proxy-memory-request')]: '20Mi' }
       : {}),
-    [settingKey('proxy-image')]: image('tulle-proxy'),
-    [settingKey('proxy-version')]: version,
+    [settingKey('proxy-image')]: proxy.image,
+    [settingKey('proxy-version')]: proxy.version,
     ...(given.imagePullPolicy ? { [settingKey('image-pull-policy')]: given.imagePullPolicy } : {}),
     ...given.settings,
   };
@@ -184,6 +192,7 @@ export function installOf(given: GivenProps): MeshInstall {
       ...(given.clusterNetworks ? { clusterNetworks: networks('clusterNetworks', given.clusterNetworks) } : {}),
       ...(given.ipv6 ? { ipv6: true } : {}),
       ...(given.interception === 'explicit' ? { interception: 'explicit' as const } : {}),
+      ...(linkerd2 ? { linkerd2: own } : {}),
       compat: given.compat ?? 'none',
       defaults,
     }),
@@ -192,6 +201,8 @@ export function installOf(given: GivenProps): MeshInstall {
       highAvailability,
       tolerations: given.tolerations ?? [],
       priorityClassName: given.priorityClassName || undefined,
+      imagePullSecrets: given.imagePullSecrets ?? [],
+      runtimeClassName: given.runtimeClassName || undefined,
       logLevel: given.logLevel,
     }),
     egressNamespace,
@@ -201,7 +212,6 @@ export function installOf(given: GivenProps): MeshInstall {
     failClosedWebhooks: given.failClosedWebhooks ?? highAvailability,
     controllerPullPolicy: given.imagePullPolicy ?? defaults.imagePullPolicy,
     keyNetworks: given.keyNetworks ? networks('keyNetworks', given.keyNetworks) : [],
-    imagePullSecrets: given.imagePullSecrets ?? [],
     trust: trustOf(given),
     ...lifetimes(given),
     crds: given.crds ?? true,
@@ -214,6 +224,22 @@ export function installOf(given: GivenProps): MeshInstall {
     podLabels: given.podLabels ?? {},
     podAnnotations: given.podAnnotations ?? {},
   };
+}
+
+/** The image of Linkerd's proxy, where that is the data plane. Throws beside what it cannot be together with. */
+function foreignProxy({ dataPlane, interception, settings = {} }: GivenProps): ForeignProxy | undefined {
+  if (dataPlane?.image === undefined) return undefined;
+  const name = `${dataPlane.image}:${dataPlane.version}`;
+  if (interception === 'explicit') {
+    throw new Error(
+      `'dataPlane' (${name}) must be DataPlane.tulle() beside Interception.explicit(): Linkerd's proxy has no explicit mode`,
+    );
+  }
+  const said = ['proxy-image', 'proxy-version'].map((setting) => settings[settingKey(setting)]).find(Boolean);
+  if (said !== undefined) {
+    throw new Error(`'proxy' (${said}) must name no image and no version: 'dataPlane' has said ${name}`);
+  }
+  return { image: dataPlane.image, version: dataPlane.version };
 }
 
 /** In one order, so that an upgrade that changes nothing writes the same bytes. */

@@ -5,6 +5,7 @@ import type { PullPolicy } from '../workload/pull-policy.ts';
 import type { Tracing } from '../workload/tracing.ts';
 import type { Compat } from './compat.ts';
 import type { ComponentToleration, MeshComponents } from './component-options.ts';
+import type { DataPlane } from './data-plane.ts';
 import type { MeshInstall } from './install.ts';
 import type { Interception } from './interception.ts';
 import type { LogLevel } from './log-level.ts';
@@ -106,6 +107,13 @@ export interface MeshProps {
    * @default Interception.initContainer()
    */
   readonly interception?: Interception;
+
+  /**
+   * The program of the sidecars.
+   *
+   * @default DataPlane.tulle()
+   */
+  readonly dataPlane?: DataPlane;
 
   /**
    * Who may call ports that no Server and no authorization speaks of.
@@ -283,6 +291,13 @@ export interface MeshProps {
    * @default - none
    */
   readonly priorityClassName?: string;
+
+  /**
+   * RuntimeClass that the control plane's pods run in, such as gVisor's. Sidecars run in that of the workload's pods.
+   *
+   * @default - none
+   */
+  readonly runtimeClassName?: string;
 
   /**
    * Labels of the control plane's pods besides those of the mesh.

@@ -1,4 +1,5 @@
 import type { IConstruct } from 'constructs';
+import { reviewApp } from '../workload/review.ts';
 import { meshInstall } from './install.ts';
 import { registerInstallation } from './installation.ts';
 import type { MeshProps } from './mesh-props.ts';
@@ -15,6 +16,7 @@ export interface MeshReferenceProps
     | 'highAvailability'
     | 'compat'
     | 'interception'
+    | 'dataPlane'
     | 'defaultInboundPolicy'
     | 'opaquePorts'
     | 'skipInboundPorts'
@@ -52,5 +54,6 @@ export class MeshReference {
     this.namespace = config.meshNamespace;
     this.trustDomain = config.trustDomain;
     registerInstallation(scope, config);
+    if (config.linkerd2 !== undefined) reviewApp(scope);
   }
 }

@@ -189,6 +189,14 @@ describe('refused is', () => {
       "'priorityClassName' (a_b) must be the name of an object: lower-case letters, digits, - and ., at most 253",
     ],
     [
+      { runtimeClassName: 'g Visor' },
+      "'runtimeClassName' (g Visor) must be the name of an object: lower-case letters, digits, - and ., at most 253",
+    ],
+    [
+      { components: { tap: { imagePullSecrets: ['a', 'B'] } } },
+      "'components.tap.imagePullSecrets' (B) must be the name of an object: lower-case letters, digits, - and ., at most 253",
+    ],
+    [
       { webhookClientAuthorities: 'a-' },
       "'webhookClientAuthorities' (a-) must be the name of an object: lower-case letters, digits, - and ., at most 253",
     ],

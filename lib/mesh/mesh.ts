@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import { injectAnnotation } from '../contract/annotations.ts';
 import { controlPlaneNamespaceLabel } from '../contract/labels.ts';
 import { crdManifest, meshKinds } from '../kinds/index.ts';
+import { reviewApp } from '../workload/review.ts';
 import { CertManagerObjects } from './cert-manager.ts';
 import { withoutChartNamespace } from './cluster-wide.ts';
 import { ConfigComponent } from './config-map.ts';
@@ -38,6 +39,7 @@ export class Mesh extends Construct {
     this.namespace = install.config.meshNamespace;
     this.trustDomain = install.config.trustDomain;
     registerInstallation(this, install.config);
+    if (install.config.linkerd2 !== undefined) reviewApp(this);
 
     this.addNamespace();
     if (install.crds) this.addCrds();

@@ -2,6 +2,7 @@ import { Size } from 'cdk8s';
 import { expect, it } from 'vitest';
 import { InboundPolicy } from '../workload/inbound-policy.ts';
 import { Compat } from './compat.ts';
+import { DataPlane } from './data-plane.ts';
 import { meshInstall } from './install.ts';
 import type { MeshProps } from './mesh-props.ts';
 import { type StoredInstall, storeInstall, upgradeInstall } from './stored-install.ts';
@@ -28,9 +29,10 @@ it('every setting survives an upgrade, in another namespace too', () => {
     keyNetworks: ['10.2.0.0/16'],
     highAvailability: true,
     compat: Compat.linkerd(),
+    dataPlane: DataPlane.linkerd2('cr.l5d.io/linkerd/proxy:edge-26.11.1'),
     defaultInboundPolicy: InboundPolicy.deny(),
     opaquePorts: [5432],
-    proxy: { memoryLimit: Size.mebibytes(64), image: 'other/proxy' },
+    proxy: { memoryLimit: Size.mebibytes(64) },
     imagePullSecrets: ['pull'],
     crds: false,
     nodeSelector: { pool: 'mesh' },
@@ -68,6 +70,7 @@ it('a setting goes back to its default when that is asked for', () => {
     registry: 'r.example',
     priorityClassName: 'high',
     compat: Compat.linkerd(),
+    dataPlane: DataPlane.linkerd2('cr.l5d.io/linkerd/proxy:edge-26.11.1'),
     defaultInboundPolicy: InboundPolicy.deny(),
     opaquePorts: [5432],
     proxy: { memoryLimit: Size.mebibytes(64) },
@@ -82,6 +85,7 @@ it('a setting goes back to its default when that is asked for', () => {
     registry: '',
     priorityClassName: '',
     compat: Compat.none(),
+    dataPlane: DataPlane.tulle(),
     defaultInboundPolicy: InboundPolicy.allUnauthenticated(),
     opaquePorts: [25, 587, 3306, 4444, 5432, 6379, 9300, 11_211],
   });

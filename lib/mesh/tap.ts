@@ -99,16 +99,22 @@ export class TapComponent extends Construct {
     });
   }
 
-  /** For who is to tap: bound to nobody, since paths and fields of requests are not for all who may look at objects. */
+  /**
+   * For who is to tap, and beside it for who is to see bodies, too: bound to nobody, since what stands in requests is not for
+   * all who may look at objects.
+   */
   private mayBeGiven({ config: { meshNamespace } }: MeshInstall): void {
-    new ApiObject(this, 'tap-role', {
-      apiVersion: `${rbac}/v1`,
-      kind: 'ClusterRole',
-      metadata: {
-        name: `${meshNamespace}-${componentName('tap-user')}`,
-        labels: { [controlPlaneNamespaceLabel]: meshNamespace },
-      },
-      rules: [{ apiGroups: [group], resources: ['*'], verbs: ['watch'] }],
-    });
+    const role = (id: string, name: string, rule: object) =>
+      new ApiObject(this, id, {
+        apiVersion: `${rbac}/v1`,
+        kind: 'ClusterRole',
+        metadata: {
+          name: `${meshNamespace}-${componentName(name)}`,
+          labels: { [controlPlaneNamespaceLabel]: meshNamespace },
+        },
+        rules: [{ apiGroups: [group], ...rule }],
+      });
+    role('tap-role', 'tap-user', { resources: ['*'], verbs: ['watch'] });
+    role('tap-bodies-role', 'tap-bodies-user', { resources: ['*/tap-bodies'], verbs: ['create'] });
   }
 }

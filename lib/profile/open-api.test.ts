@@ -92,7 +92,7 @@ describe('routes of an OpenAPI document', () => {
       'the document (openapi: 4.0.0) must be of OpenAPI 3 or Swagger 2.0, and say so',
     ],
     ['a path without a slash', document({ items: {} }), "paths['items'] must begin with a slash"],
-    ['a path of no operations', document({ '/x': [] }), "paths['/x'] ([]) must be an object"],
+    ['a path of no operations', document({ '/x': [] }), "paths['/x'] (a list) must be an object"],
     [
       'an operation that is none',
       document({ '/x': { gett: {} } }),

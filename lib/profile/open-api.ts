@@ -150,4 +150,6 @@ function fields(value: unknown, where: string): Fields {
   return value;
 }
 
-const shown = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 80);
+/** Of a value as messages show it. YAML can have one within itself. */
+const shown = (value: unknown): string =>
+  Array.isArray(value) ? 'a list' : isFields(value) ? 'an object' : (JSON.stringify(value) ?? 'nothing').slice(0, 80);

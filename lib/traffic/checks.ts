@@ -60,3 +60,7 @@ export const filled = <T extends object>(fields: T): Partial<T> =>
   Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0)),
   ) as Partial<T>;
+
+/** The same of annotations, as text. */
+export const texts = (fields: Readonly<Record<string, string | number | undefined>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(filled(fields)).map(([name, value]) => [name, String(value)]));

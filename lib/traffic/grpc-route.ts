@@ -7,7 +7,7 @@ export interface GrpcRouteProps extends RouteProps {
   readonly rules: RouteRule[];
 }
 
-/** Where calls of gRPC go, by service and method: a GRPCRoute of the Gateway API. Its timeouts are those of `limits`. */
+/** Where calls of gRPC go, by service and method: a GRPCRoute of the Gateway API. Its rules have no timeouts of their own. */
 export class GrpcRoute extends Construct {
   /** The object. */
   readonly apiObject: ApiObject;

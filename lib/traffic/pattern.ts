@@ -55,8 +55,8 @@ export abstract class RoutePattern extends Construct {
     order = BackendOrder.byWeight(),
   ) {
     super(scope, id);
-    const { metadata, protocol = RouteProtocol.http(), retries, limits, hedging } = props;
-    const whole = { metadata, parent, rules, order, retries, limits, hedging };
+    const { metadata, protocol = RouteProtocol.http(), retries, timeouts, hedging } = props;
+    const whole = { metadata, parent, rules, order, retries, timeouts, hedging };
     this.route =
       protocol._name === 'http' ? new HttpRoute(this, 'Default', whole) : new GrpcRoute(this, 'Default', whole);
   }

@@ -17,6 +17,7 @@ import {
   PathRewrite,
   RetryOn,
   RouteParent,
+  Sessions,
 } from '../index.ts';
 import { Shop } from './testing/shop.ts';
 
@@ -43,6 +44,18 @@ const twoPorts = () =>
   });
 
 const wrong: [string, () => unknown, string][] = [
+  [
+    'a wait that is longer than the whole',
+    () => http({}, { timeouts: { request: Duration.seconds(2), idle: Duration.minutes(5) } }),
+    "'idle' (300s) must not be longer than 'request' (2s), which ends first: leave it out",
+  ],
+  [
+    'a try that is longer than all of them',
+    () => http({}, { timeouts: { request: Duration.seconds(2) }, retries: { timeout: Duration.millis(2001) } }),
+    "'timeout' of retries (2001ms) must not be longer than 'request' of timeouts (2s), which ends first",
+  ],
+  ['retries that say nothing', () => http({}, { retries: {} }), "'retries' () must say something"],
+  ['timeouts that say nothing', () => grpc({}, { timeouts: {} }), "'timeouts' () must say something"],
   ['a path that is not absolute', () => Match.path('v2'), "'path' (v2) must be an absolute path: it begins with '/'"],
   [
     'a path with dots',
@@ -193,6 +206,16 @@ const wrong: [string, () => unknown, string][] = [
     "'parent' (shop/map) must be a Server, and is a ConfigMap",
   ],
   [
+    'a share of traces in percent',
+    () => http({}, { traceSampleRate: 5 }),
+    "'traceSampleRate' (5) must be from 0 to 1: 0.01 for one request of a hundred",
+  ],
+  [
+    'a share of traces that cannot be written',
+    () => http({}, { traceSampleRate: 1e-9 }),
+    "'traceSampleRate' (1e-9) must be from 0 to 1: 0.01 for one request of a hundred",
+  ],
+  [
     'retries of a Server',
     () => http({}, { parent: RouteParent.server('a'), retries: { on: RetryOn.serverError() } }),
     "'parent' (Server) must be a Service: retry.linkerd.io/http is for those who call, and a Server is of who is called",
@@ -335,6 +358,22 @@ const wrong: [string, () => unknown, string][] = [
     'a path of no given cookie',
     () => Affinity.cookie('a', { path: '/' }),
     "'path' (/) must stand beside a 'ttl': it is of given cookies",
+  ],
+  ['sessions of no name', () => Sessions.cookie({ name: 'a b' }), "'name' (a b) must be the name of a cookie"],
+  [
+    'sessions by a cookie as such',
+    () => Sessions.header({ name: 'Cookie' }),
+    "'name' (Cookie) must be the name of a header",
+  ],
+  [
+    'a cookie that is kept for ever',
+    () => Sessions.cookie({ permanent: true }),
+    "'permanent' (true) must stand beside a 'timeout'",
+  ],
+  [
+    'sessions of half a second',
+    () => Sessions.header({ timeout: Duration.millis(500) }),
+    "'timeout' (500 ms) must be at least a second",
   ],
   ['a load', () => Affinity.sourceIp({ maxLoad: 0.5 }), "'maxLoad' (0.5) must be a number from 1 to 100"],
 ];

@@ -1,6 +1,6 @@
 import { ApiObject, type ApiObjectMetadata, Chart } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { backendsAnnotation, failoverBelowAnnotation } from '../contract/annotations.ts';
+import { backendsAnnotation, failoverBelowAnnotation, traceSampleRateAnnotation } from '../contract/annotations.ts';
 import { refuse } from './checks.ts';
 import { type Filter, renderFilters } from './filter.ts';
 import { checkedHosts } from './hostnames.ts';
@@ -9,6 +9,7 @@ import type { Backend, MeshService } from './mesh-service.ts';
 import { namedBackends, type RouteBackend, renderBackend } from './route-backend.ts';
 import { parentOf, type RouteParent } from './route-parent.ts';
 import { reviewRoute } from './route-review.ts';
+import type { Sessions } from './sessions.ts';
 import { settingAnnotations, type TrafficSettings } from './settings.ts';
 
 /** How the requests of a rule are given to its backends. */
@@ -91,6 +92,13 @@ export interface RouteRule {
    * @default - to the Service that was called
    */
   readonly backends?: RouteBackend[];
+
+  /**
+   * How clients come back to the endpoint that has answered them.
+   *
+   * @default - each request goes to any endpoint
+   */
+  readonly sessions?: Sessions;
 }
 
 interface RouteKind<Rule extends RouteRule> {
@@ -116,7 +124,7 @@ export function routeObject<Rule extends RouteRule>(
   if (all.length > 128) refuse('matches', all.length, 'must not be more than 128 for one route');
   const services: MeshService[] = [];
   const rendered = rules.map((rule) => {
-    const { matches = [], filters = [] } = rule;
+    const { matches = [], filters = [], sessions } = rule;
     const backends = namedBackends(rule.backends);
     const hasPrefixes = protocol === 'grpc' || matches.every(({ _hasPrefix }) => _hasPrefix);
     if (matches.length > 64) refuse('matches', matches.length, 'must not be more than 64 for one rule');
@@ -131,6 +139,9 @@ export function routeObject<Rule extends RouteRule>(
         'must be left out where the parent is a Server: requests have come already',
       );
     }
+    if (sessions !== undefined && !parent._isOutbound) {
+      refuse('sessions', 'of a Server', 'must be left out where the parent is a Server: requests have come already');
+    }
     const both = [...filters, ...backends.flatMap((backend) => backend.filters ?? [])];
     services.push(...backends.map(({ to }) => to), ...both.flatMap(({ _service }) => _service ?? []));
     return {
@@ -139,6 +150,7 @@ export function routeObject<Rule extends RouteRule>(
       ...(backends.length === 0
         ? {}
         : { backendRefs: backends.map((each) => renderBackend(each, route, hasPrefixes)) }),
+      ...(sessions === undefined ? {} : { sessionPersistence: sessions._spec }),
       ...more(rule),
     };
   });
@@ -158,7 +170,7 @@ export function routeObject<Rule extends RouteRule>(
 
 function metadataOf(props: RouteProps, parent: RouteParent, protocol: 'http' | 'grpc'): ApiObjectMetadata {
   const told = { ...settingAnnotations(props, protocol), ...props.order?._annotations };
-  const [first] = Object.keys(told);
+  const [first] = Object.keys(told).filter((name) => name !== traceSampleRateAnnotation);
   if (first !== undefined && !parent._isOutbound) {
     refuse('parent', 'Server', `must be a Service: ${first} is for those who call, and a Server is of who is called`);
   }

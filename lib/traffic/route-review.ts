@@ -23,6 +23,18 @@ export function reviewRoute(
   parent: MeshService | undefined,
   backends: readonly MeshService[],
 ): void {
+  review(construct, (routes) => {
+    const namespace = namespaceOf(object.toJson());
+    const services = [...(parent === undefined ? [] : [parent]), ...backends];
+    return [
+      ...new Set(services.flatMap((service) => routes.problemsOfService(service, namespace))),
+      ...routes.problemsOfRoute(object),
+    ];
+  });
+}
+
+/** Has a construct looked at beside the routes of its app whenever that is synthesized. */
+export function review(construct: IConstruct, problemsBeside: (routes: RoutesOfApp) => string[]): void {
   const { root } = construct.node;
   if (!looks.has(root)) {
     looks.set(root, new RoutesOfApp(root));
@@ -35,17 +47,7 @@ export function reviewRoute(
       },
     });
   }
-  construct.node.addValidation({
-    validate: () => {
-      const routes = looks.get(root) ?? new RoutesOfApp(root);
-      const namespace = namespaceOf(object.toJson());
-      const services = [...(parent === undefined ? [] : [parent]), ...backends];
-      return [
-        ...new Set(services.flatMap((service) => routes.problemsOfService(service, namespace))),
-        ...routes.problemsOfRoute(object),
-      ];
-    },
-  });
+  construct.node.addValidation({ validate: () => problemsBeside(looks.get(root) ?? new RoutesOfApp(root)) });
 }
 
 interface Look {
@@ -57,7 +59,7 @@ interface Look {
 }
 
 /** The Services and routes of an app in one synth, as they are rendered. */
-class RoutesOfApp {
+export class RoutesOfApp {
   private readonly root: IConstruct;
   private known: Look | undefined;
 
@@ -89,6 +91,14 @@ class RoutesOfApp {
       );
     }
     return problems;
+  }
+
+  /** Routes of the requests to a Service, by its namespace and name. */
+  ofService(key: string): RouteEntry[] {
+    const parent = `/Service/${key}/`;
+    return this.look.routes.filter(
+      (route) => !isOfConnections(route) && route.parents.some((each) => each.startsWith(parent)),
+    );
   }
 
   /** What keeps a route, or rules of it, from ever having a request. */

@@ -16,6 +16,7 @@ import {
   PathRewrite,
   RetryOn,
   RouteParent,
+  Sessions,
 } from '../index.ts';
 import { Shop } from './testing/shop.ts';
 
@@ -31,7 +32,7 @@ describe('an HttpRoute', () => {
       parent: orders,
       hostnames: ['orders.shop.example', '*.orders.example'],
       retries: { on: RetryOn.serverError(), limit: 2, timeout: Duration.millis(200) },
-      limits: { request: Duration.seconds(2), response: Duration.seconds(1), idle: Duration.minutes(5) },
+      timeouts: { request: Duration.seconds(2), response: Duration.seconds(1), idle: Duration.millis(1500) },
       hedging: { after: Duration.millis(50), limit: 1, budget: 0.1 },
       rules: [
         {
@@ -85,6 +86,17 @@ describe('an HttpRoute', () => {
     ]);
   });
 
+  it('says which share of its requests is traced, of a Server too', () => {
+    const rules = [{}];
+    new HttpRoute(shop.chart, 'out', { parent: shop.orders, rules, traceSampleRate: 0.00001 });
+    new GrpcRoute(shop.chart, 'in', { parent: RouteParent.server('orders'), rules, traceSampleRate: 0 });
+    const told = (kind: string) => shop.objects(kind)[0].metadata.annotations;
+    expect([told('HTTPRoute'), told('GRPCRoute')]).toEqual([
+      { 'tracing.tulle.dev/sample-rate': '0.00001' },
+      { 'tracing.tulle.dev/sample-rate': '0' },
+    ]);
+  });
+
   it('is of a Server, too, and then of who is called', () => {
     new HttpRoute(shop.chart, 'server', { parent: RouteParent.server('orders'), rules: [{}] });
     const server = new ApiObject(shop.chart, 'a', { apiVersion: 'policy.linkerd.io/v1beta3', kind: 'Server' });
@@ -121,6 +133,40 @@ describe('a GrpcRoute', () => {
     });
     expect([...shop.objects('GRPCRoute'), ...shop.objects('FaultInjection')]).toMatchSnapshot();
   });
+});
+
+it('a rule has the sessions of the Gateway API, of an HttpRoute as of a GrpcRoute', () => {
+  const { chart, orders, next } = shop;
+  const sessions = [
+    Sessions.cookie(),
+    Sessions.cookie({ name: 'seat', timeout: Duration.hours(1), permanent: true }),
+    Sessions.header({ name: 'X-Seat' }),
+  ];
+  new HttpRoute(chart, 'http', {
+    parent: orders,
+    rules: sessions.map((each, i) => ({ matches: [Match.path(`/${i}`)], sessions: each })),
+  });
+  new GrpcRoute(chart, 'grpc', { parent: next, rules: [{ sessions: sessions[2] }] });
+  const rulesOf = (kind: string) => (shop.objects(kind)[0] as { spec: { rules: object[] } }).spec.rules;
+  const header = { sessionPersistence: { sessionName: 'X-Seat', type: 'Header' } };
+  expect(rulesOf('HTTPRoute')).toMatchObject([
+    { sessionPersistence: {} },
+    { sessionPersistence: { sessionName: 'seat', absoluteTimeout: '1h', cookieConfig: { lifetimeType: 'Permanent' } } },
+    header,
+  ]);
+  expect(rulesOf('GRPCRoute')).toEqual([header]);
+  const server = { parent: RouteParent.server('web'), rules: [{ sessions: sessions[0] }] };
+  expect(() => new HttpRoute(chart, 'server', server)).toThrow("'sessions' (of a Server) must be left out");
+});
+
+it('a route that says how often, and not what, tries again what fails in its protocol', () => {
+  new HttpRoute(shop.chart, 'http', { parent: shop.orders, retries: { limit: 2 }, rules: [{}] });
+  new GrpcRoute(shop.chart, 'grpc', { parent: shop.next, retries: { limit: 2 }, rules: [{}] });
+  const told = [...shop.objects('HTTPRoute'), ...shop.objects('GRPCRoute')].map(({ metadata }) => metadata.annotations);
+  expect(told).toEqual([
+    { 'retry.linkerd.io/http': '5xx', 'retry.linkerd.io/limit': '2' },
+    { 'retry.linkerd.io/grpc': 'unavailable', 'retry.linkerd.io/limit': '2' },
+  ]);
 });
 
 describe('a backend', () => {

@@ -1,8 +1,8 @@
 import { CronJob, type CronJobProps } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { leaveEnd } from './leave-end.ts';
-import type { MeshedProps } from './meshed-props.ts';
-import { WorkloadMesh } from './workload-mesh.ts';
+import { type MeshedProps, meshOf } from './meshed-props.ts';
+import type { WorkloadMesh } from './workload-mesh.ts';
 
 export interface MeshedCronJobProps extends CronJobProps, MeshedProps {}
 
@@ -12,9 +12,8 @@ export class MeshedCronJob extends CronJob {
   readonly mesh: WorkloadMesh;
 
   constructor(scope: Construct, id: string, props: MeshedCronJobProps) {
-    const { mesh, ...cronJob } = props;
-    super(scope, id, cronJob);
+    super(scope, id, props);
     leaveEnd(this, props);
-    this.mesh = new WorkloadMesh(this.apiObject, props.serviceAccount?.name ?? 'default', mesh);
+    this.mesh = meshOf(this.apiObject, props);
   }
 }

@@ -1,7 +1,7 @@
 import { DaemonSet, type DaemonSetProps } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
-import type { MeshedProps } from './meshed-props.ts';
-import { WorkloadMesh } from './workload-mesh.ts';
+import { type MeshedProps, meshOf } from './meshed-props.ts';
+import type { WorkloadMesh } from './workload-mesh.ts';
 
 export interface MeshedDaemonSetProps extends DaemonSetProps, MeshedProps {}
 
@@ -11,8 +11,7 @@ export class MeshedDaemonSet extends DaemonSet {
   readonly mesh: WorkloadMesh;
 
   constructor(scope: Construct, id: string, props: MeshedDaemonSetProps = {}) {
-    const { mesh, ...daemonSet } = props;
-    super(scope, id, daemonSet);
-    this.mesh = new WorkloadMesh(this.apiObject, props.serviceAccount?.name ?? 'default', mesh);
+    super(scope, id, props);
+    this.mesh = meshOf(this.apiObject, props);
   }
 }

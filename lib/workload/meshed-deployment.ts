@@ -2,8 +2,8 @@ import { Lazy } from 'cdk8s';
 import { Deployment, type DeploymentExposeViaServiceOptions, type DeploymentProps, type Service } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { settingKey } from '../contract/annotations.ts';
-import type { MeshedProps } from './meshed-props.ts';
-import { WorkloadMesh } from './workload-mesh.ts';
+import { type MeshedProps, meshOf } from './meshed-props.ts';
+import type { WorkloadMesh } from './workload-mesh.ts';
 
 export interface MeshedDeploymentProps extends DeploymentProps, MeshedProps {}
 
@@ -16,9 +16,8 @@ export class MeshedDeployment extends Deployment {
   readonly mesh: WorkloadMesh;
 
   constructor(scope: Construct, id: string, props: MeshedDeploymentProps = {}) {
-    const { mesh, ...deployment } = props;
-    super(scope, id, deployment);
-    this.mesh = new WorkloadMesh(this.apiObject, props.serviceAccount?.name ?? 'default', mesh);
+    super(scope, id, props);
+    this.mesh = meshOf(this.apiObject, props);
   }
 
   /** As for a Deployment; the Service tells clients which ports are opaque. */

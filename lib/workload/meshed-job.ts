@@ -1,8 +1,8 @@
 import { Job, type JobProps } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { leaveEnd } from './leave-end.ts';
-import type { MeshedProps } from './meshed-props.ts';
-import { WorkloadMesh } from './workload-mesh.ts';
+import { type MeshedProps, meshOf } from './meshed-props.ts';
+import type { WorkloadMesh } from './workload-mesh.ts';
 
 export interface MeshedJobProps extends JobProps, MeshedProps {}
 
@@ -15,9 +15,8 @@ export class MeshedJob extends Job {
   readonly mesh: WorkloadMesh;
 
   constructor(scope: Construct, id: string, props: MeshedJobProps = {}) {
-    const { mesh, ...job } = props;
-    super(scope, id, job);
+    super(scope, id, props);
     leaveEnd(this, props);
-    this.mesh = new WorkloadMesh(this.apiObject, props.serviceAccount?.name ?? 'default', mesh);
+    this.mesh = meshOf(this.apiObject, props);
   }
 }

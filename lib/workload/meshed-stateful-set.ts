@@ -1,7 +1,7 @@
 import { StatefulSet, type StatefulSetProps } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
-import type { MeshedProps } from './meshed-props.ts';
-import { WorkloadMesh } from './workload-mesh.ts';
+import { type MeshedProps, meshOf } from './meshed-props.ts';
+import type { WorkloadMesh } from './workload-mesh.ts';
 
 export interface MeshedStatefulSetProps extends StatefulSetProps, MeshedProps {}
 
@@ -14,8 +14,7 @@ export class MeshedStatefulSet extends StatefulSet {
   readonly mesh: WorkloadMesh;
 
   constructor(scope: Construct, id: string, props: MeshedStatefulSetProps) {
-    const { mesh, ...statefulSet } = props;
-    super(scope, id, statefulSet);
-    this.mesh = new WorkloadMesh(this.apiObject, props.serviceAccount?.name ?? 'default', mesh);
+    super(scope, id, props);
+    this.mesh = meshOf(this.apiObject, props);
   }
 }

@@ -34,6 +34,7 @@ export function proxySettings(proxy: ProxyOptions): Record<string, string | unde
     'enable-external-profiles': switched(proxy.externalProfiles),
     'enable-gateway': switched(proxy.gateway),
     'tap-enabled': proxy.tap?.toString(),
+    'tap-bodies': enabled(proxy.tapBodies),
     'proxy-inbound-connect-timeout': values.duration('inboundConnectTimeout', proxy.inboundConnectTimeout),
     'proxy-outbound-connect-timeout': values.duration('outboundConnectTimeout', proxy.outboundConnectTimeout),
     'proxy-inbound-discovery-cache-unused-timeout': values.duration(

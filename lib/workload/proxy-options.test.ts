@@ -46,6 +46,7 @@ const proxy: Required<ProxyOptions> = {
   externalProfiles: true,
   gateway: true,
   tap: false,
+  tapBodies: true,
   inboundConnectTimeout: Duration.millis(200),
   outboundConnectTimeout: Duration.seconds(2),
   inboundDiscoveryIdleTimeout: Duration.minutes(2),

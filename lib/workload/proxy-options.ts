@@ -182,6 +182,14 @@ export interface ProxyOptions {
   readonly tap?: boolean;
 
   /**
+   * Whether who may tap with bodies, by a right of its own (`create` on `tap-bodies` of the API group `tap.linkerd.io`), may
+   * see the first bytes of the bodies of requests and responses that pass the sidecar: whatever stands in them.
+   *
+   * @default false
+   */
+  readonly tapBodies?: boolean;
+
+  /**
    * How long a connection to the application may take to be made.
    *
    * @default Duration.millis(100)

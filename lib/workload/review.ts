@@ -1,7 +1,7 @@
-import type { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { AppView } from './app-view.ts';
 import { addCompanionPolicies } from './companion-policies.ts';
+import { reviewDataPlane } from './data-plane-review.ts';
 import { reviewPolicies } from './policy-review.ts';
 import { warnOfResources } from './resource-warnings.ts';
 import { rememberTraffic, warnOfUntold } from './service-traffic.ts';
@@ -14,11 +14,11 @@ const reviewed = new WeakSet<IConstruct>();
 export const isReviewed = (root: IConstruct): boolean => reviewed.has(root);
 
 /**
- * Has the whole app of a workload looked at whenever it is synthesized: what stands beside workloads is known only once the
+ * Has the whole app of a construct looked at whenever it is synthesized: what stands beside workloads is known only once the
  * app stands, which is when validations run. cdk8s runs each once for each chart, so there is one for the app.
  */
-export function reviewApp(workload: ApiObject): void {
-  const { root } = workload.node;
+export function reviewApp(construct: IConstruct): void {
+  const { root } = construct.node;
   if (reviewed.has(root)) return;
   reviewed.add(root);
   root.node.addValidation({
@@ -32,6 +32,7 @@ export function reviewApp(workload: ApiObject): void {
       warnOfResources(root);
       warnOfUntold(root, view);
       reviewPolicies(workloads, view);
+      reviewDataPlane(root, view);
       return [];
     },
   });

@@ -123,11 +123,11 @@ describe('refuses, where it is said, ', () => {
       "'retries' () must say something: { on: RetryOn.gatewayError(), limit: 2 }",
     ],
     ['0 tries', () => orders.mesh.retries({ limit: 0 }), "'limit' (0) must be a whole number from 1 to 65535"],
-    ['no time', () => orders.mesh.retries({ timeout: ms(0) }), "'timeout' (0ms) must be more than 0"],
+    ['no time', () => orders.mesh.retries({ timeout: ms(0) }), "'timeout' (0 ms) must be at least a millisecond"],
     [
       'half a millisecond',
       () => orders.mesh.retries({ timeout: ms(0.5) }),
-      "'timeout' (0.5ms) must be a whole number of",
+      "'timeout' (0.5 ms) must be at least a millisecond, in whole milliseconds",
     ],
     ['no timeouts', () => orders.mesh.timeouts({}), "'timeouts' () must say something"],
     [

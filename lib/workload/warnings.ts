@@ -12,7 +12,8 @@ export type MeshWarningCode =
   | 'TULLE_SIDECAR_SHUT_OUT'
   | 'TULLE_NO_SERVICE'
   | 'TULLE_NO_ACCOUNT'
-  | 'TULLE_SCRAPE_REFUSED';
+  | 'TULLE_SCRAPE_REFUSED'
+  | 'TULLE_NOT_OF_DATA_PLANE';
 
 /** Something that synthesizes, and will not work in the cluster as it is meant. */
 export interface MeshWarning {

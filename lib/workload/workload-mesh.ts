@@ -20,11 +20,17 @@ import { checkedSpec } from '../policy/policy-object.ts';
 import { type RateLimitOptions, rateLimitSpec } from '../policy/rate-limit.ts';
 import { type JwtClaims, type JwtIssuer, requestAuthenticationSpec } from '../policy/request-authentication.ts';
 import { CircuitBreaker } from '../traffic/circuit-breaker.ts';
+import {
+  checkTries,
+  type RetryOptions,
+  retryAnnotations,
+  type TimeoutOptions,
+  timeoutAnnotations,
+} from '../traffic/retries-and-timeouts.ts';
 import { Injection } from './injection.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { meshApiObject } from './meshing.ts';
 import type { RequestDemand } from './policy-plan.ts';
-import { type RetryOptions, retryAnnotations, type TimeoutOptions, timeoutAnnotations } from './request-options.ts';
 import { rememberFacet } from './workload-policies.ts';
 
 /** Which ports of a workload something is said of. */
@@ -207,14 +213,10 @@ export class WorkloadMesh implements IMeshPeer {
   private onServices(name: string, annotations: Readonly<Record<string, string>>): this {
     this.once(name);
     for (const [key, value] of Object.entries(annotations)) this.traffic.set(key, value);
-    const [limit, least] = [
-      this.traffic.get('timeout.linkerd.io/request'),
-      this.traffic.get('retry.linkerd.io/timeout'),
-    ];
-    if (limit !== undefined && least !== undefined && Number.parseInt(least, 10) > Number.parseInt(limit, 10)) {
-      throw new Error(
-        `${this.path}: 'timeout' of retries (${least}) must not be longer than 'request' of timeouts (${limit}), which ends first`,
-      );
+    try {
+      checkTries(this.traffic);
+    } catch (error) {
+      throw new Error(`${this.path}: ${(error as Error).message}`);
     }
     return this.remembered();
   }

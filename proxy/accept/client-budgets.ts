@@ -36,8 +36,6 @@ export interface ClientBudgetsOptions {
 const burstSeconds = { connects: 10, handshakes: 10, resets: 60 };
 /** A client of the mesh is a proxy that carries the requests of many, and gives up those that they give up. */
 const meshedFactor = 10;
-/** Requests of a client that wait for an authorizer: a quarter of those that a process lets wait. */
-const maxChecks = 250;
 /**
  * Connections on which a client has said nothing in the time of detection, and that lead to the application all the same,
  * whose server may be one that speaks first.
@@ -85,8 +83,6 @@ class Rate {
 export class ClientBudget implements PeerBudget {
   /** Requests under way; whoever begins one counts it, and its end. */
   requests = 0;
-  /** Those that wait for an authorizer, in the same way. */
-  checks = 0;
   /** Open connections. */
   connections = 0;
   private readonly owner: ClientBudgets;
@@ -128,8 +124,8 @@ export class ClientBudget implements PeerBudget {
     return this.requests < (this.isMeshed ? requests * meshedFactor : requests) || this.refused('requests');
   }
 
-  mayCheck(): boolean {
-    return this.checks < (this.isMeshed ? maxChecks * meshedFactor : maxChecks) || this.refused('checks');
+  refuseCheck(): void {
+    this.refused('checks');
   }
 
   mayBeSilent(connection: SilentConnection, isLast: boolean): boolean {

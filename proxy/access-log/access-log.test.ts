@@ -12,7 +12,7 @@ function refused(format: keyof typeof formats, head: Parameters<typeof requestOf
   const own = fields.map(([name, value]) => new Field(name, value));
   const request = requestOf({ ...head, fields: own, marks: marksOfAll(own) });
   log.onRefused(testOrigin('http1'), request, failures.unauthorized, {
-    ...{ route: undefined, authorization: undefined },
+    ...{ route: undefined, authorization: undefined, override: undefined },
     parent: { group: 'policy.linkerd.io', kind: 'server', name: 'web' },
   });
   return lines.join('');

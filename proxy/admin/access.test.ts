@@ -83,6 +83,7 @@ it('a route is what decides, and where there are some, what fits none is closed'
           tokens,
           checks,
           filters: undefined,
+          traceSampleRate: undefined,
         },
         hosts: [],
         matches: [{ path: { kind: 'prefix', value }, method: undefined, headers: [], queryParams: [] }],

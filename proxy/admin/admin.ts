@@ -4,14 +4,14 @@ import { Field } from '../wire/field.ts';
 import { responseHead } from '../wire/heads.ts';
 import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
 import type { AdminCaller } from './access.ts';
-import { type Pieces, Scrapes } from './scrapes.ts';
+import { type Metrics, Scrapes } from './scrapes.ts';
 
 export interface AdminOptions {
   timers: Timers;
   log: Log;
   /** True once the proxy may take traffic. */
   ready: () => boolean;
-  metrics: () => Pieces;
+  metrics: Metrics;
   /** The log's filter has changed. */
   setLogFilter: (filter: string) => void;
   /** What may be shown of the environment. */

@@ -3,9 +3,10 @@ import type { TimerHandle, Timers } from '../clock.ts';
 import { Field, fieldValue } from '../wire/field.ts';
 import { responseHead } from '../wire/heads.ts';
 import { ErrorCode, type RequestHead, type ServerStream, type StreamHandler } from '../wire/stream.ts';
+import { type ExpositionFormat, formatFor, type Pieces } from './exposition-format.ts';
 
-/** Pieces of the metrics' text, each made when it is asked for. */
-export type Pieces = Iterable<string> | AsyncIterable<string>;
+/** What is told now, in Prometheus' text format, and of buckets whether the traces of values. */
+export type Metrics = (withExemplars: boolean) => Pieces;
 
 /** At once, of all clients, and of each other host. */
 const maxScrapes = 16;
@@ -22,10 +23,10 @@ const highWaterBytes = 64 * 1024;
  */
 export class Scrapes {
   private readonly timers: Timers;
-  private readonly metrics: () => Pieces;
+  private readonly metrics: Metrics;
   private readonly underWay: Scrape[] = [];
 
-  constructor(timers: Timers, metrics: () => Pieces) {
+  constructor(timers: Timers, metrics: Metrics) {
     this.timers = timers;
     this.metrics = metrics;
   }
@@ -37,7 +38,8 @@ export class Scrapes {
     if (underWay.length >= maxScrapes || ofHost >= maxScrapesOfHost) return undefined;
     const scrape = new Scrape(stream, host, this.timers, () => underWay.splice(underWay.indexOf(scrape), 1));
     underWay.push(scrape);
-    void scrape.answer(head, this.metrics());
+    const format = formatFor(head.fields);
+    void scrape.answer(head, format, format.written(this.metrics(format.withExemplars)));
     return scrape;
   }
 }
@@ -61,10 +63,10 @@ class Scrape implements StreamHandler {
     this.timer = timers.after(scrapeMs, () => this.breakOff('the scrape took too long'));
   }
 
-  async answer(head: RequestHead, pieces: Pieces): Promise<void> {
+  async answer(head: RequestHead, { contentType }: ExpositionFormat, pieces: Pieces): Promise<void> {
     try {
       const gzip = /\bgzip\b/.test(fieldValue(head.fields, 'accept-encoding') ?? '') ? await this.gzip() : undefined;
-      const fields = [new Field('content-type', 'text/plain; version=0.0.4; charset=utf-8')];
+      const fields = [new Field('content-type', contentType)];
       if (gzip !== undefined) fields.push(new Field('content-encoding', 'gzip'));
       this.stream.sendResponse(responseHead(200, -1, fields), head.method === 'HEAD');
       if (head.method !== 'HEAD') await this.send(pieces, gzip);

@@ -271,7 +271,7 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
       return;
     }
     const classification = exchange.plan?.classify(status, grpcStatus, error) ?? classify(status, grpcStatus, error);
-    this.metrics.response(nowMs, status, classification, grpcStatus, error, nowMs - sentMs);
+    this.metrics.response(nowMs, status, classification, grpcStatus, error, nowMs - sentMs, exchange.trace);
     if (this.penalized?.penalizes(status, grpcStatus)) {
       this.penalized.penalize(nowMs, askedWaitMs(attempt, this.options.clock.wallMs()));
     }

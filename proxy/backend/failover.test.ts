@@ -192,7 +192,7 @@ it('of requests with keys, too, one alone goes to a backend that is left, to the
   const config = { maxFailures: 1, successRate: undefined, backOff, minReadyEndpoints: 0 };
   const first = balancer('first', {
     breaker: () => makeBreaker(config, clock.random),
-    choice: { affinity: { maxLoad: undefined }, zones: undefined },
+    choice: { affinity: { key: { kind: 'source' }, maxLoad: undefined }, zones: undefined },
   });
   const second = balancer('second');
   first.replace('first', endpoints('10.0.0.1', '10.0.0.2'));

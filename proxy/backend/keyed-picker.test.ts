@@ -24,7 +24,11 @@ function chancy(seed = 1): FakeClock {
 
 /** A balancer whose requests have the key that their `x-user` is. */
 function keyed(maxLoad?: number, changes: Partial<BalancerOptions> = {}, clock = chancy()): TestBalancing {
-  const world = new TestBalancing({ choice: { affinity: { maxLoad }, zones: undefined }, ...changes }, [], clock);
+  const world = new TestBalancing(
+    { choice: { affinity: { key: { kind: 'source' }, maxLoad }, zones: undefined }, ...changes },
+    [],
+    clock,
+  );
   world.sender = new Affine(world.balancer, { kind: 'header', name: 'x-user' });
   return world;
 }

@@ -1,4 +1,4 @@
-import { Rendezvous } from '../balance/rendezvous.ts';
+import type { Rendezvous } from '../balance/rendezvous.ts';
 import type { Attempt } from '../exchange/attempt.ts';
 import { formatHostPort } from '../wire/ip-network.ts';
 import type { BalancedEndpoint } from './balanced-endpoint.ts';
@@ -16,6 +16,9 @@ const mostRenewals = 32;
 
 const any = (): boolean => true;
 
+/** Which endpoint has a key: one of those that may have it, or that of its own alone. */
+export type EndpointsByKey = Pick<Rendezvous<BalancedEndpoint>, 'replace' | 'pick'>;
+
 /**
  * Gives requests that have a key the endpoint of that key. What depends on the address alone is chosen alike by all
  * proxies. One that cannot have a request now, since it cannot be reached, is ejected, has failed it, or has too many,
@@ -25,7 +28,7 @@ const any = (): boolean => true;
 export class KeyedPicker implements Picker {
   private readonly keyless: Picker;
   private readonly maxLoad: number;
-  private readonly byKey = new Rendezvous<BalancedEndpoint>();
+  private readonly byKey: EndpointsByKey;
   private ready: readonly BalancedEndpoint[] = [];
   private readonly mayHave = (endpoint: BalancedEndpoint): boolean => this.isFor(endpoint);
   // What `mayHave` goes by; a function for each request would be made anew.
@@ -35,8 +38,9 @@ export class KeyedPicker implements Picker {
   private most = Number.POSITIVE_INFINITY;
 
   /** `maxLoad`: see Affinity. */
-  constructor(keyless: Picker, maxLoad: number | undefined) {
+  constructor(keyless: Picker, byKey: EndpointsByKey, maxLoad: number | undefined) {
     this.keyless = keyless;
+    this.byKey = byKey;
     this.maxLoad = maxLoad ?? Number.POSITIVE_INFINITY;
   }
 

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { beforeEach, expect, it } from 'vitest';
 import { HttpRoute_FilterSchema } from '../../api/gen/outbound_pb.js';
+import type { Attempt } from '../exchange/attempt.ts';
 import type { Exchange, ExchangeSide } from '../exchange/exchange.ts';
 import type { Sender } from '../exchange/plan.ts';
 import { plainPlan } from '../exchange/plan.ts';
@@ -15,7 +16,7 @@ import { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
 import { ErrorCode } from '../wire/stream.ts';
 import type { Backend } from './backend.ts';
-import { Mirror, Mirrored, type MirrorOutcome } from './mirror.ts';
+import { Mirror, Mirrored, MirroredWhenSent, type MirrorOutcome } from './mirror.ts';
 
 let clock: FakeClock;
 let side: ExchangeSide;
@@ -106,6 +107,37 @@ it('what becomes of a copy is not noticed by the request', () => {
 it('a second try is not copied again', () => {
   begun();
   main.last.refuse();
+  expect([main.requests, other.requests]).toEqual([2, 1]);
+});
+
+it('by a backend what it has is copied, its body with it, and not what it could not send on', () => {
+  const waiting: Attempt[] = [];
+  const lost = new MirroredWhenSent({ isAvailable: true, send: (attempt) => void waiting.push(attempt) }, [mirror]);
+  const { exchange } = exchangeOf(side, { end: false });
+  exchange.begin(plainPlan(lost));
+  exchange.onData(bytes('one '), false);
+  expect(other.requests).toBe(0);
+  const found = new MirroredWhenSent(
+    startOn(() => main),
+    [mirror],
+  );
+  waiting[0].startOver('failfast');
+  found.send(waiting[0]);
+  exchange.onData(bytes('two'), true);
+  expect([main.last.body, other.last.body, other.last.ended]).toEqual(['one two', 'one two', true]);
+  main.last.refuse();
+  expect([main.requests, other.requests]).toEqual([1, 1]);
+});
+
+it('by a backend a retry is copied where nothing was sent before it, and no other', () => {
+  const found = new MirroredWhenSent(
+    startOn(() => main),
+    [mirror],
+  );
+  const { exchange } = exchangeOf(side);
+  exchange.begin(plainPlan({ send: () => {} }));
+  exchange.again(found, undefined);
+  exchange.again(found, undefined);
   expect([main.requests, other.requests]).toEqual([2, 1]);
 });
 
@@ -236,7 +268,7 @@ it('mirrors are read, and one that cannot hold is left out and told of', () => {
 
 it('a copy is part of the trace of its request', () => {
   const fields = [new Field('traceparent', '00-1')];
-  const trace = { fields, begin: () => trace, onOver: () => {} };
+  const trace = { fields, begin: () => trace, onOver: () => {}, exemplify: () => {} };
   side = testSide([
     {
       onRequest: (exchange) => {

@@ -1,4 +1,4 @@
-import type { Attempt } from '../exchange/attempt.ts';
+import type { Attempt, Copier } from '../exchange/attempt.ts';
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
 import { plainPlan, type RoutePlan, type Sender } from '../exchange/plan.ts';
@@ -26,7 +26,7 @@ const mostKeptBytes = 4 * 1024 * 1024;
  * A copy is an exchange of its own, whose client is the body of the first: it has its own tries and its own bounds, and
  * nothing that becomes of it is noticed by the request. One that cannot keep up with its request is given up.
  */
-export class Mirror implements ExchangeObserver, MirrorShare {
+export class Mirror implements Copier, ExchangeObserver, MirrorShare {
   readonly mostBytes = mostBytes;
   usedBytes = 0;
   private readonly plan: RoutePlan;
@@ -46,8 +46,8 @@ export class Mirror implements ExchangeObserver, MirrorShare {
     this.countOf = countOf;
   }
 
-  /** Makes a copy of a request that is about to be sent, if it is of the share. Tunnels are not copied. */
-  copy({ exchange, head, trace }: Attempt): void {
+  /** Makes a copy of a request of whose body nothing was sent, if it is of the share. Tunnels are not copied. */
+  copy({ exchange, sharedHead: head, trace }: Attempt): void {
     if (head.upgrade !== undefined || head.method === 'CONNECT') return;
     if (!hits(this.ratio, exchange.side.clock.random)) return;
     if (this.copies >= mostCopies) {
@@ -58,7 +58,7 @@ export class Mirror implements ExchangeObserver, MirrorShare {
     this.side ??= { ...exchange.side, observers: [this], keptBytes: new KeptBytes(mostKeptBytes) };
     const { body, applicationVersion } = exchange;
     const copy = new MirrorCopy(this.side, this);
-    // The head as it came says through how many sidecars it has been; that of the attempt is what goes on.
+    // The head as it came says through how many sidecars it has been; that of the backend is what goes on.
     const shadow = new Exchange(
       this.side,
       copy,
@@ -97,15 +97,17 @@ export class Mirror implements ExchangeObserver, MirrorShare {
   }
 }
 
-/** Mirrors the first try of each request, and sends all of them on. */
-export class Mirrored implements Backend {
-  private readonly backend: Backend;
-  private readonly mirrors: readonly Mirror[];
+/** Sends tries on, and has one of each request copied. */
+abstract class WithMirrors implements Backend {
+  protected readonly backend: Backend;
+  protected readonly mirrors: readonly Mirror[];
 
   constructor(backend: Backend, mirrors: readonly Mirror[]) {
     this.backend = backend;
     this.mirrors = mirrors;
   }
+
+  abstract send(attempt: Attempt): void;
 
   get isAvailable(): boolean {
     return this.backend.isAvailable;
@@ -114,11 +116,22 @@ export class Mirrored implements Backend {
   get health(): BackendHealth | undefined {
     return this.backend.health;
   }
+}
 
+/** The mirrors of a rule: its requests are copied as they come, wherever they go. */
+export class Mirrored extends WithMirrors {
   send(attempt: Attempt): void {
     if (attempt.exchange.attempts === 1) {
       for (let i = 0; i < this.mirrors.length; i++) this.mirrors[i].copy(attempt);
     }
+    this.backend.send(attempt);
+  }
+}
+
+/** The mirrors of a backend: the first try that is sent is copied where it is sent, and not where it has waited in vain. */
+export class MirroredWhenSent extends WithMirrors {
+  send(attempt: Attempt): void {
+    attempt.copiers = this.mirrors;
     this.backend.send(attempt);
   }
 }

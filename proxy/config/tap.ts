@@ -7,13 +7,16 @@ export interface TapConfig {
   readonly listen: readonly SocketAddress[];
   /** `TAP_SVC_NAME`: the identity that may tap this proxy's requests. Default: nobody may. */
   readonly allowed: string | undefined;
+  /** `TAP_BODIES`: who may tap may see the first bytes of bodies, too. Default: nobody may. */
+  readonly bodies: boolean;
 }
 
-const nobody: TapConfig = { listen: [], allowed: undefined };
+const nobody: TapConfig = { listen: [], allowed: undefined, bodies: false };
 
 /** Who taps is known by its certificate: without an identity of its own a proxy can ask for none. */
 export function tapConfig(env: EnvParser): TapConfig {
   if (env.isSet('IDENTITY_DISABLED')) return nobody;
   const allowed = env.text('TAP_SVC_NAME');
-  return allowed === undefined ? nobody : { allowed, listen: listenAddresses(env, 'CONTROL', '0.0.0.0:4190') };
+  if (allowed === undefined) return nobody;
+  return { allowed, listen: listenAddresses(env, 'CONTROL', '0.0.0.0:4190'), bodies: env.flag('TAP_BODIES') };
 }

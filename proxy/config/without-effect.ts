@@ -27,6 +27,7 @@ const known: readonly Known[] = [
     reason: 'it is where taps are served, and TAP_SVC_NAME says of nobody that it may tap',
     harmless: true,
   },
+  { name: /^TAP_BODIES$/, reason: 'TAP_SVC_NAME says of nobody that it may tap', harmless: /^(?:false|0)?$/ },
   { name: /^INBOUND_METRICS_AUTHORITY_LABELS$/, reason: 'inbound metrics have no authority', harmless: /^$/ },
   { name: /^IDENTITY_DIR$/, reason: 'key and certificate are kept in memory alone', harmless: true },
   { name: /^IDENTITY_SERVER_ID$/, reason: 'the identity is the name, as IDENTITY_LOCAL_NAME says it' },

@@ -36,11 +36,12 @@ function describePort({ port, policy, isDefault }: WatchedPort): unknown {
 
 const routesOf = ({ routes }: ServerPolicy): unknown => routes && entriesOf(routes, describeRoute);
 
-const describeRoute = ({ labels, authorizations, filters, tokens }: RoutePolicy): unknown => ({
+const describeRoute = ({ labels, authorizations, filters, tokens, traceSampleRate }: RoutePolicy): unknown => ({
   route: objectName(labels),
   authorizations: authorizations.map(describeAuthorization),
   filters: filters !== undefined || undefined,
   tokens: tokens !== undefined || undefined,
+  traceSampleRate,
 });
 
 function describeAuthorization({ labels, networks, authentication, audit }: Authorization): unknown {
@@ -75,7 +76,8 @@ const rulesOf = ({ http1, http2 }: OutboundPolicy): unknown => ({
   http2: http2 && entriesOf(http2, describeRule),
 });
 
-function describeRule({ labels, filters, mirrors, distribution, timeouts, retry }: OutboundRule): unknown {
+function describeRule(rule: OutboundRule): unknown {
+  const { labels, filters, mirrors, distribution, timeouts, retry, traceSampleRate } = rule;
   return {
     route: objectName(labels),
     filters: filters !== undefined || undefined,
@@ -92,6 +94,7 @@ function describeRule({ labels, filters, mirrors, distribution, timeouts, retry 
       grpcStatuses: [...retry.grpcStatuses],
       tryTimeoutMs: retry.tryTimeoutMs,
     },
+    traceSampleRate,
   };
 }
 

@@ -1,7 +1,7 @@
-import type { Answer } from '../filter/filter.ts';
+import type { Answer, Filters } from '../filter/filter.ts';
 import { Field, FieldMark, fieldValue } from '../wire/field.ts';
 import { responseHead } from '../wire/heads.ts';
-import type { RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
+import type { RequestHead, ResponseHead, ServerStream, StreamHandler } from '../wire/stream.ts';
 import type { ProxyFailure } from './proxy-failure.ts';
 
 /** True for a gRPC request, by its content type. */
@@ -14,19 +14,18 @@ export function isGrpc(head: RequestHead): boolean {
 const maxDetailLength = 200;
 
 /**
- * Answers a request with a failure: a trailers-only response to gRPC, an empty one with the status otherwise.
+ * What answers a request with a failure: a trailers-only response to gRPC, an empty one with the status otherwise.
  * `tellsWhy` is set for meshed peers and the workload itself only: they get the message, and `detail` as its cause, in
  * `l5d-proxy-error`. `retryAfterS` is told to all, unless it is 0, and so is what is wrong with the token of an
  * end user, by `www-authenticate`.
  */
-export function respondFailure(
-  stream: ServerStream,
+export function failureHead(
   grpc: boolean,
   failure: ProxyFailure,
   tellsWhy: boolean,
-  detail: string | undefined = undefined,
-  retryAfterS = 0,
-): void {
+  detail: string | undefined,
+  retryAfterS: number,
+): ResponseHead {
   const fields: Field[] = [];
   if (grpc) {
     fields.push(new Field('content-type', 'application/grpc'));
@@ -42,27 +41,21 @@ export function respondFailure(
     fields.push(new Field('l5d-proxy-error', why));
   }
   if (retryAfterS > 0) fields.push(new Field('retry-after', String(retryAfterS)));
-  stream.sendResponse(responseHead(grpc ? 200 : failure.status, grpc ? -1 : 0, fields), true);
+  return responseHead(grpc ? 200 : failure.status, grpc ? -1 : 0, fields);
 }
 
 /**
- * Answers a request as a filter or an authorizer has it, where that is no failure: a redirect is none that gRPC knows.
- * `isHead`: whether it asks for no more than a head.
+ * What answers a request as a filter or an authorizer has it, where that is no failure: a redirect is none that gRPC knows,
+ * and a body none that it gets.
  */
-export function respond(stream: ServerStream, grpc: boolean, isHead: boolean, answer: Answer): void {
-  const { status, grpcStatus, message, fields, body } = answer;
-  if (!grpc) {
-    const end = body === undefined || isHead;
-    stream.sendResponse(responseHead(status, body?.length ?? 0, fields), end);
-    if (!end) stream.sendData(body, true);
-    return;
-  }
+export function answerHead(grpc: boolean, { status, grpcStatus, message, fields, body }: Answer): ResponseHead {
+  if (!grpc) return responseHead(status, body?.length ?? 0, fields);
   const ofGrpc = [
     new Field('content-type', 'application/grpc'),
     new Field('grpc-status', String(grpcStatus)),
     new Field('grpc-message', message),
   ];
-  stream.sendResponse(responseHead(200, -1, [...ofGrpc, ...fields]), true);
+  return responseHead(200, -1, [...ofGrpc, ...fields]);
 }
 
 /** Fit for a field value, whatever the runtime or a peer made of it. */
@@ -83,7 +76,7 @@ export function dropRest(stream: ServerStream): StreamHandler {
   };
 }
 
-/** Refuses a request before it has become an exchange, and takes the rest of it. */
+/** Refuses a request before it has become an exchange, and takes the rest of it. `filters` are those of its route. */
 export function refuse(
   stream: ServerStream,
   head: RequestHead,
@@ -92,8 +85,10 @@ export function refuse(
   tellsWhy: boolean,
   detail: string | undefined = undefined,
   retryAfterS = 0,
+  filters: Filters | undefined = undefined,
 ): StreamHandler {
-  respondFailure(stream, isGrpc(head), failure, tellsWhy, detail, retryAfterS);
+  const own = failureHead(isGrpc(head), failure, tellsWhy, detail, retryAfterS);
+  stream.sendResponse(filters === undefined ? own : filters.applyToOwnAnswer(own, head), true);
   // An HTTP/2 client need not send what nobody reads.
   if (!end) stream.reset(0, failure.message);
   return dropRest(stream);

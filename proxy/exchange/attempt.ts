@@ -36,6 +36,12 @@ export interface Alternatives {
   sendElsewhere(attempt: Attempt, failure: ProxyFailure): boolean;
 }
 
+/** Who has copies made of what a backend is sent. */
+export interface Copier {
+  /** A connection has taken the request of `attempt`, and nothing of its body yet. */
+  copy(attempt: Attempt): void;
+}
+
 /** So much of a response that nobody is told is read all the same. */
 const maxDiscardedBytes = 64 * 1024;
 const notPassedOn = 'the response is not passed on';
@@ -71,6 +77,8 @@ export class Attempt implements ResponseHandler {
   extra: readonly Field[] | undefined = undefined;
   /** Undefined where no trace tells of it. */
   trace: AttemptTrace | undefined = undefined;
+  /** Who copies it once it is sent, unless another try was, by the backend that it is for; undefined when nobody does. */
+  copiers: readonly Copier[] | undefined = undefined;
   /** What the filters of its backend are, which its response goes through; undefined without. */
   filters: Filters | undefined = undefined;
   /** What those made of the exchange's; undefined where they changed nothing. */
@@ -116,7 +124,12 @@ export class Attempt implements ResponseHandler {
 
   /** What goes to this endpoint: the exchange's own, but for what only this endpoint wants otherwise. */
   get head(): RequestHead {
-    return this.ownHead ?? this.filteredHead ?? this.exchange.outgoing;
+    return this.ownHead ?? this.sharedHead;
+  }
+
+  /** What goes to its backend, whichever endpoint has it. */
+  get sharedHead(): RequestHead {
+    return this.filteredHead ?? this.exchange.outgoing;
   }
 
   /**
@@ -137,6 +150,9 @@ export class Attempt implements ResponseHandler {
     if (this.over) return true;
     this.reused = connection.requests > 1;
     this.upstream = upstream;
+    const { copiers } = this;
+    if (copiers !== undefined && !exchange.wasSent) for (let i = 0; i < copiers.length; i++) copiers[i].copy(this);
+    exchange.wasSent = true;
     exchange.body?.flow(upstream);
     return true;
   }
@@ -172,6 +188,7 @@ export class Attempt implements ResponseHandler {
       this.overMs = -1;
       this.counts = undefined;
     }
+    this.copiers = undefined;
     this.filters = undefined;
     this.key = undefined;
     this.isProbe = false;
@@ -227,6 +244,7 @@ export class Attempt implements ResponseHandler {
     this.status = grpc ? 200 : answer.status;
     if (grpc) this.grpcStatus = answer.grpcStatus;
     this.finish(undefined);
+    if (this.exchange.tries?.onFiltered(this, answer) === 'again') return;
     this.exchange.respond(answer);
   }
 

@@ -1,3 +1,4 @@
+import type { Buckets } from '../telemetry/histogram.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { StreamSeries } from '../telemetry/stream-metrics.ts';
 import type { Attempt } from './attempt.ts';
@@ -42,7 +43,7 @@ export class ClassifiedRequests implements RouteCounts {
     if (plan === undefined) return;
     const endMs = firstByteMs < 0 ? nowMs() : firstByteMs;
     const classification = plan.classify(status, grpcStatus, error);
-    this.metrics.response(endMs, status, classification, grpcStatus, error, endMs - startMs);
+    this.metrics.response(endMs, status, classification, grpcStatus, error, endMs - startMs, exchange.trace);
   }
 }
 
@@ -64,7 +65,8 @@ export class ClassifiedTries implements TryCounts {
     if (exchange.plan === undefined) return;
     const endMs = firstByteMs < 0 ? overMs : firstByteMs;
     const classification = exchange.plan.classify(status, grpcStatus, error);
-    this.metrics.response(endMs, status, classification, grpcStatus, error, sentMs < 0 ? 0 : endMs - sentMs);
+    const latencyMs = sentMs < 0 ? 0 : endMs - sentMs;
+    this.metrics.response(endMs, status, classification, grpcStatus, error, latencyMs, exchange.trace);
   }
 }
 
@@ -78,9 +80,15 @@ export function countRequest(series: StreamSeries, isGrpc: boolean, exchange: Ex
   const isOwn = failure !== undefined && word !== '' && !exchange.answered;
   if (isGrpc) series.statuses.add(isOwn ? -1 : exchange.grpcStatus, word);
   else series.statuses.add(isOwn ? 0 : exchange.status, word);
-  series.requestDuration.add((endMs - startMs) / 1000);
+  exemplified(exchange, series.requestDuration, (endMs - startMs) / 1000, endMs);
   series.usedMs = endMs;
   return endMs;
+}
+
+/** Counts a value of the exchange, with the trace that it is part of. */
+export function exemplified({ trace }: Exchange, buckets: Buckets, value: number, nowMs: number): void {
+  const bucket = buckets.add(value);
+  if (trace !== undefined) trace.exemplify(buckets, bucket, value, nowMs);
 }
 
 /** Counts the tries at one backend of a rule of the policy. */
@@ -110,7 +118,7 @@ export class BackendCounts implements TryCounts {
     const { requestEndMs } = exchange;
     // A request that has not ended has its response at once, as it were; as with Linkerd.
     const fromMs = requestEndMs < 0 || sentMs < 0 ? overMs : Math.max(sentMs, requestEndMs);
-    series.responseDuration.add((overMs - fromMs) / 1000);
+    exemplified(exchange, series.responseDuration, (overMs - fromMs) / 1000, overMs);
     series.usedMs = overMs;
   }
 }

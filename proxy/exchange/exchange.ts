@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { Answer } from '../filter/filter.ts';
+import { Answer, type Filters } from '../filter/filter.ts';
 import { clientCancelled, grpcStatus } from '../telemetry/classify.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import { type Field, FieldMark } from '../wire/field.ts';
@@ -15,7 +15,7 @@ import {
   type ServerStream,
   type StreamHandler,
 } from '../wire/stream.ts';
-import { isGrpc, respond, respondFailure } from './answer.ts';
+import { answerHead, failureHead, isGrpc } from './answer.ts';
 import { Attempt, repeated, type WaitingPlace } from './attempt.ts';
 import { continueAfterMs, Expectation } from './expectation.ts';
 import { FilterDelay } from './filter-delay.ts';
@@ -25,7 +25,7 @@ import { passedOn } from './peer-words.ts';
 import type { RoutePlan, Sender, Tries } from './plan.ts';
 import { failures, type ProxyFailure } from './proxy-failure.ts';
 import { failureOf, mayRepeat } from './repeats.ts';
-import { type KeptBytes, RequestBody } from './request-body.ts';
+import { type BodyListener, type KeptBytes, RequestBody } from './request-body.ts';
 
 /** What the exchanges of one side of the proxy share. */
 export interface ExchangeSide {
@@ -65,6 +65,8 @@ export class Exchange implements StreamHandler {
   readonly body: RequestBody | undefined;
   /** Undefined until it is known what is to become of it. */
   plan: RoutePlan | undefined = undefined;
+  /** Those of its route, once that is found: they say who may read what it is answered, also where it never begins. */
+  filters: Filters | undefined = undefined;
   /** The last try; once the client is answered, the one that answers. */
   attempt: Attempt | undefined = undefined;
   /** Undefined where there are no deadlines and one try is all there is. */
@@ -73,6 +75,8 @@ export class Exchange implements StreamHandler {
   trace: ExchangeTrace | undefined = undefined;
   /** Tries so far. */
   attempts = 0;
+  /** A connection has taken one of them. */
+  wasSent = false;
   /** Grows with all that is passed on, in either direction. */
   progress = 0;
   readonly startMs: number;
@@ -108,6 +112,8 @@ export class Exchange implements StreamHandler {
   /** What has it wait before it is sent, a filter or an authorizer: called off when it is over. Undefined when nothing does. */
   waitsFor: WaitingPlace | undefined = undefined;
   readonly observers: readonly ExchangeObserver[];
+  /** Who is told of the response's body beside the client. Undefined, the usual case, without any. */
+  private responseListeners: Pick<BodyListener, 'onBody'>[] | undefined = undefined;
 
   constructor(
     side: ExchangeSide,
@@ -139,6 +145,7 @@ export class Exchange implements StreamHandler {
   begin(plan: RoutePlan): void {
     if (this.finished) return;
     this.plan = plan;
+    this.filters = plan.filters;
     plan.counts?.begun();
     if (this.requestBytes > 0) plan.counts?.sent(this, this.requestBytes);
     plan.open?.add(this);
@@ -188,7 +195,9 @@ export class Exchange implements StreamHandler {
     this.responded = true;
     this.status = this.grpc ? 200 : status;
     if (this.grpc) this.grpcStatus = grpcStatus;
-    respond(this.downstream, this.grpc, this.head.method === 'HEAD', answer);
+    const end = this.grpc || answer.body === undefined || this.head.method === 'HEAD';
+    this.sendOwn(answerHead(this.grpc, answer), end);
+    if (!end && answer.body !== undefined) this.downstream.sendData(answer.body, true);
     this.finish(undefined);
   }
 
@@ -215,7 +224,7 @@ export class Exchange implements StreamHandler {
       this.responded = true;
       this.status = this.grpc ? 200 : failure.status;
       if (this.grpc) this.grpcStatus = failure.grpcStatus;
-      respondFailure(this.downstream, this.grpc, failure, this.origin.tellsWhy, detail, retryAfterS);
+      this.sendOwn(failureHead(this.grpc, failure, this.origin.tellsWhy, detail, retryAfterS), true);
     }
     this.finish(failure.kind);
   }
@@ -293,11 +302,11 @@ export class Exchange implements StreamHandler {
     }
     this.expectationMet();
     this.tunnel = head.status === 101 || (head.status < 300 && this.head.method === 'CONNECT');
-    this.body?.release();
     // What is spoken in a tunnel may take as long as it likes.
     if (this.tunnel) this.endTries();
     const { observers } = this;
     for (let i = 0; i < observers.length; i++) observers[i].onResponse?.(this, head);
+    this.body?.release();
     let own = passedOn(head, this.downstream, this.origin.tellsWhy);
     if (attempt.filters !== undefined) own = attempt.filters.applyToResponse(own, this.head);
     if (this.plan?.filters !== undefined) own = this.plan.filters.applyToResponse(own, this.head);
@@ -308,8 +317,16 @@ export class Exchange implements StreamHandler {
   passData(attempt: Attempt, chunk: Uint8Array, end: boolean): void {
     this.progress++;
     this.responseBytes += chunk.length;
+    const { responseListeners } = this;
+    if (responseListeners !== undefined) for (const each of responseListeners) each.onBody(chunk, end);
     this.downstream.sendData(chunk, end);
     if (end) this.responseEndedBy(attempt, undefined);
+  }
+
+  /** Tells `listener` of the response's body as it is passed on. Its end, where trailers follow, is that of the exchange. */
+  teeResponse(listener: Pick<BodyListener, 'onBody'>): void {
+    this.responseListeners ??= [];
+    this.responseListeners.push(listener);
   }
 
   passTrailers(attempt: Attempt, fields: readonly Field[]): void {
@@ -356,6 +373,11 @@ export class Exchange implements StreamHandler {
     attempt.finish(reason);
     this.downstream.reset(code, reason);
     this.finish(reason);
+  }
+
+  /** Sends what the proxy answers by itself. */
+  private sendOwn(head: ResponseHead, end: boolean): void {
+    this.downstream.sendResponse(this.filters?.applyToOwnAnswer(head, this.head) ?? head, end);
   }
 
   private try(sender: Sender, avoid: AttemptObserver | undefined): void {

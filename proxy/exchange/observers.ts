@@ -1,4 +1,5 @@
 import type { EndpointInfo } from '../model/endpoint-info.ts';
+import type { ExemplarSource } from '../telemetry/exemplars.ts';
 import type { Field } from '../wire/field.ts';
 import type { RequestHead, ResponseHead } from '../wire/stream.ts';
 import type { Attempt } from './attempt.ts';
@@ -21,8 +22,8 @@ export interface ExchangeObserver {
   onRefused?(origin: Origin, head: RequestHead, failure: ProxyFailure, decided: Decided | undefined): void;
 }
 
-/** Follows an exchange of a trace, and tells its tries what to say of that. */
-export interface ExchangeTrace {
+/** Follows an exchange of a trace, and tells its tries what to say of that, and histograms which trace it is. */
+export interface ExchangeTrace extends ExemplarSource {
   /** A try begins. Undefined when it says nothing. */
   begin(attempt: Attempt): AttemptTrace | undefined;
 }

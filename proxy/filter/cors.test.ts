@@ -3,7 +3,7 @@ import { requestOf } from '../testing/exchanges.ts';
 import { Field } from '../wire/field.ts';
 import { responseHead } from '../wire/heads.ts';
 import { Cors, type CorsOptions } from './cors.ts';
-import { Answer, BadFilter } from './filter.ts';
+import { Answer, BadFilter, Filters } from './filter.ts';
 
 const options: CorsOptions = {
   allowOrigins: ['https://www.foo.com', 'https://*.bar.com'],
@@ -32,6 +32,20 @@ const response = (changes: Partial<CorsOptions>, origin: string | undefined, ...
   byName(
     cors(changes).apply(responseHead(200, -1, fields), head('GET', origin === undefined ? {} : { origin })).fields,
   );
+
+it('permits what the proxy answers by itself, an answer to a preflight once', () => {
+  const filters = new Filters([], [cors()], [cors()]);
+  const asked = head('OPTIONS', { origin: 'https://www.foo.com', 'access-control-request-method': 'PUT' });
+  const { fields } = filters.applyToRequest(asked, () => 0) as Answer;
+  const answered = filters.applyToOwnAnswer(responseHead(200, 0, fields), asked).fields;
+  expect(answered.map(({ name }) => name).sort()).toEqual(fields.map(({ name }) => name).sort());
+  const refused = filters.applyToOwnAnswer(responseHead(401, 0), head('GET', { origin: 'https://www.foo.com' }));
+  expect(byName(refused.fields)).toEqual({
+    'allow-origin': 'https://www.foo.com',
+    'expose-headers': 'x-c',
+    vary: 'origin',
+  });
+});
 
 it('answers a preflight of a site that may with what it may', () => {
   expect(preflight({ allowCredentials: true }, 'https://www.foo.com')).toEqual({

@@ -32,9 +32,11 @@ const replaced = new Set([
 
 /**
  * Tells browsers which sites may use what is served here (Gateway API, HTTPCORSFilter). Preflights are answered and go
- * no further, those of sites that may not without a word that they may.
+ * no further, those of sites that may not without a word that they may. What a request is refused with, too, may be read by
+ * the sites that may read what it asked for.
  */
 export class Cors implements RequestFilter, ResponseFilter {
+  readonly permits = true;
   private readonly options: CorsOptions;
   private readonly origins: readonly FitsOrigin[];
   private readonly anyOrigin: boolean;
@@ -90,7 +92,8 @@ export class Cors implements RequestFilter, ResponseFilter {
   private permit(head: ResponseHead, asked: RequestHead): ResponseHead {
     const origin = fieldValue(asked.fields, 'origin');
     if (origin === undefined) return head;
-    const fields = head.fields.filter(({ name }) => !replaced.has(name));
+    // An answer to a preflight has been permitted already.
+    const fields = head.fields.filter((field) => field !== vary && !replaced.has(field.name));
     if (this.isAllowed(origin)) fields.push(...this.origin(origin), ...this.ofResponse);
     else if (!this.anyOrigin) fields.push(vary);
     return withFields(head, fields);

@@ -17,6 +17,8 @@ export interface RequestFilter {
 /** Changes a response, in a copy. `asked` is the request as its client sent it. */
 export interface ResponseFilter {
   apply(head: ResponseHead, asked: RequestHead): ResponseHead;
+  /** It says who may read a response: also what this proxy answers in place of whom the request was for. */
+  readonly permits?: boolean;
 }
 
 /** A filter that cannot do what it is to do: `message` says why. */
@@ -94,6 +96,13 @@ export class Filters {
       if (next instanceof Answer) return next;
       current = next;
     }
+    return current;
+  }
+
+  /** What the proxy answers by itself goes through those alone that say who may read it. */
+  applyToOwnAnswer(head: ResponseHead, asked: RequestHead): ResponseHead {
+    let current = head;
+    for (const filter of this.response) if (filter.permits === true) current = filter.apply(current, asked);
     return current;
   }
 

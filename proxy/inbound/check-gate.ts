@@ -95,8 +95,10 @@ export class CheckGate {
     else if (call === 'untellable' || call === 'share') {
       // Whoever writes the headers, or keeps the authorizer busy, would else choose that nobody is asked.
       this.count(policy, 'failed_closed');
-      if (call === 'share') exchange.fail(failures.extAuthzOverload, 'its client has too many that wait');
-      else exchange.fail(failures.extAuthzFailed, 'its headers are too many to be told the authorizer');
+      if (call === 'share') {
+        exchange.budget?.refuseCheck();
+        exchange.fail(failures.extAuthzOverload, 'its client has too many that wait');
+      } else exchange.fail(failures.extAuthzFailed, 'its headers are too many to be told the authorizer');
     } else {
       exchange.waitsFor = call;
       call.start();

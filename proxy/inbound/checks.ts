@@ -3,6 +3,7 @@ import type { ExchangeObserver } from '../exchange/observers.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
 import type { CheckPolicy } from '../ext-authz/check-policy.ts';
 import { type Asked, checkRequest } from '../ext-authz/check-request.ts';
+import { type CheckRefusal, CheckShares } from '../ext-authz/check-shares.ts';
 import type { Histogram } from '../telemetry/families.ts';
 import { CheckCall, type CheckOutcome } from './check-call.ts';
 
@@ -15,9 +16,6 @@ export interface ChecksOptions {
   wallClockMs: () => number;
 }
 
-/** Checks under way at a time, and bytes of them: further ones are not made. */
-const mostChecks = 1000;
-const mostBytes = 16 * 1024 * 1024;
 /** Of a request's body, as of a mirror's, so much is kept for a second try where a server refuses the first. */
 const mostKeptBytes = 4 * 1024 * 1024;
 
@@ -29,8 +27,7 @@ const mostKeptBytes = 4 * 1024 * 1024;
 export class Checks implements ExchangeObserver {
   private readonly options: ChecksOptions;
   private readonly side: ExchangeSide;
-  private calls = 0;
-  private bytes = 0;
+  private readonly shares = new CheckShares();
 
   constructor(options: ChecksOptions) {
     this.options = options;
@@ -40,13 +37,13 @@ export class Checks implements ExchangeObserver {
 
   /** Requests that wait for an authorizer's answer. */
   get underWay(): number {
-    return this.calls;
+    return this.shares.checks;
   }
 
   /**
    * The question whether a request may come in, to be started: it calls back once, unless it is called off, and `time` is
    * told how long it took. Nothing is asked when the headers are too many to be told, there are too many checks, or the
-   * client alone has as many as it may.
+   * client alone, which is an identity or else an address, has as many as it may.
    */
   ask(
     policy: CheckPolicy,
@@ -54,9 +51,13 @@ export class Checks implements ExchangeObserver {
     ends: Pick<Asked, 'source' | 'destination'>,
     time: Pick<Histogram, 'observe'>,
     onOver: (outcome: CheckOutcome) => void,
-  ): CheckCall | 'untellable' | 'overload' | 'share' {
-    const { budget } = request;
-    if (budget?.mayCheck() === false) return 'share';
+  ): CheckCall | CheckRefusal | 'untellable' {
+    const { shares } = this;
+    const { address, identity } = ends.source;
+    const client = identity ?? address;
+    const isMeshed = identity !== undefined;
+    // What is asked costs something to write, and is not written for whom it is of no use.
+    if (shares.isSpent(client, isMeshed, 0)) return 'share';
     const message = checkRequest(policy, request.outgoing, {
       ...ends,
       version: request.applicationVersion,
@@ -65,15 +66,11 @@ export class Checks implements ExchangeObserver {
     });
     if (message === undefined) return 'untellable';
     const { length } = message;
-    if (this.calls >= mostChecks || this.bytes + length > mostBytes) return 'overload';
-    this.calls++;
-    this.bytes += length;
-    if (budget !== undefined) budget.checks++;
+    const refusal = shares.take(client, isMeshed, length);
+    if (refusal !== undefined) return refusal;
     const startMs = this.side.clock.nowMs();
     return new CheckCall(policy, message, request.grpc, this.side, this.options.sendTo, (outcome) => {
-      this.calls--;
-      this.bytes -= length;
-      if (budget !== undefined) budget.checks--;
+      shares.giveBack(client, length);
       if (outcome === undefined) return;
       time.observe(this.side.clock.nowMs() - startMs);
       onOver(outcome);

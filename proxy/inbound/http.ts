@@ -11,16 +11,16 @@ import type { TraceOverrides } from '../exchange/trace-overrides.ts';
 import type { CheckPolicy } from '../ext-authz/check-policy.ts';
 import { authorize } from '../policy/inbound/authorize.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
+import { foldedRoute, headReadings, isReadInWays } from '../policy/inbound/readings.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
-import { isFoldable, isUnusual, isUnusualMethod, pathReadings } from '../route/path-readings.ts';
-import { asksForTunnel, foldPath } from '../route/route-table.ts';
+import { asksForTunnel } from '../route/route-table.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { LogFields } from '../telemetry/log.ts';
 import type { Count } from '../telemetry/registry.ts';
 import { outgoingHead } from '../tokens/outgoing.ts';
 import type { TokenPolicy } from '../tokens/token-policy.ts';
 import { errnoOf } from '../upstream/dialer.ts';
-import { FieldMark } from '../wire/field.ts';
+import { FieldMark, fieldValue } from '../wire/field.ts';
 import { withoutNames } from '../wire/field-names.ts';
 import { withFields } from '../wire/heads.ts';
 import type { HttpVersion, RequestHead, ServerStream, StreamHandler } from '../wire/stream.ts';
@@ -140,12 +140,15 @@ export class InboundHttp {
     const { tokens, checks } = this;
     if (tokens.length > 0 && !this.isPreflight(decision, head)) {
       const exchange = this.exchangeOf(stream, head, end);
+      exchange.filters = decision.plan.filters;
       return this.users.admit(exchange, tokens, () => this.beginLimited(exchange, decision, checks));
     }
     if (policy.rateLimit !== undefined) {
       const excess = this.rateLimiting.take(policy.rateLimit);
       if (excess !== undefined) {
-        return this.refuse(stream, head, end, failureOf(excess), `${excess.limit.written}rps`, retryAfterS(excess));
+        const { filters } = decision.plan;
+        const detail = `${excess.limit.written}rps`;
+        return this.refuse(stream, head, end, failureOf(excess), detail, retryAfterS(excess), filters);
       }
     }
     const exchange = this.exchangeOf(stream, head, end);
@@ -163,11 +166,17 @@ export class InboundHttp {
   ): StreamHandler {
     const exchange = this.exchangeOf(stream, head, end);
     if (head.method === 'OPTIONS' && this.answerPreflight(policy, tokens, exchange)) return exchange;
+    // A script is told why it is refused as it would be where it had said nothing of its user.
+    if (fieldValue(head.fields, 'origin') !== undefined)
+      exchange.filters = policy.routes?.find(outgoingHead(tokens, exchange.outgoing, undefined))?.filters;
     return this.users.admit(exchange, [tokens], () => {
       const decision = this.decideRequest(this.policy.current, exchange.outgoing);
       const { checks } = this;
       if ('code' in decision) exchange.fail(decision);
-      else this.users.admit(exchange, this.tokens, () => this.beginLimited(exchange, decision, checks));
+      else {
+        exchange.filters = decision.plan.filters;
+        this.users.admit(exchange, this.tokens, () => this.beginLimited(exchange, decision, checks));
+      }
     });
   }
 
@@ -207,6 +216,7 @@ export class InboundHttp {
     if (ownHeaders !== undefined) exchange.outgoing = withoutOwn(exchange.outgoing, ownHeaders);
     if (checks === undefined || plan.filters?.answers(exchange.outgoing)) this.letIn(exchange, plan);
     else {
+      exchange.filters = plan.filters;
       this.gate ??= new CheckGate(this.options, this.connection, this.incoming, this.policy);
       this.gate.admit(exchange, checks, plan, (checked) => this.letIn(exchange, checked));
     }
@@ -239,10 +249,7 @@ export class InboundHttp {
   private decideRequest(policy: ServerPolicy, head: RequestHead): LetIn | ProxyFailure {
     if (this.tokens.length > 0) this.tokens = [];
     this.checks = undefined;
-    const decision =
-      (policy.guardsPaths && isUnusual(head.path)) || (policy.guardsMethods && isUnusualMethod(head.method))
-        ? this.decideReadings(policy, head)
-        : this.decide(policy, head);
+    const decision = isReadInWays(policy, head) ? this.decideReadings(policy, head) : this.decide(policy, head);
     if (decision === undefined) return asksForTunnel(head) ? failures.tunnel : failures.noRoute;
     if (decision === 'ambiguous') return failures.ambiguousPath;
     decision.count.value++;
@@ -277,10 +284,9 @@ export class InboundHttp {
     }
     const route = policy.routes?.find(head);
     const decision = this.decideFor(policy, route, head);
-    if (!policy.guardsPaths || decision === undefined || decision.failure !== undefined) return decision;
+    if (decision === undefined || decision.failure !== undefined) return decision;
     // Some applications know no case: what they take it for must be let in as well.
-    if (!isFoldable(head.path) && policy.routes?.byCase === false) return decision;
-    const folded = policy.routes?.find(head, foldPath(head.path));
+    const folded = foldedRoute(policy, head, route);
     if (folded === route) return decision;
     const other = this.decideFor(policy, folded, head);
     return other === undefined || other.failure !== undefined ? other : decision;
@@ -302,20 +308,14 @@ export class InboundHttp {
     return decision;
   }
 
-  /**
-   * Of a path or method that may be read in several ways, each must be let in: the application gets it as it came, and
-   * reads it as it does. Counted is the simplest one.
-   */
+  /** Of a path or method that may be read in several ways, each must be let in. Counted is the simplest one. */
   private decideReadings(policy: ServerPolicy, head: RequestHead): Decision | 'ambiguous' | undefined {
-    const { method } = head;
-    const paths = policy.guardsPaths ? pathReadings(head.path) : [head.path];
-    if (paths === undefined) return 'ambiguous';
+    const readings = headReadings(policy, head);
+    if (readings === undefined) return 'ambiguous';
     let decision: Decision | undefined;
-    for (const read of isUnusualMethod(method) ? [method, method.toUpperCase()] : [method]) {
-      for (const path of paths) {
-        decision = this.decide(policy, { ...head, method: read, path });
-        if (decision === undefined || decision.failure !== undefined) return decision;
-      }
+    for (const read of readings) {
+      decision = this.decide(policy, read);
+      if (decision === undefined || decision.failure !== undefined) return decision;
     }
     return decision;
   }
@@ -336,11 +336,13 @@ export class InboundHttp {
       counts,
       plan: Object.freeze({
         sender: new CountedSender(this.sender, counts.responses),
-        decided: { route: route?.labels, parent: policy.labels, authorization: authz.labels },
+        decided: { route: route?.labels, parent: policy.labels, authorization: authz.labels, override: undefined },
         counts,
+        elsewhere: undefined,
         tries: undefined,
         filters: route?.filters,
         open: undefined,
+        traceSampleRate: route?.traceSampleRate,
         classify,
       }),
       count: metrics.allowed(labels, policy, shownPort, route, authz),
@@ -372,12 +374,14 @@ export class InboundHttp {
     failure: ProxyFailure,
     detail: string | undefined = undefined,
     retryAfterS = 0,
+    filters: RoutePlan['filters'] = undefined,
   ): StreamHandler {
     const { metrics, side } = this.options;
     metrics.httpError(failure.kind);
-    const decided = { route: undefined, parent: this.policy.current.labels, authorization: undefined };
+    const { labels } = this.policy.current;
+    const decided = { route: undefined, parent: labels, authorization: undefined, override: undefined };
     tellRefused(side.observers, this.origin, head, failure, decided);
-    return refuse(stream, head, end, failure, this.origin.tellsWhy, detail, retryAfterS);
+    return refuse(stream, head, end, failure, this.origin.tellsWhy, detail, retryAfterS, filters);
   }
 }
 

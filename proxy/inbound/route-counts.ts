@@ -1,4 +1,4 @@
-import { ClassifiedRequests, countRequest, type RouteCounts, type TryCounts } from '../exchange/counts.ts';
+import { ClassifiedRequests, countRequest, exemplified, type RouteCounts, type TryCounts } from '../exchange/counts.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { RoutePolicy, ServerPolicy } from '../policy/inbound/server-policy.ts';
 import { defaultLabels } from '../policy/labels.ts';
@@ -82,7 +82,7 @@ export class InboundRouteCounts implements RouteCounts {
     this.classified.over(exchange, nowMs);
     const endMs = countRequest(series, this.isGrpc, exchange, nowMs);
     const { requestEndMs } = exchange;
-    series.responseDuration.add(requestEndMs < 0 ? 0 : (endMs - requestEndMs) / 1000);
+    exemplified(exchange, series.responseDuration, requestEndMs < 0 ? 0 : (endMs - requestEndMs) / 1000, endMs);
   }
 
   release(nowMs: number): void {

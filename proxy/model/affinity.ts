@@ -16,8 +16,23 @@ export interface MadeCookie {
   readonly path: string | undefined;
 }
 
+/** What brings a session back that a client was told. */
+export type SessionCarrier =
+  /** Kept by clients for so many seconds; 0: for their own session. */
+  | { readonly kind: 'cookie'; readonly name: string; readonly keptS: number; readonly path: string }
+  /** Of a response, and of the requests behind it; in lower case. */
+  | { readonly kind: 'header'; readonly name: string };
+
+/** Clients are told by whom they were answered, and go there again. */
+export interface SessionKey {
+  readonly kind: 'session';
+  readonly carrier: SessionCarrier;
+  /** From its beginning to its end, in seconds; undefined: a session has none. */
+  readonly timeoutS: number | undefined;
+}
+
 export interface Affinity {
-  readonly key: AffinityKey;
+  readonly key: AffinityKey | SessionKey;
   /**
    * The most requests in flight at one endpoint, in relation to those of all of them: with 1.25, a key goes on to its
    * next endpoint where the first has a quarter more than its share. Undefined: as many as come.

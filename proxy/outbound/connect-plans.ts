@@ -98,6 +98,7 @@ export function requestRule({ labels, kind, backends }: ConnectRule): OutboundRu
     retry: undefined,
     hedge: undefined,
     allowsOverrides: false,
+    traceSampleRate: undefined,
   };
 }
 

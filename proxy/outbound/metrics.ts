@@ -100,8 +100,8 @@ export class OutboundMetrics extends DirectionMetrics {
       parent_kind: parent.kind,
       parent_namespace: parent.namespace,
       parent_name: parent.name,
-      backend_namespace: to?.namespace ?? '',
-      backend_name: to?.name ?? '',
+      backend_namespace: to?.labels.namespace ?? '',
+      backend_name: to?.labels.name ?? '',
       decision,
     });
   }

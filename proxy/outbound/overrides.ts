@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/backend.ts';
+import { CountedSender } from '../backend/counted.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { RoutePlan } from '../exchange/plan.ts';
 import type { ResourceLabels } from '../policy/labels.ts';
@@ -21,7 +22,7 @@ export interface OverridesOptions {
 
 /**
  * Requests to one target that ask for another Service in its place. It has them as a plain backend: with filters, timeouts
- * and retries of the rule that they match, and none of its own.
+ * and retries of the rule that they match, where its tries are counted, too, and none of its own.
  */
 export class Overrides {
   private readonly options: OverridesOptions;
@@ -34,7 +35,7 @@ export class Overrides {
     const { target, allowed } = options;
     this.options = options;
     this.service = `${target.name}.${target.namespace}`;
-    this.allowed = new Map(allowed.map((each) => [`${each.name}.${each.namespace}`, each]));
+    this.allowed = new Map(allowed.map((each) => [nameOf(each), each]));
   }
 
   /** The plan of a request with baggage, which goes by `plan` unless it asks for something else and may have it. */
@@ -66,14 +67,18 @@ export class Overrides {
     }
     let overridden = plans.get(plan);
     if (overridden === undefined) {
-      const { decided, counts, tries, filters, open } = plan;
+      const { counts, elsewhere, tries, filters, open, traceSampleRate } = plan;
+      const backend = this.options.backendOf(to);
+      const decided = plan.decided ?? { route: undefined, parent: this.options.target, authorization: undefined };
       overridden = Object.freeze<RoutePlan>({
-        sender: this.options.backendOf(to),
-        decided,
+        sender: elsewhere === undefined ? backend : new CountedSender(backend, elsewhere(to.labels)),
+        decided: { ...decided, override: nameOf(to) },
         counts,
+        elsewhere,
         tries,
         filters,
         open,
+        traceSampleRate,
         classify: (status, grpc, error) => plan.classify(status, grpc, error),
       });
       plans.set(plan, overridden);
@@ -81,3 +86,6 @@ export class Overrides {
     return overridden;
   }
 }
+
+/** As requests ask for it. */
+const nameOf = ({ labels: { name, namespace } }: OverrideTarget): string => `${name}.${namespace}`;

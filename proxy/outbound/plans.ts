@@ -225,7 +225,7 @@ export class Plans {
     return new Overrides({
       target: labels,
       allowed: overrides,
-      backendOf: ({ destination }) => this.backendOf({ destination, balancing: undefined }, undefined),
+      backendOf: ({ destination, labels: called }) => this.backendOf({ destination, balancing: undefined }, called),
       count: (decision, to) => this.options.metrics.overridden(labels, decision, to),
     });
   }

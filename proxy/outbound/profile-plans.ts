@@ -18,9 +18,11 @@ import type { OutboundMetrics } from './metrics.ts';
 class ProfilePlan implements RoutePlan {
   readonly sender: Sender;
   readonly counts: ClassifiedRequests;
+  readonly elsewhere: RoutePlan['elsewhere'];
   readonly filters = undefined;
   readonly decided: RoutePlan['decided'];
   readonly open = undefined;
+  readonly traceSampleRate = undefined;
   readonly tries: RoutePlan['tries'];
   private readonly route: ProfileRoute;
 
@@ -36,7 +38,9 @@ class ProfilePlan implements RoutePlan {
   ) {
     const { timeoutMs, isRetryable } = route;
     const [requests, tries] = metrics;
-    this.sender = new CountedSender(sender, new ClassifiedTries(tries));
+    const tryCounts = new ClassifiedTries(tries);
+    this.sender = new CountedSender(sender, tryCounts);
+    this.elsewhere = () => tryCounts;
     this.route = route;
     this.held = metrics;
     this.counts = new ClassifiedRequests(requests);
@@ -45,6 +49,7 @@ class ProfilePlan implements RoutePlan {
       route: name === undefined ? undefined : { group: 'linkerd.io', kind: 'route', name },
       parent: { group: 'linkerd.io', kind: 'ServiceProfile', name: dst },
       authorization: undefined,
+      override: undefined,
     };
     const isFailure: Retrying['isRetryable'] = (status, grpc) => this.classify(status, grpc, undefined) === 'failure';
     this.tries = triesOf({

@@ -3,7 +3,8 @@ import type { Backend } from '../backend/backend.ts';
 import { Counted } from '../backend/counted.ts';
 import type { PreferredBackend } from '../backend/failover.ts';
 import { Filtered } from '../backend/filtered.ts';
-import { type Mirror, Mirrored } from '../backend/mirror.ts';
+import { type Mirror, Mirrored, MirroredWhenSent } from '../backend/mirror.ts';
+import { Persistent, SessionSplit } from '../backend/persistent.ts';
 import { Split } from '../backend/split.ts';
 import { Timed } from '../backend/timed.ts';
 import { askedRetry, askedTimeouts } from '../backend/tries/asked-tries.ts';
@@ -12,6 +13,7 @@ import { triesOf } from '../backend/tries/rule-tries.ts';
 import { Unusable } from '../backend/unusable.ts';
 import type { Decided, RoutePlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
+import type { Affinity, SessionKey } from '../model/affinity.ts';
 import type { PolicyLabels } from '../model/policy-labels.ts';
 import type { RetryRule } from '../model/tries.ts';
 import type { ResourceLabels } from '../policy/labels.ts';
@@ -49,14 +51,22 @@ const hedgeBudget = { minPerSecond: 0, ttlMs: 10_000 };
 
 /** What is done with the requests of a rule, as a chain of senders. */
 export function rulePlan(rule: OutboundRule, options: RulePlanOptions): RoutePlan {
-  const decided: Decided = { route: rule.labels, parent: options.parent, authorization: undefined };
-  return Object.freeze({
+  const decided: Decided = {
+    route: rule.labels,
+    parent: options.parent,
+    authorization: undefined,
+    override: undefined,
+  };
+  const sender = senderOf(rule.distribution, options);
+  return Object.freeze<RoutePlan>({
     decided,
-    sender: mirrored(senderOf(rule.distribution, options), rule.mirrors, options),
+    sender: rule.mirrors.length === 0 ? sender : new Mirrored(sender, mirrorsOf(rule.mirrors, options)),
     counts: options.counts.route,
+    elsewhere: (labels) => options.counts.backend({ labels }),
     filters: rule.filters,
     tries: triesOfRule(rule, options),
     open: options.open,
+    traceSampleRate: rule.traceSampleRate,
     classify,
   });
 }
@@ -97,11 +107,11 @@ function retryingOf(rule: RetryRule, { counts }: RulePlanOptions): Retrying {
 function senderOf(distribution: Distribution, options: RulePlanOptions): Backend {
   const chosen = distribution.backends
     .filter(({ weight }) => weight > 0)
-    .map((backend) => ({ backend: chainOf(backend, options), weight: backend.weight }));
+    .map((rule) => ({ backend: chainOf(rule, options), weight: rule.weight, rule }));
   // Gateway API (HTTPRouteRule, backendRefs): 500 where there is nothing to send to.
   if (chosen.length === 0) return new Unusable(failures.backend, 'the rule has no backend that takes requests');
   if (chosen.length === 1) return chosen[0].backend;
-  if (distribution.kind === 'random') return new Split(chosen, options.random);
+  if (distribution.kind === 'random') return splitOf(chosen, options);
   const { endpoints } = distribution;
   return options.failoverOf(
     distribution,
@@ -109,23 +119,47 @@ function senderOf(distribution: Distribution, options: RulePlanOptions): Backend
   );
 }
 
+function splitOf(
+  chosen: readonly { readonly backend: Backend; readonly weight: number; readonly rule: RuleBackend }[],
+  { random }: RulePlanOptions,
+): Backend {
+  const key = chosen.map(({ rule }) => sessionKeyOf(rule)).find((each) => each !== undefined);
+  if (key === undefined) return new Split(chosen, random);
+  return new SessionSplit(
+    chosen.map(({ backend, weight, rule }) => ({ backend, weight, name: sessionNameOf(rule) })),
+    key,
+    random,
+  );
+}
+
+/** Undefined where a rule keeps no sessions. */
+function sessionKeyOf({ balancing }: RuleBackend): SessionKey | undefined {
+  const key = balancing?.affinity?.key;
+  return key?.kind === 'session' ? key : undefined;
+}
+
+const sessionNameOf = ({ labels: { namespace, name, port } }: RuleBackend): string => `${namespace}/${name}:${port}`;
+
 function chainOf(rule: RuleBackend, options: RulePlanOptions): Backend {
   const { destination, balancing, filters, mirrors, timeoutMs } = rule;
   const backend =
     destination === undefined
       ? new Unusable(failures.backend)
       : options.backendOf({ destination, balancing }, rule.labels);
-  const keyed = balancing?.affinity === undefined ? backend : new Affine(backend, balancing.affinity.key);
-  const copied = mirrored(keyed, mirrors, options);
+  const keyed = keyedBy(balancing?.affinity?.key, backend, rule);
+  const copied = mirrors.length === 0 ? keyed : new MirroredWhenSent(keyed, mirrorsOf(mirrors, options));
   const filtered = filters === undefined ? copied : new Filtered(copied, filters);
   const timed = timeoutMs === undefined ? filtered : new Timed(filtered, timeoutMs);
   return new Counted(timed, options.counts.backend(rule));
 }
 
-function mirrored(backend: Backend, mirrors: readonly RuleMirror[], { backendOf, mirrorOf }: RulePlanOptions): Backend {
-  if (mirrors.length === 0) return backend;
-  const made = mirrors.map((mirror) =>
+function keyedBy(key: Affinity['key'] | undefined, backend: Backend, rule: RuleBackend): Backend {
+  if (key === undefined) return backend;
+  return key.kind === 'session' ? new Persistent(backend, key, sessionNameOf(rule)) : new Affine(backend, key);
+}
+
+function mirrorsOf(mirrors: readonly RuleMirror[], { backendOf, mirrorOf }: RulePlanOptions): Mirror[] {
+  return mirrors.map((mirror) =>
     mirrorOf(mirror, backendOf({ destination: mirror.destination, balancing: undefined }, mirror.labels)),
   );
-  return new Mirrored(backend, made);
 }

@@ -17,7 +17,7 @@ export function keyOf(key: AffinityKey, head: RequestHead, source: string): stri
 }
 
 /** The first cookie of that name. HTTP/2 has one field for each, where it likes (RFC 9113 section 8.2.3). */
-function cookieOf({ fields }: RequestHead, name: string): string | undefined {
+export function cookieOf({ fields }: RequestHead, name: string): string | undefined {
   for (let i = 0; i < fields.length; i++) {
     if (fields[i].name !== 'cookie') continue;
     const value = pairOf(fields[i].value, 0, ';', name);

@@ -27,6 +27,7 @@ import type { PolicyStore } from '../policy/inbound/policy-store.ts';
 import type { Statsd } from '../statsd/statsd.ts';
 import type { TapReport } from '../tap/observer.ts';
 import { type OtherTaps, TapService } from '../tap/service.ts';
+import { maxHeldBytes } from '../tap/tapped-body.ts';
 import { readTapRequest, type Tapping, Taps } from '../tap/taps.ts';
 import type { Log } from '../telemetry/log.ts';
 import { processMetrics } from '../telemetry/process-metrics.ts';
@@ -68,7 +69,7 @@ export interface SidecarOptions {
 /** The proxy's other processes, as far as the admin server and taps speak for them. */
 export interface OtherWorkers extends OtherTaps {
   readonly ready: boolean;
-  scrape(own: Iterable<string>): AsyncIterable<string>;
+  scrape(own: Iterable<string>, withExemplars: boolean): AsyncIterable<string>;
   setLogFilter(filter: string): void;
 }
 
@@ -230,7 +231,7 @@ export class Sidecar {
       endUsers,
       checks,
     });
-    this.statsd = statsdOf({ ...options, registry: this.registry, scrape: () => this.scrape() });
+    this.statsd = statsdOf({ ...options, registry: this.registry, scrape: () => this.scrape(false) });
     this.registry.collect(processMetrics(options.version, wallClockMs(), () => this.control.certificate));
     this.admin = new AdminServer({
       config,
@@ -242,7 +243,7 @@ export class Sidecar {
       policies: this.policies,
       terminateTls: () => this.terminateTls(),
       ready: () => this.ready && (options.others?.ready ?? true),
-      metrics: () => this.scrape(),
+      metrics: (withExemplars) => this.scrape(withExemplars),
       setLogFilter: (filter) => options.others?.setLogFilter(filter),
       environment: options.environment,
       debug: {
@@ -252,7 +253,17 @@ export class Sidecar {
       },
       shutdown: options.onShutdownRequested,
     });
-    this.taps = new Taps(clock, [inboundSide, outboundSide]);
+    const shortBodies = this.registry
+      .counter(
+        'proxy_tap_bodies_short_total',
+        'Bodies that taps were told less of than they asked for, for want of room.',
+      )
+      .count({});
+    this.taps = new Taps(clock, [inboundSide, outboundSide], {
+      allowed: config.tap.bodies,
+      room: new KeptBytes(maxHeldBytes),
+      onNoRoom: () => shortBodies.value++,
+    });
     this.tapServer = new TapServer({
       service: new TapService({
         taps: this.taps,
@@ -280,12 +291,13 @@ export class Sidecar {
     return isBesideMesh(this.options.config) || this.policies.settled;
   }
 
-  private scrape(): Iterable<string> | AsyncIterable<string> {
-    return this.options.others?.scrape(this.metrics()) ?? this.metrics();
+  private scrape(withExemplars: boolean): Iterable<string> | AsyncIterable<string> {
+    const own = this.metrics(withExemplars);
+    return this.options.others?.scrape(own, withExemplars) ?? own;
   }
 
-  metrics(): Generator<string, void> {
-    return this.registry.pieces();
+  metrics(withExemplars: boolean): Generator<string, void> {
+    return this.registry.pieces(withExemplars);
   }
 
   /** Begins a tap on the requests of this process. `request` is an encoded ObserveRequest that has been read before. */

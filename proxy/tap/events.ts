@@ -28,14 +28,21 @@ import {
   TapEvent_RouteMetaSchema,
   TapEventSchema,
 } from '../../api/gen/tap_pb.js';
-import { type TapDecision, TapDecisionSchema, TapOutcomeSchema } from '../../api/gen/tulle_pb.js';
+import {
+  type TapBodies,
+  TapBodySchema,
+  type TapDecision,
+  TapDecisionSchema,
+  TapOutcomeSchema,
+} from '../../api/gen/tulle_pb.js';
 import { addressToApi } from '../control/addresses.ts';
 import type { PolicyLabels } from '../model/policy-labels.ts';
 import { readContext } from '../telemetry/trace/context.ts';
-import { type Field, FieldMark } from '../wire/field.ts';
+import { type Field, FieldMark, fieldValue } from '../wire/field.ts';
 import { parseIp } from '../wire/ip-network.ts';
 import { ErrorCode } from '../wire/stream.ts';
 import { endOf, pathWithoutQuery, routeLabels, type Seen } from './match.ts';
+import type { BodyPart } from './tapped-body.ts';
 
 /** Which request an event is of. */
 export interface StreamId {
@@ -77,17 +84,35 @@ export class Events {
     this.seen = seen;
   }
 
-  requestInit(): Uint8Array {
+  /** `bodies` is whether those are told, where they were asked for. */
+  requestInit(bodies: TapBodies | undefined): Uint8Array {
     const { head } = this.seen;
+    return this.event(
+      {
+        case: 'requestInit',
+        value: create(TapEvent_Http_RequestInitSchema, {
+          id: this.streamId(),
+          method: methodToApi(head.method),
+          scheme: schemeToApi(head.scheme),
+          authority: text(head.authority, maxValueLength),
+          path: text(pathWithoutQuery(head.path), maxPathLength),
+          headers: this.headersOf(head.fields),
+        }),
+      },
+      bodies,
+    );
+  }
+
+  body({ side, state, data, length, fields }: BodyPart): Uint8Array {
+    const value = (name: string): string => text(fieldValue(fields, name) ?? '', maxValueLength);
     return this.event({
-      case: 'requestInit',
-      value: create(TapEvent_Http_RequestInitSchema, {
-        id: this.streamId(),
-        method: methodToApi(head.method),
-        scheme: schemeToApi(head.scheme),
-        authority: text(head.authority, maxValueLength),
-        path: text(pathWithoutQuery(head.path), maxPathLength),
-        headers: this.headersOf(head.fields),
+      case: 'body',
+      value: create(TapBodySchema, {
+        ...{ base: this.id.base, stream: BigInt(this.id.stream), side, state, data, length: BigInt(length) },
+        contentType: value('content-type'),
+        contentEncoding: value('content-encoding'),
+        grpcEncoding: value('grpc-encoding'),
+        path: text(pathWithoutQuery(this.seen.head.path), maxPathLength),
       }),
     });
   }
@@ -141,12 +166,13 @@ export class Events {
     return create(TapEvent_Http_StreamIdSchema, { base: this.id.base, stream: BigInt(this.id.stream) });
   }
 
-  private event(event: HttpEvent): Uint8Array {
+  private event(event: HttpEvent, bodies: TapBodies | undefined = undefined): Uint8Array {
     this.common ??= commonOf(this.seen);
     return toBinary(
       TapEventSchema,
       create(TapEventSchema, {
         ...this.common,
+        ...(bodies === undefined ? {} : { bodies }),
         event: { case: 'http', value: create(TapEvent_HttpSchema, { event }) },
       }),
     );

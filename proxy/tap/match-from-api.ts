@@ -11,8 +11,8 @@ import { IpNetwork } from '../wire/ip-network.ts';
 import {
   All,
   Any,
-  DestinationLabel,
   type End,
+  HasLabel,
   InNetwork,
   InPorts,
   InStatus,
@@ -20,7 +20,6 @@ import {
   Not,
   RequestHeader,
   RequestPart,
-  RouteLabel,
   type TextMatch,
 } from './match.ts';
 
@@ -56,9 +55,9 @@ class Reader {
       case 'destination':
         return addressMatch(kind.case, kind.value);
       case 'destinationLabel':
-        return new DestinationLabel(required(kind.value.key), required(kind.value.value));
+        return new HasLabel('destination', required(kind.value.key), required(kind.value.value));
       case 'routeLabel':
-        return new RouteLabel(required(kind.value.key), required(kind.value.value));
+        return new HasLabel('route', required(kind.value.key), required(kind.value.value));
       case 'http':
         return httpMatch(kind.value);
       case 'more':

@@ -26,12 +26,14 @@ const inbound: Seen = {
     route: { group: 'policy.linkerd.io', kind: 'HTTPRoute', name: 'votes' },
     parent: undefined,
     authorization: undefined,
+    override: undefined,
   },
   status: 503,
   grpcStatus: 2,
 };
 const outbound: Seen = {
   ...inbound,
+  decided: { route: undefined, parent: undefined, authorization: undefined, override: 'voting-v2.shop' },
   origin: { ...inbound.origin, direction: 'outbound', address: '127.0.0.1', port: 4140 },
   endpoint: {
     ...plaintextEndpoint('10.9.0.2', 80, 'not_provided_by_service_discovery'),
@@ -72,6 +74,7 @@ describe('a tap matches', () => {
     ['inherited names not', { case: 'destinationLabel', value: { key: 'constructor', value: 'x' } }, outbound, false],
     ['routes by name', { case: 'routeLabel', value: { key: 'route', value: 'votes' } }, inbound, true],
     ['routes by kind', { case: 'routeLabel', value: { key: 'route_kind', value: 'GRPCRoute' } }, inbound, false],
+    ['what was asked for', { case: 'routeLabel', value: { key: 'override', value: 'voting-v2.shop' } }, outbound, true],
     ['methods', http({ case: 'method', value: { type: { case: 'registered', value: 1 } } }), inbound, true],
     [
       'unregistered methods',

@@ -127,44 +127,47 @@ export class InPorts implements Match {
   }
 }
 
-/** Labels of the endpoint, as metrics have them without `dst_`. */
-export class DestinationLabel implements Match {
-  readonly stage = 'request';
-  private readonly key: string;
-  private readonly value: string;
-
-  constructor(key: string, value: string) {
-    this.key = key;
-    this.value = value;
-  }
-
-  matches({ endpoint }: Seen): boolean {
-    return (
-      endpoint !== undefined && Object.hasOwn(endpoint.labels, this.key) && endpoint.labels[this.key] === this.value
-    );
-  }
-}
-
-/** What a route that somebody wrote is called in labels: Linkerd's `route` is its name, the others are those of our metrics. */
+/**
+ * What a route that somebody wrote is called in labels: Linkerd's `route` is its name, the others are those of our metrics.
+ * `override` is the Service that a request asked for in place of that of its route, whoever wrote it, and has.
+ */
 export function routeLabels(decided: Decided | undefined): Record<string, string> {
-  const route = decided?.route;
-  if (route === undefined || route.kind === 'default') return {};
-  return { route: route.name, route_group: route.group, route_kind: route.kind, route_name: route.name };
+  if (decided === undefined) return {};
+  const { route, override } = decided;
+  const labels: Record<string, string> = {};
+  if (route !== undefined && route.kind !== 'default') {
+    labels['route'] = route.name;
+    labels['route_group'] = route.group;
+    labels['route_kind'] = route.kind;
+    labels['route_name'] = route.name;
+  }
+  if (override !== undefined) labels['override'] = override;
+  return labels;
 }
 
-export class RouteLabel implements Match {
+type Labelled = 'destination' | 'route';
+
+/** Where labels come from: those of an endpoint are as metrics have them without `dst_`. */
+const labelsOf: { readonly [of in Labelled]: (seen: Seen) => Readonly<Record<string, string>> | undefined } = {
+  destination: ({ endpoint }) => endpoint?.labels,
+  route: ({ decided }) => routeLabels(decided),
+};
+
+export class HasLabel implements Match {
   readonly stage = 'request';
+  private readonly of: Labelled;
   private readonly key: string;
   private readonly value: string;
 
-  constructor(key: string, value: string) {
+  constructor(of: Labelled, key: string, value: string) {
+    this.of = of;
     this.key = key;
     this.value = value;
   }
 
-  matches({ decided }: Seen): boolean {
-    const labels = routeLabels(decided);
-    return Object.hasOwn(labels, this.key) && labels[this.key] === this.value;
+  matches(seen: Seen): boolean {
+    const labels = labelsOf[this.of](seen);
+    return labels !== undefined && Object.hasOwn(labels, this.key) && labels[this.key] === this.value;
   }
 }
 

@@ -1,9 +1,10 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { type ObserveRequest, ObserveRequestSchema } from '../../api/gen/tap_pb.js';
+import { maxBodyBytes } from '../../api/tap/body-limit.ts';
 import type { Clock } from '../clock.ts';
 import type { ExchangeSide } from '../exchange/exchange.ts';
 import { BadMatch, matchFromApi } from './match-from-api.ts';
-import { TapObserver, type TapReport } from './observer.ts';
+import { type BodyPolicy, TapObserver, type TapReport } from './observer.ts';
 
 /** One tap on the requests of a process. */
 export interface Tapping {
@@ -14,19 +15,21 @@ export interface Tapping {
 }
 
 /** What a tap is asked for, once it is known to make sense. */
-export interface TapRequest extends Pick<ConstructorParameters<typeof TapObserver>[0], 'match' | 'headers' | 'ratio'> {
+export interface TapRequest
+  extends Pick<ConstructorParameters<typeof TapObserver>[0], 'match' | 'headers' | 'bodyBytes' | 'ratio'> {
   /** Requests to tell of; above 0. */
   readonly limit: number;
 }
 
 /** Reads what a tap is asked for. Throws a BadMatch that says what is wrong with it. */
 export function readTapRequest(bytes: Uint8Array): TapRequest {
-  const { limit, match, extract, options } = decoded(bytes);
+  const { limit, match, extract, options, bodyBytes } = decoded(bytes);
   if (limit === 0) throw new BadMatch('limit must be positive');
+  if (bodyBytes > maxBodyBytes) throw new BadMatch(`body_bytes must be ${maxBodyBytes} at most`);
   const { numerator = 1, denominator = 1 } = options?.sample ?? {};
   if (denominator === 0 || numerator > denominator) throw new BadMatch('the part that is sampled must be 1 at most');
   const headers = extract?.extract.case === 'http' && extract.extract.value.extract.case === 'headers';
-  return { limit, match: matchFromApi(match), headers, ratio: numerator / denominator };
+  return { limit, match: matchFromApi(match), headers, bodyBytes, ratio: numerator / denominator };
 }
 
 function decoded(bytes: Uint8Array): ObserveRequest {
@@ -41,20 +44,23 @@ function decoded(bytes: Uint8Array): ObserveRequest {
 export class Taps {
   private readonly clock: Clock;
   private readonly sides: readonly ExchangeSide[];
+  private readonly bodies: BodyPolicy;
   /** Random, the same for the life of the process: events of several processes are told apart by it. */
   private readonly base: number;
   private streams = 0;
 
-  constructor(clock: Clock, sides: readonly ExchangeSide[]) {
+  constructor(clock: Clock, sides: readonly ExchangeSide[], bodies: BodyPolicy) {
     this.clock = clock;
     this.sides = sides;
+    this.bodies = bodies;
     this.base = Math.floor(clock.random() * 2 ** 32);
   }
 
   begin(request: TapRequest, report: (report: TapReport) => boolean): Tapping {
-    const { clock, base } = this;
+    const { clock, base, bodies } = this;
     const observer = new TapObserver({
       ...request,
+      bodies,
       base,
       nextStream: () => ++this.streams,
       nowMs: () => clock.nowMs(),

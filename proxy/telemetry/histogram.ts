@@ -1,8 +1,12 @@
+import { type Exemplar, exemplarText } from './exemplar.ts';
+
 /** How often a value fell between each two bounds; the last bucket is +Inf. Allocates nothing once it is made. */
 export class Buckets {
   protected readonly bounds: readonly number[];
   protected readonly counts: Float64Array;
   protected sum = 0;
+  /** By bucket; undefined where no value of it was of a trace. `Exemplars` puts them here. */
+  exemplars: (Exemplar | undefined)[] | undefined = undefined;
 
   /** `bounds` ascend. */
   constructor(bounds: readonly number[]) {
@@ -10,22 +14,31 @@ export class Buckets {
     this.counts = new Float64Array(bounds.length + 1);
   }
 
-  add(value: number): void {
+  /** How many buckets there are, that of +Inf among them. */
+  get size(): number {
+    return this.counts.length;
+  }
+
+  /** Returns the bucket that has counted it. */
+  add(value: number): number {
     this.sum += value;
     let i = 0;
     while (i < this.bounds.length && value > this.bounds[i]) i++;
     this.counts[i]++;
+    return i;
   }
 
   /** All of its lines: they belong together. */
-  lines(name: string, labels: string): string {
+  lines(name: string, labels: string, withExemplars = false): string {
     const before = labels === '' ? '' : `${labels},`;
     let lines = '';
     let count = 0;
     for (let i = 0; i < this.counts.length; i++) {
       count += this.counts[i];
       const bound = i < this.bounds.length ? String(this.bounds[i]) : '+Inf';
-      lines += `${name}_bucket{${before}le="${bound}"} ${count}\n`;
+      const exemplar = withExemplars ? this.exemplars?.[i] : undefined;
+      const told = exemplar === undefined ? '' : exemplarText(exemplar);
+      lines += `${name}_bucket{${before}le="${bound}"} ${count}${told}\n`;
     }
     const braces = labels === '' ? '' : `{${labels}}`;
     return `${lines}${name}_sum${braces} ${this.shownSum}\n${name}_count${braces} ${count}\n`;
@@ -50,15 +63,14 @@ export class LatencyHistogram extends Buckets {
     super(latencyBoundsMs);
   }
 
-  override add(latencyMs: number): void {
+  override add(latencyMs: number): number {
     this.sum += latencyMs;
     const whole = Math.ceil(latencyMs);
-    if (whole <= 50) this.counts[smallBuckets[whole]]++;
-    else {
-      let i = 10;
-      while (i < latencyBoundsMs.length && latencyMs > latencyBoundsMs[i]) i++;
-      this.counts[i]++;
-    }
+    let i = 10;
+    if (whole <= 50) i = smallBuckets[whole];
+    else while (i < latencyBoundsMs.length && latencyMs > latencyBoundsMs[i]) i++;
+    this.counts[i]++;
+    return i;
   }
 
   /** Whole milliseconds, as Linkerd counts them. */

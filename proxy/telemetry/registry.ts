@@ -30,7 +30,7 @@ export class MetricsRegistry {
   private readonly routeTries: SeriesSet<RequestMetrics>;
   private readonly controls: SeriesSet<RequestMetrics>;
   private readonly transports: SeriesSet<TransportMetrics>;
-  private readonly families: { lines(): Iterable<string> }[] = [];
+  private readonly families: Family[] = [];
   /** Series that were dropped before their time, since there were too many. */
   private dropped = 0;
   private readonly collectors: Collector[] = [];
@@ -101,22 +101,25 @@ export class MetricsRegistry {
     this.collectors.push(collector);
   }
 
-  /** A scrape, in pieces of whole lines: who writes it lets others work between two of them. */
-  pieces(): Generator<string, void> {
-    return inPieces(this.lines());
+  /**
+   * A scrape, in pieces of whole lines: who writes it lets others work between two of them. Exemplars are no part of
+   * Prometheus' text format: they are for who writes another.
+   */
+  pieces(withExemplars = false): Generator<string, void> {
+    return inPieces(this.lines(withExemplars));
   }
 
-  private *lines(): Iterable<string> {
+  private *lines(withExemplars: boolean): Iterable<string> {
     this.requests.dropIdle();
     this.routes.dropIdle();
     this.routeTries.dropIdle();
-    yield* requestLines('', '', this.requests);
-    if (this.routes.size > 0) yield* requestLines('route_', ' by route', this.routes);
+    yield* requestLines('', '', this.requests, withExemplars);
+    if (this.routes.size > 0) yield* requestLines('route_', ' by route', this.routes, withExemplars);
     if (this.routeTries.size > 0)
-      yield* requestLines('route_actual_', ' by route, each try by itself', this.routeTries);
-    if (this.controls.size > 0) yield* requestLines('control_', ' to the control plane', this.controls);
+      yield* requestLines('route_actual_', ' by route, each try by itself', this.routeTries, withExemplars);
+    if (this.controls.size > 0) yield* requestLines('control_', ' to the control plane', this.controls, withExemplars);
     yield* transportLines(this.transports);
-    for (const family of this.families) yield* family.lines();
+    for (const family of this.families) yield* family.lines(withExemplars);
     const dropped = 'proxy_metrics_series_dropped_total';
     yield header(dropped, 'counter', 'Idle series that were dropped early, since there were too many.');
     yield sample(dropped, '', this.dropped);
@@ -127,18 +130,27 @@ export class MetricsRegistry {
     }
   }
 
-  private add<F extends { lines(): Iterable<string> }>(family: F): F {
+  private add<F extends Family>(family: F): F {
     this.families.push(family);
     return family;
   }
 }
 
-function* requestLines(prefix: string, of: string, requests: SeriesSet<RequestMetrics>): Iterable<string> {
+interface Family {
+  lines(withExemplars: boolean): Iterable<string>;
+}
+
+function* requestLines(
+  prefix: string,
+  of: string,
+  requests: SeriesSet<RequestMetrics>,
+  withExemplars: boolean,
+): Iterable<string> {
   yield header(`${prefix}request_total`, 'counter', `Total count of HTTP requests${of}.`);
   for (const metrics of requests.values()) yield metrics.requestLines();
   yield header(`${prefix}response_total`, 'counter', `Total count of HTTP responses${of}.`);
   for (const metrics of requests.values()) yield metrics.responseLines();
   const latency = `Milliseconds from a request's head to the first bytes behind its response's head${of}.`;
   yield header(`${prefix}response_latency_ms`, 'histogram', latency);
-  for (const metrics of requests.values()) yield* metrics.latencyLines();
+  for (const metrics of requests.values()) yield* metrics.latencyLines(withExemplars);
 }

@@ -1,4 +1,5 @@
 import { type Classification, clientCancelled } from './classify.ts';
+import type { ExemplarSource } from './exemplars.ts';
 import { LatencyHistogram } from './histogram.ts';
 import { formatLabels, type Labels } from './labels.ts';
 import { Series } from './series.ts';
@@ -46,6 +47,7 @@ export class RequestMetrics extends Series {
    * - `error` is the value of the `error` label; `clientCancelled` is none, the response counts as far as it came.
    * - `latencyMs` counts from the request's head to what came first behind the response's head (bytes, trailers or its
    *   end), and to the end for one that was cut off before.
+   * - `trace` is of the trace that the request is part of, if any is known.
    */
   response(
     nowMs: number,
@@ -54,6 +56,7 @@ export class RequestMetrics extends Series {
     grpc: number,
     error: string | undefined,
     latencyMs: number,
+    trace?: ExemplarSource,
   ): void {
     this.usedMs = nowMs;
     const cancelled = error === clientCancelled;
@@ -69,7 +72,10 @@ export class RequestMetrics extends Series {
         this.lastSeries = series;
       }
     }
-    if (status !== 0) this.latency(status).add(latencyMs);
+    if (status === 0) return;
+    const latency = this.latency(status);
+    const bucket = latency.add(latencyMs);
+    if (trace !== undefined) trace.exemplify(latency, bucket, latencyMs, nowMs);
   }
 
   private latency(status: number): LatencyHistogram {
@@ -123,10 +129,10 @@ export class RequestMetrics extends Series {
     return lines;
   }
 
-  *latencyLines(): Iterable<string> {
+  *latencyLines(withExemplars: boolean): Iterable<string> {
     for (const [status, latency] of this.latencies) {
       const kind = status === 0 ? 'overflow="true"' : `status_code="${status}"`;
-      yield latency.lines(`${this.prefix}response_latency_ms`, `${this.labels},${kind}`);
+      yield latency.lines(`${this.prefix}response_latency_ms`, `${this.labels},${kind}`, withExemplars);
     }
   }
 }

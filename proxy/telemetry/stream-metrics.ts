@@ -63,7 +63,7 @@ export class StreamFamilies {
     return this.series.hold(labels);
   }
 
-  *lines(): Iterable<string> {
+  *lines(withExemplars: boolean): Iterable<string> {
     this.series.dropIdle();
     const used = this.series.values().filter(({ isUsed }) => isUsed);
     if (used.length === 0) return;
@@ -74,14 +74,14 @@ export class StreamFamilies {
       for (const series of used) yield sample(name, series.labels, series.requests);
     }
     const fromHead = 'Seconds from the head of a request to the end of its response.';
-    yield* this.histogram(requestDuration?.name, fromHead, used, (series) => series.requestDuration);
+    yield* this.histogram(requestDuration?.name, fromHead, used, (series) => series.requestDuration, withExemplars);
     const fromEnd = 'Seconds from the end of a request to the end of its response.';
-    yield* this.histogram(responseDuration?.name, fromEnd, used, (series) => series.responseDuration);
+    yield* this.histogram(responseDuration?.name, fromEnd, used, (series) => series.responseDuration, withExemplars);
     yield header(this.nameOf(statuses), 'counter', 'Responses, and requests that had none, by what ended them.');
     for (const series of used) yield series.statuses.lines(this.nameOf(statuses));
     const frames = (of: string): string => `Bytes of the pieces in which the bodies of ${of} came.`;
-    yield* this.histogram(requestFrames, frames('requests'), used, (series) => series.requestFrames);
-    yield* this.histogram(responseFrames, frames('responses'), used, (series) => series.responseFrames);
+    yield* this.histogram(requestFrames, frames('requests'), used, (series) => series.requestFrames, false);
+    yield* this.histogram(responseFrames, frames('responses'), used, (series) => series.responseFrames, false);
   }
 
   private *histogram(
@@ -89,10 +89,11 @@ export class StreamFamilies {
     help: string,
     used: readonly StreamSeries[],
     bucketsOf: (series: StreamSeries) => Buckets,
+    withExemplars: boolean,
   ): Iterable<string> {
     if (name === undefined) return;
     yield header(this.nameOf(name), 'histogram', help);
-    for (const series of used) yield bucketsOf(series).lines(this.nameOf(name), series.labels);
+    for (const series of used) yield bucketsOf(series).lines(this.nameOf(name), series.labels, withExemplars);
   }
 
   private nameOf(name: string): string {

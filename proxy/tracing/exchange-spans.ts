@@ -3,6 +3,8 @@ import type { Exchange } from '../exchange/exchange.ts';
 import type { AttemptTrace, ExchangeTrace } from '../exchange/observers.ts';
 import type { Origin } from '../exchange/origin.ts';
 import type { ProxyFailure } from '../exchange/proxy-failure.ts';
+import type { Exemplars } from '../telemetry/exemplars.ts';
+import type { Buckets } from '../telemetry/histogram.ts';
 import { contextFields, type SpanContext } from '../telemetry/trace/context.ts';
 import { newSpanId } from '../telemetry/trace/ids.ts';
 import { type Attribute, bounded, type Span, sizeOf } from '../telemetry/trace/span.ts';
@@ -34,6 +36,8 @@ export interface SpanSink {
   readonly time: WallTime;
   readonly random: () => number;
   readonly record: (span: Span) => void;
+  /** What histograms tell of traces. */
+  readonly exemplars: Exemplars;
 }
 
 /** Of a message about a failure. */
@@ -74,6 +78,11 @@ export class ExchangeSpans implements ExchangeTrace {
     const span = new TrySpan(attempt, spanId, this.fieldsOf(spanId));
     this.tries.push(span);
     return span;
+  }
+
+  exemplify(buckets: Buckets, bucket: number, value: number, nowMs: number): void {
+    const { time, exemplars } = this.sink;
+    exemplars.put(buckets, bucket, value, this.hop.context.traceId, time.at(nowMs));
   }
 
   /** The exchange is over: its spans are recorded. */

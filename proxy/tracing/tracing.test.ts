@@ -117,7 +117,7 @@ describe('a request of a trace that is recorded', () => {
     const { spans, connection, sender, begin } = setup();
     const route = { group: 'gateway.networking.k8s.io', kind: 'GRPCRoute', name: 'vote' };
     const parent = { group: 'core', kind: 'Service', name: 'voting' };
-    const plan = { ...plainPlan(sender), decided: { route, parent, authorization: undefined } };
+    const plan = { ...plainPlan(sender), decided: { route, parent, authorization: undefined, override: undefined } };
     const grpc: Header = ['content-type', 'application/grpc'];
     begin([grpc, sampled], plan, { method: 'POST', path: '/shop.Voting/Vote' });
     connection.last.answer(200, true, [new Field('grpc-status', '5')]);
@@ -223,6 +223,40 @@ describe('a request that nobody has decided about', () => {
       ['b3', `${traceId}-${parentId}-0`],
     ]);
     expect(spans).toEqual([]);
+  });
+});
+
+describe('the rate of a rule', () => {
+  const setupBy = (traceSampleRate: number | undefined, rate: number) => {
+    const made = setup({ rate, random: () => 0.5 });
+    const plan = { ...plainPlan(made.sender), traceSampleRate };
+    return { ...made, begin: (...headers: Header[]) => made.begin(headers, plan) };
+  };
+
+  it.each([
+    ['stands before a lower one of the proxy', 1, 0, true],
+    ['stands before a higher one of the proxy', 0, 1, false],
+    ['leaves that of the proxy where it says nothing', undefined, 1, true],
+  ])('%s', (_name, ofRule, ofProxy, isRecorded) => {
+    const { spans, connection, begin, got } = setupBy(ofRule, ofProxy);
+    begin();
+    connection.last.answer();
+    expect(spans.length).toBe(isRecorded ? 1 : 0);
+    // Whoever comes after is told, also of a no.
+    expect(got().at(-1)?.[0]).toBe(isRecorded ? 'traceparent' : 'b3');
+    begin(['b3', `${traceId}-${parentId}`]);
+    connection.last.answer();
+    expect(got(1).at(-1)?.[1]).toMatch(isRecorded ? /-1-00f067aa0ba902b7$/ : /-0$/);
+  });
+
+  it('decides nothing where somebody has', () => {
+    const { spans, connection, begin } = setupBy(1, 1);
+    begin(['b3', '0']);
+    connection.last.answer();
+    const silent = setupBy(0, 0);
+    silent.begin(sampled);
+    silent.connection.last.answer();
+    expect([spans.length, silent.spans.length]).toEqual([0, 1]);
   });
 });
 

@@ -3,7 +3,9 @@ import { isGrpc } from '../exchange/answer.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { AttemptTrace, ExchangeObserver, ExchangeTrace } from '../exchange/observers.ts';
 import type { Origin } from '../exchange/origin.ts';
+import type { RoutePlan } from '../exchange/plan.ts';
 import type { ProxyFailure } from '../exchange/proxy-failure.ts';
+import { Exemplars } from '../telemetry/exemplars.ts';
 import {
   contextFields,
   Propagation,
@@ -23,7 +25,10 @@ import { WallTime } from './wall-time.ts';
 
 export interface TracingOptions {
   clock: Clock;
-  /** Of the requests that come without a decision, the share that is recorded, from 0 to 1; 0: no trace begins here. */
+  /**
+   * Of the requests that come without a decision, the share that is recorded, from 0 to 1, where their rule does not say
+   * another; 0: no trace begins here.
+   */
   sampleRate: number;
   /** Takes what is to be sent. */
   record: (span: Span) => void;
@@ -39,7 +44,8 @@ const noContext: ReceivedContext = { context: undefined, ways: 0, taken: 0, stat
 
 /**
  * Follows requests that are part of a trace, and begins traces where that is asked for. Who comes with a decision is
- * followed by it. Where there is none, it is made here once for all who come after: they are told, also of a no. What
+ * followed by it. Where there is none, it is made here by the rule's rate or else the proxy's, once for all who come after:
+ * they are told, also of a no. What
  * cannot be read of a trace goes on as it came, and the trace that begins here is told beside it.
  */
 export class Tracing implements ExchangeObserver {
@@ -48,7 +54,7 @@ export class Tracing implements ExchangeObserver {
 
   constructor({ clock, sampleRate, record }: TracingOptions) {
     this.sampleRate = sampleRate;
-    this.sink = { time: new WallTime(clock), random: clock.random, record };
+    this.sink = { time: new WallTime(clock), random: clock.random, record, exemplars: new Exemplars() };
   }
 
   onRequest(exchange: Exchange): void {
@@ -58,7 +64,7 @@ export class Tracing implements ExchangeObserver {
       return;
     }
     const received = readContext(head.fields);
-    const decision = this.decide(received);
+    const decision = this.decide(received, exchange.plan?.traceSampleRate);
     if (decision === undefined) return;
     const { context, ways, taken } = received;
     if (context === undefined && !decision.isRecorded && (taken & Propagation.b3) === 0) {
@@ -75,8 +81,10 @@ export class Tracing implements ExchangeObserver {
 
   /** Of a request that says nothing of traces, as most do. */
   private decideAnew(exchange: Exchange): void {
-    if (this.sampleRate === 0) return;
-    if (this.sink.random() >= this.sampleRate) exchange.trace = saysNo;
+    const { traceSampleRate } = exchange.plan as RoutePlan;
+    const rate = traceSampleRate ?? this.sampleRate;
+    if (rate === 0 && traceSampleRate === undefined) return;
+    if (this.sink.random() >= rate) exchange.trace = saysNo;
     else exchange.trace = new ExchangeSpans(this.sink, this.begunHere(noContext, true), exchange.origin.direction);
   }
 
@@ -102,7 +110,7 @@ export class Tracing implements ExchangeObserver {
     detail: string | undefined,
     startMs: number | undefined,
   ): void {
-    const decision = this.decide(this.read(head));
+    const decision = this.decide(this.read(head), undefined);
     if (decision?.isRecorded !== true) return;
     this.sink.time.look();
     const endMs = this.sink.time.nowMs();
@@ -114,12 +122,13 @@ export class Tracing implements ExchangeObserver {
     return (head.marks & FieldMark.trace) === 0 ? noContext : readContext(head.fields);
   }
 
-  /** Undefined when the request goes on as it came. */
-  private decide({ context, ways, taken, state }: ReceivedContext): Decision | undefined {
+  /** By the share that its rule says, if any; undefined when the request goes on as it came. */
+  private decide({ context, ways, taken, state }: ReceivedContext, ofRule: number | undefined): Decision | undefined {
     // It was decided before, which is said already, or nobody is to decide here.
     if (context?.sampled === false) return undefined;
-    if (context?.sampled === undefined && this.sampleRate === 0) return undefined;
-    const isRecorded = context?.sampled ?? this.sink.random() < this.sampleRate;
+    const rate = ofRule ?? this.sampleRate;
+    if (context?.sampled === undefined && rate === 0 && ofRule === undefined) return undefined;
+    const isRecorded = context?.sampled ?? this.sink.random() < rate;
     if (context !== undefined && context.traceId !== '') {
       return { isRecorded, hop: { context, ways, state } };
     }
@@ -143,7 +152,12 @@ export class Tracing implements ExchangeObserver {
 /** `b3: 0`: the one word for a no that names no trace. Most requests carry it where few are recorded: it costs a byte. */
 const no = new Field('b3', '0');
 no.interned = true;
-const saysNo: ExchangeTrace & AttemptTrace = { fields: [no], begin: () => saysNo, onOver: () => {} };
+const saysNo: ExchangeTrace & AttemptTrace = {
+  fields: [no],
+  begin: () => saysNo,
+  onOver: () => {},
+  exemplify: () => {},
+};
 
 /** Tells who comes after that nothing of a trace is recorded. */
 class NotRecorded implements ExchangeTrace, AttemptTrace {
@@ -159,4 +173,6 @@ class NotRecorded implements ExchangeTrace, AttemptTrace {
   }
 
   onOver(): void {}
+
+  exemplify(): void {}
 }

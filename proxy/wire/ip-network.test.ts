@@ -27,10 +27,18 @@ test.each([
   ['::ffff:10.1.2.3', '10.1.2.3'],
 ])('%s is written as %s', (text, expected) => expect(formatIp(parseIp(text)!)).toBe(expected));
 
-test.each(['', '1.2.3', '1.2.3.256', '1.2.3.4.5', 'localhost', ':', '1::2::3', '12345::', '1:2:3:4:5:6:7'])(
-  '%j is no address',
-  (text) => expect(parseIp(text)).toBeUndefined(),
-);
+test.each([
+  '',
+  '1.2.3',
+  '1.2.3.256',
+  '1.2.3.4.5',
+  'localhost',
+  ':',
+  '1::2::3',
+  '12345::',
+  '1:2:3:4:5:6:7',
+  '010.0.0.1',
+])('%j is no address', (text) => expect(parseIp(text)).toBeUndefined());
 
 test.each([
   ['10.0.0.0/8', '10.255.0.1', true],
@@ -41,6 +49,9 @@ test.each([
   ['127.0.0.1', '127.0.0.1', true],
   ['127.0.0.1', '127.0.0.2', false],
   ['fd00::/8', 'fd12::9', true],
+  ['::ffff:10.0.0.0/104', '10.255.0.1', true],
+  ['::ffff:10.0.0.0/104', '11.0.0.1', false],
+  ['::ffff:10.0.0.1', '10.0.0.1', true],
 ])('%s contains %s: %s', (network, address, expected) =>
   expect(IpNetwork.parse(network)!.contains(parseIp(address)!)).toBe(expected),
 );

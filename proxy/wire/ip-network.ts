@@ -1,41 +1,18 @@
-/** An IP address as one number: 32 bits of IPv4 or 128 of IPv6. */
-export interface IpAddress {
-  readonly bits: bigint;
-  readonly version: 4 | 6;
-}
+import { type IpAddress, parseCidr, parseIp as readIp } from '../../lib/contract/cidr.ts';
+
+export type { IpAddress } from '../../lib/contract/cidr.ts';
+
+/** Of the addresses that carry one of IPv4 (RFC 4291 section 2.5.5.2): sockets of both families show clients so. */
+const mappedPrefix = 0xffffn;
+const mappedLength = 96;
+
+const isMapped = ({ version, bits }: IpAddress): boolean => version === 6 && bits >> 32n === mappedPrefix;
+const unmapped = ({ bits }: IpAddress): IpAddress => ({ bits: bits & 0xffffffffn, version: 4 });
 
 /** Reads an address in text form; `::ffff:a.b.c.d` is taken for IPv4. Undefined when it is none. */
 export function parseIp(text: string): IpAddress | undefined {
-  if (text.includes(':')) return parseIpv6(text);
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
-  if (!match) return undefined;
-  let bits = 0n;
-  for (let i = 1; i <= 4; i++) {
-    if (Number(match[i]) > 255) return undefined;
-    bits = (bits << 8n) | BigInt(match[i]);
-  }
-  return { bits, version: 4 };
-}
-
-function parseIpv6(text: string): IpAddress | undefined {
-  let groups = text;
-  const embedded = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
-  if (embedded) {
-    const ipv4 = parseIp(embedded[2]);
-    if (ipv4 === undefined) return undefined;
-    groups = `${embedded[1]}${(ipv4.bits >> 16n).toString(16)}:${(ipv4.bits & 0xffffn).toString(16)}`;
-  }
-  const halves = groups.split('::');
-  if (halves.length > 2) return undefined;
-  const [left, right] = halves.map((half) => (half === '' ? [] : half.split(':')));
-  const missing = 8 - left.length - (right?.length ?? 0);
-  if (right === undefined ? missing !== 0 : missing < 1) return undefined;
-  let bits = 0n;
-  for (const group of [...left, ...new Array(right === undefined ? 0 : missing).fill('0'), ...(right ?? [])]) {
-    if (!/^[0-9a-fA-F]{1,4}$/.test(group)) return undefined;
-    bits = (bits << 16n) | BigInt(`0x${group}`);
-  }
-  return bits >> 32n === 0xffffn ? { bits: bits & 0xffffffffn, version: 4 } : { bits, version: 6 };
+  const address = readIp(text);
+  return address !== undefined && isMapped(address) ? unmapped(address) : address;
 }
 
 /** The text form of RFC 5952, without `::` folding of IPv6 beyond what is needed to read it back. */
@@ -76,13 +53,11 @@ export class IpNetwork {
 
   /** Reads `10.0.0.0/8` or a single address. Undefined when it is neither. */
   static parse(text: string): IpNetwork | undefined {
-    const [host, length] = text.split('/');
-    const address = parseIp(host);
-    if (address === undefined) return undefined;
-    const bits = address.version === 4 ? 32 : 128;
-    if (length === undefined) return new IpNetwork(address, bits);
-    if (!/^\d{1,3}$/.test(length) || Number(length) > bits) return undefined;
-    return new IpNetwork(address, Number(length));
+    const network = parseCidr(text);
+    if (network === undefined) return undefined;
+    const { version, bits, prefixLength } = network;
+    if (prefixLength < mappedLength || !isMapped(network)) return new IpNetwork({ version, bits }, prefixLength);
+    return new IpNetwork(unmapped(network), prefixLength - mappedLength);
   }
 
   /** As `parse` reads it. */

@@ -20,10 +20,8 @@ export interface PeerBudget {
   requests: number;
   /** Whether one more may go on. */
   mayRequest(): boolean;
-  /** Those of them that wait for an authorizer; whoever asks counts it, and its end. */
-  checks: number;
-  /** Whether it may be asked about one more. */
-  mayCheck(): boolean;
+  /** No authorizer is asked about a request, since the client has as many that wait for one as it may. */
+  refuseCheck(): void;
   /**
    * Whether one more connection may lead to the application though nothing was said on it; until `spoken`. `isLast`: it is
    * not asked again, and no is a refusal.

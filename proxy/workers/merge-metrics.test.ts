@@ -68,3 +68,17 @@ test('the scrape of a single worker is passed on as it is', () => {
   const text = scrape(1, 1);
   expect(mergeMetrics([text])).toBe(text);
 });
+
+test('of the exemplars of a bucket the latest is kept, whatever stands in labels', () => {
+  const text = (count: number, exemplar: string) =>
+    `# HELP a Help.\n# TYPE a histogram\na_bucket{b="x # {y",le="1"} ${count}${exemplar}\na_bucket{b="x # {y",le="+Inf"} 9\n`;
+  const [early, late] = ['aa', 'bb'].map((id, at) => ` # {trace_id="${id}"} 0.5 100${at}.250`);
+  for (const both of [
+    [text(1, early), text(2, late)],
+    [text(2, late), text(1, early)],
+  ]) {
+    expect(mergeMetrics(both)).toBe(text(3, late).replace(' 9\n', ' 18\n'));
+  }
+  expect(mergeMetrics([text(1, ''), text(2, early)])).toContain(` 3${early}\n`);
+  expect(mergeMetrics([text(1, ''), text(2, '')])).toContain(' 3\n');
+});

@@ -1,3 +1,4 @@
+import { exemplarMark } from '../telemetry/exemplar.ts';
 import { inPieces } from '../telemetry/pieces.ts';
 
 /** Families of which the smallest value says more than the sum: the oldest start, the certificate that ends first. */
@@ -20,6 +21,8 @@ interface Family {
   readonly head: string[];
   /** Value by series: name and labels as they are written. */
   readonly series: Map<string, number>;
+  /** The latest exemplar of a series, as it is written behind its value; undefined while none of the family has any. */
+  exemplars: Map<string, string> | undefined;
   readonly merge: (a: number, b: number) => number;
 }
 
@@ -46,9 +49,9 @@ export class MergedMetrics {
   }
 
   private *lines(): Iterable<string> {
-    for (const { head, series } of this.families.values()) {
+    for (const { head, series, exemplars } of this.families.values()) {
       yield `${head.join('\n')}\n`;
-      for (const [name, value] of series) yield `${name} ${value}\n`;
+      for (const [name, value] of series) yield `${name} ${value}${exemplars?.get(name) ?? ''}\n`;
     }
   }
 
@@ -56,7 +59,7 @@ export class MergedMetrics {
     const [, keyword, name] = line.split(' ', 3);
     let family = this.families.get(name);
     if (family === undefined) {
-      family = { head: [], series: new Map(), merge: mergeOf(name) };
+      family = { head: [], series: new Map(), exemplars: undefined, merge: mergeOf(name) };
       this.families.set(name, family);
     }
     if (!family.head.some((head) => head.startsWith(`# ${keyword} `))) family.head.push(line);
@@ -64,14 +67,25 @@ export class MergedMetrics {
   }
 }
 
-function addSample({ series, merge }: Family, line: string): void {
-  const space = line.lastIndexOf(' ');
+function addSample(family: Family, line: string): void {
+  const { series, merge } = family;
+  const end = line.indexOf(exemplarMark);
+  const space = end < 0 ? line.lastIndexOf(' ') : line.lastIndexOf(' ', end - 1);
   if (space < 0) return;
   const name = line.slice(0, space);
-  const value = Number(line.slice(space + 1));
+  const value = Number(end < 0 ? line.slice(space + 1) : line.slice(space + 1, end));
+  if (end >= 0) addExemplar(family, name, line.slice(end));
   const before = series.get(name);
   series.set(name, before === undefined ? value : merge(before, value));
 }
+
+function addExemplar(family: Family, name: string, exemplar: string): void {
+  family.exemplars ??= new Map();
+  const before = family.exemplars.get(name);
+  if (before === undefined || secondsOf(before) < secondsOf(exemplar)) family.exemplars.set(name, exemplar);
+}
+
+const secondsOf = (exemplar: string): number => Number(exemplar.slice(exemplar.lastIndexOf(' ') + 1));
 
 function mergeOf(family: string): Family['merge'] {
   if (smallest.has(family)) return Math.min;

@@ -1,7 +1,7 @@
 /** What the proxy's first process and its workers say to each other. */
 
 export type ToWorker =
-  | { readonly kind: 'scrape'; readonly id: number }
+  | { readonly kind: 'scrape'; readonly id: number; readonly exemplars: boolean }
   | { readonly kind: 'log filter'; readonly filter: string }
   | ToWorkerTap;
 

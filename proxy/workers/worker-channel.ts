@@ -2,7 +2,7 @@ import type { FromWorker, ToWorker } from './messages.ts';
 import { type Tapping, type TapReport, ToldTaps } from './worker-taps.ts';
 
 export interface WorkerChannelOptions {
-  readonly metrics: () => Generator<string, void>;
+  readonly metrics: (withExemplars: boolean) => Generator<string, void>;
   readonly setLogFilter: (filter: string) => void;
   /** Begins a tap on the requests of this process; `request` is an encoded ObserveRequest. */
   readonly tap: (request: Uint8Array, report: (report: TapReport) => boolean) => Tapping;
@@ -19,7 +19,7 @@ export class WorkerChannel {
     const taps = new ToldTaps(options.tap, (message) => this.send(message));
     process.on('message', (message: ToWorker) => {
       if (message.kind === 'log filter') options.setLogFilter(message.filter);
-      else if (message.kind === 'scrape') this.sendMetrics(message.id, options.metrics());
+      else if (message.kind === 'scrape') this.sendMetrics(message.id, options.metrics(message.exemplars));
       else taps.onMessage(message);
     });
     process.on('disconnect', options.onOrphaned);

@@ -72,9 +72,9 @@ export class WorkerPool {
   }
 
   /** The metrics of all processes as those of one proxy, in pieces of whole lines. */
-  async *scrape(own: Iterable<string>): AsyncGenerator<string, void> {
+  async *scrape(own: Iterable<string>, withExemplars: boolean): AsyncGenerator<string, void> {
     const merged = new MergedMetrics();
-    const others = this.workers.map((worker) => this.scrapeOne(worker));
+    const others = this.workers.map((worker) => this.scrapeOne(worker, withExemplars));
     for (const pieces of [own, ...others]) {
       const take = merged.source();
       for (const piece of await pieces) {
@@ -163,12 +163,12 @@ export class WorkerPool {
     } else scraped.timer = this.leaveOut(worker, message.id);
   }
 
-  private scrapeOne(worker: Worker): Promise<readonly string[]> {
+  private scrapeOne(worker: Worker, exemplars: boolean): Promise<readonly string[]> {
     if (worker.process === undefined) return Promise.resolve([]);
     const id = this.nextScrape++;
     return new Promise((done) => {
       worker.scrapes.set(id, { pieces: [], timer: this.leaveOut(worker, id), done });
-      this.tell(worker, { kind: 'scrape', id });
+      this.tell(worker, { kind: 'scrape', id, exemplars });
     });
   }
 

@@ -14,7 +14,7 @@ import { vector } from './vector.ts';
 
 /** A balancer over 10.0.0.1 to `count`, all of which are connected. */
 function balancing(count: number, maxLoad: number | undefined): { world: TestBalancing; at: TestConnection[] } {
-  const world = new TestBalancing({ choice: { affinity: { maxLoad }, zones: undefined } });
+  const world = new TestBalancing({ choice: { affinity: { key: { kind: 'source' }, maxLoad }, zones: undefined } });
   const infos = Array.from({ length: count }, (_, i) => endpointAt(`10.0.0.${i + 1}`));
   world.balancer.replace('web', infos);
   world.send();
@@ -46,7 +46,7 @@ vector(
         const value = { name, ttl: durationFromMs(3_600_000), path };
         const told = create(EndpointChoiceSchema, { affinity: { key: { case: 'cookie', value } } });
         const { affinity } = choiceFromApi(told, () => {});
-        if (affinity === undefined) return;
+        if (affinity === undefined || affinity.key.kind === 'session') return;
         world.sender = new Affine(world.balancer, affinity.key);
         const { client } = world.send();
         at[0].upstreams.splice(0)[0].answer();

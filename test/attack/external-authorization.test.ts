@@ -39,6 +39,8 @@ beforeAll(async () => {
     [
       { name: 'server', ports: [8080] },
       { name: 'authorizer', ports: [9191] },
+      { name: 'client' },
+      { name: 'neighbour' },
     ],
     [server(), asks()],
   );
@@ -58,13 +60,13 @@ afterAll(async () => {
   await mesh?.stop();
 });
 
-function ask(
-  headers: Record<string, string> = {},
-  localAddress = '127.0.0.1',
-): Promise<{ status: number | undefined; body: string }> {
-  return new Promise((resolve, reject) => {
-    const at = { host: mesh.ip('server'), port: 4143, path: '/', agent: false, localAddress };
-    request({ ...at, headers: { host: 'server', ...headers } }, (response) => {
+interface Told {
+  readonly status: number | undefined;
+  readonly body: string;
+}
+const send = (at: object, headers: Record<string, string>): Promise<Told> =>
+  new Promise((resolve, reject) => {
+    request({ path: '/', agent: false, ...at, headers }, (response) => {
       let body = '';
       response.on('data', (chunk) => {
         body += chunk;
@@ -74,7 +76,11 @@ function ask(
       .on('error', reject)
       .end();
   });
-}
+const ask = (headers: Record<string, string> = {}, localAddress = '127.0.0.1') =>
+  send({ host: mesh.ip('server'), port: 4143, localAddress }, { host: 'server', ...headers });
+/** As a workload of the mesh, through its sidecar. */
+const askAs = (workload: string, headers: Record<string, string> = {}) =>
+  send({ host: mesh.ip(workload), port: 4140 }, { host: 'server.test:8080', ...headers });
 
 /** Its heads may be larger than those of HTTP/1. */
 async function askHttp2(headers: Record<string, string>): Promise<number | undefined> {
@@ -164,6 +170,51 @@ vector(
     for (const each of sessions) each.close();
     authorizer.decide = decide;
     expect(statuses.filter((status) => status === 403)).toHaveLength(250);
+  },
+  30_000,
+);
+
+vector(
+  {
+    who: 'mesh',
+    attack:
+      'as many requests as an authorizer is asked about at a time, which keep it busy, from one workload of the mesh',
+    promise:
+      'it has three quarters of the places, what goes beyond is refused, and others are asked about all the while',
+  },
+  async () => {
+    mesh.apply(server(), asks({ failureMode: 'Open', headersToBackend: ['x-user', 'x-never'], timeout: '10s' }));
+    await vi.waitFor(async () => {
+      expect((await ask({ 'x-word': 'please', 'x-never': 'a' })).body).not.toContain('x-never');
+    }, 8000);
+    const { promise, resolve: go } = Promise.withResolvers<void>();
+    const { decide } = authorizer;
+    authorizer.decide = async (attributes) => {
+      if (attributes.request?.http?.headers['x-stall'] !== undefined) await promise;
+      return decide(attributes);
+    };
+    const refused = () => mesh.metric('server', 'proxy_client_refused_total', 'reason="checks"');
+    const before = await refused();
+    const sessions = Array.from({ length: 20 }, () => connect(`http://${mesh.ip('client')}:4140`));
+    const statuses: number[] = [];
+    const told = Array.from({ length: 1000 }, async (_, i) => {
+      const stream = sessions[i % 20].request({ ':path': '/', ':authority': 'server.test:8080', 'x-stall': '1' });
+      const [head] = await once(stream, 'response');
+      stream.resume();
+      statuses.push(head[':status']);
+    });
+    await vi.waitFor(async () => expect(await mesh.metric('server', 'inbound_ext_authz_waiters')).toBe(750), 8000);
+    await vi.waitFor(() => expect(statuses.length).toBe(250), 8000);
+    expect(new Set(statuses)).toEqual(new Set([503]));
+    expect(await refused()).toBe(before + 250);
+    expect((await askAs('neighbour', { 'x-word': 'please' })).status).toBe(200);
+    expect((await askAs('neighbour')).status).toBe(403);
+    expect((await ask({ 'x-word': 'please' })).status).toBe(200);
+    go();
+    await Promise.all(told);
+    for (const each of sessions) each.close();
+    authorizer.decide = decide;
+    expect(statuses.filter((status) => status === 403)).toHaveLength(750);
   },
   30_000,
 );

@@ -1,6 +1,13 @@
 import { createServer } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest';
-import { partsOf, type Tapped, tap, tapIdentity } from '../proxy/tap-client.ts';
+import { TapEventSchema } from '../../api/gen/tap_pb.js';
+import { TapBodies, TapBodySchema } from '../../api/gen/tulle_pb.js';
+import { decodeBody } from '../../cli/tap/body/decode.ts';
+import { noTypes } from '../../cli/tap/body/descriptors.ts';
+import { bodyLines } from '../../cli/tap/render-body.ts';
+import { partOf, partsOf, type Tapped, tap, tapIdentity } from '../proxy/tap-client.ts';
 import { TestMesh } from '../proxy/test-mesh.ts';
 import { vector } from './vector.ts';
 
@@ -81,5 +88,48 @@ vector(
     const values = told!.headers.map(({ value }) => Buffer.from(value).toString());
     expect(values.filter((value) => value.includes('hidden'))).toEqual([]);
     expect(values.filter((value) => value === '(masked)')).toHaveLength(4);
+  },
+);
+
+vector(
+  {
+    who: 'tenant',
+    attack: 'the bodies of a workload that one may tap, asked for at its sidecar by the tap component itself',
+    promise: 'a sidecar tells none unless its pod lets them be seen (config.tulle.dev/tap-bodies), and says so',
+  },
+  async () => {
+    const tapped = tap(mesh, 'server', { ...any, bodyBytes: 1000 }, mesh.issue(tapIdentity));
+    onTestFinished(() => tapped.cancel());
+    await vi.waitFor(() => expect(tapped.begun).toBe(true), waiting);
+    await fetch(`http://${mesh.ip('server')}:4143/login`, { method: 'POST', body: 'password=hidden' });
+    await vi.waitFor(() => expect(tapped.ended).toEqual([0, '']), waiting);
+    expect(tapped.events.map((event) => partOf(event).case)).toEqual(['requestInit', 'responseInit', 'responseEnd']);
+    expect(tapped.events[0].bodies).toBe(TapBodies.NOT_ALLOWED);
+  },
+);
+
+vector(
+  {
+    who: 'net',
+    attack:
+      'bodies made for the terminal of who taps them: escape sequences, lines that look like events, text that runs the other way, a megabyte of zeros in a kilobyte',
+    promise:
+      'what a terminal would act on is told by its number, a body is no lines but its own, and it expands to 256 KiB at most',
+  },
+  () => {
+    const hostile = '\u001b[2J\u009bm\r\nend id=1:1 \u202eok\u2028';
+    for (const [data, contentEncoding] of [
+      [Buffer.from(hostile), ''],
+      [gzipSync(hostile), 'gzip'],
+      [gzipSync(Buffer.alloc(1_000_000)), 'gzip'],
+    ] as const) {
+      for (const contentType of ['text/plain', 'application/json', 'application/grpc', hostile]) {
+        const body = create(TapBodySchema, { data, contentType, contentEncoding, length: BigInt(data.length) });
+        const shown = bodyLines(create(TapEventSchema), body, decodeBody(body, noTypes), undefined);
+        expect(shown).not.toMatch(/(?!\n)\p{Cc}/u);
+        for (const line of shown.split('\n').slice(1)) expect(line).toMatch(/^ {4}\P{Cf}*$/u);
+        expect(shown.length).toBeLessThan(3000);
+      }
+    }
   },
 );

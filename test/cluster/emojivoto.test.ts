@@ -1,9 +1,12 @@
 import { App } from 'cdk8s';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { run } from '../../cli/testing/run.ts';
 import { Emojivoto } from '../../examples/emojivoto/emojivoto-chart.ts';
+import { tapApiService } from '../../lib/contract/names.ts';
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
+import { synthMesh } from '../../synth/mesh.ts';
 import { describeOnCluster } from './cluster.ts';
-import { identityOf } from './mesh.ts';
+import { identityOf, meshNamespace } from './mesh.ts';
 import { placed, type Workload, workerNodes } from './pods.ts';
 import { type Metrics, podsOf, type RunningPod, sidecarMetrics } from './sidecar.ts';
 
@@ -115,7 +118,73 @@ describeOnCluster('emojivoto, deployed from its cdk8s app', ({ kubectl, kubeconf
     expect(emoji.sum('response_total', failed)).toBe(0);
     expect(emoji.sum('response_total', { classification: 'success' })).toBeGreaterThan(0);
   });
+
+  describe('with the component that taps', () => {
+    const tulle = async (...args: string[]): Promise<string[]> => {
+      const { out, err } = await run(['-n', ns, '--kubeconfig', kubeconfig, ...args]);
+      expect(err).toBe('');
+      return out.trim().split('\n');
+    };
+
+    beforeAll(async () => {
+      await kubectl.apply(tapObjects);
+      await kubectl.rollout(`deployment/tulle-tap`, meshNamespace);
+      await kubectl.run(['wait', '--for=condition=Available', '--timeout=60s', `apiservice/${tapApiService}`]);
+    });
+    // An API of the cluster that does not answer keeps namespaces from ending.
+    afterAll(() => kubectl.delete(tapObjects));
+
+    it('tulle tap deploy/web shows the votes as they come, by whom, and what is asked for them', async () => {
+      const lines = await tulle('tap', 'deploy/web', '-o', 'wide', '--for', '5s');
+      const asked = (...parts: string[]) =>
+        lines.filter((line) => line.startsWith('req ') && parts.every((part) => line.includes(part)));
+      const came = asked('proxy=in ', ':path=/api/vote', 'src_res=deploy/vote-bot', 'dst_res=deploy/web');
+      expect(came.length).toBeGreaterThan(5);
+      const sent = asked('proxy=out', ':path=/emojivoto.v1.VotingService/', 'dst_res=deploy/voting');
+      expect(sent.length).toBeGreaterThan(5);
+      // Health is asked by the kubelet, which has no identity.
+      for (const line of [...came, ...sent]) expect(line).toContain(' tls=true ');
+    });
+
+    it('tulle tap -o json tells a vote that fails by its gRPC status', async () => {
+      const lines = await tulle('tap', 'deploy/voting', '--grpc-status', '13', '-o', 'json', '--for', '8s');
+      const events = lines
+        .join('\n')
+        .split(/^(?=\{)/m)
+        .map((text) => JSON.parse(text));
+      expect(events.length).toBeGreaterThan(0);
+      expect(new Set(events.flatMap(({ requestInitEvent }) => requestInitEvent?.path ?? []))).toEqual(
+        new Set(['/emojivoto.v1.VotingService/VoteDoughnut']),
+      );
+    });
+
+    it('tulle top deploy counts who asks whom for what', async () => {
+      const lines = await tulle('top', 'deploy', '--for', '6s');
+      const row = (...parts: string[]) => lines.filter((line) => parts.every((part) => line.includes(part)));
+      expect(row('vote-bot', 'web', 'POST', '/api/vote')).toHaveLength(1);
+      expect(row('web', 'emoji', 'POST', '/emojivoto.v1.EmojiService/FindByShortcode')).toHaveLength(1);
+    });
+
+    it('kubectl get --raw has the documents of its API, and kubectl auth knows who may tap', async () => {
+      const { resources } = JSON.parse(await kubectl.run(['get', '--raw', `/apis/tap.linkerd.io/v1alpha1`]));
+      expect(resources.map(({ name }: { name: string }) => name)).toContain('deployments/tap');
+      const may = (...args: string[]) => kubectl.run(['auth', 'can-i', 'watch', 'deployments.tap.linkerd.io', ...args]);
+      expect((await may('--subresource=tap', '-n', ns)).trim()).toBe('yes');
+      const stranger = await may('--subresource=tap', '-n', ns, '--as=system:serviceaccount:emojivoto:web').catch(
+        String,
+      );
+      expect(stranger).toContain('no');
+    });
+  });
 });
+
+const objectKey = ({ kind, metadata }: KubernetesObject): string =>
+  `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
+const untapped = new Set((synthMesh() as KubernetesObject[]).map(objectKey));
+/** What `tulle install --tap` has besides `tulle install`. */
+const tapObjects = (synthMesh({ tap: true }) as KubernetesObject[]).filter(
+  (object) => !untapped.has(objectKey(object)),
+);
 
 /** The calls that were made to a workload; the kubelet's probes are none. */
 function ofPeers(metrics: Metrics) {

@@ -5,8 +5,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { layerCache } from '../../images/build-image.ts';
 import { nodeRuntime } from '../../images/contents.ts';
-import { Layer, programFile } from '../../images/layer.ts';
+import { Layer } from '../../images/layer.ts';
 import { compressLayer, type LayerBlob, writeOciArchive } from '../../images/oci-archive.ts';
+import { programFile } from '../../images/sysroot.ts';
 import { natsProgram } from '../nats/nats-program.ts';
 import type { LoadableImage } from './own-cluster.ts';
 

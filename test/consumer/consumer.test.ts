@@ -65,8 +65,36 @@ const synth = () => {
   return readdirSync(join(project, 'dist')).map((file) => [file, readFileSync(join(project, 'dist', file), 'utf8')]);
 };
 
-beforeAll(() => init(pack()), 240_000);
+let tarball: string;
+beforeAll(() => {
+  tarball = pack();
+  init(tarball);
+}, 240_000);
 afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+it('holds the programs and declarations that a project can load, and nothing else', () => {
+  const files = run(work, 'tar', '-tzf', tarball)
+    .trim()
+    .split('\n')
+    .map((name) => name.replace(/^package\//, ''));
+  const others = files.filter((name) => !/^dist\/(lib|cli|testing)\/.*\.(js|d\.ts)$/.test(name));
+  expect(others.sort()).toEqual([
+    'LICENSE',
+    'README.md',
+    'dist/lib/package.json',
+    'dist/testing/package.json',
+    'package.json',
+  ]);
+  expect(files.filter((name) => /\.test\.|^dist\/lib\/.*testing|^dist\/cli\/.*\.d\.ts$/.test(name))).toEqual([]);
+  const inside = 'dist/lib/inject/inject-pod.';
+  expect(files.filter((name) => name.startsWith(inside))).toEqual([`${inside}js`]);
+});
+
+it('is packed as publint and attw say that a package is to be, for CommonJS and for ES modules', () => {
+  const tool = (name: string): string => join(root, 'node_modules/.bin', name);
+  expect(run(work, tool('publint'), '--strict', tarball)).toContain('All good!');
+  expect(run(work, tool('attw'), tarball)).toContain('No problems found');
+});
 
 it('type-checks, declarations of the package included, without cdk8s-plus-27', () => {
   run(project, 'npx', 'tsc', '--noEmit');
@@ -113,16 +141,17 @@ it.each(nodes)(
     for (const file of ['names.mjs', 'use.cjs'])
       copyFileSync(join(import.meta.dirname, 'project', file), join(project, file));
     const names = [
-      'AccessLog Affinity AuthorizationPolicy BackendOrder BlueGreen Canary CanaryStep',
-      'CertManagerIssuer CircuitBreaker Compat EgressPolicy EgressTraffic ExternalAuthorization',
-      'Failover FaultAbort FaultInjection Filter GrpcRoute HttpRoute InboundPolicy Injection',
-      'Interception LogLevel Match Mesh MeshInjection MeshModel MeshPeer MeshReference MeshService',
-      'MeshTlsAuthentication MeshWarnings MeshedCronJob MeshedDaemonSet MeshedDeployment MeshedJob',
-      'MeshedNamespace MeshedStatefulSet Mirror MirrorShare Network NetworkAuthentication',
-      'PathRewrite PodSecurity PodSelector PolicyObject PolicyTarget Port ProxyProtocol PullPolicy',
-      'RateLimit RequestAuthentication RetryOn RouteParent RouteProtocol RouteVersion Server',
-      'Staging Statsd StatsdTags TcpRoute TlsRoute TokenPlace Tracing TrafficSplit TrustAnchors',
-      'WorkloadMesh',
+      'AccessLog Affinity ApiDescription AuthorizationPolicy BackendOrder BlueGreen Canary',
+      'CanaryStep CertManagerIssuer CircuitBreaker Compat DataPlane EgressPolicy EgressTraffic',
+      'ExternalAuthorization Failover FaultAbort FaultInjection Filter GrpcRoute HttpRoute',
+      'InboundPolicy Injection Interception LogLevel Match Mesh MeshInjection MeshModel MeshPeer',
+      'MeshReference MeshService MeshTlsAuthentication MeshWarnings MeshedCronJob MeshedDaemonSet',
+      'MeshedDeployment MeshedJob MeshedNamespace MeshedStatefulSet Mirror MirrorShare Network',
+      'NetworkAuthentication PathRewrite PodSecurity PodSelector PolicyObject PolicyTarget Port',
+      'ProxyProtocol PullPolicy RateLimit RequestAuthentication RequestCondition ResponseCondition',
+      'RetryOn RouteParent RouteProtocol RouteVersion Server ServiceProfile Sessions Staging Statsd',
+      'StatsdTags TcpRoute TlsRoute TokenPlace Tracing TrafficSplit TrustAnchors WorkloadMesh',
+      'meshed',
     ].join(' ');
     expect(run(project, nodeOf(version), 'names.mjs').trim()).toBe(names);
     // Without cdk8s-plus-27, what needs it says so when it is used.
@@ -149,6 +178,12 @@ it('brings the command line, which starts about as fast as Node does', () => {
     () => cpuUs(realpathSync(tulle), 'version', '--client') / cpuUs('-e', '0'),
   ).sort((a, b) => a - b);
   expect(ratios[7]).toBeLessThan(2);
+}, 240_000);
+
+it('meshes workloads of the cdk8s-plus that the template brings, and of the newest one, without cdk8s-plus-27', () => {
+  run(project, 'npm', 'install', '--no-audit', '--no-fund', '--omit=optional', 'cdk8s-plus-34@^2.0.54');
+  copyFileSync(join(import.meta.dirname, 'project/newest.test.ts'), join(project, 'newest.test.ts'));
+  run(project, 'npx', 'jest', '--ci', 'newest.test.ts');
 }, 240_000);
 
 it('has MeshedDeployment once cdk8s-plus-27 is installed', () => {

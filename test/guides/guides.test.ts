@@ -148,8 +148,10 @@ async function expectSame({ name, text: code }: Step & { kind: 'program' }, fold
     return `from ${JSON.stringify(pathToFileURL(target).href)}`;
   });
   writeFileSync(join(folder, 'program.ts'), imported);
-  await shell(`CDK8S_OUTDIR=synthesized '${process.execPath}' program.ts`, folder, '');
-  const [written] = readdirSync(join(folder, 'synthesized'));
+  // A guide may have several.
+  const synthesized = `synthesized-${name}`;
+  await shell(`CDK8S_OUTDIR='${synthesized}' '${process.execPath}' program.ts`, folder, '');
+  const [written] = readdirSync(join(folder, synthesized));
   const objects = (file: string) => parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS());
-  expect(objects(join(folder, 'synthesized', written))).toEqual(objects(join(folder, name)));
+  expect(objects(join(folder, synthesized, written))).toEqual(objects(join(folder, name)));
 }

@@ -24,15 +24,17 @@ it('the bill of materials names the runtime and each package with its version, a
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { version?: string }>;
   };
-  const { components, ...bill } = billOfMaterials('controller', '1.2.3') as {
-    components: { name: string; version: string; purl: string }[];
+  const bill = billOfMaterials('controller', '1.2.3', 'arm64', [{ name: 'libc6', version: '2.36-9+deb12u14' }]);
+  expect(bill).toMatchObject({ spdxVersion: 'SPDX-2.3', name: 'tulle-controller-1.2.3-arm64' });
+  const { packages, relationships } = bill as {
+    packages: { SPDXID: string; externalRefs: { referenceLocator: string }[] }[];
+    relationships: { relatedSpdxElement: string }[];
   };
-  expect(bill).toMatchObject({
-    bomFormat: 'CycloneDX',
-    specVersion: '1.5',
-    metadata: { component: { name: 'tulle-controller', version: '1.2.3' } },
-  });
-  const purls = components.map(({ purl }) => purl);
+  const purls = packages.map(({ externalRefs: [{ referenceLocator }] }) => referenceLocator);
+  expect(purls).toContain('pkg:deb/debian/libc6@2.36-9%2Bdeb12u14?arch=arm64');
+  expect(new Set(relationships.map(({ relatedSpdxElement }) => relatedSpdxElement))).toEqual(
+    new Set(packages.map(({ SPDXID }) => SPDXID)),
+  );
   for (const name of ['node', 'pino', 'prom-client', 'yaml', 'zod']) {
     expect(purls).toContain(`pkg:npm/${name}@${lock.packages[`node_modules/${name}`].version}`);
   }

@@ -11,6 +11,7 @@ const checks: readonly { name: string; command: string[] }[] = [
   { name: 'types', command: ['tsc', '--noEmit'] },
   { name: 'lint and format', command: ['biome', 'check', '.'] },
   { name: 'generated files', command: ['node', 'build/generate.ts', '--check'] },
+  { name: 'API as it is written down', command: ['node', 'build/api.ts', '--check'] },
   { name: 'import rules', command: ['vitest', 'run', 'test/house'] },
 ];
 

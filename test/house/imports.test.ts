@@ -10,7 +10,7 @@ const allowed: Record<string, readonly string[]> = {
   lib: [],
   'lib/contract': [],
   'lib/kinds': ['lib/contract'],
-  'lib/figures': [],
+  'lib/figures': ['lib/contract'],
   'lib/profile': ['lib/contract', 'lib/kinds'],
   proxy: ['api', 'lib/contract'],
   'control-plane': ['api', 'lib/contract', 'lib/inject', 'lib/kinds'],

@@ -104,10 +104,15 @@ function ask(headers: Record<string, string> = {}, path = '/', body?: Buffer, tr
 }
 
 function options(headers: Record<string, string>) {
+  return permission('OPTIONS', headers);
+}
+
+/** What a browser sees of an answer. */
+function permission(method: string, headers: Record<string, string>) {
   return new Promise<{ status: number | undefined; allowed: unknown }>((resolve, reject) => {
     const asked = request(
       {
-        ...{ host: mesh.ip('client'), port: 4140, agent, method: 'OPTIONS' },
+        ...{ host: mesh.ip('client'), port: 4140, agent, method },
         headers: { host: 'server.test:8080', ...headers },
       },
       (response) => {
@@ -273,8 +278,38 @@ it('a browser may ask whether it may send a token before it does, also where rou
   }, waiting);
   // What a client writes finds no route that is of claims, and what is no preflight goes nowhere.
   expect(await options({ ...preflight, 'x-tenant': 'acme' })).toMatchObject({ status: 200 });
-  expect(await options({ origin: 'https://shop.test' })).toMatchObject({ status: 401 });
+  const { origin } = preflight;
+  const refused = { status: 401, allowed: origin };
+  expect(await options({ origin })).toEqual(refused);
   expect(await statusOf(preflight)).toBe(401);
+  // A script reads why it was refused, of a token that is missing or does not hold, where its site may read anything.
+  expect(await permission('GET', { origin })).toEqual(refused);
+  expect(await permission('GET', { origin, ...bearer('no.token') })).toEqual(refused);
+  expect(await permission('GET', { origin: 'https://evil.test' })).toEqual({ status: 401, allowed: undefined });
+  expect(await permission('GET', {})).toEqual({ status: 401, allowed: undefined });
+  const acme = bearer(await issuer.token({ aud, tenant: 'acme' }));
+  expect(await permission('GET', { origin, ...acme })).toEqual({ status: 200, allowed: undefined });
+});
+
+it('a script may read that its token lacks a claim, on a route that says which sites may read it', async () => {
+  const cors = { type: 'CORS', cors: { allowOrigins: ['https://shop.test'], exposeHeaders: ['www-authenticate'] } };
+  const shop = route('shop', { path: { type: 'PathPrefix', value: '/' } });
+  mesh.apply(
+    server(),
+    {
+      ...shop,
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      spec: { ...shop.spec, rules: [{ ...shop.spec.rules[0], filters: [cors] }] },
+    },
+    users('users', { jwtRules: [rule(issuer)], requiredClaims: [{ claim: 'role' }] }),
+  );
+  const token = bearer(await issuer.token({ aud }));
+  await until(403, token);
+  const origin = 'https://shop.test';
+  const refused = (status: number) => ({ status, allowed: origin });
+  await vi.waitFor(async () => expect(await permission('GET', { origin, ...token })).toEqual(refused(403)), waiting);
+  expect(await permission('GET', { origin })).toEqual(refused(401));
+  expect((await ask({ origin })).challenge).toBe('Bearer realm="end users"');
 });
 
 it('keys that are replaced hold at once, for open connections and for tokens that held before', async () => {

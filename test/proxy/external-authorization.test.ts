@@ -334,6 +334,29 @@ it('a preflight that goes on to the application since a header of it is taken aw
   expect(served).toBe(before);
 });
 
+it('what is refused may be read by scripts of the sites that the route lets read it, whoever refuses it', async () => {
+  const cors = { type: 'CORS', cors: { allowOrigins: ['https://shop.test'], allowCredentials: true } };
+  const shop = route('shop', '/');
+  const withCors = {
+    ...shop,
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    spec: { ...shop.spec, rules: [{ ...shop.spec.rules[0], filters: [cors] }] },
+  };
+  await inForce(withCors, asks());
+  const headers = { origin: 'https://shop.test' };
+  const permitted = { 'access-control-allow-origin': headers.origin, 'access-control-allow-credentials': 'true' };
+  // What the authorizer says of it is not for it to say, as it is not for the application.
+  const own = [{ header: { key: 'access-control-allow-origin', value: 'https://evil.test' } }];
+  authorizer.decide = () => denied({ status: { code: 401 }, headers: own, body: 'who?' });
+  await vi.waitFor(async () => expect((await ask({ headers })).headers).toMatchObject(permitted), waiting);
+  expect(await ask({ headers })).toMatchObject({ status: 401, body: 'who?', headers: { vary: 'origin' } });
+  expect(await askHttp2(headers)).toMatchObject({ ':status': 401, ...permitted });
+  const other = (await ask({ headers: { origin: 'https://evil.test' } })).headers;
+  expect(other).not.toHaveProperty('access-control-allow-origin');
+  authorizer.decide = () => ({ status: { code: 99 } });
+  expect(await ask({ headers })).toMatchObject({ status: 403, headers: permitted });
+});
+
 it('what is refused is answered as the authorizer says, in HTTP/1, HTTP/2 and gRPC, and reaches nobody', async () => {
   await inForce(asks(), server(9090, 'grpc'), ofCalls);
   const value = {

@@ -4,6 +4,8 @@ import { TestMesh } from './test-mesh.ts';
 
 /** Routes whose backends are in order of preference, as the clients behind a sidecar see them. */
 let mesh: TestMesh;
+/** Which pods have had the request that says it is so. */
+let had: string[] = [];
 /** What `first-b` answers requests for `eject`. */
 let ejectStatus = 200;
 
@@ -23,6 +25,23 @@ const route = (name: string, annotations: object, ...backends: string[]) => ({
     rules: [{ backendRefs: backends.map((backend) => ({ name: backend, port: 8080 })) }],
   },
 });
+const mirrorTo = (name: string) => ({ type: 'RequestMirror', requestMirror: { backendRef: { name, port: 8080 } } });
+/** Copies go to `first-a` by the rule and by the backend that has endpoints, to `first-b` by the one that has none. */
+const copied = {
+  ...route('copied', {}),
+  spec: {
+    parentRefs: [{ group: '', kind: 'Service', name: 'copied', port: 8080 }],
+    rules: [
+      {
+        filters: [mirrorTo('kill')],
+        backendRefs: [
+          { name: 'nobody', port: 8080, filters: [mirrorTo('eject')] },
+          { name: 'spare', port: 8080, filters: [mirrorTo('kill')] },
+        ],
+      },
+    ],
+  },
+};
 const retried = { 'retry.linkerd.io/http': '5xx', 'retry.linkerd.io/limit': '3' };
 const objects = [
   service('kill', { only: 'a' }),
@@ -31,11 +50,13 @@ const objects = [
   service('spare', { app: 'second' }),
   service('nobody', { app: 'nobody' }),
   service('early', { app: 'nobody' }),
+  service('copied', { app: 'nobody' }),
   route('kill', retried, 'kill', 'spare'),
   route('eject', retried, 'eject', 'spare'),
   route('share', { 'tulle.dev/failover-below': '60%' }, 'share', 'spare'),
   route('early', {}, 'missing', 'nobody', 'spare'),
   route('nobody', {}, 'nobody', 'early'),
+  copied,
 ];
 
 beforeAll(async () => {
@@ -50,6 +71,7 @@ beforeAll(async () => {
   );
   for (const pod of ['first-a', 'first-b', 'second']) {
     const answer = createServer((asked, response) => {
+      if (asked.headers.host?.startsWith('copied')) had.push(pod);
       const isFailing = pod === 'first-b' && asked.headers.host?.startsWith('eject');
       response.writeHead(isFailing ? ejectStatus : 200).end(pod);
     });
@@ -154,6 +176,19 @@ it('one that is missing and one without endpoints are passed over at once', asyn
   const startMs = performance.now();
   expect(await ask('early')).toMatchObject({ status: 200, body: 'second' });
   expect(performance.now() - startMs).toBeLessThan(2000);
+});
+
+it('a request is copied by the rule, and by the backend that has it, and not by one that it has waited for in vain', async () => {
+  // The first request is sent to the first backend, of which nothing is known yet; those after it are not.
+  for (let i = 0; i < 2; i++) {
+    had = [];
+    expect(await ask('copied')).toMatchObject({ status: 200, body: 'second' });
+    const inTime = { timeout: 5000, interval: 20 };
+    await vi.waitFor(() => expect([...had].sort()).toEqual(['first-a', 'first-a', 'second']), inTime);
+  }
+  const copies = (to: string) =>
+    mesh.metric('client', 'outbound_http_route_mirror_copies_total', 'route_name="copied"', `backend_name="${to}"`);
+  expect([await copies('kill'), await copies('eject')]).toEqual([4, 0]);
 });
 
 it('an order that changes under load is the one that holds in the end, and no request fails', async () => {

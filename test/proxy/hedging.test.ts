@@ -37,6 +37,30 @@ const hedged = (after: string, budget: string) => ({
   'hedge.tulle.dev/after': after,
   'hedge.tulle.dev/budget': budget,
 });
+const fault = {
+  apiVersion: 'tulle.dev/v1alpha1',
+  kind: 'FaultInjection',
+  metadata: { name: 'teapot', namespace: 'test' },
+  spec: { abort: { httpStatus: 418 } },
+};
+const extensionRef = { group: 'tulle.dev', kind: 'FaultInjection', name: 'teapot' };
+/** One of its two backends fails all that goes there. */
+const halfFaulty = {
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind: 'HTTPRoute',
+  metadata: { name: 'faulty', namespace: 'test', annotations: hedged('20ms', '1') },
+  spec: {
+    parentRefs: [{ group: '', kind: 'Service', name: 'faulty', port: 8080 }],
+    rules: [
+      {
+        backendRefs: [
+          { name: 'plain', port: 8080 },
+          { name: 'few', port: 8080, filters: [{ type: 'ExtensionRef', extensionRef }] },
+        ],
+      },
+    ],
+  },
+};
 const grpcRoute = {
   apiVersion: 'gateway.networking.k8s.io/v1',
   kind: 'GRPCRoute',
@@ -68,6 +92,9 @@ beforeAll(async () => {
       service('stormy', hedged('20ms', '0.1')),
       service('retried', { ...hedged('50ms', '1'), 'retry.linkerd.io/http': '503', 'retry.linkerd.io/limit': '1' }),
       service('calls', {}),
+      service('faulty', {}),
+      fault,
+      halfFaulty,
       grpcRoute,
     ],
   );
@@ -230,6 +257,19 @@ it('what is slow by chance is so no more to clients, and endpoints see a few req
   expect(await counted('requests', 'few')).toBeGreaterThanOrEqual(10);
   expect(await counted('wins', 'few')).toBeGreaterThanOrEqual(10);
 }, 60_000);
+
+it('a fault of one backend fails what went there first, and nothing that another has by then', async () => {
+  await vi.waitFor(async () =>
+    expect((await load('faulty', 8, 8, () => ({}))).map(({ status }) => status)).toContain(418),
+  );
+  const before = await counted('requests', 'faulty');
+  // Long enough for each to be hedged, and one in two of those to meet the fault.
+  const answers = await load('faulty', 40, 20, () => ({ headers: { 'x-slow': '150' } }));
+  const seen = answers.map(({ id, status }) => [status, triesOf(id).length > 0]);
+  expect(seen.filter(([status, wasAsked]) => (status === 200) !== wasAsked)).toEqual([]);
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 418]));
+  expect(await counted('requests', 'faulty')).toBeGreaterThan(before);
+});
 
 it('an endpoint that stalls costs its requests the wait for another, and answers none', async () => {
   stalled = (await call('hedged')).body;

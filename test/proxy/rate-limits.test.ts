@@ -174,6 +174,25 @@ describe('a rate limit', { timeout: 60_000 }, () => {
     expect(await limited('identity', 'tls="no_identity"')).toBeGreaterThan(0);
   });
 
+  it('is told to scripts of the sites that the route lets read what it serves', async () => {
+    const route = {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'HTTPRoute',
+      metadata: { name: 'all', namespace: 'test' },
+      spec: {
+        parentRefs: [{ group, kind: 'Server', name: 'server' }],
+        rules: [{ filters: [{ type: 'CORS', cors: { allowOrigins: ['https://shop.test'] } }] }],
+      },
+    };
+    mesh.apply(server(), route, rateLimit({ total: perSecond(1) }));
+    const headers = { host: 'server', origin: 'https://shop.test' };
+    await vi.waitFor(async () => {
+      const answers = await Promise.all([1, 2, 3].map(() => send({ host: mesh.ip('server'), port: 4143, headers })));
+      const [refused] = answers.filter(({ status }) => status === 429);
+      expect(refused?.headers).toMatchObject({ 'access-control-allow-origin': headers.origin, vary: 'origin' });
+    }, 10_000);
+  });
+
   it('of the total holds for all of them', async () => {
     mesh.apply(server(), rateLimit({ total: perSecond(30) }));
     let turn = 0;

@@ -1,6 +1,8 @@
 import { createServer, type IncomingHttpHeaders, request } from 'node:http';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { tapLine } from '../../cli/tap/render.ts';
 import { Authorizer, allowed, denied } from './authorizer.ts';
+import { tap, tapIdentity } from './tap-client.ts';
 import { TestMesh } from './test-mesh.ts';
 
 /**
@@ -137,6 +139,39 @@ it('is tried again as the Service says that was called', async () => {
   answers = [503];
   expect((await ask({ ...asking('deep-v2'), 'x-pass': 'baggage' })).status).toBe(200);
   expect(seen.map(({ who }) => who)).toEqual(['front', 'middle', 'deep-v2', 'deep-v2']);
+});
+
+it('is seen by who taps the sidecar that sent it elsewhere, in each event, and of no other request', async () => {
+  const all = { match: { match: { case: 'all' as const, value: {} } }, limit: 2 };
+  const tapped = tap(mesh, 'middle', all, mesh.issue(tapIdentity));
+  onTestFinished(() => tapped.cancel());
+  await vi.waitFor(() => expect(tapped.begun).toBe(true));
+  // What comes in is a request, too, and what goes out for it the second.
+  expect((await ask({ ...asking('deep-v2'), 'x-pass': 'baggage' })).body).toBe('deep-v2');
+  await vi.waitFor(() => expect(tapped.ended?.[0]).toBe(0));
+  const lines = tapped.events.map((event) => tapLine(event, 'deployment'));
+  const out = lines.filter((line) => line.includes('proxy=out'));
+  expect(out.map((line) => line.slice(0, 3))).toEqual(['req', 'rsp', 'end']);
+  for (const line of out) expect(line).toContain(' rt_override=deep-v2.test');
+  expect(lines.filter((line) => line.includes('proxy=in ') && line.includes('override'))).toEqual([]);
+});
+
+it('is counted among the tries at the Service that had it, of the route that it was taken out of', async () => {
+  const tries = (name: string) =>
+    mesh.metric(
+      'middle',
+      'outbound_http_route_backend_requests_total',
+      'parent_name="inner"',
+      'route_kind="default"',
+      `backend_name="${name}"`,
+      'backend_port="8080"',
+    );
+  const before = await Promise.all([tries('inner'), tries('deep-v2')]);
+  answers = [503];
+  expect((await ask({ ...asking('deep-v2'), 'x-pass': 'baggage' })).status).toBe(200);
+  expect(await Promise.all([tries('inner'), tries('deep-v2')])).toEqual([before[0], before[1] + 2]);
+  expect((await ask({ 'x-pass': 'baggage' })).status).toBe(200);
+  expect(await Promise.all([tries('inner'), tries('deep-v2')])).toEqual([before[0] + 1, before[1] + 2]);
 });
 
 it('is ignored, and counted, where the Service does not name what is asked for', async () => {

@@ -28,7 +28,35 @@ const services = [
   service('bounded', { [affinity]: 'header:x-user', [`${affinity}-max-load`]: '1.25' }),
   service('retried', { [affinity]: 'header:x-user', 'retry.linkerd.io/http': '5xx', 'retry.linkerd.io/limit': '1' }),
   service('plain', {}),
+  service('kept', {}),
 ];
+
+const to = (name: string, tag: string) => ({
+  name,
+  port: 8080,
+  filters: [{ type: 'ResponseHeaderModifier', responseHeaderModifier: { set: [{ name: 'x-backend', value: tag }] } }],
+});
+const at = (value: string, sessionPersistence: object, ...backendRefs: object[]) => ({
+  matches: [{ path: { type: 'PathPrefix', value } }],
+  backendRefs,
+  sessionPersistence,
+});
+const cookieConfig = { lifetimeType: 'Permanent' };
+const kept = {
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind: 'HTTPRoute',
+  metadata: { name: 'kept', namespace: 'test' },
+  spec: {
+    parentRefs: [{ group: '', kind: 'Service', name: 'kept', port: 8080 }],
+    rules: [
+      at('/cookie', { sessionName: 'seat', absoluteTimeout: '1h', cookieConfig }, to('kept', 'a')),
+      at('/header', { type: 'Header', sessionName: 'X-Seat' }, to('kept', 'a')),
+      at('/split', {}, to('kept', 'a'), to('plain', 'b')),
+      // No sidecar follows that.
+      at('/wrong', { sessionName: 'seat', idleTimeout: '1m' }, to('kept', 'a')),
+    ],
+  },
+};
 
 function serve(name: Pod): Promise<void> {
   const server = createServer((asked, response) => {
@@ -54,7 +82,7 @@ beforeAll(async () => {
     { name: first, ports: [8080] },
     ...others.map((name) => ({ name, ports: [8080], labels: { app: first } })),
   ];
-  mesh = await TestMesh.start(workloads, services);
+  mesh = await TestMesh.start(workloads, [...services, kept]);
   for (const name of pods) await serve(name);
   await mesh.ready();
 }, 60_000);
@@ -142,6 +170,83 @@ describe('by a cookie', () => {
   });
 });
 
+describe('a rule with sessions', () => {
+  const pair = (cookie: string): string => cookie.split(';')[0];
+  const given = ({ headers }: Answer): string | undefined => headers['set-cookie']?.[0];
+
+  it('has a client come back to who has answered it, through any sidecar, and tells it nothing new', async () => {
+    const seen = new Set<Pod>();
+    await vi.waitFor(async () => expect(given(await call('client', 'kept', {}, '/cookie'))).toBeDefined(), 10_000);
+    const slow = { 'x-slow': '1' };
+    for (const first of await Promise.all(Array.from({ length: 8 }, () => call('client', 'kept', slow, '/cookie/a')))) {
+      expect(given(first)).toMatch(/^seat=[0-9a-z]+-[0-9a-z]+-[0-9a-z]+; Max-Age=3600; Path=\/cookie; HttpOnly$/);
+      seen.add(first.pod);
+      for (const client of ['client', 'other', 'client']) {
+        const back = await call(client, 'kept', { cookie: `theme=dark; ${pair(given(first)!)}` }, '/cookie/b');
+        expect([back.status, back.pod, given(back)]).toEqual([200, first.pod, undefined]);
+      }
+    }
+    expect(seen.size).toBeGreaterThan(1);
+  }, 30_000);
+
+  it('has it come back by a header, where that carries sessions', async () => {
+    const first = await call('client', 'kept', {}, '/header');
+    const seat = String(first.headers['x-seat']);
+    expect(seat).toMatch(/^[0-9a-z]+-[0-9a-z]+$/);
+    for (let i = 0; i < 6; i++) {
+      const back = await call('other', 'kept', { 'x-seat': seat }, '/header');
+      expect([back.pod, back.headers['x-seat']]).toEqual([first.pod, undefined]);
+    }
+  }, 20_000);
+
+  it('has it come back to the same of its backends, whatever their weights choose for others', async () => {
+    const seen = new Set<unknown>();
+    for (let i = 0; i < 8; i++) {
+      const first = await call('client', 'kept', {}, '/split');
+      expect(given(first)).toMatch(/^tulle-session-[0-9a-f]{12}=[0-9a-z]+-[0-9a-z]+; Path=\/split; HttpOnly$/);
+      const where = ({ pod, headers }: Answer) => [pod, headers['x-backend']];
+      for (let j = 0; j < 4; j++) {
+        const back = await call(j % 2 === 0 ? 'other' : 'client', 'kept', { cookie: pair(given(first)!) }, '/split');
+        expect(where(back)).toEqual(where(first));
+      }
+      seen.add(first.headers['x-backend']);
+    }
+    expect(seen).toEqual(new Set(['a', 'b']));
+  }, 20_000);
+
+  it('gives it to another where its own is away, and it stays there', async () => {
+    const first = await call('client', 'kept', {}, '/cookie');
+    const server = servers.get(first.pod)!;
+    server.close();
+    server.closeAllConnections();
+    let moved: Answer | undefined;
+    await vi.waitFor(async () => {
+      moved = await call('client', 'kept', { cookie: pair(given(first)!) }, '/cookie');
+      expect(moved.status).toBe(200);
+    }, 10_000);
+    expect(moved!.pod).not.toBe(first.pod);
+    const cookie = pair(given(moved!)!);
+    await serve(first.pod);
+    for (let i = 0; i < 6; i++) expect((await call('client', 'kept', { cookie }, '/cookie')).pod).toBe(moved!.pod);
+    // One that is back has its own sessions again.
+    const back = async () => (await call('client', 'kept', { cookie: pair(given(first)!) }, '/cookie')).pod;
+    await vi.waitFor(async () => expect(await back()).toBe(first.pod), { timeout: 20_000, interval: 50 });
+  }, 60_000);
+
+  it.each(['', 'x', '0-0', '0-0-0', 'zzzzzzz-zzzzzzz-zzzzzzzz', '1-2-3-4', '"1-2-3"', `${'9'.repeat(4000)}-1-1`])(
+    'takes %j for no session, and gives one',
+    async (text) => {
+      const answer = await call('client', 'kept', { cookie: `seat=${text}` }, '/cookie');
+      expect([answer.status, given(answer)]).toEqual([200, expect.stringMatching(/^seat=/)]);
+    },
+  );
+
+  it('which nobody can keep serves its requests without', async () => {
+    const answer = await call('client', 'kept', {}, '/wrong');
+    expect([answer.status, given(answer)]).toEqual([200, undefined]);
+  });
+});
+
 it('by a query parameter each value has a pod', async () => {
   const found = new Map<string, Pod>();
   for (const user of users) found.set(user, (await call('client', 'by-query', {}, `/a?x=1&user=${user}`)).pod);
@@ -193,8 +298,8 @@ it('what the Service says holds as soon as it says it, and no longer', async () 
   // All are connected to by then.
   await vi.waitFor(async () => expect(await spread()).toBe(3), { timeout: 10_000 });
   const others = services.filter(({ metadata: { name } }) => name !== 'plain');
-  mesh.apply(...others, service('plain', { [affinity]: 'header:x-user' }));
+  mesh.apply(...others, kept, service('plain', { [affinity]: 'header:x-user' }));
   await vi.waitFor(async () => expect(await spread()).toBe(1), { timeout: 10_000 });
-  mesh.apply(...services);
+  mesh.apply(...services, kept);
   await vi.waitFor(async () => expect(await spread()).toBe(3), { timeout: 10_000 });
 }, 40_000);

@@ -31,6 +31,7 @@ beforeAll(async () => {
       name: 'wide',
       ports: [8080],
       annotations: {
+        'config.tulle.dev/tap-bodies': 'enabled',
         'config.tulle.dev/proxy-additional-env': JSON.stringify([{ name: 'LINKERD2_PROXY_CORES', value: '2' }]),
       },
     },
@@ -67,7 +68,7 @@ beforeAll(async () => {
   await mesh.serve(
     'wide',
     8080,
-    createServer((_, response) => response.end()),
+    createServer((_, response) => response.end('hello')),
   );
   await mesh.ready();
   own = mesh.issue(tapIdentity);
@@ -365,7 +366,7 @@ describe.skipIf(availableParallelism() < 2)('a tap on a proxy of two processes (
 
   it('tells of the requests of both, and of no more than it is to', async () => {
     expect(children(mesh.pid('wide', 'tulle-proxy'))).toHaveLength(1);
-    const every = await tapping('wide', { limit: 1000, match: path('/both') });
+    const every = await tapping('wide', { limit: 1000, match: path('/both'), bodyBytes: 100 });
     const processes = () => new Set(partsOf(every.events, 'requestInit').map(({ id }) => id?.base)).size;
     // The other process hears of the tap a little later.
     await vi.waitFor(async () => {
@@ -375,6 +376,14 @@ describe.skipIf(availableParallelism() < 2)('a tap on a proxy of two processes (
     await askOften(40, '/both/then');
     const told = () => partsOf(every.events, 'requestInit').filter(({ path: asked }) => asked === '/both/then');
     await vi.waitFor(() => expect(told()).toHaveLength(40), waiting);
+    const bodies = () =>
+      every.events.flatMap((event) => {
+        const part = partOf(event);
+        return part.case === 'body' && part.value.path === '/both/then'
+          ? [Buffer.from(part.value.data).toString()]
+          : [];
+      });
+    await vi.waitFor(() => expect(bodies()).toEqual(Array.from({ length: 40 }, () => 'hello')), waiting);
     const some = await tapping('wide', { limit: 7, match: path('/some') });
     await askOften(40, '/some');
     await vi.waitFor(() => expect(some.ended).toEqual([0, '']), waiting);

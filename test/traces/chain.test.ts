@@ -1,7 +1,9 @@
 import { Agent, createServer, request, type Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TestMesh } from '../proxy/test-mesh.ts';
+import { guideAnnotations } from './guide.ts';
 import { type Started, type StoredSpan, startJaeger, startZipkin, type TraceServer } from './servers.ts';
+import { expectWithin, inOrder } from './tree.ts';
 
 const port = 8080;
 
@@ -61,10 +63,7 @@ describe.each([
   beforeAll(async () => {
     traces = await start();
     if ('missing' in traces) return;
-    const annotations = {
-      'config.tulle.dev/trace-collector': `127.0.0.1:${traces.server.ports[protocol]}`,
-      'config.tulle.dev/trace-collector-protocol': protocol,
-    };
+    const annotations = guideAnnotations(protocol, traces.server.ports[protocol]);
     mesh = await TestMesh.start(
       [
         { name: 'client', annotations },
@@ -119,31 +118,11 @@ describe.each([
       },
       { timeout: 20_000, interval: 100 },
     );
-    const ordered: StoredSpan[] = [];
-    const add = (parent: string): void => {
-      const below = spans.filter(({ parentId }) => parentId === parent).toSorted((a, b) => a.startUs - b.startUs);
-      for (const span of below) {
-        ordered.push(span);
-        add(span.spanId);
-      }
-    };
-    add('00f067aa0ba902b7');
-    return ordered;
+    return inOrder(spans, '00f067aa0ba902b7');
   }
 
   const shown = (spans: readonly StoredSpan[]): unknown[] =>
     spans.map(({ service, kind, isError }) => [service, kind, isError ? 'error' : 'well']);
-
-  /** To the microsecond, on one host: a span lies within its parent. */
-  function expectWithin(spans: readonly StoredSpan[]): void {
-    for (const span of spans) {
-      const parent = spans.find(({ spanId }) => spanId === span.parentId);
-      if (parent === undefined) continue;
-      // What two processes read of one clock differs by a part of a millisecond.
-      expect(span.startUs).toBeGreaterThan(parent.startUs - 1500);
-      expect(span.startUs + span.durationUs).toBeLessThan(parent.startUs + parent.durationUs + 1500);
-    }
-  }
 
   it('shows each hop below the one before it', async (context) => {
     if ('missing' in traces) return context.skip(traces.missing);

@@ -28,7 +28,7 @@ export interface TestCollector {
 
 type Respond = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void;
 
-async function httpCollector(respond: Respond, port = 0): Promise<Omit<TestCollector, 'spans'>> {
+async function httpCollector(respond: Respond, port = 0, host = '127.0.0.1'): Promise<Omit<TestCollector, 'spans'>> {
   let connections = 0;
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -36,7 +36,7 @@ async function httpCollector(respond: Respond, port = 0): Promise<Omit<TestColle
     request.on('end', () => respond(request, response, Buffer.concat(chunks)));
   });
   server.on('connection', () => connections++);
-  server.listen(port, '127.0.0.1');
+  server.listen(port, host);
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
@@ -51,13 +51,17 @@ async function httpCollector(respond: Respond, port = 0): Promise<Omit<TestColle
 }
 
 /** Takes Zipkin's v2 JSON, at any port or at one that is given. */
-export async function zipkinCollector(port = 0): Promise<TestCollector> {
+export async function zipkinCollector(port = 0, host = '127.0.0.1'): Promise<TestCollector> {
   const spans: ReceivedSpan[] = [];
-  const collector = await httpCollector((request, response, body) => {
-    const isRight = request.url === '/api/v2/spans' && request.headers['content-type'] === 'application/json';
-    if (isRight) spans.push(...readZipkin(body.toString()));
-    response.writeHead(isRight ? 202 : 404).end();
-  }, port);
+  const collector = await httpCollector(
+    (request, response, body) => {
+      const isRight = request.url === '/api/v2/spans' && request.headers['content-type'] === 'application/json';
+      if (isRight) spans.push(...readZipkin(body.toString()));
+      response.writeHead(isRight ? 202 : 404).end();
+    },
+    port,
+    host,
+  );
   return Object.assign(collector, { spans });
 }
 
@@ -81,7 +85,7 @@ export async function badCollector(status: number): Promise<TestCollector> {
 }
 
 /** Takes OTLP over gRPC. */
-export async function otlpGrpcCollector(): Promise<TestCollector> {
+export async function otlpGrpcCollector(port = 0, host = '127.0.0.1'): Promise<TestCollector> {
   const spans: ReceivedSpan[] = [];
   const server = new Server();
   const raw = { requestSerialize: identity, requestDeserialize: identity, responseSerialize: identity };
@@ -102,12 +106,12 @@ export async function otlpGrpcCollector(): Promise<TestCollector> {
       },
     },
   );
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
+  const bound = await new Promise<number>((resolve, reject) =>
+    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, at) =>
+      error === null ? resolve(at) : reject(error),
     ),
   );
-  return { port, spans, connections: 1, stop: async () => server.forceShutdown() };
+  return { port: bound, spans, connections: 1, stop: async () => server.forceShutdown() };
 }
 
 const identity = (bytes: Buffer): Buffer => bytes;

@@ -65,6 +65,23 @@ it('what is said of a Server is told with it, and what is said of a route with t
   });
 });
 
+it('a sidecar of Linkerd’s, which would skip it, is told to let in nobody', async () => {
+  const open = server('web', { accessPolicy: 'all-unauthenticated' });
+  world = await PolicyWorld.start([
+    namespace(),
+    pod({ 'tulle.dev/data-plane': 'linkerd2' }),
+    open,
+    service(),
+    asks('a'),
+  ]);
+  const seen = world.watchPort(8080);
+  await vi.waitFor(() => expect(seen.messages).toHaveLength(1));
+  expect(seen.messages[0]).toEqual({
+    protocol: { detect: { timeout: '10s' } },
+    labels: { group, kind: 'server', name: 'web' },
+  });
+});
+
 it('of two of one target the oldest holds, whether or not it is right', async () => {
   const old = { creationTimestamp: '2020-01-01T00:00:00Z' };
   const young = { creationTimestamp: '2021-01-01T00:00:00Z' };

@@ -115,3 +115,23 @@ it('keys are fetched by the component: until they are known, a proxy is told tha
   publisher.close();
 });
 const publisher = createServer();
+
+it.each([
+  ['the Server', serverRef],
+  ['its namespace', { kind: 'Namespace', name: 'shop' }],
+  ['one of its routes', { group, kind: 'HTTPRoute', name: 'r' }],
+])('a sidecar of Linkerd’s, which would skip it, is told to let in nobody while %s has one', async (_, target) => {
+  const open = server('web', { accessPolicy: 'all-unauthenticated' });
+  const route = policy('HTTPRoute', 'r', { parentRefs: [serverRef], rules: [{}] });
+  const linkerds = [namespace(), pod({ 'tulle.dev/data-plane': 'linkerd2' }), open, route];
+  world = await PolicyWorld.start([...linkerds, users('u', { optional: true }, target)]);
+  const seen = world.watchPort(8080);
+  await vi.waitFor(() => expect(seen.messages).toHaveLength(1));
+  expect(seen.messages[0]).toEqual({
+    protocol: { detect: { timeout: '10s' } },
+    labels: { group, kind: 'server', name: 'web' },
+  });
+  world.write(...linkerds);
+  await vi.waitFor(() => expect(seen.messages).toHaveLength(2));
+  expect(seen.messages[1]).toMatchObject({ authorizations: [{ labels: { name: 'all-unauthenticated' } }] });
+});

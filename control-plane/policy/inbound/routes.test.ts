@@ -112,6 +112,16 @@ describe('routes', () => {
     expect(found.rules?.[1]).not.toHaveProperty('filters');
   });
 
+  test('say which share of their requests is traced, and hold without a share that cannot be read', async () => {
+    const traced = (name: string, rate: string) =>
+      route(name, {}, { annotations: { 'tracing.tulle.dev/sample-rate': rate } });
+    const found = routes(await policyOf(8080, pod(), server('web'), traced('a', '0.1'), traced('b', 'all')));
+    expect(found.map(({ metadata, tracing }) => [metadata.resource, tracing])).toEqual([
+      [expect.objectContaining({ name: 'a' }), { sampleRate: 0.1 }],
+      [expect.objectContaining({ name: 'b' }), undefined],
+    ]);
+  });
+
   test('of gRPC that nobody wrote are one for every method', async () => {
     const found = routes(await policyOf(8080, pod(), server('web', { proxyProtocol: 'gRPC' })));
     expect(found).toMatchObject([{ metadata: { default: 'default' }, rules: [{ matches: [{ rpc: {} }] }] }]);

@@ -17,6 +17,7 @@ import {
   isMirror,
   type MirrorInit,
 } from '../routes/filters.ts';
+import { tracingToApi } from '../routes/tracing.ts';
 import { type AuthzInit, defaultAuthorization, everywhere, permitAll } from './authorizations.ts';
 import type { ExternalAuthorizationInit } from './external-authorizations.ts';
 import { probePaths } from './probes.ts';
@@ -61,6 +62,7 @@ export function httpRoute(route: IndexedRoute, clients: RouteClients, faults: Fa
   return {
     metadata: metadata(route),
     hosts: [...rules.hosts],
+    tracing: tracingToApi(rules.settings.traceSampleRate),
     ...clients,
     rules: rules.rules.map(({ matches, filters }) => ({
       matches: [...matches],
@@ -75,6 +77,7 @@ export function grpcRoute(route: IndexedRoute, clients: RouteClients, faults: Fa
   return {
     metadata: metadata(route),
     hosts: [...rules.hosts],
+    tracing: tracingToApi(rules.settings.traceSampleRate),
     ...clients,
     rules: rules.rules.map(({ matches, filters }) => ({
       matches: [...matches],

@@ -4,7 +4,7 @@ import { type Server as ApiServer, type ProxyProtocolSchema, ServerSchema } from
 import { type InboundPolicyName, isInboundPolicy } from '../../../lib/contract/inbound-policies.ts';
 import type { Pod } from '../../../lib/kinds/pod.ts';
 import type { Server } from '../../../lib/kinds/server.ts';
-import { portsSetting } from '../../cluster/pod-facts.ts';
+import { isLinkerds, portsSetting } from '../../cluster/pod-facts.ts';
 import { isTcp } from '../../cluster/service-ports.ts';
 import { isOpaquePort } from '../../destination/endpoints.ts';
 import { objectKey } from '../../sources/object-key.ts';
@@ -106,6 +106,20 @@ function selectedServer(
     return externalAuthorization(object, policy, config.clusterDomain);
   };
   const ofServer = policyTarget({ group, kind: 'Server', name });
+  const routes = policy.routes
+    .of('Server', key)
+    .filter((route) => acceptance(route, { kind: 'Server', key, port: undefined }, policy) === 'Accepted');
+  // A namespace has ports of other protocols, too: only who names such a Server itself has asked for what cannot be.
+  const isHttp = server.spec.proxyProtocol !== 'opaque' && server.spec.proxyProtocol !== 'TLS';
+  const ofUsers = isHttp ? usersOf(policyTarget({ kind: 'Namespace', name: namespace }), ofServer) : usersOf(ofServer);
+  const ofAuthorizer = askedFor(ofServer);
+  // What a proxy would skip that is to keep requests out is kept by letting in nobody.
+  const isShut =
+    isLinkerds(pod) &&
+    (ofUsers.length > 0 ||
+      ofAuthorizer !== undefined ||
+      routes.some((route) => usersOf(targetOf(route)).length > 0 || askedFor(targetOf(route)) !== undefined));
+  if (isShut) return { server: shutServer(server, name), topics };
   const authorizations = [
     ...policy
       .authorizationsOfServer(namespace, name)
@@ -114,12 +128,9 @@ function selectedServer(
     // Last, so that a client is counted under what was written for it.
     ...defaultAuthorizations(accessPolicy(server), false, config),
   ];
-  const routes = policy.routes
-    .of('Server', key)
-    .filter((route) => acceptance(route, { kind: 'Server', key, port: undefined }, policy) === 'Accepted');
   const ofRoute = (route: IndexedRoute): RouteClients => {
     topics.push(...faultsOfRoute(route).map(policyTopics.fault));
-    const target = policyTarget({ group: route.group, kind: route.kind, name: route.object.metadata.name });
+    const target = targetOf(route);
     return {
       authorizations: ofTargets(target),
       requestAuthentications: usersOf(target),
@@ -134,19 +145,29 @@ function selectedServer(
     const written = routes.flatMap((route) => grpcRoute(route, ofRoute(route), policy.faults) ?? []);
     return written.length > 0 ? written : [...defaultGrpcRoutes];
   };
-  // A namespace has ports of other protocols, too: only who names such a Server itself has asked for what cannot be.
-  const isHttp = server.spec.proxyProtocol !== 'opaque' && server.spec.proxyProtocol !== 'TLS';
-  const ofUsers = isHttp ? usersOf(policyTarget({ kind: 'Namespace', name: namespace }), ofServer) : usersOf(ofServer);
   const [rateLimit] = policy.rateLimits.of(key).map((object) => rateLimitToApi(object, config));
   const api = create(ServerSchema, {
     protocol: { kind: protocolOf(server, http, grpc, rateLimit) },
     authorizations,
     requestAuthentications: ofUsers,
-    externalAuthorization: askedFor(ofServer),
+    externalAuthorization: ofAuthorizer,
     labels: { group, kind: 'server', name },
   });
   return { server: api, topics };
 }
+
+/** Of a Server whose policy the sidecar cannot keep: nobody is let in, probes included, for their route would be open to all. */
+function shutServer(server: Server, name: string): ApiServer {
+  const none = () => [];
+  return create(ServerSchema, {
+    protocol: { kind: protocolOf(server, none, none, undefined) },
+    authorizations: [],
+    labels: { group, kind: 'server', name },
+  });
+}
+
+const targetOf = ({ group, kind, object }: IndexedRoute): string | undefined =>
+  policyTarget({ group, kind, name: object.metadata.name });
 
 const faultsOfRoute = ({ object, namespace }: IndexedRoute): string[] =>
   (object.spec.rules ?? []).flatMap((rule) => faultsOf(rule, namespace));

@@ -44,6 +44,7 @@ export interface Policy {
   authorizations?: { labels: { name: string }; networks: unknown; authentication: Record<string, unknown> }[];
 }
 export interface Route {
+  tracing?: { sampleRate?: number };
   metadata: { default?: string; resource?: object };
   authorizations?: { labels: { name: string } }[];
   rules: object[];

@@ -1,3 +1,4 @@
+import { tracingToApi } from '../routes/tracing.ts';
 import type { TlsRouteInit } from './bytes-routes.ts';
 import {
   defaultHttpRoute,
@@ -32,6 +33,7 @@ export function egressGrpcRoute({ parent, settings }: RouteContext, policy: Traf
   const failureInjector = { case: 'failureInjector' as const, value: { code: grpcPermissionDenied, message } };
   return {
     metadata: { kind: { case: 'default', value: nameOf('grpc', policy) } },
+    tracing: tracingToApi(settings.traceSampleRate),
     rules: [
       {
         matches: [{ rpc: {} }],

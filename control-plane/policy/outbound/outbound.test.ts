@@ -39,6 +39,7 @@ const grant = (namespace: string, to: object = {}) => ({
 });
 
 interface Route {
+  tracing?: { sampleRate?: number };
   metadata: { default?: string; resource?: { kind: string; name: string; namespace: string } };
   rules: Record<string, object>[];
 }
@@ -509,6 +510,23 @@ describe('annotations', () => {
     expect(routes.map(({ rules }) => rules[0].hedge)).toMatchObject([{ after: '0.030s' }, { after: '0.020s' }]);
   });
 
+  test('say which share of requests is traced, that of a route before that of the Service', async () => {
+    const traced = (rate: string) => ({ annotations: { 'tracing.tulle.dev/sample-rate': rate } });
+    const { annotations: ofService } = traced('0.25');
+    expect(routesOf(await policyOf(service('web', ofService)))).toMatchObject([{ tracing: { sampleRate: 0.25 } }]);
+    await world.stop();
+    const routes = routesOf(
+      await policyOf(
+        service('web', ofService),
+        gateway('HTTPRoute', 'none', {}, traced('0')),
+        gateway('HTTPRoute', 'r'),
+        gateway('HTTPRoute', 'wrong', {}, traced('all')),
+      ),
+    );
+    // What says no is told, too: a message is there.
+    expect(routes.map(({ tracing }) => tracing)).toEqual([{}, { sampleRate: 0.25 }, { sampleRate: 0.25 }]);
+  });
+
   test('say what requests may ask for in place of a Service: what is there, has the port and may be named', async () => {
     const ports = [{ name: 'http', port: 80 }];
     const other = (name: string, namespace = 'shop', own: object = {}) => ({
@@ -594,6 +612,42 @@ describe('what a Service says of the choice of its endpoints', () => {
     });
     const [found] = routesOf(await policyOf(service('web'), service('v2', choosing), split));
     expect(choices(found)).toEqual([undefined, choice]);
+  });
+
+  test('gives way to the sessions of a rule, and to no more than that', async () => {
+    const backendRefs = [
+      { name: 'web', port: 80 },
+      { name: 'v2', port: 80 },
+    ];
+    const cookieConfig = { lifetimeType: 'Permanent' };
+    const session = { sessionName: 'seat', absoluteTimeout: '1h', cookieConfig };
+    const matches = [{ path: { type: 'PathPrefix', value: '/a' } }];
+    const kept = gateway('HTTPRoute', 'r', { matches, backendRefs, sessionPersistence: session });
+    const [found] = routesOf(await policyOf(service('web'), service('v2', choosing), kept));
+    const cookie = { name: 'seat', ttl: '3600s', path: '/a' };
+    const affinity = { session: { cookie, absoluteTimeout: '3600s' } };
+    expect(choices(found)).toEqual([{ affinity }, { affinity, zones: choice.zones }]);
+  });
+
+  test.each<[string, object, object[], object]>([
+    ['by a cookie of its own', {}, [], { cookie: { name: expect.stringMatching(/^tulle-session-[0-9a-f]{12}$/) } }],
+    ['for all of several paths', {}, [{ path: { value: '/a' } }, { path: { value: '/b' } }], { cookie: { path: '/' } }],
+    ['of no path that a cookie may have', {}, [{ path: { value: '/a;b' } }], { cookie: { path: '/' } }],
+    ['by a header', { type: 'Header', sessionName: 'X-Seat' }, [], { header: 'x-seat' }],
+  ])('sessions of a rule without backends: %s', async (_what, sessionPersistence, matches, carrier) => {
+    const kept = gateway('HTTPRoute', 'r', { matches, sessionPersistence });
+    const [found] = choices(routesOf(await policyOf(service(), kept))[0]);
+    expect(found).toMatchObject({ affinity: { session: carrier } });
+  });
+
+  test('sessions that cannot be kept leave it as it is, and so does each other rule', async () => {
+    const rules = [{ sessionPersistence: { idleTimeout: '1m' } }, { sessionPersistence: { sessionName: 'seat' } }];
+    const kept = { ...gateway('HTTPRoute', 'r'), spec: { ...route('r').spec, rules } };
+    const [{ affinity }, other] = choices(routesOf(await policyOf(service('web', choosing), kept))[0]) as {
+      affinity: object;
+    }[];
+    expect(affinity).toEqual(choice.affinity);
+    expect(other.affinity).toMatchObject({ session: { cookie: { name: 'seat' } } });
   });
 
   test('is nothing where it says nothing', async () => {

@@ -19,6 +19,8 @@ import {
 } from '../routes/filters.ts';
 import { backendService, type NamingRoute } from '../routes/references.ts';
 import type { Rule } from '../routes/route-rules.ts';
+import type { SessionInit } from '../routes/sessions.ts';
+import { tracingToApi } from '../routes/tracing.ts';
 import type { Timeouts, TrafficSettings } from '../traffic-settings.ts';
 import {
   type BackendInit,
@@ -28,6 +30,7 @@ import {
   routeBackend,
 } from './backends.ts';
 import {
+  type ChoiceInit,
   duration,
   grpcRetryToApi,
   hedgeToApi,
@@ -61,6 +64,7 @@ const named = (name: string): MetadataInit => ({ kind: { case: 'default', value:
 export function defaultHttpRoute(name: string, { parent, settings }: RouteContext) {
   return {
     metadata: named(name),
+    tracing: tracingToApi(settings.traceSampleRate),
     rules: [
       {
         matches: [{ path: { kind: { case: 'prefix', value: '/' } } }],
@@ -102,6 +106,7 @@ export function httpRoute(route: IndexedRoute, context: RouteContext): HttpRoute
   return {
     metadata: routeMetadata(route),
     hosts: [...rules.hosts],
+    tracing: tracingToApi(rules.settings.traceSampleRate ?? context.settings.traceSampleRate),
     rules: rules.rules.map((rule) => {
       const timeouts = timeoutsOf(rule, rules.settings, context);
       return {
@@ -126,6 +131,7 @@ export function grpcRoute(route: IndexedRoute, context: RouteContext): GrpcRoute
   return {
     metadata: routeMetadata(route),
     hosts: [...rules.hosts],
+    tracing: tracingToApi(rules.settings.traceSampleRate ?? context.settings.traceSampleRate),
     rules: rules.rules.map((rule) => {
       const timeouts = timeoutsOf(rule, rules.settings, context);
       return {
@@ -159,11 +165,13 @@ function distribution<Filter>(
   const { parent, load, lookup } = context;
   const requestTimeout = duration(rule.backendTimeoutMs);
   if (rule.backendRefs.length === 0) {
-    return { case: 'firstAvailable' as const, value: { backends: [{ backend: parent, requestTimeout }] } };
+    const backend = withSession(parent, rule.session);
+    return { case: 'firstAvailable' as const, value: { backends: [{ backend, requestTimeout }] } };
   }
   const weighted = (ref: BackendRef) => {
     const found = routeBackend(ref, route, lookup, load);
-    const { weight, backend } = found;
+    const { weight } = found;
+    const backend = withSession(found.backend, rule.session);
     return { weight, backend: { backend, filters: filtersOf(found, route, context), requestTimeout } };
   };
   const preferred = rule.backendRefs.filter(({ weight = 1 }) => weight > 0);
@@ -176,6 +184,14 @@ function distribution<Filter>(
     case: 'firstAvailable' as const,
     value: { backends: preferred.map((ref) => weighted(ref).backend), failover: { minReady, endpoints } },
   };
+}
+
+/** What a rule says of sessions stands before what a Service says of keys. */
+function withSession(backend: BackendInit, session: SessionInit | undefined): BackendInit {
+  const { kind } = backend;
+  if (session === undefined || kind?.case !== 'balancer') return backend;
+  const choice = { ...(kind.value.choice as ChoiceInit | undefined), affinity: session };
+  return { ...backend, kind: { case: 'balancer', value: { ...kind.value, choice } } } as BackendInit;
 }
 
 /** 0 for a backend that is none, or may not be named. */

@@ -1,4 +1,4 @@
-import { backendsAnnotation } from '../../../lib/contract/annotations.ts';
+import { backendsAnnotation, traceSampleRateAnnotation } from '../../../lib/contract/annotations.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type {
@@ -27,6 +27,7 @@ import {
   sniMatch,
   UnsupportedRoute,
 } from './matches.ts';
+import { type SessionInit, sessionProblems, sessionToApi } from './sessions.ts';
 
 export interface Rule<Match> {
   /** Any of them; none fits every request. */
@@ -36,6 +37,8 @@ export interface Rule<Match> {
   /** Undefined for no limit. */
   readonly requestTimeoutMs: number | undefined;
   readonly backendTimeoutMs: number | undefined;
+  /** How clients stay with the endpoint that has answered them; undefined where they do not. */
+  readonly session: SessionInit | undefined;
 }
 
 interface RequestRules<Match> {
@@ -54,7 +57,11 @@ interface BytesRules {
 
 /** What a route says, read once for all that are told of it. */
 export type RouteRules = {
-  /** What of it cannot be served, with its field: the requests of that rule fail, the others are served. */
+  /**
+   * What of it cannot hold, with its field: the requests of a rule that cannot be served fail, the others are served; those
+   * of a route that does not say which of them are traced are traced as those of others, and those of sessions that cannot be
+   * kept go by load.
+   */
   readonly problems: readonly string[];
 } & (
   | ({ readonly protocol: 'http' } & RequestRules<HttpMatchInit>)
@@ -69,31 +76,36 @@ const gatewayRedirectStatus = 302;
 export function httpRouteRules(route: HttpRoute): RouteRules {
   // Those are the defaults of its definition, which manifests that never saw an API server lack.
   const { rules = [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }] } = route.spec;
+  const { lesser, ...read } = common(route, route.spec.hostnames);
   const problems: string[] = [];
   const redirectStatus = route.apiVersion.startsWith('gateway.networking.k8s.io/') ? gatewayRedirectStatus : 0;
   return {
-    ...common(route, route.spec.hostnames),
+    ...read,
     protocol: 'http',
     rules: rules.map((each, at) => {
       const hasPrefixes = (each.matches ?? []).every(({ path }) => (path?.type ?? 'PathPrefix') === 'PathPrefix');
       const filters = readFilters(each, `spec.rules[${at}]`, problems, (filter) =>
         httpFilter(filter, { hasPrefixes, redirectStatus }),
       );
-      return rule(each, httpMatch, filters);
+      return rule(each, httpMatch, filters, readSession(route, at, problems));
     }),
-    problems,
+    problems: [...problems, ...lesser],
   };
 }
 
 /** Throws UnsupportedRoute. */
 export function grpcRouteRules(route: GrpcRoute): RouteRules {
   const { rules = [{}] } = route.spec;
+  const { lesser, ...read } = common(route, route.spec.hostnames);
   const problems: string[] = [];
   return {
-    ...common(route, route.spec.hostnames),
+    ...read,
     protocol: 'grpc',
-    rules: rules.map((each, at) => rule(each, grpcMatch, readFilters(each, `spec.rules[${at}]`, problems, grpcFilter))),
-    problems,
+    rules: rules.map((each, at) => {
+      const filters = readFilters(each, `spec.rules[${at}]`, problems, grpcFilter);
+      return rule(each, grpcMatch, filters, readSession(route, at, problems));
+    }),
+    problems: [...problems, ...lesser],
   };
 }
 
@@ -111,11 +123,15 @@ export function bytesRouteRules({ metadata, spec }: BytesRoute, protocol: 'tls' 
   };
 }
 
+/** `lesser` are problems with which no request fails: they are told behind those with which some do. */
 function common({ metadata }: KubernetesObject, hostnames: readonly string[] = []) {
+  const lesser: string[] = [];
   const settings = trafficSettings(metadata.annotations, (annotation, value, must) => {
-    throw new UnsupportedRoute(`the annotation ${annotation} (${value}) ${must}`);
+    const problem = `the annotation ${annotation} (${value}) ${must}`;
+    if (annotation !== traceSampleRateAnnotation) throw new UnsupportedRoute(problem);
+    lesser.push(problem);
   });
-  return { hosts: hostnames.map(hostMatch), settings };
+  return { hosts: hostnames.map(hostMatch), settings, lesser };
 }
 
 /** Whether the backends of a route are in order of preference. */
@@ -140,13 +156,30 @@ function readFilters(
   });
 }
 
-function rule<From, To>(source: RouteRule<From>, match: (from: From) => To, filters: readonly FilterInit[]): Rule<To> {
+/** Undefined where the rule keeps none, and where it cannot: what shuts nothing out fails nobody. */
+function readSession({ kind, metadata, spec }: HttpRoute | GrpcRoute, at: number, problems: string[]) {
+  const { sessionPersistence, matches = [] } = spec.rules?.[at] ?? {};
+  if (sessionPersistence == null) return undefined;
+  const path = `spec.rules[${at}].sessionPersistence`;
+  const found = sessionProblems(sessionPersistence);
+  for (const { field, must } of found) problems.push(`${path}${field === '' ? '' : `.${field}`} ${must}`);
+  if (found.length > 0) return undefined;
+  return sessionToApi(sessionPersistence, `${kind}/${metadata.namespace}/${metadata.name}/${at}`, matches);
+}
+
+function rule<From, To>(
+  source: RouteRule<From>,
+  match: (from: From) => To,
+  filters: readonly FilterInit[],
+  session: SessionInit | undefined,
+): Rule<To> {
   return {
     matches: (source.matches ?? []).map(match),
     filters,
     backendRefs: source.backendRefs ?? [],
     requestTimeoutMs: timeout(source.timeouts?.request),
     backendTimeoutMs: timeout(source.timeouts?.backendRequest),
+    session,
   };
 }
 

@@ -126,6 +126,18 @@ describe('the status of a route', () => {
       [['Accepted False UnsupportedValue'], ['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
     ],
     [
+      'with sessions, which are for Services',
+      [server, service('web')],
+      { parentRefs: [toServer, toService], rules: [{ sessionPersistence: { sessionName: 'seat' } }] },
+      [['Accepted False UnsupportedValue'], ['Accepted True Accepted', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
+      'with sessions that nobody can keep',
+      [service('web')],
+      { parentRefs: [toService], rules: [{ sessionPersistence: { idleTimeout: '1m' } }] },
+      [['Accepted False UnsupportedValue', 'ResolvedRefs True ResolvedRefs']],
+    ],
+    [
       'with a mirror to what is not there',
       [service('web')],
       { parentRefs: [toService], rules: [{ filters: [mirrorTo('gone')] }] },
@@ -242,6 +254,19 @@ describe('the status of a route', () => {
     const { kind, ...rest } = { rules: [{}], ...spec } as { kind?: string };
     put(...objects, route('r', rest, undefined, kind));
     expect(reasons(statusOf('r'))).toEqual(expected);
+  });
+
+  test('with a share of traces that cannot be read says so, while its rules hold', () => {
+    const made = route('r', { parentRefs: [toService] });
+    const annotations = { 'tracing.tulle.dev/sample-rate': 'all' };
+    put(service('web'), { ...made, metadata: { ...made.metadata, annotations } });
+    const [{ conditions = [] }] = statusOf('r') as RouteParentStatus[];
+    expect(conditions[0]).toMatchObject({
+      status: 'False',
+      reason: 'UnsupportedValue',
+      message: 'the annotation tracing.tulle.dev/sample-rate (all) must be a number from 0 to 1',
+    });
+    expect([...index.routes.all()][0].rules).toMatchObject({ rules: [{}] });
   });
 
   test('whose parent no sidecar follows says so', () => {

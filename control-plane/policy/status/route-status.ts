@@ -48,11 +48,15 @@ export function routeStatus(
 }
 
 /** What a sidecar that receives does not do. */
-function mirrorAtServer({ rules }: IndexedRoute): string | undefined {
+function unservedAtServer({ rules }: IndexedRoute): string | undefined {
   if (rules?.protocol !== 'http' && rules?.protocol !== 'grpc') return undefined;
-  const at = rules.rules.findIndex(({ filters }) => filters.some(isMirror));
-  if (at < 0) return undefined;
-  return `spec.rules[${at}]: copies are made where requests are sent, so that a RequestMirror holds at a Service only`;
+  const mirrored = rules.rules.findIndex(({ filters }) => filters.some(isMirror));
+  if (mirrored >= 0) {
+    return `spec.rules[${mirrored}]: copies are made where requests are sent, so that a RequestMirror holds at a Service only`;
+  }
+  const kept = rules.rules.findIndex(({ session }) => session !== undefined);
+  if (kept < 0) return undefined;
+  return `spec.rules[${kept}]: an endpoint is chosen where requests are sent, so that sessionPersistence holds at a Service only`;
 }
 
 /** Of a condition; the API server takes 32 KiB. */
@@ -87,7 +91,7 @@ function conditionsOf(
 
 function acceptedCondition(route: IndexedRoute, parent: RouteParent, lookup: ParentLookup): Condition {
   const accepted = acceptance(route, parent, lookup);
-  const problem = route.problem ?? (parent.kind === 'Server' ? mirrorAtServer(route) : undefined);
+  const problem = route.problem ?? (parent.kind === 'Server' ? unservedAtServer(route) : undefined);
   if (accepted === 'Accepted' && problem !== undefined) {
     return {
       type: 'Accepted',

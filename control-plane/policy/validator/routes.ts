@@ -1,4 +1,4 @@
-import { backendsAnnotation } from '../../../lib/contract/annotations.ts';
+import { backendsAnnotation, traceSampleRateAnnotation } from '../../../lib/contract/annotations.ts';
 import { parseIp } from '../../../lib/contract/cidr.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import { patternProblem } from '../../../lib/contract/pattern.ts';
@@ -15,6 +15,7 @@ import type {
   RouteRule,
 } from '../../../lib/kinds/route-object.ts';
 import { isKind } from '../routes/references.ts';
+import { sessionProblems } from '../routes/sessions.ts';
 import { orderOfBytesProblem, trafficSettings } from '../traffic-settings.ts';
 import { checkFilters } from './filters.ts';
 import { policyGroup } from './references.ts';
@@ -45,6 +46,7 @@ export function checkGatewayHttpRoute(route: HttpRoute, problems: Problems): voi
   checkHttpRoute(route, problems);
   for (const [index, rule] of (route.spec.rules ?? []).entries()) {
     checkBackends(rule.backendRefs ?? [], `spec.rules[${index}]`, problems);
+    checkSession(rule, `spec.rules[${index}].sessionPersistence`, problems);
   }
 }
 
@@ -67,6 +69,7 @@ export function checkGrpcRoute({ metadata, spec }: GrpcRoute, problems: Problems
     for (const [at, match] of (rule.matches ?? []).entries()) checkGrpcMatch(match, `${path}.matches[${at}]`, problems);
     checkAllFilters(rule, path, true, problems);
     checkBackends(rule.backendRefs ?? [], path, problems);
+    checkSession(rule, `${path}.sessionPersistence`, problems);
   }
 }
 
@@ -102,18 +105,19 @@ function checkParents(parents: readonly ParentRef[], problems: Problems): void {
   }
 }
 
-/** Annotations hold for traffic to Services and EgressNetworks; on a route they must be right. */
+/** Most hold for traffic to Services and EgressNetworks; on a route of such they must be right. */
 function checkAnnotations(
   parents: readonly ParentRef[],
   annotations: Readonly<Record<string, string>>,
   protocol: 'http' | 'grpc',
   problems: Problems,
 ): void {
-  if (!parents.some(isOutbound)) return;
   const other = protocol === 'http' ? 'retry.linkerd.io/grpc' : 'retry.linkerd.io/http';
+  const isSent = parents.some(isOutbound);
   const told = new Set<string>();
   trafficSettings(annotations, (annotation, value, rule) => {
     if (annotation === other || told.has(annotation)) return;
+    if (annotation !== traceSampleRateAnnotation && !isSent) return;
     told.add(annotation);
     problems.add(`metadata.annotations['${annotation}']`, rule, value);
   });
@@ -164,6 +168,13 @@ function checkBackends(backends: readonly BackendRef[], path: string, problems: 
     const service = isKind({ group: backend.group, kind: backend.kind ?? 'Service' }, '', 'Service');
     if (service && !backend.port)
       problems.add(`${path}.backendRefs[${at}].port`, 'must be set: the backend is a Service');
+  }
+}
+
+function checkSession({ sessionPersistence }: RouteRule<unknown>, path: string, problems: Problems): void {
+  if (sessionPersistence == null) return;
+  for (const { field, must, value } of sessionProblems(sessionPersistence)) {
+    problems.add(field === '' ? path : `${path}.${field}`, must, value);
   }
 }
 

@@ -51,6 +51,24 @@ describe('is admitted', () => {
       },
     ]),
     [
+      'sessions of all kinds',
+      gateway('HTTPRoute', {
+        parentRefs: [service],
+        rules: [
+          { sessionPersistence: {} },
+          { sessionPersistence: { absoluteTimeout: '24h', cookieConfig: { lifetimeType: 'Permanent' } } },
+          { sessionPersistence: { type: 'Header', sessionName: 'X-Seat', absoluteTimeout: '1h' } },
+        ],
+      }),
+    ],
+    [
+      'sessions of another controller, as it likes',
+      gateway('HTTPRoute', {
+        parentRefs: [{ name: 'front' }],
+        rules: [{ sessionPersistence: { idleTimeout: '5m' } }],
+      }),
+    ],
+    [
       'CORS with wildcards',
       gatewayFilter('CORS', {
         cors: {
@@ -433,6 +451,36 @@ describe('is refused', () => {
       ),
       'spec.rules[0].backendRefs[0].filters[0].urlRewrite.hostname () must be a host name',
     ],
+    ...(
+      [
+        ['by nothing known', { type: 'Url' }, '.type (Url) must be Cookie or Header'],
+        ['of no cookie', { sessionName: 'a b' }, '.sessionName (a b) must be the name of a cookie'],
+        [
+          'of a header of proxies',
+          { type: 'Header', sessionName: 'l5d-x' },
+          '.sessionName (l5d-x) must be the name of a header that may be changed',
+        ],
+        ['of cookies as such', { type: 'Header', sessionName: 'Cookie' }, '.sessionName (Cookie) must be the name of'],
+        ['of no time', { absoluteTimeout: '0s' }, '.absoluteTimeout (0s) must be a duration from 1s to 400d'],
+        ['that are idle', { idleTimeout: '5m' }, '.idleTimeout (5m) must not be set: no sidecar follows it'],
+        [
+          'kept for ever',
+          { cookieConfig: { lifetimeType: 'Permanent' } },
+          '.absoluteTimeout must be set where the lifetime of the cookie is Permanent',
+        ],
+        [
+          'of a cookie in a header',
+          { type: 'Header', cookieConfig: {} },
+          '.cookieConfig must not be set where the type',
+        ],
+      ] as const
+    ).flatMap(([what, sessionPersistence, message]) =>
+      ['HTTPRoute', 'GRPCRoute'].map((kind): [string, unknown, string] => [
+        `sessions ${what} of a ${kind}`,
+        gateway(kind, { parentRefs: [service], rules: [{ sessionPersistence }] }),
+        `spec.rules[0].sessionPersistence${message}`,
+      ]),
+    ),
     [
       'a longer try than the whole',
       route({ timeouts: { request: '1s', backendRequest: '2s' } }),
@@ -462,6 +510,20 @@ describe('is refused', () => {
       'a wrong timeout annotation',
       route({}, { 'timeout.linkerd.io/idle': '5' }),
       "metadata.annotations['timeout.linkerd.io/idle'] (5) must be a number followed by",
+    ],
+    [
+      'a share of traces that is none',
+      route({}, { 'tracing.tulle.dev/sample-rate': '5%' }),
+      "metadata.annotations['tracing.tulle.dev/sample-rate'] (5%) must be a number from 0 to 1",
+    ],
+    [
+      'a share of traces that is none, of a Server',
+      policy(
+        'HTTPRoute',
+        { parentRefs: [server], rules: [{}] },
+        { annotations: { 'retry.linkerd.io/http': 'not read there', 'tracing.tulle.dev/sample-rate': '2' } },
+      ),
+      "metadata.annotations['tracing.tulle.dev/sample-rate'] (2) must be a number from 0 to 1",
     ],
     [
       'backends in an order that is none',

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import { ApiError } from '../../kubernetes/api.ts';
-import type { Answer } from '../../kubernetes/pinged-connection.ts';
+import type { Answer } from '../../kubernetes/connections.ts';
 import { kindInfo } from '../kinds.ts';
 import type { KubernetesSourceOptions } from '../kubernetes-source.ts';
 
@@ -70,9 +70,8 @@ export class FakeApiServer {
       for (const change of this.changes.slice(Number(resourceVersion) - 1)) write(watch, change, asked);
       this.watches.set(watch, asked);
       signal.addEventListener('abort', () => watch.destroy());
-      return Object.assign(watch, { headers: {} }) as Answer;
+      return Object.assign(watch, { statusCode: 200, headers: {} }) satisfies Answer;
     },
-    dropIdle: () => {},
     close: () => {},
   };
 

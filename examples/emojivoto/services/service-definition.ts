@@ -18,8 +18,8 @@ export function serviceDefinition(service: DescService): ServiceDefinition<Untyp
       method.localName,
       {
         path: `/${service.typeName}/${method.name}`,
-        requestStream: false,
-        responseStream: false,
+        requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
+        responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
         requestSerialize: encode(method.input),
         requestDeserialize: decode(method.input),
         responseSerialize: encode(method.output),

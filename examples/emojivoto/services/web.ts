@@ -31,11 +31,11 @@ async function leaderboard() {
   return results.map(({ shortcode, votes }) => ({ shortcode, unicode: unicodes.get(shortcode), votes }));
 }
 
-/** The trace that a vote belongs to is passed on with it. */
+/** The trace that a vote belongs to is passed on with what it asks for. */
 async function castVote(shortcode: string, { traceparent }: IncomingHttpHeaders) {
   const metadata = new Metadata();
   if (typeof traceparent === 'string') metadata.set('traceparent', traceparent);
-  await emoji.call(EmojiService.method.findByShortcode, create(FindByShortcodeRequestSchema, { shortcode }));
+  await emoji.call(EmojiService.method.findByShortcode, create(FindByShortcodeRequestSchema, { shortcode }), metadata);
   const { vote, voteDoughnut } = VotingService.method;
   const method = shortcode === ':doughnut:' ? voteDoughnut : vote;
   await voting.call(method, create(VoteRequestSchema, { shortcode }), metadata);

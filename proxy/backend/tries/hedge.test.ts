@@ -4,6 +4,7 @@ import { overtaken } from '../../exchange/attempt.ts';
 import type { Exchange } from '../../exchange/exchange.ts';
 import { plainPlan } from '../../exchange/plan.ts';
 import { failures } from '../../exchange/proxy-failure.ts';
+import { Answer } from '../../filter/filter.ts';
 import { plaintextEndpoint } from '../../model/endpoint-info.ts';
 import type { HedgeRule, RetryRule, RuleTimeouts } from '../../model/tries.ts';
 import { RetryBudget } from '../../resilience/retry-budget.ts';
@@ -25,6 +26,8 @@ let finished: Exchange[];
 /** Whether there is more than one endpoint. */
 let hasOthers: boolean;
 let budget: RetryBudget;
+/** Tries, from 1, that a filter answers. */
+let faults: readonly number[];
 
 const told = (name: string) => () => void counted.push(name);
 const counts = { request: told('request'), win: told('win'), overflow: told('overflow') };
@@ -52,6 +55,7 @@ beforeEach(() => {
   attempts = [];
   counted = [];
   hasOthers = true;
+  faults = [];
   budget = new RetryBudget({ ratio: 1, minPerSecond: 1, ttlMs: 10_000 });
 });
 
@@ -69,6 +73,10 @@ function send(
   const sender = {
     send(attempt: Attempt) {
       attempts.push(attempt);
+      if (faults.includes(attempts.length)) {
+        attempt.answer(new Answer(418, 9, 'injected', [], 'injected'));
+        return;
+      }
       attempt.endpoint = { info, hasOthers, onFirstByte() {}, onOver() {} };
       attempt.start(connection, clock.nowMs());
     },
@@ -173,6 +181,38 @@ describe('a request that may be done twice', () => {
     (lost === 'first' ? second : first).answer(204);
     expect(client.status).toBe(204);
     isOver(client);
+  });
+
+  it('is answered by the first where a fault ends the second, and by the fault where nothing else is under way', () => {
+    faults = [2];
+    const { client } = send();
+    clock.advance(70);
+    expect([attempts.length, client.heads.length]).toEqual([2, 0]);
+    connection.last.answer(200, true);
+    expect(client.status).toBe(200);
+    isOver(client);
+    expect(counted).toEqual(['request']);
+    faults = [3];
+    const aborted = send({}, { retry: { statuses: [[418, 418]] } });
+    expect(aborted.client.status).toBe(418);
+  });
+
+  it('that a fault and a failure have come to is answered by what came last, or tried again by its rule', () => {
+    faults = [2];
+    const failed = send();
+    clock.advance(70);
+    connection.last.answer(503, true);
+    expect(failed.client.status).toBe(503);
+    isOver(failed.client);
+  });
+
+  it('leaves what is under way when its client goes behind a fault', () => {
+    faults = [2];
+    const { exchange } = send({ version: 'http2' });
+    clock.advance(70);
+    exchange.onReset(ErrorCode.cancel, 'gone');
+    expect(connection.upstreams.map(({ resets }) => resets)).toEqual([[ErrorCode.cancel]]);
+    expect([finished.length, attempts.every(({ over }) => over), side.deadlines.armed]).toEqual([1, true, 0]);
   });
 
   it('fails when both come to nothing', () => {

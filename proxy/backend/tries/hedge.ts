@@ -1,6 +1,7 @@
 import { type Attempt, overtaken } from '../../exchange/attempt.ts';
 import type { Exchange } from '../../exchange/exchange.ts';
 import { isIdempotent } from '../../exchange/repeats.ts';
+import type { Answer } from '../../filter/filter.ts';
 import type { HedgeRule } from '../../model/tries.ts';
 import type { RetryBudget } from '../../resilience/retry-budget.ts';
 import { classify, grpcStatus } from '../../telemetry/classify.ts';
@@ -107,6 +108,14 @@ export class Hedges extends Deadline {
     if (this.underWay.length === 0) return false;
     this.armIfUseful();
     return true;
+  }
+
+  /**
+   * A filter has answered a try. Whether another is under way, which the answer may come of: a fault fails what goes to its
+   * backend, and not what is at another.
+   */
+  onFiltered(attempt: Attempt, { failure }: Answer): boolean {
+    return failure !== undefined && this.onFailure(attempt);
   }
 
   /** The client is about to be told of the response of `attempt`: that of no other counts any more. */

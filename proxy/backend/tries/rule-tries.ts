@@ -2,6 +2,7 @@ import type { Attempt } from '../../exchange/attempt.ts';
 import type { Exchange } from '../../exchange/exchange.ts';
 import type { Tries } from '../../exchange/plan.ts';
 import type { ProxyFailure } from '../../exchange/proxy-failure.ts';
+import type { Answer } from '../../filter/filter.ts';
 import type { RuleTimeouts } from '../../model/tries.ts';
 import type { Field } from '../../wire/field.ts';
 import type { ResponseHead } from '../../wire/stream.ts';
@@ -41,6 +42,10 @@ class RuleTries implements Tries {
   onTrailers(attempt: Attempt, trailers: readonly Field[]): 'pass' | 'again' {
     if (this.hedges?.onTrailers(attempt, trailers) === 'again') return 'again';
     return this.retries?.onTrailers(attempt, trailers) ?? 'pass';
+  }
+
+  onFiltered(attempt: Attempt, answer: Answer): 'pass' | 'again' {
+    return this.hedges?.onFiltered(attempt, answer) ? 'again' : 'pass';
   }
 
   onAnswer(attempt: Attempt): void {

@@ -205,3 +205,14 @@ test('bytes that are no HTTP do not come in beside an authorizer, nor requests w
   );
   expect(open.routes?.find(head('/'))?.checks).toMatchObject([{ unusable: 'no authorizer is named', failOpen: false }]);
 });
+
+test('the share of a route’s requests that begin a trace is read, and what is no share is told of', () => {
+  const routes = [0.25, 2].map((sampleRate, at) => ({
+    metadata: named(`r${at}`),
+    tracing: { sampleRate },
+    rules: [{ matches: [{ path: { kind: { case: 'prefix' as const, value: `/${at}` } } }] }],
+  }));
+  const policy = read({ case: 'http1', value: { routes } });
+  expect(routes.map((_, at) => policy.routes?.find(head(`/${at}`))?.traceSampleRate)).toEqual([0.25, undefined]);
+  expect(unread).toEqual(['r1: the share of requests that begin a trace must be from 0 to 1, and is 2']);
+});

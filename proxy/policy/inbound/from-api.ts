@@ -12,6 +12,7 @@ import { claimHeadersOf, joinPolicies, type TokenPart, type TokenPolicy } from '
 import { foldName } from '../../wire/field-names.ts';
 import { IpNetwork } from '../../wire/ip-network.ts';
 import { labelsFromMetadata, type PolicyLabels } from '../labels.ts';
+import { traceRateFromApi } from '../trace-rate.ts';
 import { inOrder } from './authorize.ts';
 import { checkFromApi, ownHeadersOf } from './checks-from-api.ts';
 import { rateLimitFromApi } from './rate-limit-policy.ts';
@@ -88,13 +89,15 @@ function routesFromApi(
   onUnread: OnUnreadRoute,
 ): Route<RoutePolicy>[] {
   const read = (route: ReadRoute) => {
-    const { metadata, hosts, authorizations } = route;
+    const { metadata, hosts, authorizations, tracing } = route;
     const labels = labelsFromMetadata(metadata);
+    const told = (why: string): void => onUnread(labels, why);
+    const traceSampleRate = traceRateFromApi(tracing, told);
     const tokens = tokensOf(route);
     const checks = checksOf(route);
     const permitted = inOrder(ofServer, authorizationsFromApi(authorizations, requireTls));
     return {
-      told: (why: string): void => onUnread(labels, why),
+      told,
       hosts: hostsFromApi(hosts),
       planOf: (filters: Filters | undefined): RoutePolicy => ({
         labels,
@@ -102,6 +105,7 @@ function routesFromApi(
         tokens,
         checks,
         filters,
+        traceSampleRate,
       }),
     };
   };
@@ -145,7 +149,7 @@ function routesOf(kind: Kind | undefined): readonly (HttpRoute | GrpcRoute)[] {
   }
 }
 
-type ReadRoute = AskedRoute & Pick<HttpRoute, 'hosts' | 'authorizations'>;
+type ReadRoute = AskedRoute & Pick<HttpRoute, 'hosts' | 'authorizations' | 'tracing'>;
 type AskedRoute = { readonly metadata?: Metadata } & Pick<
   HttpRoute,
   'requestAuthentications' | 'externalAuthorization'

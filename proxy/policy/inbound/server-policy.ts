@@ -35,6 +35,8 @@ export interface RoutePolicy {
   readonly checks: readonly CheckPolicy[] | undefined;
   /** What is done to the requests that are let in, and to their responses; undefined when nothing is. */
   readonly filters: Filters | undefined;
+  /** Of its requests of whose trace nobody has decided, the share of which one begins; undefined: that of the proxy. */
+  readonly traceSampleRate: number | undefined;
 }
 
 /** What is accepted on one port. */

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { EndpointChoiceSchema } from '../../../api/gen/tulle_pb.js';
+import { EndpointChoiceSchema, type SessionAffinity_SessionSchema } from '../../../api/gen/tulle_pb.js';
 import { choiceToApi } from '../../../control-plane/policy/outbound/settings-to-api.ts';
 import { trafficSettings } from '../../../control-plane/policy/traffic-settings.ts';
 import { choiceFromApi } from './choice-from-api.ts';
@@ -40,6 +40,40 @@ describe('what annotations of a Service say, read as the control plane sends it'
       'balancer.tulle.dev/zones-max-load': '8',
     });
     expect(found).toEqual({ affinity: { key: { kind: 'source' }, maxLoad: 1.5 }, zones: { maxLoad: 8 } });
+  });
+});
+
+describe('sessions of a rule', () => {
+  const session = (value: MessageInitShape<typeof SessionAffinity_SessionSchema>) =>
+    read({ affinity: { key: { case: 'session', value } } }).affinity;
+  const absoluteTimeout = durationFromMs(90_500);
+
+  it('are read', () => {
+    const cookie = { name: 'seat', ttl: absoluteTimeout, path: '/a' };
+    expect(session({ carrier: { case: 'cookie', value: cookie }, absoluteTimeout })).toEqual({
+      key: { kind: 'session', carrier: { kind: 'cookie', name: 'seat', keptS: 91, path: '/a' }, timeoutS: 91 },
+      maxLoad: undefined,
+    });
+    expect(session({ carrier: { case: 'header', value: 'X-Seat' } })?.key).toEqual({
+      ...{ kind: 'session', timeoutS: undefined },
+      carrier: { kind: 'header', name: 'x-seat' },
+    });
+    expect(unread).toEqual([]);
+  });
+
+  it.each<[string, MessageInitShape<typeof SessionAffinity_SessionSchema>]>([
+    ['are brought back by nothing', {}],
+    ['have a header of framing', { carrier: { case: 'header', value: 'content-length' } }],
+    ['have a header that is none', { carrier: { case: 'header', value: 'a\r\nb' } }],
+    ['have all cookies', { carrier: { case: 'header', value: 'set-cookie' } }],
+    ['have a cookie that is none', { carrier: { case: 'cookie', value: { name: 'a;b', path: '/' } } }],
+    ['have a path with more', { carrier: { case: 'cookie', value: { name: 'a', path: '/; Domain=x' } } }],
+    ['have no path', { carrier: { case: 'cookie', value: { name: 'a', path: '' } } }],
+    ['last no time', { carrier: { case: 'header', value: 'x-a' }, absoluteTimeout: durationFromMs(0) }],
+    ['last 1,000 years', { carrier: { case: 'header', value: 'x-a' }, absoluteTimeout: durationFromMs(3e13) }],
+  ])('that %s are none, and told of', (_what, value) => {
+    expect(session(value)).toBeUndefined();
+    expect(unread).toEqual([expect.stringMatching(/^session persistence /)]);
   });
 });
 

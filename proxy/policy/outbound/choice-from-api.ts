@@ -1,7 +1,8 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { EndpointChoice, SessionAffinity } from '../../../api/gen/tulle_pb.js';
+import type { EndpointChoice, SessionAffinity, SessionAffinity_Session } from '../../../api/gen/tulle_pb.js';
 import { type AffinitySetting, affinityLoad, affinityProblem, zoneLoad } from '../../../lib/contract/affinity.ts';
-import type { Affinity, AffinityKey } from '../../model/affinity.ts';
+import { type SessionCarrier, sessionProblem } from '../../../lib/contract/session.ts';
+import type { Affinity, AffinityKey, SessionKey } from '../../model/affinity.ts';
 import type { EndpointChoices } from './model.ts';
 import type { OnUnreadSetting } from './resilience-from-api.ts';
 
@@ -15,6 +16,7 @@ export function choiceFromApi(choice: EndpointChoice | undefined, onUnread: OnUn
 }
 
 function affinityFromApi({ key, maxLoad }: SessionAffinity, onUnread: OnUnreadSetting): Affinity | undefined {
+  if (key.case === 'session') return sessionFromApi(key.value, onUnread);
   const setting = settingFromApi(key);
   const problem = setting === undefined ? 'has no key that this proxy knows' : affinityProblem(setting);
   if (setting === undefined || problem !== undefined) {
@@ -22,6 +24,40 @@ function affinityFromApi({ key, maxLoad }: SessionAffinity, onUnread: OnUnreadSe
     return undefined;
   }
   return { key: keyOf(setting), maxLoad: within(affinityLoad, maxLoad, 'session affinity', onUnread) };
+}
+
+function sessionFromApi(
+  { carrier, absoluteTimeout }: SessionAffinity_Session,
+  onUnread: OnUnreadSetting,
+): Affinity | undefined {
+  const setting = carrierFromApi(carrier);
+  const timeoutMs = absoluteTimeout && durationMs(absoluteTimeout);
+  const problem =
+    setting === undefined
+      ? 'has nothing that this proxy knows to bring it back'
+      : sessionProblem({ carrier: setting, timeoutMs });
+  if (setting === undefined || problem !== undefined) {
+    onUnread(`session persistence ${problem}`);
+    return undefined;
+  }
+  const timeoutS = timeoutMs && Math.ceil(timeoutMs / 1000);
+  const { kind, name } = setting;
+  const known: SessionKey['carrier'] =
+    kind === 'cookie' ? { kind, name, keptS: Math.ceil(setting.keptMs / 1000), path: setting.path } : { kind, name };
+  return { key: { kind: 'session', carrier: known, timeoutS }, maxLoad: undefined };
+}
+
+function carrierFromApi(carrier: SessionAffinity_Session['carrier']): SessionCarrier | undefined {
+  switch (carrier.case) {
+    case 'header':
+      return { kind: 'header', name: carrier.value.toLowerCase() };
+    case 'cookie': {
+      const { name, ttl, path } = carrier.value;
+      return { kind: 'cookie', name, keptMs: ttl === undefined ? 0 : durationMs(ttl), path };
+    }
+    default:
+      return undefined;
+  }
 }
 
 function settingFromApi(key: SessionAffinity['key']): AffinitySetting | undefined {

@@ -79,7 +79,28 @@ test('what requests may ask for is read: Services that lead somewhere, so many o
     outboundPolicyFromApi(create(OutboundPolicySchema, { overrideTargets }), () => {}).overrides;
   const web = backend('web-v2', 'shop', 'web-v2.shop.svc:80');
   expect(overridesOf(web, backend('lost', 'shop', undefined), backend('no-object', '', 'x.y.svc:80'))).toEqual([
-    { name: 'web-v2', namespace: 'shop', destination: { kind: 'service', path: 'web-v2.shop.svc:80' } },
+    {
+      labels: { group: 'core', kind: 'Service', name: 'web-v2', namespace: 'shop', port: 0, section: '' },
+      destination: { kind: 'service', path: 'web-v2.shop.svc:80' },
+    },
   ]);
   expect(overridesOf(...Array.from({ length: 100 }, () => web))).toHaveLength(32);
+});
+
+test('the share of requests that begin a trace is read, also that of none, and what is no share is told of', () => {
+  const routes = [0, 0.5, undefined, 1.5, -1, Number.NaN].map((sampleRate, at) => ({
+    ...prefix(`r${at}`, `/${at}`),
+    tracing: sampleRate === undefined ? undefined : { sampleRate },
+  }));
+  const { http1 } = read({ case: 'http1', value: { routes } });
+  expect(routes.map((_, at) => http1?.find(get(`/${at}`))?.traceSampleRate)).toEqual([
+    0,
+    0.5,
+    ...Array(4).fill(undefined),
+  ]);
+  expect(unread.slice(-3)).toEqual(
+    [1.5, -1, Number.NaN].map(
+      (rate, at) => `r${at + 3}: the share of requests that begin a trace must be from 0 to 1, and is ${rate}`,
+    ),
+  );
 });

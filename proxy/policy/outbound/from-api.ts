@@ -14,6 +14,7 @@ import type { BreakerConfig } from '../../resilience/breaker/make-breaker.ts';
 import { grpcMatchesFromApi, hostsFromApi, httpMatchesFromApi, type OnUnread } from '../../route/matches-from-api.ts';
 import { type RequestMatch, type Route, RouteTable } from '../../route/route-table.ts';
 import { type PolicyLabels, resourceLabels } from '../labels.ts';
+import { traceRateFromApi } from '../trace-rate.ts';
 import { ConnectRoutes } from './connect-routes.ts';
 import type { OutboundPolicy, OutboundRule, OverrideTarget } from './model.ts';
 import { failureAccrualFromApi } from './resilience-from-api.ts';
@@ -36,9 +37,9 @@ export function outboundPolicyFromApi(api: ApiPolicy, onUnread: OnUnreadRoute): 
 
 /** None where it is no Service: nobody could ask for it. */
 function overrideFromApi({ metadata, kind }: Backend): OverrideTarget[] {
-  const { name, namespace } = resourceLabels(metadata);
+  const labels = resourceLabels(metadata);
   const destination = destinationFromApi(kind);
-  return destination === undefined || namespace === '' ? [] : [{ name, namespace, destination }];
+  return destination === undefined || labels.namespace === '' ? [] : [{ labels, destination }];
 }
 
 function protocolFromApi(
@@ -99,7 +100,7 @@ function grpcRoutes(
   return tableOf(routes, breaker, grpcMatchesFromApi, grpcRuleFromApi, onUnread);
 }
 
-type ApiRoute<Rule> = Pick<HttpRoute, 'metadata' | 'hosts'> & { readonly rules: readonly Rule[] };
+type ApiRoute<Rule> = Pick<HttpRoute, 'metadata' | 'hosts' | 'tracing'> & { readonly rules: readonly Rule[] };
 type ApiRule<Match> = { readonly matches: readonly Match[]; readonly filters: readonly ApiFilter[] };
 
 function tableOf<Match extends HttpRouteMatch | GrpcRouteMatch, Rule extends ApiRule<Match>>(
@@ -111,13 +112,14 @@ function tableOf<Match extends HttpRouteMatch | GrpcRouteMatch, Rule extends Api
 ): RouteTable<OutboundRule> {
   if (routes.length === 0) return noRoutes;
   return new RouteTable(
-    routes.flatMap(({ metadata, hosts, rules }): Route<OutboundRule>[] => {
+    routes.flatMap(({ metadata, hosts, tracing, rules }): Route<OutboundRule>[] => {
       const labels = resourceLabels(metadata);
       const onUnread = (why: string): void => onUnreadOf(labels, why);
       const read = hostsFromApi(hosts);
+      const traceSampleRate = traceRateFromApi(tracing, onUnread);
       return rules.flatMap((rule) =>
         filteredRules<Match>([rule], onUnread).map(({ rules: parts, filters }) => ({
-          plan: ruleOf(rule, filters, { labels, breaker, onUnread }),
+          plan: ruleOf(rule, filters, { labels, breaker, traceSampleRate, onUnread }),
           hosts: read,
           matches: matchesOf(parts, onUnread),
         })),

@@ -93,12 +93,13 @@ export interface OutboundRule {
   readonly hedge: HedgeRule | undefined;
   /** Whether what a request asks for, in `l5d-retry-*` and `l5d-*timeout`, stands before timeouts and retries. */
   readonly allowsOverrides: boolean;
+  /** Of its requests of whose trace nobody has decided, the share of which one begins; undefined: that of the proxy. */
+  readonly traceSampleRate: number | undefined;
 }
 
 /** A Service that requests may ask for in place of the target. */
 export interface OverrideTarget {
-  readonly name: string;
-  readonly namespace: string;
+  readonly labels: ResourceLabels;
   readonly destination: Destination;
 }
 

@@ -37,6 +37,7 @@ export interface RuleContext {
   readonly labels: ResourceLabels;
   /** Of the target: by what endpoints are ejected. */
   readonly breaker: BreakerConfig | undefined;
+  readonly traceSampleRate: number | undefined;
   readonly onUnread: OnUnread;
 }
 
@@ -76,6 +77,7 @@ function ruleOf(
     retry,
     hedge: rule.hedge && hedgeFromApi(rule.hedge, context.onUnread),
     allowsOverrides: rule.allowL5dRequestHeaders,
+    traceSampleRate: context.traceSampleRate,
   });
 }
 

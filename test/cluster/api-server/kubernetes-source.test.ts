@@ -150,8 +150,7 @@ describe.skipIf(apiServerMissing)(
       { when: 'before its watch has begun', watching: false, reason: 'network' },
     ])('a connection that dies without a word $when is noticed in time, and nothing is missed', async (dead) => {
       await make('gone');
-      const ping = { everyMs: 200, answerMs: 300 };
-      const opened = await open(['EndpointSlice'], { timeoutMs: 500, times: { silenceMs: 500 }, ping });
+      const opened = await open(['EndpointSlice'], { timeoutMs: 500, times: { silenceMs: 500 }, pingMs: 250 });
       await opened.source.synced;
       if (dead.watching) await vi.waitFor(async () => expect(await opened.count('watches_total', {})).toBe(1), soon);
       const since = await opened.count('restarts_total', { reason: dead.reason });

@@ -187,6 +187,50 @@ describe.skipIf(apiServerMissing)(`taps of a cluster${apiServerMissing ? ` (${ap
       { timeout: 20_000 },
     );
     expect(await failure(taps(kubeconfig, 'deploy/web', '-n', 'tulle'))).toContain('forbidden');
+    expect((await taps(kubeconfig, 'deploy', '-n', 'shop')).out).toContain('req id=1:2');
+    expect(await failure(taps(kubeconfig, 'deploy', '-n', 'tulle'))).toContain('forbidden');
+  });
+
+  test('to see bodies takes a right of its own, which who may watch everything does not have', async () => {
+    const token = await server.token('shop', 'seer');
+    const kubeconfig = server.kubeconfigFor({ token });
+    const subjects = [{ kind: 'ServiceAccount', name: 'seer', namespace: 'shop' }];
+    const bind = (name: string, role: string) =>
+      apply({
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata: { name, namespace: 'shop' },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+        subjects,
+      });
+    await apply({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: 'reads-everything' },
+      rules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['get', 'list', 'watch'] }],
+    });
+    await bind('seer', 'reads-everything');
+    const withBodies = () => taps(kubeconfig, 'deploy/web', '-n', 'shop', '--bodies', '--body-bytes', '100');
+    await vi.waitFor(
+      async () =>
+        expect(await failure(withBodies())).toContain(
+          'bodies may not be seen (not authorized to create deployments.tap.linkerd.io/tap-bodies',
+        ),
+      { timeout: 20_000 },
+    );
+    expect((await taps(kubeconfig, 'deploy/web', '-n', 'shop')).out).toContain('req id=1:2');
+    expect(streams.at(-1)?.request.bodyBytes).toBe(0);
+    await bind('seer-bodies', 'tulle-tulle-tap-bodies-user');
+    // The sidecar of this test knows nothing of bodies, as one of an earlier version.
+    await vi.waitFor(
+      async () =>
+        expect(await withBodies()).toMatchObject({
+          out: expect.stringContaining('req id=1:2'),
+          err: expect.stringMatching(/^warning: the sidecar of web-abc-\d is of a version that tells of no bodies\n$/),
+        }),
+      { timeout: 20_000 },
+    );
+    expect(streams.at(-1)?.request.bodyBytes).toBe(100);
   });
 
   test('a tap on what is not there says so in one line', async () => {
@@ -196,7 +240,9 @@ describe.skipIf(apiServerMissing)(`taps of a cluster${apiServerMissing ? ` (${ap
     expect(await failure(taps(server.kubeconfig, 'po/web-abc-2', '-n', 'shop'))).toBe(
       'no pods to tap for pod/web-abc-2 in namespace shop: 1 have no sidecar that may be tapped, or do not run',
     );
-    expect(await failure(taps(server.kubeconfig, 'deploy', '-n', 'shop'))).toContain('name what is tapped');
+    expect(await failure(taps(server.kubeconfig, 'sts', '-n', 'shop'))).toBe(
+      'no pods to tap for statefulset in namespace shop',
+    );
   });
 
   test('who comes past the API server is nobody, whoever it says it is', async () => {

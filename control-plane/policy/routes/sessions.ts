@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import type { SessionAffinitySchema } from '../../../api/gen/tulle_pb.js';
+import { goDurationMs } from '../../../lib/contract/durations.ts';
+import { isCookiePath, sessionNameProblem, sessionTimeoutProblem } from '../../../lib/contract/session.ts';
+import type { HttpRouteMatch, SessionPersistence } from '../../../lib/kinds/route-object.ts';
+
+export type SessionInit = MessageInitShape<typeof SessionAffinitySchema> & { $typeName?: never };
+
+/** What is wrong with a field of a SessionPersistence. */
+export interface SessionProblem {
+  /** Empty for the whole. */
+  readonly field: string;
+  readonly must: string;
+  readonly value?: string;
+}
+
+/** How a rule may not keep sessions, beyond what its definition says. */
+export function sessionProblems(session: SessionPersistence): SessionProblem[] {
+  const { type = 'Cookie', sessionName, absoluteTimeout, idleTimeout, cookieConfig } = session;
+  const problems: SessionProblem[] = [];
+  const tell = (field: string, must: string | undefined, value?: string): void => {
+    if (must !== undefined) problems.push({ field, must, value });
+  };
+  if (type !== 'Cookie' && type !== 'Header') tell('type', 'must be Cookie or Header', type);
+  if (sessionName != null) {
+    tell('sessionName', sessionNameProblem(type === 'Header' ? 'header' : 'cookie', sessionName), sessionName);
+  }
+  if (absoluteTimeout != null) {
+    tell('absoluteTimeout', sessionTimeoutProblem(goDurationMs.read(absoluteTimeout)), absoluteTimeout);
+  }
+  if (idleTimeout != null) {
+    tell('idleTimeout', 'must not be set: no sidecar follows it. absoluteTimeout ends a session', idleTimeout);
+  }
+  if (cookieConfig == null) return problems;
+  const { lifetimeType = 'Session' } = cookieConfig;
+  if (type === 'Header') tell('cookieConfig', 'must not be set where the type is Header');
+  if (lifetimeType !== 'Session' && lifetimeType !== 'Permanent') {
+    tell('cookieConfig.lifetimeType', 'must be Session or Permanent', lifetimeType);
+  }
+  if (lifetimeType === 'Permanent' && absoluteTimeout == null) {
+    tell('absoluteTimeout', 'must be set where the lifetime of the cookie is Permanent');
+  }
+  return problems;
+}
+
+/** As proxies are told of it, where it has no problems. `rule` tells those apart that do not say what theirs is called. */
+export function sessionToApi(session: SessionPersistence, rule: string, matches: readonly unknown[]): SessionInit {
+  const { type = 'Cookie', sessionName, absoluteTimeout, cookieConfig } = session;
+  const name = sessionName ?? `tulle-session-${createHash('sha256').update(rule).digest('hex').slice(0, 12)}`;
+  const timeout = absoluteTimeout == null ? undefined : durationFromMs(goDurationMs.read(absoluteTimeout) ?? 0);
+  const ttl = cookieConfig?.lifetimeType === 'Permanent' ? timeout : durationFromMs(0);
+  const carrier =
+    type === 'Header'
+      ? { case: 'header' as const, value: name.toLowerCase() }
+      : { case: 'cookie' as const, value: { name, ttl, path: cookiePath(matches as readonly HttpRouteMatch[]) } };
+  return { key: { case: 'session', value: { carrier, absoluteTimeout: timeout } } };
+}
+
+/** Where all requests of the rule are below one path, the cookie is for that (GEP-1619). */
+function cookiePath(matches: readonly HttpRouteMatch[]): string {
+  const path = matches.length === 1 ? matches[0].path : undefined;
+  const { type = 'PathPrefix', value = '/' } = path ?? {};
+  return type !== 'RegularExpression' && isCookiePath(value) ? value : '/';
+}

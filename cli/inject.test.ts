@@ -1,7 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { readYaml } from '../control-plane/sources/kubectl-yaml.ts';
 import { CommandError } from './terminal.ts';
@@ -207,3 +210,74 @@ it.each(['inject', 'uninject'])(
     expect((await run([command, '-'], { input: `\ufeff${configMap}` })).out).toBe(`\ufeff${configMap}`);
   },
 );
+
+describe('manifests are read from', () => {
+  const names = (out: string): string[] => documents(out).map(({ metadata }) => metadata.name);
+  mkdirSync(join(folder, 'many/below'), { recursive: true });
+  // Without an end of line, and JSON beside YAML: what is written is one stream all the same.
+  writeFileSync(join(folder, 'many/a.yaml'), '# first\nkind: ConfigMap\napiVersion: v1\nmetadata: { name: a }');
+  writeFileSync(join(folder, 'many/below/c.json'), deployment('c'));
+  writeFileSync(join(folder, 'many/b.yml'), deployment('b'));
+  writeFileSync(join(folder, 'many/notes.txt'), 'no manifest');
+  writeFileSync(join(folder, 'many/.hidden.yaml'), deployment('hidden'));
+
+  it('a folder and those below it, in the order of names, and several places at once', async () => {
+    const { out, err } = await run(['inject', 'many', '-'], { cwd: folder, input: deployment('web') });
+    expect(names(out)).toEqual(['a', 'b', 'c', 'web']);
+    expect(out).toContain('# first');
+    expect(err).toBe('deployment "b" annotated\ndeployment "c" annotated\ndeployment "web" annotated\n');
+  });
+
+  it('a Namespace in one file is that of the workloads in another', async () => {
+    writeFileSync(
+      join(folder, 'namespace.yaml'),
+      'apiVersion: v1\nkind: Namespace\nmetadata: { name: shop, annotations: { config.tulle.dev/opaque-ports: x } }\n',
+    );
+    const { err } = await run(['inject', 'namespace.yaml', '-'], { cwd: folder, input: deployment('web') }).catch(
+      (failed) => failed,
+    );
+    expect(err).toContain('namespace "shop"');
+  });
+
+  it('a URL, whose refusal is told', async () => {
+    const server = createServer(({ url }, response) => {
+      response.writeHead(url === '/app.yaml' ? 200 : 404).end(deployment('far'));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const place = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      expect(names((await run(['inject', `${place}/app.yaml`])).out)).toEqual(['far']);
+      const { error } = await run(['inject', `${place}/other.yaml`]).catch((failed) => failed);
+      expect(error.message).toBe(`${place}/other.yaml cannot be read: the server answers 404`);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('what Kustomize makes of a folder, by kubectl, or kustomize where there is none', async () => {
+    mkdirSync(join(folder, 'bin'));
+    const program = join(folder, 'bin/kustomize');
+    writeFileSync(program, `#!/bin/sh\n[ "$1" = build ] && /bin/cat "$2/a.yaml"\n`);
+    chmodSync(program, 0o755);
+    const environment = { PATH: join(folder, 'bin') };
+    expect(names((await run(['inject', '-k', 'many'], { cwd: folder, environment })).out)).toEqual(['a']);
+    expect(names((await run(['uninject', '-k', 'many'], { cwd: folder, environment })).out)).toEqual(['a']);
+    const failed = await run(['inject', '-k', 'many'], { cwd: folder, environment: { PATH: '/nowhere' } }).catch(
+      (f) => f,
+    );
+    expect(failed.error.message).toContain('needs kubectl or kustomize');
+  });
+
+  it.each([
+    [[], 'name what is to be read', 64],
+    [['-', '-'], '- can be read once', 64],
+    [['-k', 'nowhere'], '--kustomize (nowhere) must be a folder', 64],
+    [['nowhere.yaml'], 'nowhere.yaml cannot be read: ENOENT', 1],
+    [['bin'], 'bin has no file of manifests', 1],
+    [['http://127.0.0.1:1/x'], 'http://127.0.0.1:1/x cannot be read: ', 1],
+  ])('nothing of what cannot be read: %j', async (args, message, exitCode) => {
+    const { out, error } = await run(['inject', ...args], { cwd: folder }).catch((failed) => failed);
+    expect([out, error.message]).toEqual(['', expect.stringContaining(message)]);
+    expect(error).toMatchObject({ exitCode });
+  });
+});

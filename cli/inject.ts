@@ -17,9 +17,10 @@ import { formatProblem, type LocalProblem } from '../local/problem.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { type ClusterOptions, clusterPlace } from './cluster/place.ts';
 import { editDocuments, objectsOf, readDocuments, readObjects } from './manifests/manifest-stream.ts';
-import { CommandError, type Terminal } from './terminal.ts';
+import { CommandError, type Terminal, UsageError } from './terminal.ts';
 
 interface InjectOptions extends ClusterOptions {
+  kustomize?: string;
   ignoreCluster?: boolean;
   manual?: boolean;
   explicit?: boolean;
@@ -32,7 +33,8 @@ interface InjectOptions extends ClusterOptions {
 /** `tulle inject`: meshes the workloads of manifests. */
 export function injectCommand(terminal: Terminal): Command {
   return new Command('inject')
-    .argument('<file>', 'file of manifests, or - for standard input')
+    .argument('[path...]', 'files or folders of manifests, URLs of some, or - for standard input')
+    .option('-k, --kustomize <folder>', 'what Kustomize makes of a folder, by kubectl')
     .option('--manual', 'write the sidecar itself into the pods, instead of asking the webhook for it')
     .addOption(
       new Option('--explicit', 'write it without interception: no privilege, applications use http_proxy').conflicts([
@@ -45,9 +47,10 @@ export function injectCommand(terminal: Terminal): Command {
     .option('--mesh <path>', 'manifests of your install (file or folder), when it has other settings than the defaults')
     .option('--set <name=value>', 'a setting for the pods, as in config.tulle.dev/<name>; may be repeated', setting)
     .option('--ignore-cluster', 'do not look in the cluster for the settings of its mesh')
-    .action(async (file: string, _: unknown, command: Command) => {
+    .addHelpText('after', '\nExample:\n  tulle inject manifests/ https://example.org/app.yaml | kubectl apply -f -\n')
+    .action(async (paths: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<InjectOptions>();
-      const manifests = await readDocuments(file, terminal);
+      const manifests = await readDocuments({ paths, kustomize: options.kustomize }, terminal);
       const objects = objectsOf(manifests);
       const writes = options.manual || options.explicit;
       const config = await meshConfig(options, terminal, writes);
@@ -71,7 +74,7 @@ function requestOf({ explicit, ingress, disable }: InjectOptions): InjectMode | 
 function setting(text: string, before?: Record<string, string>): Record<string, string> {
   const [name, ...value] = text.split('=');
   if (!/^[a-z0-9-]+$/.test(name) || value.length === 0) {
-    throw new CommandError(`--set (${text}) must be a setting and its value, such as opaque-ports=5432`);
+    throw new UsageError(`--set (${text}) must be a setting and its value, such as opaque-ports=5432`);
   }
   return { ...before, [settingKey(name)]: value.join('=') };
 }
@@ -87,7 +90,7 @@ async function meshConfig(options: InjectOptions, terminal: Terminal, writes = f
   const problems: LocalProblem[] = [];
   const objects = await readObjects(mesh, terminal);
   if (!objects.some(({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === meshConfigMap)) {
-    throw new CommandError(`--mesh (${mesh}) has no ConfigMap ${meshConfigMap}: give what 'tulle install' printed`);
+    throw new UsageError(`--mesh (${mesh}) has no ConfigMap ${meshConfigMap}: give what 'tulle install' printed`);
   }
   const config = installedConfig(objects, problems);
   if (problems.length > 0) throw new CommandError(problems.map(formatProblem).join('; '));

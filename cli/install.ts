@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { ApiError } from '../control-plane/kubernetes/api.ts';
 import type { Node } from '../lib/kinds/node.ts';
+import type { MeshProps } from '../lib/mesh/mesh-props.ts';
 import { synthMeshYaml } from '../synth/mesh.ts';
 import { dualStackProblem } from './check/dual-stack.ts';
 import { type Cluster, type ClusterOptions, clusterPlace, connectCluster, explain } from './cluster/cluster.ts';
@@ -8,7 +9,7 @@ import { installedMesh } from './cluster/installed-mesh.ts';
 import { listAll } from './cluster/objects.ts';
 import { isRefused, refusalText } from './cluster/refusal.ts';
 import { addMeshOptions, type MeshOptions, meshProps } from './mesh-options.ts';
-import { CommandError, type Terminal } from './terminal.ts';
+import { CommandError, type Terminal, UsageError } from './terminal.ts';
 
 /** Manifests need no cluster, so one that does not answer is not waited for long. */
 const lookTimeoutMs = 5000;
@@ -19,18 +20,19 @@ export function installCommand(terminal: Terminal): Command {
     .option('--ignore-cluster', 'do not look whether the mesh is installed already')
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<MeshOptions & ClusterOptions & { ignoreCluster?: boolean }>();
-      const yaml = printable(options);
-      if (!options.ignoreCluster) await refuseSecondInstall(options, terminal);
+      const props = meshProps(options, terminal.cwd);
+      const yaml = printable(props);
+      if (!options.ignoreCluster)
+        await refuseSecondInstall({ ...options, meshNamespace: props.namespace }, props, terminal);
       terminal.out(yaml);
     });
 }
 
-function printable(options: MeshOptions): string {
-  const props = meshProps(options);
+function printable(props: MeshProps): string {
   try {
     return synthMeshYaml(props);
   } catch (error) {
-    throw new CommandError((error as Error).message);
+    throw new UsageError((error as Error).message);
   }
 }
 
@@ -64,15 +66,15 @@ async function warnOfIpv6({ client }: Cluster, terminal: Terminal): Promise<void
 }
 
 /** A cluster that was named must answer; the usual one need not be there. */
-async function refuseSecondInstall(options: ClusterOptions & MeshOptions, terminal: Terminal): Promise<void> {
+async function refuseSecondInstall(options: ClusterOptions, props: MeshProps, terminal: Terminal): Promise<void> {
   if (clusterPlace(options, terminal) === undefined) return;
   const named = options.kubeconfig !== undefined || options.context !== undefined;
   try {
     const cluster = await connectCluster(options, terminal, { timeoutMs: lookTimeoutMs });
     try {
       if ((await installedMesh(cluster.client, cluster.meshNamespace)) === undefined) {
-        if (options.permissionGuards !== false) await warnOfNoGuards(cluster, terminal);
-        if (!options.ipv6) await warnOfIpv6(cluster, terminal);
+        if (props.permissionGuards !== false) await warnOfNoGuards(cluster, terminal);
+        if (!props.ipv6) await warnOfIpv6(cluster, terminal);
         return;
       }
     } catch (error) {

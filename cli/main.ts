@@ -2,9 +2,6 @@
 import { enableCompileCache } from 'node:module';
 import { CommandError, type Screen, type Terminal } from './terminal.ts';
 
-/** sysexits.h: EX_USAGE. */
-const usageExitCode = 64;
-
 const screen: Screen = {
   size: () => ({ rows: process.stdout.rows, columns: process.stdout.columns }),
   onKey: (callback) => {
@@ -33,7 +30,8 @@ const terminal: Terminal = {
     return process.stdin.isTTY && process.stdout.isTTY ? screen : undefined;
   },
   onStop: (callback) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, callback);
+    // Not the callback itself, which would be told the signal.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => callback());
   },
 };
 
@@ -45,17 +43,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 // Before all else that is loaded. What is compiled is kept for the next run: a third of a command's time from a checkout.
 enableCompileCache();
-const { CommanderError, runTulle } = await import('./tulle.ts');
+const { runTulle } = await import('./tulle.ts');
+const { exitCodeOf, isCommanderError } = await import('./exit-codes.ts');
 
 try {
   await runTulle(process.argv, terminal);
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : usageExitCode;
-  else if (error instanceof CommandError) {
+  process.exitCode = exitCodeOf(error);
+  // Commander has told of its own already.
+  if (error instanceof CommandError) {
     if (error.message !== '') process.stderr.write(`error: ${error.message}\n`);
-    process.exitCode = error.exitCode;
-  } else {
-    process.stderr.write(`error: ${(error as Error).stack ?? error}\n`);
-    process.exitCode = 70;
-  }
+  } else if (!isCommanderError(error)) process.stderr.write(`error: ${(error as Error).stack ?? error}\n`);
 }

@@ -3,12 +3,16 @@ import { type Command, Option } from 'commander';
 import { subnetList } from '../lib/contract/cidr.ts';
 import { type InboundPolicyName, inboundPolicies } from '../lib/contract/inbound-policies.ts';
 import { portList } from '../lib/contract/port-list.ts';
-import { Compat, DataPlane, InboundPolicy, type MeshProps } from '../lib/index.ts';
+import { Compat, DataPlane, type MeshProps } from '../lib/index.ts';
 import { parseDurationMs } from './duration.ts';
-import { CommandError } from './terminal.ts';
+import { UsageError } from './terminal.ts';
+import { inboundPolicyFactories } from './values/mesh-forms.ts';
+import { meshValues } from './values/mesh-values.ts';
 
-/** What `install` and `upgrade` can set; more can be set where the mesh is written in TypeScript. */
+/** What `install` and `upgrade` can set. */
 export interface MeshOptions {
+  readonly values?: readonly string[];
+  readonly set?: readonly string[];
   readonly ha?: boolean;
   readonly meshNamespace?: string;
   readonly trustDomain?: string;
@@ -31,17 +35,6 @@ export interface MeshOptions {
   readonly proxyInjector?: boolean;
   readonly tap?: boolean;
 }
-
-const policies: Readonly<Record<InboundPolicyName, () => InboundPolicy>> = {
-  'all-unauthenticated': InboundPolicy.allUnauthenticated,
-  'all-authenticated': InboundPolicy.allAuthenticated,
-  'cluster-unauthenticated': InboundPolicy.clusterUnauthenticated,
-  'cluster-authenticated': InboundPolicy.clusterAuthenticated,
-  'all-tls-unauthenticated': InboundPolicy.allTlsUnauthenticated,
-  'cluster-tls-unauthenticated': InboundPolicy.clusterTlsUnauthenticated,
-  audit: InboundPolicy.audit,
-  deny: InboundPolicy.deny,
-};
 
 export function addMeshOptions(command: Command): Command {
   return command
@@ -79,14 +72,25 @@ export function addMeshOptions(command: Command): Command {
     .option('--no-proxy-injector', 'leave the admission webhook out: every workload has its sidecar in its manifest')
     .option('--tap', "with the API by which 'tulle tap' shows requests as they pass")
     .option('--no-tap', 'without it (default)')
-    .addHelpText('after', '\nMore can be set where the mesh is written in TypeScript: new Mesh(chart, "mesh", { … }).');
+    .option('-f, --values <file>', 'properties of Mesh, as YAML or JSON; may be repeated', repeated)
+    .option('--set <property=value>', 'one of them: proxy.logJson=true, opaquePorts=25,3306; may be repeated', repeated)
+    .addHelpText(
+      'after',
+      '\nProperties are those of TypeScript: new Mesh(chart, "mesh", { … }). An option wins over --set, and that over --values.' +
+        '\n\nExample:\n  tulle install --ha --set proxy.memoryLimit=128Mi --set components.destination.replicas=5\n',
+    );
 }
 
 /**
- * What was given, and nothing else: the rest is the mesh's, or the installed one's. Throws a CommandError that names all
- * options with a wrong value.
+ * What was given, and nothing else: the rest is the mesh's, or the installed one's. Throws a UsageError that names all
+ * options with a wrong value. Files are named from `cwd`.
  */
-export function meshProps(options: MeshOptions): MeshProps {
+export function meshProps(options: MeshOptions, cwd: string): MeshProps {
+  const { values = [], set = [] } = options;
+  return { ...meshValues({ files: values, set, cwd }), ...propsOfOptions(options) };
+}
+
+function propsOfOptions(options: MeshOptions): MeshProps {
   const { issuanceLifetime, clockSkewAllowance, defaultInboundPolicy } = options;
   const problems: string[] = [];
   /** All that is wrong is told at once. */
@@ -94,7 +98,7 @@ export function meshProps(options: MeshOptions): MeshProps {
     try {
       return read();
     } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
+      if (!(error instanceof UsageError)) throw error;
       problems.push(error.message);
       return undefined;
     }
@@ -109,7 +113,7 @@ export function meshProps(options: MeshOptions): MeshProps {
     registry: options.registry,
     version: options.imageTag,
     imagePullSecrets: options.imagePullSecret ? [...options.imagePullSecret] : undefined,
-    defaultInboundPolicy: defaultInboundPolicy && policies[defaultInboundPolicy](),
+    defaultInboundPolicy: defaultInboundPolicy && inboundPolicyFactories[defaultInboundPolicy](),
     opaquePorts: attempt(() => ports(options.opaquePorts)),
     issuanceLifetime: attempt(() => duration('--issuance-lifetime', issuanceLifetime)),
     clockSkewAllowance: attempt(() => duration('--clock-skew-allowance', clockSkewAllowance)),
@@ -122,7 +126,7 @@ export function meshProps(options: MeshOptions): MeshProps {
     proxyInjector: options.proxyInjector,
     tap: options.tap,
   });
-  if (problems.length > 0) throw new CommandError(problems.join('\nerror: '), 64);
+  if (problems.length > 0) throw new UsageError(problems.join('\nerror: '));
   return props;
 }
 
@@ -132,7 +136,7 @@ function dataPlane(text: string | undefined): DataPlane | undefined {
   try {
     return DataPlane.linkerd2(text);
   } catch (error) {
-    throw new CommandError(`--data-plane: ${(error as Error).message}`);
+    throw new UsageError(`--data-plane: ${(error as Error).message}`);
   }
 }
 
@@ -152,8 +156,8 @@ function networks(text: string | undefined): string[] | undefined {
   return found;
 }
 
-const wrong = (option: string, text: string, expected: string): CommandError =>
-  new CommandError(`${option} (${text}) must be ${expected}`);
+const wrong = (option: string, text: string, expected: string): UsageError =>
+  new UsageError(`${option} (${text}) must be ${expected}`);
 
 const duration = (option: string, text: string | undefined): Duration | undefined =>
   text === undefined ? undefined : Duration.millis(parseDurationMs(option, text));

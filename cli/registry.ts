@@ -60,6 +60,11 @@ export const registry: readonly RegisteredCommand[] = [
     load: async () => (await import('./validate.ts')).validateCommand,
   },
   {
+    name: 'allow-scrapes',
+    summary: 'print the policy by which a Prometheus may scrape the sidecars of a namespace, for `kubectl apply -f -`',
+    load: async () => (await import('./policy/allow-scrapes.ts')).allowScrapesCommand,
+  },
+  {
     name: 'profile',
     summary: 'print the ServiceProfile of a Service: of its OpenAPI document, .proto file, or what comes in to it now',
     load: async () => (await import('./profile/profile.ts')).profileCommand,
@@ -98,6 +103,16 @@ export const registry: readonly RegisteredCommand[] = [
     name: 'stat',
     summary: 'show success rate, request rate and latency of workloads',
     load: async () => (await import('./stat/stat.ts')).statCommand,
+  },
+  {
+    name: 'stat-inbound',
+    summary: 'show what comes in to workloads by the Server and route that took it',
+    load: async () => (await import('./stat/policy-stats.ts')).statInboundCommand,
+  },
+  {
+    name: 'stat-outbound',
+    summary: 'show what workloads call by the route that sent it and its backends, with timeouts and retries',
+    load: async () => (await import('./stat/policy-stats.ts')).statOutboundCommand,
   },
   {
     name: 'edges',

@@ -1,5 +1,5 @@
 import type { Pod } from '../lib/kinds/pod.ts';
-import { CommandError } from './terminal.ts';
+import { UsageError } from './terminal.ts';
 
 /** What `stat` is asked for: all of a kind, or one of it. */
 export interface Resource {
@@ -19,15 +19,15 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
   namespace: ['ns', 'namespaces'],
 };
 
-/** Reads `deploy`, `deploy/web`, or `deploy web`. Throws a CommandError that names the argument. */
+/** Reads `deploy`, `deploy/web`, or `deploy web`. Throws a UsageError that names the argument. */
 export function parseResource([type, ...names]: readonly string[]): Resource {
   const [kindText, nameInType] = type.split('/');
   const kind = Object.keys(aliases).find((known) => known === kindText || aliases[known].includes(kindText));
   if (kind === undefined) {
-    throw new CommandError(`'${kindText}' must be a kind of resource: ${Object.keys(aliases).join(', ')}`);
+    throw new UsageError(`'${kindText}' must be a kind of resource: ${Object.keys(aliases).join(', ')}`);
   }
   const given = [nameInType, ...names].filter((name) => name !== undefined && name !== '');
-  if (given.length > 1) throw new CommandError(`one resource at a time: ${[type, ...names].join(' ')} names several`);
+  if (given.length > 1) throw new UsageError(`one resource at a time: ${[type, ...names].join(' ')} names several`);
   return { kind, name: given[0] };
 }
 

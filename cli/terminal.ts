@@ -33,3 +33,13 @@ export class CommandError extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** sysexits.h: EX_USAGE. */
+export const usageExitCode = 64;
+
+/** What was typed cannot be meant: the message says what to write instead. */
+export class UsageError extends CommandError {
+  constructor(message: string) {
+    super(message, usageExitCode);
+  }
+}

@@ -3,8 +3,6 @@ import { meshVersion } from '../lib/contract/version.ts';
 import { type RegisteredCommand, registry } from './registry.ts';
 import type { Terminal } from './terminal.ts';
 
-export { CommanderError } from 'commander';
-
 /**
  * Runs the command line. Of the commands only the one that is asked for is loaded. Rejects with a CommandError or
  * commander's own error.

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { MeshProps } from '../lib/mesh/mesh-props.ts';
 import { type StoredInstall, upgradeInstall } from '../lib/mesh/stored-install.ts';
 import { synthMeshYaml } from '../synth/mesh.ts';
 import { type ClusterOptions, withCluster } from './cluster/cluster.ts';
@@ -18,7 +19,7 @@ export function upgradeCommand(terminal: Terminal): Command {
         `warning: another trust domain renames every identity: pods know the new one after they are restarted\n`,
       );
     }
-    terminal.out(upgradedYaml(stored, options));
+    terminal.out(upgradedYaml(stored, meshProps(options, terminal.cwd)));
   });
 }
 
@@ -30,8 +31,7 @@ export function present(found: InstalledMesh | undefined, meshNamespace: string,
   );
 }
 
-export function upgradedYaml(stored: StoredInstall, options: MeshOptions = {}): string {
-  const props = meshProps(options);
+export function upgradedYaml(stored: StoredInstall, props: MeshProps = {}): string {
   try {
     return synthMeshYaml({ _install: upgradeInstall(stored, props) });
   } catch (error) {

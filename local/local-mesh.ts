@@ -8,6 +8,7 @@ import type { EnvFacts } from './container-env.ts';
 import { controlPlaneAddresses, controlPlanePods } from './control-plane-pods.ts';
 import { type LocalCredentials, makeCredentials, tokenLifetimeMs } from './credentials.ts';
 import { endpointSlices, type SelectingService } from './endpoint-slices.ts';
+import { processOf } from './left-behind.ts';
 import { LocalPod } from './local-pod.ts';
 import { readManifestFolder } from './manifest-folder.ts';
 import { installedConfig } from './mesh-config.ts';
@@ -51,6 +52,7 @@ export class LocalMesh {
   private refreshing: Promise<void> = Promise.resolve();
   private readonly waiting: (() => void)[] = [];
   private written = '';
+  private writtenPids = '';
   private stopping = false;
 
   /**
@@ -64,7 +66,9 @@ export class LocalMesh {
       bunProgram(options.environment.PATH ?? ''),
       join(packageRoot, 'proxy', 'main.ts'),
     ];
-    await state.claim();
+    const ended = await state.claim();
+    if (ended > 0)
+      options.report(`warning: ${ended} processes are ended that a mesh has left in ${state.path}: it was killed`);
     const network = await claimLoopbackNetwork(claimPort);
     const [identityIp, destinationIp] = [network.take(), network.take()];
     const installed = installedConfig(objects, problems);
@@ -139,7 +143,7 @@ export class LocalMesh {
     return this.state.logs;
   }
 
-  /** Resolves with true once every pod is ready, with false when that takes longer than `timeoutMs`. */
+  /** Resolves with true once every pod is ready, with false when that takes longer than `timeoutMs` or the mesh is stopped. */
   async ready(timeoutMs: number): Promise<boolean> {
     const all = (): boolean => this.pods.every(({ ready }) => ready);
     const deadlineMs = Date.now() + timeoutMs;
@@ -148,7 +152,7 @@ export class LocalMesh {
       if (leftMs <= 0) return false;
       await this.nextRefresh(leftMs);
     }
-    return all();
+    return all() && !this.stopping;
   }
 
   /** Stops the applications, then the control plane that their sidecars lean on. */
@@ -159,6 +163,8 @@ export class LocalMesh {
     clearTimeout(this.refreshTimer);
     this.source.close();
     await this.refreshing;
+    // Who waits for pods to be ready has nothing to wait for any more.
+    for (const resume of this.waiting.splice(0)) resume();
     const [identity, destination, ...workloads] = this.pods;
     await Promise.all(workloads.map((pod) => pod.stop()));
     await Promise.all([identity, destination].map((pod) => pod.stop()));
@@ -171,6 +177,7 @@ export class LocalMesh {
     await this.writeTokens();
     await this.writeState();
     for (const pod of this.pods) pod.start();
+    await this.writeProcesses();
     for (const problem of [...problems, ...this.pods.flatMap((pod) => pod.problems)]) {
       this.options.report(`warning: ${formatProblem(problem)}`);
     }
@@ -188,6 +195,7 @@ export class LocalMesh {
     });
     try {
       await this.writeState();
+      await this.writeProcesses();
     } catch (error) {
       this.options.report(`error: the state of the mesh cannot be written: ${(error as Error).message}`);
     }
@@ -217,6 +225,15 @@ export class LocalMesh {
     await this.state.writeObjects('pods', pods);
     await this.state.writeObjects('endpoint-slices', slices);
     this.written = text;
+  }
+
+  private async writeProcesses(): Promise<void> {
+    const pids = this.pods.flatMap(({ processes }) => processes.map(({ pid }) => pid));
+    const text = pids.join(' ');
+    if (text === this.writtenPids) return;
+    const known = await Promise.all(pids.map(processOf));
+    await this.state.writeProcesses(known.filter((each) => each !== undefined));
+    this.writtenPids = text;
   }
 
   private async writeTokens(): Promise<void> {

@@ -1,6 +1,7 @@
 import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
+import { endLeftBehind, type KnownProcess, knownProcesses } from './left-behind.ts';
 
 /** Where a local mesh is told of unless said otherwise: below the folder that it is started in. */
 export const defaultStateFolder = '.tulle/local';
@@ -26,12 +27,18 @@ export class StateFolder {
   get logs(): string {
     return join(this.path, 'logs');
   }
+  private get processes(): string {
+    return join(this.path, 'processes.json');
+  }
   logFile(pod: string, container: string): string {
     return join(this.logs, `${pod}.${container}.log`);
   }
 
-  /** Makes the folder for a new mesh. Throws when one runs here already. */
-  async claim(): Promise<void> {
+  /**
+   * Makes the folder for a new mesh, and ends what one has left behind that was killed: its keys go with it. Resolves with how
+   * many processes that were. Throws when a mesh runs here already.
+   */
+  async claim(): Promise<number> {
     const runner = await this.runner();
     if (runner !== undefined) {
       throw new Error(
@@ -39,10 +46,24 @@ export class StateFolder {
       );
     }
     await this.refuseLinks();
+    const ended = await endLeftBehind(await this.leftBehind());
+    await rm(this.processes, { force: true });
     for (const folder of [this.objects, this.credentials, this.logs]) {
       await rm(folder, { recursive: true, force: true });
       await mkdir(folder, { recursive: true, mode: 0o700 });
     }
+    return ended;
+  }
+
+  /** The processes that run now, for the next mesh to end where this one cannot. */
+  async writeProcesses(known: readonly KnownProcess[]): Promise<void> {
+    await writeAtomically(this.processes, `${JSON.stringify(known)}\n`);
+  }
+
+  private async leftBehind(): Promise<readonly KnownProcess[]> {
+    const text = await readFile(this.processes, 'utf8').catch(() => '');
+    const { success, data } = knownProcesses.safeParse(parseJson(text));
+    return success ? data : [];
   }
 
   /**
@@ -88,6 +109,7 @@ export class StateFolder {
   /** The mesh is gone; its logs stay, its keys do not. */
   async release(): Promise<void> {
     await rm(join(this.path, 'mesh.json'), { force: true });
+    await rm(this.processes, { force: true });
     await rm(this.credentials, { recursive: true, force: true });
     await rm(this.objects, { recursive: true, force: true });
   }

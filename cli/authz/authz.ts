@@ -11,7 +11,7 @@ import { type PlaceOptions, warnOfSilent, withFigures } from '../figures/open.ts
 import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { modelOf, modelOfCluster } from '../model/read-model.ts';
 import { parseResource, type Resource } from '../resource.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { authzObjects, authzTable, withTraffic } from './authz-rows.ts';
 
 interface AuthzOptions extends PlaceOptions {
@@ -75,7 +75,7 @@ async function modelFor(
 
 /** Names of the workloads that are asked for, as the model has them: `shop/deployment/web`. */
 function chosen(model: MeshModel, { kind, name }: Resource, namespace: string | undefined): readonly string[] {
-  if (kind === 'pod') throw new CommandError('policy is that of workloads: name one, such as deploy/web', 64);
+  if (kind === 'pod') throw new UsageError('policy is that of workloads: name one, such as deploy/web');
   const found = model.workloads.filter((workload) => {
     const [ownNamespace, ownKind, ownName] = workload.split('/');
     if (kind === 'namespace') return name === undefined || ownNamespace === name;

@@ -3,7 +3,7 @@ import { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
 import { readContext } from '../../control-plane/kubernetes/kubeconfig-file.ts';
 import { AccessError, inClusterAccess } from '../../control-plane/kubernetes/server-access.ts';
 import { meshVersion } from '../../lib/contract/version.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { impersonation } from './impersonation.ts';
 import type { ClusterAccess } from './kubeconfig-access.ts';
 import { type ClusterOptions, clusterPlace, defaultMeshNamespace, type Place } from './place.ts';
@@ -73,7 +73,7 @@ async function open(place: Place, options: ClusterOptions, terminal: Terminal, o
 
 function withImpersonation(access: ClusterAccess, { as, asGroup = [] }: ClusterOptions): ClusterAccess {
   if (as === undefined) {
-    if (asGroup.length > 0) throw new CommandError('--as-group needs --as: the API server asks for a user', 64);
+    if (asGroup.length > 0) throw new UsageError('--as-group needs --as: the API server asks for a user');
     return access;
   }
   return { ...access, headers: impersonation(as, asGroup) };

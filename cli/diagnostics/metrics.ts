@@ -31,8 +31,9 @@ export function proxyMetricsCommand(terminal: Terminal): Command {
     .option(...stateOption)
     .action(async (resource: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<MetricsOptions>();
+      const wanted = parseResource([resource]);
       await withMesh(options, terminal, async (mesh) => {
-        const pods = await meshedPodsOf(mesh, parseResource([resource]));
+        const pods = await meshedPodsOf(mesh, wanted);
         await printMetrics(mesh, pods.flatMap(proxyTarget), options, terminal);
       });
     });

@@ -5,7 +5,7 @@ import { InboundServerPolicies, PortSpecSchema, ServerSchema } from '../../api/g
 import { OutboundPolicies, OutboundPolicySchema, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
 import { meshPorts } from '../../lib/contract/ports.ts';
 import { parseResource } from '../resource.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { type Terminal, UsageError } from '../terminal.ts';
 import { firstAnswer } from './destination-client.ts';
 import { type ComponentPort, type DiagnosedMesh, type MeshOptions, stateOption, withMesh } from './mesh.ts';
 import { meshedPodsOf } from './pods.ts';
@@ -43,7 +43,7 @@ export function policyCommand(terminal: Terminal): Command {
 function portNumber(text: string): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port;
-  throw new CommandError(`the port (${text}) must be a number from 1 to 65535`, 64);
+  throw new UsageError(`the port (${text}) must be a number from 1 to 65535`);
 }
 
 /** All pods of a workload are told the same; the first speaks for them. */

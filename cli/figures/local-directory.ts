@@ -5,7 +5,7 @@ import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import { readManifestFolder } from '../../local/manifest-folder.ts';
 import { StateFolder } from '../../local/state-folder.ts';
 import { ownerName } from '../resource.ts';
-import { CommandError } from '../terminal.ts';
+import { CommandError, UsageError } from '../terminal.ts';
 import type { Workload, WorkloadDirectory } from './directory.ts';
 
 /** Whether a local mesh runs in a state folder. */
@@ -25,7 +25,7 @@ export async function localDirectory(stateFolder: string): Promise<WorkloadDirec
   return {
     workloads: async (subject) => {
       if (subject.selector !== undefined)
-        throw new CommandError('--selector (-l) is for clusters: the local mesh has pods only');
+        throw new UsageError('--selector (-l) is for clusters: the local mesh has pods only');
       return workloadsOf(pods, subject);
     },
     profiles: async () => objects.filter(({ kind }) => kind === 'ServiceProfile') as unknown as ServiceProfile[],

@@ -9,7 +9,7 @@ import { parseDurationMs } from '../duration.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { parseResource, type Resource } from '../resource.ts';
 import { formatTable, printable } from '../table.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { certificateText, isOf, readCertificate, type ShownCertificate } from './certificate-text.ts';
 import { certificateShownAt } from './shown-certificate.ts';
 
@@ -62,7 +62,7 @@ export function identityCommand(terminal: Terminal): Command {
 /** A name alone is that of a pod, as for Linkerd. */
 function asked(named: readonly string[], { selector }: IdentityOptions): Resource {
   if (named.length > 0 && selector !== undefined) {
-    throw new CommandError(`--selector (${selector}) and ${named.join(' ')}: give one of them`, 64);
+    throw new UsageError(`--selector (${selector}) and ${named.join(' ')}: give one of them`);
   }
   if (named.length === 0) return { kind: 'pod', name: undefined };
   return named.length === 1 && !named[0].includes('/') ? { kind: 'pod', name: named[0] } : parseResource(named);

@@ -1,12 +1,13 @@
 import { isUtf8 } from 'node:buffer';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Document } from 'yaml';
 import { readYaml, splitYaml, YamlProblem } from '../../control-plane/sources/kubectl-yaml.ts';
 import { formatReport, type Manifest, type ManifestResult } from '../../lib/inject/index.ts';
 import { readManifestFolder } from '../../local/manifest-folder.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { editYaml } from './edit-yaml.ts';
+import { kustomized, type ManifestText, readPlace } from './manifest-places.ts';
 import { blockYaml, flowYaml } from './write-yaml.ts';
 
 interface DocumentPlace {
@@ -31,16 +32,33 @@ export interface ManifestFile {
   readonly documents: readonly ManifestDocument[];
 }
 
-/** Reads `-` or a file. Rejects with a CommandError when it cannot be read. */
-export async function readDocuments(file: string, terminal: Terminal): Promise<ManifestFile> {
-  const name = file === '-' ? 'standard input' : file;
-  let text: string;
+/** Where manifests are: files, folders, URLs, `-`, and folders that Kustomize makes some of. */
+export interface ManifestPlaces {
+  readonly paths: readonly string[];
+  readonly kustomize?: string;
+}
+
+/** Reads each of them, at least one. Rejects with a CommandError that names what cannot be read. */
+export async function readDocuments(
+  { paths, kustomize }: ManifestPlaces,
+  terminal: Terminal,
+): Promise<readonly ManifestFile[]> {
+  if (paths.length === 0 && kustomize === undefined) {
+    throw new UsageError('name what is to be read: files, folders or URLs, - for standard input, or -k and a folder');
+  }
+  if (paths.filter((path) => path === '-').length > 1) throw new UsageError('- can be read once');
+  const texts = await Promise.all(paths.map((path) => readPlace(path, terminal)));
+  if (kustomize !== undefined) texts.push([await kustomized(kustomize, terminal)]);
+  return texts.flat().map(parsed);
+}
+
+function parsed({ name, bytes }: ManifestText): ManifestFile {
   try {
-    text = decoded(file === '-' ? await terminal.input() : await readFile(resolve(terminal.cwd, file)));
+    const text = decoded(bytes);
+    return { text, documents: parseDocuments(name, text) };
   } catch (error) {
     throw new CommandError(`${name} cannot be read: ${(error as Error).message}`);
   }
-  return { text, documents: parseDocuments(name, text) };
 }
 
 /** Bytes that are no UTF-8 would come out as others, in objects too that are only passed on. kubectl refuses them as well. */
@@ -49,8 +67,8 @@ function decoded(bytes: Uint8Array): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 }
 
-export const objectsOf = ({ documents }: ManifestFile): Manifest[] =>
-  documents.flatMap((document) => ('object' in document ? [document.object] : []));
+export const objectsOf = (files: readonly ManifestFile[]): Manifest[] =>
+  files.flatMap(({ documents }) => documents.flatMap((document) => ('object' in document ? [document.object] : [])));
 
 function parseDocuments(name: string, whole: string): ManifestDocument[] {
   const found: ManifestDocument[] = [];
@@ -76,15 +94,33 @@ function parseDocuments(name: string, whole: string): ManifestDocument[] {
 const lineOf = (text: string, offset: number): number => text.slice(0, offset).split('\n').length;
 
 /**
- * Edits each object and writes all of the file to standard output, what has not changed byte for byte; what happened goes
- * to standard error. Throws a CommandError afterwards when a document could not be read or an object has a mistake.
+ * Edits each object and writes all of the files to standard output, as one stream, what has not changed byte for byte; what
+ * happened goes to standard error. Throws a CommandError afterwards when a document could not be read or an object has a mistake.
  */
 export function editDocuments(
-  { text, documents }: ManifestFile,
+  files: readonly ManifestFile[],
   edit: (object: Manifest) => ManifestResult,
-  { out, err }: Terminal,
+  terminal: Terminal,
 ): void {
   const failures: string[] = [];
+  let mistaken = 0;
+  for (const [index, file] of files.entries()) {
+    const [edited, found] = editFile(file, edit, terminal, failures);
+    mistaken += found;
+    terminal.out(index === 0 ? edited : `---\n${edited}`);
+    // What follows begins a document of its own.
+    if (index < files.length - 1 && !edited.endsWith('\n')) terminal.out('\n');
+  }
+  if (mistaken > 0) failures.push(`mistakes in the objects: ${mistaken}, told above; the rest was done`);
+  if (failures.length > 0) throw new CommandError(failures.join('\nerror: '));
+}
+
+function editFile(
+  { text, documents }: ManifestFile,
+  edit: (object: Manifest) => ManifestResult,
+  { err }: Terminal,
+  failures: string[],
+): [edited: string, mistaken: number] {
   let mistaken = 0;
   let written = '';
   let done = 0;
@@ -106,9 +142,7 @@ export function editDocuments(
       mistaken += report.problems.filter(({ severity }) => severity === 'error').length;
     }
   }
-  out(written + text.slice(done));
-  if (mistaken > 0) failures.push(`mistakes in the objects: ${mistaken}, told above; the rest was done`);
-  if (failures.length > 0) throw new CommandError(failures.join('\nerror: '));
+  return [written + text.slice(done), mistaken];
 }
 
 function rewritten({ text, yaml, object: before }: ObjectDocument, after: Manifest, err: Terminal['err']): string {
@@ -130,5 +164,5 @@ export async function readObjects(path: string, terminal: Terminal): Promise<Man
   } catch (error) {
     throw new CommandError(`${path} cannot be read: ${(error as Error).message}`);
   }
-  return objectsOf(await readDocuments(path, terminal));
+  return objectsOf(await readDocuments({ paths: [path] }, terminal));
 }

@@ -177,7 +177,7 @@ export const chartValues: Readonly<Record<string, ChartValue>> = {
   prometheusUrl: left('scrape the ports named admin and tulle-admin'),
   'podMonitor.': left('scrape the ports named admin and tulle-admin', 'false'),
   'nodeAffinity.': left('place the control plane by `nodeSelector` and `antiAffinity`'),
-  runtimeClassName: left('set it by an escape hatch of cdk8s'),
+  runtimeClassName: prop('runtimeClassName', read.text),
   revisionHistoryLimit: left('Deployments keep ten revisions', '10'),
   'commonLabels.': left('give the chart these `labels`'),
   stage: left('it is of no meaning any more'),

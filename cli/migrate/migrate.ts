@@ -10,7 +10,7 @@ import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { listAll } from '../cluster/objects.ts';
 import { readObjects } from '../manifests/manifest-stream.ts';
 import { printable } from '../table.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { mergeValues, readLinkerd, type Values } from './read-linkerd.ts';
 import { stepsOf } from './steps.ts';
 import { migrationOf } from './to-props.ts';
@@ -41,7 +41,7 @@ export function migrateCommand(terminal: Terminal): Command {
       const options = command.optsWithGlobals<MigrateOptions>();
       const { values, linkerdNamespace, output } = options;
       if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(linkerdNamespace)) {
-        throw new CommandError(`--linkerd-namespace (${linkerdNamespace}) must be the name of a namespace`, 64);
+        throw new UsageError(`--linkerd-namespace (${linkerdNamespace}) must be the name of a namespace`);
       }
       const given = await helmValues(values, terminal);
       const asksCluster = paths.length === 0 && values.length === 0;

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import type { CallChange, Comparison } from '../../model/comparison.ts';
 import { MeshModel } from '../../model/mesh-model.ts';
 import { printable } from '../table.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { modelOf } from './read-model.ts';
 
 type Kind = keyof Comparison;
@@ -39,7 +39,7 @@ function readKinds(text: string): Kind[] {
   const asked = text.split(',').map((each) => each.trim());
   const wrong = asked.find((each) => !kinds.includes(each as Kind));
   if (wrong !== undefined)
-    throw new CommandError(`--fail-on (${text}) must be among ${kinds.join(', ')}: not '${wrong}'`, 64);
+    throw new UsageError(`--fail-on (${text}) must be among ${kinds.join(', ')}: not '${wrong}'`);
   return asked as Kind[];
 }
 

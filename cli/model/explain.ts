@@ -4,7 +4,7 @@ import type { CallResult } from '../../model/call-result.ts';
 import type { MeshModel } from '../../model/mesh-model.ts';
 import type { ClusterOptions } from '../cluster/place.ts';
 import { printable } from '../table.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { modelOf, modelOfCluster } from './read-model.ts';
 
 interface ExplainOptions extends ClusterOptions {
@@ -64,7 +64,7 @@ function parsed(call: readonly string[]): { method: string | undefined; to: stri
   const isConnection = /^t(cp|ls):/.test(to);
   if (call.length > (isConnection ? 1 : 2)) {
     const what = isConnection ? 'a URL alone: tcp://db:5432' : 'a method and a URL: GET http://orders:8080/';
-    throw new CommandError(`'${call.join(' ')}' must be ${what}`, 64);
+    throw new UsageError(`'${call.join(' ')}' must be ${what}`);
   }
   return { method: isConnection ? undefined : call.length === 1 ? 'GET' : call[0], to };
 }
@@ -84,7 +84,7 @@ function ask(model: MeshModel, method: string | undefined, to: string, options: 
       ...grpc,
     });
   } catch (error) {
-    throw new CommandError((error as Error).message, 64);
+    throw new UsageError((error as Error).message);
   }
 }
 
@@ -92,8 +92,7 @@ function headersOf(headers: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     headers.map((header) => {
       const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*)$/.exec(header) ?? [];
-      if (name === undefined)
-        throw new CommandError(`--header (${header}) must be a name and a value: "x-canary: 1"`, 64);
+      if (name === undefined) throw new UsageError(`--header (${header}) must be a name and a value: "x-canary: 1"`);
       return [name, value];
     }),
   );

@@ -10,7 +10,7 @@ import { stateOption } from '../diagnostics/mesh.ts';
 import { parseDurationMs } from '../duration.ts';
 import { formatObjects } from '../manifests/manifest-stream.ts';
 import type { TapOptions } from '../tap/request.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { profileTemplate } from './template.ts';
 
 interface ProfileOptions extends TapOptions {
@@ -48,7 +48,7 @@ export function profileCommand(terminal: Terminal): Command {
       const options = command.optsWithGlobals<ProfileOptions>();
       const given = sources.filter((source) => options[source] !== undefined);
       if (given.length !== 1) {
-        throw new CommandError('give one of --template, --open-api, --proto and --tap: where its routes are from', 64);
+        throw new UsageError('give one of --template, --open-api, --proto and --tap: where its routes are from');
       }
       const { name, namespace } = namesOf(service, options);
       if (options.template) terminal.out(profileTemplate(name, namespace));
@@ -60,10 +60,10 @@ function namesOf(service: string, { namespace, clusterDomain }: ProfileOptions):
   const [name, ownNamespace, ...rest] = service.split('.');
   const chosen = ownNamespace ?? namespace ?? 'default';
   if (rest.length > 0 || ![name, chosen].every((each) => label.test(each))) {
-    throw new CommandError(`'${service}' must be the name of a Service, or name.namespace: orders.shop`, 64);
+    throw new UsageError(`'${service}' must be the name of a Service, or name.namespace: orders.shop`);
   }
   if (!clusterDomain.split('.').every((each) => label.test(each))) {
-    throw new CommandError(`--cluster-domain (${clusterDomain}) must be a DNS domain such as cluster.local`, 64);
+    throw new UsageError(`--cluster-domain (${clusterDomain}) must be a DNS domain such as cluster.local`);
   }
   return { name: `${name}.${chosen}.svc.${clusterDomain}`, namespace: chosen };
 }
@@ -112,7 +112,7 @@ async function tapped(options: ProfileOptions, namespace: string, terminal: Term
   const forMs = parseDurationMs('--tap-duration', options.tapDuration);
   const limit = Number(options.tapRouteLimit);
   if (!(Number.isInteger(limit) && limit > 0 && limit <= maxRoutes)) {
-    throw new CommandError(`--tap-route-limit (${options.tapRouteLimit}) must be a number from 1 to ${maxRoutes}`, 64);
+    throw new UsageError(`--tap-route-limit (${options.tapRouteLimit}) must be a number from 1 to ${maxRoutes}`);
   }
   // Taps are loaded by this alone.
   const { TappedRoutes } = await import('./tapped-routes.ts');

@@ -4,7 +4,7 @@ import { defaultStateFolder } from '../../local/state-folder.ts';
 import { parseDurationMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { parseResource } from '../resource.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { routesJson, routesTable } from './routes-table.ts';
 
 interface RoutesOptions extends PlaceOptions {
@@ -44,11 +44,11 @@ function asked(
 ): Pick<FigureQuery, 'subject' | 'to'> {
   const service = parseService(resource.join('/'), namespace);
   if (service !== undefined) {
-    if (to !== undefined) throw new CommandError(`--to (${to}) must not be given with a Service, which does not call`);
+    if (to !== undefined) throw new UsageError(`--to (${to}) must not be given with a Service, which does not call`);
     return { subject: { kind: 'namespace' }, to: service };
   }
   const calls = to === undefined ? undefined : parseService(to, namespace);
-  if (to !== undefined && calls === undefined) throw new CommandError(`--to (${to}) must be a Service: svc/voting`);
+  if (to !== undefined && calls === undefined) throw new UsageError(`--to (${to}) must be a Service: svc/voting`);
   return { subject: subjectIn(parseResource(resource), namespace), to: calls };
 }
 

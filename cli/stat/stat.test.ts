@@ -12,6 +12,8 @@ it('a row has success, rate, latencies, connections and bytes, and dashes withou
   const traffic: Traffic = {
     successes: 19,
     failures: 1,
+    timeouts: 0,
+    retries: 0,
     rps: 2,
     deniedPerSecond: 0,
     buckets: new Map([

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { maxBodyBytes } from '../../api/tap/body-limit.ts';
-import { CommandError } from '../terminal.ts';
+import { UsageError } from '../terminal.ts';
 
 /** What is shown of bodies, and how they are read. */
 export interface BodyOptions {
@@ -37,7 +37,7 @@ export const withBodyOptions = (command: Command): Command =>
 
 /** How many bytes of each body are asked for; undefined without any. Throws a CommandError for what contradicts itself. */
 export function bodyBytesOf({ bodies, bodyBytes, descriptors }: BodyOptions): number | undefined {
-  if (bodies !== true && descriptors !== undefined) throw new CommandError('--descriptors is for bodies: add --bodies');
-  if (bodies !== true && bodyBytes !== undefined) throw new CommandError('--body-bytes is for bodies: add --bodies');
+  if (bodies !== true && descriptors !== undefined) throw new UsageError('--descriptors is for bodies: add --bodies');
+  if (bodies !== true && bodyBytes !== undefined) throw new UsageError('--body-bytes is for bodies: add --bodies');
   return bodies === true ? (bodyBytes ?? defaultBodyBytes) : undefined;
 }

@@ -12,7 +12,7 @@ import type { Answer } from '../../control-plane/kubernetes/connections.ts';
 import { type Cluster, explain } from '../cluster/cluster.ts';
 import { forwardPort } from '../cluster/port-forward.ts';
 import { printable } from '../table.ts';
-import { CommandError } from '../terminal.ts';
+import { CommandError, UsageError } from '../terminal.ts';
 import { FrameReader } from './frames.ts';
 import type { RunningTap, TapHandlers, TapSource, WayToServer } from './source.ts';
 
@@ -53,7 +53,7 @@ const isName = (text: string | undefined): text is string => /^[a-z0-9][a-z0-9.-
 function pathOf(request: TapByResourceRequest): string {
   const { type, name, namespace } = request.target!.resource!;
   if (request.target!.labelSelector !== '')
-    throw new CommandError('--selector (-l) does not choose what is tapped: name it');
+    throw new UsageError('--selector (-l) does not choose what is tapped: name it');
   const api = '/apis/tap.linkerd.io/v1alpha1/watch/namespaces';
   if (type === 'namespace') return `${api}/${name}/tap`;
   // A resource without a name has no path: all of a kind are asked for by their namespace, and by the body.

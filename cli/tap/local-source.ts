@@ -17,7 +17,7 @@ import { StateFolder } from '../../local/state-folder.ts';
 import { sidecarOf, tapPort } from '../cluster/sidecar.ts';
 import type { WorkloadDirectory } from '../figures/directory.ts';
 import { localDirectory } from '../figures/local-directory.ts';
-import { CommandError } from '../terminal.ts';
+import { CommandError, UsageError } from '../terminal.ts';
 import type { RunningTap, TapHandlers, TapSource, WayToServer } from './source.ts';
 
 interface LocalTaps {
@@ -86,7 +86,7 @@ async function begin(taps: LocalTaps, request: TapByResourceRequest, handlers: T
   try {
     observed = observeRequest(request);
   } catch (error) {
-    if (error instanceof BadTapRequest) throw new CommandError(error.message);
+    if (error instanceof BadTapRequest) throw new UsageError(error.message);
     throw error;
   }
   const ended = Promise.withResolvers<void>();

@@ -7,7 +7,7 @@ import {
 } from '../../api/gen/viz_tap_pb.js';
 import type { PlaceOptions } from '../figures/open.ts';
 import { parseResource } from '../resource.ts';
-import { CommandError } from '../terminal.ts';
+import { UsageError } from '../terminal.ts';
 
 /** What requests are shown. */
 export interface TapOptions extends PlaceOptions {
@@ -50,7 +50,7 @@ export const withTapOptions = (command: Command): Command =>
     .option('--max-rps <number>', 'most requests in a second, of all pods together', '100')
     .option('-l, --selector <labels>', 'of workloads with these labels');
 
-/** Reads the options. Throws a CommandError that names the option and the fix. */
+/** Reads the options. Throws a UsageError that names the option and the fix. */
 export function tapRequest(
   resource: readonly string[],
   options: TapOptions,
@@ -59,10 +59,10 @@ export function tapRequest(
 ): TapByResourceRequest {
   const { kind, name = '' } = parseResource(resource);
   const isNamespace = kind === 'namespace';
-  if (isNamespace && name === '') throw new CommandError("'ns' must have a name: ns/shop");
+  if (isNamespace && name === '') throw new UsageError("'ns' must have a name: ns/shop");
   const { maxRps, selector = '', sample } = options;
   const rps = Number(maxRps);
-  if (!(rps > 0 && rps <= 100_000)) throw new CommandError(`--max-rps (${maxRps}) must be a number above 0`);
+  if (!(rps > 0 && rps <= 100_000)) throw new UsageError(`--max-rps (${maxRps}) must be a number above 0`);
   return create(TapByResourceRequestSchema, {
     target: {
       resource: { namespace: isNamespace ? '' : namespace, type: kind, name },
@@ -76,6 +76,11 @@ export function tapRequest(
       : { extract: { case: 'http', value: {} } },
     options: sample === undefined ? undefined : { sample: ratioOf(sample) },
   });
+}
+
+/** Throws as `tapRequest` does, before a mesh is asked for its namespace. */
+export function checkTap(resource: readonly string[], options: TapOptions): void {
+  tapRequest(resource, options, options.namespace ?? '', false);
 }
 
 function matchesOf(options: TapOptions, namespace: string): Match[] {
@@ -105,7 +110,7 @@ function destination(to: string, namespace: string): Match {
 function fieldMatch(text: string): Match {
   const [name, ...rest] = text.split(':');
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
-    throw new CommandError(`--header (${text}) must be the name of a field, or name:prefix`);
+    throw new UsageError(`--header (${text}) must be the name of a field, or name:prefix`);
   }
   const value = rest.length === 0 ? undefined : { case: 'prefix' as const, value: rest.join(':').trim() };
   return { match: { case: 'more', value: { match: { case: 'requestHeader', value: { name, value } } } } };
@@ -123,7 +128,7 @@ function rangeMatch(
   const [min, max = min] =
     hundred === null ? text.split('-').map(Number) : [`${hundred[1]}00`, `${hundred[1]}99`].map(Number);
   if (!/^(\d{1,3}(-\d{1,3})?|[1-5]xx)$/.test(text) || min < least || max > most || min > max) {
-    throw new CommandError(`${option} (${text}) must be a status or a range of them within ${least}-${most}`);
+    throw new UsageError(`${option} (${text}) must be a status or a range of them within ${least}-${most}`);
   }
   return [{ match: { case: 'more', value: { match: { case: kind, value: { min, max } } } } }];
 }
@@ -131,7 +136,7 @@ function rangeMatch(
 function ratioOf(text: string): { numerator: number; denominator: number } {
   const part = Number(text);
   if (text.trim() === '' || !(part >= 0 && part <= 1))
-    throw new CommandError(`--sample (${text}) must be a number from 0 to 1`);
+    throw new UsageError(`--sample (${text}) must be a number from 0 to 1`);
   const denominator = 1_000_000;
   return { numerator: Math.round(part * denominator), denominator };
 }

@@ -11,7 +11,7 @@ import { type BodyOptions, bodyBytesOf, withBodyOptions } from './body-options.t
 import { MissingBodies } from './missing-bodies.ts';
 import { openTaps } from './open.ts';
 import { TapPrinter } from './printer.ts';
-import { type TapOptions, tapRequest, withTapOptions } from './request.ts';
+import { checkTap, type TapOptions, tapRequest, withTapOptions } from './request.ts';
 import type { TapHandlers, TapSource } from './source.ts';
 
 interface TapCommandOptions extends TapOptions, BodyOptions {
@@ -35,6 +35,7 @@ export function tapCommand(terminal: Terminal): Command {
       const options = command.optsWithGlobals<TapCommandOptions>();
       const forMs = options.for === undefined ? undefined : parseDurationMs('--for', options.for);
       const bodyBytes = bodyBytesOf(options);
+      checkTap(resource, options);
       const { output, descriptors } = options;
       const known = descriptors === undefined ? noTypes : await readDescriptors(resolve(terminal.cwd, descriptors));
       await withTaps(options, terminal, async (source) => {

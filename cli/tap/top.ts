@@ -3,7 +3,7 @@ import { defaultStateFolder } from '../../local/state-folder.ts';
 import { parseDurationMs } from '../duration.ts';
 import type { Terminal } from '../terminal.ts';
 import { LiveTable } from './live-table.ts';
-import { type TapOptions, tapRequest, withTapOptions } from './request.ts';
+import { checkTap, type TapOptions, tapRequest, withTapOptions } from './request.ts';
 import { runTap, withTaps } from './tap.ts';
 import { TopTable } from './top-table.ts';
 
@@ -30,6 +30,7 @@ export function topCommand(terminal: Terminal): Command {
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<TopOptions>();
       const forMs = options.for === undefined ? undefined : parseDurationMs('--for', options.for);
+      checkTap(resource, options);
       const table = new TopTable({ hideSources: options.hideSources });
       await withTaps(options, terminal, async (source) => {
         const request = tapRequest(resource, options, source.namespace, false);

@@ -2,6 +2,8 @@
 
 export const proxyContainerName = 'tulle-proxy';
 export const initContainerName = 'tulle-init';
+/** The port of a sidecar's container where it tells health and metrics. */
+export const proxyAdminPortName = 'tulle-admin';
 /** The sidecar of Linkerd, which speaks the same: with our label it is one of our mesh, as long as a move from there lasts. */
 export const linkerdProxyContainerName = 'linkerd-proxy';
 export const debugContainerName = 'tulle-debug';

@@ -24,6 +24,10 @@ export interface RowsBy {
   authority: AuthorityRow;
   /** What the subject lets in, by the authorization that let it in. */
   authorization: AuthorizationRow;
+  /** What comes in to the subject, by the Server and route that took it. */
+  inboundRoute: InboundRouteRow;
+  /** What the subject calls, by the route that sent it, and by the backends of each. */
+  outboundRoute: OutboundRouteRow;
   /** Who calls whom, as far as the subject takes part in it. */
   edge: EdgeRow;
 }
@@ -72,6 +76,31 @@ export interface AuthorizationRow {
   readonly route: string;
   /** Empty for what none let in. */
   readonly authorization: string;
+  readonly traffic: Traffic;
+}
+
+export interface InboundRouteRow {
+  readonly namespace: string;
+  readonly name: string;
+  /** Name and port. */
+  readonly server: string;
+  readonly route: string;
+  /** `httproute`, `default`, ...; empty where no route is told apart. */
+  readonly kind: string;
+  readonly traffic: Traffic;
+}
+
+export interface OutboundRouteRow {
+  readonly namespace: string;
+  readonly name: string;
+  /** What was called: `orders:8080`, and its namespace. */
+  readonly service: string;
+  readonly serviceNamespace: string;
+  readonly route: string;
+  /** `HTTPRoute`, `default`, ... */
+  readonly kind: string;
+  /** `orders-next:8080`; empty of a row for the whole route, which alone knows of retries and timeouts. */
+  readonly backend: string;
   readonly traffic: Traffic;
 }
 

@@ -55,6 +55,16 @@ export class RowTotals {
           const [server, route, authorization] = names;
           return { server, route, authorization, traffic: this.trafficOf(names) };
         });
+      case 'inboundRoute':
+        return this.sorted().map((names) => {
+          const [namespace, name, server, route, kind] = names;
+          return { namespace, name, server, route, kind, traffic: this.trafficOf(names) };
+        });
+      case 'outboundRoute':
+        return this.sorted().map((names) => {
+          const [namespace, name, service, serviceNamespace, route, kind, backend] = names;
+          return { namespace, name, service, serviceNamespace, route, kind, backend, traffic: this.trafficOf(names) };
+        });
       case 'edge':
         return this.sorted()
           .map((names) => {

@@ -1,6 +1,6 @@
 import { labelText, type Sample } from './exposition.ts';
 import type { EdgeRow, FigureQuery, Subject } from './query.ts';
-import { deniedMetrics, trafficMetrics } from './traffic.ts';
+import { deniedMetrics, outboundRouteMetrics, trafficMetrics } from './traffic.ts';
 
 type Labels = Sample['labels'];
 
@@ -46,6 +46,10 @@ export function selectionOf({ by, subject, to, from }: FigureQuery): Selection {
       return series(calls, ({ authority }) => (authority === undefined ? undefined : [authority]));
     case 'authorization':
       return authorizations();
+    case 'inboundRoute':
+      return inboundRoutes();
+    case 'outboundRoute':
+      return outboundRoutes();
     case 'route':
       return routes(to);
     case 'edge':
@@ -98,6 +102,25 @@ function authorizations(): Selection {
       if (deniedMetrics.some((denied) => denied === name)) return [server, route_name, ''];
       if (direction !== 'inbound' || authz_name === undefined) return undefined;
       return name.startsWith('tcp_') && peer !== 'src' ? undefined : [server, route_name, authz_name];
+    },
+  };
+}
+
+function inboundRoutes(): Selection {
+  return series({ direction: 'inbound' }, ({ srv_name, srv_port, route_name = '', route_kind = '' }, { row = [] }) =>
+    srv_name === undefined ? undefined : [...row, `${srv_name}:${srv_port}`, route_name, route_kind],
+  );
+}
+
+function outboundRoutes(): Selection {
+  return {
+    metrics: outboundRouteMetrics,
+    texts: [],
+    rowOf: ({ labels }, { row = [] }) => {
+      const { parent_name, parent_port, parent_namespace = '', route_name = '', route_kind = '' } = labels;
+      const { backend_name, backend_port } = labels;
+      const backend = backend_name === undefined ? '' : `${backend_name}:${backend_port}`;
+      return [...row, `${parent_name}:${parent_port}`, parent_namespace, route_name, route_kind, backend];
     },
   };
 }

@@ -163,6 +163,47 @@ it('what is let in is counted by the authorization that let it in', () => {
   ]);
 });
 
+it('what comes in is counted by the Server and route that took it', () => {
+  const text = (route: string) =>
+    `response_total{direction="inbound",srv_name="http",srv_port="80"${route},classification="success"} 5\n`;
+  const told = text(',route_kind="httproute",route_name="read"') + text('') + response('success', 3);
+  expect(rows({ by: 'inboundRoute', subject: deployments }, [['', told]])).toMatchObject([
+    { namespace: 'shop', name: 'web', server: 'http:80', route: '', kind: '', traffic: { rps: 5 } },
+    { server: 'http:80', route: 'read', kind: 'httproute', traffic: { rps: 5 } },
+  ]);
+});
+
+it('what is called is counted by route and by its backends, with latencies, timeouts and retries', () => {
+  const route =
+    'parent_name="orders",parent_port="80",parent_namespace="shop",route_kind="HTTPRoute",route_name="canary"';
+  const told = [
+    `outbound_http_route_request_statuses_total{${route},http_status="200",error=""} 6`,
+    `outbound_http_route_request_statuses_total{${route},http_status="503",error=""} 1`,
+    `outbound_http_route_request_statuses_total{${route},http_status="",error="REQUEST_TIMEOUT"} 1`,
+    `outbound_grpc_route_request_statuses_total{${route},grpc_status="NOT_FOUND",error=""} 1`,
+    `outbound_grpc_route_request_statuses_total{${route},grpc_status="INTERNAL",error=""} 1`,
+    `outbound_http_route_request_duration_seconds_bucket{${route},le="0.05"} 10`,
+    `outbound_http_route_request_duration_seconds_bucket{${route},le="+Inf"} 10`,
+    `outbound_http_route_retry_requests_total{${route}} 2`,
+    `outbound_http_route_backend_response_statuses_total{${route},backend_name="next",backend_port="80",http_status="200",error=""} 7`,
+    '',
+  ].join('\n');
+  const [whole, backend] = rows({ by: 'outboundRoute', subject: deployments }, [['', told]]);
+  expect(whole).toMatchObject({
+    name: 'web',
+    service: 'orders:80',
+    serviceNamespace: 'shop',
+    route: 'canary',
+    backend: '',
+  });
+  expect(whole.traffic).toMatchObject({ successes: 7, failures: 3, timeouts: 1, retries: 2, rps: 10 });
+  expect([...whole.traffic.buckets]).toEqual([
+    [50, 10],
+    [Number.POSITIVE_INFINITY, 10],
+  ]);
+  expect(backend).toMatchObject({ backend: 'next:80', traffic: { successes: 7 } });
+});
+
 describe('edges', () => {
   const edges = (labels: string) =>
     rows({ by: 'edge', subject: deployments }, [[undefined, `request_total{${labels}} 7\n`]]);

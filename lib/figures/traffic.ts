@@ -1,9 +1,14 @@
+import { grpcServerFailures, grpcStatuses } from '../contract/grpc-statuses.ts';
 import type { Sample } from './exposition.ts';
 
 /** What came in to a workload within a window, or went out of it. */
 export interface Traffic {
   readonly successes: number;
   readonly failures: number;
+  /** Of the failures, those of calls that took too long; of what is called, by route. */
+  readonly timeouts: number;
+  /** Calls that were sent once more; of what is called, by route. */
+  readonly retries: number;
   /** Responses in a second. */
   readonly rps: number;
   /** Requests, and connections of what is no HTTP, that policy refused in a second; they are no responses. */
@@ -18,6 +23,8 @@ export interface Traffic {
 export const noTraffic: Traffic = {
   successes: 0,
   failures: 0,
+  timeouts: 0,
+  retries: 0,
   rps: 0,
   deniedPerSecond: 0,
   buckets: new Map(),
@@ -38,11 +45,32 @@ export const trafficMetrics = [
 /** What policy refused, by the Server and route that it came to. */
 export const deniedMetrics = ['inbound_http_authz_deny_total', 'inbound_tcp_authz_deny_total'] as const;
 
+/** What outbound routes are counted by, whole and by backend. */
+export const outboundRouteMetrics: readonly string[] = ['http', 'grpc'].flatMap((protocol) =>
+  [
+    ...['request_statuses_total', 'request_duration_seconds_bucket', 'retry_requests_total'],
+    ...['backend_response_statuses_total', 'backend_response_duration_seconds_bucket'],
+  ].map((metric) => `outbound_${protocol}_route_${metric}`),
+);
+
+const timeoutErrors: ReadonlySet<string | undefined> = new Set([
+  ...['REQUEST_TIMEOUT', 'RESPONSE_HEADERS_TIMEOUT', 'RESPONSE_STREAM_TIMEOUT', 'IDLE_TIMEOUT'],
+]);
+const grpcFailures: ReadonlySet<string | undefined> = new Set(
+  [...grpcServerFailures].map((status) => grpcStatuses[status]),
+);
+
+/** As `classification` is: an error of the sidecar, a 5xx, or a status of gRPC that is the server's failure. */
+const isFailure = ({ error, http_status, grpc_status }: Sample['labels']): boolean =>
+  (error !== undefined && error !== '') || Number(http_status) >= 500 || grpcFailures.has(grpc_status);
+
 /** What one sidecar counted for one row, summed up as its series come. */
 export class Counted {
   requests = 0;
   connections = 0;
   private denied = 0;
+  private timeouts = 0;
+  private retries = 0;
   private successes = 0;
   private failures = 0;
   private openConnections = 0;
@@ -52,9 +80,13 @@ export class Counted {
 
   /**
    * `count` is the increase of a counter, or what a gauge is now. Of routes (`route_*`) the same is counted as of
-   * workloads; metrics that it does not know are passed over.
+   * workloads, and of outbound routes by their own families; metrics that it does not know are passed over.
    */
   add(name: string, labels: Sample['labels'], count: number): void {
+    if (name.startsWith('outbound_')) {
+      this.addOutbound(name, labels, count);
+      return;
+    }
     const metric = name.startsWith('route_') ? name.slice('route_'.length) : name;
     if (metric === 'response_total') {
       if (labels.classification === 'success') this.successes += count;
@@ -70,12 +102,25 @@ export class Counted {
     else if (metric === 'tcp_write_bytes_total') this.writeBytes += count;
   }
 
+  /** The same of a family of outbound routes, whose statuses are told and whose bounds are in seconds. */
+  private addOutbound(name: string, labels: Sample['labels'], count: number): void {
+    if (name.endsWith('_retry_requests_total')) this.retries += count;
+    else if (name.endsWith('_statuses_total')) {
+      if (isFailure(labels)) this.failures += count;
+      else this.successes += count;
+      if (timeoutErrors.has(labels.error)) this.timeouts += count;
+    } else {
+      const bound = labels.le === '+Inf' ? Number.POSITIVE_INFINITY : Number(labels.le) * 1000;
+      this.buckets.set(bound, (this.buckets.get(bound) ?? 0) + count);
+    }
+  }
+
   /** Over a window; without one there are no rates, and what is told of each second is 0. */
   traffic(windowMs = Number.POSITIVE_INFINITY): Traffic {
     const perSecond = (count: number): number => (count * 1000) / windowMs;
-    const { successes, failures, buckets, openConnections } = this;
+    const { successes, failures, timeouts, retries, buckets, openConnections } = this;
     return {
-      ...{ successes, failures, buckets, openConnections },
+      ...{ successes, failures, timeouts, retries, buckets, openConnections },
       rps: perSecond(successes + failures),
       deniedPerSecond: perSecond(this.denied),
       readBytesPerSecond: perSecond(this.readBytes),
@@ -91,6 +136,8 @@ export function sumTraffic(all: readonly Traffic[]): Traffic {
     return {
       successes: sum.successes + one.successes,
       failures: sum.failures + one.failures,
+      timeouts: sum.timeouts + one.timeouts,
+      retries: sum.retries + one.retries,
       rps: sum.rps + one.rps,
       deniedPerSecond: sum.deniedPerSecond + one.deniedPerSecond,
       buckets,

@@ -2,6 +2,7 @@ import {
   debugContainerName,
   identityAudience,
   identityVolumeName,
+  proxyAdminPortName,
   proxyContainerName,
   tokenVolumeName,
 } from '../contract/names.ts';
@@ -42,7 +43,7 @@ export function proxyContainer(
     env,
     ports: [
       { name: 'tulle-proxy', containerPort: settings.inboundPort },
-      { name: 'tulle-admin', containerPort: settings.adminPort },
+      { name: proxyAdminPortName, containerPort: settings.adminPort },
       ...explicitPorts.map(({ app, listener }) => ({ name: explicitPortName(app), containerPort: listener })),
     ],
     livenessProbe: { httpGet: { path: '/live', port: settings.adminPort }, initialDelaySeconds: 10, timeoutSeconds: 1 },

@@ -10,7 +10,7 @@ const allowed: Record<string, readonly string[]> = {
   lib: [],
   'lib/contract': [],
   'lib/kinds': ['lib/contract'],
-  'lib/figures': [],
+  'lib/figures': ['lib/contract'],
   'lib/validation': ['lib/contract', 'lib/inject', 'lib/kinds'],
   'lib/profile': ['lib/contract', 'lib/kinds'],
   proxy: ['api', 'lib/contract'],

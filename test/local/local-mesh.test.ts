@@ -233,9 +233,11 @@ it('authz tells what came by the policy that holds and against it, and profile w
       await ask({ host: ips.get('guarded'), port: 4143, headers: { host: 'guarded.shop' } });
     }
   })();
-  const [told, tapped] = await Promise.all([
+  const [told, tapped, inbound, outbound] = await Promise.all([
     tell('authz', '-n', 'shop', 'deploy/guarded', '-t', '1s', '-o', 'json'),
     tell('profile', '-n', 'shop', 'guarded', '--tap', 'deploy/guarded', '--tap-duration', '1s'),
+    tell('stat-inbound', '-n', 'shop', 'deploy/guarded', '-t', '1s', '-o', 'json'),
+    tell('stat-outbound', '-n', 'shop', 'deploy/green', '-t', '1s', '-o', 'json'),
   ]);
   over = true;
   expect(tapped).toContain('name: GET /');
@@ -244,6 +246,14 @@ it('authz tells what came by the policy that holds and against it, and profile w
   expect(row).toMatchObject({ port: 8080, server: 'default all-authenticated', success: 1 });
   expect(row.rps).toBeGreaterThan(0);
   expect(row.unauthorizedRps).toBeGreaterThan(0);
+  expect(JSON.parse(inbound)).toContainEqual(
+    expect.objectContaining({ name: 'guarded', server: 'all-authenticated:8080', rps: expect.any(Number), success: 1 }),
+  );
+  const sent = { name: 'green', service: 'guarded:80', serviceNamespace: 'shop', rps: expect.any(Number), success: 1 };
+  expect(JSON.parse(outbound)).toContainEqual(
+    expect.objectContaining({ ...sent, backend: '', timeouts: 0, retries: 0 }),
+  );
+  expect(JSON.parse(outbound)).toContainEqual(expect.objectContaining({ ...sent, backend: 'guarded:80' }));
 });
 
 it('no key and no token is in a log', () => {

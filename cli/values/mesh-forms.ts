@@ -1,0 +1,250 @@
+import type { InboundPolicyName } from '../../lib/contract/inbound-policies.ts';
+import {
+  AccessLog,
+  CertManagerIssuer,
+  Compat,
+  type ComponentAutoscaling,
+  type ComponentOptions,
+  type ComponentToleration,
+  DataPlane,
+  InboundPolicy,
+  Interception,
+  LogLevel,
+  type MeshComponents,
+  type MeshProps,
+  type ProxyOptions,
+  PullPolicy,
+  Statsd,
+  StatsdTags,
+  Tracing,
+  type TracingOptions,
+  TrustAnchors,
+} from '../../lib/index.ts';
+import {
+  choice,
+  duration,
+  fieldsOf,
+  flag,
+  listOf,
+  made,
+  number,
+  size,
+  text,
+  texts,
+  type ValueForm,
+} from './value-forms.ts';
+
+export const inboundPolicyFactories: Readonly<Record<InboundPolicyName, () => InboundPolicy>> = {
+  'all-unauthenticated': InboundPolicy.allUnauthenticated,
+  'all-authenticated': InboundPolicy.allAuthenticated,
+  'cluster-unauthenticated': InboundPolicy.clusterUnauthenticated,
+  'cluster-authenticated': InboundPolicy.clusterAuthenticated,
+  'all-tls-unauthenticated': InboundPolicy.allTlsUnauthenticated,
+  'cluster-tls-unauthenticated': InboundPolicy.clusterTlsUnauthenticated,
+  audit: InboundPolicy.audit,
+  deny: InboundPolicy.deny,
+};
+
+const numbers = listOf(number);
+const lines = listOf(text);
+const pullPolicy = choice({
+  Always: PullPolicy.always,
+  IfNotPresent: PullPolicy.ifNotPresent,
+  Never: PullPolicy.never,
+});
+const logLevel = choice({
+  ...{ fatal: LogLevel.fatal, error: LogLevel.error, warn: LogLevel.warn, info: LogLevel.info, debug: LogLevel.debug },
+});
+const tags = choice({
+  dogstatsd: () => StatsdTags.DOGSTATSD,
+  librato: () => StatsdTags.LIBRATO,
+  none: () => StatsdTags.NONE,
+});
+
+interface StatsdValues {
+  readonly node?: number;
+  readonly server?: string;
+  readonly port?: number;
+  readonly unixSocket?: string;
+  readonly tags?: StatsdTags;
+}
+
+const statsd = made(
+  fieldsOf<StatsdValues>({ node: number, server: text, port: number, unixSocket: text, tags }),
+  ({ node, server, port, unixSocket, tags: how }) => {
+    const given = [node, server, unixSocket].filter((each) => each !== undefined);
+    if (given.length !== 1) throw new Error('give one of node, server and unixSocket');
+    if (server !== undefined) return Statsd.server(server, port, how);
+    if (port !== undefined) throw new Error('port is that of a server');
+    return node === undefined ? Statsd.unixSocket(unixSocket ?? '', how) : Statsd.node(node, how);
+  },
+);
+
+const proxy = fieldsOf<ProxyOptions>({
+  image: text,
+  version: text,
+  imagePullPolicy: pullPolicy,
+  inboundPort: number,
+  outboundPort: number,
+  adminPort: number,
+  controlPort: number,
+  userId: number,
+  groupId: number,
+  cpuRequestMillis: number,
+  cpuLimitMillis: number,
+  cpuRatioLimit: number,
+  memoryRequest: size,
+  memoryLimit: size,
+  ephemeralStorageRequest: size,
+  ephemeralStorageLimit: size,
+  logLevel: text,
+  logJson: flag,
+  logHttpHeaders: flag,
+  accessLog: choice({ json: AccessLog.json, apache: AccessLog.apache, off: AccessLog.off }),
+  statsd,
+  metricsHostnameLabels: flag,
+  externalProfiles: flag,
+  gateway: flag,
+  tap: flag,
+  tapBodies: flag,
+  inboundConnectTimeout: duration,
+  outboundConnectTimeout: duration,
+  inboundDiscoveryIdleTimeout: duration,
+  outboundDiscoveryIdleTimeout: duration,
+  inboundDetectTimeoutDisabled: flag,
+  outboundDetectTimeoutDisabled: flag,
+  shutdownGracePeriod: duration,
+  closeWaitTimeout: duration,
+  nativeSidecar: flag,
+  awaitProxy: flag,
+  adminShutdown: flag,
+  waitBeforeExit: duration,
+  environment: texts,
+  debugContainer: flag,
+  debugImage: text,
+  debugImageVersion: text,
+  debugImagePullPolicy: pullPolicy,
+});
+
+const toleration = fieldsOf<ComponentToleration>({
+  ...{ key: text, operator: text, value: text, effect: text, tolerationSeconds: number },
+});
+
+const component = fieldsOf<ComponentOptions>({
+  replicas: number,
+  autoscaling: fieldsOf<ComponentAutoscaling>({ maxReplicas: number, memoryPercent: number, cpuPercent: number }),
+  cpuRequestMillis: number,
+  cpuLimitMillis: number,
+  memoryRequest: size,
+  memoryLimit: size,
+  logLevel,
+  tolerations: listOf(toleration),
+  nodeSelector: texts,
+  priorityClassName: text,
+  imagePullSecrets: lines,
+  runtimeClassName: text,
+});
+
+type Protocol = 'otlp' | 'otlpHttp' | 'zipkin' | 'off';
+const protocols = ['otlp', 'otlpHttp', 'zipkin', 'off'] as const;
+
+const tracing = made(
+  fieldsOf<TracingOptions & { readonly protocol?: Protocol }>({
+    protocol: choice(Object.fromEntries(protocols.map((name) => [name, () => name]))),
+    ...{ collector: text, sampleRate: number, collectorServiceAccount: text, serviceName: text },
+  }),
+  ({ protocol = 'otlp', ...options }) => {
+    if (protocol === 'off') return Tracing.off();
+    if (options.collector === undefined) throw new Error('name the collector');
+    return Tracing[protocol](options);
+  },
+);
+
+interface CertManagerValues {
+  readonly issuer?: string;
+  readonly clusterIssuer?: string;
+  readonly issuerLifetime?: ReturnType<typeof duration.read>;
+  readonly anchorLifetime?: ReturnType<typeof duration.read>;
+}
+
+const certManager = made(
+  fieldsOf<CertManagerValues>({
+    ...{ issuer: text, clusterIssuer: text, issuerLifetime: duration, anchorLifetime: duration },
+  }),
+  ({ issuer, clusterIssuer, ...lifetimes }) => {
+    if (issuer !== undefined && clusterIssuer !== undefined) throw new Error('give issuer or clusterIssuer, not both');
+    const named =
+      issuer !== undefined
+        ? CertManagerIssuer.issuer(issuer)
+        : clusterIssuer === undefined
+          ? undefined
+          : CertManagerIssuer.clusterIssuer(clusterIssuer);
+    return TrustAnchors.certManager({ ...lifetimes, ...(named === undefined ? {} : { issuer: named }) });
+  },
+);
+
+const wordOfTrust = choice({
+  ...{ generated: TrustAnchors.generated, secret: TrustAnchors.fromSecret },
+  certManager: () => TrustAnchors.certManager(),
+});
+
+/** A word, or a map `certManager` with what it makes. */
+const trustAnchors: ValueForm<TrustAnchors> = {
+  read: (value, path, wrong) =>
+    typeof value === 'string'
+      ? wordOfTrust.read(value, path, wrong)
+      : fieldsOf<{ certManager: TrustAnchors }>({ certManager }).read(value, path, wrong)?.certManager,
+  fields: { certManager },
+};
+
+/** `tulle`, or an image of Linkerd's proxy with its tag. */
+const dataPlane = made(text, (image) => (image === 'tulle' ? DataPlane.tulle() : DataPlane.linkerd2(image)));
+
+/** Every typed property of `Mesh`, by its name. */
+export const meshForm = fieldsOf<Omit<MeshProps, '_install'>>({
+  namespace: text,
+  trustDomain: text,
+  clusterDomain: text,
+  clusterNetworks: lines,
+  egressNamespace: text,
+  keyNetworks: lines,
+  ipv6: flag,
+  highAvailability: flag,
+  antiAffinity: flag,
+  disruptionBudgets: flag,
+  failClosedWebhooks: flag,
+  dataPlane,
+  compat: choice({ none: Compat.none, linkerd: Compat.linkerd }),
+  interception: choice({ initContainer: Interception.initContainer, explicit: Interception.explicit }),
+  defaultInboundPolicy: choice(inboundPolicyFactories),
+  opaquePorts: numbers,
+  skipInboundPorts: numbers,
+  skipOutboundPorts: numbers,
+  skipSubnets: lines,
+  requireIdentityOnPorts: numbers,
+  proxy,
+  tracing,
+  registry: text,
+  version: text,
+  imagePullPolicy: pullPolicy,
+  imagePullSecrets: lines,
+  trustAnchors,
+  issuanceLifetime: duration,
+  clockSkewAllowance: duration,
+  crds: flag,
+  proxyInjector: flag,
+  tap: flag,
+  networkPolicies: flag,
+  permissionGuards: flag,
+  webhookClientAuthorities: text,
+  nodeSelector: texts,
+  tolerations: listOf(toleration),
+  priorityClassName: text,
+  runtimeClassName: text,
+  podLabels: texts,
+  podAnnotations: texts,
+  logLevel,
+  components: fieldsOf<MeshComponents>({
+    ...{ destination: component, identity: component, proxyInjector: component, tap: component },
+  }),
+});

@@ -133,7 +133,11 @@ it('all goes to the first backend; when it is killed under load to the next, and
   const all = await end();
   expect(all.length).toBeGreaterThan(300);
   expect(failed(all)).toEqual([]);
-  expect([await switches('kill', 'spare'), await switches('kill', 'kill')]).toEqual(before.map((count) => count + 1));
+  // Once each; on a machine that stands still for a second, once more.
+  const [over, back] = [await switches('kill', 'spare'), await switches('kill', 'kill')];
+  expect(over).toBeGreaterThan(before[0]);
+  expect(over - before[0]).toBeLessThan(4);
+  expect(back - before[1]).toBe(over - before[0]);
   const log = mesh.log('client', 'tulle-proxy');
   expect(log).toMatch(/route fails over to another backend.*HTTPRoute kill.*test\/kill:8080.*test\/spare:8080/);
   expect(log).toMatch(/route is back at a backend that it prefers.*HTTPRoute kill/);

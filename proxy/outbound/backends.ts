@@ -72,10 +72,16 @@ function pathOf(destination: Destination): string {
   return destination.kind === 'service' ? destination.path : formatHostPort(destination.address, destination.port);
 }
 
-/** One that is balanced over in another way is another. */
+/**
+ * One that is balanced over in another way is another. Rules bring keys and sessions of their own: what carries them, and
+ * how long, is not for the balancer.
+ */
 function keyOf({ destination, balancing }: Named): string {
   const path = pathOf(destination);
-  return balancing === undefined ? path : `${path} ${JSON.stringify(balancing)}`;
+  if (balancing === undefined) return path;
+  const { affinity, ...others } = balancing;
+  const way = affinity && { bySession: affinity.key.kind === 'session', maxLoad: affinity.maxLoad };
+  return `${path} ${JSON.stringify({ ...others, affinity: way })}`;
 }
 
 /** A balancer and where it has its endpoints from. */

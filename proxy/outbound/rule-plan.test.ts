@@ -69,4 +69,19 @@ describe('sessions of a rule', () => {
     expect(send(told).to).toBe(0);
     expect(send()).toMatchObject({ to: undefined, status: 500 });
   });
+
+  it('stay at the one backend of two of the same Service that they began at', () => {
+    const first = seats(backend('web', 1), backend('web', 0))().told;
+    const second = seats(backend('web', 0), backend('web', 1))().told;
+    const send = seats(backend('web', 50), backend('web', 50));
+    for (let i = 0; i < 10; i++) {
+      expect(send(first)).toMatchObject({ to: 0, told: undefined, keyed: true });
+      expect(send(second)).toMatchObject({ to: 1, told: undefined, keyed: true });
+    }
+  });
+
+  it('stay where they are when backends change their order', () => {
+    const { told } = seats(backend('v1', 1), backend('v2', 0))();
+    expect(seats(backend('v2', 50), backend('v1', 50))(told)).toMatchObject({ to: 1, keyed: true });
+  });
 });

@@ -114,13 +114,13 @@ interface Chained {
 }
 
 function senderOf(distribution: Distribution, options: RulePlanOptions): Backend {
-  const chained = distribution.backends
+  const names = sessionNames(distribution.backends);
+  const chained = distribution.backends.flatMap((rule, at): Chained[] => {
+    const { weight } = rule;
     // GEP-1619: one of weight 0 gets nothing new, and keeps the sessions that it has.
-    .filter((rule) => rule.weight > 0 || sessionKeyOf(rule) !== undefined)
-    .map((rule): Chained => {
-      const name = sessionNameOf(rule);
-      return { rule, backend: chainOf(rule, name, options), weight: rule.weight, name };
-    });
+    if (weight <= 0 && sessionKeyOf(rule) === undefined) return [];
+    return [{ rule, backend: chainOf(rule, names[at], options), weight, name: names[at] }];
+  });
   if (distribution.kind === 'random') return splitOf(chained, options);
   if (chained.length <= 1) return chained.at(0)?.backend ?? nobody();
   const { endpoints } = distribution;
@@ -147,7 +147,19 @@ function sessionKeyOf({ balancing }: RuleBackend): SessionKey | undefined {
   return key?.kind === 'session' ? key : undefined;
 }
 
-const sessionNameOf = ({ labels: { namespace, name, port } }: RuleBackend): string => `${namespace}/${name}:${port}`;
+/**
+ * What sessions know the backends of a rule by: their objects, and of one that is there several times (with filters of its
+ * own, say) also which of them it is, so that sessions outlast a change of order and of weights.
+ */
+function sessionNames(backends: readonly RuleBackend[]): string[] {
+  const seen = new Map<string, number>();
+  return backends.map(({ labels: { namespace, name, port } }) => {
+    const object = `${namespace}/${name}:${port}`;
+    const before = seen.get(object) ?? 0;
+    seen.set(object, before + 1);
+    return before === 0 ? object : `${object} ${before}`;
+  });
+}
 
 function chainOf(rule: RuleBackend, name: string, options: RulePlanOptions): Backend {
   const { destination, balancing, filters, mirrors, timeoutMs } = rule;

@@ -86,15 +86,14 @@ describe('a client', () => {
   });
 });
 
-it('a split has a session at its backend, unless that fails everything at once, and others by weight', () => {
+it('a split has a session at its backend, unless that fails everything at once, and others elsewhere', () => {
   const sent: string[] = [];
   const available = new Map([
     ['a', true],
     ['b', true],
   ]);
-  const backend = (name: string, weight: number) => ({
+  const backend = (name: string) => ({
     name,
-    weight,
     backend: {
       get isAvailable() {
         return available.get(name)!;
@@ -102,7 +101,8 @@ it('a split has a session at its backend, unless that fails everything at once, 
       send: () => void sent.push(name),
     },
   });
-  const split = new SessionSplit([backend('a', 1), backend('b', 999)], { ...key, timeoutS: undefined }, () => 0.5);
+  const [a, b] = [backend('a'), backend('b')];
+  const split = new SessionSplit([a, b], b.backend, { ...key, timeoutS: undefined });
   const send = (seat?: string): string => {
     const { exchange } = exchangeOf(testSide(), { head: bringing(seat) });
     exchange.begin({ ...plainPlan(split) });

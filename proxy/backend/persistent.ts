@@ -9,8 +9,6 @@ import { formatHostPort } from '../wire/ip-network.ts';
 import type { ResponseHead } from '../wire/stream.ts';
 import type { Backend } from './backend.ts';
 import type { BackendHealth } from './endpoint-health.ts';
-import type { WeightedBackend } from './split.ts';
-import { WeightedChoice } from './weighted-choice.ts';
 
 /** Has requests of a session go to the endpoint that has it, and tells clients which that is when it is another. */
 export class Persistent implements Backend {
@@ -84,38 +82,36 @@ class ToldSession implements ResponseFilter {
   }
 }
 
-export interface SessionBackend extends WeightedBackend {
+export interface SessionBackend {
+  readonly backend: Backend;
   /** See Persistent. */
   readonly name: string;
 }
 
 /**
- * Sends each try of a session to the backend that has it, and others by the weights of the backends; those, too, whose
- * backend fails everything at once, or is none of the rule any more.
+ * Sends each try of a session to the backend that has it, and others to `others`; those, too, whose backend fails everything
+ * at once, or is none of the rule any more.
  */
 export class SessionSplit implements Backend {
   private readonly key: SessionKey;
   private readonly byHash: ReadonlyMap<number, Backend>;
-  private readonly choice: WeightedChoice<Backend>;
+  private readonly others: Backend;
 
-  /** `backends` has one at least. */
-  constructor(backends: readonly SessionBackend[], key: SessionKey, random: () => number) {
+  /** `backends` are all that may have sessions, also those that get no new ones. */
+  constructor(backends: readonly SessionBackend[], others: Backend, key: SessionKey) {
     this.key = key;
     this.byHash = new Map(backends.map(({ backend, name }) => [hashText(name), backend]));
-    this.choice = new WeightedChoice(
-      backends.map(({ backend, weight }) => ({ item: backend, weight })),
-      random,
-    );
+    this.others = others;
   }
 
   get isAvailable(): boolean {
-    return this.choice.isAvailable;
+    return this.others.isAvailable;
   }
 
   send(attempt: Attempt): void {
     const { exchange } = attempt;
     const session = sessionOf(this.key, exchange.head, exchange.side.clock.wallMs());
     const backend = session && this.byHash.get(session.backend);
-    (backend?.isAvailable ? backend : this.choice.next()).send(attempt);
+    (backend?.isAvailable ? backend : this.others).send(attempt);
   }
 }

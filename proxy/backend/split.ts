@@ -2,7 +2,7 @@ import type { Attempt } from '../exchange/attempt.ts';
 import type { Backend } from './backend.ts';
 import { WeightedChoice } from './weighted-choice.ts';
 
-export interface WeightedBackend {
+interface WeightedBackend {
   readonly backend: Backend;
   /** Above 0. */
   readonly weight: number;

@@ -4,6 +4,7 @@ import { failures } from '../exchange/proxy-failure.ts';
 import type { ResponseField } from '../ext-authz/check-answer.ts';
 import type { CheckDecision, CheckPolicy } from '../ext-authz/check-policy.ts';
 import type { Peer } from '../ext-authz/check-request.ts';
+import type { CheckRefusal } from '../ext-authz/check-shares.ts';
 import { allowedHead, withResponseFields } from '../ext-authz/heads.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { LimitedLog } from '../telemetry/limited-log.ts';
@@ -91,17 +92,22 @@ export class CheckGate {
       exchange.waitsFor = undefined;
       this.onOutcome(exchange, policy, outcome, goOn);
     });
-    if (call === 'overload') this.onFailed(exchange, policy, 'overload', goOn);
-    else if (call === 'untellable' || call === 'share') {
-      // Whoever writes the headers, or keeps the authorizer busy, would else choose that nobody is asked.
-      this.count(policy, 'failed_closed');
-      if (call === 'share') {
-        exchange.budget?.refuseCheck();
-        exchange.fail(failures.extAuthzOverload, 'its client has too many that wait');
-      } else exchange.fail(failures.extAuthzFailed, 'its headers are too many to be told the authorizer');
-    } else {
+    if (typeof call === 'string') this.refuse(exchange, policy, call);
+    else {
       exchange.waitsFor = call;
       call.start();
+    }
+  }
+
+  /** Whatever the policy says of failures: who writes the headers, or sends the most, would else choose that nobody is asked. */
+  private refuse(exchange: Exchange, policy: CheckPolicy, why: CheckRefusal | 'untellable'): void {
+    this.tellFailed(policy, 'failed_closed', why);
+    if (why === 'untellable') {
+      exchange.fail(failures.extAuthzFailed, 'its headers are too many to be told the authorizer');
+    } else if (why === 'overload') exchange.fail(failures.extAuthzOverload);
+    else {
+      exchange.budget?.refuseCheck();
+      exchange.fail(failures.extAuthzOverload, 'its client has too many that wait');
     }
   }
 
@@ -125,9 +131,14 @@ export class CheckGate {
     goOn(outcome.response);
   }
 
-  /** Nobody has said whether it may come in. */
+  /** The authorizer has not said whether it may come in. */
   private onFailed(exchange: Exchange, policy: CheckPolicy, why: string, goOn: (added: []) => void): void {
-    const decision: CheckDecision = policy.failOpen ? 'failed_open' : 'failed_closed';
+    this.tellFailed(policy, policy.failOpen ? 'failed_open' : 'failed_closed', why);
+    if (policy.failOpen) goOn([]);
+    else exchange.fail(failures.extAuthzFailed, why);
+  }
+
+  private tellFailed(policy: CheckPolicy, decision: CheckDecision, why: string): void {
     this.count(policy, decision);
     const { incoming } = this;
     const { group, kind, name } = policy.labels;
@@ -138,9 +149,6 @@ export class CheckGate {
       decision,
       why,
     });
-    if (policy.failOpen) goOn([]);
-    else if (why === 'overload') exchange.fail(failures.extAuthzOverload);
-    else exchange.fail(failures.extAuthzFailed, why);
   }
 
   private count(policy: CheckPolicy, decision: CheckDecision): void {

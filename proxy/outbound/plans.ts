@@ -190,7 +190,7 @@ export class Plans {
     this.named = [];
     this.isOwnCalled = false;
     this.failovers.begin();
-    this.profile.build();
+    this.profile.build((http1 ?? http2)?.only?.traceSampleRate);
     this.http1 = this.tableOf(http1);
     this.http2 = http1 === http2 ? this.http1 : this.tableOf(http2);
     const { clock, metrics } = this.options;

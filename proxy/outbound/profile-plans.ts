@@ -22,20 +22,22 @@ class ProfilePlan implements RoutePlan {
   readonly filters = undefined;
   readonly decided: RoutePlan['decided'];
   readonly open = undefined;
-  readonly traceSampleRate = undefined;
+  readonly traceSampleRate: number | undefined;
   readonly tries: RoutePlan['tries'];
   private readonly route: ProfileRoute;
 
   private readonly held: readonly RequestMetrics[];
 
-  /** `metrics` are those of its requests, and of their tries. */
+  /** `metrics` are those of its requests, and of their tries; `traceSampleRate` is that of its Service. */
   constructor(
     dst: string,
     sender: Sender,
     route: ProfileRoute,
     metrics: readonly [requests: RequestMetrics, tries: RequestMetrics],
     retrying: Omit<Retrying, 'isRetryable'>,
+    traceSampleRate: number | undefined,
   ) {
+    this.traceSampleRate = traceSampleRate;
     const { timeoutMs, isRetryable } = route;
     const [requests, tries] = metrics;
     const tryCounts = new ClassifiedTries(tries);
@@ -98,6 +100,7 @@ export class ProfilePlans {
   private sender: Sender;
   private budget: RetryBudget | undefined = undefined;
   private authority = '';
+  private traceSampleRate: number | undefined = undefined;
 
   constructor(options: ProfilePlansOptions) {
     this.options = options;
@@ -117,9 +120,14 @@ export class ProfilePlans {
     this.budget = routes && new RetryBudget(routes.budget);
   }
 
-  /** Has requests go to who balances over what the profile names: to be called when that may have changed. */
-  build(): void {
+  /**
+   * Has requests go to who balances over what the profile names: to be called when that may have changed, or what policy
+   * says of their traces, of which a profile says nothing.
+   */
+  build(traceSampleRate: number | undefined): void {
     const { own, backendOf, clock } = this.options;
+    if (traceSampleRate !== this.traceSampleRate) this.forget();
+    this.traceSampleRate = traceSampleRate;
     const overrides = this.routes?.overrides ?? [];
     const backends = overrides.map(({ path, weight }) => ({ backend: backendOf(path), weight }));
     const isSame = backends.length === 0;
@@ -135,11 +143,9 @@ export class ProfilePlans {
       const { metrics } = this.options;
       const dst = this.authority;
       const held = [metrics.route(dst, route), metrics.routeTries(dst, route)] as const;
-      plan = new ProfilePlan(dst, this.sender, route, held, {
-        rule: retryRule,
-        budget: this.budget,
-        counts: metrics.profileRetries(dst, route),
-      });
+      const counts = metrics.profileRetries(dst, route);
+      const retrying = { rule: retryRule, budget: this.budget, counts };
+      plan = new ProfilePlan(dst, this.sender, route, held, retrying, this.traceSampleRate);
       this.byRoute.set(route, plan);
     }
     return plan;

@@ -104,32 +104,41 @@ function retryingOf(rule: RetryRule, { counts }: RulePlanOptions): Retrying {
   return { rule, budget: undefined, isRetryable: namedBy(rule), counts: counts.retries };
 }
 
+/** A backend of a rule, with what is done on the way to it. */
+interface Chained {
+  readonly rule: RuleBackend;
+  readonly backend: Backend;
+  readonly weight: number;
+  /** What sessions know it by. */
+  readonly name: string;
+}
+
 function senderOf(distribution: Distribution, options: RulePlanOptions): Backend {
-  const chosen = distribution.backends
-    .filter(({ weight }) => weight > 0)
-    .map((rule) => ({ backend: chainOf(rule, options), weight: rule.weight, rule }));
-  // Gateway API (HTTPRouteRule, backendRefs): 500 where there is nothing to send to.
-  if (chosen.length === 0) return new Unusable(failures.backend, 'the rule has no backend that takes requests');
-  if (chosen.length === 1) return chosen[0].backend;
-  if (distribution.kind === 'random') return splitOf(chosen, options);
+  const names = sessionNames(distribution.backends);
+  const chained = distribution.backends.flatMap((rule, at): Chained[] => {
+    const { weight } = rule;
+    // GEP-1619: one of weight 0 gets nothing new, and keeps the sessions that it has.
+    if (weight <= 0 && sessionKeyOf(rule) === undefined) return [];
+    return [{ rule, backend: chainOf(rule, names[at], options), weight, name: names[at] }];
+  });
+  if (distribution.kind === 'random') return splitOf(chained, options);
+  if (chained.length <= 1) return chained.at(0)?.backend ?? nobody();
   const { endpoints } = distribution;
   return options.failoverOf(
     distribution,
-    chosen.map(({ backend }, at) => ({ backend, endpoints: endpoints.at(at) ?? 0 })),
+    chained.map(({ backend }, at) => ({ backend, endpoints: endpoints.at(at) ?? 0 })),
   );
 }
 
-function splitOf(
-  chosen: readonly { readonly backend: Backend; readonly weight: number; readonly rule: RuleBackend }[],
-  { random }: RulePlanOptions,
-): Backend {
-  const key = chosen.map(({ rule }) => sessionKeyOf(rule)).find((each) => each !== undefined);
-  if (key === undefined) return new Split(chosen, random);
-  return new SessionSplit(
-    chosen.map(({ backend, weight, rule }) => ({ backend, weight, name: sessionNameOf(rule) })),
-    key,
-    random,
-  );
+// Gateway API (HTTPRouteRule, backendRefs): 500 where there is nothing to send to.
+const nobody = (): Backend => new Unusable(failures.backend, 'the rule has no backend that takes requests');
+
+function splitOf(chained: readonly Chained[], { random }: RulePlanOptions): Backend {
+  const taking = chained.filter(({ weight }) => weight > 0);
+  const byWeight = taking.length > 1 ? new Split(taking, random) : (taking.at(0)?.backend ?? nobody());
+  const key = chained.map(({ rule }) => sessionKeyOf(rule)).find((each) => each !== undefined);
+  const isOne = chained.length === 1 && taking.length === 1;
+  return key === undefined || isOne ? byWeight : new SessionSplit(chained, byWeight, key);
 }
 
 /** Undefined where a rule keeps no sessions. */
@@ -138,24 +147,36 @@ function sessionKeyOf({ balancing }: RuleBackend): SessionKey | undefined {
   return key?.kind === 'session' ? key : undefined;
 }
 
-const sessionNameOf = ({ labels: { namespace, name, port } }: RuleBackend): string => `${namespace}/${name}:${port}`;
+/**
+ * What sessions know the backends of a rule by: their objects, and of one that is there several times (with filters of its
+ * own, say) also which of them it is, so that sessions outlast a change of order and of weights.
+ */
+function sessionNames(backends: readonly RuleBackend[]): string[] {
+  const seen = new Map<string, number>();
+  return backends.map(({ labels: { namespace, name, port } }) => {
+    const object = `${namespace}/${name}:${port}`;
+    const before = seen.get(object) ?? 0;
+    seen.set(object, before + 1);
+    return before === 0 ? object : `${object} ${before}`;
+  });
+}
 
-function chainOf(rule: RuleBackend, options: RulePlanOptions): Backend {
+function chainOf(rule: RuleBackend, name: string, options: RulePlanOptions): Backend {
   const { destination, balancing, filters, mirrors, timeoutMs } = rule;
   const backend =
     destination === undefined
       ? new Unusable(failures.backend)
       : options.backendOf({ destination, balancing }, rule.labels);
-  const keyed = keyedBy(balancing?.affinity?.key, backend, rule);
+  const keyed = keyedBy(balancing?.affinity?.key, backend, name);
   const copied = mirrors.length === 0 ? keyed : new MirroredWhenSent(keyed, mirrorsOf(mirrors, options));
   const filtered = filters === undefined ? copied : new Filtered(copied, filters);
   const timed = timeoutMs === undefined ? filtered : new Timed(filtered, timeoutMs);
   return new Counted(timed, options.counts.backend(rule));
 }
 
-function keyedBy(key: Affinity['key'] | undefined, backend: Backend, rule: RuleBackend): Backend {
+function keyedBy(key: Affinity['key'] | undefined, backend: Backend, name: string): Backend {
   if (key === undefined) return backend;
-  return key.kind === 'session' ? new Persistent(backend, key, sessionNameOf(rule)) : new Affine(backend, key);
+  return key.kind === 'session' ? new Persistent(backend, key, name) : new Affine(backend, key);
 }
 
 function mirrorsOf(mirrors: readonly RuleMirror[], { backendOf, mirrorOf }: RulePlanOptions): Mirror[] {

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { DestinationProfileSchema } from '../../api/gen/destination_pb.js';
 import { OutboundPolicySchema } from '../../api/gen/outbound_pb.js';
 import type { GrpcChannel } from '../control/grpc/grpc-channel.ts';
 import { KnownTargets } from '../discovery/known-targets.ts';
@@ -7,6 +8,7 @@ import { TraceOverrides } from '../exchange/trace-overrides.ts';
 import { plaintextEndpoint } from '../model/endpoint-info.ts';
 import { outboundPolicyFromApi } from '../policy/outbound/from-api.ts';
 import { noPolicy } from '../policy/outbound/model.ts';
+import { ProfileRoutes } from '../route/profile-routes.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
@@ -210,4 +212,24 @@ describe('what the trace of a request asks for', () => {
     }
     expect(names).toEqual(expected);
   });
+});
+
+it('routes of a profile begin as many traces as the policy of the Service says, also when that changes', () => {
+  const target = new Target(web, options);
+  target.onOpaque(false);
+  target.onRoutes(path, new ProfileRoutes(create(DestinationProfileSchema, {}), () => {}));
+  const saying = (tracing: { sampleRate: number } | undefined): void => {
+    const kind = { case: 'http1' as const, value: { routes: [{ tracing, rules: [{}] }] } };
+    target.onPolicy(
+      outboundPolicyFromApi(create(OutboundPolicySchema, { protocol: { kind } }), () => {}),
+      path,
+    );
+  };
+  const rates = [0.5, 0, undefined].map((rate) => {
+    saying(rate === undefined ? undefined : { sampleRate: rate });
+    const { exchange } = exchangeOf(side);
+    target.send(exchange);
+    return exchange.plan?.traceSampleRate;
+  });
+  expect(rates).toEqual([0.5, 0, undefined]);
 });

@@ -1,5 +1,6 @@
 import type { Registry } from '@bufbuild/protobuf';
 import type { TapEvent } from '../../../api/gen/tap_pb.js';
+import { ipText } from '../../../api/ip-text.ts';
 import type { WayToServer } from '../source.ts';
 import { noTypes } from './descriptors.ts';
 import { serviceAt } from './protobuf.ts';
@@ -35,8 +36,8 @@ export class BodyTypes {
     const service = serviceAt(path);
     if (wayTo === undefined || service === '' || known.getService(service) !== undefined) return known;
     // What one server says of a service is for what is sent to it alone.
-    const { destination } = event;
-    const key = `${destination?.ip?.ip.case} ${destination?.ip?.ip.value} ${destination?.port} ${service}`;
+    const { ip, port } = event.destination ?? {};
+    const key = `${ip === undefined ? '' : ipText(ip)} ${port} ${service}`;
     return this.told.get(key) ?? this.ask(key, event, service, wayTo);
   }
 

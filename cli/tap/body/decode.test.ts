@@ -163,6 +163,19 @@ describe('messages of gRPC', () => {
     ]);
   });
 
+  it.each([
+    ['that expand to too much', brotliCompressSync(Buffer.alloc(1_000_000)), 'that expands to more than 262144 B'],
+    ['that cannot be expanded', Buffer.from('not so'), 'that is no br'],
+  ])('%s are not tried one after the other', (_which, first, note) => {
+    const small = framed(brotliCompressSync(message), { flag: 1 });
+    const data = Buffer.concat([framed(first, { flag: 1 }), small, framed(message)]);
+    expect(decoded(data, { ...grpc, grpcEncoding: 'br' }).parts).toMatchObject([
+      { note },
+      { note: 'that is not expanded: what came before it is as much as is shown' },
+      { type, json: shown },
+    ]);
+  });
+
   it('of which nobody knows the type are told by field', () => {
     const known = toBinary(
       FileDescriptorProtoSchema,

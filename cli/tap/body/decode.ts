@@ -85,7 +85,11 @@ function partsOf({ side, state, contentType, path, grpcEncoding }: TapBody, byte
     return framedMessages(bytes).map(({ compressed, bytes: sent, length }): DecodedPart => {
       const head = { length, ...(compressed ? { compressed: grpcEncoding || 'by what is not said' } : {}) };
       const plain = compressed && length > 0 ? decompressed(grpcEncoding, sent, room) : { bytes: sent };
-      if ('problem' in plain) return { ...head, note: plain.problem };
+      if ('problem' in plain) {
+        // What was expanded of it is not known: all of the room may have been.
+        room = 0;
+        return { ...head, note: plain.problem };
+      }
       if (compressed) room -= plain.bytes.length;
       const cut = sent.length < length;
       const missing = cut ? { note: `cut after ${sent.length} of ${length} B` } : {};

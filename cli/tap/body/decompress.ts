@@ -52,13 +52,11 @@ const codings: Readonly<Record<string, (bytes: Uint8Array, maxOutputLength: numb
 export function decompressed(coding: string, bytes: Uint8Array, most = maxExpandedBytes): Decompressed {
   const name = coding.trim().toLowerCase();
   if (!Object.hasOwn(codings, name)) return { problem: 'in an encoding that is not known here' };
-  const tooLarge = { problem: `that expands to more than ${most} B` };
-  if (most === 0) return tooLarge;
+  if (most === 0) return { problem: 'that is not expanded: what came before it is as much as is shown' };
   try {
     return { bytes: codings[name](bytes, most) };
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-      ? tooLarge
-      : { problem: `that is no ${name}` };
+    const isTooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+    return { problem: isTooLarge ? `that expands to more than ${most} B` : `that is no ${name}` };
   }
 }

@@ -8,7 +8,7 @@ import {
   type ServerReflectionResponse,
   ServerReflectionResponseSchema,
 } from '../../../api/gen/reflection_pb.js';
-import { TapEventSchema } from '../../../api/gen/tap_pb.js';
+import { type TapEvent, TapEventSchema } from '../../../api/gen/tap_pb.js';
 import { grpcService } from '../../../api/grpc.ts';
 import { BodyTypes } from './body-types.ts';
 import { noTypes } from './descriptors.ts';
@@ -209,6 +209,23 @@ describe('types of bodies', () => {
     expect(types.of(event(80), path)).toBe(first);
     await types.of(event(81), path);
     expect(asked).toBe(2);
+  });
+
+  it('are those of one server alone, at addresses of IPv6, too', async () => {
+    const asked: TapEvent[] = [];
+    const types = new BodyTypes({
+      known: noTypes,
+      wayTo: async (event) => {
+        asked.push(event);
+        throw new Error('nobody is there');
+      },
+      onProblem: () => {},
+    });
+    const at = (last: bigint) =>
+      create(TapEventSchema, { destination: { ip: { ip: { case: 'ipv6', value: { first: 0xfd00n << 48n, last } } } } });
+    const [one, other] = [at(1n), at(2n)];
+    for (const event of [one, other, one, other]) await types.of(event, path);
+    expect(asked).toEqual([one, other]);
   });
 
   it('that are not told are said once, and not asked for again', async () => {

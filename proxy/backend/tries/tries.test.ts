@@ -6,7 +6,7 @@ import type { RetryRule, RuleTimeouts } from '../../model/tries.ts';
 import { exchangeOf, type TestClient, TestConnection, testSide } from '../../testing/exchanges.ts';
 import type { FakeClock } from '../../testing/fake-clock.ts';
 import { Field, FieldMark } from '../../wire/field.ts';
-import { ErrorCode } from '../../wire/stream.ts';
+import { closedUnanswered, ErrorCode } from '../../wire/stream.ts';
 import { namedBy } from './retries.ts';
 import { triesOf } from './rule-tries.ts';
 
@@ -74,6 +74,22 @@ describe('a request with retries', () => {
     connection.last.answer(500);
     expect([client.status, counted]).toEqual([500, ['request', 'limit']]);
   });
+
+  it.each<[string, RetryRule['statuses'], tries: number]>([
+    ['5xx', [[500, 599]], 2],
+    ['502', [[502, 502]], 2],
+    ['503 alone', [[503, 503]], 1],
+  ])(
+    'counts as a 502 where its connection closes unanswered: by %s a POST goes out so often',
+    (_named, statuses, tries) => {
+      const { client } = send({ retry: { statuses, maxRetries: 1 } }, { head: { method: 'POST' } });
+      for (let i = 0; i < 2; i++) {
+        connection.last.handler.onReset(ErrorCode.internalError, closedUnanswered);
+        clock.advance(40);
+      }
+      expect([connection.upstreams.length, client.status]).toEqual([tries, 502]);
+    },
+  );
 
   it('waits longer each time, up to a limit', () => {
     send({ retry: { maxRetries: 10 } });

@@ -30,7 +30,7 @@ export interface RuleBackend {
   readonly mirrors: readonly RuleMirror[];
   /** How it is balanced over; undefined: by round trips alone, and whatever endpoints answer they stay. */
   readonly balancing: BackendBalancing | undefined;
-  /** Among those of its rule; those of 0 get nothing. */
+  /** Among those of its rule; those of 0 get nothing but the sessions that they have. */
   readonly weight: number;
   /** For one try, from its start to the end of its response; undefined: as long as it takes. */
   readonly timeoutMs: number | undefined;

@@ -78,6 +78,16 @@ it('--mesh takes the settings of an install', async () => {
   expect(out).toContain('"value": "mesh.shop"');
 });
 
+it('--mesh fails with the place of what it cannot read', async () => {
+  mkdirSync(join(folder, 'half'), { recursive: true });
+  writeFileSync(join(folder, 'half/a.yaml'), (await run(['install'])).out);
+  writeFileSync(join(folder, 'half/b.yaml'), 'kind: [');
+  const result = await run(['inject', '--mesh', 'half', '-'], { cwd: folder, input: deployment('web') }).catch(
+    (failure) => failure,
+  );
+  expect(result.error?.message).toContain('half/b.yaml:1: document 1: ');
+});
+
 it('a mistake in one object is told with its field, fails the command, and leaves the others their work', async () => {
   const input = `${deployment('bad', { 'config.tulle.dev/opaque-ports': '99999' })}\n---\n${deployment('good')}`;
   const result = await run(['inject', '--manual', '-'], { input }).catch((failure) => failure);

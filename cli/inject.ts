@@ -88,7 +88,7 @@ async function meshConfig(options: InjectOptions, terminal: Terminal, writes = f
     return (await configOfCluster(options, terminal)) ?? defaults;
   }
   const problems: LocalProblem[] = [];
-  const objects = await readObjects(mesh, terminal);
+  const objects = await readObjects([mesh], terminal);
   if (!objects.some(({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === meshConfigMap)) {
     throw new UsageError(`--mesh (${mesh}) has no ConfigMap ${meshConfigMap}: give what 'tulle install' printed`);
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { readYaml } from '../control-plane/sources/kubectl-yaml.ts';
+import { exitCodeOf } from './exit-codes.ts';
 import { CommandError } from './terminal.ts';
 import { run } from './testing/run.ts';
 
@@ -69,6 +70,19 @@ it('--set gives settings to the pods', async () => {
     'config.tulle.dev/opaque-ports': '5432',
     'config.tulle.dev/proxy-log-level': 'debug',
   });
+});
+
+it.each([
+  [['--set', 'foo=bar'], '--set foo: is not a setting of the sidecar'],
+  [['--set', 'proxy-cpu-request=abc'], "--set proxy-cpu-request: 'abc' must be "],
+  [['--manual', '--set', 'proxy-cpu-request=abc'], "--set proxy-cpu-request: 'abc' must be "],
+  [['--explicit', '--set', 'foo=bar'], '--set foo: is not a setting of the sidecar'],
+  [['--disable', '--set', 'foo=bar'], '--set foo: is not a setting of the sidecar'],
+  [['--manual', '--disable'], "option '--manual' cannot be used with option '--disable'"],
+])('%j is refused before anything is written', async (args, message) => {
+  const { out, error } = await run(['inject', ...args, '-'], { input: deployment('web') }).catch((failed) => failed);
+  expect([out, error?.message]).toEqual(['', expect.stringContaining(message)]);
+  expect(exitCodeOf(error)).toBe(64);
 });
 
 it('--mesh takes the settings of an install', async () => {

@@ -84,6 +84,15 @@ describe('tulle explain', () => {
     ]);
   });
 
+  it.each([
+    ['http://nope.shop:8080/', '100 % to nope.shop:8080'],
+    ['http://example.org/', '100 % to example.org:80'],
+    ['tls://example.org', '100 % to example.org:443'],
+    ['http://[2001:db8::1]:8080/', '100 % to 2001:db8::1:8080'],
+  ])('names host and port of what is no Service: %s', async (call, where) => {
+    expect((await explain(call)).out.split('\n')[2]).toBe(where);
+  });
+
   it('tells of a connection, too', async () => {
     const { out } = await explain('--from', 'shop/web', 'tcp://orders:80');
     expect(out.split('\n').slice(0, 3)).toEqual([

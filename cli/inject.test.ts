@@ -296,8 +296,10 @@ describe('manifests are read from', () => {
     [[], 'name what is to be read', 64],
     [['-', '-'], '- can be read once', 64],
     [['-k', 'nowhere'], '--kustomize (nowhere) must be a folder', 64],
-    [['nowhere.yaml'], 'nowhere.yaml cannot be read: ENOENT', 1],
-    [['bin'], 'bin has no file of manifests', 1],
+    [['nowhere.yaml'], 'nowhere.yaml cannot be read: there is no such file or folder', 64],
+    [['namespace.yaml/below'], 'namespace.yaml/below cannot be read: there is no such file or folder', 64],
+    [['--mesh', 'nowhere', '-'], 'nowhere cannot be read: there is no such file or folder', 64],
+    [['bin'], 'bin has no file of manifests', 64],
     [['http://127.0.0.1:1/x'], 'http://127.0.0.1:1/x cannot be read: ', 1],
   ])('nothing of what cannot be read: %j', async (args, message, exitCode) => {
     const { out, error } = await run(['inject', ...args], { cwd: folder }).catch((failed) => failed);

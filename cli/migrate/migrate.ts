@@ -11,6 +11,7 @@ import { listAll } from '../cluster/objects.ts';
 import { readObjects } from '../manifests/manifest-stream.ts';
 import { printable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
+import { unread } from '../unread.ts';
 import { type LinkerdInstall, mergeValues, readLinkerd, type Values } from './read-linkerd.ts';
 import { stepsOf } from './steps.ts';
 import { migrationOf } from './to-props.ts';
@@ -85,7 +86,7 @@ async function helmValues(files: readonly string[], { cwd }: Terminal): Promise<
     try {
       value = parse(await readFile(resolve(cwd, file), 'utf8'));
     } catch (error) {
-      throw new CommandError(`--values (${file}) cannot be read: ${(error as Error).message}`);
+      throw unread(`--values (${file})`, error);
     }
     if (value !== null && !isRecord(value)) throw new CommandError(`--values (${file}) must be a map of values`);
     all = mergeValues(all, value ?? {});

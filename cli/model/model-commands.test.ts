@@ -132,7 +132,10 @@ describe('tulle explain', () => {
 
   it('says which folder and file cannot be read', async () => {
     const ofFolder = (name: string) => failed(run(['explain', '--manifests', name, 'http://a/'], { cwd: folder }));
-    expect((await ofFolder('nowhere')).error?.message).toContain('nowhere');
+    const missing = 'nowhere: there is no such folder: name one of manifests';
+    expect((await ofFolder('nowhere')).error).toMatchObject({ exitCode: 64, message: missing });
+    const authz = failed(run(['authz', 'deploy', '--manifests', 'nowhere'], { cwd: folder }));
+    expect((await authz).error).toMatchObject({ exitCode: 64, message: missing });
     expect((await ofFolder('broken')).error?.message).toContain('broken/all.yaml:1');
   });
 });

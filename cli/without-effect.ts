@@ -19,7 +19,7 @@ export function withoutEffect<E extends Entry>(entries: readonly E[]): NoEffect<
     .filter((manifest) => templatePath(manifest) === undefined || podsOf(manifest) !== undefined);
   const { problems } = simulatedCluster(sound as unknown as readonly KubernetesObject[]);
   return [...new Set(problems)].flatMap((problem) => {
-    const [, kind, name, message] = /^(\w+)\S* (\S+?): (.*)$/s.exec(problem) ?? [];
+    const [, kind, name, message] = /^(\w+)(?:\.\S*)? ([^\s:]+): (.*)$/s.exec(problem) ?? [];
     const at = entries.find(
       ({ manifest }) =>
         manifest.kind === kind && (nameOf(manifest) === `${kind} ${name}` || manifest.metadata?.name === name),

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { readYaml } from '../control-plane/sources/kubectl-yaml.ts';
+import { exitCodeOf } from './exit-codes.ts';
 import { CommandError } from './terminal.ts';
 import { run } from './testing/run.ts';
 
@@ -71,11 +72,34 @@ it('--set gives settings to the pods', async () => {
   });
 });
 
+it.each([
+  [['--set', 'foo=bar'], '--set foo: is not a setting of the sidecar'],
+  [['--set', 'proxy-cpu-request=abc'], "--set proxy-cpu-request: 'abc' must be "],
+  [['--manual', '--set', 'proxy-cpu-request=abc'], "--set proxy-cpu-request: 'abc' must be "],
+  [['--explicit', '--set', 'foo=bar'], '--set foo: is not a setting of the sidecar'],
+  [['--disable', '--set', 'foo=bar'], '--set foo: is not a setting of the sidecar'],
+  [['--manual', '--disable'], "option '--manual' cannot be used with option '--disable'"],
+])('%j is refused before anything is written', async (args, message) => {
+  const { out, error } = await run(['inject', ...args, '-'], { input: deployment('web') }).catch((failed) => failed);
+  expect([out, error?.message]).toEqual(['', expect.stringContaining(message)]);
+  expect(exitCodeOf(error)).toBe(64);
+});
+
 it('--mesh takes the settings of an install', async () => {
   const install = join(folder, 'install.yaml');
   writeFileSync(install, (await run(['install', '--trust-domain', 'mesh.shop'])).out);
   const { out } = await run(['inject', '--manual', '--mesh', install, '-'], { input: deployment('web') });
   expect(out).toContain('"value": "mesh.shop"');
+});
+
+it('--mesh fails with the place of what it cannot read', async () => {
+  mkdirSync(join(folder, 'half'), { recursive: true });
+  writeFileSync(join(folder, 'half/a.yaml'), (await run(['install'])).out);
+  writeFileSync(join(folder, 'half/b.yaml'), 'kind: [');
+  const result = await run(['inject', '--mesh', 'half', '-'], { cwd: folder, input: deployment('web') }).catch(
+    (failure) => failure,
+  );
+  expect(result.error?.message).toContain('half/b.yaml:1: document 1: ');
 });
 
 it('a mistake in one object is told with its field, fails the command, and leaves the others their work', async () => {
@@ -272,8 +296,10 @@ describe('manifests are read from', () => {
     [[], 'name what is to be read', 64],
     [['-', '-'], '- can be read once', 64],
     [['-k', 'nowhere'], '--kustomize (nowhere) must be a folder', 64],
-    [['nowhere.yaml'], 'nowhere.yaml cannot be read: ENOENT', 1],
-    [['bin'], 'bin has no file of manifests', 1],
+    [['nowhere.yaml'], 'nowhere.yaml cannot be read: there is no such file or folder', 64],
+    [['namespace.yaml/below'], 'namespace.yaml/below cannot be read: there is no such file or folder', 64],
+    [['--mesh', 'nowhere', '-'], 'nowhere cannot be read: there is no such file or folder', 64],
+    [['bin'], 'bin has no file of manifests', 64],
     [['http://127.0.0.1:1/x'], 'http://127.0.0.1:1/x cannot be read: ', 1],
   ])('nothing of what cannot be read: %j', async (args, message, exitCode) => {
     const { out, error } = await run(['inject', ...args], { cwd: folder }).catch((failed) => failed);

@@ -1,10 +1,12 @@
 import { Command, Option } from 'commander';
 import { settingKey } from '../lib/contract/annotations.ts';
 import { meshConfigMap } from '../lib/contract/names.ts';
+import { applyAnnotations } from '../lib/inject/annotations.ts';
 import {
   annotateManifest,
   type InjectConfig,
   type InjectMode,
+  type InjectProblem,
   injectConfig,
   injectManifest,
   type Manifest,
@@ -35,7 +37,11 @@ export function injectCommand(terminal: Terminal): Command {
   return new Command('inject')
     .argument('[path...]', 'files or folders of manifests, URLs of some, or - for standard input')
     .option('-k, --kustomize <folder>', 'what Kustomize makes of a folder, by kubectl')
-    .option('--manual', 'write the sidecar itself into the pods, instead of asking the webhook for it')
+    .addOption(
+      new Option('--manual', 'write the sidecar itself into the pods, instead of asking the webhook for it').conflicts(
+        'disable',
+      ),
+    )
     .addOption(
       new Option('--explicit', 'write it without interception: no privilege, applications use http_proxy').conflicts([
         'ingress',
@@ -76,7 +82,11 @@ function setting(text: string, before?: Record<string, string>): Record<string, 
   if (!/^[a-z0-9-]+$/.test(name) || value.length === 0) {
     throw new UsageError(`--set (${text}) must be a setting and its value, such as opaque-ports=5432`);
   }
-  return { ...before, [settingKey(name)]: value.join('=') };
+  const annotations = { [settingKey(name)]: value.join('=') };
+  const problems: InjectProblem[] = [];
+  applyAnnotations(injectConfig().defaults, { annotations }, { object: '', field: '', level: 'workload' }, problems);
+  if (problems.length > 0) throw new UsageError(`--set ${name}: ${problems.map(({ message }) => message).join('; ')}`);
+  return { ...before, ...annotations };
 }
 
 /** Of the manifests that were given; else of the mesh in the cluster, when its settings come to stand in pods. */
@@ -88,7 +98,7 @@ async function meshConfig(options: InjectOptions, terminal: Terminal, writes = f
     return (await configOfCluster(options, terminal)) ?? defaults;
   }
   const problems: LocalProblem[] = [];
-  const objects = await readObjects(mesh, terminal);
+  const objects = await readObjects([mesh], terminal);
   if (!objects.some(({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === meshConfigMap)) {
     throw new UsageError(`--mesh (${mesh}) has no ConfigMap ${meshConfigMap}: give what 'tulle install' printed`);
   }

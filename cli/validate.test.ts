@@ -26,6 +26,34 @@ spec:
   write('doubtful/all.yaml', `${service}---\n${route('{ name: wbe, port: 80 }')}`);
   write('unreadable/one.yaml', 'kind: [');
   write('empty/readme.md', '');
+  const server = (spec: string) => `apiVersion: policy.linkerd.io/v1beta3
+kind: Server
+metadata: { name: web, namespace: shop }
+spec: { podSelector: {}, ${spec} }
+`;
+  write('misshapen/server.yaml', server('port: 80, proxyProtocol: HTTPx'));
+  write(
+    'idle/all.yaml',
+    `${server('port: 99999')}---
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: shop, annotations: { balancer.linkerd.io/failure-accrual: foo } }
+spec: { ports: [{ port: 80 }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: torn, namespace: shop }
+spec: { template: { spec: { containers: {} } } }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web, namespace: shop }
+spec:
+  template:
+    metadata: { annotations: { tulle.dev/inject: enabled, config.tulle.dev/proxy-cpu-request: much } }
+    spec: { containers: [{ name: web, image: web:1, ports: null }] }
+`,
+  );
 });
 afterAll(() => rmSync(cwd, { recursive: true }));
 
@@ -68,6 +96,34 @@ describe('tulle validate', () => {
       },
     ]);
     expect(JSON.parse((await validate('good', '-o', 'json')).out)).toEqual([]);
+  });
+
+  it('tells what would take no effect, as the model of the mesh does', async () => {
+    const told = await validate('idle');
+    expect(told.out).toContain(
+      "error  idle/all.yaml: Server shop/web: spec.port (99999) must be a number from 1 to 65535, or the name of a container's port [no-effect]\n",
+    );
+    expect(exitCode(told)).toBe(1);
+    const listed = JSON.parse((await validate('idle', '-o', 'json')).out) as { rule: string; object: string }[];
+    const idle = listed.filter(({ rule }) => rule === 'no-effect');
+    expect(idle.map(({ object }) => object)).toEqual(['Deployment shop/web', 'Server shop/web', 'Service shop/web']);
+    expect(idle).toContainEqual(
+      expect.objectContaining({
+        severity: 'error',
+        file: 'idle/all.yaml',
+        object: 'Server shop/web',
+        field: 'spec.port',
+      }),
+    );
+  });
+
+  it('tells of what breaks its schema the object with its namespace, the line and the field', async () => {
+    const [told] = JSON.parse((await validate('misshapen', '-o', 'json')).out) as object[];
+    expect(told).toEqual({
+      ...{ severity: 'error', rule: 'schema', file: 'misshapen/server.yaml', line: 1, object: 'Server shop/web' },
+      field: 'spec.proxyProtocol',
+      message: "(HTTPx) must be one of 'unknown', 'HTTP/1', 'HTTP/2', 'gRPC', 'opaque', 'TLS'",
+    });
   });
 
   it('tells the line of what is no manifest', async () => {

@@ -12,6 +12,7 @@ import { rules } from '../lib/validation/rules/index.ts';
 import { knownFields } from '../lib/validation/rules/known-fields.ts';
 import { printable } from './table.ts';
 import { CommandError, type Terminal } from './terminal.ts';
+import { fieldAndRest, type NoEffect, withoutEffect } from './without-effect.ts';
 
 interface ValidateOptions {
   readonly failOn: Severity;
@@ -72,20 +73,36 @@ function filesOf(path: string, cwd: string): string[] {
 
 function validate(files: readonly string[], cwd: string): Told[] {
   const entries: FileEntry[] = [];
+  const misshapen = new Set<object>();
   const unread: Told[] = [];
   for (const file of new Set(files)) {
     const { objects, problems } = parseManifests(file, readFileSync(resolve(cwd, file), 'utf8'));
     entries.push(...objects.map((object) => ({ file, manifest: object as unknown as Manifest })));
+    for (const { object } of problems) if (object !== undefined) misshapen.add(object);
     unread.push(...problems.map(unreadable));
   }
   const { config } = installedConfig(entries.map(({ manifest }) => manifest));
   // What does not fit its schema is told by the reader, which knows the line.
   const others = rules.filter((rule) => rule !== knownFields);
-  return [...unread, ...review(modelOfManifests(entries, config), others).map(told)];
+  const broken = review(modelOfManifests(entries, config), others).map(told);
+  const idle = withoutEffect(entries.filter(({ manifest }) => !misshapen.has(manifest))).map(noEffect);
+  return [...unread, ...broken, ...idle];
 }
 
-const unreadable = ({ file, line, where, message }: ManifestProblem): Told => ({
-  ...{ severity: 'error', rule: knownFields.id, file, line, object: where, message },
+function unreadable({ file, line, where, object, message: text }: ManifestProblem): Told {
+  const { field, message } = fieldAndRest(text);
+  const place = object === undefined ? where : nameOf(object as unknown as Manifest);
+  return {
+    ...{ severity: 'error', rule: knownFields.id, file, line, object: place },
+    ...(field === undefined ? {} : { field }),
+    message,
+  };
+}
+
+const noEffect = ({ at, field, message }: NoEffect<FileEntry>): Told => ({
+  ...{ severity: 'error', rule: 'no-effect', file: at.file, object: nameOf(at.manifest) },
+  ...(field === undefined ? {} : { field }),
+  message,
 });
 
 const told = ({ severity, rule, at, field, message, fix }: Finding<FileEntry>): Told => ({

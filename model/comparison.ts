@@ -2,14 +2,15 @@
 export interface CallChange {
   /** The caller: `shop/deployment/web`, or `*` for clients that prove no identity. */
   readonly from: string;
-  /** The called workload. */
+  /** The called workload; `shop/service/orders` where nothing takes calls to the Service any more. */
   readonly to: string;
+  /** Of the workload, or of the Service. */
   readonly port: number;
   /** The route of the called port, as policy has it; undefined where its Server has none. */
   readonly route: string | undefined;
 }
 
-/** A call that goes elsewhere. */
+/** A call that goes elsewhere, or otherwise. */
 export interface CallMove {
   readonly from: string;
   readonly to: string;
@@ -21,8 +22,11 @@ export interface CallMove {
 export interface Comparison {
   /** Calls that were refused before, or of which there were none, since one of both ends was not there. */
   readonly opened: readonly CallChange[];
-  /** Calls that were let in before, and are refused; those of workloads that are gone are not told. */
+  /**
+   * Calls that were let in before, and are refused, or that a Service has nothing for any more; those of workloads that are gone
+   * are not told.
+   */
   readonly shut: readonly CallChange[];
-  /** Calls to a Service that go to other places, or by another rule. */
+  /** Calls to a Service that go to other places, by another rule, or in plaintext instead of encrypted. */
   readonly moved: readonly CallMove[];
 }

@@ -201,14 +201,16 @@ export class MeshModel {
   }
 
   /** What becomes of the calls that are sent to one place. */
-  private at(place: OutboundPlace, { from, token }: Call, outbound: OutboundDecision): Arrived {
+  private at(place: OutboundPlace, { from, token, url }: Call, outbound: OutboundDecision): Arrived {
     const { context } = this.cluster;
     const { cluster, config } = context;
     const { target, share } = place;
     if (target === undefined) {
       const missing = outbound.target !== undefined;
       const by = missing ? 'there is no such backend' : 'outside of the mesh';
-      const backend = { service: place.head.authority, namespace: undefined, port: 0, share, allowed: !missing, by };
+      const [, host, port] = /^(.*?)(?::(\d+))?$/.exec(place.head.authority) ?? [];
+      const named = { service: host, namespace: undefined, port: port === undefined ? portOf(url) : Number(port) };
+      const backend = { ...named, share, allowed: !missing, by };
       return { backend, status: missing ? 500 : undefined, route: undefined, mtls: false, steps: [by] };
     }
     const named = namedOf(target, from);

@@ -11,6 +11,7 @@ import {
 } from '../lib/inject/index.ts';
 import { templateAt, templatePath } from '../lib/inject/workload.ts';
 import type { Pod } from '../lib/kinds/pod.ts';
+import { nameOf } from '../lib/validation/manifest-model.ts';
 import type { Addresses } from './addresses.ts';
 
 /** Something that makes pods. */
@@ -81,8 +82,7 @@ function injected(
   const namespaces = new Map(namespace === undefined ? [] : [[object.metadata?.namespace ?? '', namespace]]);
   const result = injectManifest(object, config, { namespaces, annotations: { [injectAnnotation]: decision.mode } });
   for (const { problems: told } of result.reports) {
-    for (const { field, message } of told)
-      problems.push(`${object.kind} ${object.metadata?.name}: ${field} ${message}`);
+    for (const { field, message } of told) problems.push(`${nameOf(object)}: ${field} ${message}`);
   }
   return templateOf(result.object) ?? bare;
 }

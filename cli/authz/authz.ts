@@ -62,7 +62,7 @@ async function modelFor(
   terminal: Terminal,
 ): Promise<{ readonly model: MeshModel; readonly namespace: string }> {
   const { manifests, state, namespace = 'default', kubeconfig, context } = options;
-  if (manifests !== undefined) return { model: modelOf(resolve(terminal.cwd, manifests), terminal), namespace };
+  if (manifests !== undefined) return { model: modelOf(manifests, terminal), namespace };
   const stateFolder = resolve(terminal.cwd, state ?? defaultStateFolder);
   const named = kubeconfig !== undefined || context !== undefined;
   if (state !== undefined || (!named && (await runsLocally(stateFolder)))) {

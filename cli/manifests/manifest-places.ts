@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
+import { unread } from '../unread.ts';
 
 /** A text of manifests, and how it is called in messages. */
 export interface ManifestText {
@@ -24,7 +25,7 @@ export async function readPlace(place: string, terminal: Terminal): Promise<Mani
   const path = resolve(terminal.cwd, place);
   if (!(await isFolder(path))) return [await read(place, () => readFile(path))];
   const files = await filesOf(place, path);
-  if (files.length === 0) throw new CommandError(`${place} has no file of manifests: *.yaml, *.yml, *.json`);
+  if (files.length === 0) throw new UsageError(`${place} has no file of manifests: *.yaml, *.yml, *.json`);
   return Promise.all(files.map((file) => read(join(place, file), () => readFile(join(path, file)))));
 }
 
@@ -55,12 +56,9 @@ async function read(name: string, bytes: () => Promise<Uint8Array>): Promise<Man
   try {
     return { name, bytes: await bytes() };
   } catch (error) {
-    throw new CommandError(`${name} cannot be read: ${reasonOf(error as Error)}`);
+    throw unread(name, error);
   }
 }
-
-/** That of a fetch that failed is only its cause. */
-const reasonOf = ({ message, cause }: Error): string => (cause instanceof Error ? cause.message : message);
 
 async function download(url: string): Promise<Uint8Array> {
   const response = await fetch(url, { signal: AbortSignal.timeout(fetchTimeoutMs) });
@@ -89,6 +87,6 @@ async function filesOf(name: string, folder: string): Promise<string[]> {
       .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
       .sort();
   } catch (error) {
-    throw new CommandError(`${name} cannot be read: ${(error as Error).message}`);
+    throw unread(name, error);
   }
 }

@@ -1,10 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Document } from 'yaml';
 import { readYaml, splitYaml, YamlProblem } from '../../control-plane/sources/kubectl-yaml.ts';
 import { formatReport, type Manifest, type ManifestResult } from '../../lib/inject/index.ts';
-import { readManifestFolder } from '../../local/manifest-folder.ts';
+import { isRecord } from '../../lib/inject/kubernetes.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { editYaml } from './edit-yaml.ts';
 import { kustomized, type ManifestText, readPlace } from './manifest-places.ts';
@@ -156,13 +154,14 @@ function rewritten({ text, yaml, object: before }: ObjectDocument, after: Manife
 /** Objects as YAML documents. */
 export const formatObjects = (objects: readonly Manifest[]): string => objects.map(blockYaml).join('---\n');
 
-/** Objects of a file or folder of manifests, for what is only looked at. Rejects with a CommandError. */
-export async function readObjects(path: string, terminal: Terminal): Promise<Manifest[]> {
-  const full = resolve(terminal.cwd, path);
-  try {
-    if ((await stat(full)).isDirectory()) return (await readManifestFolder(full)).objects;
-  } catch (error) {
-    throw new CommandError(`${path} cannot be read: ${(error as Error).message}`);
-  }
-  return objectsOf(await readDocuments({ paths: [path] }, terminal));
+/** Objects of manifests, those of Lists too, for what is only looked at. Rejects with a CommandError for what is no object. */
+export async function readObjects(paths: readonly string[], terminal: Terminal): Promise<Manifest[]> {
+  const files = await readDocuments({ paths }, terminal);
+  const problems = files.flatMap(({ documents }) =>
+    documents.flatMap((document) => ('problem' in document ? [document.problem] : [])),
+  );
+  if (problems.length > 0) throw new CommandError(problems.join('\nerror: '));
+  return objectsOf(files).flatMap((object) =>
+    Array.isArray(object.items) ? (object.items.filter(isRecord) as Manifest[]) : [object],
+  );
 }

@@ -313,8 +313,22 @@ describe('tulle migrate', () => {
   });
 
   it.each([
-    [['-f', 'nowhere.yaml'], '--values (nowhere.yaml) cannot be read: ', 1],
-    [['nowhere'], 'nowhere cannot be read: ', 1],
+    ['broken/all.yaml', 'kind: ConfigMap\n---\na: [\n', 'broken/all.yaml:1: document 1: is no object', 1],
+    ['torn.yaml', 'a: 1\nb: [\n', 'torn.yaml:', 1],
+    ['blank.yaml', '', 'nothing of Linkerd is in blank.yaml', 64],
+    ['other/pod.yaml', 'apiVersion: v1\nkind: Pod\nmetadata: { name: a }\n', 'nothing of Linkerd is in other', 64],
+    ['nothing/readme.md', '', 'nothing has no file of manifests', 64],
+  ])('refuses %s, of which it would make an empty mesh', async (file, text, message, exitCode) => {
+    mkdirSync(join(folder, file, '..'), { recursive: true });
+    writeFileSync(join(folder, file), text);
+    const { out, error } = await migrate(file.split('/')[0]);
+    expect([out, error?.message]).toEqual(['', expect.stringContaining(message)]);
+    expect(error).toMatchObject({ exitCode });
+  });
+
+  it.each([
+    [['-f', 'nowhere.yaml'], '--values (nowhere.yaml) cannot be read: there is no such file or folder', 64],
+    [['nowhere'], 'nowhere cannot be read: there is no such file or folder', 64],
     [['--linkerd-namespace', 'a b'], '--linkerd-namespace (a b) must be the name of a namespace', 64],
   ])('%j is refused with what is wrong', async (args, message, exitCode) => {
     const { error } = await migrate(...args);

@@ -11,7 +11,8 @@ import { listAll } from '../cluster/objects.ts';
 import { readObjects } from '../manifests/manifest-stream.ts';
 import { printable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
-import { mergeValues, readLinkerd, type Values } from './read-linkerd.ts';
+import { unread } from '../unread.ts';
+import { type LinkerdInstall, mergeValues, readLinkerd, type Values } from './read-linkerd.ts';
 import { stepsOf } from './steps.ts';
 import { migrationOf } from './to-props.ts';
 import { typescriptOf } from './write-typescript.ts';
@@ -47,8 +48,16 @@ export function migrateCommand(terminal: Terminal): Command {
       const asksCluster = paths.length === 0 && values.length === 0;
       const objects = asksCluster
         ? await clusterObjects(options, terminal)
-        : (await Promise.all(paths.map((path) => readObjects(path, terminal)))).flat();
-      const migration = migrationOf(read(objects, given, linkerdNamespace));
+        : paths.length === 0
+          ? []
+          : await readObjects(paths, terminal);
+      const install = read(objects, given, linkerdNamespace);
+      if (values.length === 0 && isEmpty(install)) {
+        throw new UsageError(
+          `nothing of Linkerd is in ${paths.join(', ')}: neither the ConfigMap linkerd-config nor a namespace or workload with annotations of linkerd.io; -f gives the values of its Helm chart`,
+        );
+      }
+      const migration = migrationOf(install);
       for (const note of migration.notes) terminal.err(`warning: not carried over: ${printable(note)}\n`);
       if (output === 'steps') terminal.out(stepsOf(migration));
       else if (output === 'json') terminal.out(`${JSON.stringify({ notCarriedOver: migration.notes }, null, 2)}\n`);
@@ -66,6 +75,9 @@ function read(objects: readonly Manifest[], values: Values, namespace: string) {
   }
 }
 
+const isEmpty = ({ values, namespaces, workloads }: LinkerdInstall): boolean =>
+  Object.keys(values).length + namespaces.length + workloads.length === 0;
+
 /** As Helm takes several: what a later one says holds. */
 async function helmValues(files: readonly string[], { cwd }: Terminal): Promise<Values> {
   let all: Values = {};
@@ -74,7 +86,7 @@ async function helmValues(files: readonly string[], { cwd }: Terminal): Promise<
     try {
       value = parse(await readFile(resolve(cwd, file), 'utf8'));
     } catch (error) {
-      throw new CommandError(`--values (${file}) cannot be read: ${(error as Error).message}`);
+      throw unread(`--values (${file})`, error);
     }
     if (value !== null && !isRecord(value)) throw new CommandError(`--values (${file}) must be a map of values`);
     all = mergeValues(all, value ?? {});

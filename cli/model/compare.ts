@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { CallChange, Comparison } from '../../model/comparison.ts';
 import { MeshModel } from '../../model/mesh-model.ts';
@@ -28,7 +27,7 @@ export function compareCommand(terminal: Terminal): Command {
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .addHelpText('after', '\nExample:\n  tulle compare --fail-on opened main/dist dist\n')
     .action((before: string, after: string, { failOn, output }: CompareOptions) => {
-      const [old, next] = [before, after].map((folder) => modelOf(resolve(terminal.cwd, folder), terminal));
+      const [old, next] = [before, after].map((folder) => modelOf(folder, terminal));
       const compared = MeshModel.compare(old, next);
       terminal.out(output === 'json' ? `${JSON.stringify(compared, null, 2)}\n` : shown(compared));
       if (failOn.some((kind) => compared[kind].length > 0)) throw new CommandError('');

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { CallResult } from '../../model/call-result.ts';
 import type { MeshModel } from '../../model/mesh-model.ts';
@@ -44,7 +43,7 @@ export function explainCommand(terminal: Terminal): Command {
       const options = command.optsWithGlobals<ExplainOptions>();
       const model = options.cluster
         ? (await modelOfCluster(options, terminal)).model
-        : modelOf(resolve(terminal.cwd, options.manifests), terminal);
+        : modelOf(options.manifests, terminal);
       const { method, to } = parsed(call);
       const result = ask(model, method, to, options);
       terminal.out(

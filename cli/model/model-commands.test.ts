@@ -44,6 +44,11 @@ const fromWeb = {
   },
 };
 
+const write = (name: string, text: string): void => {
+  mkdirSync(join(folder, name));
+  writeFileSync(join(folder, name, 'all.yaml'), text);
+};
+
 beforeAll(() => {
   const all = ['web', 'orders', 'batch'].flatMap(workload);
   for (const [name, more] of [
@@ -51,10 +56,15 @@ beforeAll(() => {
     ['open', [server('all-authenticated')]],
     ['broken', ['a: [']],
   ] as const) {
-    mkdirSync(join(folder, name));
     const objects = name === 'broken' ? ['a: ['] : [...all, ...more].map((object) => stringify(object));
-    writeFileSync(join(folder, name, 'all.yaml'), objects.join('---\n'));
+    write(name, objects.join('---\n'));
   }
+  const open = [...all, server('all-authenticated')].map((object) => stringify(object));
+  const batchDeployment = 4;
+  write('bare', open.with(batchDeployment, open[batchDeployment].replace('enabled', 'disabled')).join('---\n'));
+  const ordersService = 3;
+  write('adrift', open.with(ordersService, open[ordersService].replace('app: orders', 'app: order')).join('---\n'));
+  write('blank', '# nothing yet\n');
 });
 
 const explain = (...args: string[]) => run(['explain', '--manifests', 'closed', ...args], { cwd: folder });
@@ -72,6 +82,15 @@ describe('tulle explain', () => {
       'allowed by AuthorizationPolicy shop/orders-from-web, encrypted by the mesh',
       '100 % to orders:80',
     ]);
+  });
+
+  it.each([
+    ['http://nope.shop:8080/', '100 % to nope.shop:8080'],
+    ['http://example.org/', '100 % to example.org:80'],
+    ['tls://example.org', '100 % to example.org:443'],
+    ['http://[2001:db8::1]:8080/', '100 % to 2001:db8::1:8080'],
+  ])('names host and port of what is no Service: %s', async (call, where) => {
+    expect((await explain(call)).out.split('\n')[2]).toBe(where);
   });
 
   it('tells of a connection, too', async () => {
@@ -113,7 +132,10 @@ describe('tulle explain', () => {
 
   it('says which folder and file cannot be read', async () => {
     const ofFolder = (name: string) => failed(run(['explain', '--manifests', name, 'http://a/'], { cwd: folder }));
-    expect((await ofFolder('nowhere')).error?.message).toContain('nowhere');
+    const missing = 'nowhere: there is no such folder: name one of manifests';
+    expect((await ofFolder('nowhere')).error).toMatchObject({ exitCode: 64, message: missing });
+    const authz = failed(run(['authz', 'deploy', '--manifests', 'nowhere'], { cwd: folder }));
+    expect((await authz).error).toMatchObject({ exitCode: 64, message: missing });
     expect((await ofFolder('broken')).error?.message).toContain('broken/all.yaml:1');
   });
 });
@@ -161,6 +183,37 @@ describe('tulle compare', () => {
     expect((await failed(comparing('--fail-on', 'doors', 'open', 'closed'))).error?.message).toContain(
       '--fail-on (doors)',
     );
+  });
+
+  it('a call that loses its encryption is moved, whichever end loses its sidecar', async () => {
+    const { out, error } = await failed(run(['compare', '--fail-on', 'moved', 'open', 'bare'], { cwd: folder }));
+    expect(error).toMatchObject({ exitCode: 1 });
+    expect(out).toContain(
+      'moved   shop/deployment/web -> http://batch.shop:80/: 100 % shop/batch:80 => 100 % shop/batch:80 in plaintext\n',
+    );
+    expect(out).toContain('moved   shop/deployment/batch -> http://web.shop:80/: ');
+    expect(out).not.toContain('moved   shop/deployment/web -> http://orders.shop:80/');
+  });
+
+  it('a call that a Service has nothing for any more is shut, and moved when it has something again', async () => {
+    const comparing = (...args: string[]) => run(['compare', ...args], { cwd: folder });
+    const { out, error } = await failed(comparing('--fail-on', 'shut', 'open', 'adrift'));
+    expect(error).toMatchObject({ exitCode: 1 });
+    expect(out).toContain('shut    shop/deployment/web -> shop/service/orders:80\n');
+    expect(out).not.toContain('moved');
+    expect((await comparing('adrift', 'open')).out).toContain(
+      'moved   shop/deployment/web -> http://orders.shop:80/: answered 503 => 100 % shop/orders:80\n',
+    );
+  });
+
+  it.each([
+    ['nowhere', 'nowhere: there is no such folder'],
+    ['open/all.yaml', 'open/all.yaml: there is no such folder'],
+    ['blank', 'blank: there are no manifests in this folder'],
+  ])('refuses %s, of which it would tell that nothing changes', async (place, message) => {
+    const { out, error } = await failed(run(['compare', '--fail-on', 'shut', 'open', place], { cwd: folder }));
+    expect([out, error?.message]).toEqual(['', expect.stringContaining(message)]);
+    expect(error).toMatchObject({ exitCode: 64 });
   });
 
   it('prints JSON for a pull request', async () => {

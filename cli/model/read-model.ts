@@ -1,7 +1,11 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
+import { objectsOfFolder } from '../../model/manifests.ts';
 import { MeshModel } from '../../model/mesh-model.ts';
 import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { printable } from '../table.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { clusterObjects } from './cluster-objects.ts';
 
 /** The model of what is in a cluster, and the namespace that is meant there. */
@@ -14,15 +18,22 @@ export const modelOfCluster = (
     namespace,
   }));
 
-/** The model of a folder of manifests. What in it cannot take effect is told on standard error. */
-export function modelOf(folder: string, terminal: Terminal): MeshModel {
-  let model: MeshModel;
-  try {
-    model = MeshModel.fromFolder(folder);
-  } catch (error) {
-    throw new CommandError(`${folder}: ${(error as Error).message}`);
+/** The model of a folder of manifests, of which there must be some. What in it cannot take effect is told on standard error. */
+export function modelOf(path: string, terminal: Terminal): MeshModel {
+  const folder = resolve(terminal.cwd, path);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`${path}: there is no such folder: name one of manifests`);
   }
-  return told(model, terminal);
+  let objects: readonly KubernetesObject[];
+  try {
+    objects = objectsOfFolder(folder);
+  } catch (error) {
+    throw new CommandError(`${path}: ${(error as Error).message}`);
+  }
+  if (objects.length === 0) {
+    throw new UsageError(`${path}: there are no manifests in this folder (.yaml, .yml, .json)`);
+  }
+  return told(MeshModel.fromObjects(objects), terminal);
 }
 
 function told(model: MeshModel, terminal: Terminal): MeshModel {

@@ -43,7 +43,8 @@ it.each([
   [['orders: x', '--template'], 'must be the name of a Service', 64],
   [['orders', '--template', '--cluster-domain', 'a b'], '--cluster-domain (a b) must be a DNS domain', 64],
   [['orders', '--open-api', '-'], 'standard input: ', 1],
-  [['orders', '--open-api', 'nowhere.yaml'], 'nowhere.yaml cannot be read: ', 1],
+  [['orders', '--open-api', 'nowhere.yaml'], 'nowhere.yaml cannot be read: there is no such file or folder', 64],
+  [['orders', '--proto', '.'], '. cannot be read: it is a folder, and must be a file', 64],
   [['orders', '--proto', '-'], 'standard input describes no operation', 1],
   [['orders', '--tap', 'deploy/web', '--tap-route-limit', '0'], '--tap-route-limit (0) must be a number from 1', 64],
 ])('%j is refused with what to write', async (args, message, exitCode) => {

@@ -11,6 +11,7 @@ import { parseDurationMs } from '../duration.ts';
 import { formatObjects } from '../manifests/manifest-stream.ts';
 import type { TapOptions } from '../tap/request.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
+import { unread } from '../unread.ts';
 import { profileTemplate } from './template.ts';
 
 interface ProfileOptions extends TapOptions {
@@ -95,7 +96,7 @@ async function described(
   try {
     text = Buffer.from(file === '-' ? await terminal.input() : await readFile(resolve(terminal.cwd, file))).toString();
   } catch (error) {
-    throw new CommandError(`${name} cannot be read: ${(error as Error).message}`);
+    throw unread(name, error);
   }
   let routes: ProfileRoute[];
   try {

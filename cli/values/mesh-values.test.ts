@@ -174,6 +174,13 @@ describe('what cannot be meant is refused with its path and what it must be', ()
     expect([message.split('\n').length, exitCode]).toEqual([4, 64]);
     writeFileSync(join(folder, 'list.yaml'), '- a\n');
     expect((await failed('-f', 'list.yaml')).message).toContain('must be a map of the properties');
-    expect((await failed('-f', 'nowhere.yaml')).message).toContain('--values (nowhere.yaml) cannot be read');
+    for (const [file, reason] of [
+      ['nowhere.yaml', 'there is no such file or folder'],
+      ['wrong.yaml/below', 'there is no such file or folder'],
+      ['.', 'it is a folder, and must be a file'],
+    ] as const) {
+      const missing = await failed('-f', file);
+      expect([missing.message, missing.exitCode]).toEqual([`--values (${file}) cannot be read: ${reason}`, 64]);
+    }
   });
 });

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { isRecord } from '../../lib/inject/kubernetes.ts';
 import type { MeshProps } from '../../lib/mesh/mesh-props.ts';
-import { CommandError, UsageError } from '../terminal.ts';
+import { UsageError } from '../terminal.ts';
+import { unread } from '../unread.ts';
 import { meshForm } from './mesh-forms.ts';
 
 /** Where values of a mesh are given: what stands later wins. */
@@ -38,7 +39,7 @@ function readFile(file: string, cwd: string): Tree {
   try {
     value = parse(readFileSync(resolve(cwd, file), 'utf8'));
   } catch (error) {
-    throw new CommandError(`--values (${file}) cannot be read: ${(error as Error).message}`);
+    throw unread(`--values (${file})`, error);
   }
   if (value === null || value === undefined) return {};
   if (!isRecord(value)) throw new UsageError(`--values (${file}) must be a map of the properties of Mesh`);

@@ -10,6 +10,8 @@ export interface ManifestProblem {
   readonly line: number;
   /** Which object or field, as far as it can be told. */
   readonly where: string;
+  /** The one that breaks the schema of its kind, as it is among the objects that were read. */
+  readonly object?: KubernetesObject;
   readonly message: string;
 }
 
@@ -92,12 +94,16 @@ function collect(
     problems.push({ ...at, where, message: problem });
     return;
   }
-  const object = value as unknown as KubernetesObject;
+  const object = placed(value as unknown as KubernetesObject);
   for (const message of schemaProblems(object)) {
-    problems.push({ ...at, where: `${at.where}, ${object.kind} ${object.metadata.name}`, message });
+    problems.push({ ...at, where: `${at.where}, ${object.kind} ${object.metadata.name}`, object, message });
   }
+  objects.push(object);
+}
+
+function placed(object: KubernetesObject): KubernetesObject {
   const namespace = object.metadata.namespace ?? (clusterWide.has(object.kind) ? undefined : 'default');
-  objects.push(namespace === undefined ? object : { ...object, metadata: { ...object.metadata, namespace } });
+  return namespace === undefined ? object : { ...object, metadata: { ...object.metadata, namespace } };
 }
 
 /** A field that the schema does not know is told too: kubectl refuses it, and an API server would drop it. */

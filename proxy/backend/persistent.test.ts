@@ -73,20 +73,6 @@ describe('a client', () => {
     expect([client.status, told(client)]).toEqual([200, undefined]);
   });
 
-  it('keeps its session where a second try is answered by another', () => {
-    const all = kept(2);
-    const { address, told: seat } = ask(all);
-    const { client, exchange } = all.world.send('http2', true, bringing(seat));
-    const tried = exchange.attempt!;
-    expect(tried.endpoint?.info.address).toBe(address);
-    exchange.again(all.world.sender, tried.endpoint);
-    const second = exchange.attempt!.endpoint?.info.address;
-    expect([undefined, address]).not.toContain(second);
-    for (const { upstreams } of all.at) for (const upstream of upstreams.splice(0)) upstream.answer(200);
-    expect([client.status, told(client)]).toEqual([200, undefined]);
-    expect(ask(all, seat)).toEqual({ address, told: undefined });
-  });
-
   it('is not to stay with who has failed it, and is given a new session when its own is over', () => {
     const all = kept(1);
     expect(ask(all, undefined, 503).told).toBeUndefined();

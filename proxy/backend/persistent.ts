@@ -39,11 +39,6 @@ export class Persistent implements Backend {
     const brought = sessionOf(key, exchange.head, clock.wallMs());
     const session = brought?.backend === hash ? brought : undefined;
     if (session !== undefined) attempt.key = { hash: session.endpoint, sinceMs: clock.nowMs() };
-    // A second try may be answered elsewhere while who has the session is well: the next request goes there again.
-    if (session !== undefined && exchange.attempts > 1) {
-      this.backend.send(attempt);
-      return;
-    }
     const { delays, request, response } = attempt.filters ?? noFilters;
     attempt.filters = new Filters(delays, request, [...response, new ToldSession(attempt, key, hash, session)]);
     this.backend.send(attempt);

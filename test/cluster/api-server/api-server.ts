@@ -217,7 +217,7 @@ function run(program: string, args: readonly string[], home: string, input?: str
     const child = execFile(
       program,
       args,
-      { timeout: 60_000, maxBuffer: 64 * 1024 * 1024, env: { PATH: process.env['PATH'], HOME: home, NO_PROXY: '*' } },
+      { timeout: 120_000, maxBuffer: 64 * 1024 * 1024, env: { PATH: process.env['PATH'], HOME: home, NO_PROXY: '*' } },
       (error, stdout, stderr) =>
         error ? reject(new Error(`${args.join(' ')}: ${stderr || error.message}`)) : resolve(stdout),
     );

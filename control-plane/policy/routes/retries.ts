@@ -1,13 +1,7 @@
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import type { RuleRetry } from '../../../lib/kinds/route-object.ts';
 import type { Retry, StatusRange } from '../traffic-settings.ts';
-
-/** What is wrong with a field of a rule's `retry`. */
-export interface RetryProblem {
-  readonly field: string;
-  readonly must: string;
-  readonly value?: string;
-}
+import type { FieldProblem } from './field-problem.ts';
 
 /** As for `retry.linkerd.io/limit`. */
 const mostAttempts = 65_535;
@@ -15,8 +9,8 @@ const mostAttempts = 65_535;
 const longestBackoffMs = 60_000;
 
 /** How a rule's `retry` (Gateway API, GEP-1731) may not be, beyond what its definition says. */
-export function retryProblems({ codes = [], attempts, backoff }: RuleRetry): RetryProblem[] {
-  const problems: RetryProblem[] = [];
+export function retryProblems({ codes = [], attempts, backoff }: RuleRetry): FieldProblem[] {
+  const problems: FieldProblem[] = [];
   for (const [at, code] of codes.entries()) {
     if (!Number.isInteger(code) || code < 400 || code > 599) {
       problems.push({ field: `codes[${at}]`, must: 'must be a status from 400 to 599', value: `${code}` });

@@ -17,6 +17,7 @@ import {
   type TrafficSettings,
   trafficSettings,
 } from '../traffic-settings.ts';
+import { type FieldProblem, fieldAt } from './field-problem.ts';
 import { type FilterInit, failedFilter, grpcFilter, httpFilter } from './filters.ts';
 import {
   type GrpcMatchInit,
@@ -166,19 +167,20 @@ function readFilters(
 function readSession({ kind, metadata, spec }: HttpRoute | GrpcRoute, at: number, problems: string[]) {
   const { sessionPersistence, matches = [] } = spec.rules?.[at] ?? {};
   if (sessionPersistence == null) return undefined;
-  const path = `spec.rules[${at}].sessionPersistence`;
-  const found = sessionProblems(sessionPersistence);
-  for (const { field, must } of found) problems.push(`${path}${field === '' ? '' : `.${field}`} ${must}`);
-  if (found.length > 0) return undefined;
+  if (tell(sessionProblems(sessionPersistence), `spec.rules[${at}].sessionPersistence`, problems)) return undefined;
   return sessionToApi(sessionPersistence, `${kind}/${metadata.namespace}/${metadata.name}/${at}`, matches);
 }
 
 /** What cannot be read holds as if nobody had said it: requests are tried again as the route has it. */
 function readRetry({ retry }: RouteRule<unknown>, at: number, problems: string[]) {
   if (retry == null) return undefined;
-  const found = retryProblems(retry);
-  for (const { field, must } of found) problems.push(`spec.rules[${at}].retry.${field} ${must}`);
-  return found.length > 0 ? undefined : retryOf(retry);
+  return tell(retryProblems(retry), `spec.rules[${at}].retry`, problems) ? undefined : retryOf(retry);
+}
+
+/** Whether there are any. */
+function tell(found: readonly FieldProblem[], path: string, problems: string[]): boolean {
+  for (const problem of found) problems.push(`${fieldAt(path, problem)} ${problem.must}`);
+  return found.length > 0;
 }
 
 function rule<From, To>(

@@ -5,21 +5,14 @@ import type { SessionAffinitySchema } from '../../../api/gen/tulle_pb.js';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import { isCookiePath, sessionNameProblem, sessionTimeoutProblem } from '../../../lib/contract/session.ts';
 import type { HttpRouteMatch, SessionPersistence } from '../../../lib/kinds/route-object.ts';
+import type { FieldProblem } from './field-problem.ts';
 
 export type SessionInit = MessageInitShape<typeof SessionAffinitySchema> & { $typeName?: never };
 
-/** What is wrong with a field of a SessionPersistence. */
-export interface SessionProblem {
-  /** Empty for the whole. */
-  readonly field: string;
-  readonly must: string;
-  readonly value?: string;
-}
-
 /** How a rule may not keep sessions, beyond what its definition says. */
-export function sessionProblems(session: SessionPersistence): SessionProblem[] {
+export function sessionProblems(session: SessionPersistence): FieldProblem[] {
   const { type = 'Cookie', sessionName, absoluteTimeout, idleTimeout, cookieConfig } = session;
-  const problems: SessionProblem[] = [];
+  const problems: FieldProblem[] = [];
   const tell = (field: string, must: string | undefined, value?: string): void => {
     if (must !== undefined) problems.push({ field, must, value });
   };

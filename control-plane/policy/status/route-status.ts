@@ -12,6 +12,7 @@ import {
   mayName,
   type RouteParent,
 } from '../routes/references.ts';
+import type { Rule } from '../routes/route-rules.ts';
 
 export const controllerName = 'linkerd.io/policy-controller';
 
@@ -47,20 +48,21 @@ export function routeStatus(
   return [...others, ...wanted];
 }
 
-/** What a sidecar that receives does not do. */
+/** What a sidecar that receives does not do, and why. */
+const onlyWhereSent: readonly (readonly [isIn: (rule: Rule<unknown>) => boolean, why: string])[] = [
+  [({ filters }) => filters.some(isMirror), 'copies are made where requests are sent, so that a RequestMirror'],
+  [({ retry }) => retry !== undefined, 'requests are tried again where they are sent, so that retry'],
+  [({ session }) => session !== undefined, 'an endpoint is chosen where requests are sent, so that sessionPersistence'],
+];
+
 function unservedAtServer({ rules }: IndexedRoute): string | undefined {
   if (rules?.protocol !== 'http' && rules?.protocol !== 'grpc') return undefined;
-  const mirrored = rules.rules.findIndex(({ filters }) => filters.some(isMirror));
-  if (mirrored >= 0) {
-    return `spec.rules[${mirrored}]: copies are made where requests are sent, so that a RequestMirror holds at a Service only`;
+  const all: readonly Rule<unknown>[] = rules.rules;
+  for (const [isIn, why] of onlyWhereSent) {
+    const at = all.findIndex(isIn);
+    if (at >= 0) return `spec.rules[${at}]: ${why} holds at a Service only`;
   }
-  const retried = rules.rules.findIndex(({ retry }) => retry !== undefined);
-  if (retried >= 0) {
-    return `spec.rules[${retried}]: requests are tried again where they are sent, so that retry holds at a Service only`;
-  }
-  const kept = rules.rules.findIndex(({ session }) => session !== undefined);
-  if (kept < 0) return undefined;
-  return `spec.rules[${kept}]: an endpoint is chosen where requests are sent, so that sessionPersistence holds at a Service only`;
+  return undefined;
 }
 
 /** Of a condition; the API server takes 32 KiB. */

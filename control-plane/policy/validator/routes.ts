@@ -14,6 +14,7 @@ import type {
   ParentRef,
   RouteRule,
 } from '../../../lib/kinds/route-object.ts';
+import { type FieldProblem, fieldAt } from '../routes/field-problem.ts';
 import { isKind } from '../routes/references.ts';
 import { retryProblems } from '../routes/retries.ts';
 import { sessionProblems } from '../routes/sessions.ts';
@@ -174,15 +175,15 @@ function checkBackends(backends: readonly BackendRef[], path: string, problems: 
 }
 
 function checkSession({ sessionPersistence }: RouteRule<unknown>, path: string, problems: Problems): void {
-  if (sessionPersistence == null) return;
-  for (const { field, must, value } of sessionProblems(sessionPersistence)) {
-    problems.add(field === '' ? path : `${path}.${field}`, must, value);
-  }
+  if (sessionPersistence != null) addAll(sessionProblems(sessionPersistence), path, problems);
 }
 
 function checkRetry({ retry }: RouteRule<unknown>, path: string, problems: Problems): void {
-  if (retry == null) return;
-  for (const { field, must, value } of retryProblems(retry)) problems.add(`${path}.${field}`, must, value);
+  if (retry != null) addAll(retryProblems(retry), path, problems);
+}
+
+function addAll(found: readonly FieldProblem[], path: string, problems: Problems): void {
+  for (const problem of found) problems.add(fieldAt(path, problem), problem.must, problem.value);
 }
 
 function checkTimeouts({ timeouts }: RouteRule<HttpRouteMatch>, path: string, problems: Problems): void {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { type ManifestProblem, parseManifests } from '../control-plane/sources/parse-manifests.ts';
@@ -10,8 +10,9 @@ import { modelOfManifests } from '../lib/validation/model-of-manifests.ts';
 import { review } from '../lib/validation/review.ts';
 import { rules } from '../lib/validation/rules/index.ts';
 import { knownFields } from '../lib/validation/rules/known-fields.ts';
+import { manifestFiles } from './manifests/manifest-places.ts';
 import { printable } from './table.ts';
-import { CommandError, type Terminal } from './terminal.ts';
+import { CommandError, type Terminal, UsageError } from './terminal.ts';
 import { fieldAndRest, type NoEffect, withoutEffect } from './without-effect.ts';
 
 interface ValidateOptions {
@@ -46,11 +47,9 @@ export function validateCommand(terminal: Terminal): Command {
     )
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .addHelpText('after', '\nExample:\n  tulle validate dist/ ingress.yaml\n')
-    .action((paths: string[], { failOn, output }: ValidateOptions) => {
-      const told = validate(
-        paths.flatMap((path) => filesOf(path, terminal.cwd)),
-        terminal.cwd,
-      );
+    .action(async (paths: string[], { failOn, output }: ValidateOptions) => {
+      const files = await Promise.all(paths.map((path) => filesOf(path, terminal.cwd)));
+      const told = validate(files.flat(), terminal.cwd);
       terminal.out(output === 'json' ? `${JSON.stringify(told, null, 2)}\n` : shown(told));
       const isFailure = told.some(({ severity }) => severity === 'error' || failOn === 'warning');
       if (isFailure) throw new CommandError('');
@@ -58,17 +57,13 @@ export function validateCommand(terminal: Terminal): Command {
 }
 
 /** Manifests at a path, as it was given. */
-function filesOf(path: string, cwd: string): string[] {
+async function filesOf(path: string, cwd: string): Promise<string[]> {
   const place = resolve(cwd, path);
-  if (!existsSync(place)) throw new CommandError(`${path}: there is no such file or folder`, 64);
+  if (!existsSync(place)) throw new UsageError(`${path}: there is no such file or folder`);
   if (!statSync(place).isDirectory()) return [path];
-  const files = readdirSync(place, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.(ya?ml|json)$/.test(entry.name) && !entry.name.startsWith('.'))
-    .map((entry) => join(path, entry.parentPath.slice(place.length), entry.name))
-    .sort();
-  if (files.length === 0)
-    throw new CommandError(`${path}: there are no manifests in this folder (.yaml, .yml, .json)`, 64);
-  return files;
+  const files = await manifestFiles(place);
+  if (files.length === 0) throw new UsageError(`${path}: there are no manifests in this folder (.yaml, .yml, .json)`);
+  return files.map((file) => join(path, file));
 }
 
 function validate(files: readonly string[], cwd: string): Told[] {

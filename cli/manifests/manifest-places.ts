@@ -24,7 +24,9 @@ export async function readPlace(place: string, terminal: Terminal): Promise<Mani
   if (/^https?:\/\//.test(place)) return [await read(place, () => download(place))];
   const path = resolve(terminal.cwd, place);
   if (!(await isFolder(path))) return [await read(place, () => readFile(path))];
-  const files = await filesOf(place, path);
+  const files = await manifestFiles(path).catch((error) => {
+    throw unread(place, error);
+  });
   if (files.length === 0) throw new UsageError(`${place} has no file of manifests: *.yaml, *.yml, *.json`);
   return Promise.all(files.map((file) => read(join(place, file), () => readFile(join(path, file)))));
 }
@@ -79,14 +81,11 @@ const isFolder = (path: string): Promise<boolean> =>
     () => false,
   );
 
-async function filesOf(name: string, folder: string): Promise<string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-    return entries
-      .filter((entry) => entry.isFile() && manifestFile.test(entry.name) && !entry.name.startsWith('.'))
-      .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-      .sort();
-  } catch (error) {
-    throw unread(name, error);
-  }
+/** The files of manifests in a folder and below, by their paths from there, in order. Rejects as the system has it. */
+export async function manifestFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  return entries
+    .filter((entry) => entry.isFile() && manifestFile.test(entry.name) && !entry.name.startsWith('.'))
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
 }

@@ -111,9 +111,8 @@ export class Balancer extends Deadline implements Backend, Balancing, MeasuredBa
 
   /** Sends a try to one of the endpoints, at once or when one is ready. */
   send(attempt: Attempt): void {
-    const { attempts, startMs, delayMs } = attempt.exchange;
-    // A fault that had it wait is none of the endpoint's time.
-    this.dispatch(attempt, attempts === 1 && delayMs === 0 ? startMs : this.options.clock.nowMs());
+    const { attempts, startMs, isLate } = attempt.exchange;
+    this.dispatch(attempt, attempts === 1 && !isLate ? startMs : this.options.clock.nowMs());
   }
 
   /** Connects to one of the endpoints for opaque bytes. */

@@ -28,6 +28,7 @@ export class Filtered implements Backend {
     if (delayMs === 0) this.goOn(attempt);
     else {
       attempt.exchange.delayMs += delayMs;
+      attempt.exchange.isLate = true;
       deadlines.arm(new DelayedAttempt(this, attempt), delayMs);
     }
   }

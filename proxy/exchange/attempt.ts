@@ -179,7 +179,7 @@ export class Attempt implements ResponseHandler {
     const { exchange, counts } = this;
     const nowMs = exchange.side.clock.nowMs();
     // What it has waited for is held against nobody whom it is sent to now.
-    exchange.delayMs = Math.max(exchange.delayMs, nowMs - exchange.startMs);
+    exchange.isLate = true;
     if (counts !== undefined) {
       this.error = error;
       this.overMs = nowMs;

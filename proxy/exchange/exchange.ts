@@ -82,8 +82,10 @@ export class Exchange implements StreamHandler {
   readonly startMs: number;
   /** When all of the request had come, where its route counts; -1 before. */
   requestEndMs = -1;
-  /** For how long filters have had it, or its tries, wait, and backends that they were not sent to. */
+  /** For how long faults have had it, or its tries, wait. */
   delayMs = 0;
+  /** Whether it came to its endpoint late, by faults or by backends that it was not sent to: none of that is the endpoint's time. */
+  isLate = false;
   /** Of the bodies that have come so far, the response's as it is passed on. */
   requestBytes = 0;
   responseBytes = 0;
@@ -165,6 +167,7 @@ export class Exchange implements StreamHandler {
       if (delayMs === 0) this.goOn();
       else {
         this.delayMs = delayMs;
+        this.isLate = true;
         const delay = new FilterDelay(this, this.side.deadlines);
         this.waitsFor = delay;
         this.side.deadlines.arm(delay, delayMs);

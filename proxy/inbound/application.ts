@@ -67,8 +67,8 @@ export class Application implements Sender, PoolOwner {
   send(attempt: Attempt): void {
     const pool = this.endpoint.pool(attempt.exchange.applicationVersion);
     const connection = pool.acquire();
-    const { attempts, startMs, delayMs } = attempt.exchange;
-    const nowMs = attempts === 1 && delayMs === 0 ? startMs : this.options.clock.nowMs();
+    const { attempts, startMs, isLate } = attempt.exchange;
+    const nowMs = attempts === 1 && !isLate ? startMs : this.options.clock.nowMs();
     if (connection !== undefined && attempt.start(connection, nowMs)) return;
     const waiting = new WaitingAttempt(this, attempt, pool, this.options.clock);
     attempt.waitingAt = waiting;

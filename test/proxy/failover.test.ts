@@ -195,6 +195,10 @@ it('a request is copied by the rule, and by the backend that has it, and not by 
   expect([await copies('kill'), await copies('eject')]).toEqual([4, 0]);
 });
 
+it('the time that a backend without endpoints had a request wait is no fault that was injected', async () => {
+  expect(await mesh.metric('client', 'outbound_http_faults_injected_total')).toBe(0);
+});
+
 it('an order that changes under load is the one that holds in the end, and no request fails', async () => {
   const others = objects.filter(({ kind, metadata }) => kind !== 'HTTPRoute' || metadata.name !== 'kill');
   const end = load('kill');

@@ -190,7 +190,11 @@ async function tcp(): Promise<void> {
   );
   mesh.apply(...denying);
   await closed;
-  await ended('mail.test:2525');
+  // Its endpoint may still be left alone for the failure before.
+  await vi.waitFor(async () => {
+    await ended('mail.test:2525');
+    expect(await mesh.metric('mail', 'inbound_tcp_authz_deny_total')).toBeGreaterThan(0);
+  }, soon);
   await new Promise((resolve) => connect(4140, mesh.ip('client')).end('no http').on('close', resolve).resume());
   expect(await call('nobody:x')).toBe(400);
 }

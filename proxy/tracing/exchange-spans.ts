@@ -7,19 +7,19 @@ import type { Exemplars } from '../telemetry/exemplars.ts';
 import type { Buckets } from '../telemetry/histogram.ts';
 import { contextFields, type SpanContext } from '../telemetry/trace/context.ts';
 import { newSpanId } from '../telemetry/trace/ids.ts';
-import { type Attribute, bounded, type Span, sizeOf } from '../telemetry/trace/span.ts';
+import { type AttributeSet, bounded, type Span } from '../telemetry/trace/span.ts';
 import type { Field } from '../wire/field.ts';
 import type { HttpVersion, RequestHead } from '../wire/stream.ts';
 import {
   decidedAttributes,
   endpointAttributes,
   errorOf,
-  nameOf,
   type Outcome,
   originAttributes,
   outcomeAttributes,
-  requestAttributes,
+  ownAttributes,
 } from './attributes.ts';
+import { type Asked, asked } from './request-attributes.ts';
 import type { WallTime } from './wall-time.ts';
 
 /** What the spans of one trace have in common, as far as one hop knows it. */
@@ -87,70 +87,77 @@ export class ExchangeSpans implements ExchangeTrace {
 
   /** The exchange is over: its spans are recorded. */
   finish(exchange: Exchange): void {
-    const { context } = this.hop;
-    const { side, startMs, applicationVersion } = exchange;
+    const { side, startMs, head, grpc, applicationVersion, attempts } = exchange;
+    const { time } = this.sink;
     const endMs = side.clock.nowMs();
-    const [only] = this.tries;
+    const request = asked(head, grpc, applicationVersion);
+    const attributes = this.attributesOf(exchange, request);
     if (this.tries.length === 1) {
-      const list = this.attributesOf(exchange);
-      endpointAttributes(list, only.attempt);
-      this.recordWhole(exchange, 'client', only.spanId, list, endMs, only.attempt);
+      const [{ attempt, spanId }] = this.tries;
+      if (attempt.endpoint !== undefined) attributes.push(endpointAttributes.get(attempt.endpoint.info));
+      this.recordWhole(exchange, request, 'client', spanId, attributes, endMs, attempt);
       return;
     }
-    const list = this.attributesOf(exchange);
-    if (exchange.attempts > 1) list.push(['tulle.tries', exchange.attempts]);
+    if (attempts > 1) attributes.push(ownAttributes(['tulle.tries', attempts]));
     const kind = this.isInbound ? 'server' : this.tries.length === 0 ? 'client' : 'internal';
-    this.recordWhole(exchange, kind, this.spanId, list, endMs, undefined);
+    this.recordWhole(exchange, request, kind, this.spanId, attributes, endMs, undefined);
     for (let i = 0; i < this.tries.length; i++) {
       const { attempt, spanId, beganMs, overMs } = this.tries[i];
-      const own = requestAttributes(exchange.head, exchange.grpc, applicationVersion);
-      endpointAttributes(own, attempt);
-      if (i > 0) own.push(['http.request.resend_count', i]);
       const error = errorOf(attempt, 'client');
-      outcomeAttributes(own, attempt, error);
-      this.sink.record(
-        spanOf(this.sink.time, {
-          traceId: context.traceId,
-          spanId,
-          parentId: this.spanId,
-          state: this.hop.state,
-          kind: 'client',
-          name: nameOf(exchange.head, exchange.grpc),
-          startMs: Math.max(startMs, beganMs),
-          endMs: overMs < 0 ? endMs : overMs,
-          attributes: own,
-          error,
-          peer: peerOf(attempt),
-        }),
-      );
+      const own = [request.attributes];
+      if (attempt.endpoint !== undefined) own.push(endpointAttributes.get(attempt.endpoint.info));
+      if (i > 0) own.push(ownAttributes(['http.request.resend_count', i]));
+      own.push(outcomeAttributes(attempt, error));
+      this.sink.record({
+        traceId: this.hop.context.traceId,
+        spanId,
+        parentId: this.spanId,
+        state: this.hop.state,
+        kind: 'client',
+        name: request.name,
+        startMs: time.at(Math.max(startMs, beganMs)),
+        endMs: time.at(overMs < 0 ? endMs : overMs),
+        attributes: own,
+        error,
+        peer: peerOf(attempt),
+      });
     }
   }
 
-  private attributesOf({ head, grpc, applicationVersion, origin, plan }: Exchange): Attribute[] {
-    const list = requestAttributes(head, grpc, applicationVersion);
-    originAttributes(list, origin);
-    decidedAttributes(list, plan?.decided);
+  private attributesOf({ origin, plan }: Exchange, request: Asked): AttributeSet[] {
+    const list = [request.attributes, originAttributes.get(origin)];
+    if (plan?.decided !== undefined) list.push(decidedAttributes.get(plan.decided));
     return list;
   }
 
   private recordWhole(
     exchange: Exchange,
+    { name }: Asked,
     kind: Span['kind'],
     spanId: string,
-    attributes: Attribute[],
+    attributes: AttributeSet[],
     endMs: number,
     only: Attempt | undefined,
   ): void {
-    const { head, grpc, startMs, failure, detail, origin } = exchange;
+    const { startMs, failure, detail, origin } = exchange;
     const { context, state } = this.hop;
     const error = errorOf(exchange, kind);
-    outcomeAttributes(attributes, exchange, error);
-    if (failure !== undefined) attributes.push(['error.message', messageOf(failure, detail)]);
-    const { traceId, spanId: parentId } = context;
-    const peer = kind === 'server' ? { address: origin.clientAddress, port: origin.clientPort } : only && peerOf(only);
-    const name = nameOf(head, grpc);
-    const whole = { traceId, spanId, parentId, state, kind, name, startMs, endMs, attributes, error, peer };
-    this.sink.record(spanOf(this.sink.time, whole));
+    attributes.push(outcomeAttributes(exchange, error));
+    if (failure !== undefined) attributes.push(ownAttributes(['error.message', messageOf(failure, detail)]));
+    const { time } = this.sink;
+    this.sink.record({
+      traceId: context.traceId,
+      spanId,
+      parentId: context.spanId,
+      state,
+      kind,
+      name,
+      startMs: time.at(startMs),
+      endMs: time.at(endMs),
+      attributes,
+      error,
+      peer: kind === 'server' ? { address: origin.clientAddress, port: origin.clientPort } : only && peerOf(only),
+    });
   }
 
   private fieldsOf(spanId: string): Field[] {
@@ -195,47 +202,28 @@ export interface Refusal {
 export function recordRefusal(sink: SpanSink, { context, state }: TraceOfHop, refusal: Refusal): void {
   const { origin, head, grpc, version, failure, detail, startMs, endMs } = refusal;
   const kind = origin.direction === 'inbound' ? 'server' : 'client';
-  const attributes = requestAttributes(head, grpc, version);
-  originAttributes(attributes, origin);
   const outcome: Outcome = grpc
     ? { status: 200, grpcStatus: failure.grpcStatus, error: failure.kind }
     : { status: failure.status, grpcStatus: -1, error: failure.kind };
-  outcomeAttributes(attributes, outcome, failure.kind);
-  attributes.push(['error.message', messageOf(failure, detail)]);
-  sink.record(
-    spanOf(sink.time, {
-      traceId: context.traceId,
-      spanId: newSpanId(sink.random),
-      parentId: context.spanId,
-      state,
-      kind,
-      name: nameOf(head, grpc),
-      startMs,
-      endMs,
-      attributes,
-      error: failure.kind,
-      peer: kind === 'server' ? { address: origin.clientAddress, port: origin.clientPort } : undefined,
-    }),
-  );
-}
-
-/** With its times as those of the wall. Spans are made by the thousand: no copy is made of one. */
-function spanOf(time: WallTime, span: Omit<Span, 'size'>): Span {
-  const { traceId, spanId, parentId, state, kind, name, attributes, error, peer } = span;
-  return {
-    traceId,
-    spanId,
-    parentId,
+  const { name, attributes } = asked(head, grpc, version);
+  sink.record({
+    traceId: context.traceId,
+    spanId: newSpanId(sink.random),
+    parentId: context.spanId,
     state,
     kind,
     name,
-    startMs: time.at(span.startMs),
-    endMs: time.at(span.endMs),
-    attributes,
-    error,
-    peer,
-    size: sizeOf(name, attributes),
-  };
+    startMs: sink.time.at(startMs),
+    endMs: sink.time.at(endMs),
+    attributes: [
+      attributes,
+      originAttributes.get(origin),
+      outcomeAttributes(outcome, failure.kind),
+      ownAttributes(['error.message', messageOf(failure, detail)]),
+    ],
+    error: failure.kind,
+    peer: kind === 'server' ? { address: origin.clientAddress, port: origin.clientPort } : undefined,
+  });
 }
 
 function peerOf({ endpoint }: Attempt): Span['peer'] {

@@ -15,7 +15,12 @@ const maxBatchBytes = 512 * 1024;
 
 class Batch {
   count = 0;
-  readonly out = new OutputBuffer();
+  readonly out: OutputBuffer;
+
+  constructor(out: OutputBuffer) {
+    this.out = out;
+    out.length = 0;
+  }
 
   takes(bytes: number): boolean {
     return this.count < maxBatchSpans && (this.count === 0 || this.out.length + bytes <= maxBatchBytes);
@@ -32,6 +37,8 @@ export class SpanQueue {
   /** The first of them is under way: it takes no more spans. */
   private isFirstSent = false;
   private bytes = 0;
+  /** Where the last batch stood: the next but one does. Under load a new one for each would be more than all else. */
+  private spare: OutputBuffer | undefined = undefined;
   /** Of all batches. */
   count = 0;
 
@@ -40,7 +47,8 @@ export class SpanQueue {
     if (this.isFull || this.bytes + span.length > maxQueuedBytes) return false;
     let batch = this.batches.at(-1);
     if (batch === undefined || (this.isFirstSent && this.batches.length === 1) || !batch.takes(span.length)) {
-      batch = new Batch();
+      batch = new Batch(this.spare ?? new OutputBuffer());
+      this.spare = undefined;
       this.batches.push(batch);
     }
     batch.out.append(span);
@@ -60,7 +68,10 @@ export class SpanQueue {
     return this.batches.length > 1 || (this.batches.length === 1 && this.batches[0].isFull);
   }
 
-  /** The first batch, to be sent: it stays until it is `remove`d, or `kept` to be sent again. */
+  /**
+   * The first batch, to be sent: it stays until it is `remove`d, or `kept` to be sent again. Its bytes are not valid
+   * behind that.
+   */
   first(): EncodedSpans {
     const [{ count, out }] = this.batches;
     this.isFirstSent = true;
@@ -79,6 +90,7 @@ export class SpanQueue {
     if (batch === undefined) return;
     this.count -= batch.count;
     this.bytes -= batch.out.length;
+    this.spare = this.count === 0 ? undefined : batch.out;
   }
 
   clear(): void {

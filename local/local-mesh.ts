@@ -35,6 +35,8 @@ export interface LocalMeshOptions {
 }
 
 const refreshMs = 500;
+/** The same while pods start: somebody waits for them. */
+const startingRefreshMs = 100;
 /** That of the sidecars' admin servers, which every pod of the network listens on. */
 const claimPort = proxyPorts.admin;
 
@@ -201,9 +203,13 @@ export class LocalMesh {
     }
     for (const resume of this.waiting.splice(0)) resume();
     if (this.stopping) return;
-    this.refreshTimer = setTimeout(() => {
-      this.refreshing = this.refresh();
-    }, refreshMs);
+    const isStarting = this.pods.some(({ ready }) => !ready);
+    this.refreshTimer = setTimeout(
+      () => {
+        this.refreshing = this.refresh();
+      },
+      isStarting ? startingRefreshMs : refreshMs,
+    );
   }
 
   private nextRefresh(timeoutMs: number): Promise<void> {

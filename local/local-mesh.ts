@@ -264,8 +264,8 @@ const tokenFile = (state: StateFolder, { namespace, name }: PodPlan): string =>
 
 /** `node` in a command is the Node that runs this. */
 function baseEnvironment(environment: LocalMeshOptions['environment']): Record<string, string> {
-  const { HOME, LANG, TMPDIR, PATH = '' } = environment;
-  const kept = { HOME, LANG, TMPDIR, PATH: [dirname(process.execPath), PATH].join(delimiter) };
+  const { HOME, LANG, TMPDIR, NODE_COMPILE_CACHE, PATH = '' } = environment;
+  const kept = { HOME, LANG, TMPDIR, NODE_COMPILE_CACHE, PATH: [dirname(process.execPath), PATH].join(delimiter) };
   return Object.fromEntries(Object.entries(kept).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 

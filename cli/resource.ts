@@ -7,7 +7,9 @@ export interface Resource {
   readonly name: string | undefined;
 }
 
-const aliases: Readonly<Record<string, readonly string[]>> = {
+type Aliases = Readonly<Record<string, readonly string[]>>;
+
+const aliases: Aliases = {
   deployment: ['deploy', 'deployments'],
   statefulset: ['sts', 'statefulsets'],
   daemonset: ['ds', 'daemonsets'],
@@ -19,12 +21,32 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
   namespace: ['ns', 'namespaces'],
 };
 
+/** What runs no pods of its own, and is measured all the same. */
+const routeAliases: Aliases = {
+  httproute: ['httproutes'],
+  grpcroute: ['grpcroutes'],
+  tcproute: ['tcproutes'],
+  tlsroute: ['tlsroutes'],
+};
+const measuredAliases: Aliases = { ...aliases, service: ['svc', 'services'], ...routeAliases };
+
+/** Whether it is a route of the Gateway API, or of Linkerd's. */
+export const isRoute = ({ kind }: Pick<Resource, 'kind'>): boolean => kind in routeAliases;
+
+/** Whether it is one of connections, which has no requests to count. */
+export const isBytesRoute = ({ kind }: Pick<Resource, 'kind'>): boolean => kind === 'tcproute' || kind === 'tlsroute';
+
 /** Reads `deploy`, `deploy/web`, or `deploy web`. Throws a UsageError that names the argument. */
-export function parseResource([type, ...names]: readonly string[]): Resource {
+export const parseResource = (words: readonly string[]): Resource => parse(words, aliases);
+
+/** The same, where Services and routes can be asked for too. */
+export const parseMeasured = (words: readonly string[]): Resource => parse(words, measuredAliases);
+
+function parse([type, ...names]: readonly string[], known: Aliases): Resource {
   const [kindText, nameInType] = type.split('/');
-  const kind = Object.keys(aliases).find((known) => known === kindText || aliases[known].includes(kindText));
+  const kind = Object.keys(known).find((each) => each === kindText || known[each].includes(kindText));
   if (kind === undefined) {
-    throw new UsageError(`'${kindText}' must be a kind of resource: ${Object.keys(aliases).join(', ')}`);
+    throw new UsageError(`'${kindText}' must be a kind of resource: ${Object.keys(known).join(', ')}`);
   }
   const given = [nameInType, ...names].filter((name) => name !== undefined && name !== '');
   if (given.length > 1) throw new UsageError(`one resource at a time: ${[type, ...names].join(' ')} names several`);

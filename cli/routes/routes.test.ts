@@ -36,6 +36,7 @@ async function counted(
     {
       workloads: async () => [{ namespace: 'shop', name: 'web', pods }],
       profiles: async () => profiles,
+      gatewayRoutes: async () => [],
       close: () => {},
     },
     {

@@ -14,7 +14,7 @@ import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { parseResource } from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
-import { figures, trafficCells } from './workload-stats.ts';
+import { figures, percent, shareOf, trafficCells } from './workload-stats.ts';
 
 interface PolicyStatOptions extends PlaceOptions {
   readonly allNamespaces?: boolean;
@@ -113,14 +113,4 @@ const cellsOf = (traffic: Traffic): string[] => trafficCells(traffic)[0].slice(0
 function numbers(traffic: Traffic): object {
   const { success, rps, latencyMs } = figures(traffic);
   return { success, rps, latencyMs };
-}
-
-function shareOf(part: number, { successes, failures }: Traffic): number | undefined {
-  const all = successes + failures;
-  return all === 0 ? undefined : part / all;
-}
-
-function percent(part: number, traffic: Traffic): string {
-  const share = shareOf(part, traffic);
-  return share === undefined ? '-' : `${(share * 100).toFixed(2)}%`;
 }

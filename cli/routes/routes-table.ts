@@ -12,10 +12,9 @@ export function routesTable(rows: readonly RouteRow[]): string {
   return formatTable(columns, cells, 2);
 }
 
-export function routesJson(rows: readonly RouteRow[]): string {
-  const told = rows.map(({ route, service, namespace, traffic }) => {
+/** What programs are told. */
+export const routeObjects = (rows: readonly RouteRow[]): object[] =>
+  rows.map(({ route, service, namespace, traffic }) => {
     const { success, rps, latencyMs } = figures(traffic);
     return { route, service, namespace, success, rps, latencyMs };
   });
-  return `${JSON.stringify(told, null, 2)}\n`;
-}

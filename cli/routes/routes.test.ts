@@ -4,7 +4,7 @@ import type { Pod } from '../../lib/kinds/pod.ts';
 import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import { ScrapingStore } from '../figures/scraping-store.ts';
 import { run } from '../testing/run.ts';
-import { routesJson, routesTable } from './routes-table.ts';
+import { routeObjects, routesTable } from './routes-table.ts';
 
 const responses = (service: string, route: string | undefined, successes: number, failures: number) => {
   const labels = `direction="outbound",dst="${service}.shop.svc.cluster.local:8080"${route ? `,rt_route="${route}"` : ''}`;
@@ -107,7 +107,7 @@ it('routes of the called Services that nobody took have their rows, the default 
 });
 
 it('programs get numbers', async () => {
-  expect(JSON.parse(routesJson(await counted([responses('voting', 'Vote', 3, 1)])))).toMatchObject([
+  expect(routeObjects(await counted([responses('voting', 'Vote', 3, 1)]))).toMatchObject([
     { route: 'Vote', service: 'voting', namespace: 'shop', success: 0.75, rps: 0.4, latencyMs: { p50: 5 } },
   ]);
 });

@@ -1,16 +1,17 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { type FigureQuery, type Subject, subjectTitle, UnknownSubject } from '../../lib/figures/query.ts';
 import { defaultStateFolder } from '../../local/state-folder.ts';
 import { parseDurationMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
+import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { parseResource } from '../resource.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
-import { routesJson, routesTable } from './routes-table.ts';
+import { routeObjects, routesTable } from './routes-table.ts';
 
 interface RoutesOptions extends PlaceOptions {
   readonly to?: string;
   readonly timeWindow: string;
-  readonly output: 'table' | 'json';
+  readonly output: Format;
 }
 
 /** `tulle routes`: success rate, request rate and latency by the routes of service profiles. */
@@ -20,7 +21,7 @@ export function routesCommand(terminal: Terminal): Command {
     .option('--to <service>', 'only what is called of this Service: svc/voting, or svc/voting.shop')
     .option('-t, --time-window <duration>', 'how long to measure', '5s')
     .option('--state <folder>', `of a local mesh, its state folder (default: ${defaultStateFolder})`)
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .addOption(formatOption('table', 'json', 'yaml'))
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<RoutesOptions>();
       const windowMs = parseDurationMs('--time-window', options.timeWindow);
@@ -31,7 +32,7 @@ export function routesCommand(terminal: Terminal): Command {
         });
         warnOfSilent(silent, terminal);
         if (rows.length === 0) throw new CommandError(nothingCounted(resource, to));
-        terminal.out(options.output === 'json' ? routesJson(rows) : routesTable(rows));
+        terminal.out(forPrograms(routeObjects(rows), options.output) ?? routesTable(rows));
       });
     });
 }

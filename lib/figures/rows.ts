@@ -1,5 +1,5 @@
-import type { FigureQuery, GatewayRouteRow, RouteRow, RowsBy, WorkloadRow } from './query.ts';
-import { defaultRoute, edgeOf, type RowNames } from './selection.ts';
+import type { FigureQuery, GatewayRouteRow, RouteRow, RowsBy, Subject, WorkloadRow } from './query.ts';
+import { defaultRoute, edgeOf, isService, type RowNames } from './selection.ts';
 import { type CountedRows, rowKey, rowNames } from './sidecar-fold.ts';
 import { noTraffic, sumTraffic, type Traffic } from './traffic.ts';
 
@@ -49,7 +49,7 @@ export class RowTotals {
       case 'pod':
         return workloads.map((bare) => ({ ...bare, traffic: this.trafficOf([bare.namespace, bare.name]) }));
       case 'route':
-        return this.routes(routes, to?.name === undefined ? undefined : { service: to.name, namespace: to.namespace });
+        return this.routes(routes, to);
       case 'authority':
         return this.sorted().map((names) => ({ authority: names[0], traffic: this.trafficOf(names) }));
       case 'authorization':
@@ -79,16 +79,15 @@ export class RowTotals {
     }
   }
 
-  private routes(
-    known: readonly Bare<RouteRow>[],
-    to: { service: string; namespace?: string } | undefined,
-  ): RouteRow[] {
+  private routes(known: readonly Bare<RouteRow>[], to: Subject | undefined): RouteRow[] {
     const counted = this.sorted().map(([namespace, service, route]) => ({ namespace, service, route }));
-    const called = to === undefined ? counted : [to];
+    const isCalled = ({ service, namespace }: Bare<RouteRow>): boolean =>
+      to === undefined
+        ? counted.some((each) => each.service === service && each.namespace === namespace)
+        : isService(to, service, namespace);
     const unused = known.filter(
       ({ namespace, service, route }) =>
-        !this.totals.has(rowKey([namespace, service, route])) &&
-        called.some((each) => each.service === service && each.namespace === namespace),
+        !this.totals.has(rowKey([namespace, service, route])) && isCalled({ namespace, service, route }),
     );
     return [...counted, ...unused]
       .sort((a, b) => (routeOrder(a) < routeOrder(b) ? -1 : 1))

@@ -135,17 +135,20 @@ function outboundRoutes(): Selection {
   };
 }
 
+/** Whether it is the one, or one of those, that a query goes to. */
+export const isService = (to: Subject, service: string, namespace: string): boolean =>
+  (to.name === undefined || to.name === service) && (to.namespace === undefined || to.namespace === namespace);
+
 const responseMetrics = ['response_total', 'response_latency_ms_bucket'];
 
 function routes(to: Subject | undefined): Selection {
   return {
     metrics: responseMetrics.map((metric) => `route_${metric}`),
-    texts: [labelText('direction', 'outbound'), ...(to === undefined ? [] : [`dst="${to.name}.${to.namespace}`])],
+    texts: [labelText('direction', 'outbound'), ...(to?.name === undefined ? [] : [`dst="${to.name}.`])],
     rowOf: ({ labels: { direction, dst, rt_route = defaultRoute } }) => {
       if (direction !== 'outbound' || dst === undefined) return undefined;
       const [service, namespace = ''] = dst.split(':')[0].split('.');
-      if (to !== undefined && (to.name !== service || to.namespace !== namespace)) return undefined;
-      return [namespace, service, rt_route];
+      return to === undefined || isService(to, service, namespace) ? [namespace, service, rt_route] : undefined;
     },
   };
 }

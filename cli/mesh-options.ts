@@ -3,10 +3,10 @@ import { type Command, Option } from 'commander';
 import { subnetList } from '../lib/contract/cidr.ts';
 import { type InboundPolicyName, inboundPolicies } from '../lib/contract/inbound-policies.ts';
 import { portList } from '../lib/contract/port-list.ts';
-import { Compat, DataPlane, type MeshProps } from '../lib/index.ts';
+import { Compat, type DataPlane, type MeshProps } from '../lib/index.ts';
 import { parseDurationMs } from './duration.ts';
 import { UsageError } from './terminal.ts';
-import { inboundPolicyFactories } from './values/mesh-forms.ts';
+import { dataPlane, inboundPolicyFactories } from './values/mesh-forms.ts';
 import { meshValues } from './values/mesh-values.ts';
 
 /** What `install` and `upgrade` can set. */
@@ -121,7 +121,7 @@ function propsOfOptions(options: MeshOptions): MeshProps {
     networkPolicies: options.networkPolicies,
     permissionGuards: options.permissionGuards,
     compat: options.compat && (options.compat === 'linkerd' ? Compat.linkerd() : Compat.none()),
-    dataPlane: attempt(() => dataPlane(options.dataPlane)),
+    dataPlane: attempt(() => readDataPlane(options.dataPlane)),
     crds: options.crds,
     proxyInjector: options.proxyInjector,
     tap: options.tap,
@@ -130,15 +130,12 @@ function propsOfOptions(options: MeshOptions): MeshProps {
   return props;
 }
 
-function dataPlane(text: string | undefined): DataPlane | undefined {
-  if (text === undefined) return undefined;
-  if (text === 'tulle') return DataPlane.tulle();
-  try {
-    return DataPlane.linkerd2(text);
-  } catch (error) {
-    throw new UsageError(`--data-plane: ${(error as Error).message}`);
-  }
-}
+const readDataPlane = (text: string | undefined): DataPlane | undefined =>
+  text === undefined
+    ? undefined
+    : dataPlane.read(text, '--data-plane', (option, _, expected) => {
+        throw wrong(option, text, expected);
+      });
 
 function ports(text: string | undefined): number[] | undefined {
   if (text === undefined) return undefined;

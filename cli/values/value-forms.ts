@@ -13,7 +13,8 @@ export interface ValueForm<T = unknown> {
   readonly fields?: Readonly<Record<string, ValueForm>>;
 }
 
-function scalar<T>(expected: string, of: (text: string) => T | undefined): ValueForm<T> {
+/** A text, or a number or word that stands for one, that `of` makes something of; undefined: it is none. */
+export function scalar<T>(expected: string, of: (text: string) => T | undefined): ValueForm<T> {
   return {
     read: (value, path, wrong) => {
       const text = typeof value === 'string' ? value : isScalar(value) ? String(value) : undefined;

@@ -4,10 +4,12 @@ import { subnetList } from '../lib/contract/cidr.ts';
 import { type InboundPolicyName, inboundPolicies } from '../lib/contract/inbound-policies.ts';
 import { portList } from '../lib/contract/port-list.ts';
 import { Compat, type DataPlane, type MeshProps } from '../lib/index.ts';
+import { offering, offeringNames } from './completion/offers.ts';
 import { parseDurationMs } from './duration.ts';
 import { UsageError } from './terminal.ts';
-import { dataPlane, inboundPolicyFactories } from './values/mesh-forms.ts';
+import { dataPlane, inboundPolicyFactories, meshForm, namedDataPlanes } from './values/mesh-forms.ts';
 import { meshValues } from './values/mesh-values.ts';
+import { pathsOf } from './values/value-forms.ts';
 
 /** What `install` and `upgrade` can set. */
 export interface MeshOptions {
@@ -65,7 +67,15 @@ export function addMeshOptions(command: Command): Command {
     .option('--permission-guards', 'hold components to what roles cannot say (default)')
     .option('--no-permission-guards', 'do not: on Kubernetes 1.29, which has no ValidatingAdmissionPolicies')
     .addOption(new Option('--compat <mesh>', 'also obey the annotations of another mesh').choices(['linkerd', 'none']))
-    .option('--data-plane <image>', "image of Linkerd's proxy that sidecars are; 'tulle' for the mesh's own (default)")
+    .addOption(
+      offering(
+        new Option(
+          '--data-plane <image>',
+          "image of Linkerd's proxy that sidecars are; 'tulle' for the mesh's own (default)",
+        ),
+        Object.keys(namedDataPlanes),
+      ),
+    )
     .option('--crds', 'with the CustomResourceDefinitions (default)')
     .option('--no-crds', 'leave the CustomResourceDefinitions out')
     .option('--proxy-injector', 'with the admission webhook (default)')
@@ -73,7 +83,15 @@ export function addMeshOptions(command: Command): Command {
     .option('--tap', "with the API by which 'tulle tap' shows requests as they pass")
     .option('--no-tap', 'without it (default)')
     .option('-f, --values <file>', 'properties of Mesh, as YAML or JSON; may be repeated', repeated)
-    .option('--set <property=value>', 'one of them: proxy.logJson=true, opaquePorts=25,3306; may be repeated', repeated)
+    .addOption(
+      offeringNames(
+        new Option(
+          '--set <property=value>',
+          'one of them: proxy.logJson=true, opaquePorts=25,3306; may be repeated',
+        ).argParser(repeated),
+        pathsOf(meshForm),
+      ),
+    )
     .addHelpText(
       'after',
       '\nProperties are those of TypeScript: new Mesh(chart, "mesh", { … }). An option wins over --set, and that over --values.' +

@@ -1,4 +1,6 @@
+import { Argument, Option } from 'commander';
 import type { Pod } from '../lib/kinds/pod.ts';
+import { offering } from './completion/offers.ts';
 import { UsageError } from './terminal.ts';
 
 /** What `stat` is asked for: all of a kind, or one of it. */
@@ -29,6 +31,35 @@ const routeAliases: Aliases = {
   tlsroute: ['tlsroutes'],
 };
 const measuredAliases: Aliases = { ...aliases, service: ['svc', 'services'], ...routeAliases };
+
+/** Each kind as it is called, and as kubectl has it for short. */
+const wordsOf = (kinds: Aliases): string[] =>
+  Object.entries(kinds).flatMap(([kind, others]) => [
+    kind,
+    ...others.filter((other) => !other.endsWith('s') || other.length < 4),
+  ]);
+const workloadWords = wordsOf(aliases);
+const measuredWords = wordsOf(measuredAliases);
+
+/** An argument that `parseResource` reads, as shells complete it. */
+export const resourceArgument = (name: string, description: string): Argument =>
+  offering(new Argument(name, description), workloadWords);
+
+/** One that may be a Service too. */
+export const calledArgument = (name: string, description: string): Argument =>
+  offering(new Argument(name, description), [...workloadWords, 'svc']);
+
+/** One that `parseMeasured` reads. */
+export const measuredArgument = (name: string, description: string): Argument =>
+  offering(new Argument(name, description), measuredWords);
+
+/** An option whose value `parseResource` reads. */
+export const resourceOption = (flags: string, description: string): Option =>
+  offering(new Option(flags, description), workloadWords);
+
+/** One that may be a Service too. */
+export const calledOption = (flags: string, description: string): Option =>
+  offering(new Option(flags, description), [...workloadWords, 'svc']);
 
 /** Whether it is a route of the Gateway API, or of Linkerd's. */
 export const isRoute = ({ kind }: Pick<Resource, 'kind'>): boolean => kind in routeAliases;

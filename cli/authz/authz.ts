@@ -10,7 +10,7 @@ import { runsLocally } from '../figures/local-directory.ts';
 import { type PlaceOptions, warnOfSilent, withFigures } from '../figures/open.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { modelOf, modelOfCluster } from '../model/read-model.ts';
-import { parseResource, type Resource } from '../resource.ts';
+import { parseResource, type Resource, resourceArgument } from '../resource.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { authzObjects, authzTable, withTraffic } from './authz-rows.ts';
 
@@ -26,7 +26,9 @@ const concurrency = 4;
 /** `tulle authz`: which Servers, routes and authorizations hold for workloads, and what came by them. */
 export function authzCommand(terminal: Terminal): Command {
   return new Command('authz')
-    .argument('<resource...>', 'workload, or a kind of them: deploy/web, sts; ns/shop for all of a namespace')
+    .addArgument(
+      resourceArgument('<resource...>', 'workload, or a kind of them: deploy/web, sts; ns/shop for all of a namespace'),
+    )
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('--manifests <folder>', 'of a folder of manifests, not of the mesh that runs')
     .addOption(

@@ -4,7 +4,7 @@ import { InboundServerPolicies, PortSpecSchema, ServerSchema } from '../../api/g
 import { OutboundPolicies, OutboundPolicySchema, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
 import { meshPorts } from '../../lib/contract/ports.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
-import { parseResource } from '../resource.ts';
+import { calledArgument, parseResource } from '../resource.ts';
 import { type Terminal, UsageError } from '../terminal.ts';
 import { firstAnswer } from './destination-client.ts';
 import { type ComponentPort, type DiagnosedMesh, type MeshOptions, stateOption, withMesh } from './mesh.ts';
@@ -20,7 +20,7 @@ interface PolicyOptions extends MeshOptions {
 export function policyCommand(terminal: Terminal): Command {
   return new Command('policy')
     .description('show the policy that proxies are told: inbound of a workload’s port, outbound of a Service’s')
-    .argument('<resource>', 'workload or Service, such as deploy/web, pod/web-1, svc/web')
+    .addArgument(calledArgument('<resource>', 'workload or Service, such as deploy/web, pod/web-1, svc/web'))
     .argument('<port>', 'number of the port')
     .option('--token <token>', 'for a Service, the pod that asks, such as {"ns":"shop","pod":"web-1"}')
     .option('--destination-pod <name>', 'pod of the destination component (default: one that is ready)')

@@ -1,6 +1,7 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { CallChange, Comparison } from '../../model/comparison.ts';
 import { MeshModel } from '../../model/mesh-model.ts';
+import { offering } from '../completion/offers.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { printable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
@@ -19,11 +20,13 @@ export function compareCommand(terminal: Terminal): Command {
   return new Command('compare')
     .argument('<old>', 'folder of manifests as they were')
     .argument('<new>', 'folder of manifests as they are to be')
-    .option(
-      '--fail-on <what>',
-      `exit code 1 when there are such: ${kinds.join(', ')}, with commas between`,
-      readKinds,
-      [],
+    .addOption(
+      offering(
+        new Option('--fail-on <what>', `exit code 1 when there are such: ${kinds.join(', ')}, with commas between`)
+          .argParser(readKinds)
+          .default([]),
+        kinds,
+      ),
     )
     .addOption(formatOption('text', 'json', 'yaml'))
     .addHelpText('after', '\nExample:\n  tulle compare --fail-on opened main/dist dist\n')

@@ -5,7 +5,7 @@ import { parseDurationMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { shownAgain } from '../figures/shown-again.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
-import { parseResource } from '../resource.ts';
+import { calledArgument, parseResource, resourceOption } from '../resource.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { routeObjects, routesTable } from './routes-table.ts';
 
@@ -22,10 +22,15 @@ interface RoutesOptions extends PlaceOptions {
 /** `tulle routes`: success rate, request rate and latency by the routes of service profiles. */
 export function routesCommand(terminal: Terminal): Command {
   return new Command('routes')
-    .argument('<resource...>', 'who calls: deploy/web, pods, ns; or what is called, whoever calls it: svc/voting, svc')
+    .addArgument(
+      calledArgument(
+        '<resource...>',
+        'who calls: deploy/web, pods, ns; or what is called, whoever calls it: svc/voting, svc',
+      ),
+    )
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('--to <service>', 'only what is called of this Service: svc/voting, or svc/voting.shop')
-    .option('--from <resource>', 'of a Service, only what this calls: deploy/web')
+    .addOption(resourceOption('--from <resource>', 'of a Service, only what this calls: deploy/web'))
     .option('--from-namespace <name>', 'namespace of --from (default: that of the Service)')
     .option('-t, --time-window <duration>', 'how long to measure', '5s')
     .option('-w, --watch', 'go on: a table for each time window, until it is ended')

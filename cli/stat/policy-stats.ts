@@ -11,7 +11,7 @@ import { stateOption } from '../diagnostics/mesh.ts';
 import { parseDurationMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
-import { parseResource } from '../resource.ts';
+import { parseResource, resourceArgument } from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { figures, percent, shareOf, trafficCells } from './workload-stats.ts';
@@ -59,7 +59,7 @@ function policyStat<By extends 'inboundRoute' | 'outboundRoute', Row>(
   { name, by, nothing, table, objects }: PolicyStat<By, Row>,
 ): Command {
   return new Command(name)
-    .argument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns')
+    .addArgument(resourceArgument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns'))
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('-l, --selector <labels>', 'of workloads with these labels')
     .option('-t, --time-window <duration>', 'how long to measure', '5s')

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { type FigureQuery, type Subject, subjectTitle, type WorkloadRow } from '../../lib/figures/query.ts';
 import type { Traffic } from '../../lib/figures/traffic.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
@@ -6,7 +6,15 @@ import { parseDurationMs } from '../duration.ts';
 import { type FiguresPlace, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { shownAgain } from '../figures/shown-again.ts';
 import { formatOption, forPrograms } from '../formats.ts';
-import { isRoute, parseMeasured, parseResource, type Resource } from '../resource.ts';
+import {
+  calledOption,
+  isRoute,
+  measuredArgument,
+  parseMeasured,
+  parseResource,
+  type Resource,
+  resourceOption,
+} from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { type AskedStats, type StatOptions, unknownTitle } from './asked.ts';
@@ -16,18 +24,21 @@ import { figures, statCells, statColumns, wideColumns } from './workload-stats.t
 /** `tulle stat`: success rate, request rate and latency of workloads, Services and routes. */
 export function statCommand(terminal: Terminal): Command {
   return new Command('stat')
-    .argument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns, svc/orders, httproute')
+    .addArgument(
+      measuredArgument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns, svc/orders, httproute'),
+    )
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('-l, --selector <labels>', 'of what has these labels')
     .option('-t, --time-window <duration>', 'how long to measure', '5s')
     .option('-w, --watch', 'go on: a table for each time window, until it is ended')
     .addOption(
-      new Option('--to <resource>', 'only calls to this, as the workloads counted them; of routes a Service').conflicts(
-        'from',
-      ),
+      calledOption(
+        '--to <resource>',
+        'only calls to this, as the workloads counted them; of routes a Service',
+      ).conflicts('from'),
     )
     .option('--to-namespace <name>', 'namespace of --to (default: that of the workloads)')
-    .option('--from <resource>', 'only calls from this, as it counted them')
+    .addOption(resourceOption('--from <resource>', 'only calls from this, as it counted them'))
     .option('--from-namespace <name>', 'namespace of --from (default: that of the workloads)')
     .option('--unmeshed', 'workloads without a meshed pod too, as always of a local mesh')
     .option(...stateOption)

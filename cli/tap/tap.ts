@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { TapByResourceRequest } from '../../api/gen/viz_tap_pb.js';
 import { defaultStateFolder } from '../../local/state-folder.ts';
 import { parseDurationMs } from '../duration.ts';
+import { resourceArgument } from '../resource.ts';
 import { printable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { BodyTypes } from './body/body-types.ts';
@@ -22,7 +23,7 @@ interface TapCommandOptions extends TapOptions, BodyOptions {
 /** `tulle tap`: requests as they pass the sidecars of workloads. */
 export function tapCommand(terminal: Terminal): Command {
   return withBodyOptions(withTapOptions(new Command('tap')))
-    .argument('<resource...>', 'whose sidecars: deploy/web, deploy, po/web-0, ns/shop')
+    .addArgument(resourceArgument('<resource...>', 'whose sidecars: deploy/web, deploy, po/web-0, ns/shop'))
     .addOption(
       new Option('-o, --output <format>', 'how to print; json has header fields, too')
         .choices(['line', 'wide', 'json'])

@@ -191,6 +191,7 @@ const wordOfTrust = choice({
 
 /** A word, or a map `certManager` with what it makes. */
 const trustAnchors: ValueForm<TrustAnchors> = {
+  offers: wordOfTrust.offers ?? [],
   read: (value, path, wrong) =>
     typeof value === 'string'
       ? wordOfTrust.read(value, path, wrong)
@@ -211,6 +212,7 @@ export const dataPlane = scalar(
       return undefined;
     }
   },
+  Object.keys(namedDataPlanes),
 );
 
 /** Every typed property of `Mesh`, by its name. */

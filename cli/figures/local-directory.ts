@@ -4,26 +4,26 @@ import type { Pod } from '../../lib/kinds/pod.ts';
 import type { Service } from '../../lib/kinds/service.ts';
 import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import { readManifestFolder } from '../../local/manifest-folder.ts';
-import { StateFolder } from '../../local/state-folder.ts';
+import { type Runner, StateFolder } from '../../local/state-folder.ts';
 import { ownerName } from '../resource.ts';
 import { CommandError, UsageError } from '../terminal.ts';
 import type { RouteObject, Workload, WorkloadDirectory } from './directory.ts';
 import { routeKindsOf } from './gateway-routes.ts';
 import { selectedBy } from './services.ts';
 
-/** Whether a local mesh runs in a state folder. */
-export const runsLocally = async (stateFolder: string): Promise<boolean> =>
-  (await new StateFolder(stateFolder).runner()) !== undefined;
+/** Who runs a local mesh. Rejects with a CommandError when none runs there. */
+export async function localRunner(stateFolder: string): Promise<Runner> {
+  const runner = await new StateFolder(stateFolder).runner();
+  if (runner !== undefined) return runner;
+  throw new CommandError(
+    `no local mesh runs in ${stateFolder}: start one with 'tulle local dist', or name its --state`,
+  );
+}
 
 /** What a running local mesh has. Rejects with a CommandError when none runs there. */
 export async function localDirectory(stateFolder: string): Promise<WorkloadDirectory> {
   const state = new StateFolder(stateFolder);
-  const runner = await state.runner();
-  if (runner === undefined) {
-    throw new CommandError(
-      `no local mesh runs in ${state.path}: start one with 'tulle local dist', or name its --state`,
-    );
-  }
+  const runner = await localRunner(stateFolder);
   const [made, given] = await Promise.all([state.objects, runner.manifests].map(readManifestFolder));
   const pods = made.objects.filter(({ kind }) => kind === 'Pod') as unknown as Pod[];
   const { objects } = given;

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { TapByResourceRequest } from '../../api/gen/viz_tap_pb.js';
 import { defaultStateFolder } from '../../local/state-folder.ts';
+import { askedMesh, hinted } from '../asked-mesh.ts';
 import { parseDurationMs } from '../duration.ts';
 import { resourceArgument } from '../resource.ts';
 import { printable } from '../table.ts';
@@ -74,12 +75,15 @@ export async function withTaps(
   terminal: Terminal,
   work: (source: TapSource) => Promise<void>,
 ): Promise<void> {
-  const source = await openTaps(options, resolve(terminal.cwd, options.state ?? defaultStateFolder), terminal);
-  try {
-    await work(source);
-  } finally {
-    source.close();
-  }
+  const asked = await askedMesh(options, terminal);
+  await hinted(asked, async () => {
+    const source = await openTaps(asked, options, terminal);
+    try {
+      await work(source);
+    } finally {
+      source.close();
+    }
+  });
 }
 
 /** Taps until the user asks to stop, `forMs` are over, or the tap is over. */

@@ -1,6 +1,7 @@
 import { Argument, Option } from 'commander';
 import type { Pod } from '../lib/kinds/pod.ts';
 import { offering } from './completion/offers.ts';
+import { routeKinds } from './figures/gateway-routes.ts';
 import { UsageError } from './terminal.ts';
 
 /** What `stat` is asked for: all of a kind, or one of it. */
@@ -24,12 +25,7 @@ const aliases: Aliases = {
 };
 
 /** What runs no pods of its own, and is measured all the same. */
-const routeAliases: Aliases = {
-  httproute: ['httproutes'],
-  grpcroute: ['grpcroutes'],
-  tcproute: ['tcproutes'],
-  tlsroute: ['tlsroutes'],
-};
+const routeAliases: Aliases = Object.fromEntries(routeKinds.map(({ kind, plural }) => [kind.toLowerCase(), [plural]]));
 const measuredAliases: Aliases = { ...aliases, service: ['svc', 'services'], ...routeAliases };
 
 /** Each kind as it is called, and as kubectl has it for short. */

@@ -7,10 +7,12 @@ import { gatewayTlsRoute } from '../../lib/kinds/gateway-tls-route.ts';
 import { httpRoute } from '../../lib/kinds/http-route.ts';
 import type { RouteObject } from './directory.ts';
 
-const all = [gatewayHttpRoute, httpRoute, gatewayGrpcRoute, gatewayTcpRoute, gatewayTlsRoute];
+/** Routes that sidecars count by. */
+export const routeKinds = [gatewayHttpRoute, httpRoute, gatewayGrpcRoute, gatewayTcpRoute, gatewayTlsRoute];
 
 /** The kinds that a query calls `httproute`, `grpcroute`, `tcproute` or `tlsroute`: two groups have an HTTPRoute. */
-export const routeKindsOf = (kind: string): typeof all => all.filter((each) => each.kind.toLowerCase() === kind);
+export const routeKindsOf = (kind: string): typeof routeKinds =>
+  routeKinds.filter((each) => each.kind.toLowerCase() === kind);
 
 /** What a parent is that does not say it. */
 const usualParent = (apiVersion: string | undefined): string =>

@@ -1,4 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -132,9 +135,35 @@ describe('tulle validate', () => {
     expect(exitCode(told)).toBe(1);
   });
 
+  it('reads standard input and URLs beside files, and a file once that its folder has too', async () => {
+    const route = readFileSync(join(cwd, 'bad/deeper/route.yml'), 'utf8');
+    const server = createServer((_, response) => response.end(route)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/route.yaml`;
+    const service = readFileSync(join(cwd, 'good/service.yaml'));
+    const told = await run(['validate', url, '-'], { cwd, input: service }).catch((failed: CommandRun) => failed);
+    server.close();
+    expect(told.out).toContain(`error  ${url}: HTTPRoute shop/web: spec.rules[0].backendRefs[0].port (81)`);
+    const broken = await run(['validate', '-'], { cwd, input: 'kind: [' }).catch((failed: CommandRun) => failed);
+    expect(broken.out).toContain('error  standard input:1: document 1: ');
+    expect((await validate('bad', 'bad/deeper/route.yml')).out).toContain('\n1 errors, 0 warnings\n');
+  });
+
+  it('fails where there was nothing to look at, so that an empty pipe is no success, and for what is no text', async () => {
+    const of = (input: string | Uint8Array) =>
+      run(['validate', '-'], { cwd, input }).catch((failed: CommandRun) => failed);
+    const empty = await of('# none\n---\n');
+    expect([empty.error?.message, exitCode(empty)]).toEqual([
+      'there is no object in standard input: nothing was looked at',
+      1,
+    ]);
+    expect((await of(Buffer.from('\ufeffkind: A', 'utf16le'))).error?.message).toContain('it is no text in UTF-8');
+  });
+
   it.each([
-    [['nowhere'], 'nowhere: there is no such file or folder'],
-    [['empty'], 'empty: there are no manifests in this folder'],
+    [['nowhere'], 'nowhere cannot be read: there is no such file or folder'],
+    [['empty'], 'empty has no file of manifests: *.yaml, *.yml, *.json'],
+    [['-', '-'], '- can be read once'],
     [[], "missing required argument 'path'"],
     [['good', '-o', 'yaml'], "option '-o, --output <format>' argument 'yaml' is invalid"],
   ])('with %j is asked wrongly, and says so with 64', async (args, message) => {

@@ -54,6 +54,7 @@ const callers = { kind: 'MeshTLSAuthentication', name: 'callers' };
 const nodes = { kind: 'NetworkAuthentication', name: 'nodes' };
 const ofServer = { kind: 'Server', name: 'web' };
 const scrape = { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '80' };
+const enabled = { 'tulle.dev/inject': 'enabled' };
 const httpProbe = { livenessProbe: { httpGet: { port: 80, path: '/live' } } };
 const grpcProbe = { livenessProbe: { grpc: { port: 80 } } };
 
@@ -185,7 +186,30 @@ const table: readonly [rule: string, broken: Manifest[], told: string, sound: Ma
     'two-servers',
     [namespace(), workload('web'), server('a'), server('b', { port: 80 })],
     'error two-servers Server shop/b spec.port',
-    [namespace(), workload('web'), server('a'), server('b', { port: 81 })],
+    [
+      namespace(),
+      workload('web', { ports: [{ containerPort: 80, name: 'http' }, { containerPort: 81 }] }),
+      server('a'),
+      server('b', { port: 81 }),
+    ],
+  ],
+  [
+    'server-of-nothing',
+    [workload('web', {}, enabled), workload('orders'), server('a', { podSelector: { matchLabels: { app: 'wbe' } } })],
+    'warning server-of-nothing Server shop/a spec.podSelector',
+    [workload('web', {}, enabled), workload('orders'), server('a')],
+  ],
+  [
+    'server-of-nothing',
+    [workload('web', {}, enabled), server('a', { port: 'https' })],
+    'warning server-of-nothing Server shop/a spec.port',
+    [workload('web', {}, enabled), server('a', { port: 80 })],
+  ],
+  [
+    'server-of-nothing',
+    [workload('web', {}, enabled), server('a', { port: 8080 })],
+    'warning server-of-nothing Server shop/a spec.port',
+    [server('a', { port: 8080 })],
   ],
   [
     'allows-nobody',

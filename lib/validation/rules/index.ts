@@ -12,6 +12,7 @@ import { oneServerAPort } from './one-server-a-port.ts';
 import { probesLetIn } from './probes-let-in.ts';
 import { profilesBeforeRoutes } from './profiles-before-routes.ts';
 import { scrapesLetIn } from './scrapes-let-in.ts';
+import { serversOfPods } from './servers-of-pods.ts';
 import { strictNamespaces } from './strict-namespaces.ts';
 
 /** All rules; docs/guides/validation.md has a row for each. */
@@ -24,6 +25,7 @@ export const rules: readonly Rule[] = [
   neverConnected,
   profilesBeforeRoutes,
   oneServerAPort,
+  serversOfPods,
   allowsSomebody,
   callersAreMeshed,
   knownAccounts,
@@ -36,9 +38,9 @@ export const rules: readonly Rule[] = [
 
 /**
  * What is not among the manifests may be made elsewhere, which those who write constructs say in so many words
- * (`MeshService.of('orders', ...)`, `PolicyTarget.server('orders')`): they are not warned of it.
+ * (`MeshService.of('orders', ...)`, `PolicyTarget.server('orders')`, `PodSelector.labels({ app: 'orders' })`): they are not warned of it.
  */
-const saidByConstructs: ReadonlySet<Rule> = new Set([knownServices, knownTargets]);
+const saidByConstructs: ReadonlySet<Rule> = new Set([knownServices, knownTargets, serversOfPods]);
 
 /** Those that run when an app is synthesized. */
 export const rulesOfSynth: readonly Rule[] = rules.filter((rule) => !saidByConstructs.has(rule));

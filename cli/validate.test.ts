@@ -48,6 +48,10 @@ kind: Deployment
 metadata: { name: torn, namespace: shop }
 spec: { template: { spec: { containers: {} } } }
 ---
+apiVersion: v1
+kind: Namespace
+metadata: { name: shop, annotations: { tulle.dev/inject: 'yes' } }
+---
 apiVersion: apps/v1
 kind: Deployment
 metadata: { name: web, namespace: shop }
@@ -109,7 +113,9 @@ describe('tulle validate', () => {
     expect(exitCode(told)).toBe(1);
     const listed = JSON.parse((await validate('idle', '-o', 'json')).out) as { rule: string; object: string }[];
     const idle = listed.filter(({ rule }) => rule === 'no-effect');
-    expect(idle.map(({ object }) => object)).toEqual(['Deployment shop/web', 'Server shop/web', 'Service shop/web']);
+    expect(idle.map(({ object }) => object)).toEqual([
+      ...['Namespace shop', 'Deployment shop/torn', 'Deployment shop/web', 'Server shop/web', 'Service shop/web'],
+    ]);
     expect(idle).toContainEqual(
       expect.objectContaining({
         severity: 'error',

@@ -135,6 +135,26 @@ describe('tulle validate', () => {
     });
   });
 
+  it('tells of a route of the Gateway API what its definition does not take, and nothing else', async () => {
+    const route = {
+      ...{
+        apiVersion: 'gateway.networking.k8s.io/v1',
+        kind: 'HTTPRoute',
+        metadata: { name: 'web', namespace: 'shop' },
+      },
+      spec: { hostnames: ['shop.example:80'], rules: [{ backendRef: [], timeouts: { request: 2 } }] },
+    };
+    const input = JSON.stringify(route);
+    const { out } = await run(['validate', '-'], { cwd, input }).catch((failed: CommandRun) => failed);
+    const place = '  standard input: HTTPRoute shop/web: ';
+    expect(out.split('\n').map((line) => line.replace(/: correct it.*/, ''))).toEqual([
+      `error${place}spec.hostnames[0] (shop.example:80) must be a host in lower case, such as shop.example or '*.shop.example', without a port`,
+      `error${place}spec.rules[0].timeouts.request (2) must be a text`,
+      `warning${place}spec.rules[0].backendRef is no field that is known: they are backendRefs, filters, matches, name, retry, sessionPersistence, timeouts`,
+      ...['2 errors, 1 warnings', ''],
+    ]);
+  });
+
   it('tells the line of what is no manifest', async () => {
     const told = await validate('unreadable');
     expect(told.out).toMatch(/^error {2}unreadable\/one\.yaml:1: document 1: .+ \[schema\]\n/);

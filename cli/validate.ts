@@ -6,6 +6,7 @@ import type { Finding, Severity } from '../lib/validation/finding.ts';
 import { type Entry, nameOf } from '../lib/validation/manifest-model.ts';
 import { modelOfManifests } from '../lib/validation/model-of-manifests.ts';
 import { review } from '../lib/validation/review.ts';
+import { gatewayFields } from '../lib/validation/rules/gateway-fields.ts';
 import { rules } from '../lib/validation/rules/index.ts';
 import { knownFields } from '../lib/validation/rules/known-fields.ts';
 import { decoded, type ManifestText, readPlace } from './manifests/manifest-places.ts';
@@ -80,10 +81,15 @@ function validate(texts: readonly ManifestText[]): Told[] {
   const { config } = installedConfig(entries.map(({ manifest }) => manifest));
   // What does not fit its schema is told by the reader, which knows the line.
   const others = rules.filter((rule) => rule !== knownFields);
-  const broken = review(modelOfManifests(entries, config), others).map(told);
-  const idle = withoutEffect(entries.filter(({ manifest }) => !misshapen.has(manifest))).map(noEffect);
-  return [...unread, ...broken, ...idle];
+  const broken = review(modelOfManifests(entries, config), others);
+  const isOf = ({ manifest, file }: FileEntry): string => `${file} ${nameOf(manifest)}`;
+  const foreign = new Set(broken.filter(isMisshapen).map(({ at }) => isOf(at)));
+  const sound = entries.filter((entry) => !misshapen.has(entry.manifest) && !foreign.has(isOf(entry)));
+  return [...unread, ...broken.map(told), ...withoutEffect(sound).map(noEffect)];
 }
+
+/** What others read of such an object is chance. */
+const isMisshapen = ({ rule, severity }: Finding): boolean => rule === gatewayFields.id && severity === 'error';
 
 function unreadable({ file, line, where, object, message: text }: ManifestProblem): Told {
   const { field, message } = fieldAndRest(text);

@@ -261,6 +261,13 @@ it('no key and no token is in a log', () => {
   expect(logs.join('')).not.toMatch(/PRIVATE KEY|eyJhbGciOi/);
 });
 
+it('certificates are issued before there is any policy, for which a certificate is needed', () => {
+  const log = readFileSync(join(state, 'logs', 'tulle.tulle-identity-0.tulle-proxy.log'), 'utf8');
+  const ofCertificates = log.split('\n').filter((line) => line.includes('port=8080'));
+  expect(ofCertificates[0]).toMatch(/its default holds port=8080 within=250 ms default=all-unauthenticated/);
+  expect(ofCertificates.at(-1)).toContain('the control plane has spoken of a port: its default holds no more');
+});
+
 it('Ctrl-C stops everything, and leaves nothing behind but logs', async () => {
   const { pid } = JSON.parse((await call('green', 'http://shop.shop/')).body);
   mesh.kill('SIGINT');

@@ -35,6 +35,8 @@ export interface LocalMeshOptions {
 }
 
 const refreshMs = 500;
+/** The same while pods start: somebody waits for them. */
+const startingRefreshMs = 100;
 /** That of the sidecars' admin servers, which every pod of the network listens on. */
 const claimPort = proxyPorts.admin;
 
@@ -201,9 +203,13 @@ export class LocalMesh {
     }
     for (const resume of this.waiting.splice(0)) resume();
     if (this.stopping) return;
-    this.refreshTimer = setTimeout(() => {
-      this.refreshing = this.refresh();
-    }, refreshMs);
+    const isStarting = this.pods.some(({ ready }) => !ready);
+    this.refreshTimer = setTimeout(
+      () => {
+        this.refreshing = this.refresh();
+      },
+      isStarting ? startingRefreshMs : refreshMs,
+    );
   }
 
   private nextRefresh(timeoutMs: number): Promise<void> {
@@ -258,8 +264,8 @@ const tokenFile = (state: StateFolder, { namespace, name }: PodPlan): string =>
 
 /** `node` in a command is the Node that runs this. */
 function baseEnvironment(environment: LocalMeshOptions['environment']): Record<string, string> {
-  const { HOME, LANG, TMPDIR, PATH = '' } = environment;
-  const kept = { HOME, LANG, TMPDIR, PATH: [dirname(process.execPath), PATH].join(delimiter) };
+  const { HOME, LANG, TMPDIR, NODE_COMPILE_CACHE, PATH = '' } = environment;
+  const kept = { HOME, LANG, TMPDIR, NODE_COMPILE_CACHE, PATH: [dirname(process.execPath), PATH].join(delimiter) };
   return Object.fromEntries(Object.entries(kept).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 

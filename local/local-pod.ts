@@ -127,11 +127,13 @@ export class LocalPod {
     };
   }
 
-  /** The applications first: what they still have to say goes through the sidecar. */
+  /** The applications first, unless they began at once: what they still have to say goes through the sidecar. */
   async stop(): Promise<void> {
     this.stopped = true;
-    await Promise.all((this.apps ?? []).map((app) => app.stop(stopGraceMs)));
+    const apps = Promise.all((this.apps ?? []).map((app) => app.stop(stopGraceMs)));
+    if (!this.options.atOnce) await apps;
     await this.sidecar?.stop(stopGraceMs);
+    await apps;
   }
 
   private startApps(): void {

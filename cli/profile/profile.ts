@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { parse } from 'yaml';
+import * as yaml from 'yaml';
 import type { ProfileRoute, ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import { DescriptionError } from '../../lib/profile/description-error.ts';
 import { openApiRoutes } from '../../lib/profile/open-api.ts';
 import { protoRoutes } from '../../lib/profile/proto.ts';
+import { documentOf } from '../../lib/traffic/description-document.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
 import { parseDurationMs } from '../duration.ts';
 import { formatObjects } from '../manifests/manifest-stream.ts';
+import { resourceOption } from '../resource.ts';
 import type { TapOptions } from '../tap/request.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { unread } from '../unread.ts';
@@ -38,7 +40,7 @@ export function profileCommand(terminal: Terminal): Command {
     .option('--template', 'one to begin with, with every field explained')
     .option('--open-api <file>', 'routes of a document of OpenAPI 3 or Swagger 2.0; - for standard input')
     .option('--proto <file>', 'routes of the services of a .proto file; - for standard input')
-    .option('--tap <resource>', 'routes of the requests that come in to this now: deploy/web')
+    .addOption(resourceOption('--tap <resource>', 'routes of the requests that come in to this now: deploy/web'))
     .option('--tap-duration <duration>', 'how long to look at them', '5s')
     .option('--tap-route-limit <number>', 'most routes', '20')
     .addOption(new Option('--base-path <path>', 'path under which the Service has what --open-api describes'))
@@ -80,7 +82,7 @@ const profileOf = (name: string, namespace: string, routes: ProfileRoute[]) =>
 async function routesOf(options: ProfileOptions, namespace: string, terminal: Terminal): Promise<ProfileRoute[]> {
   const { openApi, proto, basePath } = options;
   if (openApi !== undefined) {
-    return described(openApi, terminal, (text) => openApiRoutes(parse(text), { basePath }));
+    return described(openApi, terminal, (text) => openApiRoutes(documentOf(text, yaml), { basePath }));
   }
   if (proto !== undefined) return described(proto, terminal, protoRoutes);
   return tapped(options, namespace, terminal);
@@ -102,8 +104,7 @@ async function described(
   try {
     routes = read(text);
   } catch (error) {
-    const isText = error instanceof DescriptionError || (error as Error).name === 'YAMLParseError';
-    throw isText ? new CommandError(`${name}: ${(error as Error).message}`) : error;
+    throw error instanceof DescriptionError ? new CommandError(`${name}: ${(error as Error).message}`) : error;
   }
   if (routes.length === 0) throw new CommandError(`${name} describes no operation: there is nothing to make routes of`);
   return routes;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import http2, { type ClientHttp2Session } from 'node:http2';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -285,6 +285,26 @@ test('a server that stops ends its streams', async () => {
   await vi.waitFor(() => expect(seen.updates).toHaveLength(1));
   await server.stop(0);
   await vi.waitFor(() => expect(seen.error).toBeDefined());
+});
+
+test.each(['before', 'after'])('a server that stops waits for no client that has gone %s that', async (when) => {
+  const { server, port } = await start();
+  const upstream = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  closing.push(() => upstream.destroy());
+  const relay = createServer((socket) => {
+    socket.on('error', () => {}).pipe(upstream, { end: false });
+    upstream.pipe(socket);
+  });
+  await new Promise<void>((done) => relay.listen(0, '127.0.0.1', done));
+  closing.push(() => relay.close());
+  const client = new GrpcClient(`127.0.0.1:${(relay.address() as AddressInfo).port}`, credentials.createInsecure());
+  closing.push(() => client.close());
+  const { seen } = follow(client);
+  await vi.waitFor(() => expect(seen.updates).toHaveLength(1));
+  if (when === 'before') upstream.end();
+  const stopped = server.stop(60_000);
+  if (when === 'after') upstream.end();
+  await stopped;
 });
 
 const greeting = Buffer.concat([

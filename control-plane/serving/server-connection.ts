@@ -66,10 +66,12 @@ export class ServerConnection {
     });
   }
 
-  /** Takes no more calls, and closes when those under way have ended. */
+  /** Takes no more calls, and closes when those under way have ended, which a client that has gone waits for no more. */
   leave(): void {
     if (this.state === 'open') this.state = 'leaving';
     this.session.close();
+    if (this.socket.readableEnded) this.destroy();
+    else this.socket.once('end', () => this.destroy());
   }
 
   /** Ends what is left of it, whatever its client does. */

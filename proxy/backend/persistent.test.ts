@@ -2,11 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { hashText } from '../balance/rendezvous.ts';
 import { plainPlan } from '../exchange/plan.ts';
 import type { SessionKey } from '../model/affinity.ts';
+import { RetryBudget } from '../resilience/retry-budget.ts';
 import { sessionText } from '../route/session.ts';
 import { endpointAt, TestBalancing } from '../testing/balancing.ts';
 import { exchangeOf, type TestClient, type TestConnection, testSide } from '../testing/exchanges.ts';
 import { Field } from '../wire/field.ts';
 import { Persistent, SessionSplit } from './persistent.ts';
+import { triesOf } from './tries/rule-tries.ts';
 
 const key: SessionKey = { kind: 'session', carrier: { kind: 'header', name: 'x-seat' }, timeoutS: 3600 };
 const from = (...numbers: number[]) => numbers.map((n) => endpointAt(`10.0.0.${n}`));
@@ -71,6 +73,29 @@ describe('a client', () => {
     expect(connections.flatMap(({ upstreams }) => upstreams)).toEqual([]);
     next.succeed(address).upstreams[0].answer();
     expect([client.status, told(client)]).toEqual([200, undefined]);
+  });
+
+  it('stays where it is when another was asked too, since its own was slow for once, and answered first', () => {
+    const all = kept(2);
+    const { address, told: seat } = ask(all);
+    const counts = { request() {}, win() {}, overflow() {} };
+    const budget = new RetryBudget({ ratio: 1, minPerSecond: 10, ttlMs: 10_000 });
+    const rule = { afterMs: 50, limit: 1, budgetRatio: 1 };
+    const tries = triesOf({
+      timeouts: undefined,
+      retrying: undefined,
+      hedging: { rule, budget, counts, isRetryable: () => false },
+    });
+    const { client, exchange } = exchangeOf(all.world.side, { version: 'http2', head: bringing(seat) });
+    exchange.begin({ ...plainPlan(all.world.sender), tries });
+    expect(exchange.attempt?.endpoint?.info.address).toBe(address);
+    all.world.clock.advance(70);
+    expect(exchange.attempt?.endpoint?.info.address).not.toBe(address);
+    const upstreams = all.at.flatMap(({ upstreams }) => upstreams.splice(0));
+    expect(upstreams).toHaveLength(2);
+    upstreams[address === '10.0.0.1' ? 1 : 0].answer();
+    expect([client.status, told(client)]).toEqual([200, undefined]);
+    expect(ask(all, seat).address).toBe(address);
   });
 
   it('is not to stay with who has failed it, and is given a new session when its own is over', () => {

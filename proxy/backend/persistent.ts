@@ -68,6 +68,8 @@ class ToldSession implements ResponseFilter {
     const { address, port } = attempt.endpoint.info;
     const endpoint = hashText(formatHostPort(address, port));
     if (session?.endpoint === endpoint) return head;
+    // Who has the session was slow this once.
+    if (session !== undefined && attempt.isHedge) return head;
     const { carrier, timeoutS } = key;
     const nowS = Math.floor(attempt.exchange.side.clock.wallMs() / 1000);
     const text = sessionText({ backend, endpoint, endS: timeoutS === undefined ? undefined : nowS + timeoutS });

@@ -63,6 +63,8 @@ export class Attempt implements ResponseHandler {
   key: AttemptKey | undefined = undefined;
   /** It is where it is to show whether an endpoint on probation has recovered: any one, whatever its key. */
   isProbe = false;
+  /** It was made beside another, which may still be answered. */
+  isHedge = false;
   /** How often an endpoint that was to have it had no connection for it. */
   misses = 0;
   /** Who has it, and is told of it. */

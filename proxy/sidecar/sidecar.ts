@@ -2,7 +2,7 @@ import { OpenConnections } from '../accept/open-connections.ts';
 import type { TerminateTls } from '../accept/terminate-tls.ts';
 import type { WriteBytes } from '../access-log/line-sink.ts';
 import type { Clock } from '../clock.ts';
-import type { ProxyConfig, SideConfig } from '../config.ts';
+import type { ControlAddress, ProxyConfig, SideConfig } from '../config.ts';
 import { connectionsPage } from '../debug/connections.ts';
 import { destinationsPage } from '../debug/destinations.ts';
 import { written } from '../debug/page.ts';
@@ -113,6 +113,8 @@ export class Sidecar {
       registry: this.registry,
       onIdentity: () => {
         // Before, the policy component could not be asked.
+        this.policies.start();
+        if (isBeside(config.identity)) this.policies.takeDefaults(certifierMs, config.identity?.address.port);
         this.policies.takeDefaults(config.policy.initialTimeoutMs);
         options.onReadyChanged();
       },
@@ -333,7 +335,7 @@ export class Sidecar {
     this.statsd?.start();
     this.control.start();
     this.options.onReadyChanged();
-    this.policies.start();
+    if (config.identity === undefined || isBeside(config.policy)) this.policies.start();
     if (isBesideMesh(config)) this.policies.takeDefaults(besideMeshMs);
     else if (config.identity === undefined) this.policies.takeDefaults(config.policy.initialTimeoutMs);
   }
@@ -405,8 +407,14 @@ export class Sidecar {
 
 /** How long a proxy beside a component that all others need waits for the first word on its ports, in ms. */
 const besideMeshMs = 3000;
+/**
+ * The same, in ms from its own certificate on, of the port that certificates come from. In a mesh that starts, the policy
+ * component cannot be reached before its proxy has got one here, and everybody else would wait for the two.
+ */
+const certifierMs = 250;
 
 /** What stands beside its proxy has no name to prove (see config/address.ts). */
-const isBesideMesh = ({ identity, policy }: ProxyConfig): boolean =>
-  (identity !== undefined && identity.address.serverName === undefined) ||
-  (policy.address !== undefined && policy.address.serverName === undefined);
+const isBeside = (component: { readonly address: ControlAddress | undefined } | undefined): boolean =>
+  component?.address !== undefined && component.address.serverName === undefined;
+
+const isBesideMesh = ({ identity, policy }: ProxyConfig): boolean => isBeside(identity) || isBeside(policy);

@@ -12,16 +12,16 @@ import { TestMesh } from '../proxy/test-mesh.ts';
 import { memoryOf } from './memory-of.ts';
 
 /**
- * 768 MB from a writer that never waits to a reader that first hardly reads: what lies between them is bounded by
+ * 448 MB from a writer that never waits to a reader that first hardly reads: what lies between them is bounded by
  * windows, so no sidecar grows.
  */
-const totalBytes = 768 * 1024 * 1024;
+const totalBytes = 448 * 1024 * 1024;
 /** Of garbage that is collected late on a busy machine some 25 MB were seen; what is not bounded would be hundreds. */
 const maxGrowthBytes = 48 * 1024 * 1024;
 /** More than this does not lie between the two while the reader stops. */
 const maxHeldBytes = 10 * 1024 * 1024;
 /** The runtime's full collections of garbage are some 200 MB apart: the warm-up is to have seen two. */
-const warmUpBytes = 512 * 1024 * 1024;
+const warmUpBytes = 416 * 1024 * 1024;
 /** How long the reader stops, again and again, while it is slow. */
 const pauseMs = 150;
 const pauses = 8;

@@ -51,9 +51,29 @@ export function sessionToApi(session: SessionPersistence, rule: string, matches:
   return { key: { case: 'session', value: { carrier, absoluteTimeout: timeout } } };
 }
 
-/** Where all requests of the rule are below one path, the cookie is for that (GEP-1619). */
-function cookiePath(matches: readonly HttpRouteMatch[]): string {
-  const path = matches.length === 1 ? matches[0].path : undefined;
-  const { type = 'PathPrefix', value = '/' } = path ?? {};
-  return type !== 'RegularExpression' && isCookiePath(value) ? value : '/';
+/** The longest path that all requests of the rule are below: the cookie is for that (GEP-1619). */
+export function cookiePath(matches: readonly Pick<HttpRouteMatch, 'path'>[]): string {
+  const paths = matches.map(({ path }) => {
+    const { type = 'PathPrefix', value = '/' } = path ?? {};
+    return type === 'RegularExpression' ? parentOfAll(value) : value;
+  });
+  if (paths.length === 0) return '/';
+  const path = paths.reduce(commonParent);
+  return isCookiePath(path) ? path : '/';
+}
+
+/** A path that all are below that fit a pattern: as far as it says each character, up to the last `/`. */
+function parentOfAll(pattern: string): string {
+  if (pattern.includes('|')) return '/';
+  // Without a character that need not be there.
+  const [said] = /^(?:[^\\.*+?()[\]{}^$](?![*?{]))*/.exec(pattern.replace(/^\^/, '')) ?? [''];
+  return said.slice(0, Math.max(1, said.lastIndexOf('/')));
+}
+
+function commonParent(one: string, other: string): string {
+  if (one === other) return one;
+  const others = other.split('/');
+  const segments = one.split('/');
+  const differs = segments.findIndex((segment, index) => segment !== others[index]);
+  return segments.slice(0, differs === -1 ? segments.length : differs).join('/') || '/';
 }

@@ -57,8 +57,8 @@ export class Hedges extends Deadline {
   private readonly exchange: Exchange;
   private readonly hedging: Hedging;
   private underWay: readonly Attempt[] = [];
-  /** Tries that were made beside others. */
-  private readonly made: Attempt[] = [];
+  /** How many tries were made beside others. */
+  private made = 0;
   private isHedging = false;
   /** Tries that failed beside others, and whose responses are still being thrown away. */
   private readonly discarded: Attempt[] = [];
@@ -71,7 +71,10 @@ export class Hedges extends Deadline {
   }
 
   onTry(attempt: Attempt): void {
-    if (this.isHedging) this.made.push(attempt);
+    if (this.isHedging) {
+      attempt.isHedge = true;
+      this.made++;
+    }
     this.underWay = [...this.others(attempt), attempt];
     this.armIfUseful();
   }
@@ -121,7 +124,7 @@ export class Hedges extends Deadline {
   /** The client is about to be told of the response of `attempt`: that of no other counts any more. */
   onAnswer(attempt: Attempt): void {
     this.disarm();
-    if (this.made.includes(attempt)) this.hedging.counts.win();
+    if (attempt.isHedge) this.hedging.counts.win();
     for (const other of this.others(attempt)) other.abandon(ErrorCode.cancel, another, overtaken);
     this.underWay = [];
   }
@@ -173,7 +176,7 @@ export class Hedges extends Deadline {
 
   private armIfUseful(): void {
     const { exchange, hedging, underWay } = this;
-    if (underWay.length === 0 || underWay.length >= mostUnderWay || this.made.length >= hedging.rule.limit) return;
+    if (underWay.length === 0 || underWay.length >= mostUnderWay || this.made >= hedging.rule.limit) return;
     if (exchange.body?.complete === false || !exchange.canRepeat) return;
     exchange.side.deadlines.disarm(this);
     exchange.side.deadlines.arm(this, hedging.rule.afterMs);

@@ -44,20 +44,24 @@ beforeEach(() => {
 });
 
 function store(options: Partial<PolicyStoreOptions> = {}): PolicyStore {
+  const policies = unstarted(options);
+  policies.start();
+  return policies;
+}
+
+function unstarted(options: Partial<PolicyStoreOptions> = {}): PolicyStore {
   const log = new Log(
     'warn',
     'plain',
     (line) => logged.push(line),
     () => new Date(0),
   );
-  const policies = new PolicyStore({
+  return new PolicyStore({
     ...{ clock, log, channel: () => channel, workload: '', ports: [8080], defaultPolicy: 'all-unauthenticated' },
     ...{ clusterNetworks: [], detectTimeoutMs: 10_000, opaquePorts: new Set(), requireIdentityPorts: new Set() },
     requireTlsPorts: new Set(),
     ...options,
   });
-  policies.start();
-  return policies;
 }
 
 const server = (name: string): Server => create(ServerSchema, { labels: { name } });
@@ -112,6 +116,33 @@ describe('a port of which nothing is known', () => {
     policies.takeDefaults(0);
     clock.advance(600_000);
     expect(waiting.policy?.current?.labels.name).toBe('web');
+  });
+
+  it('and that another must know first gets its default earlier than the others, whatever was said before or is later', () => {
+    const policies = store({ ports: [8080, 9990] });
+    policies.takeDefaults(3000);
+    policies.takeDefaults(250, 8080);
+    policies.takeDefaults(10_000);
+    const [first, second] = [connect(policies, 8080), connect(policies, 9990)];
+    clock.advance(249);
+    expect([first.told, second.told]).toEqual([[], []]);
+    clock.advance(1);
+    expect([first.told, second.told]).toEqual([['all-unauthenticated'], []]);
+    clock.advance(2750);
+    expect(policies.settled).toBe(true);
+    expect(logged.join()).toMatch(/port=8080 within=250 ms[\s\S]*port=9990 within=3000 ms/);
+  });
+
+  it.each([8080, 9999])('is asked for once that makes sense, with no wait behind: %i', (port) => {
+    const policies = unstarted();
+    const { told } = connect(policies, port);
+    clock.advance(2500);
+    expect([calls, policies.settled]).toEqual([[], false]);
+    policies.start();
+    policies.start();
+    expect(calls.map((call) => call.port)).toEqual(port === 8080 ? [8080] : [8080, 9999]);
+    callTo(port).send(server('web'));
+    expect(told).toEqual(['web']);
   });
 
   it('keeps the workload from being ready until all that it declares are known, and once they are it is ready for good', () => {

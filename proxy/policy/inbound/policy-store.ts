@@ -75,7 +75,9 @@ export class PolicyStore {
     watched.idleSinceMs = this.options.clock.nowMs();
     this.scheduleSweep();
   };
-  private defaultsTimer: TimerHandle | undefined = undefined;
+  /** When the defaults of declared ports come to hold. */
+  private readonly defaults = new Map<number, { readonly dueMs: number; readonly timer: TimerHandle }>();
+  private started = false;
   private wasSettled = false;
   private sweepTimer: TimerHandle | undefined = undefined;
   private closed = false;
@@ -87,28 +89,37 @@ export class PolicyStore {
     this.firstAnswerMs = options.firstAnswerMs ?? 3000;
     this.idleMs = options.idleMs ?? 60_000;
     this.maxUndeclared = options.maxUndeclared ?? 64;
+    for (const port of options.ports) this.declared.set(port, this.make(port, true));
   }
 
-  /** Watches the ports that the workload declares. */
+  /** Asks the control plane about the ports, from when on it can be asked. For later calls it is too late. */
   start(): void {
-    for (const port of this.options.ports) {
-      if (!this.declared.has(port)) this.declared.set(port, this.open(port, true));
-    }
+    if (this.started || this.closed) return;
+    this.started = true;
+    for (const watched of this.ports()) this.follow(watched);
     this.tellSettled();
   }
 
   /**
-   * Has defaults hold at declared ports of which nothing has been heard in `ms` from now. For later calls it is too late:
-   * what was to be waited for has begun.
+   * Has the default hold at each declared port, or at `only` that one, of which nothing has been heard in `ms` from now. Of
+   * several calls the one that is due first has its way.
    */
-  takeDefaults(ms: number): void {
-    this.defaultsTimer ??= this.options.clock.after(ms, () => this.takeDefaultsNow(ms));
+  takeDefaults(ms: number, only: number | undefined = undefined): void {
+    const { clock } = this.options;
+    const dueMs = clock.nowMs() + ms;
+    for (const watched of this.declared.values()) {
+      const { port } = watched;
+      const pending = this.defaults.get(port);
+      if ((only !== undefined && port !== only) || (pending !== undefined && pending.dueMs <= dueMs)) continue;
+      clock.cancel(pending?.timer);
+      this.defaults.set(port, { dueMs, timer: clock.after(ms, () => this.takeDefault(watched, ms)) });
+    }
   }
 
   /** Each port that the workload declares has a policy: what the control plane says, or its default. */
   get settled(): boolean {
     for (const { policy } of this.declared.values()) if (policy === undefined) return false;
-    return this.declared.size >= new Set(this.options.ports).size;
+    return true;
   }
 
   /** Declared ports whose default holds, since the control plane has not spoken of them. */
@@ -142,15 +153,16 @@ export class PolicyStore {
 
   close(): void {
     this.closed = true;
-    this.options.clock.cancel(this.defaultsTimer);
+    for (const { timer } of this.defaults.values()) this.options.clock.cancel(timer);
     this.options.clock.cancel(this.sweepTimer);
     for (const watched of [...this.declared.values(), ...this.undeclared.values()]) watched.close();
   }
 
   private add(port: number): WatchedPort | undefined {
     if (this.closed || (this.undeclared.size >= this.maxUndeclared && !this.makeRoom())) return undefined;
-    const watched = this.open(port, false);
+    const watched = this.make(port, false);
     this.undeclared.set(port, watched);
+    if (this.started) this.follow(watched);
     this.scheduleSweep();
     return watched;
   }
@@ -183,12 +195,16 @@ export class PolicyStore {
     });
   }
 
-  private open(port: number, declared: boolean): WatchedPort {
+  private make(port: number, declared: boolean): WatchedPort {
+    const { channel, clock } = this.options;
+    return new WatchedPort(port, declared, channel === undefined ? this.initial(port) : undefined, clock.nowMs());
+  }
+
+  private follow(watched: WatchedPort): void {
     const { channel, clock, log, workload, detectTimeoutMs, processes = 1 } = this.options;
+    if (channel === undefined) return;
+    const { port } = watched;
     const requireTls = this.options.requireTlsPorts.has(port);
-    const initial = channel === undefined ? this.initial(port) : undefined;
-    const watched = new WatchedPort(port, declared, initial, clock.nowMs());
-    if (channel === undefined) return watched;
     let refused = false;
     watched.follow(
       new Watch({
@@ -221,23 +237,19 @@ export class PolicyStore {
         },
       }),
     );
-    return watched;
   }
 
-  private takeDefaultsNow(waitedMs: number): void {
-    for (const watched of this.declared.values()) {
-      if (watched.policy !== undefined) continue;
-      const { port } = watched;
-      const policy = this.initial(port);
-      const within = `${waitedMs} ms`;
-      this.options.log.warn('the control plane has not spoken of a port of this workload: its default holds', {
-        port,
-        within,
-        default: policy.labels.name,
-      });
-      watched.isDefault = true;
-      watched.replace(policy);
-    }
+  private takeDefault(watched: WatchedPort, waitedMs: number): void {
+    if (watched.policy !== undefined) return;
+    const { port } = watched;
+    const policy = this.initial(port);
+    this.options.log.warn('the control plane has not spoken of a port of this workload: its default holds', {
+      port,
+      within: `${waitedMs} ms`,
+      default: policy.labels.name,
+    });
+    watched.isDefault = true;
+    watched.replace(policy);
     this.tellSettled();
   }
 

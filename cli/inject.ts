@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { settingKey } from '../lib/contract/annotations.ts';
 import { meshConfigMap } from '../lib/contract/names.ts';
-import { applyAnnotations } from '../lib/inject/annotations.ts';
+import { applyAnnotations, settings } from '../lib/inject/annotations.ts';
 import {
   annotateManifest,
   type InjectConfig,
@@ -18,6 +18,7 @@ import { installedConfig } from '../local/mesh-config.ts';
 import { formatProblem, type LocalProblem } from '../local/problem.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { type ClusterOptions, clusterPlace } from './cluster/place.ts';
+import { offeringNames } from './completion/offers.ts';
 import { editDocuments, objectsOf, readDocuments, readObjects } from './manifests/manifest-stream.ts';
 import { CommandError, type Terminal, UsageError } from './terminal.ts';
 
@@ -51,7 +52,15 @@ export function injectCommand(terminal: Terminal): Command {
     .addOption(new Option('--ingress', 'the proxy routes by the Host of requests').conflicts('disable'))
     .option('--disable', 'ask for no sidecar, even when the namespace does')
     .option('--mesh <path>', 'manifests of your install (file or folder), when it has other settings than the defaults')
-    .option('--set <name=value>', 'a setting for the pods, as in config.tulle.dev/<name>; may be repeated', setting)
+    .addOption(
+      offeringNames(
+        new Option(
+          '--set <name=value>',
+          'a setting for the pods, as in config.tulle.dev/<name>; may be repeated',
+        ).argParser(setting),
+        Object.fromEntries(settings.map(({ name }) => [name, []])),
+      ),
+    )
     .option('--ignore-cluster', 'do not look in the cluster for the settings of its mesh')
     .addHelpText('after', '\nExample:\n  tulle inject manifests/ https://example.org/app.yaml | kubectl apply -f -\n')
     .action(async (paths: string[], _: unknown, command: Command) => {

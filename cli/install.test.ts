@@ -61,7 +61,7 @@ it('all options with a wrong value are told at once, each with what it must be',
     '--cluster-networks (10.0.0.0) must be networks such as 10.0.0.0/8,fd00::/8',
     'error: --opaque-ports (4100-4000) must be ports and ranges such as 25,4000-4100',
     'error: --issuance-lifetime (soon) must be a duration above 0, such as 500ms, 30s or 1m',
-    "error: --data-plane: 'image' (proxy) must have a tag: cr.l5d.io/linkerd/proxy:edge-26.11.1",
+    "error: --data-plane (proxy) must be tulle, the mesh's own, or an image of Linkerd's proxy with its tag, such as cr.l5d.io/linkerd/proxy:edge-26.11.1",
   ]);
 });
 

@@ -3,11 +3,13 @@ import { type Command, Option } from 'commander';
 import { subnetList } from '../lib/contract/cidr.ts';
 import { type InboundPolicyName, inboundPolicies } from '../lib/contract/inbound-policies.ts';
 import { portList } from '../lib/contract/port-list.ts';
-import { Compat, DataPlane, type MeshProps } from '../lib/index.ts';
+import { Compat, type DataPlane, type MeshProps } from '../lib/index.ts';
+import { offering, offeringNames } from './completion/offers.ts';
 import { parseDurationMs } from './duration.ts';
 import { UsageError } from './terminal.ts';
-import { inboundPolicyFactories } from './values/mesh-forms.ts';
+import { dataPlane, inboundPolicyFactories, meshForm, namedDataPlanes } from './values/mesh-forms.ts';
 import { meshValues } from './values/mesh-values.ts';
+import { pathsOf } from './values/value-forms.ts';
 
 /** What `install` and `upgrade` can set. */
 export interface MeshOptions {
@@ -65,7 +67,15 @@ export function addMeshOptions(command: Command): Command {
     .option('--permission-guards', 'hold components to what roles cannot say (default)')
     .option('--no-permission-guards', 'do not: on Kubernetes 1.29, which has no ValidatingAdmissionPolicies')
     .addOption(new Option('--compat <mesh>', 'also obey the annotations of another mesh').choices(['linkerd', 'none']))
-    .option('--data-plane <image>', "image of Linkerd's proxy that sidecars are; 'tulle' for the mesh's own (default)")
+    .addOption(
+      offering(
+        new Option(
+          '--data-plane <image>',
+          "image of Linkerd's proxy that sidecars are; 'tulle' for the mesh's own (default)",
+        ),
+        Object.keys(namedDataPlanes),
+      ),
+    )
     .option('--crds', 'with the CustomResourceDefinitions (default)')
     .option('--no-crds', 'leave the CustomResourceDefinitions out')
     .option('--proxy-injector', 'with the admission webhook (default)')
@@ -73,7 +83,15 @@ export function addMeshOptions(command: Command): Command {
     .option('--tap', "with the API by which 'tulle tap' shows requests as they pass")
     .option('--no-tap', 'without it (default)')
     .option('-f, --values <file>', 'properties of Mesh, as YAML or JSON; may be repeated', repeated)
-    .option('--set <property=value>', 'one of them: proxy.logJson=true, opaquePorts=25,3306; may be repeated', repeated)
+    .addOption(
+      offeringNames(
+        new Option(
+          '--set <property=value>',
+          'one of them: proxy.logJson=true, opaquePorts=25,3306; may be repeated',
+        ).argParser(repeated),
+        pathsOf(meshForm),
+      ),
+    )
     .addHelpText(
       'after',
       '\nProperties are those of TypeScript: new Mesh(chart, "mesh", { … }). An option wins over --set, and that over --values.' +
@@ -121,7 +139,7 @@ function propsOfOptions(options: MeshOptions): MeshProps {
     networkPolicies: options.networkPolicies,
     permissionGuards: options.permissionGuards,
     compat: options.compat && (options.compat === 'linkerd' ? Compat.linkerd() : Compat.none()),
-    dataPlane: attempt(() => dataPlane(options.dataPlane)),
+    dataPlane: attempt(() => readDataPlane(options.dataPlane)),
     crds: options.crds,
     proxyInjector: options.proxyInjector,
     tap: options.tap,
@@ -130,15 +148,12 @@ function propsOfOptions(options: MeshOptions): MeshProps {
   return props;
 }
 
-function dataPlane(text: string | undefined): DataPlane | undefined {
-  if (text === undefined) return undefined;
-  if (text === 'tulle') return DataPlane.tulle();
-  try {
-    return DataPlane.linkerd2(text);
-  } catch (error) {
-    throw new UsageError(`--data-plane: ${(error as Error).message}`);
-  }
-}
+const readDataPlane = (text: string | undefined): DataPlane | undefined =>
+  text === undefined
+    ? undefined
+    : dataPlane.read(text, '--data-plane', (option, _, expected) => {
+        throw wrong(option, text, expected);
+      });
 
 function ports(text: string | undefined): number[] | undefined {
   if (text === undefined) return undefined;

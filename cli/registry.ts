@@ -101,7 +101,7 @@ export const registry: readonly RegisteredCommand[] = [
   },
   {
     name: 'stat',
-    summary: 'show success rate, request rate and latency of workloads',
+    summary: 'show success rate, request rate and latency of workloads, Services and routes',
     load: async () => (await import('./stat/stat.ts')).statCommand,
   },
   {

@@ -1,4 +1,7 @@
+import { Argument, Option } from 'commander';
 import type { Pod } from '../lib/kinds/pod.ts';
+import { offering } from './completion/offers.ts';
+import { routeKinds } from './figures/gateway-routes.ts';
 import { UsageError } from './terminal.ts';
 
 /** What `stat` is asked for: all of a kind, or one of it. */
@@ -7,7 +10,9 @@ export interface Resource {
   readonly name: string | undefined;
 }
 
-const aliases: Readonly<Record<string, readonly string[]>> = {
+type Aliases = Readonly<Record<string, readonly string[]>>;
+
+const aliases: Aliases = {
   deployment: ['deploy', 'deployments'],
   statefulset: ['sts', 'statefulsets'],
   daemonset: ['ds', 'daemonsets'],
@@ -19,12 +24,56 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
   namespace: ['ns', 'namespaces'],
 };
 
+/** What runs no pods of its own, and is measured all the same. */
+const routeAliases: Aliases = Object.fromEntries(routeKinds.map(({ kind, plural }) => [kind.toLowerCase(), [plural]]));
+const measuredAliases: Aliases = { ...aliases, service: ['svc', 'services'], ...routeAliases };
+
+/** Each kind as it is called, and as kubectl has it for short. */
+const wordsOf = (kinds: Aliases): string[] =>
+  Object.entries(kinds).flatMap(([kind, others]) => [
+    kind,
+    ...others.filter((other) => !other.endsWith('s') || other.length < 4),
+  ]);
+const workloadWords = wordsOf(aliases);
+const measuredWords = wordsOf(measuredAliases);
+
+/** An argument that `parseResource` reads, as shells complete it. */
+export const resourceArgument = (name: string, description: string): Argument =>
+  offering(new Argument(name, description), workloadWords);
+
+/** One that may be a Service too. */
+export const calledArgument = (name: string, description: string): Argument =>
+  offering(new Argument(name, description), [...workloadWords, 'svc']);
+
+/** One that `parseMeasured` reads. */
+export const measuredArgument = (name: string, description: string): Argument =>
+  offering(new Argument(name, description), measuredWords);
+
+/** An option whose value `parseResource` reads. */
+export const resourceOption = (flags: string, description: string): Option =>
+  offering(new Option(flags, description), workloadWords);
+
+/** One that may be a Service too. */
+export const calledOption = (flags: string, description: string): Option =>
+  offering(new Option(flags, description), [...workloadWords, 'svc']);
+
+/** Whether it is a route of the Gateway API, or of Linkerd's. */
+export const isRoute = ({ kind }: Pick<Resource, 'kind'>): boolean => kind in routeAliases;
+
+/** Whether it is one of connections, which has no requests to count. */
+export const isBytesRoute = ({ kind }: Pick<Resource, 'kind'>): boolean => kind === 'tcproute' || kind === 'tlsroute';
+
 /** Reads `deploy`, `deploy/web`, or `deploy web`. Throws a UsageError that names the argument. */
-export function parseResource([type, ...names]: readonly string[]): Resource {
+export const parseResource = (words: readonly string[]): Resource => parse(words, aliases);
+
+/** The same, where Services and routes can be asked for too. */
+export const parseMeasured = (words: readonly string[]): Resource => parse(words, measuredAliases);
+
+function parse([type, ...names]: readonly string[], known: Aliases): Resource {
   const [kindText, nameInType] = type.split('/');
-  const kind = Object.keys(aliases).find((known) => known === kindText || aliases[known].includes(kindText));
+  const kind = Object.keys(known).find((each) => each === kindText || known[each].includes(kindText));
   if (kind === undefined) {
-    throw new UsageError(`'${kindText}' must be a kind of resource: ${Object.keys(aliases).join(', ')}`);
+    throw new UsageError(`'${kindText}' must be a kind of resource: ${Object.keys(known).join(', ')}`);
   }
   const given = [nameInType, ...names].filter((name) => name !== undefined && name !== '');
   if (given.length > 1) throw new UsageError(`one resource at a time: ${[type, ...names].join(' ')} names several`);

@@ -34,6 +34,9 @@ export class CommandError extends Error {
   }
 }
 
+/** No cluster can be asked: none is known, or it does not answer. */
+export class NoCluster extends CommandError {}
+
 /** sysexits.h: EX_USAGE. */
 export const usageExitCode = 64;
 

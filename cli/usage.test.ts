@@ -112,6 +112,17 @@ describe('what cannot be meant ends with 64', () => {
   });
 });
 
+it('what prints a table and JSON prints YAML too', () => {
+  const formats = all.flatMap(([line, command]) =>
+    command.options.flatMap(({ long, argChoices = [] }) => (long === '--output' ? [[line, argChoices] as const] : [])),
+  );
+  expect(formats.length).toBeGreaterThan(10);
+  for (const [line, choices] of formats) {
+    if (choices.includes('table') && choices.includes('json'))
+      expect([line, choices]).toContainEqual(expect.arrayContaining(['yaml']));
+  }
+});
+
 it('help that was asked for is no failure, of any command, and shows an example or what it is for', async () => {
   for (const { name } of registry) {
     const { code, out } = await fails(`${name} --help`);

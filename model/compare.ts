@@ -1,97 +1,89 @@
-import type { CallResult } from './call-result.ts';
+import type { ClientInfo } from '../proxy/model/client-info.ts';
 import type { CallChange, CallMove, Comparison } from './comparison.ts';
+import { doorsOf } from './doors.ts';
+import { clientOf } from './inbound.ts';
 import type { MeshModel } from './mesh-model.ts';
-import { type Workload, workloadName } from './workload.ts';
-
-/** A call of a workload to a port of a Service. */
-interface SentCall {
-  readonly from: string;
-  readonly to: string;
-  readonly service: string;
-  readonly port: number;
-  readonly way: string;
-  /** Something is there that takes it, or refuses it for what it is. */
-  readonly isTaken: boolean;
-}
+import { SentCalls } from './sent-calls.ts';
+import { type SimulatedCluster, workloadPorts } from './simulated-cluster.ts';
+import { workloadName } from './workload.ts';
 
 /** See MeshModel.compare. */
 export function compare(before: MeshModel, after: MeshModel): Comparison {
-  const [was, is] = [permitted(before), permitted(after)];
-  const there = new Set(after.workloads);
-  const isThere = ({ from, to }: CallChange): boolean => there.has(to) && (from === '*' || there.has(from));
-  const [sentBefore, sent] = [sentCalls(before), sentCalls(after)];
-  return {
-    opened: [...is].filter(([key]) => !was.has(key)).map(([, change]) => change),
-    shut: [
-      ...[...was].filter(([key, change]) => !is.has(key) && isThere(change)).map(([, change]) => change),
-      ...lostCalls(sentBefore, sent),
-    ],
-    moved: movedCalls(sentBefore, sent),
-  };
+  const [was, is] = [new Permitted(before.cluster), new Permitted(after.cluster)];
+  const { lost, moved } = sentElsewhere(before, after);
+  const isThere = ({ from, to }: CallChange): boolean => is.knows(to) && is.knows(from);
+  return { opened: is.beyond(was), shut: [...was.beyond(is).filter(isThere), ...lost], moved };
 }
 
-function permitted(model: MeshModel): Map<string, CallChange> {
-  const found = new Map<string, CallChange>();
-  const { workloads } = model.cluster;
-  for (const to of workloads) {
-    for (const port of model.portsOf(to)) {
-      for (const { route, lets } of model.doorsOf(to, port)) {
-        for (const from of [undefined, ...workloads]) {
-          if (!lets(from)) continue;
-          const change = { from: from === undefined ? '*' : workloadName(from), to: workloadName(to), port, route };
-          found.set(JSON.stringify(change), change);
+/** Clients that prove no identity, as a comparison calls them. */
+const anyone = '*';
+
+interface Place extends Pick<CallChange, 'to' | 'port' | 'route'> {
+  lets(client: ClientInfo): boolean;
+}
+
+/** Who may call what. */
+class Permitted {
+  /** Who calls, by name, as sidecars know them. */
+  private readonly callers: ReadonlyMap<string, ClientInfo>;
+  private readonly places = new Map<string, Place>();
+
+  constructor(cluster: SimulatedCluster) {
+    const { workloads, context } = cluster;
+    this.callers = new Map([
+      [anyone, clientOf(undefined, true)],
+      ...workloads.map((one) => [workloadName(one), clientOf(one, true)] as const),
+    ]);
+    for (const workload of workloads) {
+      const to = workloadName(workload);
+      for (const port of workloadPorts(cluster, workload)) {
+        const byRoute = Map.groupBy(doorsOf(workload, port, context), ({ route }) => route);
+        for (const [route, doors] of byRoute) {
+          const lets = (client: ClientInfo): boolean => doors.some((door) => door.lets(client));
+          this.places.set(JSON.stringify([to, port, route]), { to, port, route, lets });
         }
       }
     }
   }
-  return found;
+
+  /** Whether there is such a workload. */
+  knows(name: string): boolean {
+    return this.callers.has(name);
+  }
+
+  /** The calls that are let in here and not there. */
+  beyond(there: Permitted): CallChange[] {
+    return [...this.places].flatMap(([key, { to, port, route, lets }]) => {
+      const other = there.places.get(key);
+      return [...this.callers].flatMap(([from, client]) => {
+        const same = there.callers.get(from);
+        const isOld = same !== undefined && other?.lets(same) === true;
+        return !isOld && lets(client) ? [{ from, to, port, route }] : [];
+      });
+    });
+  }
 }
 
-/** Those that nothing takes any more, though caller and Service are still there. */
-function lostCalls(was: ReadonlyMap<string, SentCall>, is: ReadonlyMap<string, SentCall>): CallChange[] {
-  return [...is].flatMap(([key, { from, service, port, isTaken }]) =>
-    was.get(key)?.isTaken && !isTaken ? [{ from, to: service, port, route: undefined }] : [],
-  );
-}
-
-function movedCalls(was: ReadonlyMap<string, SentCall>, is: ReadonlyMap<string, SentCall>): CallMove[] {
-  return [...is].flatMap(([key, { from, to, way, isTaken }]) => {
-    const old = was.get(key);
-    const isLost = old?.isTaken && !isTaken;
-    return old === undefined || isLost || old.way === way ? [] : [{ from, to, before: old.way, after: way }];
-  });
-}
-
-/** Where each workload's calls to each Service go: those that are there in both are compared. */
-function sentCalls(model: MeshModel): Map<string, SentCall> {
-  const found = new Map<string, SentCall>();
-  for (const workload of model.cluster.workloads) {
-    for (const { metadata, spec } of model.cluster.services) {
-      for (const { port } of spec?.ports ?? []) {
-        const to = `http://${metadata.name}.${metadata.namespace}:${port}/`;
-        const from = workloadName(workload);
-        const result = model.call({ from, to });
-        const service = `${metadata.namespace}/service/${metadata.name}`;
-        const sent = { from, to, service, port, way: wayOf(workload, result), isTaken: isTaken(result) };
-        found.set(`${from} ${to}`, sent);
-      }
+/**
+ * Calls of workloads that are there in both to Services that go elsewhere, and those that nothing takes any more, since the
+ * Service has nothing behind it, or is gone.
+ */
+function sentElsewhere(before: MeshModel, after: MeshModel): { lost: CallChange[]; moved: CallMove[] } {
+  const [was, is] = [new SentCalls(before), new SentCalls(after)];
+  const old = new Map(before.cluster.workloads.map((workload) => [workloadName(workload), workload]));
+  const called = [...is.ports, ...[...was.ports].filter(({ to }) => !is.has(to))];
+  const lost: CallChange[] = [];
+  const moved: CallMove[] = [];
+  for (const workload of after.cluster.workloads) {
+    const from = workloadName(workload);
+    const same = old.get(from);
+    if (same === undefined) continue;
+    for (const { to, service, port } of called) {
+      const [then, now] = [was.of(same, to), is.of(workload, to)];
+      if (then === undefined) continue;
+      if (then.isTaken && now?.isTaken !== true) lost.push({ from, to: service, port, route: undefined });
+      else if (now !== undefined && then.way !== now.way) moved.push({ from, to, before: then.way, after: now.way });
     }
   }
-  return found;
-}
-
-/** What a sidecar answers where the Service has no endpoint (503), or a route names a backend that is not there (500). */
-const nothingThere: ReadonlySet<number | undefined> = new Set([500, 503]);
-
-const isTaken = ({ allowed, backends, status }: CallResult): boolean =>
-  allowed || backends.length === 0 || !nothingThere.has(status);
-
-function wayOf({ namespace: own }: Workload, result: CallResult): string {
-  const { route, backends, status, mtls } = result;
-  const shares = backends.map(
-    ({ service, namespace = own, port, share }) => `${Math.round(share * 1000) / 10} % ${namespace}/${service}:${port}`,
-  );
-  const isSent = shares.length > 0 && isTaken(result);
-  const where = isSent ? `${shares.join(', ')}${mtls ? '' : ' in plaintext'}` : `answered ${status}`;
-  return route === undefined ? where : `${where} by ${route}`;
+  return { lost, moved };
 }

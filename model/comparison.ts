@@ -23,8 +23,8 @@ export interface Comparison {
   /** Calls that were refused before, or of which there were none, since one of both ends was not there. */
   readonly opened: readonly CallChange[];
   /**
-   * Calls that were let in before, and are refused, or that a Service has nothing for any more; those of workloads that are gone
-   * are not told.
+   * Calls that were let in before, and are refused; and those to a Service that has nothing for them any more, or is gone.
+   * Those of workloads that are gone are not told.
    */
   readonly shut: readonly CallChange[];
   /** Calls to a Service that go to other places, by another rule, or in plaintext instead of encrypted. */

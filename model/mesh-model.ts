@@ -7,22 +7,20 @@ import { lineOf } from '../lib/validation/finding.ts';
 import { nameOf } from '../lib/validation/manifest-model.ts';
 import { modelOfManifests } from '../lib/validation/model-of-manifests.ts';
 import { review } from '../lib/validation/review.ts';
-import { authorize } from '../proxy/policy/inbound/authorize.ts';
-import type { ServerPolicy } from '../proxy/policy/inbound/server-policy.ts';
 import type { AppLike } from './app-like.ts';
 import type { Call } from './call.ts';
 import type { CallBackend, CallResult } from './call-result.ts';
 import { compare } from './compare.ts';
 import type { Comparison } from './comparison.ts';
+import { doorsOf } from './doors.ts';
 import { find } from './find-workload.ts';
 import { headOf } from './head.ts';
 import type { HeldAuthorization } from './held-authorization.ts';
 import { heldAt } from './held-authorizations.ts';
 import { clientOf, inboundDecision, policyOf } from './inbound.ts';
 import { objectsOfApp, objectsOfFolder, objectsOfText } from './manifests.ts';
-import { routeNameOf } from './names.ts';
 import { type OutboundDecision, type OutboundPlace, outboundDecision, targetOf } from './outbound.ts';
-import { type SimulatedCluster, simulatedCluster } from './simulated-cluster.ts';
+import { type SimulatedCluster, simulatedCluster, workloadPorts } from './simulated-cluster.ts';
 import { type Workload, workloadName } from './workload.ts';
 import type { WorkloadLike } from './workload-like.ts';
 
@@ -118,11 +116,12 @@ export class MeshModel {
    */
   callersOf(workload: WorkloadLike, port?: number): readonly string[] {
     const to = find(this.cluster.workloads, workload);
-    const ports = port === undefined ? this.portsOf(to) : [port];
-    const doors = ports.flatMap((each) => this.doorsOf(to, each));
+    const ports = port === undefined ? workloadPorts(this.cluster, to) : [port];
+    const doors = ports.flatMap((each) => doorsOf(to, each, this.cluster.context));
     const callers = [undefined, ...this.cluster.workloads]
-      .filter((from) => doors.some(({ lets }) => lets(from)))
-      .map((from) => from?.identity ?? anyone);
+      .map((from) => ({ identity: from?.identity ?? anyone, client: clientOf(from, true) }))
+      .filter(({ client }) => doors.some(({ lets }) => lets(client)))
+      .map(({ identity }) => identity);
     return [...new Set(callers)].sort();
   }
 
@@ -132,41 +131,8 @@ export class MeshModel {
    */
   authorizationsOf(workload: WorkloadLike, port?: number): readonly HeldAuthorization[] {
     const to = find(this.cluster.workloads, workload);
-    const ports = port === undefined ? this.portsOf(to) : [port];
+    const ports = port === undefined ? workloadPorts(this.cluster, to) : [port];
     return ports.flatMap((each) => heldAt(to, each, policyOf(to.pod, each, this.cluster.context)));
-  }
-
-  /** @internal */
-  portsOf({ ports, pod }: Workload): readonly number[] {
-    const { context, services } = this.cluster;
-    const led = services.flatMap((service) =>
-      (service.spec?.ports ?? []).flatMap(({ port }) =>
-        [...serviceEndpoints(service, port, undefined, context.cluster, context.config).values()]
-          .filter(({ podKey }) => podKey === `${pod.metadata.namespace}/${pod.metadata.name}`)
-          .map(({ record }) => record.port),
-      ),
-    );
-    return [...new Set([...ports, ...led])].sort((a, b) => a - b);
-  }
-
-  /**
-   * What lets calls in at a port: one for each route of policy, or one where its Server has none. Those of probes let in
-   * the kubelet, and are left out.
-   *
-   * @internal
-   */
-  doorsOf(to: Workload, port: number): readonly Door[] {
-    const policy = policyOf(to.pod, port, this.cluster.context);
-    if (policy === undefined) return [{ route: undefined, lets: () => true }];
-    const door = (route: string | undefined, authorizations: ServerPolicy['authorizations']): Door => ({
-      route,
-      lets: (from) => authorize(authorizations, clientOf(from, true)) !== undefined,
-    });
-    if (policy.routes === undefined) return [door(undefined, policy.authorizations)];
-    const plans = new Set([...policy.routes.entries()].map(({ plan }) => plan));
-    return [...plans]
-      .filter(({ labels }) => !(labels.kind === 'default' && labels.name === 'probe'))
-      .map(({ labels, authorizations }) => door(routeNameOf(labels, to.namespace), authorizations));
   }
 
   /** @internal */
@@ -232,13 +198,6 @@ export class MeshModel {
     const where = `${Math.round(share * 1000) / 10} % go to ${named.namespace ?? from?.namespace ?? config.meshNamespace}/${named.service}:${named.port}`;
     return { backend: { ...named, share, allowed, by }, status, route, mtls, steps: [where, ...steps] };
   }
-}
-
-/** What lets calls in. */
-interface Door {
-  readonly route: string | undefined;
-  /** Whether it lets in a workload; undefined: a client from outside. */
-  readonly lets: (from: Workload | undefined) => boolean;
 }
 
 interface Arrived {

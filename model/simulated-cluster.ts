@@ -14,6 +14,7 @@ import type { Service } from '../lib/kinds/service.ts';
 import { withoutNulls } from '../lib/validation/manifest-model.ts';
 import { endpointSlices } from '../local/endpoint-slices.ts';
 import { type Addresses, numbered } from './addresses.ts';
+import { portsOfServices } from './doors.ts';
 import { type Workload, workloadsOf } from './workload.ts';
 
 /** What manifests would be in a cluster: the control plane's own index of them, with a pod for each workload. */
@@ -21,6 +22,8 @@ export interface SimulatedCluster {
   readonly context: PolicyContext;
   readonly workloads: readonly Workload[];
   readonly services: readonly Service[];
+  /** The ports of pods (`namespace/name`) that Services lead to. */
+  readonly servicePorts: ReadonlyMap<string, ReadonlySet<number>>;
   /** What cannot take effect as it is written: the object, and why. */
   readonly problems: readonly string[];
 }
@@ -67,7 +70,14 @@ export function simulatedCluster(given: readonly KubernetesObject[]): SimulatedC
     clusterNetworks: inject.clusterNetworks,
     ipv6: inject.ipv6 ?? false,
   };
-  return { context: { cluster: index, policy, config }, workloads, services, problems };
+  const context: PolicyContext = { cluster: index, policy, config };
+  return { context, workloads, services, servicePorts: portsOfServices(services, context), problems };
+}
+
+/** Ports that a workload's pods may be called at: those that it declares, and those that Services lead to. */
+export function workloadPorts({ servicePorts }: SimulatedCluster, { ports, pod }: Workload): readonly number[] {
+  const led = servicePorts.get(`${pod.metadata.namespace}/${pod.metadata.name}`) ?? [];
+  return [...new Set([...ports, ...led])].sort((a, b) => a - b);
 }
 
 const noSource = { synced: Promise.resolve(), close: () => {} };

@@ -1,16 +1,15 @@
-import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { AuthorizationRow } from '../../lib/figures/query.ts';
-import { defaultStateFolder, StateFolder } from '../../local/state-folder.ts';
 import type { MeshModel } from '../../model/mesh-model.ts';
+import { askedMesh, hinted } from '../asked-mesh.ts';
 import { eachBounded } from '../cluster/objects.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
 import { parseDurationMs } from '../duration.ts';
-import { runsLocally } from '../figures/local-directory.ts';
+import { localRunner } from '../figures/local-directory.ts';
 import { type PlaceOptions, warnOfSilent, withFigures } from '../figures/open.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { modelOf, modelOfCluster } from '../model/read-model.ts';
-import { parseResource, type Resource } from '../resource.ts';
+import { parseResource, type Resource, resourceArgument } from '../resource.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { authzObjects, authzTable, withTraffic } from './authz-rows.ts';
 
@@ -26,7 +25,9 @@ const concurrency = 4;
 /** `tulle authz`: which Servers, routes and authorizations hold for workloads, and what came by them. */
 export function authzCommand(terminal: Terminal): Command {
   return new Command('authz')
-    .argument('<resource...>', 'workload, or a kind of them: deploy/web, sts; ns/shop for all of a namespace')
+    .addArgument(
+      resourceArgument('<resource...>', 'workload, or a kind of them: deploy/web, sts; ns/shop for all of a namespace'),
+    )
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('--manifests <folder>', 'of a folder of manifests, not of the mesh that runs')
     .addOption(
@@ -40,9 +41,7 @@ export function authzCommand(terminal: Terminal): Command {
       const { timeWindow, output } = options;
       const wanted = parseResource(resource);
       const windowMs = timeWindow === undefined ? undefined : parseDurationMs('--time-window', timeWindow);
-      const { model, namespace: usual } = await modelFor(options, terminal);
-      const namespace = options.allNamespaces ? undefined : usual;
-      const workloads = chosen(model, wanted, namespace);
+      const { model, workloads } = await asked(options, wanted, terminal);
       const held = workloads.flatMap((workload) => {
         const found = model.authorizationsOf(workload);
         if (found.length === 0) terminal.err(`warning: ${without(model, workload)}\n`);
@@ -56,21 +55,27 @@ export function authzCommand(terminal: Terminal): Command {
     });
 }
 
-/** The folder that is named, the local mesh where one runs here, or the cluster. */
-async function modelFor(
+/** The model of the folder that is named, else of the mesh, and which of its workloads are meant. */
+async function asked(
   options: AuthzOptions,
+  wanted: Resource,
   terminal: Terminal,
-): Promise<{ readonly model: MeshModel; readonly namespace: string }> {
-  const { manifests, state, namespace = 'default', kubeconfig, context } = options;
-  if (manifests !== undefined) return { model: modelOf(manifests, terminal), namespace };
-  const stateFolder = resolve(terminal.cwd, state ?? defaultStateFolder);
-  const named = kubeconfig !== undefined || context !== undefined;
-  if (state !== undefined || (!named && (await runsLocally(stateFolder)))) {
-    const runner = await new StateFolder(stateFolder).runner();
-    if (runner === undefined) throw new CommandError(`no local mesh runs in ${stateFolder}: name its --state`);
-    return { model: modelOf(runner.manifests, terminal), namespace };
-  }
-  return modelOfCluster(options, terminal);
+): Promise<{ readonly model: MeshModel; readonly workloads: readonly string[] }> {
+  const { allNamespaces, manifests, namespace: usual = 'default' } = options;
+  const meant = (model: MeshModel, namespace: string) => ({
+    model,
+    workloads: chosen(model, wanted, allNamespaces ? undefined : namespace),
+  });
+  if (manifests !== undefined) return meant(modelOf(manifests, terminal), usual);
+  const mesh = await askedMesh(options, terminal);
+  return hinted(mesh, async () => {
+    if (mesh.stateFolder !== undefined) {
+      const runner = await localRunner(mesh.stateFolder);
+      return meant(modelOf(runner.manifests, terminal), usual);
+    }
+    const { model, namespace } = await modelOfCluster(options, terminal);
+    return meant(model, namespace);
+  });
 }
 
 /** Names of the workloads that are asked for, as the model has them: `shop/deployment/web`. */

@@ -6,7 +6,7 @@ import { isWithin } from '../../lib/contract/cidr.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
 import type { Service } from '../../lib/kinds/service.ts';
 import { type Category, type CategoryResult, CheckFailure, runChecks } from './check.ts';
-import { formatCategory, formatJson, formatVerdict, hintsPage } from './format.ts';
+import { checkReport, formatCategory, formatVerdict, hintsPage } from './format.ts';
 import { opaqueMismatches } from './opaque-ports.ts';
 
 const good = { description: 'is good', hint: 'good', run: async () => {} };
@@ -128,7 +128,7 @@ describe('the output', () => {
     ]);
     expect(formatCategory(results[0], 'short')).toBe('');
     expect(formatCategory(results[1], 'short')).toMatch(/^b\n-\n× is bad\n/);
-    expect(JSON.parse(formatJson(false, results))).toEqual({
+    expect(checkReport(false, results)).toEqual({
       success: false,
       categories: [
         { categoryName: 'a', checks: [{ description: 'is good', result: 'success' }] },

@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { type ClusterOptions, connectCluster, defaultMeshNamespace } from '../cluster/cluster.ts';
 import { parseDurationMs } from '../duration.ts';
+import { type Format, formatOption, forPrograms, isForPrograms } from '../formats.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { identityChecks, webhookChecks } from './certificate-checks.ts';
 import { type Category, type CategoryResult, runChecks } from './check.ts';
 import { ClusterFacts } from './cluster-facts.ts';
 import { configChecks, existenceChecks, highAvailabilityChecks } from './control-plane-checks.ts';
 import { dataPlaneChecks } from './data-plane-checks.ts';
-import { type CheckFormat, formatCategory, formatJson, formatVerdict } from './format.ts';
+import { checkReport, formatCategory, formatVerdict } from './format.ts';
 import { crdChecks, kubernetesChecks, preInstallChecks } from './kubernetes-checks.ts';
 import { controlPlaneProxyChecks, versionChecks } from './version-checks.ts';
 
@@ -16,7 +17,7 @@ interface CheckOptions extends ClusterOptions {
   readonly pre?: boolean;
   readonly proxy?: boolean;
   readonly wait: string;
-  readonly output: CheckFormat;
+  readonly output: Format;
 }
 
 /** Calls are short here, so a server that is silent is soon told. */
@@ -28,7 +29,7 @@ export function checkCommand(terminal: Terminal): Command {
     .addOption(new Option('--pre', 'only what an install needs').conflicts('proxy'))
     .option('--proxy', 'the sidecars too: of the namespace of -n, or all')
     .option('--wait <duration>', 'how long to wait for what may come right by itself', '5m')
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'short']).default('table'))
+    .addOption(formatOption('table', 'short', 'json', 'yaml'))
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<CheckOptions>();
       const waitMs = parseDurationMs('--wait', options.wait);
@@ -54,10 +55,10 @@ async function check(options: CheckOptions, waitMs: number, terminal: Terminal):
       refresh: () => facts.refresh(),
       onCategory: (result) => {
         found.push(result);
-        if (output !== 'json') out(formatCategory(result, output));
+        if (!isForPrograms(output)) out(formatCategory(result, output));
       },
     });
-    out(output === 'json' ? formatJson(good, found) : formatVerdict(good));
+    out(forPrograms(checkReport(good, found), output) ?? formatVerdict(good));
     return good;
   } finally {
     facts.close();

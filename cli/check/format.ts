@@ -1,6 +1,5 @@
+import type { Format } from '../formats.ts';
 import type { CategoryResult, CheckResult, Result } from './check.ts';
-
-export type CheckFormat = 'table' | 'json' | 'short';
 
 /** Where hints are explained; the headings are the hints. */
 export const hintsPage = 'docs/guides/check.md';
@@ -8,7 +7,7 @@ export const hintsPage = 'docs/guides/check.md';
 const signs: Readonly<Record<Result, string>> = { success: '√', warning: '‼', error: '×' };
 
 /** A category as it is shown; with `short` only what is not well, and nothing when all is. */
-export function formatCategory({ categoryName, checks }: CategoryResult, format: CheckFormat): string {
+export function formatCategory({ categoryName, checks }: CategoryResult, format: Format): string {
   const shown = format === 'short' ? checks.filter(({ result }) => result !== 'success') : checks;
   if (shown.length === 0) return '';
   return `${categoryName}\n${'-'.repeat(categoryName.length)}\n${shown.map(formatCheck).join('')}\n`;
@@ -24,10 +23,11 @@ function formatCheck({ result, description, error, hint }: CheckResult): string 
 export const formatVerdict = (good: boolean): string =>
   `Status check results are ${good ? signs.success : signs.error}\n`;
 
-export function formatJson(good: boolean, categories: readonly CategoryResult[]): string {
+/** What programs are told of all checks. */
+export function checkReport(good: boolean, categories: readonly CategoryResult[]): object {
   const withHints = categories.map(({ categoryName, checks }) => ({
     categoryName,
     checks: checks.map((check) => ({ ...check, hint: check.hint && `${hintsPage}#${check.hint}` })),
   }));
-  return `${JSON.stringify({ success: good, categories: withHints }, null, 2)}\n`;
+  return { success: good, categories: withHints };
 }

@@ -3,7 +3,7 @@ import { KubernetesClient } from '../../control-plane/kubernetes/client.ts';
 import { readContext } from '../../control-plane/kubernetes/kubeconfig-file.ts';
 import { AccessError, inClusterAccess } from '../../control-plane/kubernetes/server-access.ts';
 import { meshVersion } from '../../lib/contract/version.ts';
-import { CommandError, type Terminal, UsageError } from '../terminal.ts';
+import { CommandError, NoCluster, type Terminal, UsageError } from '../terminal.ts';
 import { impersonation } from './impersonation.ts';
 import type { ClusterAccess } from './kubeconfig-access.ts';
 import { type ClusterOptions, clusterPlace, defaultMeshNamespace, type Place } from './place.ts';
@@ -35,7 +35,7 @@ export async function connectCluster(
 ): Promise<Cluster> {
   const place = clusterPlace(options, terminal);
   if (place === undefined) {
-    throw new CommandError(
+    throw new NoCluster(
       'no cluster is known: name a kubeconfig file with --kubeconfig or KUBECONFIG, or put one to ~/.kube/config',
     );
   }
@@ -51,7 +51,7 @@ export async function connectCluster(
       meshNamespace: options.meshNamespace ?? defaultMeshNamespace,
     };
   } catch (error) {
-    if (error instanceof AccessError) throw new CommandError(`no way to a cluster: ${error.message}`);
+    if (error instanceof AccessError) throw new NoCluster(`no way to a cluster: ${error.message}`);
     throw error;
   }
 }
@@ -90,10 +90,17 @@ export async function withCluster<T>(
   try {
     return await work(cluster);
   } catch (error) {
-    throw error instanceof ApiError ? new CommandError(explain(error, cluster)) : error;
+    throw told(error, cluster);
   } finally {
     cluster.client.close();
   }
+}
+
+/** What ends the work with a cluster: an answer of its API server in words, anything else as it is. */
+export function told(error: unknown, place: Pick<Cluster, 'title'>): unknown {
+  if (!(error instanceof ApiError)) return error;
+  const message = explain(error, place);
+  return error.status === 0 ? new NoCluster(message) : new CommandError(message);
 }
 
 /** What went wrong, where, and what to do about it. */

@@ -1,6 +1,7 @@
 import { Argument, Command } from 'commander';
 import type { Terminal } from '../terminal.ts';
-import { completedCommands, optionsOf, type Shell, shells } from './shells.ts';
+import { completed } from './completed.ts';
+import { type Shell, shells } from './shells.ts';
 
 /** `tulle completion`: what a shell needs to complete commands, options and their values. */
 export function completionCommand(terminal: Terminal): Command {
@@ -8,7 +9,6 @@ export function completionCommand(terminal: Terminal): Command {
     .addArgument(new Argument('<shell>', 'the shell that is to complete').choices(Object.keys(shells)))
     .addHelpText('after', '\nExample:\n  source <(tulle completion bash)\n')
     .action((shell: Shell, _: unknown, command: Command) => {
-      const tulle = command.parent as Command;
-      terminal.out(shells[shell](completedCommands(tulle), optionsOf(tulle)));
+      terminal.out(shells[shell](completed(command.parent as Command)));
     });
 }

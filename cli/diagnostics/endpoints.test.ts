@@ -45,6 +45,13 @@ it('are shown in the order of their addresses', () => {
   );
 });
 
+it('are shown with their weights, identities, and whether HTTP/2 carries requests there, where more is asked for', () => {
+  expect(formatEndpoints(endpointsOf([add(1)]), true)).toBe(
+    'NAMESPACE   IP         PORT   POD     SERVICE    WEIGHT   HTTP2   IDENTITY\n' +
+      'shop        10.0.0.1   8080   web-1   web.shop   10000    yes     web.shop\n',
+  );
+});
+
 it('addresses are told in their usual form', () => {
   const text = (ip: Parameters<typeof create<typeof IPAddressSchema>>[1]) => ipText(create(IPAddressSchema, ip));
   expect(text({ ip: { case: 'ipv4', value: 0xfffefdfc } })).toBe('255.254.253.252');

@@ -1,16 +1,17 @@
 import { create } from '@bufbuild/protobuf';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { Destination, GetDestinationSchema, type Update } from '../../api/gen/destination_pb.js';
 import type { TcpAddress } from '../../api/gen/net_pb.js';
 import { ipText } from '../../api/ip-text.ts';
 import { meshPorts } from '../../lib/contract/ports.ts';
+import { type Format, formatOption, forPrograms, isForPrograms } from '../formats.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { firstAnswer } from './destination-client.ts';
 import { type MeshOptions, stateOption, withMesh } from './mesh.ts';
 
 interface EndpointsOptions extends MeshOptions {
-  readonly output: 'table' | 'json';
+  readonly output: Format;
   readonly token?: string;
   readonly destinationPod?: string;
 }
@@ -36,9 +37,11 @@ export function endpointsCommand(terminal: Terminal): Command {
     .option('--token <token>', 'context of the asking proxy, such as {"ns":"shop","nodeName":"node-1"}')
     .option('--destination-pod <name>', 'pod of the destination component (default: one that is ready)')
     .option(...stateOption)
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .addOption(formatOption('table', 'wide', 'json', 'yaml'))
+    .addHelpText('after', '\nExample:\n  tulle diagnostics endpoints web.shop.svc.cluster.local:80 -o wide\n')
     .action(async (authorities: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<EndpointsOptions>();
+      const { output } = options;
       const found: Endpoint[] = [];
       const problems: string[] = [];
       await withMesh(options, terminal, async (mesh) => {
@@ -54,11 +57,11 @@ export function endpointsCommand(terminal: Terminal): Command {
           }
         }
       });
-      if (problems.length === 0 && found.length === 0 && options.output === 'table') {
+      if (problems.length === 0 && found.length === 0 && !isForPrograms(output)) {
         throw new CommandError(`no endpoints of ${authorities.join(', ')}`);
       }
       if (found.length > 0 || problems.length === 0) {
-        terminal.out(options.output === 'json' ? `${JSON.stringify(found, null, 2)}\n` : formatEndpoints(found));
+        terminal.out(forPrograms(found, output) ?? formatEndpoints(found, output === 'wide'));
       }
       if (problems.length > 0) throw new CommandError([...new Set(problems)].join('\nerror: '));
     });
@@ -96,9 +99,13 @@ export function endpointsOf(updates: readonly Update[]): Endpoint[] {
 
 const keyOf = ({ ip, port }: TcpAddress): string => `${ip === undefined ? '' : ipText(ip)} ${port}`;
 
-export function formatEndpoints(endpoints: readonly Endpoint[]): string {
+export function formatEndpoints(endpoints: readonly Endpoint[], wide = false): string {
   const rows = endpoints
-    .map(({ namespace, ip, port, pod, service }) => [namespace, ip, `${port}`, pod || '-', service || '-'])
+    .map(({ namespace, ip, port, pod, service, weight, http2, identity }) => [
+      ...[namespace, ip, `${port}`, pod || '-', service || '-'],
+      ...(wide ? [`${weight}`, http2 ? 'yes' : 'no', identity ?? '-'] : []),
+    ])
     .sort((a, b) => (a.join(' ') < b.join(' ') ? -1 : 1));
-  return formatTable(['NAMESPACE', 'IP', 'PORT', 'POD', 'SERVICE'], rows, 5);
+  const header = ['NAMESPACE', 'IP', 'PORT', 'POD', 'SERVICE', ...(wide ? ['WEIGHT', 'HTTP2', 'IDENTITY'] : [])];
+  return formatTable(header, rows, header.length);
 }

@@ -1,19 +1,16 @@
-import { resolve } from 'node:path';
 import type { InjectConfig } from '../../lib/inject/index.ts';
 import type { Namespace } from '../../lib/kinds/namespace.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
 import { defaultStateFolder } from '../../local/state-folder.ts';
-import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
+import { askedMesh, hinted, type MeshPlaceOptions } from '../asked-mesh.ts';
+import { withCluster } from '../cluster/cluster.ts';
 import type { WorkloadDirectory } from '../figures/directory.ts';
-import { runsLocally } from '../figures/local-directory.ts';
 import type { Terminal } from '../terminal.ts';
 import { clusterMesh } from './cluster-mesh.ts';
 import { localMesh } from './local-mesh.ts';
 
 /** Where a mesh is looked for. */
-export interface MeshOptions extends ClusterOptions {
-  readonly state?: string;
-}
+export type MeshOptions = MeshPlaceOptions;
 
 export const stateOption = [
   '--state <folder>',
@@ -59,18 +56,16 @@ export interface DiagnosedMesh {
   metrics(pod: Pod, port: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
-/**
- * Runs `work` on the mesh that the options name: the local one where `--state` says so, or where one runs here and
- * neither `--kubeconfig` nor `--context` names another.
- */
+/** Runs `work` on the mesh that the options name. */
 export async function withMesh<T>(
   options: MeshOptions,
   terminal: Terminal,
   work: (mesh: DiagnosedMesh) => Promise<T>,
 ): Promise<T> {
-  const stateFolder = resolve(terminal.cwd, options.state ?? defaultStateFolder);
-  const named = options.kubeconfig !== undefined || options.context !== undefined;
-  const local = options.state !== undefined || (!named && (await runsLocally(stateFolder)));
-  if (local) return work(await localMesh(stateFolder, options.namespace ?? 'default'));
-  return withCluster(options, terminal, (cluster) => work(clusterMesh(cluster, terminal)));
+  const asked = await askedMesh(options, terminal);
+  return hinted(asked, async () =>
+    asked.stateFolder === undefined
+      ? withCluster(options, terminal, (cluster) => work(clusterMesh(cluster, terminal)))
+      : work(await localMesh(asked.stateFolder, options.namespace ?? 'default')),
+  );
 }

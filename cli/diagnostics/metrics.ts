@@ -4,7 +4,7 @@ import { eachBounded } from '../cluster/objects.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import { parseDurationMs } from '../duration.ts';
-import { parseResource } from '../resource.ts';
+import { parseResource, resourceArgument } from '../resource.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { type DiagnosedMesh, type MeshOptions, stateOption, withMesh } from './mesh.ts';
 import { meshedPodsOf } from './pods.ts';
@@ -26,7 +26,7 @@ const waitOption = ['-w, --wait <duration>', 'how long to wait for each', '30s']
 export function proxyMetricsCommand(terminal: Terminal): Command {
   return new Command('proxy-metrics')
     .description('print the metrics of the sidecars of a workload, in the Prometheus text format')
-    .argument('<resource>', 'workload, such as deploy/web or pod/web-1')
+    .addArgument(resourceArgument('<resource>', 'workload, such as deploy/web or pod/web-1'))
     .option(...waitOption)
     .option(...stateOption)
     .action(async (resource: string, _: unknown, command: Command) => {

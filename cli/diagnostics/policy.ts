@@ -1,17 +1,17 @@
 import { create, toJson } from '@bufbuild/protobuf';
-import { Command, Option } from 'commander';
-import { stringify } from 'yaml';
+import { Command } from 'commander';
 import { InboundServerPolicies, PortSpecSchema, ServerSchema } from '../../api/gen/inbound_pb.js';
 import { OutboundPolicies, OutboundPolicySchema, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
 import { meshPorts } from '../../lib/contract/ports.ts';
-import { parseResource } from '../resource.ts';
+import { type Format, formatOption, forPrograms } from '../formats.ts';
+import { calledArgument, parseResource } from '../resource.ts';
 import { type Terminal, UsageError } from '../terminal.ts';
 import { firstAnswer } from './destination-client.ts';
 import { type ComponentPort, type DiagnosedMesh, type MeshOptions, stateOption, withMesh } from './mesh.ts';
 import { meshedPodsOf } from './pods.ts';
 
 interface PolicyOptions extends MeshOptions {
-  readonly output: 'yaml' | 'json';
+  readonly output: Format;
   readonly token?: string;
   readonly destinationPod?: string;
 }
@@ -20,12 +20,12 @@ interface PolicyOptions extends MeshOptions {
 export function policyCommand(terminal: Terminal): Command {
   return new Command('policy')
     .description('show the policy that proxies are told: inbound of a workload’s port, outbound of a Service’s')
-    .argument('<resource>', 'workload or Service, such as deploy/web, pod/web-1, svc/web')
+    .addArgument(calledArgument('<resource>', 'workload or Service, such as deploy/web, pod/web-1, svc/web'))
     .argument('<port>', 'number of the port')
     .option('--token <token>', 'for a Service, the pod that asks, such as {"ns":"shop","pod":"web-1"}')
     .option('--destination-pod <name>', 'pod of the destination component (default: one that is ready)')
     .option(...stateOption)
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['yaml', 'json']).default('yaml'))
+    .addOption(formatOption('yaml', 'json'))
     .action(async (resource: string, portText: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<PolicyOptions>();
       const port = portNumber(portText);
@@ -36,7 +36,7 @@ export function policyCommand(terminal: Terminal): Command {
           ? inboundPolicy(mesh, component, resource, port)
           : outboundPolicy(mesh, component, service, port, options.token),
       );
-      terminal.out(options.output === 'json' ? `${JSON.stringify(found, null, 2)}\n` : stringify(found));
+      terminal.out(forPrograms(found, options.output) ?? '');
     });
 }
 

@@ -4,7 +4,7 @@ import { stateOption } from '../diagnostics/mesh.ts';
 import { parseDurationMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
-import { parseResource } from '../resource.ts';
+import { parseResource, resourceArgument } from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { type ShownEdge, shownEdges } from './edge-rows.ts';
@@ -19,7 +19,7 @@ interface EdgesOptions extends PlaceOptions {
 /** `tulle edges`: who calls whom, and whether by mutual TLS. */
 export function edgesCommand(terminal: Terminal): Command {
   return new Command('edges')
-    .argument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns')
+    .addArgument(resourceArgument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns'))
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('-l, --selector <labels>', 'of workloads with these labels')
     .option('-t, --time-window <duration>', 'only calls of this time (default: since the sidecars began)')

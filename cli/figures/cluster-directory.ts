@@ -3,6 +3,7 @@ import { getIfThere } from '../../control-plane/kubernetes/shared-object.ts';
 import type { Subject } from '../../lib/figures/query.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
+import type { Service } from '../../lib/kinds/service.ts';
 import { type ServiceProfile, serviceProfile } from '../../lib/kinds/service-profile.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { lackingSidecars } from '../cluster/lacking-sidecars.ts';
@@ -10,7 +11,9 @@ import { listAll } from '../cluster/objects.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { sidecarOf } from '../cluster/sidecar.ts';
 import { ownerName } from '../resource.ts';
-import type { Workload, WorkloadDirectory } from './directory.ts';
+import type { RouteObject, Workload, WorkloadDirectory } from './directory.ts';
+import { routeKindsOf } from './gateway-routes.ts';
+import { selectedBy } from './services.ts';
 
 const collections: Readonly<Record<string, readonly [api: string, plural: string]>> = {
   deployment: ['/apis/apps/v1', 'deployments'],
@@ -22,6 +25,7 @@ const collections: Readonly<Record<string, readonly [api: string, plural: string
   cronjob: ['/apis/batch/v1', 'cronjobs'],
   pod: ['/api/v1', 'pods'],
   namespace: ['/api/v1', 'namespaces'],
+  service: ['/api/v1', 'services'],
 };
 
 /** What stands between a workload and its pods. */
@@ -43,6 +47,7 @@ export function clusterDirectory(cluster: Cluster, warn: Warn): WorkloadDirector
   return {
     workloads: (subject) => clusterWorkloads(cluster, subject, warnOnce),
     profiles: () => clusterProfiles(cluster, warnOnce),
+    gatewayRoutes: (subject) => clusterRoutes(cluster, subject, warnOnce),
     close: () => cluster.client.close(),
   };
 }
@@ -67,6 +72,35 @@ async function clusterProfiles({ client, namespace }: Cluster, warn: Warn): Prom
   return [];
 }
 
+/** Of all groups that have the kind, in the newest version that is served and read. */
+async function clusterRoutes({ client }: Cluster, subject: Subject, warn: Warn): Promise<RouteObject[] | undefined> {
+  const { kind, namespace } = subject;
+  const place = namespace === undefined ? '' : `namespaces/${namespace}/`;
+  const found: RouteObject[] = [];
+  for (const { group, plural, reads } of routeKindsOf(kind)) {
+    for (const version of reads.versions) {
+      try {
+        found.push(
+          ...(await listAll<RouteObject>(client, `/apis/${group}/${version}/${place}${plural}`, selectors(subject))),
+        );
+        break;
+      } catch (error) {
+        if (isNotFound(error)) continue;
+        // Which of those that were counted have the labels that are asked for is not known without them.
+        if (!isRefused(error) || subject.selector !== undefined) throw error;
+        warn(`routes without traffic are not shown: ${refusalText(error)}`);
+        return undefined;
+      }
+    }
+  }
+  return found;
+}
+
+const selectors = ({ name, selector }: Subject): Readonly<Record<string, string>> => ({
+  ...(selector === undefined ? {} : { labelSelector: selector }),
+  ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
+});
+
 type Owner = Pick<KubernetesObject, 'metadata'>;
 
 async function clusterWorkloads(cluster: Cluster, subject: Subject, warn: Warn): Promise<Workload[]> {
@@ -74,6 +108,12 @@ async function clusterWorkloads(cluster: Cluster, subject: Subject, warn: Warn):
   const found = await podsOf(cluster, subject, warn);
   // A pod that has run to its end carries nothing any more.
   const pods = found.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
+  const lacking = await lackingSidecars(cluster, namespaceOf(subject), found, warn);
+  const withLacking = (workload: Workload): Workload => ({ ...workload, lackingSidecars: lacking });
+  if (kind === 'service') {
+    const services = await listAll(cluster.client, path(kind, subject.namespace), selectors(subject), slimService);
+    return selectedBy(services, pods).map(withLacking);
+  }
   const owners = await ownersOf(cluster, subject, warn);
   const byOwner = Map.groupBy(
     pods,
@@ -84,8 +124,7 @@ async function clusterWorkloads(cluster: Cluster, subject: Subject, warn: Warn):
     name: metadata.name,
     pods: byOwner.get(`${kind === 'namespace' ? '' : metadata.namespace} ${metadata.name}`) ?? [],
   }));
-  const lacking = await lackingSidecars(cluster, namespaceOf(subject), found, warn);
-  return workloads.map((workload) => ({ ...workload, lackingSidecars: lacking }));
+  return workloads.map(withLacking);
 }
 
 /** Where the pods are; undefined for all namespaces. */
@@ -129,11 +168,7 @@ async function ownersOf({ client }: Cluster, subject: Subject, warn: Warn): Prom
       const found = await getIfThere<Owner>(client, `${path(kind, undefined)}/${name}`);
       return found === undefined ? [] : [found];
     }
-    const selectors = {
-      ...(selector === undefined ? {} : { labelSelector: selector }),
-      ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
-    };
-    return await listAll<KubernetesObject>(client, path(kind, namespace), selectors, slim);
+    return await listAll<KubernetesObject>(client, path(kind, namespace), selectors(subject), slim);
   } catch (error) {
     // Which of them have the labels that are asked for, their pods do not tell.
     if (!isRefused(error) || selector !== undefined) throw error;
@@ -159,6 +194,8 @@ function slim<T extends KubernetesObject>({ apiVersion, kind, metadata }: T): T 
   const { namespace, name, labels, ownerReferences } = metadata;
   return { apiVersion, kind, metadata: { namespace, name, labels, ownerReferences } } as T;
 }
+
+const slimService = (service: Service): Service => ({ ...slim(service), spec: { selector: service.spec?.selector } });
 
 /** What is read of a pod that has a sidecar; whether one was to have one hangs on the whole pod. */
 function slimPod(pod: Pod): Pod {

@@ -1,19 +1,15 @@
-import { resolve } from 'node:path';
-import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import type { FiguresStore, Silent, Subject } from '../../lib/figures/query.ts';
-import { defaultStateFolder } from '../../local/state-folder.ts';
-import { type ClusterOptions, clusterPlace, connectCluster, explain } from '../cluster/cluster.ts';
+import { type AskedMesh, askedMesh, hinted, type MeshPlaceOptions } from '../asked-mesh.ts';
+import { connectCluster, told } from '../cluster/cluster.ts';
 import { printable } from '../table.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 import { clusterDirectory } from './cluster-directory.ts';
-import { localDirectory, runsLocally } from './local-directory.ts';
+import { localDirectory } from './local-directory.ts';
 import { clusterScraper, directScraper } from './scraper.ts';
 import { ScrapingStore } from './scraping-store.ts';
 
 /** Where figures are asked for. */
-export interface PlaceOptions extends ClusterOptions {
-  readonly state?: string;
-}
+export type PlaceOptions = MeshPlaceOptions;
 
 /** The mesh that is asked. */
 export interface FiguresPlace {
@@ -27,29 +23,33 @@ export interface FiguresPlace {
   readonly signal: AbortSignal;
 }
 
-/** Asks the mesh that the options name, the local one when none is named and one runs here, and closes it behind. */
+/** Asks the mesh that the options name, and closes it behind. */
 export async function withFigures(
   options: PlaceOptions,
   terminal: Terminal,
   work: (place: FiguresPlace) => Promise<void>,
 ): Promise<void> {
-  const place = await open(options, terminal);
-  const over = new AbortController();
-  try {
-    await work({ ...place, signal: over.signal });
-  } catch (error) {
-    throw error instanceof ApiError ? new CommandError(explain(error, place)) : error;
-  } finally {
-    over.abort();
-    place.store.close();
-  }
+  const asked = await askedMesh(options, terminal);
+  await hinted(asked, async () => {
+    const place = await open(asked, options, terminal);
+    const over = new AbortController();
+    try {
+      await work({ ...place, signal: over.signal });
+    } catch (error) {
+      throw told(error, place);
+    } finally {
+      over.abort();
+      place.store.close();
+    }
+  });
 }
 
-async function open(options: PlaceOptions, terminal: Terminal): Promise<Omit<FiguresPlace, 'signal'>> {
-  const stateFolder = resolve(terminal.cwd, options.state ?? defaultStateFolder);
-  const named = options.kubeconfig !== undefined || options.context !== undefined;
-  const local = options.state !== undefined || (!named && (await runsLocally(stateFolder)));
-  if (local || (!named && clusterPlace(options, terminal) === undefined)) {
+async function open(
+  { stateFolder }: AskedMesh,
+  options: PlaceOptions,
+  terminal: Terminal,
+): Promise<Omit<FiguresPlace, 'signal'>> {
+  if (stateFolder !== undefined) {
     const store = new ScrapingStore(await localDirectory(stateFolder), directScraper);
     return { store, namespace: options.namespace ?? 'default', title: 'the local mesh', local: true };
   }

@@ -41,6 +41,7 @@ const podAt = (name: string, port: number): Pod => ({
 const directory = (workloads: readonly Workload[]): WorkloadDirectory => ({
   workloads: async ({ name }) => workloads.filter((workload) => name === undefined || workload.name === name),
   profiles: async () => [],
+  gatewayRoutes: async () => [],
   close: () => {},
 });
 

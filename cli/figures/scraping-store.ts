@@ -4,6 +4,7 @@ import {
   type FigureQuery,
   type Figures,
   type FiguresStore,
+  type GatewayRouteRow,
   type RouteRow,
   type RowsBy,
   type Silent,
@@ -20,6 +21,7 @@ import { eachBounded } from '../cluster/objects.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { sidecarOf } from '../cluster/sidecar.ts';
 import type { Workload, WorkloadDirectory } from './directory.ts';
+import { parentRows } from './gateway-routes.ts';
 import { type MetricsReader, readMetrics, type Scraper } from './scraper.ts';
 
 /** Sidecars that are asked at the same time: the API server is shared with others. */
@@ -27,6 +29,9 @@ const concurrency = 16;
 /** Of the sidecars that did not answer, those that are named; of what they said, what is told. */
 const maxSilentNamed = 10;
 const maxReasonLength = 300;
+
+/** Whoever calls. */
+const everybody: Subject = { kind: 'namespace' };
 
 /** What windows are measured by. */
 export interface Clock {
@@ -74,9 +79,11 @@ export class ScrapingStore implements FiguresStore {
   }
 
   async query<By extends keyof RowsBy>(query: FigureQuery<By>, signal: AbortSignal): Promise<Figures<By>> {
-    const { by, subject, from, windowMs } = query;
+    const { by, subject, windowMs } = query;
     const selection = selectionOf(query);
-    const workloads = await this.known(subject, 'subject');
+    const gatewayRoutes = by === 'gatewayRoute' ? await this.knownRoutes(query) : [];
+    const workloads = by === 'gatewayRoute' ? [] : await this.known(subject, 'subject');
+    const from = query.from ?? (by === 'gatewayRoute' || subject.kind === 'service' ? everybody : undefined);
     const counting = from === undefined ? workloads : await this.known(from, 'from');
     const asked = counting.flatMap((workload) => askedOf(workload, query));
     const silent = new SilentPods();
@@ -94,6 +101,7 @@ export class ScrapingStore implements FiguresStore {
     const known = {
       workloads: workloads.flatMap((workload) => bareRows(workload, query)),
       routes: by === 'route' ? profileRoutes(await this.directory.profiles()) : [],
+      gatewayRoutes,
     };
     return { rows: totals.rows(query, known), silent };
   }
@@ -106,6 +114,12 @@ export class ScrapingStore implements FiguresStore {
     const found = await this.directory.workloads(subject);
     if (found.length === 0) throw new UnknownSubject(subject, role);
     return found;
+  }
+
+  private async knownRoutes(query: FigureQuery): Promise<Bare<GatewayRouteRow>[] | undefined> {
+    const found = await this.directory.gatewayRoutes(query.subject);
+    if (found?.length === 0) throw new UnknownSubject(query.subject, 'subject');
+    return found && parentRows(found, query);
   }
 
   private async begin(

@@ -7,7 +7,7 @@ import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import { type DiagnosedMesh, type MeshOptions, stateOption, withMesh } from '../diagnostics/mesh.ts';
 import { parseDurationMs } from '../duration.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
-import { parseResource, type Resource } from '../resource.ts';
+import { parseResource, type Resource, resourceArgument } from '../resource.ts';
 import { formatTable, printable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { certificateText, isOf, readCertificate, type ShownCertificate } from './certificate-text.ts';
@@ -26,7 +26,9 @@ const maxProblemsShown = 20;
 /** `tulle identity`: the certificate that each sidecar shows. */
 export function identityCommand(terminal: Terminal): Command {
   return new Command('identity')
-    .argument('[resource...]', 'pods: web-7d9-x4k, pod/web-7d9-x4k, or those of a workload: deploy/web')
+    .addArgument(
+      resourceArgument('[resource...]', 'pods: web-7d9-x4k, pod/web-7d9-x4k, or those of a workload: deploy/web'),
+    )
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('-l, --selector <labels>', 'of pods with these labels')
     .option('-w, --wait <duration>', 'how long to wait for each', '10s')

@@ -1,6 +1,8 @@
 import { Command, Option } from 'commander';
 import type { CallChange, Comparison } from '../../model/comparison.ts';
 import { MeshModel } from '../../model/mesh-model.ts';
+import { offering } from '../completion/offers.ts';
+import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { printable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { modelOf } from './read-model.ts';
@@ -10,7 +12,7 @@ const kinds: readonly Kind[] = ['opened', 'shut', 'moved'];
 
 interface CompareOptions {
   readonly failOn: readonly Kind[];
-  readonly output: 'text' | 'json';
+  readonly output: Format;
 }
 
 /** `tulle compare`: which calls a change of manifests opens, shuts or moves. */
@@ -18,18 +20,20 @@ export function compareCommand(terminal: Terminal): Command {
   return new Command('compare')
     .argument('<old>', 'folder of manifests as they were')
     .argument('<new>', 'folder of manifests as they are to be')
-    .option(
-      '--fail-on <what>',
-      `exit code 1 when there are such: ${kinds.join(', ')}, with commas between`,
-      readKinds,
-      [],
+    .addOption(
+      offering(
+        new Option('--fail-on <what>', `exit code 1 when there are such: ${kinds.join(', ')}, with commas between`)
+          .argParser(readKinds)
+          .default([]),
+        kinds,
+      ),
     )
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addOption(formatOption('text', 'json', 'yaml'))
     .addHelpText('after', '\nExample:\n  tulle compare --fail-on opened main/dist dist\n')
     .action((before: string, after: string, { failOn, output }: CompareOptions) => {
       const [old, next] = [before, after].map((folder) => modelOf(folder, terminal));
       const compared = MeshModel.compare(old, next);
-      terminal.out(output === 'json' ? `${JSON.stringify(compared, null, 2)}\n` : shown(compared));
+      terminal.out(forPrograms(compared, output) ?? shown(compared));
       if (failOn.some((kind) => compared[kind].length > 0)) throw new CommandError('');
     });
 }

@@ -10,6 +10,7 @@ import { documentOf } from '../../lib/traffic/description-document.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
 import { parseDurationMs } from '../duration.ts';
 import { formatObjects } from '../manifests/manifest-stream.ts';
+import { resourceOption } from '../resource.ts';
 import type { TapOptions } from '../tap/request.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { unread } from '../unread.ts';
@@ -39,7 +40,7 @@ export function profileCommand(terminal: Terminal): Command {
     .option('--template', 'one to begin with, with every field explained')
     .option('--open-api <file>', 'routes of a document of OpenAPI 3 or Swagger 2.0; - for standard input')
     .option('--proto <file>', 'routes of the services of a .proto file; - for standard input')
-    .option('--tap <resource>', 'routes of the requests that come in to this now: deploy/web')
+    .addOption(resourceOption('--tap <resource>', 'routes of the requests that come in to this now: deploy/web'))
     .option('--tap-duration <duration>', 'how long to look at them', '5s')
     .option('--tap-route-limit <number>', 'most routes', '20')
     .addOption(new Option('--base-path <path>', 'path under which the Service has what --open-api describes'))

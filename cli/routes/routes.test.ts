@@ -1,10 +1,12 @@
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import type { RouteRow } from '../../lib/figures/query.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
 import type { ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import { ScrapingStore } from '../figures/scraping-store.ts';
+import { type ProcessPods, servePods } from '../testing/pods-of-processes.ts';
 import { run } from '../testing/run.ts';
-import { routesJson, routesTable } from './routes-table.ts';
+import { routeObjects, routesTable } from './routes-table.ts';
 
 const responses = (service: string, route: string | undefined, successes: number, failures: number) => {
   const labels = `direction="outbound",dst="${service}.shop.svc.cluster.local:8080"${route ? `,rt_route="${route}"` : ''}`;
@@ -17,6 +19,28 @@ const responses = (service: string, route: string | undefined, successes: number
 };
 const subject = { kind: 'deployment', namespace: 'shop' };
 const sidecar = { initContainers: [{ name: 'tulle-proxy' }] };
+
+let asks = 0;
+const metrics = (): string => {
+  asks++;
+  return responses('voting', 'Vote', asks, 0) + responses('bills', undefined, asks, 0).replaceAll('.shop.', '.bank.');
+};
+const pod = {
+  metadata: { name: 'web-0', namespace: 'shop' },
+  spec: { initContainers: [{ name: 'tulle-proxy', readinessProbe: { httpGet: { port: 4191 } } }] },
+  status: { phase: 'Running', podIP: '10.1.0.1' },
+};
+const answers: ProcessPods['answers'] = {
+  '/api/v1/namespaces': { items: [{ metadata: { name: 'shop' } }] },
+  '/api/v1/pods': { items: [pod] },
+  '/api/v1/namespaces/shop/pods': { items: [pod] },
+  '/api/v1/namespaces/shop/pods/web-0:4191/proxy/metrics': metrics,
+};
+let cluster: Awaited<ReturnType<typeof servePods>>;
+beforeAll(async () => {
+  cluster = await servePods({ ports: {}, answers });
+});
+afterAll(() => cluster.close());
 
 /** The rows of what sidecars count in a window of 10 s, each from nothing. */
 async function counted(
@@ -36,6 +60,7 @@ async function counted(
     {
       workloads: async () => [{ namespace: 'shop', name: 'web', pods }],
       profiles: async () => profiles,
+      gatewayRoutes: async () => [],
       close: () => {},
     },
     {
@@ -52,7 +77,7 @@ async function counted(
     },
   );
   const [name, namespace = 'shop'] = to?.split('.') ?? [];
-  const service = to === undefined ? undefined : { kind: 'service', name, namespace };
+  const service = to === undefined ? undefined : { kind: 'service', name: name || undefined, namespace };
   const query = { by: 'route', subject, to: service, windowMs: 10_000 } as const;
   return [...(await store.query(query, new AbortController().signal)).rows];
 }
@@ -85,6 +110,35 @@ it('what several callers counted is summed, of the Service that is asked for alo
   expect(await counted([one, one], { to: 'voting.other' })).toEqual([]);
 });
 
+it('of all Services of a namespace those that were called are told, with their namespace where it is asked', async () => {
+  const rows = await counted([responses('voting', 'Vote', 3, 1) + responses('emoji', 'ListAll', 9, 0)], { to: '' });
+  expect(rows.map(({ route }) => route)).toEqual(['ListAll', 'Vote']);
+  expect(routesTable(rows, true)).toMatch(/^NAMESPACE +ROUTE +SERVICE .*\nshop +ListAll +emoji /);
+});
+
+it.each([
+  ['deploy/web --from deploy/api', '--from (deploy/api) must be given with a Service: deploy/web is who calls already'],
+  ['svc/voting --to svc/emoji', '--to (svc/emoji) must not be given with a Service, which does not call'],
+  ['deploy/web --to svc', '--to (svc) must be a Service: svc/voting'],
+  ['svc/voting --from svc/web', "'svc' must be a kind of resource: deployment, "],
+])('routes %s is refused', async (line, message) => {
+  const args = ['routes', ...line.split(' '), '--kubeconfig', cluster.kubeconfig];
+  await expect(run(args)).rejects.toMatchObject({ error: { exitCode: 64, message: expect.stringContaining(message) } });
+});
+
+it('--from is one caller of a Service, -A are the Services of all namespaces', async () => {
+  const routes = (...args: string[]) => run(['routes', ...args, '--kubeconfig', cluster.kubeconfig, '-t', '50ms']);
+  const { out } = await routes('svc/voting', '-n', 'shop', '--from', 'po/web-0', '-o', 'yaml');
+  expect(parse(out)).toMatchObject([{ route: 'Vote', service: 'voting', namespace: 'shop', success: 1 }]);
+  expect((await routes('svc', '-A')).out).toMatch(
+    /^NAMESPACE .*\nbank +\[DEFAULT\] +bills .*\nshop +Vote +voting +100/,
+  );
+  expect((await routes('po', '-A')).out).toMatch(/\nbank .*\nshop /);
+  await expect(routes('svc/voting', '-n', 'shop', '--from', 'po/none')).rejects.toMatchObject({
+    error: { message: '--from: no pod/none in namespace shop (--from-namespace names another)' },
+  });
+});
+
 it('routes of the called Services that nobody took have their rows, the default one too', async () => {
   const profile = (service: string): ServiceProfile => ({
     apiVersion: 'linkerd.io/v1alpha2',
@@ -106,7 +160,7 @@ it('routes of the called Services that nobody took have their rows, the default 
 });
 
 it('programs get numbers', async () => {
-  expect(JSON.parse(routesJson(await counted([responses('voting', 'Vote', 3, 1)])))).toMatchObject([
+  expect(routeObjects(await counted([responses('voting', 'Vote', 3, 1)]))).toMatchObject([
     { route: 'Vote', service: 'voting', namespace: 'shop', success: 0.75, rps: 0.4, latencyMs: { p50: 5 } },
   ]);
 });

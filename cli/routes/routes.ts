@@ -1,70 +1,97 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { type FigureQuery, type Subject, subjectTitle, UnknownSubject } from '../../lib/figures/query.ts';
-import { defaultStateFolder } from '../../local/state-folder.ts';
+import { stateOption } from '../diagnostics/mesh.ts';
 import { parseDurationMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
-import { parseResource } from '../resource.ts';
+import { shownAgain } from '../figures/shown-again.ts';
+import { type Format, formatOption, forPrograms } from '../formats.ts';
+import { calledArgument, parseResource, resourceOption } from '../resource.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
-import { routesJson, routesTable } from './routes-table.ts';
+import { routeObjects, routesTable } from './routes-table.ts';
 
 interface RoutesOptions extends PlaceOptions {
+  readonly allNamespaces?: boolean;
   readonly to?: string;
+  readonly from?: string;
+  readonly fromNamespace?: string;
   readonly timeWindow: string;
-  readonly output: 'table' | 'json';
+  readonly watch?: boolean;
+  readonly output: Format;
 }
 
 /** `tulle routes`: success rate, request rate and latency by the routes of service profiles. */
 export function routesCommand(terminal: Terminal): Command {
   return new Command('routes')
-    .argument('<resource...>', 'who calls: deploy/web, pods, ns; or svc/voting, whoever calls it')
+    .addArgument(
+      calledArgument(
+        '<resource...>',
+        'who calls: deploy/web, pods, ns; or what is called, whoever calls it: svc/voting, svc',
+      ),
+    )
+    .option('-A, --all-namespaces', 'of all namespaces')
     .option('--to <service>', 'only what is called of this Service: svc/voting, or svc/voting.shop')
+    .addOption(resourceOption('--from <resource>', 'of a Service, only what this calls: deploy/web'))
+    .option('--from-namespace <name>', 'namespace of --from (default: that of the Service)')
     .option('-t, --time-window <duration>', 'how long to measure', '5s')
-    .option('--state <folder>', `of a local mesh, its state folder (default: ${defaultStateFolder})`)
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+    .option('-w, --watch', 'go on: a table for each time window, until it is ended')
+    .option(...stateOption)
+    .addOption(formatOption('table', 'json', 'yaml'))
+    .addHelpText('after', '\nExample:\n  tulle routes -n shop svc/orders --from deploy/web -t 30s\n')
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<RoutesOptions>();
+      const { watch, output, allNamespaces = false } = options;
       const windowMs = parseDurationMs('--time-window', options.timeWindow);
       await withFigures(options, terminal, async ({ store, namespace, signal }) => {
-        const { subject, to } = asked(resource, options.to, namespace);
-        const { rows, silent } = await store.query({ by: 'route', subject, to, windowMs }, signal).catch((error) => {
-          throw error instanceof UnknownSubject ? new CommandError(nobodyCalls(error.subject)) : error;
+        const { subject, to } = asked(resource, options, namespace);
+        await shownAgain({ watch, windowMs, output }, terminal, signal, async (signal) => {
+          const { rows, silent } = await store.query({ by: 'route', subject, to, windowMs }, signal).catch((error) => {
+            throw error instanceof UnknownSubject ? new CommandError(nobodyCalls(error.subject, options)) : error;
+          });
+          warnOfSilent(silent, terminal);
+          if (rows.length === 0) throw new CommandError(nothingCounted(resource, options, to));
+          return forPrograms(routeObjects(rows), output) ?? routesTable(rows, allNamespaces);
         });
-        warnOfSilent(silent, terminal);
-        if (rows.length === 0) throw new CommandError(nothingCounted(resource, to));
-        terminal.out(options.output === 'json' ? routesJson(rows) : routesTable(rows));
       });
     });
 }
 
-/** Of a Service it is everyone who calls. */
+/** Of a Service it is everyone who calls, unless somebody is named. */
 function asked(
   resource: readonly string[],
-  to: string | undefined,
-  namespace: string,
+  { to, from, fromNamespace, allNamespaces }: RoutesOptions,
+  usual: string,
 ): Pick<FigureQuery, 'subject' | 'to'> {
-  const service = parseService(resource.join('/'), namespace);
+  const text = resource.join('/');
+  const service = parseService(text, allNamespaces ? undefined : usual);
   if (service !== undefined) {
     if (to !== undefined) throw new UsageError(`--to (${to}) must not be given with a Service, which does not call`);
-    return { subject: { kind: 'namespace' }, to: service };
+    const caller = from === undefined ? { kind: 'namespace' } : parseResource([from]);
+    // Callers of all namespaces' Services are looked for in all namespaces.
+    return { subject: subjectIn(caller, fromNamespace ?? service.namespace), to: service };
   }
-  const calls = to === undefined ? undefined : parseService(to, namespace);
-  if (to !== undefined && calls === undefined) throw new UsageError(`--to (${to}) must be a Service: svc/voting`);
-  return { subject: subjectIn(parseResource(resource), namespace), to: calls };
+  if (from !== undefined)
+    throw new UsageError(`--from (${from}) must be given with a Service: ${text} is who calls already`);
+  const calls = to === undefined ? undefined : parseService(to, usual);
+  if (to !== undefined && calls?.name === undefined) throw new UsageError(`--to (${to}) must be a Service: svc/voting`);
+  return { subject: subjectIn(parseResource(resource), allNamespaces ? undefined : usual), to: calls };
 }
 
-/** Reads `svc/voting` or `svc/voting.shop`; undefined when it is of another kind. */
-function parseService(text: string, namespace: string): Subject | undefined {
-  const match = /^(?:svc|services?)\/([^/.]+)(?:\.([^/.]+))?$/.exec(text);
+/** Reads `svc`, `svc/voting` or `svc/voting.shop`; undefined when it is of another kind. */
+function parseService(text: string, namespace: string | undefined): Subject | undefined {
+  const match = /^(?:svc|services?)(?:\/([^/.]+)(?:\.([^/.]+))?)?$/.exec(text);
   return match === null ? undefined : { kind: 'service', name: match[1], namespace: match[2] ?? namespace };
 }
 
-const nobodyCalls = (subject: Subject): string => {
+const nobodyCalls = (subject: Subject, { from }: RoutesOptions): string => {
   const { namespace } = subject;
-  const place = namespace === undefined ? 'the mesh' : `namespace ${namespace} (-n names another)`;
-  return `no ${subjectTitle(subject)} in ${place}`;
+  const option = from === undefined ? '-n names another, -A all' : '--from-namespace names another';
+  const place = namespace === undefined ? 'the mesh' : `namespace ${namespace} (${option})`;
+  return `${from === undefined ? '' : '--from: '}no ${subjectTitle(subject)} in ${place}`;
 };
 
-const nothingCounted = (resource: readonly string[], to: Subject | undefined): string => {
-  const calls = to === undefined ? '' : ` to svc/${to.name} in namespace ${to.namespace}`;
-  return `no request of ${resource.join('/')}${calls} was counted by route: only Services with a ServiceProfile have routes`;
+const nothingCounted = (resource: readonly string[], { from }: RoutesOptions, to: Subject | undefined): string => {
+  const place = to?.namespace === undefined ? '' : ` in namespace ${to.namespace}`;
+  const calls = to === undefined ? '' : ` to ${to.name === undefined ? 'Services' : `svc/${to.name}`}${place}`;
+  const who = from === undefined ? resource.join('/') : from;
+  return `no request of ${who}${calls} was counted by route: only Services with a ServiceProfile have routes`;
 };

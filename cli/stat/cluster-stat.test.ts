@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { injectConfig } from '../../lib/inject/index.ts';
 import { servePods } from '../testing/pods-of-processes.ts';
 import { type CommandRun, run } from '../testing/run.ts';
 
 const meshed = { initContainers: [{ name: 'tulle-proxy', readinessProbe: { httpGet: { port: 4191 } } }] };
+const service = (name: string, selector?: object) => ({ ...named(name), spec: { selector } });
 const pod = (name: string, owner: object, spec: object, phase = 'Running') => ({
   metadata: { name, namespace: 'shop', ownerReferences: [owner] },
   spec,
@@ -22,6 +24,10 @@ const late = (name: string, set: string, declines = false) => ({
   },
 });
 
+const route =
+  'parent_kind="Service",parent_name="orders",parent_port="80",parent_namespace="shop",route_kind="HTTPRoute",route_name="canary",route_namespace="shop"';
+const httpRoute = (name: string, ...parentRefs: object[]) => ({ ...named(name), spec: { parentRefs } });
+
 /** A sidecar that answers 30 requests a second by its own clock, of which 3 fail, and calls another 6 times. */
 function metrics(): string {
   const seconds = performance.now() / 1000;
@@ -31,6 +37,10 @@ function metrics(): string {
     `response_total{${inbound},classification="success"} ${27 * seconds}`,
     `response_total{${inbound},classification="failure"} ${3 * seconds}`,
     `response_total{${outbound},classification="success"} ${6 * seconds}`,
+    `response_total{direction="outbound",dst_service="orders",dst_namespace="shop",classification="success"} ${4 * seconds}`,
+    `outbound_http_route_request_statuses_total{${route},http_status="200",error=""} ${2 * seconds}`,
+    `outbound_http_route_request_statuses_total{${route},http_status="",error="REQUEST_TIMEOUT"} ${2 * seconds}`,
+    `outbound_http_route_retry_requests_total{${route}} ${seconds}`,
     `tcp_open_connections{${inbound},peer="src"} 2`,
     `tcp_read_bytes_total{${inbound},peer="src"} ${1000 * seconds}`,
     '',
@@ -57,6 +67,18 @@ beforeAll(async () => {
           named('web-abc', { kind: 'Deployment', name: 'web' }),
           named('db-abc', { kind: 'Deployment', name: 'db' }),
         ],
+      },
+      '/api/v1/pods': { items: [pod('web-abc-1', web, meshed), pod('web-abc-2', web, meshed)] },
+      '/api/v1/namespaces': { items: [{ metadata: { name: 'shop' } }] },
+      '/api/v1/namespaces/shop/services': { items: [service('orders', { app: 'web' }), service('elsewhere')] },
+      '/apis/gateway.networking.k8s.io/v1/namespaces/shop/httproutes': {
+        items: [
+          httpRoute('canary', { kind: 'Service', name: 'orders', port: 80 }, { kind: 'Gateway', name: 'edge' }),
+          httpRoute('front', { kind: 'Gateway', name: 'edge' }),
+        ],
+      },
+      '/apis/policy.linkerd.io/v1beta3/namespaces/shop/httproutes': {
+        items: [httpRoute('read', { kind: 'Server', name: 'web-http' })],
       },
       '/api/v1/namespaces/tulle/configmaps/tulle-config': JSON.stringify({
         data: { values: JSON.stringify(injectConfig()), install: '{"given":{}}' },
@@ -100,6 +122,49 @@ it('--to is what the workload calls, --from what calls it', async () => {
   const [from] = JSON.parse((await stat('deploy/db', '--from', 'deploy/web', '-o', 'json')).out);
   expect(from).toMatchObject({ name: 'db', success: 1 });
   expect(from.rps).toBeGreaterThan(10);
+});
+
+it('a Service is what everyone calls of it, or what one calls; without an endpoint in the mesh it is left out', async () => {
+  const [orders, ...others] = JSON.parse((await stat('svc', '-o', 'json')).out);
+  expect(others).toEqual([]);
+  expect(orders).toMatchObject({ kind: 'service', name: 'orders', success: 1 });
+  // Of two callers, 4 a second each.
+  expect(orders.rps).toBeGreaterThan(6.5);
+  expect(orders.rps).toBeLessThan(9.5);
+  expect((await stat('svc/orders', '--from', 'deploy/web')).out).toMatch(/^NAME +MESHED .*\norders +\d\/\d +100\.00% /);
+  await expect(stat('svc/orders', '--to', 'deploy/web')).rejects.toMatchObject({
+    error: { exitCode: 64, message: '--to (deploy/web) must not be given with Services, which do not call' },
+  });
+});
+
+it('a route is told by what it is a route of, with its timeouts and retries, as a table and for programs', async () => {
+  const [table, yaml] = await Promise.all([stat('httproute', '-o', 'wide'), stat('httproute/canary', '-o', 'yaml')]);
+  expect(table.out).toMatch(
+    /^NAME +PARENT +SUCCESS +RPS .* TIMEOUTS +RETRIES\ncanary +service\/orders:80 +50\.00% .* 50\.00% +25\.00%\nread +server\/web-http +-/,
+  );
+  expect(parse(yaml.out)).toMatchObject([
+    { kind: 'httproute', name: 'canary', parent: { kind: 'service', namespace: 'shop', name: 'orders', port: 80 } },
+  ]);
+  await expect(stat('httproute/none')).rejects.toMatchObject({
+    error: { message: 'no httproute/none in namespace shop (-n names another, -A all)' },
+  });
+  await expect(stat('httproute/front')).rejects.toMatchObject({
+    error: { message: expect.stringContaining('is one of a Service, Server or EgressNetwork') },
+  });
+  // The cluster has no such kind.
+  await expect(stat('tlsroute')).rejects.toMatchObject({
+    error: { message: expect.stringMatching(/^no tlsroute in /) },
+  });
+});
+
+it('-w goes on until it is stopped', async () => {
+  const { out } = await run(
+    ['stat', 'httproute/canary', '-w', '--kubeconfig', cluster.kubeconfig, '-n', 'shop', '-t', '50ms'],
+    {
+      stopAfter: (text) => text.split('NAME').length > 2,
+    },
+  );
+  expect(out).toMatch(/^NAME .*\ncanary .*\n\nNAME .*\ncanary /);
 });
 
 it('unmeshed workloads are shown when they are asked for, and pods with their phase', async () => {

@@ -11,10 +11,10 @@ import { stateOption } from '../diagnostics/mesh.ts';
 import { parseDurationMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
-import { parseResource } from '../resource.ts';
+import { parseResource, resourceArgument } from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
-import { figures, trafficCells } from './workload-stats.ts';
+import { figures, percent, shareOf, trafficCells } from './workload-stats.ts';
 
 interface PolicyStatOptions extends PlaceOptions {
   readonly allNamespaces?: boolean;
@@ -59,7 +59,7 @@ function policyStat<By extends 'inboundRoute' | 'outboundRoute', Row>(
   { name, by, nothing, table, objects }: PolicyStat<By, Row>,
 ): Command {
   return new Command(name)
-    .argument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns')
+    .addArgument(resourceArgument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns'))
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('-l, --selector <labels>', 'of workloads with these labels')
     .option('-t, --time-window <duration>', 'how long to measure', '5s')
@@ -113,14 +113,4 @@ const cellsOf = (traffic: Traffic): string[] => trafficCells(traffic)[0].slice(0
 function numbers(traffic: Traffic): object {
   const { success, rps, latencyMs } = figures(traffic);
   return { success, rps, latencyMs };
-}
-
-function shareOf(part: number, { successes, failures }: Traffic): number | undefined {
-  const all = successes + failures;
-  return all === 0 ? undefined : part / all;
-}
-
-function percent(part: number, traffic: Traffic): string {
-  const share = shareOf(part, traffic);
-  return share === undefined ? '-' : `${(share * 100).toFixed(2)}%`;
 }

@@ -3,7 +3,7 @@ import { noTraffic, type Traffic } from '../../lib/figures/traffic.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
 import { parseDurationMs } from '../duration.ts';
 import { withOwners } from '../figures/cluster-directory.ts';
-import { ownerName, parseResource } from '../resource.ts';
+import { ownerName, parseMeasured, parseResource } from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { run } from '../testing/run.ts';
 import { table } from './stat.ts';
@@ -21,6 +21,7 @@ it('a row has success, rate, latencies, connections and bytes, and dashes withou
       [Number.POSITIVE_INFINITY, 20],
     ]),
     openConnections: 3,
+    openedPerSecond: 0,
     readBytesPerSecond: 1500,
     writeBytesPerSecond: 0.25,
   };
@@ -73,6 +74,8 @@ it('resources are kinds by any of their names, with or without a name', () => {
   expect(parseResource(['deploy'])).toEqual({ kind: 'deployment', name: undefined });
   expect(parseResource(['po/web-0'])).toEqual({ kind: 'pod', name: 'web-0' });
   expect(parseResource(['sts', 'db'])).toEqual({ kind: 'statefulset', name: 'db' });
+  expect(parseMeasured(['svc/web'])).toEqual({ kind: 'service', name: 'web' });
+  expect(() => parseResource(['svc/web'])).toThrow("'svc' must be a kind of resource: deployment, ");
   expect(() => parseResource(['house'])).toThrow("'house' must be a kind of resource: deployment, ");
 });
 

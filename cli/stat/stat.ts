@@ -1,96 +1,113 @@
-import { Command, Option } from 'commander';
-import {
-  type FigureQuery,
-  type Subject,
-  subjectTitle,
-  UnknownSubject,
-  type WorkloadRow,
-} from '../../lib/figures/query.ts';
-import { defaultStateFolder } from '../../local/state-folder.ts';
+import { Command } from 'commander';
+import { type FigureQuery, type Subject, subjectTitle, type WorkloadRow } from '../../lib/figures/query.ts';
+import type { Traffic } from '../../lib/figures/traffic.ts';
+import { stateOption } from '../diagnostics/mesh.ts';
 import { parseDurationMs } from '../duration.ts';
-import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
-import { parseResource, type Resource } from '../resource.ts';
+import { type FiguresPlace, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
+import { shownAgain } from '../figures/shown-again.ts';
+import { formatOption, forPrograms } from '../formats.ts';
+import {
+  calledOption,
+  isRoute,
+  measuredArgument,
+  parseMeasured,
+  parseResource,
+  type Resource,
+  resourceOption,
+} from '../resource.ts';
 import { formatTable } from '../table.ts';
-import { CommandError, type Terminal } from '../terminal.ts';
+import { CommandError, type Terminal, UsageError } from '../terminal.ts';
+import { type AskedStats, type StatOptions, unknownTitle } from './asked.ts';
+import { routeStats } from './route-stats.ts';
 import { figures, statCells, statColumns, wideColumns } from './workload-stats.ts';
 
-interface StatOptions extends PlaceOptions {
-  readonly allNamespaces?: boolean;
-  readonly timeWindow: string;
-  readonly selector?: string;
-  readonly to?: string;
-  readonly toNamespace?: string;
-  readonly from?: string;
-  readonly fromNamespace?: string;
-  readonly unmeshed?: boolean;
-  readonly output: 'table' | 'wide' | 'json';
-}
-
-/** `tulle stat`: success rate, request rate and latency of workloads. */
+/** `tulle stat`: success rate, request rate and latency of workloads, Services and routes. */
 export function statCommand(terminal: Terminal): Command {
   return new Command('stat')
-    .argument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns')
+    .addArgument(
+      measuredArgument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns, svc/orders, httproute'),
+    )
     .option('-A, --all-namespaces', 'of all namespaces')
-    .option('-l, --selector <labels>', 'of workloads with these labels')
+    .option('-l, --selector <labels>', 'of what has these labels')
     .option('-t, --time-window <duration>', 'how long to measure', '5s')
-    .addOption(new Option('--to <resource>', 'only calls to this, as the workloads counted them').conflicts('from'))
+    .option('-w, --watch', 'go on: a table for each time window, until it is ended')
+    .addOption(
+      calledOption(
+        '--to <resource>',
+        'only calls to this, as the workloads counted them; of routes a Service',
+      ).conflicts('from'),
+    )
     .option('--to-namespace <name>', 'namespace of --to (default: that of the workloads)')
-    .option('--from <resource>', 'only calls from this, as it counted them')
+    .addOption(resourceOption('--from <resource>', 'only calls from this, as it counted them'))
     .option('--from-namespace <name>', 'namespace of --from (default: that of the workloads)')
     .option('--unmeshed', 'workloads without a meshed pod too, as always of a local mesh')
-    .option('--state <folder>', `of a local mesh, its state folder (default: ${defaultStateFolder})`)
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'wide', 'json']).default('table'))
-    .addHelpText('after', '\nAsks the local mesh when one runs here and neither --kubeconfig nor --context is given.')
+    .option(...stateOption)
+    .addOption(formatOption('table', 'wide', 'json', 'yaml'))
+    .addHelpText('after', '\nAsks the local mesh when one runs here and neither --kubeconfig nor --context is given.\n')
+    .addHelpText('after', 'Example:\n  tulle stat -n shop svc/orders --from deploy/web -t 30s\n')
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<StatOptions>();
-      const wanted = parseResource(resource);
+      const wanted = parseMeasured(resource);
       const windowMs = parseDurationMs('--time-window', options.timeWindow);
-      await withFigures(options, terminal, async ({ store, namespace: usual, local, signal }) => {
-        const namespace = options.allNamespaces || wanted.kind === 'namespace' ? undefined : usual;
-        const query = queryOf(options, wanted, namespace, usual, windowMs);
-        const place = namespace === undefined ? 'the mesh' : `namespace ${namespace} (-n names another, -A all)`;
-        const { rows, silent } = await store.query(query, signal).catch((error) => {
-          throw unknownTitle(error, place);
-        });
-        const shown = rows.filter(
-          ({ meshedPods, lackingSidecars = 0 }) => local || options.unmeshed || lackingSidecars > 0 || meshedPods > 0,
-        );
-        if (shown.length === 0) {
-          const title = subjectTitle(wanted);
-          throw new CommandError(`no ${title} with a meshed pod in ${place}; --unmeshed shows the others`);
-        }
-        warnOfSilent(silent, terminal);
-        warnOfLacking(shown, terminal);
-        const withNamespace = namespace === undefined && wanted.kind !== 'namespace';
-        terminal.out(
-          options.output === 'json'
-            ? json(shown, wanted)
-            : table(shown, { withNamespace, withStatus: wanted.kind === 'pod', wide: options.output === 'wide' }),
+      if (wanted.kind === 'service' && options.to !== undefined)
+        throw new UsageError(`--to (${options.to}) must not be given with Services, which do not call`);
+      await withFigures(options, terminal, async (place) => {
+        const namespace = options.allNamespaces || wanted.kind === 'namespace' ? undefined : place.namespace;
+        const asked: AskedStats = {
+          ...{ wanted, namespace, windowMs, options },
+          title: subjectTitle(wanted),
+          where: namespace === undefined ? 'the mesh' : `namespace ${namespace} (-n names another, -A all)`,
+          ...peersOf(options, place.namespace),
+        };
+        const show = isRoute(wanted) ? routeStats : workloadStats;
+        const { watch, output } = options;
+        await shownAgain({ watch, windowMs, output }, terminal, place.signal, (signal) =>
+          show(asked, { ...place, signal }, terminal),
         );
       });
     });
 }
 
-function queryOf(
-  { selector, to, toNamespace, from, fromNamespace }: StatOptions,
-  wanted: Resource,
-  namespace: string | undefined,
-  usual: string,
-  windowMs: number,
-): FigureQuery<'workload' | 'pod'> {
-  return {
+async function workloadStats(
+  asked: AskedStats,
+  { store, local, signal }: FiguresPlace,
+  terminal: Terminal,
+): Promise<string> {
+  const { wanted, namespace, windowMs, options, title, where, to, from } = asked;
+  const query: FigureQuery<'workload' | 'pod'> = {
     by: wanted.kind === 'pod' ? 'pod' : 'workload',
-    subject: { ...wanted, namespace, selector },
-    ...(to === undefined ? {} : { to: { ...parsePeer(to), namespace: toNamespace ?? usual } }),
-    ...(from === undefined ? {} : { from: subjectIn(parseResource([from]), fromNamespace ?? usual) }),
-    windowMs,
+    subject: { ...wanted, namespace, selector: options.selector },
+    ...{ to, from, windowMs },
   };
+  const { rows, silent } = await store.query(query, signal).catch((error) => {
+    throw unknownTitle(error, where);
+  });
+  const shown = rows.filter(
+    ({ meshedPods, lackingSidecars = 0, traffic }) =>
+      local || options.unmeshed || lackingSidecars > 0 || meshedPods > 0 || hasTraffic(traffic),
+  );
+  if (shown.length === 0) {
+    throw new CommandError(`no ${title} with a meshed pod in ${where}; --unmeshed shows the others`);
+  }
+  warnOfSilent(silent, terminal);
+  warnOfLacking(shown, terminal);
+  const withNamespace = namespace === undefined && wanted.kind !== 'namespace';
+  const { output } = options;
+  return (
+    forPrograms(objectsOf(shown, wanted), output) ??
+    table(shown, { withNamespace, withStatus: wanted.kind === 'pod', wide: output === 'wide' })
+  );
 }
 
-function unknownTitle(error: unknown, place: string): unknown {
-  if (!(error instanceof UnknownSubject)) return error;
-  if (error.role === 'from') return new CommandError(`--from: ${error.message}`);
-  return new CommandError(`no ${subjectTitle(error.subject)} in ${place}`);
+/** Of whom calls, or to whom, as the options say. */
+function peersOf(
+  { to, toNamespace, from, fromNamespace }: StatOptions,
+  usual: string,
+): Pick<FigureQuery, 'to' | 'from'> {
+  return {
+    ...(to === undefined ? {} : { to: { ...parsePeer(to), namespace: toNamespace ?? usual } }),
+    ...(from === undefined ? {} : { from: subjectIn(parseResource([from]), fromNamespace ?? usual) }),
+  };
 }
 
 /** Clients know the Service that they call, too. */
@@ -124,10 +141,11 @@ export function table(stats: readonly WorkloadRow[], { withNamespace, withStatus
   return formatTable([...left, ...statColumns, ...(wide ? wideColumns : [])], rows, left.length);
 }
 
-function json(stats: readonly WorkloadRow[], { kind }: Resource): string {
-  const rows = stats.map((one) => {
+const hasTraffic = ({ successes, failures, openConnections }: Traffic): boolean =>
+  successes + failures + openConnections > 0;
+
+const objectsOf = (stats: readonly WorkloadRow[], { kind }: Resource): object[] =>
+  stats.map((one) => {
     const { namespace, name, status, pods, meshedPods } = one;
     return { namespace, kind, name, status, meshed: { pods: meshedPods, of: pods }, ...figures(one.traffic) };
   });
-  return `${JSON.stringify(rows, null, 2)}\n`;
-}

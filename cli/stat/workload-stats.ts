@@ -55,3 +55,14 @@ export function trafficCells(traffic: Traffic): [responses: string[], bytes: str
     [cell(found.readBytesPerSecond, bytes), cell(found.writeBytesPerSecond, bytes)],
   ];
 }
+
+/** A part of what was answered; undefined where nothing was. */
+export function shareOf(part: number, { successes, failures }: Traffic): number | undefined {
+  const all = successes + failures;
+  return all === 0 ? undefined : part / all;
+}
+
+export function percent(part: number, traffic: Traffic): string {
+  const share = shareOf(part, traffic);
+  return share === undefined ? '-' : `${(share * 100).toFixed(2)}%`;
+}

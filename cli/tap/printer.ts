@@ -1,10 +1,10 @@
 import type { Registry } from '@bufbuild/protobuf';
 import type { TapEvent } from '../../api/gen/tap_pb.js';
 import type { TapBody } from '../../api/gen/tulle_pb.js';
+import { jsonText } from '../escaped.ts';
 import type { BodyTypes } from './body/body-types.ts';
 import { decodeBody, isProtobuf } from './body/decode.ts';
 import { noTypes } from './body/descriptors.ts';
-import { jsonText } from './body/escaped.ts';
 import { InOrder } from './in-order.ts';
 import { tapJson, tapLine } from './render.ts';
 import { bodyJson, bodyLines, bodyOf } from './render-body.ts';

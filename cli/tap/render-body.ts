@@ -1,8 +1,8 @@
 import type { TapEvent } from '../../api/gen/tap_pb.js';
 import type { TapBody } from '../../api/gen/tulle_pb.js';
+import { escaped, jsonText } from '../escaped.ts';
 import { printable } from '../table.ts';
 import type { DecodedBody, DecodedPart } from './body/decode.ts';
-import { escaped, jsonText } from './body/escaped.ts';
 import type { UnknownField } from './body/protobuf.ts';
 import { flowText, tapJson, wideText } from './render.ts';
 

@@ -6,7 +6,7 @@ import {
   TapByResourceRequestSchema,
 } from '../../api/gen/viz_tap_pb.js';
 import type { PlaceOptions } from '../figures/open.ts';
-import { parseResource } from '../resource.ts';
+import { calledOption, parseResource } from '../resource.ts';
 import { UsageError } from '../terminal.ts';
 
 /** What requests are shown. */
@@ -32,7 +32,7 @@ type Match = MessageInitShape<typeof TapByResourceRequest_MatchSchema>;
 /** The options of `tap` and `top` that say which requests are meant. */
 export const withTapOptions = (command: Command): Command =>
   command
-    .option('--to <resource>', 'only calls to this: deploy/voting, svc/voting, ns/shop')
+    .addOption(calledOption('--to <resource>', 'only calls to this: deploy/voting, svc/voting, ns/shop'))
     .option('--to-namespace <name>', 'namespace of --to (default: that of the workloads)')
     .option('--method <method>', 'only requests with this method')
     .option('--scheme <scheme>', 'only requests with this scheme')

@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { TapByResourceRequest } from '../../api/gen/viz_tap_pb.js';
 import { defaultStateFolder } from '../../local/state-folder.ts';
+import { askedMesh, hinted } from '../asked-mesh.ts';
 import { parseDurationMs } from '../duration.ts';
+import { resourceArgument } from '../resource.ts';
 import { printable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 import { BodyTypes } from './body/body-types.ts';
@@ -22,7 +24,7 @@ interface TapCommandOptions extends TapOptions, BodyOptions {
 /** `tulle tap`: requests as they pass the sidecars of workloads. */
 export function tapCommand(terminal: Terminal): Command {
   return withBodyOptions(withTapOptions(new Command('tap')))
-    .argument('<resource...>', 'whose sidecars: deploy/web, deploy, po/web-0, ns/shop')
+    .addArgument(resourceArgument('<resource...>', 'whose sidecars: deploy/web, deploy, po/web-0, ns/shop'))
     .addOption(
       new Option('-o, --output <format>', 'how to print; json has header fields, too')
         .choices(['line', 'wide', 'json'])
@@ -73,12 +75,15 @@ export async function withTaps(
   terminal: Terminal,
   work: (source: TapSource) => Promise<void>,
 ): Promise<void> {
-  const source = await openTaps(options, resolve(terminal.cwd, options.state ?? defaultStateFolder), terminal);
-  try {
-    await work(source);
-  } finally {
-    source.close();
-  }
+  const asked = await askedMesh(options, terminal);
+  await hinted(asked, async () => {
+    const source = await openTaps(asked, options, terminal);
+    try {
+      await work(source);
+    } finally {
+      source.close();
+    }
+  });
 }
 
 /** Taps until the user asks to stop, `forMs` are over, or the tap is over. */

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { defaultStateFolder } from '../../local/state-folder.ts';
 import { parseDurationMs } from '../duration.ts';
+import { resourceArgument } from '../resource.ts';
 import type { Terminal } from '../terminal.ts';
 import { LiveTable } from './live-table.ts';
 import { checkTap, type TapOptions, tapRequest, withTapOptions } from './request.ts';
@@ -18,7 +19,7 @@ const pipedMs = 10_000;
 /** `tulle top`: requests by who asks whom for what, as a table that goes on. */
 export function topCommand(terminal: Terminal): Command {
   return withTapOptions(new Command('top'))
-    .argument('<resource...>', 'whose sidecars: deploy/web, deploy, po/web-0, ns/shop')
+    .addArgument(resourceArgument('<resource...>', 'whose sidecars: deploy/web, deploy, po/web-0, ns/shop'))
     .option('--hide-sources', 'whoever asks')
     .option('--for <duration>', 'end by itself after this time (default: 10s where the output is no terminal)')
     .option('--state <folder>', `of a local mesh, its state folder (default: ${defaultStateFolder})`)

@@ -11,6 +11,8 @@ export interface CommandRun {
 export interface RunOptions {
   readonly input?: string | Uint8Array;
   readonly cwd?: string;
+  /** The user asks to stop when what was printed is enough. Default: never. */
+  readonly stopAfter?: (out: string) => boolean;
   /** Default: empty, so that no cluster of the machine is found. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -19,17 +21,21 @@ export interface RunOptions {
 export async function run(args: readonly string[], options: RunOptions = {}): Promise<CommandRun> {
   let out = '';
   let err = '';
+  let stop = (): void => {};
   const terminal: Terminal = {
     input: async () => Buffer.from(options.input ?? ''),
     out: (text) => {
       out += text;
+      if (options.stopAfter?.(out)) stop();
     },
     err: (text) => {
       err += text;
     },
     cwd: options.cwd ?? process.cwd(),
     environment: options.environment ?? {},
-    onStop: () => {},
+    onStop: (callback) => {
+      stop = callback;
+    },
   };
   try {
     await runTulle(['node', 'tulle', ...args], terminal);

@@ -28,6 +28,7 @@ import {
   listOf,
   made,
   number,
+  scalar,
   size,
   text,
   texts,
@@ -190,6 +191,7 @@ const wordOfTrust = choice({
 
 /** A word, or a map `certManager` with what it makes. */
 const trustAnchors: ValueForm<TrustAnchors> = {
+  offers: wordOfTrust.offers ?? [],
   read: (value, path, wrong) =>
     typeof value === 'string'
       ? wordOfTrust.read(value, path, wrong)
@@ -197,8 +199,21 @@ const trustAnchors: ValueForm<TrustAnchors> = {
   fields: { certManager },
 };
 
-/** `tulle`, or an image of Linkerd's proxy with its tag. */
-const dataPlane = made(text, (image) => (image === 'tulle' ? DataPlane.tulle() : DataPlane.linkerd2(image)));
+/** Data planes that have a name; any other is an image. */
+export const namedDataPlanes = { tulle: DataPlane.tulle } as const;
+
+export const dataPlane = scalar(
+  "tulle, the mesh's own, or an image of Linkerd's proxy with its tag, such as cr.l5d.io/linkerd/proxy:edge-26.11.1",
+  (given) => {
+    if (Object.hasOwn(namedDataPlanes, given)) return namedDataPlanes[given as keyof typeof namedDataPlanes]();
+    try {
+      return DataPlane.linkerd2(given);
+    } catch {
+      return undefined;
+    }
+  },
+  Object.keys(namedDataPlanes),
+);
 
 /** Every typed property of `Mesh`, by its name. */
 export const meshForm = fieldsOf<Omit<MeshProps, '_install'>>({

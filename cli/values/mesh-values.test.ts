@@ -149,6 +149,13 @@ describe('what cannot be meant is refused with its path and what it must be', ()
     ['proxy=x', 'proxy (x) must be a map of image'],
     ['defaultInboundPolicy=open', 'defaultInboundPolicy (open) must be one of all-unauthenticated'],
     ['compat=toString', 'compat (toString) must be one of none, linkerd'],
+    [
+      'dataPlane=foo',
+      "dataPlane (foo) must be tulle, the mesh's own, or an image of Linkerd's proxy with its tag, such as cr.l5d.io/linkerd/proxy:edge-26.11.1",
+    ],
+    ['dataPlane=linkerd2:', "dataPlane (linkerd2:) must be tulle, the mesh's own, or an image"],
+    ['dataPlane=toString', 'dataPlane (toString) must be tulle'],
+    ['dataPlane.image=a:b', 'dataPlane ({"image":"a:b"}) must be tulle'],
     ['issuanceLifetime=long', 'issuanceLifetime (long) must be a duration'],
     ['trustAnchors=mine', 'trustAnchors (mine) must be one of generated, secret, certManager'],
     ['tracing.protocol=zipkin', 'tracing ({"protocol":"zipkin"}) must be other than it is: name the collector'],

@@ -9,12 +9,22 @@ export type Wrong = (path: string, value: unknown, expected: string) => void;
 export interface ValueForm<T = unknown> {
   /** Undefined, and told, when it cannot be read. */
   read(value: unknown, path: string, wrong: Wrong): T | undefined;
+  /** What it may be, as far as that is a list: others may be too. */
+  readonly offers?: readonly string[];
+  /** How `--set` says it: by its path, by a path of its own names below it, or not at all. Default: `path`. */
+  readonly saidBy?: 'path' | 'names below' | 'files alone';
   /** What stands below it, where it is a map of known fields. */
   readonly fields?: Readonly<Record<string, ValueForm>>;
 }
 
-function scalar<T>(expected: string, of: (text: string) => T | undefined): ValueForm<T> {
+/** A text, or a number or word that stands for one, that `of` makes something of; undefined: it is none. */
+export function scalar<T>(
+  expected: string,
+  of: (text: string) => T | undefined,
+  offers?: readonly string[],
+): ValueForm<T> {
   return {
+    ...(offers === undefined ? {} : { offers }),
     read: (value, path, wrong) => {
       const text = typeof value === 'string' ? value : isScalar(value) ? String(value) : undefined;
       const found = text === undefined ? undefined : of(text);
@@ -27,8 +37,10 @@ function scalar<T>(expected: string, of: (text: string) => T | undefined): Value
 const isScalar = (value: unknown): boolean => typeof value === 'number' || typeof value === 'boolean';
 
 export const text = scalar('a text', (given) => given);
-export const flag = scalar('true or false', (given) =>
-  given === 'true' ? true : given === 'false' ? false : undefined,
+export const flag = scalar(
+  'true or false',
+  (given) => (given === 'true' ? true : given === 'false' ? false : undefined),
+  ['true', 'false'],
 );
 export const number = scalar('a number', (given) =>
   given.trim() !== '' && Number.isFinite(Number(given)) ? Number(given) : undefined,
@@ -49,13 +61,16 @@ export const size = scalar('a size such as 96Mi or 1Gi', (given) => {
 
 /** One of several, by its name. */
 export const choice = <T>(factories: Readonly<Record<string, () => T>>): ValueForm<T> =>
-  scalar(`one of ${Object.keys(factories).join(', ')}`, (given) =>
-    Object.hasOwn(factories, given) ? factories[given]() : undefined,
+  scalar(
+    `one of ${Object.keys(factories).join(', ')}`,
+    (given) => (Object.hasOwn(factories, given) ? factories[given]() : undefined),
+    Object.keys(factories),
   );
 
 /** A list; as a text its items stand between commas. */
 export function listOf<T>(item: ValueForm<T>): ValueForm<T[]> {
   return {
+    ...(item.fields === undefined ? {} : { saidBy: 'files alone' }),
     read: (value, path, wrong) => {
       const items =
         typeof value === 'string' && item.fields === undefined ? split(value) : isScalar(value) ? [value] : value;
@@ -74,6 +89,7 @@ const split = (given: string): string[] => (given.trim() === '' ? [] : given.spl
 
 /** A map of names that somebody else makes: labels, variables. */
 export const texts: ValueForm<Record<string, string>> = {
+  saidBy: 'names below',
   read: (value, path, wrong) => {
     if (!isRecord(value)) {
       wrong(path, value, 'a map of texts');
@@ -120,4 +136,17 @@ export function made<In, Out>(form: ValueForm<In>, make: (value: In) => Out): Va
       }
     },
   };
+}
+
+/** What `--set` can say of a form, by path, each with what it may be; a path that ends with a dot goes on as one likes. */
+export function pathsOf(form: ValueForm, path = ''): Record<string, readonly string[]> {
+  const own = path === '' || (form.fields !== undefined && form.offers === undefined) ? {} : pathOf(form, path);
+  const below = Object.entries(form.fields ?? {}).map(([name, each]) =>
+    pathsOf(each, path === '' ? name : `${path}.${name}`),
+  );
+  return Object.assign(own, ...below);
+}
+
+function pathOf({ saidBy = 'path', offers = [] }: ValueForm, path: string): Record<string, readonly string[]> {
+  return saidBy === 'files alone' ? {} : { [saidBy === 'path' ? path : `${path}.`]: offers };
 }

@@ -2,7 +2,10 @@ import type { Traffic } from './traffic.ts';
 
 /** Workloads of a kind, or one of them. */
 export interface Subject {
-  /** In lower case: `deployment`, `statefulset`, `job`, ..., `pod`, `namespace`; calls go `to` a `service` as well. */
+  /**
+   * In lower case: `deployment`, `statefulset`, `job`, ..., `pod`, `namespace`, `service`; by `gatewayRoute` it is
+   * `httproute`, `grpcroute`, `tcproute` or `tlsroute`.
+   */
   readonly kind: string;
   /** Undefined: all of the kind. */
   readonly name?: string;
@@ -14,7 +17,7 @@ export interface Subject {
 
 /** What makes a row of its own, and what the row then is. */
 export interface RowsBy {
-  /** Each of the subject. */
+  /** Each of the subject. What is called of a Service its callers counted. */
   workload: WorkloadRow;
   /** Each pod of the subject. */
   pod: WorkloadRow;
@@ -28,6 +31,8 @@ export interface RowsBy {
   inboundRoute: InboundRouteRow;
   /** What the subject calls, by the route that sent it, and by the backends of each. */
   outboundRoute: OutboundRouteRow;
+  /** Each route of the subject by what it is a route of, as callers counted what it sent, or Servers what it took. */
+  gatewayRoute: GatewayRouteRow;
   /** Who calls whom, as far as the subject takes part in it. */
   edge: EdgeRow;
 }
@@ -36,7 +41,10 @@ export interface RowsBy {
 export interface FigureQuery<By extends keyof RowsBy = keyof RowsBy> {
   readonly by: By;
   readonly subject: Subject;
-  /** Only calls to this, as the subject counted them. By route it is a Service. Not together with `from`. */
+  /**
+   * Only calls to this, as the subject counted them. By route and gateway route it is a Service, and such calls as any
+   * caller counted them. Not together with `from`.
+   */
   readonly to?: Subject;
   /** Only calls from this, as this counted them. */
   readonly from?: Subject;
@@ -101,6 +109,19 @@ export interface OutboundRouteRow {
   readonly kind: string;
   /** `orders-next:8080`; empty of a row for the whole route, which alone knows of retries and timeouts. */
   readonly backend: string;
+  readonly traffic: Traffic;
+}
+
+/** A route of the Gateway API, or of Linkerd's, and one of its parents. */
+export interface GatewayRouteRow {
+  readonly namespace: string;
+  readonly name: string;
+  /** In lower case: `service` or `egressnetwork` of what it sends there, `server` of what it takes. */
+  readonly parentKind: string;
+  readonly parentNamespace: string;
+  readonly parent: string;
+  /** Empty where the route names none and nothing was counted. */
+  readonly parentPort: string;
   readonly traffic: Traffic;
 }
 

@@ -1,5 +1,5 @@
-import type { FigureQuery, RouteRow, RowsBy, WorkloadRow } from './query.ts';
-import { defaultRoute, edgeOf, type RowNames } from './selection.ts';
+import type { FigureQuery, GatewayRouteRow, RouteRow, RowsBy, Subject, WorkloadRow } from './query.ts';
+import { defaultRoute, edgeOf, isService, type RowNames } from './selection.ts';
 import { type CountedRows, rowKey, rowNames } from './sidecar-fold.ts';
 import { noTraffic, sumTraffic, type Traffic } from './traffic.ts';
 
@@ -12,6 +12,8 @@ export interface KnownRows {
   readonly workloads: readonly Bare<WorkloadRow>[];
   /** Routes of profiles; those of Services that were called, or asked for, have rows. */
   readonly routes: readonly Bare<RouteRow>[];
+  /** Routes of the subject, each by its parents; undefined where they are not known, and all that were counted are told. */
+  readonly gatewayRoutes: readonly Bare<GatewayRouteRow>[] | undefined;
 }
 
 interface Total {
@@ -41,13 +43,13 @@ export class RowTotals {
     return this.rowsBy(query, known) as RowsBy[By][];
   }
 
-  private rowsBy({ by, to }: FigureQuery, { workloads, routes }: KnownRows): RowsBy[keyof RowsBy][] {
+  private rowsBy({ by, to }: FigureQuery, { workloads, routes, gatewayRoutes }: KnownRows): RowsBy[keyof RowsBy][] {
     switch (by) {
       case 'workload':
       case 'pod':
         return workloads.map((bare) => ({ ...bare, traffic: this.trafficOf([bare.namespace, bare.name]) }));
       case 'route':
-        return this.routes(routes, to?.name === undefined ? undefined : { service: to.name, namespace: to.namespace });
+        return this.routes(routes, to);
       case 'authority':
         return this.sorted().map((names) => ({ authority: names[0], traffic: this.trafficOf(names) }));
       case 'authorization':
@@ -65,6 +67,8 @@ export class RowTotals {
           const [namespace, name, service, serviceNamespace, route, kind, backend] = names;
           return { namespace, name, service, serviceNamespace, route, kind, backend, traffic: this.trafficOf(names) };
         });
+      case 'gatewayRoute':
+        return this.gatewayRoutes(gatewayRoutes);
       case 'edge':
         return this.sorted()
           .map((names) => {
@@ -75,20 +79,31 @@ export class RowTotals {
     }
   }
 
-  private routes(
-    known: readonly Bare<RouteRow>[],
-    to: { service: string; namespace?: string } | undefined,
-  ): RouteRow[] {
+  private routes(known: readonly Bare<RouteRow>[], to: Subject | undefined): RouteRow[] {
     const counted = this.sorted().map(([namespace, service, route]) => ({ namespace, service, route }));
-    const called = to === undefined ? counted : [to];
+    const isCalled = ({ service, namespace }: Bare<RouteRow>): boolean =>
+      to === undefined
+        ? counted.some((each) => each.service === service && each.namespace === namespace)
+        : isService(to, service, namespace);
     const unused = known.filter(
       ({ namespace, service, route }) =>
-        !this.totals.has(rowKey([namespace, service, route])) &&
-        called.some((each) => each.service === service && each.namespace === namespace),
+        !this.totals.has(rowKey([namespace, service, route])) && isCalled({ namespace, service, route }),
     );
     return [...counted, ...unused]
       .sort((a, b) => (routeOrder(a) < routeOrder(b) ? -1 : 1))
       .map((bare) => ({ ...bare, traffic: this.trafficOf([bare.namespace, bare.service, bare.route]) }));
+  }
+
+  /** A route that names no port of its parent has a row of its own only where it was counted at none of them. */
+  private gatewayRoutes(known: readonly Bare<GatewayRouteRow>[] | undefined): GatewayRouteRow[] {
+    const names = known && new Set(known.map(({ namespace, name }) => rowKey([namespace, name])));
+    const counted = this.sorted()
+      .map((each) => ({ ...gatewayRouteOf(each), traffic: this.trafficOf(each) }))
+      .filter(({ namespace, name }) => names === undefined || names.has(rowKey([namespace, name])));
+    const has = new Set(counted.flatMap((row) => [gatewayRouteKey(row), gatewayRouteKey({ ...row, parentPort: '' })]));
+    const unused = (known ?? []).filter((bare) => !has.has(gatewayRouteKey(bare)));
+    const all = [...counted, ...unused.map((bare) => ({ ...bare, traffic: noTraffic }))];
+    return all.sort((a, b) => (gatewayRouteKey(a) < gatewayRouteKey(b) ? -1 : 1));
   }
 
   private trafficOf(names: RowNames): Traffic {
@@ -98,6 +113,14 @@ export class RowTotals {
   private sorted(): RowNames[] {
     return [...this.totals.keys()].sort().map(rowNames);
   }
+}
+
+const gatewayRouteKey = (row: Bare<GatewayRouteRow>): string =>
+  rowKey([row.namespace, row.name, row.parentKind, row.parentNamespace, row.parent, row.parentPort]);
+
+function gatewayRouteOf(names: RowNames): Bare<GatewayRouteRow> {
+  const [namespace, name, parentKind, parentNamespace, parent, parentPort] = names;
+  return { namespace, name, parentKind, parentNamespace, parent, parentPort };
 }
 
 const routeOrder = ({ namespace, service, route }: Bare<RouteRow>): string =>

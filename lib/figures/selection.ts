@@ -1,6 +1,12 @@
 import { labelText, type Sample } from './exposition.ts';
 import type { EdgeRow, FigureQuery, Subject } from './query.ts';
-import { deniedMetrics, outboundRouteMetrics, trafficMetrics } from './traffic.ts';
+import {
+  connectionRouteMetrics,
+  deniedMetrics,
+  outboundRouteMetrics,
+  trafficMetrics,
+  wholeRouteMetrics,
+} from './traffic.ts';
 
 type Labels = Sample['labels'];
 
@@ -39,7 +45,9 @@ export function selectionOf({ by, subject, to, from }: FigureQuery): Selection {
     case 'workload':
     case 'pod': {
       const own = (_: Labels, { row }: Counting): RowNames | undefined => row;
-      if (from !== undefined) return series({ direction: 'outbound' }, calledOf(by === 'pod' ? 'pod' : subject.kind));
+      // A Service has no sidecar: those of its callers count.
+      if (from !== undefined || subject.kind === 'service')
+        return series({ direction: 'outbound' }, calledOf(by === 'pod' ? 'pod' : subject.kind));
       return series(to === undefined ? { direction: 'inbound' } : calls, own);
     }
     case 'authority':
@@ -52,6 +60,8 @@ export function selectionOf({ by, subject, to, from }: FigureQuery): Selection {
       return outboundRoutes();
     case 'route':
       return routes(to);
+    case 'gatewayRoute':
+      return gatewayRoutes(subject, to, from);
     case 'edge':
       return {
         metrics: ['request_total', 'tcp_open_total'],
@@ -125,15 +135,58 @@ function outboundRoutes(): Selection {
   };
 }
 
+/** Whether it is the one, or one of those, that a query goes to. */
+export const isService = (to: Subject, service: string, namespace: string): boolean =>
+  (to.name === undefined || to.name === service) && (to.namespace === undefined || to.namespace === namespace);
+
+const responseMetrics = ['response_total', 'response_latency_ms_bucket'];
+
 function routes(to: Subject | undefined): Selection {
   return {
-    metrics: ['route_response_total', 'route_response_latency_ms_bucket'],
-    texts: [labelText('direction', 'outbound'), ...(to === undefined ? [] : [`dst="${to.name}.${to.namespace}`])],
+    metrics: responseMetrics.map((metric) => `route_${metric}`),
+    texts: [labelText('direction', 'outbound'), ...(to?.name === undefined ? [] : [`dst="${to.name}.`])],
     rowOf: ({ labels: { direction, dst, rt_route = defaultRoute } }) => {
       if (direction !== 'outbound' || dst === undefined) return undefined;
       const [service, namespace = ''] = dst.split(':')[0].split('.');
-      if (to !== undefined && (to.name !== service || to.namespace !== namespace)) return undefined;
-      return [namespace, service, rt_route];
+      return to === undefined || isService(to, service, namespace) ? [namespace, service, rt_route] : undefined;
+    },
+  };
+}
+
+const bytesRoutes: ReadonlySet<string> = new Set(['tcproute', 'tlsroute']);
+
+/** Of callers alone, where the query says who calls or what is called. */
+function gatewayRoutes(
+  { kind, namespace, name }: Subject,
+  to: Subject | undefined,
+  from: Subject | undefined,
+): Selection {
+  const outbound = bytesRoutes.has(kind) ? connectionRouteMetrics : wholeRouteMetrics;
+  const inbound = bytesRoutes.has(kind) || to !== undefined || from !== undefined ? [] : responseMetrics;
+  const isAsked = (ofNamespace: string, ofName: string): boolean =>
+    (namespace === undefined || ofNamespace === namespace) && (name === undefined || ofName === name);
+  return {
+    metrics: [...outbound, ...inbound],
+    texts: ['route_kind='],
+    rowOf: ({ name: metric, labels }, counting) => {
+      const { route_kind = '', route_name = '', srv_name, srv_port = '' } = labels;
+      if (route_kind.toLowerCase() !== kind) return undefined;
+      if (metric.startsWith('outbound_')) {
+        const {
+          route_namespace = '',
+          parent_kind = '',
+          parent_namespace = '',
+          parent_name = '',
+          parent_port = '',
+        } = labels;
+        if (!isAsked(route_namespace, route_name)) return undefined;
+        if (to !== undefined && (parent_name !== to.name || parent_namespace !== to.namespace)) return undefined;
+        return [route_namespace, route_name, parent_kind.toLowerCase(), parent_namespace, parent_name, parent_port];
+      }
+      // Routes of a Server stand in its namespace, which is that of its pods.
+      const own = counting.namespace ?? '';
+      if (labels.direction !== 'inbound' || srv_name === undefined || !isAsked(own, route_name)) return undefined;
+      return [own, route_name, 'server', own, srv_name, srv_port];
     },
   };
 }

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Counters } from './counters.ts';
-import type { FigureQuery, RowsBy } from './query.ts';
-import { RowTotals } from './rows.ts';
+import type { FigureQuery, GatewayRouteRow, RowsBy } from './query.ts';
+import { type Bare, RowTotals } from './rows.ts';
 import { selectionOf, subjectLabels } from './selection.ts';
 import { type FoldBounds, type FoldReader, foldCounters, foldIncreases } from './sidecar-fold.ts';
 
 const deployments = { kind: 'deployment', namespace: 'shop' };
 const byWorkload: FigureQuery<'workload'> = { by: 'workload', subject: deployments };
-const web = { workload: 'web', row: ['shop', 'web'] };
+const web = { workload: 'web', row: ['shop', 'web'], namespace: 'shop' };
 
 function all<T>(reader: FoldReader<T>, text: string): T {
   reader.push(new TextEncoder().encode(text));
@@ -19,6 +19,7 @@ function rows<By extends keyof RowsBy>(
   query: FigureQuery<By>,
   texts: readonly (readonly [before: string | undefined, after: string])[],
   workloads: readonly string[] = ['web'],
+  gatewayRoutes?: readonly Bare<GatewayRouteRow>[],
 ): RowsBy[By][] {
   const totals = new RowTotals();
   const selection = selectionOf(query);
@@ -27,7 +28,7 @@ function rows<By extends keyof RowsBy>(
     totals.add(all(foldIncreases(selection, web, counters), after), 1000);
   }
   const bare = workloads.map((name) => ({ namespace: 'shop', name, pods: 1, meshedPods: 1 }));
-  return totals.rows(query, { workloads: bare, routes: [] });
+  return totals.rows(query, { workloads: bare, routes: [], gatewayRoutes });
 }
 
 const trafficBetween = (before: string, after: string) => rows(byWorkload, [[before, after]])[0].traffic;
@@ -134,6 +135,16 @@ describe('calls are counted by who is called', () => {
     ]);
   });
 
+  it('of a Service, by whoever calls it', () => {
+    const told =
+      'response_total{direction="outbound",dst_service="db",dst_namespace="shop",classification="success"} 4\n';
+    const subject = { kind: 'service', namespace: 'shop' };
+    expect(rows({ by: 'workload', subject }, [['', told + response('success', 9)]], ['db', 'web'])).toMatchObject([
+      { name: 'db', traffic: { rps: 4 } },
+      { name: 'web', traffic: { rps: 0 } },
+    ]);
+  });
+
   it('by labels that hang on the kind', () => {
     expect(subjectLabels({ kind: 'job', name: 'once', namespace: 'shop' })).toMatchObject({ dst_k8s_job: 'once' });
     expect(subjectLabels({ kind: 'namespace', name: 'shop', namespace: 'x' })).toEqual({ dst_namespace: 'shop' });
@@ -204,6 +215,74 @@ it('what is called is counted by route and by its backends, with latencies, time
   expect(backend).toMatchObject({ backend: 'next:80', traffic: { successes: 7 } });
 });
 
+describe('routes of the Gateway API', () => {
+  const parent = (name: string, namespace = 'shop') =>
+    `parent_kind="Service",parent_name="${name}",parent_namespace="${namespace}",parent_port="80"`;
+  const route = (kind: string, name: string) => `route_kind="${kind}",route_namespace="shop",route_name="${name}"`;
+  const canary = `${parent('orders')},${route('HTTPRoute', 'canary')}`;
+  const told = [
+    `outbound_http_route_request_statuses_total{${canary},http_status="200",error=""} 6`,
+    `outbound_http_route_request_statuses_total{${canary},http_status="503",error=""} 2`,
+    `outbound_http_route_backend_response_statuses_total{${canary},backend_name="next",http_status="200",error=""} 9`,
+    `outbound_http_route_request_statuses_total{${parent('bills', 'bank')},${route('HTTPRoute', 'canary')},http_status="200",error=""} 1`,
+    `outbound_http_route_request_statuses_total{${parent('orders')},route_kind="default",route_namespace="",route_name="http",http_status="200",error=""} 7`,
+    `outbound_grpc_route_request_statuses_total{${parent('orders')},${route('GRPCRoute', 'canary')},grpc_status="OK",error=""} 5`,
+    'response_total{direction="inbound",srv_name="web-http",srv_port="8080",route_kind="HTTPRoute",route_name="read",classification="success"} 3',
+    `outbound_tcp_route_open_total{${parent('db')},${route('TCPRoute', 'bytes')}} 4`,
+    `outbound_tcp_route_close_total{${parent('db')},${route('TCPRoute', 'bytes')},error=""} 2`,
+    `outbound_tcp_route_close_total{${parent('db')},${route('TCPRoute', 'bytes')},error="FAIL_FAST"} 1`,
+    '',
+  ].join('\n');
+  const found = (query: Partial<FigureQuery<'gatewayRoute'>>, known?: readonly Bare<GatewayRouteRow>[]) =>
+    rows(
+      { by: 'gatewayRoute', subject: { kind: 'httproute', namespace: 'shop' }, ...query },
+      [['', told]],
+      [],
+      known,
+    ).map(
+      ({ name, parentKind, parentNamespace, parent, parentPort, traffic: { successes, failures } }) =>
+        `${name} ${parentKind}/${parent}.${parentNamespace}:${parentPort} ${successes} ${failures}`,
+    );
+
+  it('are counted whole, by each parent: what callers sent, and what a Server took', () => {
+    expect(found({})).toEqual([
+      'canary service/bills.bank:80 1 0',
+      'canary service/orders.shop:80 6 2',
+      'read server/web-http.shop:8080 3 0',
+    ]);
+    expect(found({ subject: { kind: 'grpcroute' } })).toEqual(['canary service/orders.shop:80 5 0']);
+    expect(found({ subject: { kind: 'httproute', namespace: 'other' } })).toEqual([]);
+    expect(found({ subject: { kind: 'httproute', namespace: 'shop', name: 'read' } })).toHaveLength(1);
+  });
+
+  it('are counted by callers alone where it is said who calls or what is called', () => {
+    const orders = { kind: 'service', name: 'orders', namespace: 'shop' };
+    expect(found({ to: orders })).toEqual(['canary service/orders.shop:80 6 2']);
+    expect(found({ from: deployments })).toEqual([
+      'canary service/bills.bank:80 1 0',
+      'canary service/orders.shop:80 6 2',
+    ]);
+  });
+
+  it('of connections tell how many were opened, and how they ended', () => {
+    const [{ traffic }] = rows({ by: 'gatewayRoute', subject: { kind: 'tcproute' } }, [['', told]]);
+    expect(traffic).toMatchObject({ openedPerSecond: 4, successes: 2, failures: 1 });
+  });
+
+  it('have a row without traffic, and are no others than those that are there', () => {
+    const bare = { namespace: 'shop', parentKind: 'service', parentNamespace: 'shop', parentPort: '' };
+    const known = [
+      { ...bare, name: 'canary', parent: 'orders' },
+      { ...bare, name: 'unused', parent: 'orders' },
+    ];
+    expect(found({}, known)).toEqual([
+      'canary service/bills.bank:80 1 0',
+      'canary service/orders.shop:80 6 2',
+      'unused service/orders.shop: 0 0',
+    ]);
+  });
+});
+
 describe('edges', () => {
   const edges = (labels: string) =>
     rows({ by: 'edge', subject: deployments }, [[undefined, `request_total{${labels}} 7\n`]]);
@@ -213,7 +292,7 @@ describe('edges', () => {
     const called = `direction="outbound",tls="true",server_id="${id('db')}",dst_deployment="db",dst_namespace="shop"`;
     expect(edges(called)).toEqual([
       {
-        ...{ source: 'web', sourceNamespace: '', target: 'db', targetNamespace: 'shop', seenBy: 'source' },
+        ...{ source: 'web', sourceNamespace: 'shop', target: 'db', targetNamespace: 'shop', seenBy: 'source' },
         ...{ account: '', peerIdentity: id('db'), requests: 7, connections: 0, insecure: undefined },
       },
     ]);

@@ -16,6 +16,8 @@ export interface Traffic {
   /** Requests by upper bound in milliseconds, cumulative, as a Prometheus histogram has them. */
   readonly buckets: ReadonlyMap<number, number>;
   readonly openConnections: number;
+  /** Connections that were opened in a second, as routes of connections count them. */
+  readonly openedPerSecond: number;
   readonly readBytesPerSecond: number;
   readonly writeBytesPerSecond: number;
 }
@@ -29,6 +31,7 @@ export const noTraffic: Traffic = {
   deniedPerSecond: 0,
   buckets: new Map(),
   openConnections: 0,
+  openedPerSecond: 0,
   readBytesPerSecond: 0,
   writeBytesPerSecond: 0,
 };
@@ -45,13 +48,23 @@ export const trafficMetrics = [
 /** What policy refused, by the Server and route that it came to. */
 export const deniedMetrics = ['inbound_http_authz_deny_total', 'inbound_tcp_authz_deny_total'] as const;
 
-/** What outbound routes are counted by, whole and by backend. */
-export const outboundRouteMetrics: readonly string[] = ['http', 'grpc'].flatMap((protocol) =>
-  [
-    ...['request_statuses_total', 'request_duration_seconds_bucket', 'retry_requests_total'],
-    ...['backend_response_statuses_total', 'backend_response_duration_seconds_bucket'],
-  ].map((metric) => `outbound_${protocol}_route_${metric}`),
+const ofRoutes = (protocols: readonly string[], metrics: readonly string[]): readonly string[] =>
+  protocols.flatMap((protocol) => metrics.map((metric) => `outbound_${protocol}_route_${metric}`));
+
+/** What outbound routes of requests are counted by, each whole. */
+export const wholeRouteMetrics = ofRoutes(
+  ['http', 'grpc'],
+  ['request_statuses_total', 'request_duration_seconds_bucket', 'retry_requests_total'],
 );
+
+/** The same, and by backend. */
+export const outboundRouteMetrics: readonly string[] = [
+  ...wholeRouteMetrics,
+  ...ofRoutes(['http', 'grpc'], ['backend_response_statuses_total', 'backend_response_duration_seconds_bucket']),
+];
+
+/** What outbound routes of connections are counted by. */
+export const connectionRouteMetrics = ofRoutes(['tcp', 'tls'], ['open_total', 'close_total']);
 
 const timeoutErrors: ReadonlySet<string | undefined> = new Set([
   ...['REQUEST_TIMEOUT', 'RESPONSE_HEADERS_TIMEOUT', 'RESPONSE_STREAM_TIMEOUT', 'IDLE_TIMEOUT'],
@@ -102,10 +115,14 @@ export class Counted {
     else if (metric === 'tcp_write_bytes_total') this.writeBytes += count;
   }
 
-  /** The same of a family of outbound routes, whose statuses are told and whose bounds are in seconds. */
+  /**
+   * The same of a family of outbound routes, whose statuses are told and whose bounds are in seconds. Of connections those
+   * that have ended are successes, or failures with an error.
+   */
   private addOutbound(name: string, labels: Sample['labels'], count: number): void {
     if (name.endsWith('_retry_requests_total')) this.retries += count;
-    else if (name.endsWith('_statuses_total')) {
+    else if (name.endsWith('_open_total')) this.connections += count;
+    else if (name.endsWith('_statuses_total') || name.endsWith('_close_total')) {
       if (isFailure(labels)) this.failures += count;
       else this.successes += count;
       if (timeoutErrors.has(labels.error)) this.timeouts += count;
@@ -123,6 +140,7 @@ export class Counted {
       ...{ successes, failures, timeouts, retries, buckets, openConnections },
       rps: perSecond(successes + failures),
       deniedPerSecond: perSecond(this.denied),
+      openedPerSecond: perSecond(this.connections),
       readBytesPerSecond: perSecond(this.readBytes),
       writeBytesPerSecond: perSecond(this.writeBytes),
     };
@@ -142,6 +160,7 @@ export function sumTraffic(all: readonly Traffic[]): Traffic {
       deniedPerSecond: sum.deniedPerSecond + one.deniedPerSecond,
       buckets,
       openConnections: sum.openConnections + one.openConnections,
+      openedPerSecond: sum.openedPerSecond + one.openedPerSecond,
       readBytesPerSecond: sum.readBytesPerSecond + one.readBytesPerSecond,
       writeBytesPerSecond: sum.writeBytesPerSecond + one.writeBytesPerSecond,
     };

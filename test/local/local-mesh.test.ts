@@ -233,11 +233,12 @@ it('authz tells what came by the policy that holds and against it, and profile w
       await ask({ host: ips.get('guarded'), port: 4143, headers: { host: 'guarded.shop' } });
     }
   })();
-  const [told, tapped, inbound, outbound] = await Promise.all([
+  const [told, tapped, inbound, outbound, services] = await Promise.all([
     tell('authz', '-n', 'shop', 'deploy/guarded', '-t', '1s', '-o', 'json'),
     tell('profile', '-n', 'shop', 'guarded', '--tap', 'deploy/guarded', '--tap-duration', '1s'),
     tell('stat-inbound', '-n', 'shop', 'deploy/guarded', '-t', '1s', '-o', 'json'),
     tell('stat-outbound', '-n', 'shop', 'deploy/green', '-t', '1s', '-o', 'json'),
+    tell('stat', '-n', 'shop', 'svc/guarded', '--from', 'deploy/green', '-t', '1s', '-o', 'json'),
   ]);
   over = true;
   expect(tapped).toContain('name: GET /');
@@ -249,6 +250,8 @@ it('authz tells what came by the policy that holds and against it, and profile w
   expect(JSON.parse(inbound)).toContainEqual(
     expect.objectContaining({ name: 'guarded', server: 'all-authenticated:8080', rps: expect.any(Number), success: 1 }),
   );
+  const [service] = JSON.parse(services);
+  expect(service).toMatchObject({ name: 'guarded', meshed: { pods: 1, of: 1 }, success: 1, rps: expect.any(Number) });
   const sent = { name: 'green', service: 'guarded:80', serviceNamespace: 'shop', rps: expect.any(Number), success: 1 };
   expect(JSON.parse(outbound)).toContainEqual(
     expect.objectContaining({ ...sent, backend: '', timeouts: 0, retries: 0 }),

@@ -1,0 +1,37 @@
+import { type FigureQuery, subjectTitle, UnknownSubject } from '../../lib/figures/query.ts';
+import type { PlaceOptions } from '../figures/open.ts';
+import type { Format } from '../formats.ts';
+import type { Resource } from '../resource.ts';
+import { CommandError } from '../terminal.ts';
+
+export interface StatOptions extends PlaceOptions {
+  readonly allNamespaces?: boolean;
+  readonly timeWindow: string;
+  readonly watch?: boolean;
+  readonly selector?: string;
+  readonly to?: string;
+  readonly toNamespace?: string;
+  readonly from?: string;
+  readonly fromNamespace?: string;
+  readonly unmeshed?: boolean;
+  readonly output: Format;
+}
+
+/** What `tulle stat` is to show. */
+export interface AskedStats extends Pick<FigureQuery, 'to' | 'from'> {
+  readonly wanted: Resource;
+  /** Undefined: of all namespaces. */
+  readonly namespace: string | undefined;
+  readonly windowMs: number;
+  readonly options: StatOptions;
+  /** For messages: what is asked for, and where that is looked for. */
+  readonly title: string;
+  readonly where: string;
+}
+
+/** An error of a query in the words of what was typed. */
+export function unknownTitle(error: unknown, where: string): unknown {
+  if (!(error instanceof UnknownSubject)) return error;
+  if (error.role === 'from') return new CommandError(`--from: ${error.message}`);
+  return new CommandError(`no ${subjectTitle(error.subject)} in ${where}`);
+}

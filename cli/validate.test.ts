@@ -1,4 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,6 +47,10 @@ apiVersion: apps/v1
 kind: Deployment
 metadata: { name: torn, namespace: shop }
 spec: { template: { spec: { containers: {} } } }
+---
+apiVersion: v1
+kind: Namespace
+metadata: { name: shop, annotations: { tulle.dev/inject: 'yes' } }
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -106,7 +113,9 @@ describe('tulle validate', () => {
     expect(exitCode(told)).toBe(1);
     const listed = JSON.parse((await validate('idle', '-o', 'json')).out) as { rule: string; object: string }[];
     const idle = listed.filter(({ rule }) => rule === 'no-effect');
-    expect(idle.map(({ object }) => object)).toEqual(['Deployment shop/web', 'Server shop/web', 'Service shop/web']);
+    expect(idle.map(({ object }) => object)).toEqual([
+      ...['Namespace shop', 'Deployment shop/torn', 'Deployment shop/web', 'Server shop/web', 'Service shop/web'],
+    ]);
     expect(idle).toContainEqual(
       expect.objectContaining({
         severity: 'error',
@@ -126,15 +135,61 @@ describe('tulle validate', () => {
     });
   });
 
+  it('tells of a route of the Gateway API what its definition does not take, and nothing else', async () => {
+    const route = {
+      ...{
+        apiVersion: 'gateway.networking.k8s.io/v1',
+        kind: 'HTTPRoute',
+        metadata: { name: 'web', namespace: 'shop' },
+      },
+      spec: { hostnames: ['shop.example:80'], rules: [{ backendRef: [], timeouts: { request: 2 } }] },
+    };
+    const input = JSON.stringify(route);
+    const { out } = await run(['validate', '-'], { cwd, input }).catch((failed: CommandRun) => failed);
+    const place = '  standard input: HTTPRoute shop/web: ';
+    expect(out.split('\n').map((line) => line.replace(/: correct it.*/, ''))).toEqual([
+      `error${place}spec.hostnames[0] (shop.example:80) must be a host in lower case, such as shop.example or '*.shop.example', without a port`,
+      `error${place}spec.rules[0].timeouts.request (2) must be a text`,
+      `warning${place}spec.rules[0].backendRef is no field that is known: they are backendRefs, filters, matches, name, retry, sessionPersistence, timeouts`,
+      ...['2 errors, 1 warnings', ''],
+    ]);
+  });
+
   it('tells the line of what is no manifest', async () => {
     const told = await validate('unreadable');
     expect(told.out).toMatch(/^error {2}unreadable\/one\.yaml:1: document 1: .+ \[schema\]\n/);
     expect(exitCode(told)).toBe(1);
   });
 
+  it('reads standard input and URLs beside files, and a file once that its folder has too', async () => {
+    const route = readFileSync(join(cwd, 'bad/deeper/route.yml'), 'utf8');
+    const server = createServer((_, response) => response.end(route)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/route.yaml`;
+    const service = readFileSync(join(cwd, 'good/service.yaml'));
+    const told = await run(['validate', url, '-'], { cwd, input: service }).catch((failed: CommandRun) => failed);
+    server.close();
+    expect(told.out).toContain(`error  ${url}: HTTPRoute shop/web: spec.rules[0].backendRefs[0].port (81)`);
+    const broken = await run(['validate', '-'], { cwd, input: 'kind: [' }).catch((failed: CommandRun) => failed);
+    expect(broken.out).toContain('error  standard input:1: document 1: ');
+    expect((await validate('bad', 'bad/deeper/route.yml')).out).toContain('\n1 errors, 0 warnings\n');
+  });
+
+  it('fails where there was nothing to look at, so that an empty pipe is no success, and for what is no text', async () => {
+    const of = (input: string | Uint8Array) =>
+      run(['validate', '-'], { cwd, input }).catch((failed: CommandRun) => failed);
+    const empty = await of('# none\n---\n');
+    expect([empty.error?.message, exitCode(empty)]).toEqual([
+      'there is no object in standard input: nothing was looked at',
+      1,
+    ]);
+    expect((await of(Buffer.from('\ufeffkind: A', 'utf16le'))).error?.message).toContain('it is no text in UTF-8');
+  });
+
   it.each([
-    [['nowhere'], 'nowhere: there is no such file or folder'],
-    [['empty'], 'empty: there are no manifests in this folder'],
+    [['nowhere'], 'nowhere cannot be read: there is no such file or folder'],
+    [['empty'], 'empty has no file of manifests: *.yaml, *.yml, *.json'],
+    [['-', '-'], '- can be read once'],
     [[], "missing required argument 'path'"],
     [['good', '-o', 'yaml'], "option '-o, --output <format>' argument 'yaml' is invalid"],
   ])('with %j is asked wrongly, and says so with 64', async (args, message) => {

@@ -1,5 +1,3 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { type ManifestProblem, parseManifests } from '../control-plane/sources/parse-manifests.ts';
 import { installedConfig } from '../lib/inject/installed-config.ts';
@@ -8,9 +6,10 @@ import type { Finding, Severity } from '../lib/validation/finding.ts';
 import { type Entry, nameOf } from '../lib/validation/manifest-model.ts';
 import { modelOfManifests } from '../lib/validation/model-of-manifests.ts';
 import { review } from '../lib/validation/review.ts';
+import { gatewayFields } from '../lib/validation/rules/gateway-fields.ts';
 import { rules } from '../lib/validation/rules/index.ts';
 import { knownFields } from '../lib/validation/rules/known-fields.ts';
-import { manifestFiles } from './manifests/manifest-places.ts';
+import { decoded, type ManifestText, readPlace } from './manifests/manifest-places.ts';
 import { printable } from './table.ts';
 import { CommandError, type Terminal, UsageError } from './terminal.ts';
 import { fieldAndRest, type NoEffect, withoutEffect } from './without-effect.ts';
@@ -39,50 +38,58 @@ interface FileEntry extends Entry {
 /** `tulle validate`: what cannot work in manifests that are applied together. */
 export function validateCommand(terminal: Terminal): Command {
   return new Command('validate')
-    .argument('<path...>', 'files and folders of manifests, which are looked at together')
+    .argument(
+      '<path...>',
+      'files or folders of manifests, URLs of some, or - for standard input, which are looked at together',
+    )
     .addOption(
       new Option('--fail-on <severity>', 'exit code 1 for errors alone, or for warnings too')
         .choices(['error', 'warning'])
         .default('error'),
     )
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
-    .addHelpText('after', '\nExample:\n  tulle validate dist/ ingress.yaml\n')
+    .addHelpText('after', '\nExample:\n  tulle validate dist/ ingress.yaml\n  helm template shop | tulle validate -\n')
     .action(async (paths: string[], { failOn, output }: ValidateOptions) => {
-      const files = await Promise.all(paths.map((path) => filesOf(path, terminal.cwd)));
-      const told = validate(files.flat(), terminal.cwd);
+      const texts = await Promise.all(onlyOnce(paths).map((path) => readPlace(path, terminal)));
+      const told = validate(texts.flat());
       terminal.out(output === 'json' ? `${JSON.stringify(told, null, 2)}\n` : shown(told));
       const isFailure = told.some(({ severity }) => severity === 'error' || failOn === 'warning');
       if (isFailure) throw new CommandError('');
     });
 }
 
-/** Manifests at a path, as it was given. */
-async function filesOf(path: string, cwd: string): Promise<string[]> {
-  const place = resolve(cwd, path);
-  if (!existsSync(place)) throw new UsageError(`${path}: there is no such file or folder`);
-  if (!statSync(place).isDirectory()) return [path];
-  const files = await manifestFiles(place);
-  if (files.length === 0) throw new UsageError(`${path}: there are no manifests in this folder (.yaml, .yml, .json)`);
-  return files.map((file) => join(path, file));
+/** Standard input ends once. */
+function onlyOnce(paths: readonly string[]): readonly string[] {
+  if (paths.filter((path) => path === '-').length > 1) throw new UsageError('- can be read once');
+  return paths;
 }
 
-function validate(files: readonly string[], cwd: string): Told[] {
+function validate(texts: readonly ManifestText[]): Told[] {
   const entries: FileEntry[] = [];
   const misshapen = new Set<object>();
   const unread: Told[] = [];
-  for (const file of new Set(files)) {
-    const { objects, problems } = parseManifests(file, readFileSync(resolve(cwd, file), 'utf8'));
+  // A file that is named beside its folder is read once.
+  for (const [file, bytes] of new Map(texts.map(({ name, bytes }) => [name, bytes]))) {
+    const { objects, problems } = parseManifests(file, decoded(file, bytes));
     entries.push(...objects.map((object) => ({ file, manifest: object as unknown as Manifest })));
     for (const { object } of problems) if (object !== undefined) misshapen.add(object);
     unread.push(...problems.map(unreadable));
   }
+  if (entries.length === 0 && unread.length === 0) {
+    throw new CommandError(`there is no object in ${texts.map(({ name }) => name).join(', ')}: nothing was looked at`);
+  }
   const { config } = installedConfig(entries.map(({ manifest }) => manifest));
   // What does not fit its schema is told by the reader, which knows the line.
   const others = rules.filter((rule) => rule !== knownFields);
-  const broken = review(modelOfManifests(entries, config), others).map(told);
-  const idle = withoutEffect(entries.filter(({ manifest }) => !misshapen.has(manifest))).map(noEffect);
-  return [...unread, ...broken, ...idle];
+  const broken = review(modelOfManifests(entries, config), others);
+  const isOf = ({ manifest, file }: FileEntry): string => `${file} ${nameOf(manifest)}`;
+  const foreign = new Set(broken.filter(isMisshapen).map(({ at }) => isOf(at)));
+  const sound = entries.filter((entry) => !misshapen.has(entry.manifest) && !foreign.has(isOf(entry)));
+  return [...unread, ...broken.map(told), ...withoutEffect(sound).map(noEffect)];
 }
+
+/** What others read of such an object is chance. */
+const isMisshapen = ({ rule, severity }: Finding): boolean => rule === gatewayFields.id && severity === 'error';
 
 function unreadable({ file, line, where, object, message: text }: ManifestProblem): Told {
   const { field, message } = fieldAndRest(text);

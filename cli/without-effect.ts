@@ -1,7 +1,5 @@
-import { templatePath } from '../lib/inject/workload.ts';
 import type { KubernetesObject } from '../lib/kinds/kubernetes-object.ts';
-import { type Entry, nameOf, withoutNulls } from '../lib/validation/manifest-model.ts';
-import { podsOf } from '../lib/validation/model-of-manifests.ts';
+import { type Entry, nameOf } from '../lib/validation/manifest-model.ts';
 import { simulatedCluster } from '../model/simulated-cluster.ts';
 
 /** What the control plane would tell of an object: that something in it takes no effect. */
@@ -14,10 +12,9 @@ export interface NoEffect<E extends Entry> {
 
 /** What in manifests takes no effect, as the model of a mesh finds it. They are to fit the schemas of their kinds. */
 export function withoutEffect<E extends Entry>(entries: readonly E[]): NoEffect<E>[] {
-  const sound = entries
-    .map(({ manifest }) => withoutNulls(manifest) as E['manifest'])
-    .filter((manifest) => templatePath(manifest) === undefined || podsOf(manifest) !== undefined);
-  const { problems } = simulatedCluster(sound as unknown as readonly KubernetesObject[]);
+  const { problems } = simulatedCluster(
+    entries.map(({ manifest }) => manifest) as unknown as readonly KubernetesObject[],
+  );
   return [...new Set(problems)].flatMap((problem) => {
     const [, kind, name, message] = /^(\w+)(?:\.\S*)? ([^\s:]+): (.*)$/s.exec(problem) ?? [];
     const at = entries.find(

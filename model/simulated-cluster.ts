@@ -11,6 +11,7 @@ import { installedConfig } from '../lib/inject/installed-config.ts';
 import type { KubernetesObject } from '../lib/kinds/kubernetes-object.ts';
 import type { Pod } from '../lib/kinds/pod.ts';
 import type { Service } from '../lib/kinds/service.ts';
+import { withoutNulls } from '../lib/validation/manifest-model.ts';
 import { endpointSlices } from '../local/endpoint-slices.ts';
 import { type Addresses, numbered } from './addresses.ts';
 import { portsOfServices } from './doors.ts';
@@ -31,7 +32,8 @@ export interface SimulatedCluster {
  * Makes a cluster of manifests, in memory: each workload has one pod that is ready, each Service an address. Injection is
  * that of the webhook, by the install among the manifests, or by defaults where there is none.
  */
-export function simulatedCluster(objects: readonly KubernetesObject[]): SimulatedCluster {
+export function simulatedCluster(given: readonly KubernetesObject[]): SimulatedCluster {
+  const objects = given.map((object) => withoutNulls(object) as KubernetesObject);
   const problems: string[] = [];
   const { config: inject, problem } = installedConfig(objects as unknown as Manifest[]);
   if (problem !== undefined) problems.push(problem);

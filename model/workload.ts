@@ -1,6 +1,7 @@
 import { injectAnnotation } from '../lib/contract/annotations.ts';
 import { controlPlaneNamespaceLabel } from '../lib/contract/labels.ts';
 import { identityName } from '../lib/contract/names.ts';
+import { namespaceProblems, wordProblems } from '../lib/inject/annotation-problems.ts';
 import {
   decide,
   type InjectConfig,
@@ -9,6 +10,7 @@ import {
   type Metadata,
   type PodTemplate,
 } from '../lib/inject/index.ts';
+import { soundPod } from '../lib/inject/shape.ts';
 import { templateAt, templatePath } from '../lib/inject/workload.ts';
 import type { Pod } from '../lib/kinds/pod.ts';
 import { nameOf } from '../lib/validation/manifest-model.ts';
@@ -45,8 +47,13 @@ export function workloadsOf(
       .filter(({ kind }) => kind === 'Namespace')
       .map(({ metadata }) => [metadata?.name ?? '', metadata ?? {}] as const),
   );
+  for (const namespace of namespaces.values()) {
+    for (const { field, message } of namespaceProblems(namespace, config)) {
+      problems.push(`Namespace ${namespace.name}: ${field} ${message}`);
+    }
+  }
   return objects.flatMap((object) => {
-    const bare = templateOf(object);
+    const bare = templateOf(object, problems);
     if (bare === undefined) return [];
     const namespace = object.metadata?.namespace ?? 'default';
     const template = injected(object, bare, namespaces.get(namespace), config, problems);
@@ -65,9 +72,15 @@ export function workloadsOf(
   });
 }
 
-function templateOf(object: Manifest): PodTemplate | undefined {
+/** Undefined for what makes no pods, and for pods that no API server would take, which are told. */
+function templateOf(object: Manifest, problems: string[]): PodTemplate | undefined {
   const path = templatePath(object);
-  return path && templateAt(object, path);
+  const template = path && templateAt(object, path);
+  const read = template && soundPod(template);
+  if (read === undefined || 'pod' in read) return read?.pod;
+  const { field, expected } = read.misshape;
+  problems.push(`${nameOf(object)}: ${[...(path ?? []), field].join('.')} must be ${expected}`);
+  return undefined;
 }
 
 function injected(
@@ -77,14 +90,21 @@ function injected(
   config: InjectConfig,
   problems: string[],
 ): PodTemplate {
+  const field = [...(templatePath(object) ?? []), 'metadata.annotations'].join('.');
+  for (const problem of wordProblems(bare.metadata, { object: '', field }, config)) {
+    problems.push(`${nameOf(object)}: ${problem.field} ${problem.message}`);
+  }
   const decision = decide(bare, namespace, config);
   if (!decision.inject) return bare;
   const namespaces = new Map(namespace === undefined ? [] : [[object.metadata?.namespace ?? '', namespace]]);
   const result = injectManifest(object, config, { namespaces, annotations: { [injectAnnotation]: decision.mode } });
   for (const { problems: told } of result.reports) {
-    for (const { field, message } of told) problems.push(`${nameOf(object)}: ${field} ${message}`);
+    for (const { object: at, field, message } of told) {
+      // What its namespace says wrongly is told of that, once.
+      if (!at.startsWith('namespace/')) problems.push(`${nameOf(object)}: ${field} ${message}`);
+    }
   }
-  return templateOf(result.object) ?? bare;
+  return templateOf(result.object, problems) ?? bare;
 }
 
 function podOf(template: PodTemplate, name: string, namespace: string, podIP: string): Pod {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { execFile } from 'node:child_process';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -52,6 +53,15 @@ export async function kustomized(folder: string, { cwd, environment }: Terminal)
     if (bytes !== undefined) return { name: folder, bytes };
   }
   throw new CommandError(`--kustomize (${folder}) needs kubectl or kustomize, and neither is in the PATH`);
+}
+
+/**
+ * Bytes that are no UTF-8 would come out as others, in objects too that are only passed on. kubectl refuses them as well:
+ * throws a CommandError.
+ */
+export function decoded(name: string, bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw new CommandError(`${name} cannot be read: it is no text in UTF-8: save it as such`);
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 }
 
 async function read(name: string, bytes: () => Promise<Uint8Array>): Promise<ManifestText> {

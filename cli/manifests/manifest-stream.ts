@@ -1,11 +1,10 @@
-import { isUtf8 } from 'node:buffer';
 import type { Document } from 'yaml';
 import { readYaml, splitYaml, YamlProblem } from '../../control-plane/sources/kubectl-yaml.ts';
 import { formatReport, type Manifest, type ManifestResult } from '../../lib/inject/index.ts';
 import { isRecord } from '../../lib/inject/kubernetes.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { editYaml } from './edit-yaml.ts';
-import { kustomized, type ManifestText, readPlace } from './manifest-places.ts';
+import { decoded, kustomized, type ManifestText, readPlace } from './manifest-places.ts';
 import { blockYaml, flowYaml } from './write-yaml.ts';
 
 interface DocumentPlace {
@@ -51,18 +50,12 @@ export async function readDocuments(
 }
 
 function parsed({ name, bytes }: ManifestText): ManifestFile {
+  const text = decoded(name, bytes);
   try {
-    const text = decoded(bytes);
     return { text, documents: parseDocuments(name, text) };
   } catch (error) {
     throw new CommandError(`${name} cannot be read: ${(error as Error).message}`);
   }
-}
-
-/** Bytes that are no UTF-8 would come out as others, in objects too that are only passed on. kubectl refuses them as well. */
-function decoded(bytes: Uint8Array): string {
-  if (!isUtf8(bytes)) throw new Error('it is no text in UTF-8: save it as such');
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 }
 
 export const objectsOf = (files: readonly ManifestFile[]): Manifest[] =>

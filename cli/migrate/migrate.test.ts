@@ -312,6 +312,38 @@ describe('tulle migrate', () => {
     }
   });
 
+  it('leaves out of files what is Linkerd’s own, by its name or its labels, and says so', async () => {
+    const namespace = (name: string, labels: object = {}) => ({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name, labels, annotations: { 'linkerd.io/inject': 'enabled' } },
+    });
+    const inViz = {
+      ...workload({ 'linkerd.io/inject': 'enabled' }),
+      metadata: { name: 'web', namespace: 'linkerd-viz' },
+    };
+    const objects = [
+      ...[namespace('linkerd', { 'linkerd.io/is-control-plane': 'true' }), namespace('linkerd-viz'), inViz],
+      ...[namespace('mirror', { 'linkerd.io/extension': 'multicluster' }), namespace('shop')],
+      ...[namespace('linkerd-shop'), workload({ 'config.linkerd.io/opaque-ports': '5432' })],
+    ];
+    writeFileSync(join(folder, 'own.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+    const { out, err } = await migrate('own.json');
+    const note = "what runs in linkerd, linkerd-viz, mirror: it is Linkerd's own, and ends with it";
+    expect(err).toBe(`warning: not carried over: ${note}\n`);
+    expect(out).toContain(` * - ${note}\n`);
+    expect([...out.matchAll(/new MeshedNamespace\(namespaces, '([^']*)'/g)].map(([, name]) => name)).toEqual([
+      ...['linkerd-shop', 'shop'],
+    ]);
+    expect(out).toContain("'shop/deployment/web'");
+    expect(out).not.toContain("'linkerd-viz/");
+    const steps = (await migrate('own.json', '-o', 'steps')).out;
+    expect(steps).toContain('kubectl annotate namespace shop ');
+    expect(steps).not.toMatch(/namespace (linkerd|linkerd-viz|mirror) /);
+    const elsewhere = await migrate('own.json', '--linkerd-namespace', 'shop');
+    expect(elsewhere.out).not.toContain("new MeshedNamespace(namespaces, 'shop'");
+  });
+
   it.each([
     ['broken/all.yaml', 'kind: ConfigMap\n---\na: [\n', 'broken/all.yaml:1: document 1: is no object', 1],
     ['torn.yaml', 'a: 1\nb: [\n', 'torn.yaml:', 1],

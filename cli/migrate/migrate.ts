@@ -75,8 +75,8 @@ function read(objects: readonly Manifest[], values: Values, namespace: string) {
   }
 }
 
-const isEmpty = ({ values, namespaces, workloads }: LinkerdInstall): boolean =>
-  Object.keys(values).length + namespaces.length + workloads.length === 0;
+const isEmpty = ({ values, namespaces, workloads, own }: LinkerdInstall): boolean =>
+  Object.keys(values).length + namespaces.length + workloads.length + own.length === 0;
 
 /** As Helm takes several: what a later one says holds. */
 async function helmValues(files: readonly string[], { cwd }: Terminal): Promise<Values> {
@@ -118,10 +118,7 @@ async function clusterObjects(options: MigrateOptions, terminal: Terminal): Prom
     for (const [apiVersion, kind, collection] of kinds) {
       for (const object of await listed(client, collection)) lists.push({ ...object, apiVersion, kind });
     }
-    // What Linkerd itself runs is not moved.
-    return lists.filter(
-      ({ kind, metadata }) => kind === 'ConfigMap' || (metadata?.namespace ?? metadata?.name) !== place,
-    );
+    return lists;
   });
 }
 

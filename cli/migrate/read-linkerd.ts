@@ -20,6 +20,8 @@ export interface LinkerdInstall {
   readonly values: Values;
   readonly namespaces: readonly Annotated[];
   readonly workloads: readonly Annotated[];
+  /** Namespaces that are Linkerd's own, of those that were given: neither they nor what runs in them is moved. */
+  readonly own: readonly string[];
 }
 
 const configMapName = 'linkerd-config';
@@ -33,16 +35,42 @@ export function readLinkerd(objects: readonly Manifest[], helmValues: Values, na
   const found = (all as Manifest[]).find(
     ({ kind, metadata }) => kind === 'ConfigMap' && metadata?.name === configMapName,
   );
+  const place = found?.metadata?.namespace ?? namespace;
+  const own = ownNamespaces(all as Manifest[], place);
   return {
-    namespace: found?.metadata?.namespace ?? namespace,
+    namespace: place,
     values: mergeValues(found === undefined ? {} : configured(found), helmValues),
     namespaces: (all as Manifest[])
-      .filter(({ kind, metadata }) => kind === 'Namespace' && hasLinkerd(metadata))
+      .filter(({ kind, metadata }) => kind === 'Namespace' && hasLinkerd(metadata) && !own.has(String(metadata?.name)))
       .map(({ metadata }) => ({ name: String(metadata?.name), annotations: annotationsOf(metadata) }))
       .sort(byName),
-    workloads: (all as Manifest[]).flatMap(annotatedWorkload).sort(byName),
+    workloads: (all as Manifest[])
+      .filter(({ metadata }) => !own.has(metadata?.namespace ?? 'default'))
+      .flatMap(annotatedWorkload)
+      .sort(byName),
+    own: [...own].filter((name) => isGiven(all as Manifest[], name)).sort(),
   };
 }
+
+/** Of the extensions that Linkerd's own command line installs, as it names them. */
+const extensions = ['viz', 'jaeger', 'multicluster', 'smi', 'buoyant', 'cni'].map((name) => `linkerd-${name}`);
+/** Their charts and commands label the namespaces that they make, whatever these are called. */
+const ownLabels = ['linkerd.io/is-control-plane', 'linkerd.io/extension', 'linkerd.io/cni-resource'];
+
+function ownNamespaces(objects: readonly Manifest[], controlPlane: string): ReadonlySet<string> {
+  const labelled = objects.filter(
+    ({ kind, metadata }) => kind === 'Namespace' && ownLabels.some((label) => metadata?.labels?.[label] !== undefined),
+  );
+  return new Set([controlPlane, ...extensions, ...labelled.map(({ metadata }) => String(metadata?.name))]);
+}
+
+/** Whether a namespace is among the objects, itself or by what is in it and meshed. */
+const isGiven = (objects: readonly Manifest[], namespace: string): boolean =>
+  objects.some((object) =>
+    object.kind === 'Namespace'
+      ? object.metadata?.name === namespace
+      : object.metadata?.namespace === namespace && annotatedWorkload(object).length > 0,
+  );
 
 function configured({ data }: Manifest): Values {
   const text = isRecord(data) ? data['values'] : undefined;

@@ -22,8 +22,8 @@ export interface Migration {
   readonly notes: readonly string[];
 }
 
-export function migrationOf({ namespace, values, namespaces, workloads }: LinkerdInstall): Migration {
-  const notes: string[] = [];
+export function migrationOf({ namespace, values, namespaces, workloads, own }: LinkerdInstall): Migration {
+  const notes = own.length === 0 ? [] : [`what runs in ${own.join(', ')}: it is Linkerd's own, and ends with it`];
   const optionsOf = (kind: 'namespace' | 'workload') => (each: Annotated) => ({
     name: each.name,
     asksForLinkerd: ['enabled', 'ingress'].includes(each.annotations['linkerd.io/inject'] ?? ''),

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { parse } from 'yaml';
+import * as yaml from 'yaml';
 import type { ProfileRoute, ServiceProfile } from '../../lib/kinds/service-profile.ts';
 import { DescriptionError } from '../../lib/profile/description-error.ts';
 import { openApiRoutes } from '../../lib/profile/open-api.ts';
 import { protoRoutes } from '../../lib/profile/proto.ts';
+import { documentOf } from '../../lib/traffic/description-document.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
 import { parseDurationMs } from '../duration.ts';
 import { formatObjects } from '../manifests/manifest-stream.ts';
@@ -81,7 +82,7 @@ const profileOf = (name: string, namespace: string, routes: ProfileRoute[]) =>
 async function routesOf(options: ProfileOptions, namespace: string, terminal: Terminal): Promise<ProfileRoute[]> {
   const { openApi, proto, basePath } = options;
   if (openApi !== undefined) {
-    return described(openApi, terminal, (text) => openApiRoutes(parse(text), { basePath }));
+    return described(openApi, terminal, (text) => openApiRoutes(documentOf(text, yaml), { basePath }));
   }
   if (proto !== undefined) return described(proto, terminal, protoRoutes);
   return tapped(options, namespace, terminal);
@@ -103,8 +104,7 @@ async function described(
   try {
     routes = read(text);
   } catch (error) {
-    const isText = error instanceof DescriptionError || (error as Error).name === 'YAMLParseError';
-    throw isText ? new CommandError(`${name}: ${(error as Error).message}`) : error;
+    throw error instanceof DescriptionError ? new CommandError(`${name}: ${(error as Error).message}`) : error;
   }
   if (routes.length === 0) throw new CommandError(`${name} describes no operation: there is nothing to make routes of`);
   return routes;

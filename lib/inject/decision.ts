@@ -10,7 +10,8 @@ export type InjectDecision =
   | { readonly inject: true; readonly mode: InjectMode }
   | { readonly inject: false; readonly reasons: readonly string[] };
 
-const modes: readonly string[] = ['enabled', 'ingress', 'explicit'];
+/** What the annotation about injection can say. */
+export const injectWords: readonly string[] = ['enabled', 'ingress', 'explicit', 'disabled'];
 
 /**
  * Whether a pod gets a sidecar (linkerd2 pkg/inject/report.go and webhook.go). The workload's word wins over that of
@@ -46,9 +47,17 @@ export function invalidValue(
   level: 'workload' | 'namespace',
   config: InjectConfig,
 ): string | undefined {
+  const found = unknownWord(metadata, config);
+  return found && `invalid value for annotation "${found.key}" at ${level}`;
+}
+
+/** The annotation about injection whose value nobody knows. */
+export function unknownWord(
+  metadata: Metadata | undefined,
+  config: InjectConfig,
+): { readonly key: string; readonly value: string } | undefined {
   const found = trigger(metadata, config);
-  if (found === undefined || found.value === 'disabled' || modes.includes(found.value)) return undefined;
-  return `invalid value for annotation "${found.key}" at ${level}`;
+  return found === undefined || injectWords.includes(found.value) ? undefined : found;
 }
 
 /** Why a pod can have no sidecar, whatever it asks for. */

@@ -179,6 +179,8 @@ function checkText(schema: Schema, value: string, path: string, problems: Proble
 }
 
 function checkRange(schema: Schema, value: number, path: string, problems: Problems): void {
+  const allowed = schema['enum'] as readonly number[] | undefined;
+  if (allowed?.includes(value) === false) problems.add(path, `must be one of ${allowed.join(', ')}`, value);
   const min = schema['minimum'] as number | undefined;
   const max = (schema['maximum'] as number | undefined) ?? (schema['format'] === 'int32' ? maxInt32 : undefined);
   if (min === 0 && value < 0) problems.add(path, 'must not be negative', value);

@@ -142,7 +142,10 @@ it.each<[MeshComponents, string]>([
     { proxyInjector: { tolerations: [{}] } },
     "'components.proxyInjector.tolerations[0]' has no key: every key is borne with the operator Exists",
   ],
-  [{ policy: {} } as MeshComponents, "'components.policy' must be one of destination, identity, proxyInjector, tap"],
+  [
+    { policy: {} } as MeshComponents,
+    "[tulle/mesh] 'components.policy' ({}) must be one of destination, identity, proxyInjector, tap",
+  ],
 ])('refuses %j', (components, message) => {
   expect(() => install({ components })).toThrow(new Error(message));
 });

@@ -1,8 +1,10 @@
 import type { IConstruct } from 'constructs';
+import { checkProps } from '../props/check-props.ts';
 import { reviewApp } from '../workload/review.ts';
 import { meshInstall } from './install.ts';
 import { registerInstallation } from './installation.ts';
 import type { MeshProps } from './mesh-props.ts';
+import { meshShape } from './mesh-shape.ts';
 
 /** What workloads need to know of a mesh; each with the default of `MeshProps`. */
 export interface MeshReferenceProps
@@ -50,6 +52,7 @@ export class MeshReference {
   readonly trustDomain: string;
 
   private constructor(scope: IConstruct, props: MeshReferenceProps) {
+    checkProps(meshShape, props, { scope, id: 'MeshReference' });
     const { config } = meshInstall(props);
     this.namespace = config.meshNamespace;
     this.trustDomain = config.trustDomain;

@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import { injectAnnotation } from '../contract/annotations.ts';
 import { controlPlaneNamespaceLabel } from '../contract/labels.ts';
 import { crdManifest, meshKinds } from '../kinds/index.ts';
+import { checkProps } from '../props/check-props.ts';
 import { reviewApp } from '../workload/review.ts';
 import { CertManagerObjects } from './cert-manager.ts';
 import { withoutChartNamespace } from './cluster-wide.ts';
@@ -12,6 +13,7 @@ import { IdentityComponent } from './identity.ts';
 import { type MeshInstall, meshInstall } from './install.ts';
 import { registerInstallation } from './installation.ts';
 import type { MeshProps } from './mesh-props.ts';
+import { meshShape } from './mesh-shape.ts';
 import { PermissionGuards } from './permission-guards.ts';
 import { ProxyInjectorComponent } from './proxy-injector.ts';
 import { TapComponent } from './tap.ts';
@@ -34,6 +36,7 @@ export class Mesh extends Construct {
   readonly trustDomain: string;
 
   constructor(scope: Construct, id: string, props: MeshProps = {}) {
+    checkProps(meshShape, props, { scope, id });
     super(scope, id);
     const install = meshInstall(props);
     this.namespace = install.config.meshNamespace;

@@ -2,8 +2,11 @@ import type { Construct, IConstruct } from 'constructs';
 import { groupAndVersion } from '../kinds/definition.ts';
 import { kinds } from '../kinds/index.ts';
 import type { ObjectRef } from '../kinds/schema.ts';
-import { namespaceOf, objectOf, PolicyObject, type PolicyObjectProps } from './policy-object.ts';
-import { type PolicyTarget, targetRef } from './policy-target.ts';
+import { checkProps } from '../props/check-props.ts';
+import { listOf, needed, type Shape } from '../props/form.ts';
+import { constructForm } from '../props/object-forms.ts';
+import { namespaceOf, objectOf, PolicyObject, type PolicyObjectProps, policyShape } from './policy-object.ts';
+import { type PolicyTarget, targetForm, targetRef } from './policy-target.ts';
 
 export interface AuthorizationPolicyProps extends PolicyObjectProps {
   /** What clients are let in to: a Server, a route of one, or every Server of the namespace. */
@@ -16,9 +19,16 @@ export interface AuthorizationPolicyProps extends PolicyObjectProps {
   readonly authentications: IConstruct[];
 }
 
+const shape: Shape<AuthorizationPolicyProps> = {
+  ...policyShape,
+  target: needed(targetForm),
+  authentications: needed(listOf(constructForm)),
+};
+
 /** Lets those clients in that all of its authentications are about. Several of one target add up. */
 export class AuthorizationPolicy extends PolicyObject {
   constructor(scope: Construct, id: string, props: AuthorizationPolicyProps) {
+    checkProps(shape, props, { scope, id });
     const { target, authentications } = props;
     if (authentications.length === 0) {
       throw new Error(

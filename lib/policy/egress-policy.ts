@@ -1,7 +1,9 @@
 import type { Construct } from 'constructs';
 import { kinds } from '../kinds/index.ts';
-import { type Network, networksOf } from './network.ts';
-import { PolicyObject, type PolicyObjectProps } from './policy-object.ts';
+import { checkProps } from '../props/check-props.ts';
+import { instance, needed, type Shape } from '../props/form.ts';
+import { type Network, networksForm, networksOf } from './network.ts';
+import { PolicyObject, type PolicyObjectProps, policyShape } from './policy-object.ts';
 
 /** What becomes of calls that no route of an EgressPolicy speaks of. */
 export class EgressTraffic {
@@ -35,12 +37,19 @@ export interface EgressPolicyProps extends PolicyObjectProps {
   readonly networks?: (Network | string)[];
 }
 
+const shape: Shape<EgressPolicyProps> = {
+  ...policyShape,
+  traffic: needed(instance(() => EgressTraffic)),
+  networks: networksForm,
+};
+
 /**
  * Calls of the meshed workloads of its namespace to what lies outside of the cluster (an EgressNetwork). Routes whose parent it
  * is let some of them go.
  */
 export class EgressPolicy extends PolicyObject {
   constructor(scope: Construct, id: string, props: EgressPolicyProps) {
+    checkProps(shape, props, { scope, id });
     const networks = props.networks && networksOf(props.networks);
     if (networks?.length === 0)
       throw new Error("'networks' () must name one: leave it out for all outside of the cluster");

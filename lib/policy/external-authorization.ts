@@ -5,9 +5,12 @@ import { authorizerTimeoutMs } from '../contract/external-authorization.ts';
 import { isRecord } from '../inject/kubernetes.ts';
 import { kinds } from '../kinds/index.ts';
 import type { ObjectRef } from '../kinds/schema.ts';
+import { checkProps } from '../props/check-props.ts';
+import { duration, flag, listOf, mapOf, needed, number, type Shape, text } from '../props/form.ts';
+import { constructForm } from '../props/object-forms.ts';
 import { milliseconds, wholeNumberIn } from './checks.ts';
-import { namespaceOf, objectOf, PolicyObject, type PolicyObjectProps } from './policy-object.ts';
-import { type PolicyTarget, targetRef } from './policy-target.ts';
+import { namespaceOf, objectOf, PolicyObject, type PolicyObjectProps, policyShape } from './policy-object.ts';
+import { type PolicyTarget, targetForm, targetRef } from './policy-target.ts';
 
 /** How an authorizer is asked. */
 export interface AuthorizerOptions {
@@ -65,9 +68,22 @@ export interface ExternalAuthorizationProps extends PolicyObjectProps, Authorize
   readonly authorizer: IConstruct;
 }
 
+const shape: Shape<ExternalAuthorizationProps> = {
+  ...policyShape,
+  target: needed(targetForm),
+  authorizer: needed(constructForm),
+  port: number,
+  timeout: duration,
+  failOpen: flag,
+  includeRequestHeaders: listOf(text),
+  headersToBackend: listOf(text),
+  context: mapOf(text),
+};
+
 /** Has somebody asked whether a request may come in. */
 export class ExternalAuthorization extends PolicyObject {
   constructor(scope: Construct, id: string, props: ExternalAuthorizationProps) {
+    checkProps(shape, props, { scope, id });
     const { target, authorizer } = props;
     super(scope, id, kinds.ExternalAuthorization, props, (namespace) =>
       externalAuthorizationSpec(authorizer, props, targetRef(target, namespace, requestTargets), namespace),

@@ -1,6 +1,8 @@
 import { Chart } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { identityName } from '../contract/names.ts';
+import { form, hasMethod, isObject } from '../props/form.ts';
+import { constructForm } from '../props/object-forms.ts';
 
 /** A ServiceAccount of a namespace. */
 export interface ServiceAccountReference {
@@ -97,9 +99,20 @@ export class MeshPeer implements IMeshPeer {
   }
 }
 
+/** A prop that says who may call. Of a construct that is nobody it is told what to make of it. */
+export const callerForm = form(
+  'a meshed workload, a ServiceAccount, an identity, or a MeshPeer',
+  (value) =>
+    typeof value === 'string' ||
+    hasMethod(value, 'toMeshPeer') ||
+    hasMethod(value, 'toSubjectConfiguration') ||
+    (isObject(value) && hasMethod((value as { readonly mesh?: unknown }).mesh, 'toMeshPeer')) ||
+    constructForm.misfit('', value) === undefined,
+);
+
 /** Reads who is meant. Throws where nobody is, or nobody in particular; `where` says in whose words. */
 export function peerOf(caller: MeshCaller, where: string): MeshPeerIdentities {
-  if (typeof caller === 'string') return { identities: [checkedIdentity(caller)] };
+  if (typeof caller === 'string') return { identities: [checkedIdentity(caller, where)] };
   if ('toMeshPeer' in caller) return caller.toMeshPeer();
   if ('mesh' in caller) return caller.mesh.toMeshPeer();
   if ('toSubjectConfiguration' in caller) {
@@ -151,7 +164,7 @@ export const namesSomebody = ({
 
 const isLabel = (text: string): boolean => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text);
 
-function checkedIdentity(identity: string): string {
+function checkedIdentity(identity: string, where = "'identity'"): string {
   const [first, ...others] = identity.split('.');
   const isName = identity.length <= 253 && (first === '*' || isLabel(first)) && others.every(isLabel);
   // A name without a dot is that of a workload or an account: no certificate says it.
@@ -159,7 +172,7 @@ function checkedIdentity(identity: string): string {
     return identity;
   }
   throw new Error(
-    `'identity' (${identity}) must be a name such as web.shop.serviceaccount.identity.tulle.cluster.local, '*.' and the end of one, or a SPIFFE id`,
+    `${where} (${identity}) must be a name such as web.shop.serviceaccount.identity.tulle.cluster.local, '*.' and the end of one, or a SPIFFE id`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { cidrContains, parseCidr } from '../contract/cidr.ts';
 import type { NetworkMatch } from '../kinds/schema.ts';
+import { either, form, instance, listOf } from '../props/form.ts';
 
 /** Addresses that clients call from, or that are called. */
 export class Network {
@@ -36,6 +37,17 @@ export class Network {
     return this.matches;
   }
 }
+
+/** A prop that names networks, which may be written as text. */
+export const networksForm = listOf(
+  either(
+    instance(() => Network),
+    form(
+      'an address or a network such as 10.0.0.0/8',
+      (value) => typeof value === 'string' && parseCidr(value) !== undefined,
+    ),
+  ),
+);
 
 /** The networks of some, which may be written as text. */
 export const networksOf = (networks: readonly (Network | string)[]): NetworkMatch[] =>

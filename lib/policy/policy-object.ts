@@ -3,6 +3,8 @@ import { Construct, type IConstruct } from 'constructs';
 import type { KindSpec } from '../kinds/definition.ts';
 import { Problems } from '../kinds/problems.ts';
 import { checkStructure } from '../kinds/structural-check.ts';
+import type { Shape } from '../props/form.ts';
+import { metadataForm } from '../props/object-forms.ts';
 
 /** What every object of policy takes. */
 export interface PolicyObjectProps {
@@ -13,6 +15,9 @@ export interface PolicyObjectProps {
    */
   readonly metadata?: ApiObjectMetadata;
 }
+
+/** What every object of policy takes. */
+export const policyShape: Shape<PolicyObjectProps> = { metadata: metadataForm };
 
 /** An object of policy. */
 export abstract class PolicyObject extends Construct {

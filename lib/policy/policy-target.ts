@@ -2,6 +2,8 @@ import type { IConstruct } from 'constructs';
 import { groupAndVersion, type KindSpec } from '../kinds/definition.ts';
 import { policyTargets } from '../kinds/index.ts';
 import type { ObjectRef } from '../kinds/schema.ts';
+import { either, instance } from '../props/form.ts';
+import { constructForm } from '../props/object-forms.ts';
 import { namespaceOf, objectOf } from './policy-object.ts';
 
 /** What a rule holds for. */
@@ -52,6 +54,12 @@ export class PolicyTarget {
     return this.reference;
   }
 }
+
+/** A prop that says what a rule holds for. */
+export const targetForm = either(
+  instance(() => PolicyTarget),
+  constructForm,
+);
 
 /** The `targetRef` of a rule in a namespace: one of `kinds`; without these, what an AuthorizationPolicy may be about. */
 export function targetRef(

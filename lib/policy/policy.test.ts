@@ -213,7 +213,7 @@ describe('refuses', () => {
       "'clients' (User me) must be a workload, a ServiceAccount or an identity",
     ],
     ['no network', () => new NetworkAuthentication(chart, 'x', { networks: [] }), "'networks' () must name one"],
-    ['half a network', () => new NetworkAuthentication(chart, 'x', { networks: ['10'] }), "'cidr' (10) must be"],
+    ['half a network', () => new NetworkAuthentication(chart, 'x', { networks: ['10'] }), "'networks[0]' (10) must be"],
     [
       'an allow for everybody',
       () => policy({ authentications: [] }),

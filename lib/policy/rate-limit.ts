@@ -1,10 +1,12 @@
 import type { Construct, IConstruct } from 'constructs';
 import { kinds } from '../kinds/index.ts';
 import type { ObjectRef } from '../kinds/schema.ts';
+import { checkProps } from '../props/check-props.ts';
+import { listOf, needed, number, propsOf, type Shape } from '../props/form.ts';
 import { numberOf } from './checks.ts';
-import { type IMeshed, type IServiceAccountSubject, peerOf } from './mesh-peer.ts';
-import { PolicyObject, type PolicyObjectProps } from './policy-object.ts';
-import { type PolicyTarget, targetRef } from './policy-target.ts';
+import { callerForm, type IMeshed, type IServiceAccountSubject, peerOf } from './mesh-peer.ts';
+import { PolicyObject, type PolicyObjectProps, policyShape } from './policy-object.ts';
+import { type PolicyTarget, targetForm, targetRef } from './policy-target.ts';
 
 /** How many requests some clients may make. */
 export interface RateLimitOverride {
@@ -44,9 +46,22 @@ export interface RateLimitProps extends PolicyObjectProps, RateLimitOptions {
   readonly target: PolicyTarget | IConstruct;
 }
 
+const override: Shape<RateLimitOverride> = {
+  clients: needed(listOf(callerForm)),
+  requestsPerSecond: needed(number),
+};
+const shape: Shape<RateLimitProps> = {
+  ...policyShape,
+  target: needed(targetForm),
+  requestsPerSecond: number,
+  perIdentity: number,
+  overrides: listOf(propsOf(override)),
+};
+
 /** Answers requests beyond a limit by 429 (an HTTPLocalRateLimitPolicy). */
 export class RateLimit extends PolicyObject {
   constructor(scope: Construct, id: string, props: RateLimitProps) {
+    checkProps(shape, props, { scope, id });
     super(scope, id, kinds.HTTPLocalRateLimitPolicy, props, (namespace) =>
       rateLimitSpec(props, targetRef(props.target, namespace, [kinds.Server])),
     );

@@ -4,8 +4,10 @@ import { readKeySet } from '../contract/key-set.ts';
 import { kinds } from '../kinds/index.ts';
 import type { JwtRule } from '../kinds/request-authentication.ts';
 import type { ObjectRef } from '../kinds/schema.ts';
-import { PolicyObject, type PolicyObjectProps } from './policy-object.ts';
-import { type PolicyTarget, targetRef } from './policy-target.ts';
+import { checkProps } from '../props/check-props.ts';
+import { flag, instance, listOf, mapOf, needed, propsOf, type Shape, text } from '../props/form.ts';
+import { PolicyObject, type PolicyObjectProps, policyShape } from './policy-object.ts';
+import { type PolicyTarget, targetForm, targetRef } from './policy-target.ts';
 
 /** Where a request has its token. */
 export class TokenPlace {
@@ -109,9 +111,27 @@ export interface RequestAuthenticationProps extends PolicyObjectProps, JwtClaims
   readonly issuers: JwtIssuer[];
 }
 
+const issuerShape: Shape<JwtIssuer> = {
+  issuer: needed(text),
+  audiences: listOf(text),
+  jwksUri: text,
+  jwks: text,
+  from: listOf(instance(() => TokenPlace)),
+  forwardToken: flag,
+  claimsToHeaders: mapOf(text),
+};
+const shape: Shape<RequestAuthenticationProps> = {
+  ...policyShape,
+  target: needed(targetForm),
+  issuers: needed(listOf(propsOf(issuerShape))),
+  claims: mapOf(listOf(text)),
+  optional: flag,
+};
+
 /** Lets in requests that bring a token (JWT) of an end user. */
 export class RequestAuthentication extends PolicyObject {
   constructor(scope: Construct, id: string, props: RequestAuthenticationProps) {
+    checkProps(shape, props, { scope, id });
     const { issuers, target } = props;
     super(scope, id, kinds.RequestAuthentication, props, (namespace) =>
       requestAuthenticationSpec(issuers, props, targetRef(target, namespace)),

@@ -1,9 +1,12 @@
 import type { Construct, IConstruct } from 'constructs';
 import { kinds } from '../kinds/index.ts';
+import { checkProps } from '../props/check-props.ts';
+import { either, instance, needed, type Shape } from '../props/form.ts';
+import { constructForm } from '../props/object-forms.ts';
 import { InboundPolicy } from '../workload/inbound-policy.ts';
 import { PodSelector } from './pod-selector.ts';
-import { PolicyObject, type PolicyObjectProps } from './policy-object.ts';
-import type { Port } from './port.ts';
+import { PolicyObject, type PolicyObjectProps, policyShape } from './policy-object.ts';
+import { Port } from './port.ts';
 import { ProxyProtocol } from './proxy-protocol.ts';
 
 export interface ServerProps extends PolicyObjectProps {
@@ -28,9 +31,23 @@ export interface ServerProps extends PolicyObjectProps {
   readonly accessPolicy?: InboundPolicy;
 }
 
+const shape: Shape<ServerProps> = {
+  ...policyShape,
+  pods: needed(
+    either(
+      instance(() => PodSelector),
+      constructForm,
+    ),
+  ),
+  port: needed(instance(() => Port)),
+  protocol: instance(() => ProxyProtocol),
+  accessPolicy: instance(() => InboundPolicy),
+};
+
 /** A port of some pods: what says who may call, and which requests are taken, is about one. */
 export class Server extends PolicyObject {
   constructor(scope: Construct, id: string, props: ServerProps) {
+    checkProps(shape, props, { scope, id });
     const { pods, port, protocol = ProxyProtocol.detect(), accessPolicy = InboundPolicy.deny() } = props;
     const selector = pods instanceof PodSelector ? pods : PodSelector.of(pods);
     super(scope, id, kinds.Server, props, () => ({

@@ -164,7 +164,10 @@ class ProtoReader {
 
   private next(expected: string): Token {
     const token = this.tokens[this.at];
-    if (token === undefined) throw new DescriptionError(`the file ends where ${expected} must stand`);
+    if (token === undefined) {
+      const last = this.tokens.at(-1)?.line ?? 1;
+      throw new DescriptionError(`line ${last}: the file ends where ${expected} must stand`);
+    }
     this.at += 1;
     return token;
   }

@@ -1,25 +1,31 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { Yaml } from 'cdk8s';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { ProfileRoute } from '../kinds/service-profile.ts';
 import { DescriptionError } from '../profile/description-error.ts';
 import { type OpenApiOptions, openApiRoutes } from '../profile/open-api.ts';
 import { protoRoutes } from '../profile/proto.ts';
 import { refuse } from './checks.ts';
+import { documentOf, type YamlReader } from './description-document.ts';
 
 /** What a team has written down of its API: an OpenAPI document, or a .proto file. */
 export class ApiDescription {
   /** The one in a file. Its path is that of the folder where the app runs. Throws when it cannot be read. */
   static file(path: string): ApiDescription {
+    if (typeof path !== 'string') refuse('path', path, 'must be the path of a file');
+    let bytes: Uint8Array;
     try {
-      return new ApiDescription(path, readFileSync(path, 'utf8'));
+      bytes = readFileSync(path);
     } catch (error) {
       return refuse('path', path, `must be a file that can be read: ${(error as Error).message}`);
     }
+    return new ApiDescription(path, decoded(path, bytes));
   }
 
   /** The text itself. */
   static text(text: string): ApiDescription {
+    if (typeof text !== 'string')
+      refuse('text', text, 'must be the text of a description: of a file, say ApiDescription.file');
     return new ApiDescription(`${text.slice(0, 30).trim()}...`, text);
   }
 
@@ -54,26 +60,25 @@ export class ApiDescription {
   }
 
   private parsed(): unknown {
-    if (this.content.trimStart().startsWith('{')) {
-      try {
-        return JSON.parse(this.content);
-      } catch {
-        // YAML may begin with a brace, too.
-      }
-    }
-    const documents = yamlDocuments(this.content);
-    if (documents.length !== 1) throw new DescriptionError(`it must be one document, and is ${documents.length}`);
-    return documents[0];
+    return documentOf(this.content, yamlOfCdk8s());
   }
 }
 
-/** By cdk8s, which reads YAML from files alone: the package brings no parser of its own. */
-function yamlDocuments(text: string): unknown[] {
-  const path = Yaml.tmp([]);
+/** Bytes that are no UTF-8 would be read as something else. */
+function decoded(path: string, bytes: Uint8Array): string {
   try {
-    writeFileSync(path, text);
-    return Yaml.load(path);
-  } finally {
-    rmSync(dirname(path), { recursive: true });
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return refuse('path', path, 'must be a text in UTF-8: save it as such');
   }
+}
+
+/**
+ * The parser that cdk8s has with it: the package brings none of its own, and `Yaml.load` passes over what it cannot read. It
+ * is found from where this module stands; in a module that does not know, from the folder where the app runs.
+ */
+function yamlOfCdk8s(): YamlReader {
+  const here = typeof __filename === 'string' ? __filename : join(process.cwd(), 'main.js');
+  const cdk8s = createRequire(here).resolve('cdk8s');
+  return createRequire(cdk8s)('yaml') as YamlReader;
 }

@@ -1,7 +1,10 @@
 import type { Construct } from 'constructs';
+import { checkProps } from '../props/check-props.ts';
+import { either, needed, type Shape, word } from '../props/form.ts';
 import { refuse } from './checks.ts';
 import { type Backend, backendOf, differ } from './mesh-service.ts';
-import { type PatternProps, RoutePattern } from './pattern.ts';
+import { type PatternProps, patternShape, RoutePattern } from './pattern.ts';
+import { backendForm } from './route-shape.ts';
 
 export interface BlueGreenProps extends PatternProps {
   /** One version; its Service is what callers call. */
@@ -21,12 +24,21 @@ export interface BlueGreenProps extends PatternProps {
   readonly service?: Backend;
 }
 
+const shape: Shape<BlueGreenProps> = {
+  ...patternShape,
+  blue: needed(backendForm),
+  green: needed(backendForm),
+  active: needed(either(word('blue', 'green'), backendForm)),
+  service: backendForm,
+};
+
 /** Two versions stand side by side, and one of them has all requests: a switch is one word, and back at once. */
 export class BlueGreen extends RoutePattern {
   /** The version that has the requests. */
   readonly active: 'blue' | 'green';
 
   constructor(scope: Construct, id: string, props: BlueGreenProps) {
+    checkProps(shape, props, { scope, id });
     const active = activeOf(props);
     const sides = { blue: backendOf('blue', props.blue), green: backendOf('green', props.green) };
     differ('green', sides.green, 'blue', sides.blue);

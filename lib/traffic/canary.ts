@@ -1,9 +1,12 @@
 import type { Construct } from 'constructs';
+import { checkProps } from '../props/check-props.ts';
+import { instance, listOf, needed, number, type Shape } from '../props/form.ts';
 import { refuse, whole } from './checks.ts';
 import type { Match } from './match.ts';
 import { type Backend, backendOf, differ, type MeshService } from './mesh-service.ts';
-import { type PatternProps, RoutePattern } from './pattern.ts';
+import { type PatternProps, patternShape, RoutePattern } from './pattern.ts';
 import type { RouteRule } from './route-object.ts';
+import { backendForm } from './route-shape.ts';
 
 /** How far a new version has come. */
 export class CanaryStep {
@@ -70,6 +73,16 @@ export interface CanaryProps extends PatternProps {
   readonly step?: number;
 }
 
+const shape: Shape<CanaryProps> = {
+  ...patternShape,
+  primary: needed(backendForm),
+  canary: needed(backendForm),
+  service: backendForm,
+  weight: number,
+  steps: listOf(instance(() => CanaryStep)),
+  step: number,
+};
+
 /**
  * A new version has a share of the requests that are sent to the Service of the one that is there.
  *
@@ -82,6 +95,7 @@ export class Canary extends RoutePattern {
   readonly current: CanaryStep;
 
   constructor(scope: Construct, id: string, props: CanaryProps) {
+    checkProps(shape, props, { scope, id });
     const current = stepOf(props);
     const [primary, canary] = [backendOf('primary', props.primary), backendOf('canary', props.canary)];
     differ('canary', canary, 'primary', primary);

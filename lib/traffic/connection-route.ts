@@ -1,10 +1,13 @@
 import { ApiObject, type ApiObjectMetadata, Chart } from 'cdk8s';
 import type { Construct } from 'constructs';
+import { instance, listOf, needed, number, propsOf, type Shape } from '../props/form.ts';
+import { metadataForm } from '../props/object-forms.ts';
 import { refuse } from './checks.ts';
 import type { Backend } from './mesh-service.ts';
 import { namedBackends } from './route-backend.ts';
 import { parentOf, type RouteParent } from './route-parent.ts';
 import { reviewRoute } from './route-review.ts';
+import { backendForm, parentForm } from './route-shape.ts';
 
 /** Version of the Gateway API in which a route of connections is written: the cluster's definition of it has to serve that. */
 export class RouteVersion {
@@ -65,6 +68,16 @@ export interface ConnectionRouteProps {
   /** @default RouteVersion.v1() */
   readonly version?: RouteVersion;
 }
+
+const connectionBackend: Shape<ConnectionBackend> = { service: needed(backendForm), weight: number };
+
+/** What TcpRoute and TlsRoute have in common. */
+export const connectionRouteShape: Shape<ConnectionRouteProps> = {
+  metadata: metadataForm,
+  parent: needed(parentForm),
+  backends: listOf(propsOf(connectionBackend)),
+  version: instance(() => RouteVersion),
+};
 
 /** Makes the object of a route of connections, and has it looked at when the app is synthesized. */
 export function connectionRoute(

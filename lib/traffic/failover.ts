@@ -1,8 +1,11 @@
 import type { Construct } from 'constructs';
+import { checkProps } from '../props/check-props.ts';
+import { listOf, needed, number, type Shape } from '../props/form.ts';
 import { refuse } from './checks.ts';
 import { type Backend, backendOf, differ } from './mesh-service.ts';
-import { type PatternProps, RoutePattern } from './pattern.ts';
+import { type PatternProps, patternShape, RoutePattern } from './pattern.ts';
 import { BackendOrder } from './route-object.ts';
+import { backendForm } from './route-shape.ts';
 
 export interface FailoverProps extends PatternProps {
   /** What is called. */
@@ -19,9 +22,17 @@ export interface FailoverProps extends PatternProps {
   readonly below?: number;
 }
 
+const shape: Shape<FailoverProps> = {
+  ...patternShape,
+  service: needed(backendForm),
+  backends: needed(listOf(backendForm)),
+  below: number,
+};
+
 /** Another backend has the requests of a Service while the one that is preferred cannot carry them. */
 export class Failover extends RoutePattern {
   constructor(scope: Construct, id: string, props: FailoverProps) {
+    checkProps(shape, props, { scope, id });
     const { service, below } = props;
     const backends = props.backends.map((each) => backendOf('backends', each));
     if (backends.length < 2)

@@ -2,6 +2,9 @@ import { ApiObject, type ApiObjectMetadata, type Duration } from 'cdk8s';
 import { Construct } from 'constructs';
 import { longestDelayMs } from '../contract/faults.ts';
 import { grpcErrors } from '../contract/grpc-statuses.ts';
+import { checkProps } from '../props/check-props.ts';
+import { duration, instance, number, type Shape } from '../props/form.ts';
+import { metadataForm } from '../props/object-forms.ts';
 import { filled, percent, refuse, routeDuration, whole } from './checks.ts';
 
 /** How a call of gRPC fails. */
@@ -66,6 +69,14 @@ export interface FaultInjectionProps {
   readonly abortPercent?: number;
 }
 
+const shape: Shape<FaultInjectionProps> = {
+  metadata: metadataForm,
+  delay: duration,
+  delayPercent: number,
+  abort: instance(() => FaultAbort),
+  abortPercent: number,
+};
+
 /**
  * Requests that wait, or fail, to see what their clients do then: an object `FaultInjection` (tulle.dev), which holds for the
  * rules that name it by `Filter.fault`, in routes of its own namespace.
@@ -77,6 +88,7 @@ export class FaultInjection extends Construct {
   readonly _protocol: 'http' | 'grpc' | undefined;
 
   constructor(scope: Construct, id: string, props: FaultInjectionProps) {
+    checkProps(shape, props, { scope, id });
     super(scope, id);
     const { delay, abort, delayPercent, abortPercent } = props;
     if (delay === undefined && abort === undefined) refuse('delay', delay, "must be there, or 'abort'");

@@ -1,7 +1,10 @@
 import type { ApiObject, Duration } from 'cdk8s';
 import { Construct } from 'constructs';
+import { checkProps } from '../props/check-props.ts';
+import { duration, listOf, needed, propsOf, type Shape } from '../props/form.ts';
 import { filled, refuse, routeDuration } from './checks.ts';
 import { type RouteProps, type RouteRule, routeObject } from './route-object.ts';
+import { routeShape, ruleShape } from './route-shape.ts';
 
 export interface RuleTimeouts {
   /**
@@ -29,6 +32,10 @@ export interface HttpRouteProps extends RouteProps {
   readonly rules: HttpRouteRule[];
 }
 
+const timeouts: Shape<RuleTimeouts> = { request: duration, backendRequest: duration };
+const rule: Shape<HttpRouteRule> = { ...ruleShape, timeouts: propsOf(timeouts) };
+const shape: Shape<HttpRouteProps> = { ...routeShape, rules: needed(listOf(propsOf(rule))) };
+
 /**
  * Where requests go, and what is done with them on the way: an HTTPRoute of the Gateway API.
  *
@@ -44,6 +51,7 @@ export class HttpRoute extends Construct {
   readonly apiObject: ApiObject;
 
   constructor(scope: Construct, id: string, props: HttpRouteProps) {
+    checkProps(shape, props, { scope, id });
     super(scope, id);
     this.apiObject = routeObject(this, props, {
       kind: 'HTTPRoute',

@@ -1,11 +1,14 @@
 import type { ApiObject, ApiObjectMetadata } from 'cdk8s';
 import { Construct } from 'constructs';
+import { instance, type Shape } from '../props/form.ts';
+import { metadataForm } from '../props/object-forms.ts';
 import { GrpcRoute } from './grpc-route.ts';
 import { HttpRoute } from './http-route.ts';
 import type { Backend } from './mesh-service.ts';
 import { BackendOrder, type RouteRule } from './route-object.ts';
 import type { RouteParent } from './route-parent.ts';
 import type { TrafficSettings } from './settings.ts';
+import { settingsShape } from './settings-shape.ts';
 
 /** What is spoken to a Service, and so which kind of route it has: a Service has routes of one kind. */
 export class RouteProtocol {
@@ -40,6 +43,13 @@ export interface PatternProps extends TrafficSettings {
   readonly protocol?: RouteProtocol;
 }
 
+/** What all patterns take. */
+export const patternShape: Shape<PatternProps> = {
+  ...settingsShape,
+  metadata: metadataForm,
+  protocol: instance(() => RouteProtocol),
+};
+
 /** A pattern of traffic: a route whose rules it writes. */
 export abstract class RoutePattern extends Construct {
   /** The route. Its id is `Default`, so that the pattern has its name. */
@@ -55,8 +65,8 @@ export abstract class RoutePattern extends Construct {
     order = BackendOrder.byWeight(),
   ) {
     super(scope, id);
-    const { metadata, protocol = RouteProtocol.http(), retries, timeouts, hedging } = props;
-    const whole = { metadata, parent, rules, order, retries, timeouts, hedging };
+    const { metadata, protocol = RouteProtocol.http(), retries, timeouts, hedging, traceSampleRate } = props;
+    const whole = { metadata, parent, rules, order, retries, timeouts, hedging, traceSampleRate };
     this.route =
       protocol._name === 'http' ? new HttpRoute(this, 'Default', whole) : new GrpcRoute(this, 'Default', whole);
   }

@@ -1,7 +1,8 @@
 import type { Duration } from 'cdk8s';
 import type { ProfileRoute as RouteFields } from '../kinds/service-profile.ts';
+import { duration, flag, instance, listOf, needed, propsOf, type Shape, text } from '../props/form.ts';
 import { milliseconds, refuse } from './checks.ts';
-import type { RequestCondition, ResponseCondition } from './profile-conditions.ts';
+import { RequestCondition, ResponseCondition } from './profile-conditions.ts';
 
 export interface ResponseClass {
   /** Which responses it is of. */
@@ -46,6 +47,18 @@ export interface ProfileRoute extends ProfileRouteSettings {
   /** Which requests it is for. Of several routes that fit one the first holds. */
   readonly condition: RequestCondition;
 }
+
+const responseClass: Shape<ResponseClass> = { condition: needed(instance(() => ResponseCondition)), isFailure: flag };
+export const routeSettings: Shape<ProfileRouteSettings> = {
+  isRetryable: flag,
+  timeout: duration,
+  responseClasses: listOf(propsOf(responseClass)),
+};
+export const profileRoute: Shape<ProfileRoute> = {
+  ...routeSettings,
+  name: needed(text),
+  condition: needed(instance(() => RequestCondition)),
+};
 
 /** Routes as the object has them. Throws for two of one name or condition. */
 export function renderRoutes(routes: readonly ProfileRoute[]): RouteFields[] {

@@ -152,7 +152,7 @@ describe('a ServiceProfile is refused with', () => {
     ],
     [
       'a name that is too long',
-      () => profile({ clusterDomain: 'a'.repeat(250) }),
+      () => profile({ clusterDomain: `${'abcdefghi.'.repeat(24)}example` }),
       'must have a name of at most 253 characters',
     ],
     [

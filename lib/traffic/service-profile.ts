@@ -4,11 +4,23 @@ import { kinds } from '../kinds/index.ts';
 import type { ProfileRoute as RouteFields } from '../kinds/service-profile.ts';
 import { installationOf } from '../mesh/installation.ts';
 import { checkedSpec } from '../policy/policy-object.ts';
-import type { ApiDescription } from './api-description.ts';
+import { checkProps } from '../props/check-props.ts';
+import { duration, instance, listOf, mapOf, needed, number, propsOf, type Shape, text } from '../props/form.ts';
+import { domainForm, metadataForm } from '../props/object-forms.ts';
+import { ApiDescription } from './api-description.ts';
 import { refuse, whole } from './checks.ts';
 import { type Backend, backendOf, MeshService } from './mesh-service.ts';
 import { reviewProfile } from './profile-review.ts';
-import { goDuration, type ProfileRoute, type ProfileRouteSettings, renderRoutes, settled } from './profile-route.ts';
+import {
+  goDuration,
+  type ProfileRoute,
+  type ProfileRouteSettings,
+  profileRoute,
+  renderRoutes,
+  routeSettings,
+  settled,
+} from './profile-route.ts';
+import { backendForm } from './route-shape.ts';
 
 /** How many requests may be tried again. */
 export interface RetryBudget {
@@ -104,6 +116,23 @@ export interface OpenApiProfileProps extends DescribedProfileProps {
   readonly basePath?: string;
 }
 
+const destinationShape: Shape<ProfileDestination> = { service: needed(backendForm), weight: needed(number) };
+const budget: Shape<RetryBudget> = { retryRatio: number, minRetriesPerSecond: number, ttl: duration };
+const options: Shape<ProfileOptions> = {
+  service: needed(backendForm),
+  metadata: metadataForm,
+  clusterDomain: domainForm,
+  retryBudget: propsOf(budget),
+  dstOverrides: listOf(propsOf(destinationShape)),
+};
+const shape: Shape<ServiceProfileProps> = { ...options, routes: listOf(propsOf(profileRoute)) };
+const describedShape: Shape<DescribedProfileProps> = {
+  ...options,
+  description: needed(instance(() => ApiDescription)),
+  settings: mapOf(propsOf(routeSettings)),
+};
+const openApiShape: Shape<OpenApiProfileProps> = { ...describedShape, basePath: text };
+
 /**
  * Routes of a Service by which its requests are counted, tried again and ended in time: a ServiceProfile of Linkerd. Where a
  * Service has one, no HttpRoute or GrpcRoute of it holds. These can say more: a profile is for what is described already.
@@ -118,12 +147,14 @@ export class ServiceProfile extends Construct {
    * `x-linkerd-timeout` of it. Throws for what cannot be read.
    */
   static fromOpenApi(scope: Construct, id: string, props: OpenApiProfileProps): ServiceProfile {
+    checkProps(openApiShape, props, { scope, id });
     const { description, basePath, settings = {} } = props;
     return new ServiceProfile(scope, id, props, settled(description._openApiRoutes({ basePath }), settings));
   }
 
   /** One route for each method of the services of a .proto file, by its name. Throws for what cannot be read. */
   static fromProto(scope: Construct, id: string, props: DescribedProfileProps): ServiceProfile {
+    checkProps(describedShape, props, { scope, id });
     return new ServiceProfile(scope, id, props, settled(props.description._protoRoutes(), props.settings ?? {}));
   }
 
@@ -134,6 +165,7 @@ export class ServiceProfile extends Construct {
   /** @internal */
   constructor(scope: Construct, id: string, props: ProfileOptions, described: readonly RouteFields[]);
   constructor(scope: Construct, id: string, props: ServiceProfileProps, described?: readonly RouteFields[]) {
+    if (described === undefined) checkProps(shape, props, { scope, id });
     super(scope, id);
     const { metadata, retryBudget, dstOverrides } = props;
     const routes = described ?? renderRoutes(props.routes ?? []);

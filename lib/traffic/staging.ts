@@ -1,8 +1,11 @@
 import type { Construct } from 'constructs';
+import { checkProps } from '../props/check-props.ts';
+import { flag, needed, type Shape } from '../props/form.ts';
 import { refuse } from './checks.ts';
 import type { Match } from './match.ts';
 import { type Backend, backendOf, differ } from './mesh-service.ts';
-import { type PatternProps, RoutePattern } from './pattern.ts';
+import { type PatternProps, patternShape, RoutePattern } from './pattern.ts';
+import { backendForm, matchesForm } from './route-shape.ts';
 
 export interface StagingProps extends PatternProps {
   /** The version that everybody gets; its Service is what callers call. */
@@ -23,9 +26,18 @@ export interface StagingProps extends PatternProps {
   readonly override?: boolean;
 }
 
+const shape: Shape<StagingProps> = {
+  ...patternShape,
+  stable: needed(backendForm),
+  next: needed(backendForm),
+  matches: needed(matchesForm),
+  override: flag,
+};
+
 /** Single requests go to a version that nobody else sees, in the middle of production. */
 export class Staging extends RoutePattern {
   constructor(scope: Construct, id: string, props: StagingProps) {
+    checkProps(shape, props, { scope, id });
     const { matches, override = false } = props;
     const [stable, next] = [backendOf('stable', props.stable), backendOf('next', props.next)];
     differ('next', next, 'stable', stable);

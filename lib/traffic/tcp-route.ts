@@ -1,8 +1,12 @@
 import type { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
-import { type ConnectionRouteProps, connectionRoute } from './connection-route.ts';
+import { checkProps } from '../props/check-props.ts';
+import type { Shape } from '../props/form.ts';
+import { type ConnectionRouteProps, connectionRoute, connectionRouteShape } from './connection-route.ts';
 
 export interface TcpRouteProps extends ConnectionRouteProps {}
+
+const shape: Shape<TcpRouteProps> = connectionRouteShape;
 
 /**
  * Where the connections of a port go, whatever they speak: a TCPRoute of the Gateway API. A port has one of them, and none
@@ -17,6 +21,7 @@ export class TcpRoute extends Construct {
   readonly apiObject: ApiObject;
 
   constructor(scope: Construct, id: string, props: TcpRouteProps) {
+    checkProps(shape, props, { scope, id });
     super(scope, id);
     this.apiObject = connectionRoute(this, 'TCPRoute', props, []);
   }

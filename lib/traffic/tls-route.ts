@@ -1,14 +1,18 @@
 import type { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { parseIp } from '../contract/cidr.ts';
+import { checkProps } from '../props/check-props.ts';
+import { listOf, needed, type Shape, text } from '../props/form.ts';
 import { refuse } from './checks.ts';
-import { type ConnectionRouteProps, connectionRoute } from './connection-route.ts';
+import { type ConnectionRouteProps, connectionRoute, connectionRouteShape } from './connection-route.ts';
 import { checkedHosts } from './hostnames.ts';
 
 export interface TlsRouteProps extends ConnectionRouteProps {
   /** Names that TLS clients ask for (SNI), from 1 to 16: `api.example`, `*.api.example` for all beneath one. */
   readonly hostnames: string[];
 }
+
+const shape: Shape<TlsRouteProps> = { ...connectionRouteShape, hostnames: needed(listOf(text)) };
 
 /**
  * Where TLS goes that workloads speak themselves, by the name that it asks for: a TLSRoute of the Gateway API. It is not ended
@@ -23,6 +27,7 @@ export class TlsRoute extends Construct {
   readonly apiObject: ApiObject;
 
   constructor(scope: Construct, id: string, props: TlsRouteProps) {
+    checkProps(shape, props, { scope, id });
     super(scope, id);
     for (const name of checkedHosts(props.hostnames)) {
       if (parseIp(name) !== undefined) {

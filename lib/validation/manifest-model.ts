@@ -1,7 +1,7 @@
 import type { InjectConfig } from '../inject/config.ts';
 import { isRecord, type Manifest, type Metadata, type PodTemplate } from '../inject/kubernetes.ts';
 import type { ObjectOf } from '../kinds/definition.ts';
-import { type KindName, type KindSpec, kinds } from '../kinds/index.ts';
+import { clusterKinds, type KindName, type KindSpec, kinds } from '../kinds/index.ts';
 import { Problems } from '../kinds/problems.ts';
 import { checkStructure } from '../kinds/structural-check.ts';
 
@@ -88,6 +88,9 @@ export function isKind(
   return kind === name && String(apiVersion).split('/')[0] === group;
 }
 
-/** `HTTPRoute shop/orders`, for messages. */
-export const nameOf = (manifest: Manifest): string =>
-  `${manifest.kind} ${namespaceOf(manifest)}/${manifest.metadata?.name ?? manifest.metadata?.generateName ?? ''}`;
+/** `HTTPRoute shop/orders`, `Namespace shop`, for messages. */
+export function nameOf(manifest: Manifest): string {
+  const name = manifest.metadata?.name ?? manifest.metadata?.generateName ?? '';
+  const isWide = clusterKinds.has(manifest.kind ?? '');
+  return `${manifest.kind} ${isWide ? '' : `${namespaceOf(manifest)}/`}${name}`;
+}

@@ -34,7 +34,11 @@ const parentRefs = [{ group: '', kind: 'Service', name: 'web', port: 80 }];
 const route = (rules: object[], name = 'route', kind = 'HTTPRoute', spec: object = {}): Manifest =>
   object('gateway.networking.k8s.io/v1', kind, name, { parentRefs, rules, ...spec });
 const bytesRoute = (kind: string, name: string, hostnames?: string[]): Manifest =>
-  object('gateway.networking.k8s.io/v1alpha2', kind, name, { parentRefs, hostnames, rules: [{}] });
+  object('gateway.networking.k8s.io/v1alpha2', kind, name, {
+    parentRefs,
+    hostnames,
+    rules: [{ backendRefs: [{ name: 'web', port: 80 }] }],
+  });
 const profile = (name: string, dstOverrides: object[] = []): Manifest =>
   object('linkerd.io/v1alpha2', 'ServiceProfile', `${name}.shop.svc.cluster.local`, { routes: [], dstOverrides });
 const server = (name: string, spec: object = {}): Manifest =>
@@ -54,6 +58,7 @@ const callers = { kind: 'MeshTLSAuthentication', name: 'callers' };
 const nodes = { kind: 'NetworkAuthentication', name: 'nodes' };
 const ofServer = { kind: 'Server', name: 'web' };
 const scrape = { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '80' };
+const enabled = { 'tulle.dev/inject': 'enabled' };
 const httpProbe = { livenessProbe: { httpGet: { port: 80, path: '/live' } } };
 const grpcProbe = { livenessProbe: { grpc: { port: 80 } } };
 
@@ -69,6 +74,42 @@ const told = (manifests: readonly Manifest[]): string[] =>
 const table: readonly [rule: string, broken: Manifest[], told: string, sound: Manifest[]][] = [
   ['schema', [server('web', { podSelector: undefined })], 'error schema Server shop/web spec', [server('web')]],
   ['schema', [server('web', { protocol: 'HTTP/1' })], 'error schema Server shop/web spec.protocol', [server('web')]],
+  [
+    'gateway-schema',
+    [route([{ matches: [{ path: { type: 'Prefix', value: '/' } }] }])],
+    'error gateway-schema HTTPRoute shop/route spec.rules[0].matches[0].path.type',
+    [route([{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }])],
+  ],
+  [
+    'gateway-schema',
+    [route([{ backendRef: [] }])],
+    'warning gateway-schema HTTPRoute shop/route spec.rules[0].backendRef',
+    [route([{ backendRefs: [] }])],
+  ],
+  [
+    'gateway-schema',
+    [route([{ timeouts: { request: 2 } }])],
+    'error gateway-schema HTTPRoute shop/route spec.rules[0].timeouts.request',
+    [route([{ timeouts: { request: '2s' } }])],
+  ],
+  [
+    'gateway-schema',
+    [route([{ filters: [{ type: 'CORS' }] }], 'calls', 'GRPCRoute')],
+    'error gateway-schema GRPCRoute shop/calls spec.rules[0].filters[0].type',
+    [route([{ filters: [{ type: 'RequestHeaderModifier' }] }], 'calls', 'GRPCRoute')],
+  ],
+  [
+    'gateway-schema',
+    [route([{}], 'bytes', 'TCPRoute')],
+    'error gateway-schema TCPRoute shop/bytes spec.rules[0].backendRefs',
+    [route([{ backendRefs: [{ name: 'web', port: 80 }] }], 'bytes', 'TCPRoute')],
+  ],
+  [
+    'gateway-schema',
+    [route([{ backendRefs: [{ name: 'web', port: 80 }] }], 'names', 'TLSRoute')],
+    'error gateway-schema TLSRoute shop/names spec.hostnames',
+    [route([{ backendRefs: [{ name: 'web', port: 80 }] }], 'names', 'TLSRoute', { hostnames: ['a.example'] })],
+  ],
   [
     'backend-weights',
     [service('web', 80), route([{ backendRefs: [{ name: 'web', port: 80, weight: 0 }] }])],
@@ -185,7 +226,30 @@ const table: readonly [rule: string, broken: Manifest[], told: string, sound: Ma
     'two-servers',
     [namespace(), workload('web'), server('a'), server('b', { port: 80 })],
     'error two-servers Server shop/b spec.port',
-    [namespace(), workload('web'), server('a'), server('b', { port: 81 })],
+    [
+      namespace(),
+      workload('web', { ports: [{ containerPort: 80, name: 'http' }, { containerPort: 81 }] }),
+      server('a'),
+      server('b', { port: 81 }),
+    ],
+  ],
+  [
+    'server-of-nothing',
+    [workload('web', {}, enabled), workload('orders'), server('a', { podSelector: { matchLabels: { app: 'wbe' } } })],
+    'warning server-of-nothing Server shop/a spec.podSelector',
+    [workload('web', {}, enabled), workload('orders'), server('a')],
+  ],
+  [
+    'server-of-nothing',
+    [workload('web', {}, enabled), server('a', { port: 'https' })],
+    'warning server-of-nothing Server shop/a spec.port',
+    [workload('web', {}, enabled), server('a', { port: 80 })],
+  ],
+  [
+    'server-of-nothing',
+    [workload('web', {}, enabled), server('a', { port: 8080 })],
+    'warning server-of-nothing Server shop/a spec.port',
+    [server('a', { port: 8080 })],
   ],
   [
     'allows-nobody',

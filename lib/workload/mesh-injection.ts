@@ -1,5 +1,7 @@
 import type { IConstruct, IMixin } from 'constructs';
+import { checkProps } from '../props/check-props.ts';
 import type { MeshOptions } from './mesh-options.ts';
+import { meshOptionsShape } from './mesh-options-shape.ts';
 import { isMeshable, meshApiObject } from './meshing.ts';
 
 /**
@@ -17,6 +19,7 @@ export class MeshInjection implements IMixin {
   private readonly options: MeshOptions;
 
   constructor(options: MeshOptions = {}) {
+    checkProps(meshOptionsShape, options);
     this.options = options;
   }
 

@@ -1,6 +1,7 @@
 import { CronJob, type CronJobProps } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { leaveEnd } from './leave-end.ts';
+import { checkMeshedProps } from './mesh-options-shape.ts';
 import { type MeshedProps, meshOf } from './meshed-props.ts';
 import type { WorkloadMesh } from './workload-mesh.ts';
 
@@ -12,6 +13,7 @@ export class MeshedCronJob extends CronJob {
   readonly mesh: WorkloadMesh;
 
   constructor(scope: Construct, id: string, props: MeshedCronJobProps) {
+    checkMeshedProps(props, scope, id);
     super(scope, id, props);
     leaveEnd(this, props);
     this.mesh = meshOf(this.apiObject, props);

@@ -1,5 +1,6 @@
 import { DaemonSet, type DaemonSetProps } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
+import { checkMeshedProps } from './mesh-options-shape.ts';
 import { type MeshedProps, meshOf } from './meshed-props.ts';
 import type { WorkloadMesh } from './workload-mesh.ts';
 
@@ -11,6 +12,7 @@ export class MeshedDaemonSet extends DaemonSet {
   readonly mesh: WorkloadMesh;
 
   constructor(scope: Construct, id: string, props: MeshedDaemonSetProps = {}) {
+    checkMeshedProps(props, scope, id);
     super(scope, id, props);
     this.mesh = meshOf(this.apiObject, props);
   }

@@ -2,6 +2,7 @@ import { Lazy } from 'cdk8s';
 import { Deployment, type DeploymentExposeViaServiceOptions, type DeploymentProps, type Service } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { settingKey } from '../contract/annotations.ts';
+import { checkMeshedProps } from './mesh-options-shape.ts';
 import { type MeshedProps, meshOf } from './meshed-props.ts';
 import type { WorkloadMesh } from './workload-mesh.ts';
 
@@ -16,6 +17,7 @@ export class MeshedDeployment extends Deployment {
   readonly mesh: WorkloadMesh;
 
   constructor(scope: Construct, id: string, props: MeshedDeploymentProps = {}) {
+    checkMeshedProps(props, scope, id);
     super(scope, id, props);
     this.mesh = meshOf(this.apiObject, props);
   }

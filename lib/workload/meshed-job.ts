@@ -1,6 +1,7 @@
 import { Job, type JobProps } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
 import { leaveEnd } from './leave-end.ts';
+import { checkMeshedProps } from './mesh-options-shape.ts';
 import { type MeshedProps, meshOf } from './meshed-props.ts';
 import type { WorkloadMesh } from './workload-mesh.ts';
 
@@ -15,6 +16,7 @@ export class MeshedJob extends Job {
   readonly mesh: WorkloadMesh;
 
   constructor(scope: Construct, id: string, props: MeshedJobProps = {}) {
+    checkMeshedProps(props, scope, id);
     super(scope, id, props);
     leaveEnd(this, props);
     this.mesh = meshOf(this.apiObject, props);

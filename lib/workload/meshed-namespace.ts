@@ -6,9 +6,12 @@ import { decide, type InjectMode } from '../inject/decision.ts';
 import { refusingLevel } from '../inject/pod-security.ts';
 import { withoutChartNamespace } from '../mesh/cluster-wide.ts';
 import { installationOf } from '../mesh/installation.ts';
+import { checkProps } from '../props/check-props.ts';
+import { instance, mapOf, propsOf, type Shape, text } from '../props/form.ts';
 import { Injection } from './injection.ts';
 import { annotationsOf, type MeshOptions } from './mesh-options.ts';
-import type { PodSecurity } from './pod-security.ts';
+import { meshOptionsShape } from './mesh-options-shape.ts';
+import { PodSecurity } from './pod-security.ts';
 
 export interface MeshedNamespaceProps {
   /**
@@ -48,6 +51,14 @@ export interface MeshedNamespaceProps {
   readonly podSecurity?: PodSecurity;
 }
 
+const shape: Shape<MeshedNamespaceProps> = {
+  name: text,
+  labels: mapOf(text),
+  annotations: mapOf(text),
+  mesh: propsOf(meshOptionsShape),
+  podSecurity: instance(() => PodSecurity),
+};
+
 /**
  * A namespace whose pods carry sidecars, whoever makes them: those of others' charts, and those that are made by hand.
  *
@@ -60,6 +71,7 @@ export class MeshedNamespace extends Construct {
   readonly name: string;
 
   constructor(scope: Construct, id: string, props: MeshedNamespaceProps = {}) {
+    checkProps(shape, props, { scope, id });
     super(scope, id);
     const { mesh = {}, podSecurity, labels, annotations } = props;
     const { _mode: mode } = mesh.injection ?? Injection.webhook();

@@ -1,5 +1,6 @@
 import { StatefulSet, type StatefulSetProps } from 'cdk8s-plus-27';
 import type { Construct } from 'constructs';
+import { checkMeshedProps } from './mesh-options-shape.ts';
 import { type MeshedProps, meshOf } from './meshed-props.ts';
 import type { WorkloadMesh } from './workload-mesh.ts';
 
@@ -14,6 +15,7 @@ export class MeshedStatefulSet extends StatefulSet {
   readonly mesh: WorkloadMesh;
 
   constructor(scope: Construct, id: string, props: MeshedStatefulSetProps) {
+    checkMeshedProps(props, scope, id);
     super(scope, id, props);
     this.mesh = meshOf(this.apiObject, props);
   }

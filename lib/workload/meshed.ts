@@ -1,6 +1,7 @@
 import { ApiObject } from 'cdk8s';
 import type { Construct, IConstruct } from 'constructs';
 import { leaveEnd } from './leave-end.ts';
+import { checkMeshedProps } from './mesh-options-shape.ts';
 import { type MeshedProps, meshOf } from './meshed-props.ts';
 import type { WorkloadMesh } from './workload-mesh.ts';
 
@@ -33,7 +34,8 @@ export function meshed<Class extends WorkloadClass>(workload: Class): MeshedClas
   class Meshed extends (workload as unknown as AnyWorkload) {
     readonly mesh: WorkloadMesh;
 
-    constructor(scope: Construct, id: string, props: MeshedProps) {
+    constructor(scope: Construct, id: string, props: MeshedProps = {}) {
+      checkMeshedProps(props, scope, id);
       super(scope, id, props);
       const object = ApiObject.of(this);
       if (object.kind === 'Job' || object.kind === 'CronJob') {

@@ -307,10 +307,10 @@ describe('what is said wrong is refused where it is said:', () => {
     [
       'a name without a dot',
       (orders) => orders.mesh.allowFrom('web'),
-      "'identity' (web) must be a name such as web.shop",
+      "'allowFrom' (web) must be a name such as web.shop",
     ],
-    ['two names', (orders) => orders.mesh.allowFrom('a.b, c.d'), "'identity' (a.b, c.d) must be"],
-    ['half a SPIFFE id', (orders) => orders.mesh.allowFrom('spiffe://corp'), "'identity' (spiffe://corp) must be"],
+    ['two names', (orders) => orders.mesh.allowFrom('a.b, c.d'), "'allowFrom' (a.b, c.d) must be"],
+    ['half a SPIFFE id', (orders) => orders.mesh.allowFrom('spiffe://corp'), "'allowFrom' (spiffe://corp) must be"],
     [
       'a caller without a sidecar',
       (orders) => orders.mesh.allowFrom(workload('web', 80, { mesh: { injection: Injection.disabled() } })),

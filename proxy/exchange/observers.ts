@@ -28,12 +28,10 @@ export interface ExchangeTrace extends ExemplarSource {
   begin(attempt: Attempt): AttemptTrace | undefined;
 }
 
-/** Follows one try of it. */
+/** Follows one try of it, which knows itself when it is over. */
 export interface AttemptTrace {
   /** What the request says of its trace, written behind its head. */
   readonly fields: readonly Field[];
-  /** It is over, exactly once. */
-  onOver(attempt: Attempt): void;
 }
 
 /** What is told of one try: the endpoint that has it. */

@@ -1,30 +1,13 @@
-import type { Attempt } from '../exchange/attempt.ts';
 import type { Origin } from '../exchange/origin.ts';
 import type { Decided } from '../exchange/plan.ts';
+import type { EndpointInfo } from '../model/endpoint-info.ts';
 import type { PolicyLabels } from '../model/policy-labels.ts';
 import { clientCancelled } from '../telemetry/classify.ts';
-import { type Attribute, bounded, excerpt } from '../telemetry/trace/span.ts';
-import { splitHostPort } from '../wire/host-port.ts';
-import type { HttpVersion, RequestHead } from '../wire/stream.ts';
+import { type Attribute, AttributeSet } from '../telemetry/trace/span.ts';
 
-/** Methods that the conventions name; any other is one word in the name of a span, or clients could make up names. */
-const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY']);
-/** What comes again in each span is made once. */
-const methods = new Map(
-  [...knownMethods].map((method): [string, Attribute] => [method, ['http.request.method', method]]),
-);
-const otherMethod: Attribute = ['http.request.method', '_OTHER'];
-const http: Attribute = ['url.scheme', 'http'];
-const https: Attribute = ['url.scheme', 'https'];
-const http1: Attribute = ['network.protocol.version', '1.1'];
-const http2: Attribute = ['network.protocol.version', '2'];
-const rpc: Attribute = ['rpc.system', 'grpc'];
-const inbound: Attribute = ['tulle.direction', 'inbound'];
-const outbound: Attribute = ['tulle.direction', 'outbound'];
-const mostKeptAuthorities = 256;
-const longestPath = 1024;
-const longestName = 256;
-const longestMethod = 32;
+/** A status of HTTP and one of gRPC, as one number. */
+const grpcStatuses = 18;
+const mostKeptOutcomes = 256;
 
 /** What became of a request or of one of its tries. */
 export interface Outcome {
@@ -49,87 +32,77 @@ export function errorOf(
   return status >= (isClient ? 400 : 500) ? String(status) : undefined;
 }
 
-/** What a span is called: few names, whatever is asked for. */
-export function nameOf(head: RequestHead, grpc: boolean): string {
-  if (grpc && head.path.length > 1) return excerpt(head.path, 1, head.path.length, longestName);
-  return knownMethods.has(head.method) ? head.method : 'HTTP';
-}
+/** The sets of what they are made from, as long as that is there. */
+class SetsOf<Key extends object> {
+  private readonly sets = new WeakMap<Key, AttributeSet>();
+  private readonly describe: (key: Key) => Attribute[];
 
-/** What was asked. Queries hold what nobody should see: only the path is told. */
-export function requestAttributes(head: RequestHead, grpc: boolean, version: HttpVersion): Attribute[] {
-  const { method, path, scheme, authority } = head;
-  const end = path.indexOf('?');
-  const known = methods.get(method);
-  const list: Attribute[] = [
-    known ?? otherMethod,
-    scheme === 'https' ? https : http,
-    ['url.path', excerpt(path, 0, end < 0 ? path.length : end, longestPath)],
-    version === 'http1' ? http1 : http2,
-  ];
-  if (known === undefined) list.push(['http.request.method_original', bounded(method, longestMethod)]);
-  if (authority !== '') list.push(...serverAttributes(authority));
-  if (grpc) {
-    const slash = path.lastIndexOf('/');
-    list.push(rpc);
-    if (slash > 0) {
-      list.push(['rpc.service', excerpt(path, 1, slash, longestName)]);
-      list.push(['rpc.method', excerpt(path, slash + 1, path.length, longestName)]);
-    }
+  constructor(describe: (key: Key) => Attribute[]) {
+    this.describe = describe;
   }
-  return list;
-}
 
-const keptAuthorities = new Map<string, readonly Attribute[]>();
-
-/** Whom a request names. A workload names few. */
-function serverAttributes(authority: string): readonly Attribute[] {
-  let attributes = keptAuthorities.get(authority);
-  if (attributes !== undefined) return attributes;
-  const target = splitHostPort(authority);
-  const address: Attribute = ['server.address', bounded(target?.host ?? authority, longestName)];
-  attributes = target === undefined ? [address] : [address, ['server.port', target.port]];
-  if (authority.length > longestName) return attributes;
-  if (keptAuthorities.size >= mostKeptAuthorities) keptAuthorities.clear();
-  keptAuthorities.set(authority, attributes);
-  return attributes;
+  get(key: Key): AttributeSet {
+    let set = this.sets.get(key);
+    if (set === undefined) {
+      set = new AttributeSet(this.describe(key));
+      this.sets.set(key, set);
+    }
+    return set;
+  }
 }
 
 /** Who asked. */
-export function originAttributes(list: Attribute[], { direction, clientAddress, clientIdentity }: Origin): void {
-  list.push(direction === 'inbound' ? inbound : outbound);
-  if (direction === 'outbound') return;
+export const originAttributes = new SetsOf<Origin>(({ direction, clientAddress, clientIdentity }) => {
+  const list: Attribute[] = [['tulle.direction', direction]];
+  if (direction === 'outbound') return list;
   list.push(['client.address', clientAddress]);
   if (clientIdentity !== undefined) list.push(['tulle.client.identity', clientIdentity]);
-}
+  return list;
+});
 
 /** What decided about it. */
-export function decidedAttributes(list: Attribute[], decided: Decided | undefined): void {
-  if (decided === undefined) return;
-  const { route, parent, authorization } = decided;
+export const decidedAttributes = new SetsOf<Decided>(({ route, parent, authorization }) => {
+  const list: Attribute[] = [];
   if (route !== undefined) list.push(['tulle.route', shown(route)]);
   if (parent !== undefined) list.push(['tulle.parent', shown(parent)]);
   if (authorization !== undefined) list.push(['tulle.authorization', shown(authorization)]);
-}
+  return list;
+});
 
 /** Which endpoint had a try. */
-export function endpointAttributes(list: Attribute[], { endpoint }: Attempt): void {
-  if (endpoint === undefined) return;
-  const { address, port, identity, labels } = endpoint.info;
-  list.push(['network.peer.address', address], ['network.peer.port', port]);
+export const endpointAttributes = new SetsOf<EndpointInfo>(({ address, port, identity, labels }) => {
+  const list: Attribute[] = [
+    ['network.peer.address', address],
+    ['network.peer.port', port],
+  ];
   if (identity !== undefined) list.push(['tulle.server.identity', identity.name]);
   const { service, namespace, pod } = labels;
   if (service !== undefined)
     list.push(['tulle.backend', namespace === undefined ? service : `${service}.${namespace}`]);
   if (pod !== undefined) list.push(['tulle.endpoint.pod', pod]);
-}
+  return list;
+});
+
+const keptOutcomes = new Map<number, AttributeSet>();
 
 /** What was answered. */
-export function outcomeAttributes(list: Attribute[], outcome: Outcome, error: string | undefined): void {
-  const { status, grpcStatus } = outcome;
+export function outcomeAttributes({ status, grpcStatus }: Outcome, error: string | undefined): AttributeSet {
+  // What went well comes again.
+  const isKept = error === undefined && grpcStatus < grpcStatuses - 1;
+  const key = status * grpcStatuses + grpcStatus + 1;
+  const known = isKept ? keptOutcomes.get(key) : undefined;
+  if (known !== undefined) return known;
+  const list: Attribute[] = [];
   if (status > 0) list.push(['http.response.status_code', status]);
   if (grpcStatus >= 0) list.push(['rpc.grpc.status_code', grpcStatus]);
   if (error !== undefined) list.push(['error.type', error === clientCancelled ? 'cancelled' : error]);
+  const set = new AttributeSet(list, isKept);
+  if (isKept && keptOutcomes.size < mostKeptOutcomes) keptOutcomes.set(key, set);
+  return set;
 }
+
+/** What this span tells and no other. */
+export const ownAttributes = (...list: Attribute[]): AttributeSet => new AttributeSet(list, false);
 
 /** `HTTPRoute/web`, `default/all-unauthenticated`. */
 const shown = ({ kind, name }: PolicyLabels): string => `${kind}/${name}`;

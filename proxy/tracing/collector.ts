@@ -1,4 +1,5 @@
-import type { Span } from '../telemetry/trace/span.ts';
+import type { SpanFormat } from '../telemetry/trace/span-format.ts';
+import type { EncodedSpans } from './span-queue.ts';
 
 /** What became of a batch of spans. */
 export type Exported =
@@ -13,8 +14,10 @@ export type Exported =
 export interface Collector {
   /** Where it is, for the log. */
   readonly address: string;
+  /** How spans are written for it. */
+  readonly format: SpanFormat;
   /** Sends a batch over the one connection that there is, made when it is needed. Never rejects. */
-  export(spans: readonly Span[], timeoutMs: number): Promise<Exported>;
+  export(spans: EncodedSpans, timeoutMs: number): Promise<Exported>;
   /** Ends the connection. */
   close(): void;
 }

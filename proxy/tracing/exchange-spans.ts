@@ -6,20 +6,20 @@ import type { ProxyFailure } from '../exchange/proxy-failure.ts';
 import type { Exemplars } from '../telemetry/exemplars.ts';
 import type { Buckets } from '../telemetry/histogram.ts';
 import { contextFields, type SpanContext } from '../telemetry/trace/context.ts';
-import { newSpanId } from '../telemetry/trace/ids.ts';
-import { type Attribute, bounded, type Span, sizeOf } from '../telemetry/trace/span.ts';
+import type { IdSource } from '../telemetry/trace/ids.ts';
+import { type AttributeSet, bounded, type Span } from '../telemetry/trace/span.ts';
 import type { Field } from '../wire/field.ts';
 import type { HttpVersion, RequestHead } from '../wire/stream.ts';
 import {
   decidedAttributes,
   endpointAttributes,
   errorOf,
-  nameOf,
   type Outcome,
   originAttributes,
   outcomeAttributes,
-  requestAttributes,
+  ownAttributes,
 } from './attributes.ts';
+import { type Asked, asked } from './request-attributes.ts';
 import type { WallTime } from './wall-time.ts';
 
 /** What the spans of one trace have in common, as far as one hop knows it. */
@@ -34,7 +34,7 @@ export interface TraceOfHop {
 /** Where spans go, and what they are made with. */
 export interface SpanSink {
   readonly time: WallTime;
-  readonly random: () => number;
+  readonly ids: IdSource;
   readonly record: (span: Span) => void;
   /** What histograms tell of traces. */
   readonly exemplars: Exemplars;
@@ -54,29 +54,29 @@ const longestMessage = 200;
  *                                               --> client span of the second --> (the next hop's)
  */
 export class ExchangeSpans implements ExchangeTrace {
-  readonly hop: TraceOfHop;
-  readonly random: () => number;
   private readonly sink: SpanSink;
-  private readonly spanId: string;
-  private readonly isInbound: boolean;
-  private readonly tries: TrySpan[] = [];
+  private readonly hop: TraceOfHop;
   /** Of what comes in: what all of its tries say. */
-  private readonly inbound: AttemptTrace | undefined;
+  private readonly inbound: SentSpan | undefined;
+  private first: TrySpan | undefined = undefined;
+  /** Those behind the first; undefined, the usual case, without any. */
+  private others: TrySpan[] | undefined = undefined;
 
   constructor(sink: SpanSink, hop: TraceOfHop, direction: Origin['direction']) {
     this.sink = sink;
     this.hop = hop;
-    this.random = sink.random;
-    this.spanId = newSpanId(sink.random);
-    this.isInbound = direction === 'inbound';
-    this.inbound = this.isInbound ? { fields: this.fieldsOf(this.spanId), onOver: () => {} } : undefined;
+    this.inbound = direction === 'inbound' ? new SentSpan(sink.ids.spanId(), hop) : undefined;
   }
 
   begin(attempt: Attempt): AttemptTrace {
     if (this.inbound !== undefined) return this.inbound;
-    const spanId = newSpanId(this.random);
-    const span = new TrySpan(attempt, spanId, this.fieldsOf(spanId));
-    this.tries.push(span);
+    const beganMs = attempt.exchange.side.clock.nowMs();
+    const span = new TrySpan(attempt, beganMs, this.sink.ids.spanId(), this.hop);
+    if (this.first === undefined) this.first = span;
+    else {
+      this.others ??= [];
+      this.others.push(span);
+    }
     return span;
   }
 
@@ -87,97 +87,129 @@ export class ExchangeSpans implements ExchangeTrace {
 
   /** The exchange is over: its spans are recorded. */
   finish(exchange: Exchange): void {
-    const { context } = this.hop;
-    const { side, startMs, applicationVersion } = exchange;
-    const endMs = side.clock.nowMs();
-    const [only] = this.tries;
-    if (this.tries.length === 1) {
-      const list = this.attributesOf(exchange);
-      endpointAttributes(list, only.attempt);
-      this.recordWhole(exchange, 'client', only.spanId, list, endMs, only.attempt);
+    const { head, grpc, applicationVersion, attempts, attempt, error, side } = exchange;
+    const { first, others, inbound } = this;
+    const { ids, time } = this.sink;
+    // One that its response ended was over when its try was: the clock need not be asked again.
+    const isAnswered = error === undefined && attempt !== undefined && attempt.overMs >= 0;
+    const endMs = isAnswered ? attempt.overMs : side.clock.nowMs();
+    time.look(endMs);
+    const request = asked(head, grpc, applicationVersion);
+    const attributes = this.attributesOf(exchange, request);
+    if (first !== undefined && others === undefined) {
+      const { endpoint } = first.attempt;
+      if (endpoint !== undefined) attributes.push(endpointAttributes.get(endpoint.info));
+      this.recordWhole(exchange, request, 'client', first.spanId, attributes, endMs, first.attempt);
       return;
     }
-    const list = this.attributesOf(exchange);
-    if (exchange.attempts > 1) list.push(['tulle.tries', exchange.attempts]);
-    const kind = this.isInbound ? 'server' : this.tries.length === 0 ? 'client' : 'internal';
-    this.recordWhole(exchange, kind, this.spanId, list, endMs, undefined);
-    for (let i = 0; i < this.tries.length; i++) {
-      const { attempt, spanId, beganMs, overMs } = this.tries[i];
-      const own = requestAttributes(exchange.head, exchange.grpc, applicationVersion);
-      endpointAttributes(own, attempt);
-      if (i > 0) own.push(['http.request.resend_count', i]);
-      const error = errorOf(attempt, 'client');
-      outcomeAttributes(own, attempt, error);
-      this.sink.record(
-        spanOf(this.sink.time, {
-          traceId: context.traceId,
-          spanId,
-          parentId: this.spanId,
-          state: this.hop.state,
-          kind: 'client',
-          name: nameOf(exchange.head, exchange.grpc),
-          startMs: Math.max(startMs, beganMs),
-          endMs: overMs < 0 ? endMs : overMs,
-          attributes: own,
-          error,
-          peer: peerOf(attempt),
-        }),
-      );
-    }
+    if (attempts > 1) attributes.push(ownAttributes(['tulle.tries', attempts]));
+    const kind = inbound !== undefined ? 'server' : first === undefined ? 'client' : 'internal';
+    const spanId = inbound?.spanId ?? ids.spanId();
+    this.recordWhole(exchange, request, kind, spanId, attributes, endMs, undefined);
+    if (first === undefined || others === undefined) return;
+    this.recordTry(exchange, request, first, 0, spanId, endMs);
+    for (let i = 0; i < others.length; i++) this.recordTry(exchange, request, others[i], i + 1, spanId, endMs);
   }
 
-  private attributesOf({ head, grpc, applicationVersion, origin, plan }: Exchange): Attribute[] {
-    const list = requestAttributes(head, grpc, applicationVersion);
-    originAttributes(list, origin);
-    decidedAttributes(list, plan?.decided);
+  private recordTry(
+    { startMs }: Exchange,
+    { name, attributes }: Asked,
+    { attempt, spanId, beganMs }: TrySpan,
+    index: number,
+    parentId: string,
+    endMs: number,
+  ): void {
+    const { endpoint, overMs } = attempt;
+    const { time } = this.sink;
+    const error = errorOf(attempt, 'client');
+    const own = [attributes];
+    if (endpoint !== undefined) own.push(endpointAttributes.get(endpoint.info));
+    if (index > 0) own.push(ownAttributes(['http.request.resend_count', index]));
+    own.push(outcomeAttributes(attempt, error));
+    this.sink.record({
+      traceId: this.hop.context.traceId,
+      spanId,
+      parentId,
+      state: this.hop.state,
+      kind: 'client',
+      name,
+      startMs: time.at(Math.max(startMs, beganMs)),
+      endMs: time.at(overMs < 0 ? endMs : overMs),
+      attributes: own,
+      error,
+      peer: peerOf(attempt),
+    });
+  }
+
+  private attributesOf({ origin, plan }: Exchange, request: Asked): AttributeSet[] {
+    const list = [request.attributes, originAttributes.get(origin)];
+    if (plan?.decided !== undefined) list.push(decidedAttributes.get(plan.decided));
     return list;
   }
 
   private recordWhole(
     exchange: Exchange,
+    { name }: Asked,
     kind: Span['kind'],
     spanId: string,
-    attributes: Attribute[],
+    attributes: AttributeSet[],
     endMs: number,
     only: Attempt | undefined,
   ): void {
-    const { head, grpc, startMs, failure, detail, origin } = exchange;
+    const { startMs, failure, detail, origin } = exchange;
     const { context, state } = this.hop;
     const error = errorOf(exchange, kind);
-    outcomeAttributes(attributes, exchange, error);
-    if (failure !== undefined) attributes.push(['error.message', messageOf(failure, detail)]);
-    const { traceId, spanId: parentId } = context;
-    const peer = kind === 'server' ? { address: origin.clientAddress, port: origin.clientPort } : only && peerOf(only);
-    const name = nameOf(head, grpc);
-    const whole = { traceId, spanId, parentId, state, kind, name, startMs, endMs, attributes, error, peer };
-    this.sink.record(spanOf(this.sink.time, whole));
-  }
-
-  private fieldsOf(spanId: string): Field[] {
-    const { context, ways } = this.hop;
-    return contextFields(ways, { ...context, spanId, sampled: true }, context.spanId);
+    attributes.push(outcomeAttributes(exchange, error));
+    if (failure !== undefined) attributes.push(ownAttributes(['error.message', messageOf(failure, detail)]));
+    const { time } = this.sink;
+    this.sink.record({
+      traceId: context.traceId,
+      spanId,
+      parentId: context.spanId,
+      state,
+      kind,
+      name,
+      startMs: time.at(startMs),
+      endMs: time.at(endMs),
+      attributes,
+      error,
+      peer: kind === 'server' ? { address: origin.clientAddress, port: origin.clientPort } : only && peerOf(only),
+    });
   }
 }
 
-/** A try of what goes out. */
-class TrySpan implements AttemptTrace {
-  readonly attempt: Attempt;
+/** A span of whose id the next hop is told. */
+class SentSpan implements AttemptTrace {
   readonly spanId: string;
   readonly fields: readonly Field[];
-  readonly beganMs: number;
-  overMs = -1;
 
-  constructor(attempt: Attempt, spanId: string, fields: readonly Field[]) {
-    this.attempt = attempt;
+  constructor(spanId: string, { context, ways }: TraceOfHop) {
     this.spanId = spanId;
-    this.fields = fields;
-    this.beganMs = attempt.exchange.side.clock.nowMs();
-  }
-
-  onOver({ exchange }: Attempt): void {
-    this.overMs = exchange.side.clock.nowMs();
+    this.fields = contextFields(ways, sentBy(spanId, context, true), context.spanId);
   }
 }
+
+/** That of a try of what goes out. */
+class TrySpan extends SentSpan {
+  readonly attempt: Attempt;
+  readonly beganMs: number;
+
+  constructor(attempt: Attempt, beganMs: number, spanId: string, hop: TraceOfHop) {
+    super(spanId, hop);
+    this.attempt = attempt;
+    this.beganMs = beganMs;
+  }
+}
+
+/** What the span `spanId` of a trace says of it. */
+export const sentBy = (spanId: string, { traceId, isRandom, isShort, isDebug }: SpanContext, sampled: boolean) => ({
+  traceId,
+  spanId,
+  sampled,
+  isRandom,
+  isShort,
+  isDebug,
+});
 
 /** A request that was refused before it became an exchange: it took no time. */
 export interface Refusal {
@@ -195,47 +227,28 @@ export interface Refusal {
 export function recordRefusal(sink: SpanSink, { context, state }: TraceOfHop, refusal: Refusal): void {
   const { origin, head, grpc, version, failure, detail, startMs, endMs } = refusal;
   const kind = origin.direction === 'inbound' ? 'server' : 'client';
-  const attributes = requestAttributes(head, grpc, version);
-  originAttributes(attributes, origin);
   const outcome: Outcome = grpc
     ? { status: 200, grpcStatus: failure.grpcStatus, error: failure.kind }
     : { status: failure.status, grpcStatus: -1, error: failure.kind };
-  outcomeAttributes(attributes, outcome, failure.kind);
-  attributes.push(['error.message', messageOf(failure, detail)]);
-  sink.record(
-    spanOf(sink.time, {
-      traceId: context.traceId,
-      spanId: newSpanId(sink.random),
-      parentId: context.spanId,
-      state,
-      kind,
-      name: nameOf(head, grpc),
-      startMs,
-      endMs,
-      attributes,
-      error: failure.kind,
-      peer: kind === 'server' ? { address: origin.clientAddress, port: origin.clientPort } : undefined,
-    }),
-  );
-}
-
-/** With its times as those of the wall. Spans are made by the thousand: no copy is made of one. */
-function spanOf(time: WallTime, span: Omit<Span, 'size'>): Span {
-  const { traceId, spanId, parentId, state, kind, name, attributes, error, peer } = span;
-  return {
-    traceId,
-    spanId,
-    parentId,
+  const { name, attributes } = asked(head, grpc, version);
+  sink.record({
+    traceId: context.traceId,
+    spanId: sink.ids.spanId(),
+    parentId: context.spanId,
     state,
     kind,
     name,
-    startMs: time.at(span.startMs),
-    endMs: time.at(span.endMs),
-    attributes,
-    error,
-    peer,
-    size: sizeOf(name, attributes),
-  };
+    startMs: sink.time.at(startMs),
+    endMs: sink.time.at(endMs),
+    attributes: [
+      attributes,
+      originAttributes.get(origin),
+      outcomeAttributes(outcome, failure.kind),
+      ownAttributes(['error.message', messageOf(failure, detail)]),
+    ],
+    error: failure.kind,
+    peer: kind === 'server' ? { address: origin.clientAddress, port: origin.clientPort } : undefined,
+  });
 }
 
 function peerOf({ endpoint }: Attempt): Span['peer'] {

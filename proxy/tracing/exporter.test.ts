@@ -2,11 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
 import type { Span } from '../telemetry/trace/span.ts';
+import type { SpanFormat } from '../telemetry/trace/span-format.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import type { Collector, Exported } from './collector.ts';
-import { maxQueuedSpans, SpanExporter } from './exporter.ts';
+import { SpanExporter } from './exporter.ts';
+import { type EncodedSpans, maxQueuedSpans } from './span-queue.ts';
 
-const span = (size = 600): Span => ({
+const span: Span = {
   traceId: '4bf92f3577b34da6a3ce929d000e4736',
   spanId: '34f067aa0ba902b7',
   parentId: '',
@@ -18,18 +20,25 @@ const span = (size = 600): Span => ({
   attributes: [],
   error: undefined,
   peer: undefined,
-  size,
-});
+};
 
 /** A collector whose answers the test gives. */
 class TestCollector implements Collector {
   readonly address = 'collector:4317';
+  /** Of what is encoded. */
+  spanBytes = 600;
+  readonly format: SpanFormat = {
+    attributes: () => new Uint8Array(0),
+    encode: () => new Uint8Array(this.spanBytes),
+    batch: (spans) => spans,
+  };
   readonly batches: number[] = [];
   closed = false;
   private readonly waiting: ((result: Exported) => void)[] = [];
 
-  export(spans: readonly Span[]): Promise<Exported> {
-    this.batches.push(spans.length);
+  export({ count, bytes }: EncodedSpans): Promise<Exported> {
+    expect(bytes.length).toBe(count * this.spanBytes);
+    this.batches.push(count);
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 
@@ -60,8 +69,9 @@ function setup() {
   const registry = new MetricsRegistry(() => clock.nowMs());
   const collector = new TestCollector();
   const exporter = new SpanExporter({ collector, registry, log, timers: clock, random: () => 0.5 });
-  const add = (count: number, size?: number): void => {
-    for (let i = 0; i < count; i++) exporter.add(span(size));
+  const add = (count: number, bytes = 600): void => {
+    collector.spanBytes = bytes;
+    for (let i = 0; i < count; i++) exporter.add(span);
   };
   const metric = (start: string): number => {
     const line = [...registry.pieces()]

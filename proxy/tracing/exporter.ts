@@ -4,6 +4,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { MetricsRegistry } from '../telemetry/registry.ts';
 import type { Span } from '../telemetry/trace/span.ts';
 import type { Collector } from './collector.ts';
+import { type EncodedSpans, SpanQueue } from './span-queue.ts';
 
 export interface SpanExporterOptions {
   collector: Collector;
@@ -13,12 +14,6 @@ export interface SpanExporterOptions {
   random: () => number;
 }
 
-/** What waits at most, in spans and in characters: more is dropped, whatever has become of the collector. */
-export const maxQueuedSpans = 2048;
-const maxQueuedSize = 2 * 1024 * 1024;
-/** Of one export. What is encoded of them stays below the 4 MB that gRPC servers take, whatever is in them. */
-const maxBatchSpans = 512;
-const maxBatchSize = 512 * 1024;
 /** How long the first span of a batch waits for others. */
 const collectMs = 1000;
 const exportTimeoutMs = 5000;
@@ -42,8 +37,7 @@ export class SpanExporter {
   private readonly backOff: BackOff;
   private readonly exported: { value: number };
   private readonly dropped: (reason: DropReason, count: number) => void;
-  private queue: Span[] = [];
-  private queuedSize = 0;
+  private readonly queue = new SpanQueue();
   private state: 'idle' | 'collecting' | 'due' | 'exporting' | 'backing off' | 'closed' = 'idle';
   private timer: TimerHandle = undefined;
   private tries = 0;
@@ -60,7 +54,7 @@ export class SpanExporter {
     this.dropped = (reason, count) => {
       if (count > 0) dropped.add({ reason }, count);
     };
-    registry.gauge('trace_spans_queued', 'Spans that wait to be sent.', () => this.queue.length);
+    registry.gauge('trace_spans_queued', 'Spans that wait to be sent.', () => this.queue.count);
   }
 
   /** Takes a span, or drops it. */
@@ -69,16 +63,14 @@ export class SpanExporter {
       this.dropped('shutdown', 1);
       return;
     }
-    if (this.queue.length >= maxQueuedSpans || this.queuedSize + span.size > maxQueuedSize) {
+    if (this.queue.isFull || !this.queue.add(this.options.collector.format.encode(span))) {
       this.dropped('queue full', 1);
       return;
     }
-    this.queue.push(span);
-    this.queuedSize += span.size;
     if (this.state === 'idle') {
       this.state = 'collecting';
       this.wait(collectMs);
-    } else if (this.state === 'collecting' && this.isBatchFull) {
+    } else if (this.state === 'collecting' && this.queue.hasFullBatch) {
       this.options.timers.cancel(this.timer);
       // Behind what this turn still has to do.
       this.state = 'due';
@@ -99,20 +91,16 @@ export class SpanExporter {
     this.next();
   }
 
-  private get isBatchFull(): boolean {
-    return this.queue.length >= maxBatchSpans || this.queuedSize >= maxBatchSize;
-  }
-
   private wait(ms: number): void {
     this.timer = this.options.timers.after(ms, () => void this.export());
   }
 
   /** What follows when nothing is under way. */
   private next(): void {
-    if (this.queue.length === 0) {
+    if (this.queue.count === 0) {
       this.state = 'idle';
       if (this.onFlushed !== undefined) this.close();
-    } else if (this.isBatchFull || this.onFlushed !== undefined) void this.export();
+    } else if (this.queue.hasFullBatch || this.onFlushed !== undefined) void this.export();
     else {
       this.state = 'collecting';
       this.wait(collectMs);
@@ -121,7 +109,7 @@ export class SpanExporter {
 
   private async export(): Promise<void> {
     this.state = 'exporting';
-    const batch = this.nextBatch();
+    const batch = this.queue.first();
     const result = await this.options.collector.export(batch, exportTimeoutMs);
     // It was closed meanwhile, and all that was left counted.
     if ((this.state as string) === 'closed') return;
@@ -129,34 +117,35 @@ export class SpanExporter {
       this.onUnavailable(batch, result.detail);
       return;
     }
-    this.remove(batch);
+    this.queue.remove();
     this.tries = 0;
     this.backOff.reset();
     if (result.kind === 'refused') {
-      this.dropped('refused', batch.length);
+      this.dropped('refused', batch.count);
       this.tellLost(result.detail);
     } else {
-      const rejected = Math.min(result.rejected, batch.length);
-      this.exported.value += batch.length - rejected;
+      const rejected = Math.min(result.rejected, batch.count);
+      this.exported.value += batch.count - rejected;
       this.dropped('refused', rejected);
       this.tellTaken();
     }
     this.next();
   }
 
-  private onUnavailable(batch: readonly Span[], detail: string): void {
+  private onUnavailable(batch: EncodedSpans, detail: string): void {
     this.tries++;
     this.tellLost(detail);
     if (this.onFlushed !== undefined) {
       this.close();
       return;
     }
-    if (this.tries >= maxTries) {
-      this.remove(batch);
+    if (this.tries < maxTries) this.queue.keep();
+    else {
+      this.queue.remove();
       this.tries = 0;
-      this.dropped('unavailable', batch.length);
+      this.dropped('unavailable', batch.count);
     }
-    if (this.queue.length === 0) {
+    if (this.queue.count === 0) {
       this.next();
       return;
     }
@@ -164,29 +153,12 @@ export class SpanExporter {
     this.wait(this.backOff.delayMs());
   }
 
-  /** As many as one export takes; they stay in the queue until it is over. */
-  private nextBatch(): readonly Span[] {
-    let size = 0;
-    let count = 0;
-    while (count < this.queue.length && count < maxBatchSpans) {
-      size += this.queue[count].size;
-      if (size > maxBatchSize && count > 0) break;
-      count++;
-    }
-    return this.queue.slice(0, count);
-  }
-
-  private remove(batch: readonly Span[]): void {
-    this.queue.splice(0, batch.length);
-    for (const { size } of batch) this.queuedSize -= size;
-  }
-
   private close(): void {
     if (this.state === 'closed') return;
     this.state = 'closed';
     this.options.timers.cancel(this.timer);
-    this.dropped('shutdown', this.queue.length);
-    this.queue = [];
+    this.dropped('shutdown', this.queue.count);
+    this.queue.clear();
     this.options.collector.close();
     this.onFlushed?.();
   }

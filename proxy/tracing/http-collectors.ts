@@ -1,17 +1,19 @@
-import { encodeOtlp, rejectedSpans } from '../telemetry/trace/otlp.ts';
-import type { Resource, Span } from '../telemetry/trace/span.ts';
-import { encodeZipkin } from '../telemetry/trace/zipkin.ts';
+import { OtlpFormat, rejectedSpans } from '../telemetry/trace/otlp.ts';
+import type { Resource } from '../telemetry/trace/span.ts';
+import type { SpanFormat } from '../telemetry/trace/span-format.ts';
+import { ZipkinFormat } from '../telemetry/trace/zipkin.ts';
 import type { Collector, Exported } from './collector.ts';
 import { HttpPost, type HttpPostOptions } from './http-post.ts';
+import type { EncodedSpans } from './span-queue.ts';
 
 export interface HttpCollectorOptions extends Omit<HttpPostOptions, 'contentType'> {
   resource: Resource;
   version: string;
 }
 
-interface Format {
+interface Protocol {
   readonly contentType: string;
-  encode(spans: readonly Span[]): Uint8Array;
+  readonly format: SpanFormat;
   /** How many of them an answer of success says were not taken. */
   rejected(answer: Uint8Array): number;
 }
@@ -22,20 +24,22 @@ const passing: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 /** Sends spans in the body of a POST. */
 class HttpCollector implements Collector {
   readonly address: string;
-  private readonly format: Format;
+  readonly format: SpanFormat;
+  private readonly rejected: Protocol['rejected'];
   private readonly post: HttpPost;
 
-  constructor(options: HttpCollectorOptions, format: Format) {
+  constructor(options: HttpCollectorOptions, { contentType, format, rejected }: Protocol) {
     this.format = format;
-    this.post = new HttpPost({ ...options, contentType: format.contentType });
+    this.rejected = rejected;
+    this.post = new HttpPost({ ...options, contentType });
     this.address = `http://${options.address.host}:${options.address.port}${options.path}`;
   }
 
-  async export(spans: readonly Span[], timeoutMs: number): Promise<Exported> {
-    const posted = await this.post.send(this.format.encode(spans), timeoutMs);
+  async export({ bytes }: EncodedSpans, timeoutMs: number): Promise<Exported> {
+    const posted = await this.post.send(this.format.batch(bytes), timeoutMs);
     if ('lost' in posted) return { kind: 'unavailable', detail: posted.lost };
     const { status, body } = posted;
-    if (status >= 200 && status < 300) return { kind: 'taken', rejected: this.format.rejected(body) };
+    if (status >= 200 && status < 300) return { kind: 'taken', rejected: this.rejected(body) };
     return { kind: passing.has(status) ? 'unavailable' : 'refused', detail: `HTTP status ${status}` };
   }
 
@@ -48,7 +52,7 @@ class HttpCollector implements Collector {
 export const otlpHttpCollector = (options: HttpCollectorOptions): Collector =>
   new HttpCollector(options, {
     contentType: 'application/x-protobuf',
-    encode: (spans) => encodeOtlp(options.resource, spans, options.version),
+    format: new OtlpFormat(options.resource, options.version),
     rejected: rejectedSpans,
   });
 
@@ -56,6 +60,6 @@ export const otlpHttpCollector = (options: HttpCollectorOptions): Collector =>
 export const zipkinCollector = (options: HttpCollectorOptions): Collector =>
   new HttpCollector(options, {
     contentType: 'application/json',
-    encode: (spans) => Buffer.from(encodeZipkin(options.resource, spans)),
+    format: new ZipkinFormat(options.resource),
     rejected: () => 0,
   });

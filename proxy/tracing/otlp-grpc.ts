@@ -1,9 +1,11 @@
 import type { ControlClient } from '../control/control-client.ts';
 import { GrpcError } from '../control/grpc/grpc-channel.ts';
 import { Status } from '../control/grpc/status.ts';
-import { encodeOtlp, rejectedSpans } from '../telemetry/trace/otlp.ts';
-import type { Resource, Span } from '../telemetry/trace/span.ts';
+import { OtlpFormat, rejectedSpans } from '../telemetry/trace/otlp.ts';
+import type { Resource } from '../telemetry/trace/span.ts';
+import type { SpanFormat } from '../telemetry/trace/span-format.ts';
 import type { Collector, Exported } from './collector.ts';
+import type { EncodedSpans } from './span-queue.ts';
 
 const path = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 
@@ -28,17 +30,19 @@ export interface OtlpGrpcOptions {
 /** Sends spans by OTLP over gRPC. */
 export class OtlpGrpcCollector implements Collector {
   readonly address: string;
-  private readonly options: OtlpGrpcOptions;
+  readonly format: SpanFormat;
+  private readonly client: ControlClient;
 
-  constructor(options: OtlpGrpcOptions) {
-    this.options = options;
-    this.address = options.address;
+  constructor({ address, client, resource, version }: OtlpGrpcOptions) {
+    this.address = address;
+    this.client = client;
+    this.format = new OtlpFormat(resource, version);
   }
 
-  async export(spans: readonly Span[], timeoutMs: number): Promise<Exported> {
-    const { client, resource, version } = this.options;
+  async export({ bytes }: EncodedSpans, timeoutMs: number): Promise<Exported> {
+    const { client, format } = this;
     try {
-      const response = await client.channel().unaryBytes(path, encodeOtlp(resource, spans, version), timeoutMs);
+      const response = await client.channel().unaryBytes(path, format.batch(bytes), timeoutMs);
       return { kind: 'taken', rejected: rejectedSpans(response) };
     } catch (error) {
       if (!(error instanceof GrpcError)) throw error;
@@ -49,6 +53,6 @@ export class OtlpGrpcCollector implements Collector {
   }
 
   close(): void {
-    this.options.client.close();
+    this.client.close();
   }
 }

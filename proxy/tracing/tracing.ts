@@ -15,12 +15,12 @@ import {
   wayBeside,
   withoutContext,
 } from '../telemetry/trace/context.ts';
-import { newSpanId, newTraceId } from '../telemetry/trace/ids.ts';
+import { IdSource } from '../telemetry/trace/ids.ts';
 import type { Span } from '../telemetry/trace/span.ts';
 import { Field, FieldMark } from '../wire/field.ts';
 import { withFields } from '../wire/heads.ts';
 import type { RequestHead } from '../wire/stream.ts';
-import { ExchangeSpans, recordRefusal, type SpanSink, type TraceOfHop } from './exchange-spans.ts';
+import { ExchangeSpans, recordRefusal, type SpanSink, sentBy, type TraceOfHop } from './exchange-spans.ts';
 import { WallTime } from './wall-time.ts';
 
 export interface TracingOptions {
@@ -34,12 +34,6 @@ export interface TracingOptions {
   record: (span: Span) => void;
 }
 
-/** What is to become of a request's trace. */
-interface Decision {
-  readonly isRecorded: boolean;
-  readonly hop: TraceOfHop;
-}
-
 const noContext: ReceivedContext = { context: undefined, ways: 0, taken: 0, state: '' };
 
 /**
@@ -50,33 +44,35 @@ const noContext: ReceivedContext = { context: undefined, ways: 0, taken: 0, stat
  */
 export class Tracing implements ExchangeObserver {
   private readonly sampleRate: number;
+  private readonly random: () => number;
   private readonly sink: SpanSink;
 
   constructor({ clock, sampleRate, record }: TracingOptions) {
     this.sampleRate = sampleRate;
-    this.sink = { time: new WallTime(clock), random: clock.random, record, exemplars: new Exemplars() };
+    this.random = clock.random;
+    this.sink = { time: new WallTime(clock), ids: new IdSource(clock.random), record, exemplars: new Exemplars() };
   }
 
   onRequest(exchange: Exchange): void {
-    const { head } = exchange;
+    const { head, origin } = exchange;
     if ((head.marks & FieldMark.trace) === 0) {
       this.decideAnew(exchange);
       return;
     }
     const received = readContext(head.fields);
-    const decision = this.decide(received, exchange.plan?.traceSampleRate);
-    if (decision === undefined) return;
     const { context, ways, taken } = received;
-    if (context === undefined && !decision.isRecorded && (taken & Propagation.b3) === 0) {
+    const isRecorded = this.isRecorded(context, exchange.plan?.traceSampleRate);
+    if (isRecorded === undefined) return;
+    if (context === undefined && !isRecorded && (taken & Propagation.b3) === 0) {
       exchange.trace = saysNo;
       return;
     }
     // Every try says what is its own.
     if (ways !== 0) exchange.outgoing = withFields(exchange.outgoing, withoutContext(exchange.outgoing.fields, ways));
-    const { isRecorded, hop } = decision;
+    const hop = this.hopOf(received, isRecorded);
     exchange.trace = isRecorded
-      ? new ExchangeSpans(this.sink, hop, exchange.origin.direction)
-      : new NotRecorded(hop, this.sink.random);
+      ? new ExchangeSpans(this.sink, hop, origin.direction)
+      : new NotRecorded(hop, this.sink.ids);
   }
 
   /** Of a request that says nothing of traces, as most do. */
@@ -84,16 +80,16 @@ export class Tracing implements ExchangeObserver {
     const { traceSampleRate } = exchange.plan as RoutePlan;
     const rate = traceSampleRate ?? this.sampleRate;
     if (rate === 0 && traceSampleRate === undefined) return;
-    if (this.sink.random() >= rate) exchange.trace = saysNo;
-    else exchange.trace = new ExchangeSpans(this.sink, this.begunHere(noContext, true), exchange.origin.direction);
+    exchange.trace =
+      this.random() < rate
+        ? new ExchangeSpans(this.sink, this.hopOf(noContext, true), exchange.origin.direction)
+        : saysNo;
   }
 
   onFinish(exchange: Exchange): void {
     const { trace, plan, failure } = exchange;
-    if (trace instanceof ExchangeSpans) {
-      this.sink.time.look();
-      trace.finish(exchange);
-    } else if (plan === undefined && failure !== undefined) {
+    if (trace instanceof ExchangeSpans) trace.finish(exchange);
+    else if (plan === undefined && failure !== undefined) {
       const { origin, head, detail, startMs } = exchange;
       this.refused(origin, head, failure, detail, startMs);
     }
@@ -110,35 +106,33 @@ export class Tracing implements ExchangeObserver {
     detail: string | undefined,
     startMs: number | undefined,
   ): void {
-    const decision = this.decide(this.read(head), undefined);
-    if (decision?.isRecorded !== true) return;
-    this.sink.time.look();
-    const endMs = this.sink.time.nowMs();
+    const received = (head.marks & FieldMark.trace) === 0 ? noContext : readContext(head.fields);
+    if (this.isRecorded(received.context, undefined) !== true) return;
+    const { time } = this.sink;
+    const endMs = time.nowMs();
+    time.look(endMs);
     const request = { origin, head, grpc: isGrpc(head), version: origin.version };
-    recordRefusal(this.sink, decision.hop, { ...request, failure, detail, startMs: startMs ?? endMs, endMs });
-  }
-
-  private read(head: RequestHead): ReceivedContext {
-    return (head.marks & FieldMark.trace) === 0 ? noContext : readContext(head.fields);
+    recordRefusal(this.sink, this.hopOf(received, true), {
+      ...{ ...request, failure, detail },
+      ...{ startMs: startMs ?? endMs, endMs },
+    });
   }
 
   /** By the share that its rule says, if any; undefined when the request goes on as it came. */
-  private decide({ context, ways, taken, state }: ReceivedContext, ofRule: number | undefined): Decision | undefined {
-    // It was decided before, which is said already, or nobody is to decide here.
-    if (context?.sampled === false) return undefined;
+  private isRecorded(context: SpanContext | undefined, ofRule: number | undefined): boolean | undefined {
+    // It was decided before, and a no is said already.
+    if (context?.sampled !== undefined) return context.sampled ? true : undefined;
     const rate = ofRule ?? this.sampleRate;
-    if (context?.sampled === undefined && rate === 0 && ofRule === undefined) return undefined;
-    const isRecorded = context?.sampled ?? this.sink.random() < rate;
-    if (context !== undefined && context.traceId !== '') {
-      return { isRecorded, hop: { context, ways, state } };
-    }
-    return { isRecorded, hop: this.begunHere({ context, ways, taken, state }, isRecorded) };
+    // Nobody is to decide here.
+    if (rate === 0 && ofRule === undefined) return undefined;
+    return this.random() < rate;
   }
 
-  /** A trace whose first span is this hop's. */
-  private begunHere({ context, ways, taken }: ReceivedContext, sampled: boolean): TraceOfHop {
+  /** The trace that a request is part of; where it names none, one whose first span is this hop's. */
+  private hopOf({ context, ways, taken, state }: ReceivedContext, sampled: boolean): TraceOfHop {
+    if (context !== undefined && context.traceId !== '') return { context, ways, state };
     const begun: SpanContext = {
-      traceId: newTraceId(this.sink.random),
+      traceId: this.sink.ids.traceId(),
       spanId: '',
       sampled,
       isRandom: true,
@@ -155,7 +149,6 @@ no.interned = true;
 const saysNo: ExchangeTrace & AttemptTrace = {
   fields: [no],
   begin: () => saysNo,
-  onOver: () => {},
   exemplify: () => {},
 };
 
@@ -163,16 +156,14 @@ const saysNo: ExchangeTrace & AttemptTrace = {
 class NotRecorded implements ExchangeTrace, AttemptTrace {
   readonly fields: AttemptTrace['fields'];
 
-  constructor({ context, ways }: TraceOfHop, random: () => number) {
-    const spanId = context.spanId === '' ? newSpanId(random) : context.spanId;
-    this.fields = contextFields(ways, { ...context, spanId, sampled: false }, '');
+  constructor({ context, ways }: TraceOfHop, ids: IdSource) {
+    const spanId = context.spanId === '' ? ids.spanId() : context.spanId;
+    this.fields = contextFields(ways, sentBy(spanId, context, false), '');
   }
 
   begin(): AttemptTrace {
     return this;
   }
-
-  onOver(): void {}
 
   exemplify(): void {}
 }

@@ -16,9 +16,9 @@ export class WallTime {
     this.offsetMs = clock.wallMs() - clock.nowMs();
   }
 
-  /** Looks at both clocks: the wall's is behind by what was cut off, so that the largest difference is the right one. */
-  look(): void {
-    const offsetMs = this.clock.wallMs() - this.clock.nowMs();
+  /** Looks at both clocks, of which the monotonic one shows `nowMs`: the wall's is behind by what was cut off, so that the largest difference is the right one. */
+  look(nowMs: number): void {
+    const offsetMs = this.clock.wallMs() - nowMs;
     if (offsetMs > this.offsetMs || offsetMs < this.offsetMs - stepMs) this.offsetMs = offsetMs;
   }
 

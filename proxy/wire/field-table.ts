@@ -65,6 +65,11 @@ export class FieldTable {
     return field;
   }
 
+  /** Whether a field is one that is kept when it comes again. */
+  mayKeep({ name, value, sensitive }: Field): boolean {
+    return !sensitive && value.length <= longestValue && name.length <= longestName;
+  }
+
   /** As `get`, for a field that its sender asked never to be kept (RFC 7541 section 7.1.3). */
   secret(bytes: Uint8Array, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): Field {
     return new Field(this.name(bytes, nameStart, nameEnd), latin1(bytes, valueStart, valueEnd), true);

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAst } from 'vitest/node';
+import { gatewayDefinitions } from '../../lib/kinds/gateway-definitions.ts';
 import { meshKinds } from '../../lib/kinds/index.ts';
 import { slowText } from './backtracking.ts';
 
@@ -49,7 +50,9 @@ const places: Place[] = files.flatMap((file) => {
   );
   return expressions;
 });
-places.push(...meshKinds.flatMap(({ kind, versions }) => patternsIn(versions, `lib/kinds: ${kind}`)));
+places.push(
+  ...[...meshKinds, ...gatewayDefinitions].flatMap(({ kind, versions }) => patternsIn(versions, `lib/kinds: ${kind}`)),
+);
 
 function patternsIn(value: unknown, file: string): Place[] {
   if (typeof value !== 'object' || value === null) return [];

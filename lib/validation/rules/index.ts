@@ -1,6 +1,7 @@
 import type { Rule } from '../finding.ts';
 import { allowsSomebody } from './allows-somebody.ts';
 import { backendWeights } from './backend-weights.ts';
+import { gatewayFields } from './gateway-fields.ts';
 import { knownAccounts } from './known-accounts.ts';
 import { knownFields } from './known-fields.ts';
 import { knownPorts, knownServices } from './known-services.ts';
@@ -12,11 +13,13 @@ import { oneServerAPort } from './one-server-a-port.ts';
 import { probesLetIn } from './probes-let-in.ts';
 import { profilesBeforeRoutes } from './profiles-before-routes.ts';
 import { scrapesLetIn } from './scrapes-let-in.ts';
+import { serversOfPods } from './servers-of-pods.ts';
 import { strictNamespaces } from './strict-namespaces.ts';
 
 /** All rules; docs/guides/validation.md has a row for each. */
 export const rules: readonly Rule[] = [
   knownFields,
+  gatewayFields,
   backendWeights,
   knownPorts,
   knownServices,
@@ -24,6 +27,7 @@ export const rules: readonly Rule[] = [
   neverConnected,
   profilesBeforeRoutes,
   oneServerAPort,
+  serversOfPods,
   allowsSomebody,
   callersAreMeshed,
   knownAccounts,
@@ -36,9 +40,14 @@ export const rules: readonly Rule[] = [
 
 /**
  * What is not among the manifests may be made elsewhere, which those who write constructs say in so many words
- * (`MeshService.of('orders', ...)`, `PolicyTarget.server('orders')`): they are not warned of it.
+ * (`MeshService.of('orders', ...)`, `PolicyTarget.server('orders')`, `PodSelector.labels({ app: 'orders' })`): they are not warned of it.
  */
-const saidByConstructs: ReadonlySet<Rule> = new Set([knownServices, knownTargets]);
+const saidByConstructs: ReadonlySet<Rule> = new Set([knownServices, knownTargets, serversOfPods]);
 
-/** Those that run when an app is synthesized. */
-export const rulesOfSynth: readonly Rule[] = rules.filter((rule) => !saidByConstructs.has(rule));
+/**
+ * Those that run when an app is synthesized. Routes that stand in it as plain objects may be for a later release of the Gateway API,
+ * and nobody could say so.
+ */
+export const rulesOfSynth: readonly Rule[] = rules.filter(
+  (rule) => !saidByConstructs.has(rule) && rule !== gatewayFields,
+);

@@ -5,7 +5,7 @@ import type { Rule } from '../finding.ts';
 import { type Entry, type ManifestModel, namespaceOf } from '../manifest-model.ts';
 
 /** What is told of one object: who made one mistake may have made it in every line. */
-const maxToldProblems = 20;
+export const maxToldProblems = 20;
 
 /** Objects of the mesh are as the definitions of their kinds say, without a field that these do not know. */
 export const knownFields: Rule = {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Field } from '../../wire/field.ts';
 import { contextFields, Propagation, readContext, type SpanContext, wayBeside, withoutContext } from './context.ts';
-import { isSpanId, isTraceId, newSpanId, newTraceId } from './ids.ts';
+import { IdSource, isSpanId, isTraceId } from './ids.ts';
 
 type Header = readonly [name: string, value: string];
 
@@ -338,9 +338,16 @@ it('whatever the fields say, a context has ids of the right form or none', () =>
 it('new ids are of the right form, whatever chance gives', () => {
   fc.assert(
     fc.property(fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })), (stream) => {
-      const random = (): number => stream.next().value as number;
-      expect([isTraceId(newTraceId(random)), isSpanId(newSpanId(random))]).toEqual([true, true]);
+      const ids = new IdSource(() => stream.next().value as number);
+      expect([isTraceId(ids.traceId()), isSpanId(ids.spanId())]).toEqual([true, true]);
     }),
   );
-  expect([isTraceId(newTraceId(() => 0)), isSpanId(newSpanId(() => 0))]).toEqual([true, true]);
+  const zeros = new IdSource(() => 0);
+  expect([isTraceId(zeros.traceId()), isSpanId(zeros.spanId())]).toEqual([true, true]);
+});
+
+it('new ids are others, however many are made', () => {
+  const ids = new IdSource(Math.random);
+  const made = Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? ids.traceId() : ids.spanId()));
+  expect(new Set(made.flatMap((id) => id.match(/.{16}/g))).size).toBe(400);
 });

@@ -35,6 +35,40 @@ export interface ReceivedContext {
  * nothing.
  */
 export function readContext(fields: readonly Field[]): ReceivedContext {
+  let only: Field | undefined;
+  for (let i = 0; i < fields.length; i++) {
+    if ((fields[i].marks & FieldMark.trace) === 0) continue;
+    if (only !== undefined) return readSeveral(fields);
+    only = fields[i];
+  }
+  return only === undefined ? nothing : readOnly(only);
+}
+
+const nothing: ReceivedContext = { context: undefined, ways: 0, taken: 0, state: '' };
+const saidNo: ReceivedContext = { context: readB3('0'), ways: Propagation.b3, taken: Propagation.b3, state: '' };
+
+/** What most requests say: it is in one field. */
+function readOnly({ name, value }: Field): ReceivedContext {
+  let way: number;
+  let context: SpanContext | undefined;
+  if (name === 'traceparent') {
+    way = Propagation.w3c;
+    context = readTraceparent(value);
+  } else if (name === 'b3') {
+    if (value === '0') return saidNo;
+    way = Propagation.b3;
+    context = readB3(value);
+  } else if (name === 'grpc-trace-bin') {
+    way = Propagation.grpc;
+    context = readGrpcTraceBin(value);
+  } else {
+    way = wayOf(name);
+    if (way === Propagation.b3Fields) context = readB3Fields({ ...noB3Fields, [b3Parts[name]]: value });
+  }
+  return { context, ways: context === undefined ? 0 : way, taken: way, state: '' };
+}
+
+function readSeveral(fields: readonly Field[]): ReceivedContext {
   let w3cValue: string | undefined;
   let grpcValue: string | undefined;
   let b3Value: string | undefined;
@@ -60,7 +94,7 @@ export function readContext(fields: readonly Field[]): ReceivedContext {
         b3Value = value;
         break;
       case Propagation.b3Fields: {
-        multi ??= { traceId: undefined, spanId: undefined, parentId: undefined, sampled: undefined, flags: undefined };
+        multi ??= { ...noB3Fields };
         const part = b3Parts[name];
         if (multi[part] !== undefined) broken |= way;
         multi[part] = value;
@@ -98,6 +132,7 @@ export function wayBeside(taken: number): number {
 
 /** What a request says that the span of `context` sends, whose parent is `parentId`, or empty. */
 export function contextFields(ways: number, context: SpanContext, parentId: string): Field[] {
+  if (ways === Propagation.w3c) return [traceparent(context)];
   const fields: Field[] = [];
   if ((ways & Propagation.w3c) !== 0) fields.push(traceparent(context));
   if ((ways & Propagation.grpc) !== 0) fields.push(grpcTraceBin(context));
@@ -108,9 +143,21 @@ export function contextFields(ways: number, context: SpanContext, parentId: stri
 
 /** `fields` without those that tell of a trace in `ways`. */
 export function withoutContext(fields: readonly Field[], ways: number): Field[] {
-  return fields.filter(({ marks, name }) => (marks & FieldMark.trace) === 0 || (wayOf(name) & ways) === 0);
+  const others: Field[] = [];
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i];
+    if ((field.marks & FieldMark.trace) === 0 || (wayOf(field.name) & ways) === 0) others.push(field);
+  }
+  return others;
 }
 
+const noB3Fields: Readonly<B3Fields> = {
+  traceId: undefined,
+  spanId: undefined,
+  parentId: undefined,
+  sampled: undefined,
+  flags: undefined,
+};
 const b3Parts: Readonly<Record<string, keyof B3Fields>> = {
   'x-b3-traceid': 'traceId',
   'x-b3-spanid': 'spanId',

@@ -1,5 +1,6 @@
 import { ProtobufWriter } from './protobuf-writer.ts';
 import type { Attribute, Resource, Span } from './span.ts';
+import type { SpanFormat } from './span-format.ts';
 
 /** SpanKind of opentelemetry/proto/trace/v1/trace.proto. */
 const kinds = { internal: 1, server: 2, client: 3 } as const;
@@ -8,44 +9,76 @@ const statusError = 2;
 /** What says of a span that it is this proxy's. */
 const scopeName = 'tulle-proxy';
 
-/** An ExportTraceServiceRequest (opentelemetry/proto/collector/trace/v1/trace_service.proto) of `spans`. */
-export function encodeOtlp(resource: Resource, spans: readonly Span[], version: string): Uint8Array {
-  const out = new ProtobufWriter();
-  const resourceSpans = out.begin(1);
-  const described = out.begin(1);
-  attribute(out, 1, ['service.name', resource.serviceName]);
-  for (const each of resource.attributes) attribute(out, 1, each);
-  out.end(described);
-  const scopeSpans = out.begin(2);
-  const scope = out.begin(1);
-  out.text(1, scopeName);
-  out.text(2, version);
-  out.end(scope);
-  for (const span of spans) writeSpan(out, span);
-  out.end(scopeSpans);
-  out.end(resourceSpans);
-  return out.take();
-}
+/** Bytes that the length of a span takes, as a rule. */
+const spanLengthRoom = 2;
 
-function writeSpan(out: ProtobufWriter, span: Span): void {
-  const message = out.begin(2);
-  out.hex(1, span.traceId);
-  out.hex(2, span.spanId);
-  out.text(3, span.state);
-  out.hex(4, span.parentId);
-  out.text(5, span.name);
-  out.integer(6, kinds[span.kind]);
-  // To the microsecond: no clock here is finer.
-  out.nanoseconds(7, Math.round(span.startMs * 1000));
-  out.nanoseconds(8, Math.round(span.endMs * 1000));
-  for (const each of span.attributes) attribute(out, 9, each);
-  if (span.error !== undefined) {
-    const status = out.begin(15);
-    out.text(2, span.error);
-    out.integer(3, statusError);
-    out.end(status);
+/** Spans of an ExportTraceServiceRequest (opentelemetry/proto/collector/trace/v1/trace_service.proto). */
+export class OtlpFormat implements SpanFormat {
+  private readonly out = new ProtobufWriter();
+  /** Of what is written while a span is. */
+  private readonly kept = new ProtobufWriter();
+  /** `resource` of ResourceSpans. */
+  private readonly resource: Uint8Array;
+  /** `scope` of ScopeSpans. */
+  private readonly scope: Uint8Array;
+
+  constructor({ serviceName, attributes }: Resource, version: string) {
+    const { out } = this;
+    const resource = out.begin(1);
+    attribute(out, 1, ['service.name', serviceName]);
+    for (const each of attributes) attribute(out, 1, each);
+    out.end(resource);
+    this.resource = out.take();
+    const scope = out.begin(1);
+    out.text(1, scopeName);
+    out.text(2, version);
+    out.end(scope);
+    this.scope = out.take();
   }
-  out.end(message);
+
+  attributes(list: readonly Attribute[]): Uint8Array {
+    for (let i = 0; i < list.length; i++) attribute(this.kept, 9, list[i]);
+    return this.kept.take();
+  }
+
+  encode(span: Span): Uint8Array {
+    const { out } = this;
+    const { attributes, error } = span;
+    out.clear();
+    const message = out.begin(2, spanLengthRoom);
+    out.hex(1, span.traceId);
+    out.hex(2, span.spanId);
+    out.text(3, span.state);
+    out.hex(4, span.parentId);
+    out.text(5, span.name);
+    out.integer(6, kinds[span.kind]);
+    // To the microsecond: no clock here is finer.
+    out.nanoseconds(7, Math.round(span.startMs * 1000));
+    out.nanoseconds(8, Math.round(span.endMs * 1000));
+    for (let i = 0; i < attributes.length; i++) {
+      const set = attributes[i];
+      if (set.comesAgain) out.append(set.bytesIn(this));
+      else for (let j = 0; j < set.list.length; j++) attribute(out, 9, set.list[j]);
+    }
+    if (error !== undefined) {
+      const status = out.begin(15);
+      out.text(2, error);
+      out.integer(3, statusError);
+      out.end(status);
+    }
+    out.end(message, spanLengthRoom);
+    return out.written;
+  }
+
+  batch(spans: Uint8Array): Uint8Array {
+    const { out, resource, scope } = this;
+    out.clear();
+    out.prefix(2, scope.length + spans.length);
+    out.append(scope);
+    const scopeSpans = out.take();
+    out.prefix(1, resource.length + scopeSpans.length + spans.length);
+    return Buffer.concat([out.written, resource, scopeSpans, spans]);
+  }
 }
 
 function attribute(out: ProtobufWriter, field: number, [name, value]: Attribute): void {

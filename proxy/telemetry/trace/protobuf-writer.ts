@@ -6,22 +6,42 @@ const lengthType = 2;
 const twoTo32 = 2 ** 32;
 const longestByHand = 100;
 
-/** Of a hexadecimal digit in lower case. */
-const nibble = (code: number): number => (code <= 0x39 ? code - 0x30 : code - 0x57);
+/** Of a hexadecimal digit in lower case, by its code. */
+const nibbles = new Uint8Array(128);
+for (let value = 0; value < 16; value++) nibbles[value.toString(16).charCodeAt(0)] = value;
 
 /**
  * Writes protobuf messages into one buffer that grows. Spans come by the thousand: to make objects of a schema for each
  * of them would cost the requests beside them several times what they take.
+ *
+ * Fields have numbers below 16, as all of a span have: their tags are one byte.
  */
 export class ProtobufWriter {
-  private bytes = Buffer.allocUnsafe(64 * 1024);
+  private bytes = Buffer.allocUnsafe(4 * 1024);
   private at = 0;
 
-  /** What was written, as bytes of its own. */
+  /** Begins anew. */
+  clear(): void {
+    this.at = 0;
+  }
+
+  /** What was written; valid until more is. */
+  get written(): Uint8Array {
+    return this.bytes.subarray(0, this.at);
+  }
+
+  /** What was written, as bytes of its own. Begins anew. */
   take(): Uint8Array {
-    const taken = new Uint8Array(this.bytes.subarray(0, this.at));
+    const taken = new Uint8Array(this.written);
     this.at = 0;
     return taken;
+  }
+
+  /** Fields that were written before. */
+  append(fields: Uint8Array): void {
+    this.reserve(fields.length);
+    this.bytes.set(fields, this.at);
+    this.at += fields.length;
   }
 
   /** Not written when it is empty, as proto3 has it. */
@@ -32,65 +52,77 @@ export class ProtobufWriter {
   /** Of a oneof: written when it is empty, too. */
   chosenText(field: number, value: string): void {
     this.reserve(value.length * 3 + 16);
-    this.tag(field, lengthType);
+    this.bytes[this.at++] = field * 8 + lengthType;
     const start = this.at;
     // Nearly all are short, and so is their length.
     const written = this.ascii(value, start + 1) ? value.length : this.bytes.write(value, start + 1, 'utf8');
     this.at = start + 1 + written;
-    this.setLength(start, written);
+    this.setLength(start, 1, written);
   }
 
   /** Bytes, given as hexadecimal digits; not written when there are none. */
   hex(field: number, digits: string): void {
-    if (digits === '') return;
-    this.reserve(digits.length + 16);
-    this.tag(field, lengthType);
-    this.bytes[this.at++] = digits.length / 2;
+    const { length } = digits;
+    if (length === 0) return;
+    this.reserve(length + 16);
     const { bytes } = this;
-    for (let i = 0; i < digits.length; i += 2) {
-      bytes[this.at++] = (nibble(digits.charCodeAt(i)) << 4) | nibble(digits.charCodeAt(i + 1));
+    let { at } = this;
+    bytes[at++] = field * 8 + lengthType;
+    bytes[at++] = length / 2;
+    for (let i = 0; i < length; i += 2) {
+      bytes[at++] = (nibbles[digits.charCodeAt(i)] << 4) | nibbles[digits.charCodeAt(i + 1)];
     }
+    this.at = at;
   }
 
   /** An unsigned integer. */
   integer(field: number, value: number): void {
     this.reserve(16);
-    this.tag(field, varintType);
+    this.bytes[this.at++] = field * 8 + varintType;
     this.varint(value);
   }
 
   /** `microseconds` in nanoseconds: these are more than a number counts exactly. */
   nanoseconds(field: number, microseconds: number): void {
     this.reserve(16);
-    this.tag(field, fixed64Type);
-    const low = (microseconds % twoTo32) * 1000;
-    const high = Math.floor(microseconds / twoTo32) * 1000 + Math.floor(low / twoTo32);
-    this.bytes.writeUInt32LE(low % twoTo32, this.at);
-    this.bytes.writeUInt32LE(high % twoTo32, this.at + 4);
-    this.at += 8;
+    const whole = Math.floor(microseconds / twoTo32);
+    const low = (microseconds - whole * twoTo32) * 1000;
+    const carried = Math.floor(low / twoTo32);
+    this.bytes[this.at++] = field * 8 + fixed64Type;
+    this.fixed32(low - carried * twoTo32);
+    this.fixed32(whole * 1000 + carried);
   }
 
-  /** A message within: `end` takes what this returns. */
-  begin(field: number): number {
+  /** A message within, for whose length `room` bytes are left: `end` takes what this returns, and the same room. */
+  begin(field: number, room = 1): number {
     this.reserve(16);
-    this.tag(field, lengthType);
-    return this.at++;
+    this.bytes[this.at++] = field * 8 + lengthType;
+    const start = this.at;
+    this.at += room;
+    return start;
   }
 
-  end(start: number): void {
+  end(start: number, room = 1): void {
     this.reserve(16);
-    this.setLength(start, this.at - start - 1);
+    this.setLength(start, room, this.at - start - room);
   }
 
-  /** Writes a length before what it is of, for which one byte was left: more are made room for. */
-  private setLength(start: number, length: number): void {
-    if (length < 128) {
+  /** What stands before a message of `length` bytes that is written elsewhere. */
+  prefix(field: number, length: number): void {
+    this.reserve(16);
+    this.bytes[this.at++] = field * 8 + lengthType;
+    this.varint(length);
+  }
+
+  /** Writes a length before what it is of, which moves where `room` is not what that takes. */
+  private setLength(start: number, room: number, length: number): void {
+    if (room === 1 && length < 128) {
       this.bytes[start] = length;
       return;
     }
-    let more = 0;
-    for (let rest = length >>> 7; rest > 0; rest >>>= 7) more++;
-    this.bytes.copyWithin(start + 1 + more, start + 1, this.at);
+    let needed = 1;
+    for (let rest = length >>> 7; rest > 0; rest >>>= 7) needed++;
+    if (needed !== room) this.bytes.copyWithin(start + needed, start + room, start + room + length);
     this.at = start;
     this.varint(length);
     this.at += length;
@@ -109,8 +141,12 @@ export class ProtobufWriter {
     return true;
   }
 
-  private tag(field: number, type: number): void {
-    this.varint(field * 8 + type);
+  private fixed32(value: number): void {
+    const { bytes } = this;
+    bytes[this.at++] = value & 255;
+    bytes[this.at++] = (value >>> 8) & 255;
+    bytes[this.at++] = (value >>> 16) & 255;
+    bytes[this.at++] = value >>> 24;
   }
 
   /** Not by shifts: they count in 32 bits. */

@@ -1,6 +1,39 @@
 /** One thing that a span tells, by a name of OpenTelemetry's semantic conventions or, of the mesh's own facts, `tulle.*`. */
 export type Attribute = readonly [name: string, value: string | number];
 
+/** Knows how attributes are written where spans are sent to. */
+export interface AttributeFormat {
+  attributes(list: readonly Attribute[]): Uint8Array;
+}
+
+/**
+ * Attributes that stand together: what one endpoint, one route or one connection is known by. They come again in many
+ * spans, and are written once: the bytes stay on the object.
+ */
+export class AttributeSet {
+  readonly list: readonly Attribute[];
+  /** False for what one span tells and no other: to keep that would cost more than it saves. */
+  comesAgain: boolean;
+  private format: AttributeFormat | undefined = undefined;
+  private bytes: Uint8Array = noBytes;
+
+  constructor(list: readonly Attribute[], comesAgain = true) {
+    this.list = list;
+    this.comesAgain = comesAgain;
+  }
+
+  /** As `format` has them. A process has one. */
+  bytesIn(format: AttributeFormat): Uint8Array {
+    if (this.format !== format) {
+      this.bytes = format.attributes(this.list);
+      this.format = format;
+    }
+    return this.bytes;
+  }
+}
+
+const noBytes = new Uint8Array(0);
+
 /** What took a while, as a trace shows it. */
 export interface Span {
   readonly traceId: string;
@@ -14,13 +47,11 @@ export interface Span {
   /** In milliseconds since the epoch, with their fractions. */
   readonly startMs: number;
   readonly endMs: number;
-  readonly attributes: readonly Attribute[];
+  readonly attributes: readonly AttributeSet[];
   /** Why it failed, in a word; undefined when it did not. */
   readonly error: string | undefined;
   /** Who was at the other end; undefined where nobody was. */
   readonly peer: { readonly address: string; readonly port: number } | undefined;
-  /** Characters that it holds, more or less: what a queue is bounded by. */
-  readonly size: number;
 }
 
 /** What all spans of a process are of: `service.name` and whatever else was told at the start. */
@@ -29,25 +60,12 @@ export interface Resource {
   readonly attributes: readonly Attribute[];
 }
 
-/** What one span costs beside the texts that others chose. */
-const ownSize = 512;
-
-/** The `size` of a span with such texts in it. */
-export function sizeOf(name: string, attributes: readonly Attribute[]): number {
-  let size = ownSize + name.length;
-  for (let i = 0; i < attributes.length; i++) {
-    const value = attributes[i][1];
-    if (typeof value === 'string') size += value.length;
-  }
-  return size;
-}
-
 /** At most `length` characters of what a peer said. */
 export const bounded = (text: string, length: number): string => excerpt(text, 0, text.length, length);
 
 /**
  * At most `length` characters of `text[start, end)`. Out of a text that is longer they are copied: a part of a text holds
- * all of it in memory, for as long as a span waits.
+ * all of it in memory, for as long as it is kept.
  */
 export function excerpt(text: string, start: number, end: number, length: number): string {
   if (text.length <= length) return text.slice(start, end);

@@ -1,10 +1,12 @@
 import { Field } from '../../wire/field.ts';
-import { isHex, isSpanId, isTraceId } from './ids.ts';
+import { isHex, isId } from './ids.ts';
 import type { SpanContext } from './span-context.ts';
 
 const sampledFlag = 1;
 /** The trace's id is random (W3C Trace Context level 2): it stays so. */
 const randomFlag = 2;
+
+const dash = 0x2d;
 
 /** Version, ids, flags and the marks between them. */
 const length = 2 + 1 + 32 + 1 + 16 + 1 + 2;
@@ -14,18 +16,21 @@ const longest = 512;
 /** The value of `traceparent` (W3C Trace Context section 3.2); undefined when it is none. */
 export function readTraceparent(value: string): SpanContext | undefined {
   if (value.length < length || value.length > longest) return undefined;
-  if (value[2] !== '-' || value[35] !== '-' || value[52] !== '-') return undefined;
-  if (!isHex(value, 0, 2) || !isHex(value, 53, 55)) return undefined;
-  const version = value.slice(0, 2);
-  if (version === 'ff') return undefined;
+  if (value.charCodeAt(2) !== dash || value.charCodeAt(35) !== dash || value.charCodeAt(52) !== dash) return undefined;
+  if (!isHex(value, 0, 2) || !isHex(value, 53, 55) || value.startsWith('ff')) return undefined;
   // Versions to come may say more behind another mark; this one may not.
-  if (value.length > length && (version === '00' || value[length] !== '-')) return undefined;
-  const traceId = value.slice(3, 35);
-  const spanId = value.slice(36, 52);
-  if (!isTraceId(traceId) || !isSpanId(spanId)) return undefined;
-  const flags = Number.parseInt(value.slice(53, 55), 16);
-  const sampled = (flags & sampledFlag) !== 0;
-  return { traceId, spanId, sampled, isRandom: (flags & randomFlag) !== 0, isShort: false, isDebug: false };
+  if (value.length > length && (value.startsWith('00') || value.charCodeAt(length) !== dash)) return undefined;
+  if (!isId(value, 3, 35) || !isId(value, 36, 52)) return undefined;
+  // The flags that are known stand in the last digit.
+  const flags = Number.parseInt(value[54], 16);
+  return {
+    traceId: value.slice(3, 35),
+    spanId: value.slice(36, 52),
+    sampled: (flags & sampledFlag) !== 0,
+    isRandom: (flags & randomFlag) !== 0,
+    isShort: false,
+    isDebug: false,
+  };
 }
 
 export const traceparent = ({ traceId, spanId, sampled, isRandom }: SpanContext): Field =>

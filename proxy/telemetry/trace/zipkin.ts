@@ -1,37 +1,80 @@
+import { OutputBuffer } from '../../wire/output-buffer.ts';
 import type { Attribute, Resource, Span } from './span.ts';
+import type { SpanFormat } from './span-format.ts';
 
 /** What names the pod among what all spans are of: Zipkin knows a service and its address only. */
 const toldOfResource = new Set(['k8s.namespace.name', 'k8s.pod.name']);
 
-/** Zipkin's own names of what the conventions call otherwise (zipkin.io/zipkin-api, v2 JSON). */
-export function encodeZipkin(resource: Resource, spans: readonly Span[]): string {
-  const localEndpoint = { serviceName: resource.serviceName };
-  const common = resource.attributes.filter(([name]) => toldOfResource.has(name));
-  return JSON.stringify(spans.map((span) => zipkinSpan(span, localEndpoint, common)));
+const kinds = { internal: '', server: ',"kind":"SERVER"', client: ',"kind":"CLIENT"' } as const;
+const comma = 0x2c;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+
+/** Zipkin's own names of what the conventions call otherwise (zipkin.io/zipkin-api, v2 JSON). Each span begins with a comma. */
+export class ZipkinFormat implements SpanFormat {
+  private readonly out = new OutputBuffer();
+  /** What stands in all spans: the service, and the tags of the resource. */
+  private readonly common: string;
+
+  constructor({ serviceName, attributes }: Resource) {
+    const tags = attributes.filter(([name]) => toldOfResource.has(name));
+    this.common = `,"localEndpoint":{"serviceName":${text(serviceName)}},"tags":{${tagsOf(tags)}`;
+  }
+
+  /** With a comma behind each. */
+  attributes(list: readonly Attribute[]): Uint8Array {
+    return Buffer.from(tagsOf(list), 'latin1');
+  }
+
+  encode(span: Span): Uint8Array {
+    const { out } = this;
+    const { parentId, startMs, endMs, attributes, error, peer } = span;
+    const timestamp = Math.round(startMs * 1000);
+    // What took no time that could be measured took some.
+    const duration = Math.max(1, Math.round(endMs * 1000) - timestamp);
+    const parent = parentId === '' ? '' : `,"parentId":"${parentId}"`;
+    const remote = peer === undefined ? '' : `,"remoteEndpoint":${endpoint(peer)}`;
+    out.length = 0;
+    out.appendLatin1(
+      `,{"traceId":"${span.traceId}","id":"${span.spanId}"${parent}${kinds[span.kind]},"name":${text(span.name)}` +
+        `,"timestamp":${timestamp},"duration":${duration}${remote}`,
+    );
+    out.appendLatin1(this.common);
+    for (let i = 0; i < attributes.length; i++) {
+      const set = attributes[i];
+      if (set.comesAgain) out.append(set.bytesIn(this));
+      else out.appendLatin1(tagsOf(set.list));
+    }
+    // Its presence is what marks a span as failed.
+    if (error !== undefined) out.appendLatin1(`"error":${text(error)}`);
+    else if (out.bytes[out.length - 1] === comma) out.length--;
+    out.appendLatin1('}}');
+    return out.bytes.subarray(0, out.length);
+  }
+
+  batch(spans: Uint8Array): Uint8Array {
+    const list = new Uint8Array(spans.length + 1);
+    list.set(spans);
+    list[0] = openBracket;
+    list[spans.length] = closeBracket;
+    return list;
+  }
 }
 
-function zipkinSpan(span: Span, localEndpoint: object, common: readonly Attribute[]): object {
-  const { traceId, spanId, parentId, kind, name, startMs, endMs, attributes, error, peer } = span;
-  const timestamp = Math.round(startMs * 1000);
-  const tags: Record<string, string> = {};
-  for (const [key, value] of common) tags[key] = String(value);
-  for (const [key, value] of attributes) tags[key] = String(value);
-  // Its presence is what marks a span as failed.
-  if (error !== undefined) tags['error'] = error;
-  return {
-    traceId,
-    id: spanId,
-    parentId: parentId === '' ? undefined : parentId,
-    kind: kind === 'internal' ? undefined : kind.toUpperCase(),
-    name,
-    timestamp,
-    // What took no time that could be measured took some.
-    duration: Math.max(1, Math.round(endMs * 1000) - timestamp),
-    localEndpoint,
-    remoteEndpoint: peer && {
-      [peer.address.includes(':') ? 'ipv6' : 'ipv4']: peer.address,
-      port: peer.port === 0 ? undefined : peer.port,
-    },
-    tags,
-  };
+function tagsOf(list: readonly Attribute[]): string {
+  let tags = '';
+  for (const [name, value] of list) tags += `${text(name)}:${text(String(value))},`;
+  return tags;
+}
+
+const endpoint = ({ address, port }: { address: string; port: number }): string =>
+  `{"${address.includes(':') ? 'ipv6' : 'ipv4'}":${text(address)}${port === 0 ? '' : `,"port":${port}`}}`;
+
+/** In ASCII alone: a character is a byte. */
+function text(value: string): string {
+  if (/^[ !#-[\]-~]*$/.test(value)) return `"${value}"`;
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -1,5 +1,6 @@
 import { Field } from '../../field.ts';
 import type { FieldTable } from '../../field-table.ts';
+import { writeLatin1 } from '../../latin1.ts';
 import { decodeHuffman, HuffmanError } from './huffman.ts';
 import { staticCount, staticFields } from './static-table.ts';
 
@@ -8,6 +9,9 @@ export class HpackError extends Error {}
 
 /** Bytes that an entry takes besides its name and value (RFC 7541 section 4.1). */
 const entryOverheadBytes = 32;
+
+/** Of a name that makes its message malformed: it must not become one in lower case. */
+const upperCase = /[A-Z]/;
 
 /** Decodes the header blocks of one connection, in order. */
 export class HpackDecoder {
@@ -40,7 +44,7 @@ export class HpackDecoder {
       const first = bytes[this.at];
       let field: Field;
       if (first >= 0x80) {
-        field = this.entry(this.integer(bytes, end, 7));
+        field = this.indexed(this.integer(bytes, end, 7));
       } else if (first >= 0x40) {
         field = this.literal(bytes, end, 6, false);
         this.insert(field);
@@ -67,6 +71,22 @@ export class HpackDecoder {
     const position = this.entries.length - (index - staticCount);
     if (position < this.oldest) throw new HpackError('index beyond the table');
     return this.entries[position];
+  }
+
+  /**
+   * A field that comes again. One of the dynamic table that nobody keeps becomes the one that all connections have, so that
+   * it is checked once, and indexed where it goes on: else it would stay what it was at first, as long as the connection is.
+   */
+  private indexed(index: number): Field {
+    const field = this.entry(index);
+    const { name, value } = field;
+    if (field.interned || !this.fields.mayKeep(field) || upperCase.test(name)) return field;
+    const nameEnd = name.length;
+    this.room(nameEnd + value.length);
+    const valueEnd = writeLatin1(this.scratch, writeLatin1(this.scratch, 0, name), value);
+    const kept = this.fields.get(this.scratch, 0, nameEnd, nameEnd, valueEnd);
+    this.entries[this.entries.length - (index - staticCount)] = kept;
+    return kept;
   }
 
   private literal(bytes: Uint8Array, end: number, prefixBits: number, neverIndexed: boolean): Field {

@@ -128,6 +128,38 @@ describe('HPACK decoder', () => {
     expect(decode(decoder, hex('be'))).toEqual(['a: bb']);
   });
 
+  it('makes of a field that comes again the one that other connections have, but not of what must not be kept', () => {
+    const fields = new FieldTable(1);
+    const [one, other] = [new HpackDecoder(fields), new HpackDecoder(fields)];
+    const literal = (name: string, value: string): Buffer =>
+      Buffer.concat([
+        Buffer.from([0x40, name.length]),
+        Buffer.from(name),
+        Buffer.from([value.length]),
+        Buffer.from(value),
+      ]);
+    const read = (decoder: HpackDecoder, block: Uint8Array): Field => {
+      const into: Field[] = [];
+      decoder.decode(block, 0, block.length, into, 65536);
+      return into[0];
+    };
+    const last = hex('be');
+    expect(read(one, literal('x-a', 'v')).interned).toBe(false);
+    const again = read(one, last);
+    expect([again.name, again.value, again.interned]).toEqual(['x-a', 'v', true]);
+    expect([read(one, last), read(other, literal('x-a', 'v'))]).toEqual([again, again]);
+    expect(read(one, last)).toBe(again);
+    for (const [name, value] of [
+      ['cookie', 'secret'],
+      ['x-long', 'v'.repeat(100)],
+      ['X-Upper', ''],
+    ]) {
+      read(one, literal(name, value));
+      for (let i = 0; i < 3; i++) expect(read(one, last)).toMatchObject({ name, value });
+      expect(read(one, last).interned).toBe(name === 'x-long');
+    }
+  });
+
   it('survives any bytes', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 20 }), (blocks) => {

@@ -13,16 +13,19 @@ import { type PolicyTarget, targetForm, targetRef } from './policy-target.ts';
 export class TokenPlace {
   /** In a header, behind a prefix. */
   static header(name: string, prefix = ''): TokenPlace {
+    checkProps({ name: needed(text), prefix: needed(text) }, { name, prefix });
     return new TokenPlace({ fromHeaders: [{ name, ...(prefix === '' ? {} : { prefix }) }] });
   }
 
   /** In a parameter of the query. Proxies and servers write those into their logs. */
   static queryParameter(name: string): TokenPlace {
+    checkProps({ name: needed(text) }, { name });
     return new TokenPlace({ fromParams: [name] });
   }
 
   /** In a cookie. */
   static cookie(name: string): TokenPlace {
+    checkProps({ name: needed(text) }, { name });
     return new TokenPlace({ fromCookies: [name] });
   }
 

@@ -195,8 +195,11 @@ it('what refers to itself is refused like anything else', () => {
   const ring: Record<string, unknown> = {};
   ring.ring = ring;
   const [make, least] = subjects.Mesh;
-  expect(String(thrown(make, least, { dataPlane: ring }))).toContain("'dataPlane' ([object Object]) must be DataPlane");
+  expect(String(thrown(make, least, { dataPlane: ring }))).toContain("'dataPlane' (an object) must be DataPlane");
   expect(String(thrown(make, least, { proxy: { environment: ring } }))).toContain("'proxy.environment.ring' (");
+  for (const odd of [{ toJSON: () => undefined }, Object.assign(Object.create(null), { a: 1n }), Symbol('a'), 1n]) {
+    expect(String(thrown(make, least, { dataPlane: odd }))).toContain("'dataPlane' (");
+  }
 });
 
 it('every construct of the library is looked at', () => {

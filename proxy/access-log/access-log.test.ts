@@ -1,14 +1,16 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { failures } from '../exchange/proxy-failure.ts';
 import { requestOf, testOrigin } from '../testing/exchanges.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
+import { OutputBuffer } from '../wire/output-buffer.ts';
 import { AccessLog } from './access-log.ts';
-import type { formats } from './entry.ts';
+import { type AccessLogFormat, appendNumber } from './entry.ts';
 
-function refused(format: keyof typeof formats, head: Parameters<typeof requestOf>[0], fields: [string, string][] = []) {
+function refused(format: AccessLogFormat, head: Parameters<typeof requestOf>[0], fields: [string, string][] = []) {
   const lines: string[] = [];
-  const log = new AccessLog(format, { take: (line) => lines.push(line) }, new FakeClock());
+  const log = new AccessLog(format, { take: (line) => lines.push(Buffer.from(line).toString()) }, new FakeClock());
   const own = fields.map(([name, value]) => new Field(name, value));
   const request = requestOf({ ...head, fields: own, marks: marksOfAll(own) });
   log.onRefused(testOrigin('http1'), request, failures.unauthorized, {
@@ -69,4 +71,54 @@ it.each([
   [[], ''],
 ] as [[string, string][], string][])('finds the trace of a request with %j', (fields, expected) => {
   expect(JSON.parse(refused('json', {}, fields))).toMatchObject({ trace_id: expected });
+});
+
+it('tells of each request its own, however much it is like the one before', () => {
+  const lines: string[] = [];
+  const clock = new FakeClock();
+  const log = new AccessLog('json', { take: (line) => lines.push(Buffer.from(line).toString()) }, clock);
+  const origins = [testOrigin('http1'), { ...testOrigin('http2'), clientAddress: '::1', clientIdentity: 'web' }];
+  const told: object[] = [];
+  const one = fc.record({
+    method: fc.constantFrom('GET', 'POST'),
+    path: fc.constantFrom('/', '/a', `/${'long'.repeat(200)}`, '/é"'),
+    authority: fc.constantFrom('web', ''),
+    agent: fc.constantFrom('curl', 'k6'),
+    origin: fc.constantFrom(...origins),
+    afterMs: fc.constantFrom(0, 0.25, 1),
+  });
+  fc.assert(
+    fc.property(fc.array(one), (many) => {
+      for (const { method, path, authority, agent, origin, afterMs } of many) {
+        clock.advance(afterMs);
+        const fields = [new Field('user-agent', agent)];
+        log.onRefused(
+          origin,
+          requestOf({ method, path, authority, fields, marks: 0 }),
+          failures.unauthorized,
+          undefined,
+        );
+        told.push({
+          'client.addr': origin === origins[0] ? '127.0.0.1:4000' : '[::1]:4000',
+          'client.id': origin === origins[0] ? '-' : 'web',
+          timestamp: new Date(Math.floor(clock.wallMs())).toISOString(),
+          ...{ method, uri: path, host: authority, user_agent: agent },
+          version: origin === origins[0] ? 'HTTP/1.1' : 'HTTP/2.0',
+        });
+      }
+    }),
+    { numRuns: 30 },
+  );
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject(told);
+});
+
+it('writes numbers as they are written', () => {
+  const numbers = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(0, 9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31));
+  fc.assert(
+    fc.property(numbers, (number) => {
+      const out = new OutputBuffer();
+      appendNumber(out, number);
+      expect(Buffer.from(out.bytes.subarray(0, out.length)).toString()).toBe(String(number));
+    }),
+  );
 });

@@ -33,12 +33,12 @@ function slowReader() {
 
 it('gathers lines, and has one write under way at a time', () => {
   const reader = slowReader();
-  reader.sink.take('a\n');
-  reader.sink.take('b\n');
+  reader.sink.take(Buffer.from('a\n'));
+  reader.sink.take(Buffer.from('b\n'));
   expect(reader.pending()).toBe(0);
   reader.clock.advance(20);
   expect(reader.pending()).toBe(1);
-  reader.sink.take('c\n');
+  reader.sink.take(Buffer.from('c\n'));
   reader.clock.advance(100);
   expect(reader.pending()).toBe(1);
   reader.takes();
@@ -49,7 +49,7 @@ it('gathers lines, and has one write under way at a time', () => {
 
 it('writes on where a reader took a part', () => {
   const reader = slowReader();
-  reader.sink.take('abcdef\n');
+  reader.sink.take(Buffer.from('abcdef\n'));
   reader.clock.advance(20);
   for (const most of [1, 3]) reader.takes(most);
   reader.takes();
@@ -58,7 +58,7 @@ it('writes on where a reader took a part', () => {
 
 it('comes again to a reader that takes nothing now, and loses nothing by it', () => {
   const reader = slowReader();
-  reader.sink.take('a\n');
+  reader.sink.take(Buffer.from('a\n'));
   reader.clock.advance(20);
   reader.refuses('EAGAIN');
   expect(reader.pending()).toBe(0);
@@ -70,12 +70,12 @@ it('comes again to a reader that takes nothing now, and loses nothing by it', ()
 it('keeps a mebibyte for a reader that does not read, and drops and counts what is more', () => {
   const reader = slowReader();
   const line = `${'x'.repeat(1023)}\n`;
-  for (let i = 0; i < 1500; i++) reader.sink.take(line);
+  for (let i = 0; i < 1500; i++) reader.sink.take(Buffer.from(line));
   expect(reader.dropped()).toBe(1500 - 1024);
   reader.clock.advance(20);
   reader.takes();
   expect(reader.read()).toHaveLength(1024 * 1024);
-  reader.sink.take('after\n');
+  reader.sink.take(Buffer.from('after\n'));
   reader.clock.advance(20);
   reader.takes();
   expect(reader.read().endsWith('after\n')).toBe(true);
@@ -83,8 +83,8 @@ it('keeps a mebibyte for a reader that does not read, and drops and counts what 
 
 it('counts what a reader that has gone did not get', () => {
   const reader = slowReader();
-  reader.sink.take('a\n');
-  reader.sink.take('b\n');
+  reader.sink.take(Buffer.from('a\n'));
+  reader.sink.take(Buffer.from('b\n'));
   reader.clock.advance(20);
   reader.refuses('EPIPE');
   expect(reader.dropped()).toBe(2);
@@ -95,13 +95,13 @@ it('is drained when all is written, and no later than it was told', () => {
   let drained = 0;
   reader.sink.drain(1000, () => drained++);
   expect(drained).toBe(1);
-  reader.sink.take('a\n');
+  reader.sink.take(Buffer.from('a\n'));
   reader.sink.drain(1000, () => drained++);
   reader.clock.advance(20);
   expect(drained).toBe(1);
   reader.takes();
   expect(drained).toBe(2);
-  reader.sink.take('b\n');
+  reader.sink.take(Buffer.from('b\n'));
   reader.sink.drain(1000, () => drained++);
   reader.clock.advance(1000);
   expect(drained).toBe(3);

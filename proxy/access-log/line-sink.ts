@@ -1,4 +1,5 @@
 import type { Timers } from '../clock.ts';
+import { OutputBuffer } from '../wire/output-buffer.ts';
 
 /** Writes bytes somewhere, and says how many were taken, or what went wrong, when they were. One write at a time. */
 export type WriteBytes = (bytes: Uint8Array, done: (error: { code?: string } | null, written: number) => void) => void;
@@ -12,7 +13,7 @@ export interface LineSinkOptions {
 
 /** Lines are gathered for so long: one write for many of them. */
 const gatherMs = 20;
-/** What waits while nobody reads, in characters. */
+/** What waits while nobody reads, in bytes. */
 const mostWaiting = 1024 * 1024;
 /** A reader that takes nothing now is tried again after this. */
 const retryMs = 100;
@@ -23,9 +24,12 @@ const retryMs = 100;
  */
 export class LineSink {
   private readonly options: LineSinkOptions;
-  private lines: string[] = [];
-  private waiting = 0;
-  /** Lines of the write that is under way. */
+  /** Lines that wait, and how many they are. */
+  private waiting = new OutputBuffer();
+  private lines = 0;
+  /** Those of the write that is under way: what it is from is written to again when it is over. */
+  private written = new OutputBuffer();
+  /** How many there are in the write that is under way. */
   private writing = 0;
   private busy = false;
   private drained: (() => void) | undefined = undefined;
@@ -34,14 +38,14 @@ export class LineSink {
     this.options = options;
   }
 
-  /** `line` ends with a line feed. */
-  take(line: string): void {
-    if (this.waiting + line.length > mostWaiting) {
+  /** Copies `line`, which ends with a line feed. */
+  take(line: Uint8Array): void {
+    if (this.waiting.length + line.length > mostWaiting) {
       this.options.onDropped(1);
       return;
     }
-    this.waiting += line.length;
-    this.lines.push(line);
+    this.waiting.append(line);
+    this.lines++;
     if (this.busy) return;
     this.busy = true;
     this.options.timers.after(gatherMs, () => this.writeGathered());
@@ -60,16 +64,21 @@ export class LineSink {
   }
 
   private writeGathered(): void {
-    this.writing = this.lines.length;
+    this.writing = this.lines;
     if (this.writing === 0) {
       this.busy = false;
+      // Room that much was written in is not held while nothing is.
+      this.waiting = new OutputBuffer();
+      this.written = new OutputBuffer();
       this.drained?.();
       return;
     }
-    const bytes = Buffer.from(this.lines.join(''));
-    this.lines = [];
-    this.waiting = 0;
-    this.write(bytes);
+    const gathered = this.waiting;
+    this.waiting = this.written;
+    this.waiting.length = 0;
+    this.written = gathered;
+    this.lines = 0;
+    this.write(gathered.bytes.subarray(0, gathered.length));
   }
 
   private write(bytes: Uint8Array): void {

@@ -1,0 +1,119 @@
+import type { Origin } from '../exchange/origin.ts';
+import type { Decided } from '../exchange/plan.ts';
+import type { HttpVersion, RequestHead } from '../wire/stream.ts';
+
+/** How a format writes what comes again in many lines; in ASCII. */
+export interface Parts {
+  /** Who asked. */
+  client(origin: Origin): string;
+  /** When, by the text of its time. */
+  time(shown: string): string;
+  /** What was asked. */
+  asked(head: RequestHead, version: string): string;
+  /** What the request says of its client and server, behind the numbers. */
+  named(host: string, userAgent: string): string;
+  /** What decided. */
+  decided(decided: Decided): string;
+}
+
+/** A power of two. */
+const slotCount = 256;
+/** Characters of a request, in all: what is longer comes again seldom, and would be megabytes. */
+const longestKept = 512;
+
+/** Of requests that ask the same. */
+class Request {
+  readonly asked: Uint8Array;
+  readonly named: Uint8Array;
+  private readonly method: string;
+  private readonly path: string;
+  private readonly authority: string;
+  private readonly userAgent: string;
+  private readonly version: HttpVersion;
+
+  constructor(parts: Parts, head: RequestHead, userAgent: string, version: HttpVersion) {
+    this.method = head.method;
+    this.path = head.path;
+    this.authority = head.authority;
+    this.userAgent = userAgent;
+    this.version = version;
+    this.asked = bytesOf(parts.asked(head, version === 'http2' ? 'HTTP/2.0' : 'HTTP/1.1'));
+    this.named = bytesOf(parts.named(head.authority, userAgent));
+  }
+
+  isOf({ path, method, authority }: RequestHead, userAgent: string, version: HttpVersion): boolean {
+    return (
+      this.path === path &&
+      this.method === method &&
+      this.authority === authority &&
+      this.userAgent === userAgent &&
+      this.version === version
+    );
+  }
+}
+
+/**
+ * What comes again in the lines of a log, as bytes: of a connection, of a policy, of a time, and of a request that others are
+ * like. The last stand in a direct-mapped table, so that it is bounded.
+ */
+export class Repeated {
+  private readonly parts: Parts;
+  private readonly clients = new WeakMap<Origin, Uint8Array>();
+  private readonly decisions = new WeakMap<Decided, Uint8Array>();
+  private readonly requests: (Request | undefined)[] = new Array(slotCount).fill(undefined);
+  private shownMs = Number.NaN;
+  private shownTime = bytesOf('');
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+  }
+
+  client(origin: Origin): Uint8Array {
+    let bytes = this.clients.get(origin);
+    if (bytes === undefined) {
+      bytes = bytesOf(this.parts.client(origin));
+      this.clients.set(origin, bytes);
+    }
+    return bytes;
+  }
+
+  decided(decided: Decided): Uint8Array {
+    let bytes = this.decisions.get(decided);
+    if (bytes === undefined) {
+      bytes = bytesOf(this.parts.decided(decided));
+      this.decisions.set(decided, bytes);
+    }
+    return bytes;
+  }
+
+  /** Many lines share a millisecond. */
+  time(startedMs: number): Uint8Array {
+    const wholeMs = Math.floor(startedMs);
+    if (wholeMs !== this.shownMs) {
+      this.shownMs = wholeMs;
+      this.shownTime = bytesOf(this.parts.time(new Date(wholeMs).toISOString()));
+    }
+    return this.shownTime;
+  }
+
+  request(head: RequestHead, userAgent: string, version: HttpVersion): Pick<Request, 'asked' | 'named'> {
+    const slot = slotOf(head.path);
+    const known = this.requests[slot];
+    if (known?.isOf(head, userAgent, version)) return known;
+    const made = new Request(this.parts, head, userAgent, version);
+    const { path, method, authority } = head;
+    if (path.length + method.length + authority.length + userAgent.length <= longestKept) this.requests[slot] = made;
+    return made;
+  }
+}
+
+const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+
+/** By 32 of its characters: two paths in one slot are no harm. */
+function slotOf(path: string): number {
+  const { length } = path;
+  const step = (length >> 5) + 1;
+  let hash = length;
+  for (let i = length - 1; i >= 0; i -= step) hash = Math.imul(hash ^ path.charCodeAt(i), 0x01000193);
+  return (hash ^ (hash >>> 15)) & (slotCount - 1);
+}

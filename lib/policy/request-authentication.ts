@@ -114,7 +114,7 @@ export interface RequestAuthenticationProps extends PolicyObjectProps, JwtClaims
   readonly issuers: JwtIssuer[];
 }
 
-const issuerShape: Shape<JwtIssuer> = {
+export const issuerShape: Shape<JwtIssuer> = {
   issuer: needed(text),
   audiences: listOf(text),
   jwksUri: text,
@@ -123,12 +123,12 @@ const issuerShape: Shape<JwtIssuer> = {
   forwardToken: flag,
   claimsToHeaders: mapOf(text),
 };
+export const claimsShape: Shape<JwtClaims> = { claims: mapOf(listOf(text)), optional: flag };
 const shape: Shape<RequestAuthenticationProps> = {
   ...policyShape,
   target: needed(targetForm),
   issuers: needed(listOf(propsOf(issuerShape))),
-  claims: mapOf(listOf(text)),
-  optional: flag,
+  ...claimsShape,
 };
 
 /** Lets in requests that bring a token (JWT) of an end user. */

@@ -7,6 +7,7 @@ import { constructForm } from '../props/object-forms.ts';
 import { isLabel, refuse, whole } from './checks.ts';
 import { serviceOf } from './service-of.ts';
 import { type ServiceSettings, serviceAnnotations } from './settings.ts';
+import { serviceSettingsShape } from './settings-shape.ts';
 
 /** A construct of an object: of cdk8s-plus in any version, of Tulle, or an ApiObject. */
 export interface IObjectConstruct extends IConstruct {
@@ -102,6 +103,7 @@ export class MeshService {
    * where that is made elsewhere.
    */
   configure(settings: ServiceSettings): this {
+    checkProps(serviceSettingsShape, settings);
     const object = this._object;
     if (object === undefined) refuse('service', this._text, 'must be made in this app: annotate it where it is made');
     for (const [name, value] of Object.entries(serviceAnnotations(settings)))

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { CommandError } from './terminal.ts';
 import { type CommandRun, run } from './testing/run.ts';
 
@@ -103,6 +104,7 @@ describe('tulle validate', () => {
       },
     ]);
     expect(JSON.parse((await validate('good', '-o', 'json')).out)).toEqual([]);
+    expect(parse((await validate('good', 'bad/deeper/route.yml', '-o', 'yaml')).out)).toEqual(JSON.parse(out));
   });
 
   it('tells what would take no effect, as the model of the mesh does', async () => {
@@ -191,7 +193,7 @@ describe('tulle validate', () => {
     [['empty'], 'empty has no file of manifests: *.yaml, *.yml, *.json'],
     [['-', '-'], '- can be read once'],
     [[], "missing required argument 'path'"],
-    [['good', '-o', 'yaml'], "option '-o, --output <format>' argument 'yaml' is invalid"],
+    [['good', '-o', 'wide'], "option '-o, --output <format>' argument 'wide' is invalid"],
   ])('with %j is asked wrongly, and says so with 64', async (args, message) => {
     const told = await validate(...args);
     expect(`${told.err}${told.error?.message}`).toContain(message);

@@ -9,6 +9,7 @@ import { review } from '../lib/validation/review.ts';
 import { gatewayFields } from '../lib/validation/rules/gateway-fields.ts';
 import { rules } from '../lib/validation/rules/index.ts';
 import { knownFields } from '../lib/validation/rules/known-fields.ts';
+import { type Format, formatOption, forPrograms } from './formats.ts';
 import { decoded, type ManifestText, readPlace } from './manifests/manifest-places.ts';
 import { printable } from './table.ts';
 import { CommandError, type Terminal, UsageError } from './terminal.ts';
@@ -16,10 +17,10 @@ import { fieldAndRest, type NoEffect, withoutEffect } from './without-effect.ts'
 
 interface ValidateOptions {
   readonly failOn: Severity;
-  readonly output: 'text' | 'json';
+  readonly output: Format;
 }
 
-/** A line of what is printed; with `-o json`, an item. */
+/** A line of what is printed; for programs, an item. */
 interface Told {
   readonly severity: Severity;
   readonly rule: string;
@@ -47,12 +48,12 @@ export function validateCommand(terminal: Terminal): Command {
         .choices(['error', 'warning'])
         .default('error'),
     )
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addOption(formatOption('text', 'json', 'yaml'))
     .addHelpText('after', '\nExample:\n  tulle validate dist/ ingress.yaml\n  helm template shop | tulle validate -\n')
     .action(async (paths: string[], { failOn, output }: ValidateOptions) => {
       const texts = await Promise.all(onlyOnce(paths).map((path) => readPlace(path, terminal)));
       const told = validate(texts.flat());
-      terminal.out(output === 'json' ? `${JSON.stringify(told, null, 2)}\n` : shown(told));
+      terminal.out(forPrograms(told, output) ?? shown(told));
       const isFailure = told.some(({ severity }) => severity === 'error' || failOn === 'warning');
       if (isFailure) throw new CommandError('');
     });

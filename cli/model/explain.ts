@@ -1,7 +1,8 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { CallResult } from '../../model/call-result.ts';
 import type { MeshModel } from '../../model/mesh-model.ts';
 import type { ClusterOptions } from '../cluster/place.ts';
+import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { printable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { modelOf, modelOfCluster } from './read-model.ts';
@@ -14,7 +15,7 @@ interface ExplainOptions extends ClusterOptions {
   readonly serverName?: string;
   readonly token?: true;
   readonly manifests: string;
-  readonly output: 'text' | 'json';
+  readonly output: Format;
 }
 
 /** `tulle explain`: what the mesh of a folder of manifests makes of a call, and why. Exit code 1 when it is refused. */
@@ -34,7 +35,7 @@ export function explainCommand(terminal: Terminal): Command {
     .option('--token', 'it brings a valid token of an end user')
     .option('--cluster', 'ask the mesh of the cluster, not that of a folder')
     .option('--manifests <folder>', 'the manifests of the mesh and of its workloads', 'dist')
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addOption(formatOption('text', 'json', 'yaml'))
     .addHelpText(
       'after',
       "\nExample:\n  tulle explain --from shop/web -H 'x-canary: 1' GET http://orders.shop:8080/v2/items\n",
@@ -47,9 +48,8 @@ export function explainCommand(terminal: Terminal): Command {
       const { method, to } = parsed(call);
       const result = ask(model, method, to, options);
       terminal.out(
-        options.output === 'json'
-          ? `${JSON.stringify(result, null, 2)}\n`
-          : explained(method === undefined ? to : `${method} ${to}`, options.from, result),
+        forPrograms(result, options.output) ??
+          explained(method === undefined ? to : `${method} ${to}`, options.from, result),
       );
       if (!result.allowed) throw new CommandError('');
     });

@@ -113,7 +113,7 @@ it('what several callers counted is summed, of the Service that is asked for alo
 it('of all Services of a namespace those that were called are told, with their namespace where it is asked', async () => {
   const rows = await counted([responses('voting', 'Vote', 3, 1) + responses('emoji', 'ListAll', 9, 0)], { to: '' });
   expect(rows.map(({ route }) => route)).toEqual(['ListAll', 'Vote']);
-  expect(routesTable(rows, true)).toMatch(/^NAMESPACE +ROUTE +SERVICE .*\nshop +ListAll +emoji /);
+  expect(routesTable(rows, { withNamespace: true })).toMatch(/^NAMESPACE +ROUTE +SERVICE .*\nshop +ListAll +emoji /);
 });
 
 it.each([
@@ -157,6 +157,20 @@ it('routes of the called Services that nobody took have their rows, the default 
     );
   expect(await routes()).toEqual(['voting Results 0', 'voting Vote 3', 'voting [DEFAULT] 0']);
   expect(await routes('emoji')).toEqual(['emoji Results 0', 'emoji Vote 0', 'emoji [DEFAULT] 0']);
+});
+
+it('what a request was tried is told beside what became of it', async () => {
+  const tries = (classification: string, count: number) =>
+    `route_actual_response_total{direction="outbound",dst="voting.shop.svc.cluster.local:8080",rt_route="Vote",classification="${classification}"} ${count}\n`;
+  const rows = await counted([responses('voting', 'Vote', 10, 0) + tries('success', 10) + tries('failure', 10)]);
+  expect(routesTable(rows, { wide: true })).toBe(
+    [
+      'ROUTE   SERVICE   EFFECTIVE_SUCCESS   EFFECTIVE_RPS   ACTUAL_SUCCESS   ACTUAL_RPS   LATENCY_P50   LATENCY_P95   LATENCY_P99',
+      'Vote    voting              100.00%          1.0rps           50.00%       2.0rps           5ms          10ms          10ms',
+      '',
+    ].join('\n'),
+  );
+  expect(routeObjects(rows)).toMatchObject([{ route: 'Vote', success: 1, rps: 1, tries: { success: 0.5, rps: 2 } }]);
 });
 
 it('programs get numbers', async () => {

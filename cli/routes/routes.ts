@@ -35,7 +35,7 @@ export function routesCommand(terminal: Terminal): Command {
     .option('-t, --time-window <duration>', 'how long to measure', '5s')
     .option('-w, --watch', 'go on: a table for each time window, until it is ended')
     .option(...stateOption)
-    .addOption(formatOption('table', 'json', 'yaml'))
+    .addOption(formatOption('table', 'wide', 'json', 'yaml'))
     .addHelpText('after', '\nExample:\n  tulle routes -n shop svc/orders --from deploy/web -t 30s\n')
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<RoutesOptions>();
@@ -49,7 +49,10 @@ export function routesCommand(terminal: Terminal): Command {
           });
           warnOfSilent(silent, terminal);
           if (rows.length === 0) throw new CommandError(nothingCounted(resource, options, to));
-          return forPrograms(routeObjects(rows), output) ?? routesTable(rows, allNamespaces);
+          return (
+            forPrograms(routeObjects(rows), output) ??
+            routesTable(rows, { withNamespace: allNamespaces, wide: output === 'wide' })
+          );
         });
       });
     });

@@ -69,7 +69,10 @@ export interface RouteRow {
   readonly route: string;
   readonly service: string;
   readonly namespace: string;
+  /** Each request once, as whoever called saw it. */
   readonly traffic: Traffic;
+  /** Each of its tries, without latencies. */
+  readonly tries: Traffic;
 }
 
 export interface AuthorityRow {

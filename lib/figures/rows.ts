@@ -1,10 +1,10 @@
 import type { FigureQuery, GatewayRouteRow, RouteRow, RowsBy, Subject, WorkloadRow } from './query.ts';
-import { defaultRoute, edgeOf, isService, type RowNames } from './selection.ts';
+import { defaultRoute, edgeOf, isService, type RowNames, triesOf } from './selection.ts';
 import { type CountedRows, rowKey, rowNames } from './sidecar-fold.ts';
 import { noTraffic, sumTraffic, type Traffic } from './traffic.ts';
 
 /** What a row is of before anything is counted. */
-export type Bare<Row> = Omit<Row, 'traffic'>;
+export type Bare<Row> = Omit<Row, 'traffic' | 'tries'>;
 
 /** What has rows whether or not it has traffic. */
 export interface KnownRows {
@@ -80,7 +80,9 @@ export class RowTotals {
   }
 
   private routes(known: readonly Bare<RouteRow>[], to: Subject | undefined): RouteRow[] {
-    const counted = this.sorted().map(([namespace, service, route]) => ({ namespace, service, route }));
+    const counted = this.sorted()
+      .filter(({ length }) => length === 3)
+      .map(([namespace, service, route]) => ({ namespace, service, route }));
     const isCalled = ({ service, namespace }: Bare<RouteRow>): boolean =>
       to === undefined
         ? counted.some((each) => each.service === service && each.namespace === namespace)
@@ -91,7 +93,10 @@ export class RowTotals {
     );
     return [...counted, ...unused]
       .sort((a, b) => (routeOrder(a) < routeOrder(b) ? -1 : 1))
-      .map((bare) => ({ ...bare, traffic: this.trafficOf([bare.namespace, bare.service, bare.route]) }));
+      .map((bare) => {
+        const names = [bare.namespace, bare.service, bare.route];
+        return { ...bare, traffic: this.trafficOf(names), tries: this.trafficOf(triesOf(names)) };
+      });
   }
 
   /** A route that names no port of its parent has a row of its own only where it was counted at none of them. */

@@ -135,6 +135,11 @@ function outboundRoutes(): Selection {
   };
 }
 
+const routeTries = 'route_actual_response_total';
+
+/** What the tries of a profile's route are counted under, beside its requests. */
+export const triesOf = (route: RowNames): RowNames => [...route, 'tries'];
+
 /** Whether it is the one, or one of those, that a query goes to. */
 export const isService = (to: Subject, service: string, namespace: string): boolean =>
   (to.name === undefined || to.name === service) && (to.namespace === undefined || to.namespace === namespace);
@@ -143,12 +148,13 @@ const responseMetrics = ['response_total', 'response_latency_ms_bucket'];
 
 function routes(to: Subject | undefined): Selection {
   return {
-    metrics: responseMetrics.map((metric) => `route_${metric}`),
+    metrics: [...responseMetrics.map((metric) => `route_${metric}`), routeTries],
     texts: [labelText('direction', 'outbound'), ...(to?.name === undefined ? [] : [`dst="${to.name}.`])],
-    rowOf: ({ labels: { direction, dst, rt_route = defaultRoute } }) => {
+    rowOf: ({ name, labels: { direction, dst, rt_route = defaultRoute } }) => {
       if (direction !== 'outbound' || dst === undefined) return undefined;
       const [service, namespace = ''] = dst.split(':')[0].split('.');
-      return to === undefined || isService(to, service, namespace) ? [namespace, service, rt_route] : undefined;
+      if (to !== undefined && !isService(to, service, namespace)) return undefined;
+      return name === routeTries ? triesOf([namespace, service, rt_route]) : [namespace, service, rt_route];
     },
   };
 }

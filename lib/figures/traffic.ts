@@ -92,15 +92,15 @@ export class Counted {
   private readonly buckets = new Map<number, number>();
 
   /**
-   * `count` is the increase of a counter, or what a gauge is now. Of routes (`route_*`) the same is counted as of
-   * workloads, and of outbound routes by their own families; metrics that it does not know are passed over.
+   * `count` is the increase of a counter, or what a gauge is now. Of routes (`route_*`) and their tries (`route_actual_*`)
+   * the same is counted as of workloads, and of outbound routes by their own families; metrics that it does not know are passed over.
    */
   add(name: string, labels: Sample['labels'], count: number): void {
     if (name.startsWith('outbound_')) {
       this.addOutbound(name, labels, count);
       return;
     }
-    const metric = name.startsWith('route_') ? name.slice('route_'.length) : name;
+    const metric = name.replace(/^route_(?:actual_)?/, '');
     if (metric === 'response_total') {
       if (labels.classification === 'success') this.successes += count;
       else this.failures += count;

@@ -1,3 +1,5 @@
+import { checkProps } from '../props/check-props.ts';
+import { needed, text } from '../props/form.ts';
 import * as values from '../workload/option-values.ts';
 
 /** An image of linkerd2-proxy, as installs keep it. */
@@ -21,6 +23,7 @@ export class DataPlane {
    * mode, which Linkerd's proxy has not, go on with the mesh's own.
    */
   static linkerd2(image: string): DataPlane {
+    checkProps({ image: needed(text) }, { image });
     const tagAt = image.indexOf(':', image.lastIndexOf('/'));
     if (tagAt < 0) {
       throw new Error(`'image' (${image}) must have a tag: cr.l5d.io/linkerd/proxy:edge-26.11.1`);

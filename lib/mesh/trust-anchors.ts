@@ -1,4 +1,6 @@
 import type { Duration } from 'cdk8s';
+import { checkProps } from '../props/check-props.ts';
+import { duration, instance, needed, type Shape, text } from '../props/form.ts';
 
 /** An issuer of cert-manager that is there already. */
 export class CertManagerIssuer {
@@ -16,6 +18,7 @@ export class CertManagerIssuer {
   readonly name: string;
 
   private constructor(kind: 'Issuer' | 'ClusterIssuer', name: string) {
+    checkProps({ name: needed(text) }, { name });
     if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)) {
       throw new Error(
         `'name' (${name}) must be the name of an object: lower-case letters, digits, - and ., at most 253`,
@@ -50,6 +53,12 @@ export interface CertManagerOptions {
   readonly anchorLifetime?: Duration;
 }
 
+const certManager: Shape<CertManagerOptions> = {
+  issuer: instance(() => CertManagerIssuer),
+  issuerLifetime: duration,
+  anchorLifetime: duration,
+};
+
 /** Who makes the issuer and the trust anchor, as data. */
 export type GivenTrust =
   | { readonly by: 'secret' }
@@ -81,7 +90,9 @@ export class TrustAnchors {
   }
 
   /** As `fromSecret`, and cert-manager writes it, by objects that are part of the install. Throws for options that cannot be meant. */
-  static certManager({ issuer, issuerLifetime, anchorLifetime }: CertManagerOptions = {}): TrustAnchors {
+  static certManager(options: CertManagerOptions = {}): TrustAnchors {
+    checkProps(certManager, options);
+    const { issuer, issuerLifetime, anchorLifetime } = options;
     if (issuer !== undefined && anchorLifetime !== undefined) {
       throw new Error(
         `'anchorLifetime' (${anchorLifetime.toHumanString()}) must not be with 'issuer' (${issuer.name}), whose anchor is not the mesh's: leave it out`,

@@ -68,16 +68,19 @@ export interface ExternalAuthorizationProps extends PolicyObjectProps, Authorize
   readonly authorizer: IConstruct;
 }
 
-const shape: Shape<ExternalAuthorizationProps> = {
-  ...policyShape,
-  target: needed(targetForm),
-  authorizer: needed(constructForm),
+export const authorizerShape: Shape<AuthorizerOptions> = {
   port: number,
   timeout: duration,
   failOpen: flag,
   includeRequestHeaders: listOf(text),
   headersToBackend: listOf(text),
   context: mapOf(text),
+};
+const shape: Shape<ExternalAuthorizationProps> = {
+  ...policyShape,
+  ...authorizerShape,
+  target: needed(targetForm),
+  authorizer: needed(constructForm),
 };
 
 /** Has somebody asked whether a request may come in. */

@@ -1,7 +1,8 @@
 import { Chart } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { identityName } from '../contract/names.ts';
-import { form, hasMethod, isObject } from '../props/form.ts';
+import { checkProps } from '../props/check-props.ts';
+import { form, hasMethod, isObject, needed, text } from '../props/form.ts';
 import { constructForm } from '../props/object-forms.ts';
 
 /** A ServiceAccount of a namespace. */
@@ -69,16 +70,19 @@ export type MeshCaller = IMeshPeer | IMeshed | IServiceAccountSubject | string;
 export class MeshPeer implements IMeshPeer {
   /** A name that certificates prove, `*.` and the end of one, or a SPIFFE id. */
   static identity(identity: string): MeshPeer {
+    checkProps({ identity: needed(text) }, { identity });
     return new MeshPeer({ identities: [checkedIdentity(identity)] });
   }
 
   /** Who runs as a ServiceAccount. Throws for `default`, which every workload runs as that names none. */
   static serviceAccount(name: string, namespace: string): MeshPeer {
+    checkProps({ name: needed(text), namespace: needed(text) }, { name, namespace });
     return new MeshPeer({ serviceAccounts: [checkedAccount({ name, namespace }, 'name')] });
   }
 
   /** Every meshed workload of a namespace. */
   static namespace(name: string): MeshPeer {
+    checkProps({ name: needed(text) }, { name });
     if (!isLabel(name)) throw new Error(`'name' (${name}) must be the name of a namespace`);
     return new MeshPeer({ namespaces: [name] });
   }

@@ -43,6 +43,7 @@ export class MeshTlsAuthentication extends PolicyObject {
 }
 
 function read(clients: readonly MeshCaller[]): MeshPeerIdentities[] {
+  checkProps({ clients: needed(listOf(callerForm)) }, { clients });
   const peers = clients.map((client) => peerOf(client, "'clients'"));
   if (!peers.every(namesSomebody)) throw new Error("'clients' names a peer that is nobody");
   return peers;

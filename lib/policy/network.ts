@@ -1,6 +1,7 @@
 import { cidrContains, parseCidr } from '../contract/cidr.ts';
 import type { NetworkMatch } from '../kinds/schema.ts';
-import { either, form, instance, listOf } from '../props/form.ts';
+import { checkProps } from '../props/check-props.ts';
+import { either, form, instance, listOf, needed, text } from '../props/form.ts';
 
 /** Addresses that clients call from, or that are called. */
 export class Network {
@@ -9,6 +10,7 @@ export class Network {
    * is not a part of it or leaves nothing of it.
    */
   static cidr(cidr: string, ...except: string[]): Network {
+    checkProps({ cidr: needed(text), except: needed(listOf(text)) }, { cidr, except });
     const outer = parseCidr(cidr);
     if (outer === undefined) throw new Error(`'cidr' (${cidr}) must be an address or a network such as 10.0.0.0/8`);
     for (const text of except) {

@@ -2,12 +2,16 @@ import type { IConstruct } from 'constructs';
 import type { LabelSelector } from '../contract/labels.ts';
 import { isRecord } from '../inject/kubernetes.ts';
 import { templateAt, templatePath } from '../inject/workload.ts';
+import { checkProps } from '../props/check-props.ts';
+import { mapOf, needed, text } from '../props/form.ts';
+import { constructForm } from '../props/object-forms.ts';
 import { objectOf } from './policy-object.ts';
 
 /** Pods of a namespace. */
 export class PodSelector {
   /** Those that have all of these labels. Throws for none, which would be all of the namespace: see `all`. */
   static labels(labels: { [name: string]: string }): PodSelector {
+    checkProps({ labels: needed(mapOf(text)) }, { labels });
     if (Object.keys(labels).length === 0)
       throw new Error("'labels' ({}) must have one: PodSelector.all() is every pod");
     return new PodSelector(() => ({ matchLabels: { ...labels } }));
@@ -20,6 +24,7 @@ export class PodSelector {
 
   /** Those of a workload: of cdk8s-plus in any version, of this library, or an ApiObject. */
   static of(workload: IConstruct): PodSelector {
+    checkProps({ pods: needed(constructForm) }, { pods: workload });
     const object = objectOf(workload, 'pods', 'a workload or a PodSelector');
     // Workloads of cdk8s-plus know, and some cannot be rendered yet.
     const { matchLabels } = workload as { readonly matchLabels?: Readonly<Record<string, string>> };

@@ -2,7 +2,8 @@ import type { IConstruct } from 'constructs';
 import { groupAndVersion, type KindSpec } from '../kinds/definition.ts';
 import { policyTargets } from '../kinds/index.ts';
 import type { ObjectRef } from '../kinds/schema.ts';
-import { either, instance } from '../props/form.ts';
+import { checkProps } from '../props/check-props.ts';
+import { either, instance, needed, text } from '../props/form.ts';
 import { constructForm } from '../props/object-forms.ts';
 import { namespaceOf, objectOf } from './policy-object.ts';
 
@@ -20,11 +21,13 @@ export class PolicyTarget {
 
   /** A Server of the rule's own namespace that is made elsewhere. */
   static server(name: string): PolicyTarget {
+    checkProps({ name: needed(text) }, { name });
     return new PolicyTarget(() => ({ group: 'policy.linkerd.io', kind: 'Server', name }));
   }
 
   /** A Server, or an HTTPRoute or GRPCRoute of one: a construct of this library, or an ApiObject. */
   static of(target: IConstruct): PolicyTarget {
+    checkProps({ target: needed(constructForm) }, { target });
     const object = objectOf(target, 'target', 'a Server or a route');
     const [group] = groupAndVersion(object.apiVersion);
     return new PolicyTarget((namespace, kinds) => {

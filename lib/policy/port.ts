@@ -1,3 +1,5 @@
+import { checkProps } from '../props/check-props.ts';
+import { needed, text } from '../props/form.ts';
 /** A port of pods. */
 export class Port {
   /** By its number, from 1 to 65535. */
@@ -10,6 +12,7 @@ export class Port {
 
   /** By the name that containers give it, which may be another number in each pod. */
   static named(name: string): Port {
+    checkProps({ name: needed(text) }, { name });
     if (!/^(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$/.test(name)) {
       throw new Error(
         `'name' (${name}) must be the name of a container port: 15 characters at most, a letter among them`,

@@ -50,13 +50,12 @@ const override: Shape<RateLimitOverride> = {
   clients: needed(listOf(callerForm)),
   requestsPerSecond: needed(number),
 };
-const shape: Shape<RateLimitProps> = {
-  ...policyShape,
-  target: needed(targetForm),
+export const rateLimitShape: Shape<RateLimitOptions> = {
   requestsPerSecond: number,
   perIdentity: number,
   overrides: listOf(propsOf(override)),
 };
+const shape: Shape<RateLimitProps> = { ...policyShape, ...rateLimitShape, target: needed(targetForm) };
 
 /** Answers requests beyond a limit by 429 (an HTTPLocalRateLimitPolicy). */
 export class RateLimit extends PolicyObject {

@@ -13,16 +13,19 @@ import { type PolicyTarget, targetForm, targetRef } from './policy-target.ts';
 export class TokenPlace {
   /** In a header, behind a prefix. */
   static header(name: string, prefix = ''): TokenPlace {
+    checkProps({ name: needed(text), prefix: needed(text) }, { name, prefix });
     return new TokenPlace({ fromHeaders: [{ name, ...(prefix === '' ? {} : { prefix }) }] });
   }
 
   /** In a parameter of the query. Proxies and servers write those into their logs. */
   static queryParameter(name: string): TokenPlace {
+    checkProps({ name: needed(text) }, { name });
     return new TokenPlace({ fromParams: [name] });
   }
 
   /** In a cookie. */
   static cookie(name: string): TokenPlace {
+    checkProps({ name: needed(text) }, { name });
     return new TokenPlace({ fromCookies: [name] });
   }
 
@@ -111,7 +114,7 @@ export interface RequestAuthenticationProps extends PolicyObjectProps, JwtClaims
   readonly issuers: JwtIssuer[];
 }
 
-const issuerShape: Shape<JwtIssuer> = {
+export const issuerShape: Shape<JwtIssuer> = {
   issuer: needed(text),
   audiences: listOf(text),
   jwksUri: text,
@@ -120,12 +123,12 @@ const issuerShape: Shape<JwtIssuer> = {
   forwardToken: flag,
   claimsToHeaders: mapOf(text),
 };
+export const claimsShape: Shape<JwtClaims> = { claims: mapOf(listOf(text)), optional: flag };
 const shape: Shape<RequestAuthenticationProps> = {
   ...policyShape,
   target: needed(targetForm),
   issuers: needed(listOf(propsOf(issuerShape))),
-  claims: mapOf(listOf(text)),
-  optional: flag,
+  ...claimsShape,
 };
 
 /** Lets in requests that bring a token (JWT) of an end user. */

@@ -9,13 +9,14 @@ export interface Place {
 
 /**
  * Fails for the first prop that is not what it may be, before anything is made of them: with the construct's path, the name
- * and value of the prop, and what it must be. Types say the same, to those who have them.
+ * and value of the prop, and what it must be. Types say the same, to those who have them. Without a place: of options, or of
+ * the arguments of what makes a value.
  */
 export function checkProps<Props extends object>(shape: Shape<Props>, props: Props, place?: Place): void {
   const names = Object.keys(shape).join(', ');
   const misfit = isPlain(props)
     ? misfitIn(shape, props)
-    : { name: 'props', value: props, rule: `must be an object of ${names}` };
+    : { name: place === undefined ? 'options' : 'props', value: props, rule: `must be an object of ${names}` };
   if (misfit !== undefined) throw new Error(`${place === undefined ? '' : `[${pathOf(place)}] `}${told(misfit)}`);
 }
 
@@ -37,8 +38,8 @@ function shown(value: unknown): string {
 
 function written(value: unknown): string {
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(value) ?? 'an object';
   } catch {
-    return String(value);
+    return 'an object';
   }
 }

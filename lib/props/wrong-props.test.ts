@@ -191,12 +191,45 @@ it.each<[string, Props, string]>([
   expect(String(thrown(make, least, props)).replace(/subject-\d+/, 'ID')).toContain(message);
 });
 
+const facets: Record<string, (shop: Shop) => object> = {
+  'mesh of a workload': ({ orders }) => orders.mesh,
+  MeshService: ({ service }) => library.MeshService.of(service),
+  MeshTlsAuthentication: ({ chart, web }) => new library.MeshTlsAuthentication(chart, newId(), { clients: [web] }),
+  Match: () => library.Match.any(),
+  CanaryStep: () => library.CanaryStep.weight(1),
+};
+/** Methods that are nobody's but the class's own. */
+const own = ['constructor', 'ask', 'onServices', 'once', 'remembered', 'withAccount', 'checkProps', 'at', 'withPath'];
+
+it.each(Object.entries(facets))('words of a %s are refused with their name where they are of a wrong type', (_, of) => {
+  const others: string[] = [];
+  const prototype = Object.getPrototypeOf(of(new Shop())) as object;
+  const methods = Object.entries(Object.getOwnPropertyDescriptors(prototype) as Record<string, PropertyDescriptor>);
+  for (const [name, { value: method }] of methods) {
+    if (typeof method !== 'function' || /^(_|with)/.test(name) || own.includes(name)) continue;
+    for (const value of [undefined, ...Object.values(values)]) {
+      for (const rest of [[], [value]]) {
+        try {
+          method.call(of(new Shop()), value, ...rest);
+        } catch (error) {
+          const isOurs = (error as object).constructor === Error && /'[^']+' |names a peer/.test(String(error));
+          if (!isOurs) others.push(`${name}(${String(value)}): ${error}`);
+        }
+      }
+    }
+  }
+  expect(others).toEqual([]);
+});
+
 it('what refers to itself is refused like anything else', () => {
   const ring: Record<string, unknown> = {};
   ring.ring = ring;
   const [make, least] = subjects.Mesh;
-  expect(String(thrown(make, least, { dataPlane: ring }))).toContain("'dataPlane' ([object Object]) must be DataPlane");
+  expect(String(thrown(make, least, { dataPlane: ring }))).toContain("'dataPlane' (an object) must be DataPlane");
   expect(String(thrown(make, least, { proxy: { environment: ring } }))).toContain("'proxy.environment.ring' (");
+  for (const odd of [{ toJSON: () => undefined }, Object.assign(Object.create(null), { a: 1n }), Symbol('a'), 1n]) {
+    expect(String(thrown(make, least, { dataPlane: odd }))).toContain("'dataPlane' (");
+  }
 });
 
 it('every construct of the library is looked at', () => {

@@ -1,5 +1,7 @@
 import type { Duration } from 'cdk8s';
 import { type AffinitySetting, affinityLoad, affinityProblem } from '../contract/affinity.ts';
+import { checkProps } from '../props/check-props.ts';
+import { duration, needed, number, type Shape, text } from '../props/form.ts';
 import { annotationDuration, check, filled, milliseconds, refuse } from './checks.ts';
 
 export interface AffinityOptions {
@@ -27,30 +29,40 @@ export interface CookieAffinityOptions extends AffinityOptions {
   readonly path?: string;
 }
 
+const affinity: Shape<AffinityOptions> = { maxLoad: number };
+const cookieAffinity: Shape<CookieAffinityOptions> = { ...affinity, ttl: duration, path: text };
+
 /** By what requests are known to belong together: those that have the same of it go to the same endpoint. */
 export class Affinity {
   /** The value of a header. */
   static header(name: string, options: AffinityOptions = {}): Affinity {
+    checkProps({ name: needed(text) }, { name });
+    checkProps(affinity, options);
     return new Affinity({ kind: 'header', name: name.toLowerCase() }, `header:${name.toLowerCase()}`, options);
   }
 
   /** The value of a cookie, which can be given to those who have none. */
   static cookie(name: string, options: CookieAffinityOptions = {}): Affinity {
+    checkProps({ name: needed(text) }, { name });
+    checkProps(cookieAffinity, options);
     const { ttl, path } = options;
     if (path !== undefined && ttl === undefined)
       refuse('path', path, "must stand beside a 'ttl': it is of given cookies");
     const ttlMs = ttl && milliseconds('ttl', ttl);
-    const text = [`cookie:${name}`, ttl && `ttl=${annotationDuration('ttl', ttl)}`, path && `path=${path}`];
-    return new Affinity({ kind: 'cookie', name, ttlMs, path }, text.filter((part) => part).join(';'), options);
+    const parts = [`cookie:${name}`, ttl && `ttl=${annotationDuration('ttl', ttl)}`, path && `path=${path}`];
+    return new Affinity({ kind: 'cookie', name, ttlMs, path }, parts.filter((part) => part).join(';'), options);
   }
 
   /** The value of a parameter of the query. */
   static query(name: string, options: AffinityOptions = {}): Affinity {
+    checkProps({ name: needed(text) }, { name });
+    checkProps(affinity, options);
     return new Affinity({ kind: 'query', name }, `query:${name}`, options);
   }
 
   /** The address of the client. */
   static sourceIp(options: AffinityOptions = {}): Affinity {
+    checkProps(affinity, options);
     return new Affinity({ kind: 'source' }, 'source-ip', options);
   }
 

@@ -86,6 +86,10 @@ describe('an OpenAPI document', () => {
     }
   });
 
+  it('that is too deep to be read is refused', () => {
+    expect(() => names(ApiDescription.text('['.repeat(50_000)))).toThrow(/^'description' \(.* cannot be read: /s);
+  });
+
   it('of aliases upon aliases is refused', () => {
     const bomb = [
       'a: &a [1]',

@@ -2,9 +2,8 @@ import type { Construct } from 'constructs';
 import { checkProps } from '../props/check-props.ts';
 import { either, needed, type Shape, word } from '../props/form.ts';
 import { refuse } from './checks.ts';
-import { type Backend, backendOf, differ } from './mesh-service.ts';
+import { type Backend, backendForm, backendOf, differ } from './mesh-service.ts';
 import { type PatternProps, patternShape, RoutePattern } from './pattern.ts';
-import { backendForm } from './route-shape.ts';
 
 export interface BlueGreenProps extends PatternProps {
   /** One version; its Service is what callers call. */

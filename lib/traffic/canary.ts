@@ -3,10 +3,9 @@ import { checkProps } from '../props/check-props.ts';
 import { instance, listOf, needed, number, type Shape } from '../props/form.ts';
 import { refuse, whole } from './checks.ts';
 import type { Match } from './match.ts';
-import { type Backend, backendOf, differ, type MeshService } from './mesh-service.ts';
+import { type Backend, backendForm, backendOf, differ, type MeshService } from './mesh-service.ts';
 import { type PatternProps, patternShape, RoutePattern } from './pattern.ts';
 import type { RouteRule } from './route-object.ts';
-import { backendForm } from './route-shape.ts';
 
 /** How far a new version has come. */
 export class CanaryStep {

@@ -1,5 +1,7 @@
 import type { Duration } from 'cdk8s';
 import { milliseconds, numberIn, wholeNumberIn } from '../policy/checks.ts';
+import { checkProps } from '../props/check-props.ts';
+import { duration, number, type Shape } from '../props/form.ts';
 
 /** How long an endpoint that was taken out is left alone; each further time twice as long. */
 export interface PenaltyOptions {
@@ -64,6 +66,15 @@ export interface SuccessRateOptions extends ConsecutiveFailuresOptions {
   readonly minRequests?: number;
 }
 
+const failures: Shape<ConsecutiveFailuresOptions> = {
+  minPenalty: duration,
+  maxPenalty: duration,
+  jitterRatio: number,
+  minReadyEndpoints: number,
+  maxFailures: number,
+};
+const rate: Shape<SuccessRateOptions> = { ...failures, threshold: number, window: duration, minRequests: number };
+
 const accrual = 'balancer.linkerd.io/failure-accrual';
 const alpha = 'balancer.alpha.linkerd.io/failure-accrual-success-rate';
 const mostFailures = 0xffff_ffff;
@@ -72,11 +83,13 @@ const mostFailures = 0xffff_ffff;
 export class CircuitBreaker {
   /** After some failures one after the other. */
   static consecutiveFailures(options: ConsecutiveFailuresOptions = {}): CircuitBreaker {
+    checkProps(failures, options);
     return new CircuitBreaker({ [accrual]: 'consecutive', ...consecutive(options) });
   }
 
   /** When too few of its answers are well, and after some failures one after the other. */
   static successRate(options: SuccessRateOptions = {}): CircuitBreaker {
+    checkProps(rate, options);
     const { threshold, window, minRequests } = options;
     const windowMs = milliseconds('window', window);
     if (windowMs !== undefined && windowMs < 10) {

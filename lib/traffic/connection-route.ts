@@ -3,11 +3,11 @@ import type { Construct } from 'constructs';
 import { instance, listOf, needed, number, propsOf, type Shape } from '../props/form.ts';
 import { metadataForm } from '../props/object-forms.ts';
 import { refuse } from './checks.ts';
-import type { Backend } from './mesh-service.ts';
+import { type Backend, backendForm } from './mesh-service.ts';
 import { namedBackends } from './route-backend.ts';
 import { parentOf, type RouteParent } from './route-parent.ts';
 import { reviewRoute } from './route-review.ts';
-import { backendForm, parentForm } from './route-shape.ts';
+import { parentForm } from './route-shape.ts';
 
 /** Version of the Gateway API in which a route of connections is written: the cluster's definition of it has to serve that. */
 export class RouteVersion {

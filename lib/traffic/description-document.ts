@@ -21,7 +21,7 @@ interface YamlTrouble {
  * what reads otherwise than it was meant: what is broken or cut off, a key that stands twice, a tag that nobody resolves.
  */
 export function documentOf(text: string, yaml: YamlReader): unknown {
-  const documents = yaml.parseAllDocuments(text);
+  const documents = orTold(() => yaml.parseAllDocuments(text), 'nest it less deeply');
   if (!Array.isArray(documents) || documents.length === 0) {
     throw new DescriptionError('it is empty: there must be a document of OpenAPI 3 or Swagger 2.0');
   }
@@ -33,11 +33,15 @@ export function documentOf(text: string, yaml: YamlReader): unknown {
       `it must be one document, and is ${all.length}: give each a file and a profile of its own`,
     );
   }
+  // Aliases of aliases, and those of nothing.
+  return orTold(() => all[0].toJS(), 'write out what it stands for');
+}
+
+function orTold<T>(read: () => T, fix: string): T {
   try {
-    return all[0].toJS();
+    return read();
   } catch (error) {
-    // Aliases of aliases, and those of nothing.
-    throw new DescriptionError(`${(error as Error).message}: write out what it stands for`);
+    throw new DescriptionError(`${(error as Error).message}: ${fix}`);
   }
 }
 

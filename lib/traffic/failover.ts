@@ -2,10 +2,9 @@ import type { Construct } from 'constructs';
 import { checkProps } from '../props/check-props.ts';
 import { listOf, needed, number, type Shape } from '../props/form.ts';
 import { refuse } from './checks.ts';
-import { type Backend, backendOf, differ } from './mesh-service.ts';
+import { type Backend, backendForm, backendOf, differ } from './mesh-service.ts';
 import { type PatternProps, patternShape, RoutePattern } from './pattern.ts';
 import { BackendOrder } from './route-object.ts';
-import { backendForm } from './route-shape.ts';
 
 export interface FailoverProps extends PatternProps {
   /** What is called. */

@@ -8,11 +8,13 @@ import {
   redirectStatuses,
 } from '../contract/route-filters.ts';
 import type { HeaderModifier, RouteFilter } from '../kinds/route-object.ts';
+import { checkProps } from '../props/check-props.ts';
+import { duration, flag, instance, listOf, mapOf, needed, number, type Shape, text, word } from '../props/form.ts';
 import { check, filled, milliseconds, refuse, whole } from './checks.ts';
-import type { FaultInjection } from './fault-injection.ts';
-import { type Backend, backendOf, type MeshService } from './mesh-service.ts';
-import type { MirrorShare } from './mirror-share.ts';
-import type { PathRewrite } from './path-rewrite.ts';
+import { FaultInjection } from './fault-injection.ts';
+import { type Backend, backendForm, backendOf, type MeshService } from './mesh-service.ts';
+import { MirrorShare } from './mirror-share.ts';
+import { PathRewrite } from './path-rewrite.ts';
 
 /** Names of headers with their values. */
 export interface HeaderValues {
@@ -71,6 +73,28 @@ export interface CorsOptions {
 }
 
 /** What a filter is, apart from the route that it stands in. */
+const redirect: Shape<RedirectOptions> = {
+  scheme: word('http', 'https'),
+  hostname: text,
+  port: number,
+  path: instance(() => PathRewrite),
+  statusCode: number,
+};
+const rewrite: Shape<RewriteOptions> = { hostname: text, path: instance(() => PathRewrite) };
+const corsShape: Shape<CorsOptions> = {
+  allowOrigins: needed(listOf(text)),
+  allowMethods: listOf(text),
+  allowHeaders: listOf(text),
+  exposeHeaders: listOf(text),
+  allowCredentials: flag,
+  maxAge: duration,
+};
+
+interface MirrorArguments {
+  readonly mirror: Backend;
+  readonly share?: MirrorShare;
+}
+
 interface Parts {
   readonly render: (namespace: string) => RouteFilter;
   readonly protocol?: 'http' | 'grpc';
@@ -83,36 +107,37 @@ interface Parts {
 export class Filter {
   /** Headers of requests that are given a value, in place of any that they have. */
   static setRequestHeaders(headers: HeaderValues): Filter {
-    return Filter.modifier('requestHeaderModifier', { set: values(headers) });
+    return Filter._modifier('requestHeaderModifier', { set: values(headers) });
   }
 
   /** Headers of requests that are given a value, beside those that they have. */
   static addRequestHeaders(headers: HeaderValues): Filter {
-    return Filter.modifier('requestHeaderModifier', { add: values(headers) });
+    return Filter._modifier('requestHeaderModifier', { add: values(headers) });
   }
 
   /** Headers of requests that are taken away. */
   static removeRequestHeaders(...names: string[]): Filter {
-    return Filter.modifier('requestHeaderModifier', { remove: headerNames(names) });
+    return Filter._modifier('requestHeaderModifier', { remove: headerNames(names) });
   }
 
   /** Headers of responses that are given a value, in place of any that they have. */
   static setResponseHeaders(headers: HeaderValues): Filter {
-    return Filter.modifier('responseHeaderModifier', { set: values(headers) });
+    return Filter._modifier('responseHeaderModifier', { set: values(headers) });
   }
 
   /** Headers of responses that are given a value, beside those that they have. */
   static addResponseHeaders(headers: HeaderValues): Filter {
-    return Filter.modifier('responseHeaderModifier', { add: values(headers) });
+    return Filter._modifier('responseHeaderModifier', { add: values(headers) });
   }
 
   /** Headers of responses that are taken away. */
   static removeResponseHeaders(...names: string[]): Filter {
-    return Filter.modifier('responseHeaderModifier', { remove: headerNames(names) });
+    return Filter._modifier('responseHeaderModifier', { remove: headerNames(names) });
   }
 
   /** Clients are told to ask elsewhere. Not for gRPC. */
   static redirect(options: RedirectOptions): Filter {
+    checkProps(redirect, options);
     const { scheme, hostname, port, path, statusCode } = options;
     if (scheme !== undefined && scheme !== 'http' && scheme !== 'https') {
       refuse('scheme', scheme, "must be 'http' or 'https'");
@@ -136,6 +161,7 @@ export class Filter {
 
   /** The application gets another host or path than the client has asked for. Not for gRPC. */
   static rewrite(options: RewriteOptions): Filter {
+    checkProps(rewrite, options);
     const { hostname, path } = options;
     checkHost(hostname);
     const urlRewrite = filled({ hostname, path: path?._modifier });
@@ -149,6 +175,10 @@ export class Filter {
 
   /** Copies of the requests go to another Service, too, which answers nobody. */
   static mirror(to: Backend, share?: MirrorShare): Filter {
+    checkProps<MirrorArguments>(
+      { mirror: needed(backendForm), share: instance(() => MirrorShare) },
+      { mirror: to, share },
+    );
     const service = backendOf('mirror', to);
     return new Filter({
       render: (namespace) => ({
@@ -161,6 +191,7 @@ export class Filter {
 
   /** Browsers are told which pages may call. Not for gRPC. */
   static cors(options: CorsOptions): Filter {
+    checkProps(corsShape, options);
     const { allowOrigins, allowMethods, allowHeaders, exposeHeaders, allowCredentials, maxAge } = options;
     if (allowOrigins.length === 0) refuse('allowOrigins', '', "must name an origin: 'https://shop.example' or '*'");
     bounded('allowOrigins', allowOrigins, 64, corsOriginProblem);
@@ -175,6 +206,7 @@ export class Filter {
 
   /** The requests wait, or fail, as a FaultInjection of the route's namespace says. */
   static fault(fault: FaultInjection): Filter {
+    checkProps({ fault: needed(instance(() => FaultInjection)) }, { fault });
     return new Filter({
       render: () => ({
         type: 'ExtensionRef',
@@ -185,7 +217,10 @@ export class Filter {
     });
   }
 
-  private static modifier(field: 'requestHeaderModifier' | 'responseHeaderModifier', modifier: HeaderModifier): Filter {
+  private static _modifier(
+    field: 'requestHeaderModifier' | 'responseHeaderModifier',
+    modifier: HeaderModifier,
+  ): Filter {
     const type = field === 'requestHeaderModifier' ? 'RequestHeaderModifier' : 'ResponseHeaderModifier';
     return new Filter({ render: () => ({ type, [field]: modifier }) });
   }
@@ -278,6 +313,7 @@ function onlyOnce(list: string, names: readonly string[]): void {
 }
 
 function values(headers: HeaderValues): { name: string; value: string }[] {
+  checkProps({ headers: needed(mapOf(text)) }, { headers });
   headerNames(Object.keys(headers));
   return Object.entries(headers).map(([name, value]) => {
     check(`header ${name}`, value, headerValueProblem(value));
@@ -287,6 +323,7 @@ function values(headers: HeaderValues): { name: string; value: string }[] {
 }
 
 function headerNames(names: string[]): string[] {
+  checkProps({ headers: needed(listOf(text)) }, { headers: names });
   if (names.length === 0 || names.length > 16) refuse('headers', names.length, 'must be from 1 to 16');
   for (const name of names) check('header', name, headerNameProblem(name));
   onlyOnce('name', names);

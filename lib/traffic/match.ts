@@ -96,29 +96,35 @@ export class Match {
 
   /** As `Match.pathRegex`, too. */
   pathRegex(pattern: string): Match {
+    checkText('pathRegex', pattern);
     if (pattern.length > longestPath) refuse('pathRegex', pattern, `must not be longer than ${longestPath} characters`);
     return this.withPath('RegularExpression', regex('pathRegex', pattern));
   }
 
   /** As `Match.header`, too. */
   header(name: string, value: string): Match {
+    checkText('header', name);
+    sized(`header ${name}`, value);
     check(`header ${name}`, value, headerValueProblem(value));
-    return this.withHeader({ name, value: sized(`header ${name}`, value) });
+    return this.withHeader({ name, value });
   }
 
   /** As `Match.headerRegex`, too. */
   headerRegex(name: string, pattern: string): Match {
+    checkText('headerRegex', name);
     const value = sized(`headerRegex ${name}`, regex(`headerRegex ${name}`, pattern));
     return this.withHeader({ type: 'RegularExpression', name, value });
   }
 
   /** As `Match.query`, too. */
   query(name: string, value: string): Match {
+    checkText('query', name);
     return this.withQuery({ name, value: sized(`query ${name}`, value) });
   }
 
   /** As `Match.queryRegex`, too. */
   queryRegex(name: string, pattern: string): Match {
+    checkText('queryRegex', name);
     const value = sized(`queryRegex ${name}`, regex(`queryRegex ${name}`, pattern));
     return this.withQuery({ type: 'RegularExpression', name, value });
   }
@@ -132,6 +138,8 @@ export class Match {
 
   /** As `Match.grpcMethod`, too. */
   grpcMethod(service: string, method?: string): Match {
+    checkText('grpcMethod', service);
+    if (method !== undefined) checkText('grpcMethod', method);
     const { grpc } = this.conditions;
     if (grpc !== undefined) refuse('grpcMethod', service, onlyOnce(String(grpc.service)));
     if (!/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(service) || service.length > 1024) {
@@ -204,6 +212,7 @@ function added(
 }
 
 function absolute(name: string, path: string): string {
+  checkText(name, path);
   if (!path.startsWith('/')) refuse(name, path, "must be an absolute path: it begins with '/'");
   if (path.length > longestPath) refuse(name, path, `must not be longer than ${longestPath} characters`);
   if (/\/\/|\/\.\.?(\/|$)|%2f|#|\?/i.test(path)) {
@@ -213,16 +222,22 @@ function absolute(name: string, path: string): string {
 }
 
 function regex(name: string, pattern: string): string {
+  checkText(name, pattern);
   const problem = patternProblem(pattern);
   if (problem !== undefined) refuse(name, pattern, `must be a regular expression that proxies match by: ${problem}`);
   return pattern;
 }
 
 function sized(name: string, value: string): string {
+  checkText(name, value);
   if (value === '' || value.length > longestHeaderValue) {
     refuse(name, value, `must have a value of at most ${longestHeaderValue} characters`);
   }
   return value;
+}
+
+function checkText(name: string, value: string): void {
+  if (typeof value !== 'string') refuse(name, value, 'must be a text');
 }
 
 const onlyOnce = (other: string): string => `must not be asked for beside ${other}: a rule can have several matches`;

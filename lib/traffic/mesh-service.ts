@@ -1,9 +1,13 @@
 import { type ApiObject, Chart } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { isRecord } from '../inject/kubernetes.ts';
+import { checkProps } from '../props/check-props.ts';
+import { either, form, instance, number, type Shape, text } from '../props/form.ts';
+import { constructForm } from '../props/object-forms.ts';
 import { isLabel, refuse, whole } from './checks.ts';
 import { serviceOf } from './service-of.ts';
 import { type ServiceSettings, serviceAnnotations } from './settings.ts';
+import { serviceSettingsShape } from './settings-shape.ts';
 
 /** A construct of an object: of cdk8s-plus in any version, of Tulle, or an ApiObject. */
 export interface IObjectConstruct extends IConstruct {
@@ -33,6 +37,8 @@ export interface MeshServiceOptions {
   readonly namespace?: string;
 }
 
+const optionsShape: Shape<MeshServiceOptions> = { port: number, namespace: text };
+
 const overrideTo = 'override.tulle.dev/to';
 
 /**
@@ -48,6 +54,7 @@ export class MeshService {
    * or the Service no such port.
    */
   static of(service: Backend | string, options: MeshServiceOptions = {}): MeshService {
+    checkProps(optionsShape, options);
     return MeshService._of('service', service, options);
   }
 
@@ -55,7 +62,7 @@ export class MeshService {
   static _of(prop: string, service: Backend | string, options: MeshServiceOptions = {}): MeshService {
     if (service instanceof MeshService) return options.port === undefined ? service : service.at(options.port);
     whole('port', options.port, 1, 65_535);
-    if (typeof service === 'string') return MeshService.named(service, options);
+    if (typeof service === 'string') return MeshService._named(service, options);
     if (options.namespace !== undefined) {
       refuse('namespace', options.namespace, 'must be left out: the construct of the Service says where it is');
     }
@@ -63,7 +70,7 @@ export class MeshService {
     return new MeshService(object.name, Chart.of(object).namespace, object, implicit).at(options.port);
   }
 
-  private static named(name: string, { namespace, port }: MeshServiceOptions): MeshService {
+  private static _named(name: string, { namespace, port }: MeshServiceOptions): MeshService {
     if (!isLabel(name)) refuse('name', name, "must be the name of a Service, such as 'orders': its namespace is apart");
     if (namespace !== undefined && !isLabel(namespace)) refuse('namespace', namespace, "must be a name such as 'shop'");
     return new MeshService(name, namespace).at(port);
@@ -96,6 +103,7 @@ export class MeshService {
    * where that is made elsewhere.
    */
   configure(settings: ServiceSettings): this {
+    checkProps(serviceSettingsShape, settings);
     const object = this._object;
     if (object === undefined) refuse('service', this._text, 'must be made in this app: annotate it where it is made');
     for (const [name, value] of Object.entries(serviceAnnotations(settings)))
@@ -148,6 +156,12 @@ export class MeshService {
     return new MeshService(this.name, this.namespace, this._object, this._implicit, port ?? this.port ?? sole);
   }
 }
+
+/** Whether the construct has a Service, or can be given one, is seen where it is looked for. */
+export const backendForm = either(
+  form('a Service, or a workload that has one', (value) => constructForm.misfit('', value) === undefined),
+  instance(() => MeshService),
+);
 
 /** What a Service's object says; undefined while it cannot be rendered, which the synth will tell of. */
 export function specOf(service: ApiObject): Readonly<Record<string, unknown>> | undefined {

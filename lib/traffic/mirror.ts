@@ -2,10 +2,9 @@ import type { Construct } from 'constructs';
 import { checkProps } from '../props/check-props.ts';
 import { instance, needed, type Shape } from '../props/form.ts';
 import { Filter } from './filter.ts';
-import { type Backend, backendOf, differ } from './mesh-service.ts';
+import { type Backend, backendForm, backendOf, differ } from './mesh-service.ts';
 import { MirrorShare } from './mirror-share.ts';
 import { type PatternProps, patternShape, RoutePattern } from './pattern.ts';
-import { backendForm } from './route-shape.ts';
 
 export interface MirrorProps extends PatternProps {
   /** What is called, and answers. */

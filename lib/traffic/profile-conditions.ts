@@ -3,6 +3,8 @@ import type {
   RequestCondition as RequestFields,
   ResponseCondition as ResponseFields,
 } from '../kinds/service-profile.ts';
+import { checkProps } from '../props/check-props.ts';
+import { instance, listOf, needed, text } from '../props/form.ts';
 import { check, refuse, whole } from './checks.ts';
 
 /** Conditions stand in at most this many others; proxies are told of no deeper ones. */
@@ -24,6 +26,7 @@ export class RequestCondition {
 
   /** Those whose whole path fits a regular expression. */
   static path(pathRegex: string): RequestCondition {
+    checkProps({ pathRegex: needed(text) }, { pathRegex });
     check('pathRegex', pathRegex, pathRegex === '' ? 'must not be empty' : undefined);
     const problem = patternProblem(pathRegex);
     check('pathRegex', pathRegex, problem && `must be a regular expression that proxies match by: ${problem}`);
@@ -32,6 +35,7 @@ export class RequestCondition {
 
   /** Those of a method. */
   static method(method: string): RequestCondition {
+    checkProps({ method: needed(text) }, { method });
     if (!/^[!#$%&'*+\-.^_`|~0-9A-Z]{1,64}$/.test(method)) {
       refuse('method', method, "must be a method of HTTP in capitals, such as 'GET'");
     }
@@ -40,16 +44,19 @@ export class RequestCondition {
 
   /** Those that fit all of some conditions. */
   static all(...conditions: RequestCondition[]): RequestCondition {
+    checkProps({ all: needed(listOf(instance(() => RequestCondition))) }, { all: conditions });
     return new RequestCondition({ all: listed('all', conditions) }, deepest(conditions));
   }
 
   /** Those that fit any of some conditions. */
   static any(...conditions: RequestCondition[]): RequestCondition {
+    checkProps({ any: needed(listOf(instance(() => RequestCondition))) }, { any: conditions });
     return new RequestCondition({ any: listed('any', conditions) }, deepest(conditions));
   }
 
   /** Those that do not fit a condition. */
   static not(condition: RequestCondition): RequestCondition {
+    checkProps({ not: needed(instance(() => RequestCondition)) }, { not: condition });
     return new RequestCondition({ not: condition._fields }, deepest([condition]));
   }
 
@@ -87,16 +94,19 @@ export class ResponseCondition {
 
   /** Those that fit all of some conditions. */
   static all(...conditions: ResponseCondition[]): ResponseCondition {
+    checkProps({ all: needed(listOf(instance(() => ResponseCondition))) }, { all: conditions });
     return new ResponseCondition({ all: listed('all', conditions) }, deepest(conditions));
   }
 
   /** Those that fit any of some conditions. */
   static any(...conditions: ResponseCondition[]): ResponseCondition {
+    checkProps({ any: needed(listOf(instance(() => ResponseCondition))) }, { any: conditions });
     return new ResponseCondition({ any: listed('any', conditions) }, deepest(conditions));
   }
 
   /** Those that do not fit a condition. */
   static not(condition: ResponseCondition): ResponseCondition {
+    checkProps({ not: needed(instance(() => ResponseCondition)) }, { not: condition });
     return new ResponseCondition({ not: condition._fields }, deepest([condition]));
   }
 

@@ -1,6 +1,8 @@
 import { ApiObject, type ApiObjectMetadata, Chart } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { backendsAnnotation, failoverBelowAnnotation, traceSampleRateAnnotation } from '../contract/annotations.ts';
+import { checkProps } from '../props/check-props.ts';
+import { number } from '../props/form.ts';
 import { refuse } from './checks.ts';
 import { type Filter, renderFilters } from './filter.ts';
 import { checkedHosts } from './hostnames.ts';
@@ -26,6 +28,7 @@ export class BackendOrder {
    * ready will do by default.
    */
   static preferred(below?: number): BackendOrder {
+    checkProps<{ below?: number }>({ below: number }, { below });
     if (below !== undefined && !(below >= 0.0001 && below <= 100)) {
       refuse('below', below, 'must be a percentage above 0 and up to 100');
     }

@@ -1,5 +1,8 @@
 import { ApiObject } from 'cdk8s';
 import type { IConstruct } from 'constructs';
+import { checkProps } from '../props/check-props.ts';
+import { needed } from '../props/form.ts';
+import { constructForm } from '../props/object-forms.ts';
 import { refuse, whole } from './checks.ts';
 import { type Backend, backendOf, MeshService, specOf } from './mesh-service.ts';
 
@@ -69,6 +72,7 @@ function nameOf(kind: 'Server' | 'EgressNetwork', parent: IConstruct | string): 
       refuse('parent', parent, `must be the name of ${articleOf(kind)}`);
     return parent;
   }
+  checkProps({ parent: needed(constructForm) }, { parent });
   const object = ApiObject.of(parent);
   if (object.kind !== kind) refuse('parent', parent.node.path, `must be ${articleOf(kind)}, and is a ${object.kind}`);
   return object.name;

@@ -1,19 +1,14 @@
-import { either, form, instance, listOf, needed, number, propsOf, type Shape, text } from '../props/form.ts';
-import { constructForm, metadataForm } from '../props/object-forms.ts';
+import { either, instance, listOf, needed, number, propsOf, type Shape, text } from '../props/form.ts';
+import { metadataForm } from '../props/object-forms.ts';
 import { Filter } from './filter.ts';
 import { Match } from './match.ts';
-import { MeshService } from './mesh-service.ts';
+import { backendForm } from './mesh-service.ts';
 import type { RouteBackend } from './route-backend.ts';
 import { BackendOrder, type RouteProps, type RouteRule } from './route-object.ts';
 import { RouteParent } from './route-parent.ts';
 import { Sessions } from './sessions.ts';
 import { settingsShape } from './settings-shape.ts';
 
-/** Whether the construct has a Service, or can be given one, is seen where it is looked for. */
-export const backendForm = either(
-  form('a Service, or a workload that has one', (value) => constructForm.misfit('', value) === undefined),
-  instance(() => MeshService),
-);
 export const parentForm = either(
   backendForm,
   instance(() => RouteParent),

@@ -9,7 +9,7 @@ import { duration, instance, listOf, mapOf, needed, number, propsOf, type Shape,
 import { domainForm, metadataForm } from '../props/object-forms.ts';
 import { ApiDescription } from './api-description.ts';
 import { refuse, whole } from './checks.ts';
-import { type Backend, backendOf, MeshService } from './mesh-service.ts';
+import { type Backend, backendForm, backendOf, MeshService } from './mesh-service.ts';
 import { reviewProfile } from './profile-review.ts';
 import {
   goDuration,
@@ -20,7 +20,6 @@ import {
   routeSettings,
   settled,
 } from './profile-route.ts';
-import { backendForm } from './route-shape.ts';
 
 /** How many requests may be tried again. */
 export interface RetryBudget {

@@ -1,5 +1,7 @@
 import type { Duration } from 'cdk8s';
 import { type SessionCarrier, sessionNameProblem, sessionTimeout } from '../contract/session.ts';
+import { checkProps } from '../props/check-props.ts';
+import { duration, flag, type Shape, text } from '../props/form.ts';
 import { check, filled, milliseconds, refuse, routeDuration } from './checks.ts';
 
 export interface SessionsOptions {
@@ -27,6 +29,9 @@ export interface CookieSessionsOptions extends SessionsOptions {
   readonly permanent?: boolean;
 }
 
+const sessions: Shape<SessionsOptions> = { name: text, timeout: duration };
+const cookieSessions: Shape<CookieSessionsOptions> = { ...sessions, permanent: flag };
+
 /**
  * Clients of a rule come back to the endpoint that has answered them, as long as that is there: they are told which it is.
  * Needs the experimental channel of the Gateway API in the cluster.
@@ -34,6 +39,7 @@ export interface CookieSessionsOptions extends SessionsOptions {
 export class Sessions {
   /** They are told by a cookie. */
   static cookie(options: CookieSessionsOptions = {}): Sessions {
+    checkProps(cookieSessions, options);
     const { permanent = false, timeout } = options;
     if (permanent && timeout === undefined) {
       refuse('permanent', permanent, "must stand beside a 'timeout': that is how long clients keep it");
@@ -43,6 +49,7 @@ export class Sessions {
 
   /** They are told by a header of responses, and send the same. */
   static header(options: SessionsOptions = {}): Sessions {
+    checkProps(sessions, options);
     return new Sessions('header', options, { type: 'Header' });
   }
 

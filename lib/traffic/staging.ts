@@ -3,9 +3,9 @@ import { checkProps } from '../props/check-props.ts';
 import { flag, needed, type Shape } from '../props/form.ts';
 import { refuse } from './checks.ts';
 import type { Match } from './match.ts';
-import { type Backend, backendOf, differ } from './mesh-service.ts';
+import { type Backend, backendForm, backendOf, differ } from './mesh-service.ts';
 import { type PatternProps, patternShape, RoutePattern } from './pattern.ts';
-import { backendForm, matchesForm } from './route-shape.ts';
+import { matchesForm } from './route-shape.ts';
 
 export interface StagingProps extends PatternProps {
   /** The version that everybody gets; its Service is what callers call. */

@@ -3,10 +3,10 @@ import { checkProps } from '../props/check-props.ts';
 import { needed, type Shape } from '../props/form.ts';
 import { refuse } from './checks.ts';
 import type { Match } from './match.ts';
-import type { Backend } from './mesh-service.ts';
+import { type Backend, backendForm } from './mesh-service.ts';
 import { type PatternProps, patternShape, RoutePattern } from './pattern.ts';
 import type { RouteBackend } from './route-backend.ts';
-import { backendForm, matchesForm, routeBackends } from './route-shape.ts';
+import { matchesForm, routeBackends } from './route-shape.ts';
 
 export interface TrafficSplitProps extends PatternProps {
   /** What is called. */

@@ -1,3 +1,5 @@
+import { checkProps } from '../props/check-props.ts';
+import { form, needed, text } from '../props/form.ts';
 /** How labels of metrics are told to a statsd server. */
 export class StatsdTags {
   /** As DogStatsD's tags: `tulle.request_total:1|c|#direction:inbound`. */
@@ -14,6 +16,11 @@ export class StatsdTags {
     this.name = name;
   }
 }
+
+const tagsForm = form(
+  'StatsdTags.DOGSTATSD, StatsdTags.LIBRATO or StatsdTags.NONE',
+  (value) => value instanceof StatsdTags,
+);
 
 /** The statsd server that a sidecar sends its metrics to. */
 export class Statsd {
@@ -35,6 +42,7 @@ export class Statsd {
    * @param tags by default those of DogStatsD
    */
   static server(host: string, port = 8125, tags: StatsdTags = StatsdTags.DOGSTATSD): Statsd {
+    checkProps({ host: needed(text) }, { host });
     if (!/^(?!node$)[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9.])?$|^\[[0-9A-Fa-f:.]{2,45}\]$/.test(host)) {
       throw new Error(`'host' (${host}) must be a name or address such as statsd.monitoring, 10.0.0.1 or [fd00::1]`);
     }
@@ -48,6 +56,7 @@ export class Statsd {
    * @param tags by default those of DogStatsD
    */
   static unixSocket(path: string, tags: StatsdTags = StatsdTags.DOGSTATSD): Statsd {
+    checkProps({ path: needed(text) }, { path });
     if (!/^\/\S{1,105}$/.test(path)) {
       throw new Error(
         `'path' (${path}) must be a path from the root, of at most 106 characters, such as /run/statsd.sock`,
@@ -61,6 +70,7 @@ export class Statsd {
   readonly tags: StatsdTags;
 
   private constructor(address: string, tags: StatsdTags) {
+    checkProps({ tags: needed(tagsForm) }, { tags });
     this.address = address;
     this.tags = tags;
   }

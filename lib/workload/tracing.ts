@@ -1,6 +1,8 @@
 import { settingKey } from '../contract/annotations.ts';
 import type { Form } from '../contract/form.ts';
 import { noCollector, sampleRate, type TraceProtocol, traceCollector } from '../contract/trace-collector.ts';
+import { checkProps } from '../props/check-props.ts';
+import { needed, number, type Shape, text } from '../props/form.ts';
 
 /** Where sidecars send the spans of requests. */
 export interface TracingOptions {
@@ -30,6 +32,13 @@ export interface TracingOptions {
   readonly serviceName?: string;
 }
 
+const shape: Shape<TracingOptions> = {
+  collector: needed(text),
+  sampleRate: number,
+  collectorServiceAccount: text,
+  serviceName: text,
+};
+
 /** Whether requests of workloads are told to a collector, and how. */
 export class Tracing {
   /** To a collector that takes OTLP over gRPC, such as OpenTelemetry's or Jaeger: port 4317, as a rule. */
@@ -56,6 +65,7 @@ export class Tracing {
   readonly _settings: Readonly<Record<string, string | undefined>>;
 
   private constructor(protocol: TraceProtocol, options: TracingOptions) {
+    checkProps(shape, options);
     const { collector, sampleRate: rate, collectorServiceAccount, serviceName } = options;
     check('collector', collector, traceCollector);
     if (rate !== undefined) check('sampleRate', String(rate), sampleRate);

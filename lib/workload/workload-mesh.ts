@@ -7,18 +7,32 @@ import { templateAt, templatePath, withTemplate } from '../inject/workload.ts';
 import { kinds } from '../kinds/index.ts';
 import type { NetworkMatch } from '../kinds/schema.ts';
 import { installationOf } from '../mesh/installation.ts';
-import { type AuthorizerOptions, externalAuthorizationSpec } from '../policy/external-authorization.ts';
 import {
+  type AuthorizerOptions,
+  authorizerShape,
+  externalAuthorizationSpec,
+} from '../policy/external-authorization.ts';
+import {
+  callerForm,
   type IMeshPeer,
   type MeshCaller,
   type MeshPeerIdentities,
   namesSomebody,
   peerOf,
 } from '../policy/mesh-peer.ts';
-import { Network, networksOf } from '../policy/network.ts';
+import { Network, networksForm, networksOf } from '../policy/network.ts';
 import { checkedSpec } from '../policy/policy-object.ts';
-import { type RateLimitOptions, rateLimitSpec } from '../policy/rate-limit.ts';
-import { type JwtClaims, type JwtIssuer, requestAuthenticationSpec } from '../policy/request-authentication.ts';
+import { type RateLimitOptions, rateLimitShape, rateLimitSpec } from '../policy/rate-limit.ts';
+import {
+  claimsShape,
+  issuerShape,
+  type JwtClaims,
+  type JwtIssuer,
+  requestAuthenticationSpec,
+} from '../policy/request-authentication.ts';
+import { checkProps } from '../props/check-props.ts';
+import { instance, listOf, needed, number, type Shape } from '../props/form.ts';
+import { constructForm } from '../props/object-forms.ts';
 import { CircuitBreaker } from '../traffic/circuit-breaker.ts';
 import {
   checkTries,
@@ -27,6 +41,7 @@ import {
   type TimeoutOptions,
   timeoutAnnotations,
 } from '../traffic/retries-and-timeouts.ts';
+import { retriesShape, timeoutsShape } from '../traffic/settings-shape.ts';
 import { Injection } from './injection.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { meshApiObject } from './meshing.ts';
@@ -42,6 +57,11 @@ export interface PortsOption {
    */
   readonly ports?: number[];
 }
+
+const portsShape: Shape<PortsOption> = { ports: listOf(number) };
+const limitShape: Shape<RateLimitOptions & PortsOption> = { ...rateLimitShape, ...portsShape };
+const jwtShape: Shape<JwtIssuer & JwtClaims & PortsOption> = { ...issuerShape, ...claimsShape, ...portsShape };
+const askedShape: Shape<AuthorizerOptions & PortsOption> = { ...authorizerShape, ...portsShape };
 
 /** What the mesh knows of a workload, and does for it: the facet `mesh` of the meshed constructs. */
 export class WorkloadMesh implements IMeshPeer {
@@ -108,6 +128,7 @@ export class WorkloadMesh implements IMeshPeer {
         `${this.path}: 'allowFrom' () would let in nobody: name who may call, or say inboundPolicy: InboundPolicy.deny()`,
       );
     }
+    this.checkProps({ allowFrom: needed(listOf(callerForm)) }, { allowFrom: callers });
     const peers = callers.map((caller) => peerOf(caller, `${this.path}: 'allowFrom'`));
     if (!peers.every(namesSomebody)) throw new Error(`${this.path}: 'allowFrom' names a peer that is nobody`);
     this.callers.push(...peers);
@@ -122,6 +143,7 @@ export class WorkloadMesh implements IMeshPeer {
     if (!Number.isInteger(port) || port < 1 || port > 65_535) {
       throw new Error(`${this.path}: 'port' (${port}) must be a port from 1 to 65535`);
     }
+    this.checkProps({ networks: needed(networksForm) }, { networks });
     const added = networksOf(networks.length === 0 ? [Network.everywhere()] : networks);
     this.unmeshed.set(port, [...(this.unmeshed.get(port) ?? []), ...added]);
     return this.remembered();
@@ -139,11 +161,13 @@ export class WorkloadMesh implements IMeshPeer {
 
   /** Answers requests beyond a limit by 429; each pod counts for itself. Said once. */
   rateLimit(limit: RateLimitOptions & PortsOption): this {
+    this.checkProps(limitShape, limit);
     return this.ask('rateLimit', 'HTTPLocalRateLimitPolicy', limit, (target) => rateLimitSpec(limit, target));
   }
 
   /** Lets in requests alone that bring a token of an end user. Said once; a `RequestAuthentication` takes several issuers. */
   requireJwt(jwt: JwtIssuer & JwtClaims & PortsOption): this {
+    this.checkProps(jwtShape, jwt);
     return this.ask('requireJwt', 'RequestAuthentication', jwt, (target) =>
       requestAuthenticationSpec([jwt], jwt, target),
     );
@@ -151,6 +175,8 @@ export class WorkloadMesh implements IMeshPeer {
 
   /** Has a Service asked whether a request may come in (envoy.service.auth.v3). Said once. */
   authorizer(service: IConstruct, options: AuthorizerOptions & PortsOption = {}): this {
+    this.checkProps({ authorizer: needed(constructForm) }, { authorizer: service });
+    this.checkProps(askedShape, options);
     return this.ask('authorizer', 'ExternalAuthorization', options, (target, namespace) =>
       externalAuthorizationSpec(service, options, target, namespace),
     );
@@ -158,16 +184,19 @@ export class WorkloadMesh implements IMeshPeer {
 
   /** Has clients try requests to the Services of this workload again. Said once. */
   retries(options: RetryOptions): this {
+    this.checkProps(retriesShape, options);
     return this.onServices('retries', retryAnnotations(options));
   }
 
   /** How long clients wait for the Services of this workload. Said once. */
   timeouts(options: TimeoutOptions): this {
+    this.checkProps(timeoutsShape, options);
     return this.onServices('timeouts', timeoutAnnotations(options));
   }
 
   /** Has clients leave endpoints of this workload alone that fail, for a while. Said once. */
   circuitBreaker(breaker: CircuitBreaker = CircuitBreaker.consecutiveFailures()): this {
+    this.checkProps({ circuitBreaker: needed(instance(() => CircuitBreaker)) }, { circuitBreaker: breaker });
     return this.onServices('circuitBreaker', breaker._annotations);
   }
 
@@ -199,6 +228,10 @@ export class WorkloadMesh implements IMeshPeer {
   /** Of the construct that people wrote: its object is a child of that. */
   private get path(): string {
     return (this.object.node.scope ?? this.object).node.path;
+  }
+
+  private checkProps<Options extends object>(shape: Shape<Options>, options: Options): void {
+    checkProps(shape, options, { scope: this.object.node.scope ?? this.object, id: '' });
   }
 
   private ask(word: string, kind: RequestDemand['kind'], { ports }: PortsOption, spec: RequestDemand['spec']): this {

@@ -328,7 +328,11 @@ describe('what is said wrong is refused where it is said:', () => {
     ],
     ['a namespace', () => MeshPeer.namespace('a.b'), "'name' (a.b) must be the name of a namespace"],
     ['port 0', (orders) => orders.mesh.allowUnmeshed(0), "shop/orders: 'port' (0) must be a port from 1 to 65535"],
-    ['no network', (orders) => orders.mesh.allowUnmeshed(8080, 'x'), "'cidr' (x) must be an address or a network"],
+    [
+      'no network',
+      (orders) => orders.mesh.allowUnmeshed(8080, 'x'),
+      "'networks[0]' (x) must be Network.cidr() or Network.everywhere(), or an address or a network",
+    ],
     [
       'a hole outside',
       () => Network.cidr('10.0.0.0/8', '11.0.0.0/8'),

@@ -4,9 +4,8 @@ import { failures } from '../exchange/proxy-failure.ts';
 import { requestOf, testOrigin } from '../testing/exchanges.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
-import { OutputBuffer } from '../wire/output-buffer.ts';
 import { AccessLog } from './access-log.ts';
-import { type AccessLogFormat, appendNumber } from './entry.ts';
+import type { AccessLogFormat } from './entry.ts';
 
 function refused(format: AccessLogFormat, head: Parameters<typeof requestOf>[0], fields: [string, string][] = []) {
   const lines: string[] = [];
@@ -110,15 +109,4 @@ it('tells of each request its own, however much it is like the one before', () =
     { numRuns: 30 },
   );
   expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject(told);
-});
-
-it('writes numbers as they are written', () => {
-  const numbers = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(0, 9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31));
-  fc.assert(
-    fc.property(numbers, (number) => {
-      const out = new OutputBuffer();
-      appendNumber(out, number);
-      expect(Buffer.from(out.bytes.subarray(0, out.length)).toString()).toBe(String(number));
-    }),
-  );
 });

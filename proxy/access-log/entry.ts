@@ -52,26 +52,3 @@ export const word = (text: string): string =>
   );
 
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-
-/** A number that is written by hand: below the range of the engine's integers. */
-const mostByHand = 2 ** 31;
-const mostDigits = 10;
-
-/** Writes an integer from 0 up in decimal digits. */
-export function appendNumber(out: OutputBuffer, value: number): void {
-  if (value >= mostByHand) {
-    out.appendLatin1(String(value));
-    return;
-  }
-  const at = out.reserve(mostDigits);
-  const { bytes } = out;
-  let digits = 1;
-  for (let limit = 10; limit <= value && digits < mostDigits; limit *= 10) digits++;
-  let rest = value | 0;
-  for (let i = at + digits - 1; i >= at; i--) {
-    const tenth = (rest / 10) | 0;
-    bytes[i] = 0x30 + rest - tenth * 10;
-    rest = tenth;
-  }
-  out.length = at + digits;
-}

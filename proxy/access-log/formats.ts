@@ -1,6 +1,6 @@
 import type { Origin } from '../exchange/origin.ts';
 import { objectName, type PolicyLabels } from '../model/policy-labels.ts';
-import { type AccessLogFormat, appendNumber, type LineFormat, quoted, word } from './entry.ts';
+import { type AccessLogFormat, type LineFormat, quoted, word } from './entry.ts';
 import { Repeated } from './repeated.ts';
 import { wordsOf } from './request-words.ts';
 
@@ -22,9 +22,9 @@ export const formats: Readonly<Record<AccessLogFormat, () => LineFormat>> = {
       out.append(repeated.client(origin));
       out.append(repeated.time(startedMs));
       out.append(repeated.request(head, '', origin.version).asked);
-      appendNumber(out, status);
+      out.appendInteger(status);
       out.append(decided === undefined ? nothingDecided : repeated.decided(decided));
-      appendNumber(out, tries);
+      out.appendInteger(tries);
       out.appendLatin1(traceId === '' ? ' trace=-' : ` trace=${word(traceId)}`);
       out.appendLatin1(error === undefined ? '\n' : ` error="${word(error)}"\n`);
     };
@@ -51,21 +51,21 @@ export const formats: Readonly<Record<AccessLogFormat, () => LineFormat>> = {
       out.append(request.asked);
       out.appendLatin1(traceId === '' ? '""' : quoted(traceId));
       out.appendLatin1(',"request_bytes":"');
-      appendNumber(out, entry.requestBytes);
+      out.appendInteger(entry.requestBytes);
       out.appendLatin1('","status":');
-      appendNumber(out, entry.status);
+      out.appendInteger(entry.status);
       out.appendLatin1(',"response_bytes":"');
-      appendNumber(out, entry.responseBytes);
+      out.appendInteger(entry.responseBytes);
       out.appendLatin1('","total_ns":"');
-      appendNumber(out, nanoseconds(entry.totalMs));
+      out.appendInteger(nanoseconds(entry.totalMs));
       out.appendLatin1('","processing_ns":"');
-      appendNumber(out, nanoseconds(entry.processingMs));
+      out.appendInteger(nanoseconds(entry.processingMs));
       out.append(request.named);
-      appendNumber(out, entry.tries);
+      out.appendInteger(entry.tries);
       if (decided !== undefined) out.append(repeated.decided(decided));
       if (grpcStatus >= 0) {
         out.appendLatin1(',"grpc_status":');
-        appendNumber(out, grpcStatus);
+        out.appendInteger(grpcStatus);
       }
       if (error !== undefined) out.appendLatin1(member('error', error));
       out.appendLatin1('}\n');

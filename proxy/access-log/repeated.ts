@@ -1,6 +1,7 @@
 import type { Origin } from '../exchange/origin.ts';
 import type { Decided } from '../exchange/plan.ts';
 import type { HttpVersion, RequestHead } from '../wire/stream.ts';
+import { slotOf } from '../wire/text-slot.ts';
 
 /** How a format writes what comes again in many lines; in ASCII. */
 export interface Parts {
@@ -97,7 +98,7 @@ export class Repeated {
   }
 
   request(head: RequestHead, userAgent: string, version: HttpVersion): Pick<Request, 'asked' | 'named'> {
-    const slot = slotOf(head.path);
+    const slot = slotOf(head.path, slotCount);
     const known = this.requests[slot];
     if (known?.isOf(head, userAgent, version)) return known;
     const made = new Request(this.parts, head, userAgent, version);
@@ -108,12 +109,3 @@ export class Repeated {
 }
 
 const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'latin1');
-
-/** By 32 of its characters: two paths in one slot are no harm. */
-function slotOf(path: string): number {
-  const { length } = path;
-  const step = (length >> 5) + 1;
-  let hash = length;
-  for (let i = length - 1; i >= 0; i -= step) hash = Math.imul(hash ^ path.charCodeAt(i), 0x01000193);
-  return (hash ^ (hash >>> 15)) & (slotCount - 1);
-}

@@ -268,7 +268,7 @@ it('mirrors are read, and one that cannot hold is left out and told of', () => {
 
 it('a copy is part of the trace of its request', () => {
   const fields = [new Field('traceparent', '00-1')];
-  const trace = { fields, begin: () => trace, onOver: () => {}, exemplify: () => {} };
+  const trace = { fields, begin: () => trace, isTimed: false, exemplify: () => {} };
   side = testSide([
     {
       onRequest: (exchange) => {

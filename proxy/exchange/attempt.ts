@@ -71,7 +71,7 @@ export class Attempt implements ResponseHandler {
   endpoint: AttemptObserver | undefined = undefined;
   /** Where it is counted, for the place that the rule sends it to; undefined when nowhere. */
   counts: TryCounts | undefined = undefined;
-  /** When it was over, where it is counted or traced; -1 before. */
+  /** When it was over, where it is counted or recorded in a trace; -1 before. */
   overMs = -1;
   /** Where it may go while it was not sent; undefined when there is nowhere else. */
   alternatives: Alternatives | undefined = undefined;
@@ -331,8 +331,8 @@ export class Attempt implements ResponseHandler {
     this.answeredInTime();
     if (this.timeout !== undefined) this.exchange.side.deadlines.disarm(this.timeout);
     this.endpoint?.onOver(this);
-    const { counts } = this;
-    if (counts === undefined && this.trace === undefined) return;
+    const { counts, trace } = this;
+    if (counts === undefined && trace?.isTimed !== true) return;
     this.overMs = this.exchange.side.clock.nowMs();
     counts?.over(this);
   }

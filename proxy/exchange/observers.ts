@@ -28,8 +28,10 @@ export interface ExchangeTrace extends ExemplarSource {
   begin(attempt: Attempt): AttemptTrace | undefined;
 }
 
-/** Follows one try of it, which knows itself when it is over. */
+/** Follows one try of it. */
 export interface AttemptTrace {
+  /** Whether it wants to know when that was over: see `attempt.overMs`. */
+  readonly isTimed: boolean;
   /** What the request says of its trace, written behind its head. */
   readonly fields: readonly Field[];
 }

@@ -180,6 +180,7 @@ export class ExchangeSpans implements ExchangeTrace {
 
 /** A span of whose id the next hop is told. */
 class SentSpan implements AttemptTrace {
+  readonly isTimed = true;
   readonly spanId: string;
   readonly fields: readonly Field[];
 

@@ -1,6 +1,7 @@
 import { type Attribute, AttributeSet, bounded, excerpt } from '../telemetry/trace/span.ts';
 import { splitHostPort } from '../wire/host-port.ts';
 import type { HttpVersion, RequestHead } from '../wire/stream.ts';
+import { slotOf } from '../wire/text-slot.ts';
 
 /** Methods that the conventions name; any other is one word in the name of a span, or clients could make up names. */
 const knownMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY']);
@@ -69,7 +70,7 @@ const kept: (Kept | undefined)[] = new Array(slotCount).fill(undefined);
 
 /** What was asked. Queries hold what nobody should see: only the path is told. */
 export function asked(head: RequestHead, grpc: boolean, version: HttpVersion): Asked {
-  const slot = slotOf(head.path);
+  const slot = slotOf(head.path, slotCount);
   const known = kept[slot];
   if (known?.isOf(head, grpc, version)) {
     known.attributes.comesAgain = true;
@@ -81,15 +82,6 @@ export function asked(head: RequestHead, grpc: boolean, version: HttpVersion): A
     kept[slot] = made;
   }
   return made;
-}
-
-/** By 32 of its characters: two paths in one slot are no harm. */
-function slotOf(path: string): number {
-  const { length } = path;
-  const step = (length >> 5) + 1;
-  let hash = length;
-  for (let i = length - 1; i >= 0; i -= step) hash = Math.imul(hash ^ path.charCodeAt(i), 0x01000193);
-  return (hash ^ (hash >>> 15)) & (slotCount - 1);
 }
 
 function nameOf({ path, method }: RequestHead, grpc: boolean): string {

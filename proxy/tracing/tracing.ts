@@ -147,6 +147,7 @@ export class Tracing implements ExchangeObserver {
 const no = new Field('b3', '0');
 no.interned = true;
 const saysNo: ExchangeTrace & AttemptTrace = {
+  isTimed: false,
   fields: [no],
   begin: () => saysNo,
   exemplify: () => {},
@@ -154,6 +155,7 @@ const saysNo: ExchangeTrace & AttemptTrace = {
 
 /** Tells who comes after that nothing of a trace is recorded. */
 class NotRecorded implements ExchangeTrace, AttemptTrace {
+  readonly isTimed = false;
   readonly fields: AttemptTrace['fields'];
 
   constructor({ context, ways }: TraceOfHop, ids: IdSource) {

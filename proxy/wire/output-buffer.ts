@@ -7,6 +7,10 @@ const keptBytes = 256 * 1024;
 /** Pieces of bodies from this size on are written without being collected. */
 const directBytes = 32 * 1024;
 
+/** What is below it is counted in 32 bits. */
+const billion = 1e9;
+const billionDigits = 9;
+
 /** What a connection has to say in this turn, in one buffer that is written with one call. */
 export class OutputBuffer {
   bytes: Uint8Array = new Uint8Array(0);
@@ -34,6 +38,27 @@ export class OutputBuffer {
   appendLatin1(text: string): void {
     const at = this.reserve(text.length);
     this.length = writeLatin1(this.bytes, at, text);
+  }
+
+  /** An integer from 0 to the largest safe one, in decimal digits: by hand, since it is no string before. */
+  appendInteger(value: number): void {
+    let rest = value;
+    let digits = 1;
+    if (value >= billion) {
+      const high = Math.floor(value / billion);
+      this.appendInteger(high);
+      rest = value - high * billion;
+      digits = billionDigits;
+    } else for (let limit = 10; limit <= value; limit *= 10) digits++;
+    const at = this.reserve(digits);
+    const { bytes } = this;
+    rest |= 0;
+    for (let i = at + digits - 1; i >= at; i--) {
+      const tenth = (rest / 10) | 0;
+      bytes[i] = 0x30 + rest - tenth * 10;
+      rest = tenth;
+    }
+    this.length = at + digits;
   }
 
   /** Writes what was collected, and empties the buffer. Returns what the transport's `write` does. */

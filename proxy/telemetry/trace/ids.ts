@@ -1,8 +1,8 @@
 /** Ids of traces and spans, as text: 32 and 16 digits of lower-case hexadecimal, not all of them 0. */
 
 /** Of a hexadecimal digit in lower case its value, by its code; of any other character `notHex`. */
-const values = new Uint8Array(256).fill(0xff);
-for (let value = 0; value < 16; value++) values[value.toString(16).charCodeAt(0)] = value;
+export const hexValues = new Uint8Array(256).fill(0xff);
+for (let value = 0; value < 16; value++) hexValues[value.toString(16).charCodeAt(0)] = value;
 const notHex = 0xff;
 
 /** What the lower-case hexadecimal digits `text[start, end)` have in common, by or: 0 where all are 0; `notHex` and more where one is none. */
@@ -10,7 +10,7 @@ function digitsOf(text: string, start: number, end: number): number {
   let all = 0;
   for (let i = start; i < end; i++) {
     const code = text.charCodeAt(i);
-    all |= code > 0xff ? notHex : values[code];
+    all |= code > 0xff ? notHex : hexValues[code];
   }
   return all;
 }

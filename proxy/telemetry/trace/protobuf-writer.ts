@@ -1,3 +1,5 @@
+import { hexValues } from './ids.ts';
+
 /** Wire types of protobuf. */
 const varintType = 0;
 const fixed64Type = 1;
@@ -5,10 +7,6 @@ const lengthType = 2;
 
 const twoTo32 = 2 ** 32;
 const longestByHand = 100;
-
-/** Of a hexadecimal digit in lower case, by its code. */
-const nibbles = new Uint8Array(128);
-for (let value = 0; value < 16; value++) nibbles[value.toString(16).charCodeAt(0)] = value;
 
 /**
  * Writes protobuf messages into one buffer that grows. Spans come by the thousand: to make objects of a schema for each
@@ -70,7 +68,7 @@ export class ProtobufWriter {
     bytes[at++] = field * 8 + lengthType;
     bytes[at++] = length / 2;
     for (let i = 0; i < length; i += 2) {
-      bytes[at++] = (nibbles[digits.charCodeAt(i)] << 4) | nibbles[digits.charCodeAt(i + 1)];
+      bytes[at++] = (hexValues[digits.charCodeAt(i)] << 4) | hexValues[digits.charCodeAt(i + 1)];
     }
     this.at = at;
   }

@@ -5,7 +5,12 @@ import type { SpanFormat } from './span-format.ts';
 /** What names the pod among what all spans are of: Zipkin knows a service and its address only. */
 const toldOfResource = new Set(['k8s.namespace.name', 'k8s.pod.name']);
 
-const kinds = { internal: '', server: ',"kind":"SERVER"', client: ',"kind":"CLIENT"' } as const;
+/** From the end of an id to the name. */
+const kinds = {
+  internal: '","name":',
+  server: '","kind":"SERVER","name":',
+  client: '","kind":"CLIENT","name":',
+} as const;
 const comma = 0x2c;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
@@ -14,32 +19,44 @@ const closeBracket = 0x5d;
 export class ZipkinFormat implements SpanFormat {
   private readonly out = new OutputBuffer();
   /** What stands in all spans: the service, and the tags of the resource. */
-  private readonly common: string;
+  private readonly common: Uint8Array;
+  /** The peer of the last span, which is often that of the next. */
+  private peer: Span['peer'] = undefined;
+  private peerBytes: Uint8Array = new Uint8Array(0);
 
   constructor({ serviceName, attributes }: Resource) {
     const tags = attributes.filter(([name]) => toldOfResource.has(name));
-    this.common = `,"localEndpoint":{"serviceName":${text(serviceName)}},"tags":{${tagsOf(tags)}`;
+    this.common = bytesOf(`,"localEndpoint":{"serviceName":${text(serviceName)}},"tags":{${tagsOf(tags)}`);
   }
 
   /** With a comma behind each. */
   attributes(list: readonly Attribute[]): Uint8Array {
-    return Buffer.from(tagsOf(list), 'latin1');
+    return bytesOf(tagsOf(list));
   }
 
   encode(span: Span): Uint8Array {
     const { out } = this;
-    const { parentId, startMs, endMs, attributes, error, peer } = span;
+    const { parentId, kind, startMs, endMs, attributes, error, peer } = span;
     const timestamp = Math.round(startMs * 1000);
     // What took no time that could be measured took some.
     const duration = Math.max(1, Math.round(endMs * 1000) - timestamp);
-    const parent = parentId === '' ? '' : `,"parentId":"${parentId}"`;
-    const remote = peer === undefined ? '' : `,"remoteEndpoint":${endpoint(peer)}`;
     out.length = 0;
-    out.appendLatin1(
-      `,{"traceId":"${span.traceId}","id":"${span.spanId}"${parent}${kinds[span.kind]},"name":${text(span.name)}` +
-        `,"timestamp":${timestamp},"duration":${duration}${remote}`,
-    );
-    out.appendLatin1(this.common);
+    out.appendLatin1(',{"traceId":"');
+    out.appendLatin1(span.traceId);
+    out.appendLatin1('","id":"');
+    out.appendLatin1(span.spanId);
+    if (parentId !== '') {
+      out.appendLatin1('","parentId":"');
+      out.appendLatin1(parentId);
+    }
+    out.appendLatin1(kinds[kind]);
+    out.appendLatin1(text(span.name));
+    out.appendLatin1(',"timestamp":');
+    out.appendInteger(timestamp);
+    out.appendLatin1(',"duration":');
+    out.appendInteger(duration);
+    if (peer !== undefined) out.append(this.remote(peer));
+    out.append(this.common);
     for (let i = 0; i < attributes.length; i++) {
       const set = attributes[i];
       if (set.comesAgain) out.append(set.bytesIn(this));
@@ -52,6 +69,14 @@ export class ZipkinFormat implements SpanFormat {
     return out.bytes.subarray(0, out.length);
   }
 
+  private remote(peer: NonNullable<Span['peer']>): Uint8Array {
+    if (peer.address !== this.peer?.address || peer.port !== this.peer.port) {
+      this.peer = peer;
+      this.peerBytes = bytesOf(`,"remoteEndpoint":${endpoint(peer)}`);
+    }
+    return this.peerBytes;
+  }
+
   batch(spans: Uint8Array): Uint8Array {
     const list = new Uint8Array(spans.length + 1);
     list.set(spans);
@@ -60,6 +85,9 @@ export class ZipkinFormat implements SpanFormat {
     return list;
   }
 }
+
+/** Of ASCII. */
+const bytesOf = (written: string): Uint8Array => Buffer.from(written, 'latin1');
 
 function tagsOf(list: readonly Attribute[]): string {
   let tags = '';

@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { maxQueuedSpans, SpanQueue } from './span-queue.ts';
+
+/** A span of `length` bytes that says which one it is. */
+function spanOf(number: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length).fill(number & 255);
+  bytes[0] = number >> 8;
+  return bytes;
+}
+
+it('gives back each span once, in order, whatever is sent again and however buffers are used again', () => {
+  const steps = fc.array(
+    fc.oneof(
+      fc.record({ add: fc.integer({ min: 1, max: 700 }), length: fc.constantFrom(2, 600, 3000) }),
+      fc.constantFrom('send' as const, 'fail' as const),
+    ),
+    { maxLength: 25 },
+  );
+  fc.assert(
+    fc.property(steps, (list) => {
+      const queue = new SpanQueue();
+      const waiting: Uint8Array[] = [];
+      let made = 0;
+      for (const step of list) {
+        if (typeof step === 'object') {
+          for (let i = 0; i < step.add; i++) {
+            const span = spanOf(made++, step.length);
+            if (queue.add(span)) waiting.push(span);
+          }
+        } else if (queue.count > 0) {
+          const { count, bytes } = queue.first();
+          expect(Buffer.from(bytes).equals(Buffer.concat(waiting.slice(0, count)))).toBe(true);
+          expect([count <= 512, bytes.length <= 512 * 1024]).toEqual([true, true]);
+          // What comes meanwhile stands behind it.
+          const span = spanOf(made++, 600);
+          if (queue.add(span)) waiting.push(span);
+          if (step === 'fail') queue.keep();
+          else {
+            queue.remove();
+            waiting.splice(0, count);
+          }
+        }
+        expect(queue.count).toBe(waiting.length);
+        expect(queue.count).toBeLessThanOrEqual(maxQueuedSpans);
+        expect(waiting.reduce((sum, { length }) => sum + length, 0)).toBeLessThanOrEqual(2 * 1024 * 1024);
+      }
+    }),
+    { numRuns: 40 },
+  );
+});

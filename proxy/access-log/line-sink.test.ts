@@ -42,9 +42,31 @@ it('gathers lines, and has one write under way at a time', () => {
   reader.clock.advance(100);
   expect(reader.pending()).toBe(1);
   reader.takes();
+  expect(reader.pending()).toBe(0);
+  reader.sink.take(Buffer.from('d\n'));
+  reader.clock.advance(20);
   reader.takes();
-  expect(reader.read()).toBe('a\nb\nc\n');
+  expect(reader.read()).toBe('a\nb\nc\nd\n');
   expect(reader.dropped()).toBe(0);
+});
+
+it('writes at once what came during a write when it is much, or when somebody waits for all of it', () => {
+  const reader = slowReader();
+  const [much, little] = [Buffer.alloc(256 * 1024, 'x'), Buffer.from('a\n')];
+  reader.sink.take(little);
+  reader.clock.advance(20);
+  reader.sink.take(much);
+  reader.takes();
+  expect(reader.pending()).toBe(1);
+  reader.sink.take(little);
+  let drained = false;
+  reader.sink.drain(1000, () => {
+    drained = true;
+  });
+  reader.takes();
+  expect(reader.pending()).toBe(1);
+  reader.takes();
+  expect([drained, reader.read().length]).toEqual([true, much.length + 4]);
 });
 
 it('writes on where a reader took a part', () => {

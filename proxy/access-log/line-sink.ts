@@ -11,8 +11,9 @@ export interface LineSinkOptions {
   readonly onDropped: (count: number) => void;
 }
 
-/** Lines are gathered for so long: one write for many of them. */
+/** Lines are gathered for so long, or until they are so many bytes: one write for many of them. */
 const gatherMs = 20;
+const gatheredBytes = 256 * 1024;
 /** What waits while nobody reads, in bytes. */
 const mostWaiting = 1024 * 1024;
 /** A reader that takes nothing now is tried again after this. */
@@ -63,6 +64,13 @@ export class LineSink {
     if (!this.busy) this.drained();
   }
 
+  /** What has come during a write may be a line or two. */
+  private gatherMore(): void {
+    const isSoon = this.lines === 0 || this.drained !== undefined || this.waiting.length >= gatheredBytes;
+    if (isSoon) this.writeGathered();
+    else this.options.timers.after(gatherMs, () => this.writeGathered());
+  }
+
   private writeGathered(): void {
     this.writing = this.lines;
     if (this.writing === 0) {
@@ -83,12 +91,12 @@ export class LineSink {
 
   private write(bytes: Uint8Array): void {
     this.options.write(bytes, (error, written) => {
-      if (error === null && written >= bytes.length) this.writeGathered();
+      if (error === null && written >= bytes.length) this.gatherMore();
       else if (error === null) this.write(bytes.subarray(written));
       else if (error.code === 'EAGAIN') this.options.timers.after(retryMs, () => this.write(bytes));
       else {
         this.options.onDropped(this.writing);
-        this.writeGathered();
+        this.gatherMore();
       }
     });
   }

@@ -287,8 +287,8 @@ test('a server that stops ends its streams', async () => {
   await vi.waitFor(() => expect(seen.error).toBeDefined());
 });
 
-test.each(['before', 'after'])('a server that stops waits for no client that has gone %s that', async (when) => {
-  const { server, port } = await start();
+/** A client of the server's, and its connection as the server has it: who ends that says all, and still reads. */
+async function relayed(port: number): Promise<{ client: GrpcClient; upstream: Socket }> {
   const upstream = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   closing.push(() => upstream.destroy());
   const relay = createServer((socket) => {
@@ -299,11 +299,45 @@ test.each(['before', 'after'])('a server that stops waits for no client that has
   closing.push(() => relay.close());
   const client = new GrpcClient(`127.0.0.1:${(relay.address() as AddressInfo).port}`, credentials.createInsecure());
   closing.push(() => client.close());
+  return { client, upstream };
+}
+
+test.each(['before', 'after'])('a server that stops waits for no client that has gone %s that', async (when) => {
+  const { server, port } = await start();
+  const { client, upstream } = await relayed(port);
   const { seen } = follow(client);
   await vi.waitFor(() => expect(seen.updates).toHaveLength(1));
   if (when === 'before') upstream.end();
   const stopped = server.stop(60_000);
   if (when === 'after') upstream.end();
+  await stopped;
+});
+
+test('a server that stops still answers a client that has said all, and waits', async () => {
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  const { server, port } = await start({
+    services: [
+      serve(Identity, {
+        async certify({ token }) {
+          ask();
+          await answered;
+          return create(CertifyResponseSchema, { leafCertificate: token });
+        },
+      }),
+    ],
+  });
+  const { client, upstream } = await relayed(port);
+  const certified = certify(client, 'web');
+  await asked;
+  upstream.end();
+  const stopped = server.stop(60_000);
+  // What the end of its client makes of the connection has come by then.
+  await vi.waitFor(() => expect(upstream.writableFinished).toBe(true));
+  // Nothing is to come of that, which has no end to wait for.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  answer();
+  expect(Buffer.from((await certified).leafCertificate).toString()).toBe('token');
   await stopped;
 });
 

@@ -47,6 +47,11 @@ export class OutgoingStream {
     return socket?.remoteAddress === undefined ? 'gone' : `${socket.remoteAddress}:${socket.remotePort}`;
   }
 
+  /** Something of the answer has been sent. */
+  get hasBegun(): boolean {
+    return this.http2.headersSent;
+  }
+
   get open(): boolean {
     return !this.ended;
   }

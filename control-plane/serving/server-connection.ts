@@ -66,12 +66,15 @@ export class ServerConnection {
     });
   }
 
-  /** Takes no more calls, and closes when those under way have ended, which a client that has gone waits for no more. */
+  /**
+   * Takes no more calls, and closes when those under way have ended. A client that has said all may still wait for an answer,
+   * or has gone: what goes on for ever ends then.
+   */
   leave(): void {
     if (this.state === 'open') this.state = 'leaving';
     this.session.close();
-    if (this.socket.readableEnded) this.destroy();
-    else this.socket.once('end', () => this.destroy());
+    if (this.socket.readableEnded) this.endBegun();
+    else this.socket.once('end', () => this.endBegun());
   }
 
   /** Ends what is left of it, whatever its client does. */
@@ -84,6 +87,12 @@ export class ServerConnection {
   drop(reason: DropReason): void {
     this.onDropped(reason);
     this.destroy();
+  }
+
+  private endBegun(): void {
+    for (const stream of [...this.streams]) {
+      if (stream.hasBegun) stream.end(Code.unavailable, 'the server takes no more calls here');
+    }
   }
 
   /** They had since the last look for what was under way. Through a sidecar they are those of many proxies. */

@@ -11,7 +11,8 @@ import { objectOf } from './policy-object.ts';
 export class PodSelector {
   /** Those that have all of these labels. Throws for none, which would be all of the namespace: see `all`. */
   static labels(labels: { [name: string]: string }): PodSelector {
-    checkProps({ labels: needed(mapOf(text)) }, { labels });
+    // One that is left out would select more.
+    checkProps({ labels: needed(mapOf(text, true)) }, { labels });
     if (Object.keys(labels).length === 0)
       throw new Error("'labels' ({}) must have one: PodSelector.all() is every pod");
     return new PodSelector(() => ({ matchLabels: { ...labels } }));

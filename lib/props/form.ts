@@ -81,14 +81,15 @@ export const listOf = (each: Form): Form => {
   };
 };
 
-/** Of any names. */
-export const mapOf = (each: Form): Form => {
+/** Of any names. What is undefined is left out, as of props, unless it `isWhole`. */
+export const mapOf = (each: Form, isWhole = false): Form => {
   const expected = () => `an object of names, each with ${each.expected()}`;
   return {
     expected,
     misfit: (name, value) => {
       if (!isPlain(value)) return { name, value, rule: `must be ${expected()}` };
-      return firstOf(Object.entries(value), ([key, item]) => each.misfit(`${name}.${key}`, item));
+      const given = Object.entries(value).filter(([, item]) => isWhole || item !== undefined);
+      return firstOf(given, ([key, item]) => each.misfit(`${name}.${key}`, item));
     },
   };
 };

@@ -6,7 +6,8 @@ export const constructForm = form(
   (value) => isObject(value) && isObject((value as { readonly node?: unknown }).node),
 );
 
-const dnsSubdomain = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
+/** Of Kubernetes, which bounds the whole of it alone. */
+const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /** The name of an object. */
 const objectName = form(
@@ -22,15 +23,25 @@ export const namespaceName = form(
 /** A domain of DNS, without the dot at its end. */
 export const domainForm = form(
   'a DNS name such as cluster.local, without a dot at its end',
-  (value) => typeof value === 'string' && value.length <= 253 && dnsSubdomain.test(value),
+  (value) =>
+    typeof value === 'string' &&
+    value.length <= 253 &&
+    dnsSubdomain.test(value) &&
+    value.split('.').every((label) => label.length <= 63),
 );
 
+/** The same, or what makes it when the object is rendered (`Lazy` of cdk8s). */
+const lazily = ({ expected, misfit }: Form): Form =>
+  form(expected, (value) => hasMethod(value, 'produce') || misfit('', value) === undefined);
+
+/** Labels or annotations of an object. */
+export const textsForm = mapOf(lazily(text));
+
 const known: Readonly<Record<string, Form>> = {
-  name: objectName,
-  namespace: namespaceName,
-  labels: mapOf(text),
-  // Values may be made when the object is rendered.
-  annotations: mapOf(form('a text', (value) => typeof value === 'string' || hasMethod(value, 'produce'))),
+  name: lazily(objectName),
+  namespace: lazily(namespaceName),
+  labels: textsForm,
+  annotations: textsForm,
 };
 
 /** Metadata of an object: the fields that the mesh goes by; the rest is the API server's to judge. */

@@ -1,4 +1,4 @@
-import { Duration } from 'cdk8s';
+import { Duration, Lazy } from 'cdk8s';
 import { Deployment } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { describe, expect, it, vi } from 'vitest';
@@ -189,6 +189,22 @@ it.each<[string, Props, string]>([
 ])('%s of %j is refused with path, name, value and what to do', (name, props, message) => {
   const [make, least] = subjects[name];
   expect(String(thrown(make, least, props)).replace(/subject-\d+/, 'ID')).toContain(message);
+});
+
+it.each<[string, Props]>([
+  ['TcpRoute', { metadata: { name: 'a'.repeat(80) } }],
+  ['TcpRoute', { metadata: { name: `${'a'.repeat(70)}.${'b'.repeat(182)}` } }],
+  ['TcpRoute', { metadata: { name: 'a', labels: { tier: Lazy.any({ produce: () => 'back' }), team: undefined } } }],
+  ['TcpRoute', { metadata: { name: 'a', annotations: { note: undefined } } }],
+  ['MeshedNamespace', { name: 'shop', labels: { tier: Lazy.any({ produce: () => 'back' }), team: undefined } }],
+])('%s takes what Kubernetes and cdk8s take: %j', (name, props) => {
+  const [make, least] = subjects[name];
+  expect(thrown(make, least, props)).toBeUndefined();
+});
+
+it('a label that is undefined is refused where it would select more', () => {
+  const labels = { app: 'web', tier: undefined } as never;
+  expect(() => library.PodSelector.labels(labels)).toThrow("'labels.tier' (undefined) must be a text");
 });
 
 const facets: Record<string, (shop: Shop) => object> = {

@@ -7,7 +7,8 @@ import { refusingLevel } from '../inject/pod-security.ts';
 import { withoutChartNamespace } from '../mesh/cluster-wide.ts';
 import { installationOf } from '../mesh/installation.ts';
 import { checkProps } from '../props/check-props.ts';
-import { instance, mapOf, propsOf, type Shape, text } from '../props/form.ts';
+import { instance, propsOf, type Shape, text } from '../props/form.ts';
+import { textsForm } from '../props/object-forms.ts';
 import { Injection } from './injection.ts';
 import { annotationsOf, type MeshOptions } from './mesh-options.ts';
 import { meshOptionsShape } from './mesh-options-shape.ts';
@@ -53,8 +54,8 @@ export interface MeshedNamespaceProps {
 
 const shape: Shape<MeshedNamespaceProps> = {
   name: text,
-  labels: mapOf(text),
-  annotations: mapOf(text),
+  labels: textsForm,
+  annotations: textsForm,
   mesh: propsOf(meshOptionsShape),
   podSecurity: instance(() => PodSecurity),
 };

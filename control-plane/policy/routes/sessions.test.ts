@@ -10,6 +10,7 @@ describe('the path of a cookie', () => {
     ['no match', [], '/'],
     ['a match of no path', [{}], '/'],
     ['one path', [prefix('/shop')], '/shop'],
+    ['one path that ends with a slash', [prefix('/shop/')], '/shop'],
     ['one path, exactly', [exact('/shop/cart')], '/shop/cart'],
     ['several below one', [prefix('/shop/cart'), exact('/shop/till'), prefix('/shop')], '/shop'],
     ['several that only begin alike', [prefix('/shop'), prefix('/shopping')], '/'],

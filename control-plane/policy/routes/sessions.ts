@@ -58,7 +58,8 @@ export function cookiePath(matches: readonly Pick<HttpRouteMatch, 'path'>[]): st
     return type === 'RegularExpression' ? parentOfAll(value) : value;
   });
   if (paths.length === 0) return '/';
-  const path = paths.reduce(commonParent);
+  // Below /shop/ is /shop as well, which no cookie of /shop/ is for.
+  const path = paths.reduce(commonParent).replace(/(?<=.)\/$/, '');
   return isCookiePath(path) ? path : '/';
 }
 

@@ -1,4 +1,4 @@
-import { type Completed, type CompletedOption, callNames, longName, quoted } from './completed.ts';
+import { type Completed, type CompletedOption, longName, quoted, typedNames } from './completed.ts';
 
 /** Completes commands, options, and what of their values is known. Where nothing is, bash completes names of files. */
 export function bash(all: readonly Completed[]): string {
@@ -17,7 +17,7 @@ _tulle() {
       -* | '=') continue ;;
     esac
     case "$command $word" in
-${commands.map((one) => `      ${patterns(callNames(one).map(typed))}) command=${quoted(one.name)} ;;`).join('\n')}
+${commands.map((one) => `      ${patterns(typedNames(one))}) command=${quoted(one.name)} ;;`).join('\n')}
     esac
   done
   case "$command $before $previous" in
@@ -36,9 +36,6 @@ ${all.map((one) => `    ${quoted(one.name)}) words=${list(one.words.map(({ word 
 complete -o default -F _tulle tulle
 `;
 }
-
-/** As the loop puts it together: with a blank before a command of the program. */
-const typed = (name: string): string => (name.includes(' ') ? name : ` ${name}`);
 
 const patterns = (texts: readonly string[]): string => texts.map(quoted).join(' | ');
 

@@ -57,5 +57,6 @@ export const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''"
 
 export const longName = ({ names }: CompletedOption): string => names[0];
 
-/** As they are typed: by each name of the command. */
-export const callNames = ({ name, aliases }: Completed): readonly string[] => [name, ...aliases];
+/** As a loop over the words puts it together, by each name of the command: with a blank before one of the program. */
+export const typedNames = ({ name, aliases }: Completed): readonly string[] =>
+  [name, ...aliases].map((each) => (each.includes(' ') ? each : ` ${each}`));

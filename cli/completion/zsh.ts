@@ -1,4 +1,4 @@
-import { type Completed, type CompletedOption, callNames, longName, quoted } from './completed.ts';
+import { type Completed, type CompletedOption, longName, quoted, typedNames } from './completed.ts';
 
 /** Completes commands, options, and what of their values is known. Where nothing is, zsh completes names of files. */
 export function zsh(all: readonly Completed[]): string {
@@ -10,7 +10,7 @@ _tulle() {
   for word in "\${(@)words[2,CURRENT-1]}"; do
     [[ $word == -* ]] && continue
     case "$command $word" in
-${commands.map((one) => `      ${patterns(callNames(one).map(typed))}) command=${quoted(one.name)} ;;`).join('\n')}
+${commands.map((one) => `      ${patterns(typedNames(one))}) command=${quoted(one.name)} ;;`).join('\n')}
     esac
   done
   case "$command \${words[CURRENT-1]}" in
@@ -25,9 +25,6 @@ ${all.map((one) => `    ${quoted(one.name)}) if [[ $PREFIX == -* ]]; then offere
 compdef _tulle tulle
 `;
 }
-
-/** As the loop puts it together: with a blank before a command of the program. */
-const typed = (name: string): string => (name.includes(' ') ? name : ` ${name}`);
 
 const patterns = (texts: readonly string[]): string => texts.map((text) => quoted(text)).join('|');
 

@@ -1,5 +1,6 @@
 import type { Origin } from '../exchange/origin.ts';
 import type { Decided } from '../exchange/plan.ts';
+import { asciiJson, escaped } from '../wire/ascii.ts';
 import type { OutputBuffer } from '../wire/output-buffer.ts';
 import type { RequestHead } from '../wire/stream.ts';
 
@@ -36,12 +37,8 @@ const mostOfAValue = 2048;
 
 const cut = (text: string): string => (text.length > mostOfAValue ? `${text.slice(0, mostOfAValue)}...` : text);
 
-/** A string of JSON, of ASCII alone: nothing in it is a control character, or turns what stands behind it. */
-export function quoted(text: string): string {
-  const shown = cut(text);
-  if (/^[ !#-[\]-~]*$/.test(shown)) return `"${shown}"`;
-  return JSON.stringify(shown).replace(/[\u007f-\uffff]/g, escaped);
-}
+/** A string of JSON. */
+export const quoted = (text: string): string => asciiJson(cut(text));
 
 /** Without what could end the quotes that it stands in, or the line, or steer a terminal. */
 export const word = (text: string): string =>
@@ -50,5 +47,3 @@ export const word = (text: string): string =>
     /[\u0000-\u001f"\\\u007f-\uffff]/g,
     escaped,
   );
-
-const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

@@ -1,5 +1,7 @@
 import type { Origin } from '../exchange/origin.ts';
 import type { Decided } from '../exchange/plan.ts';
+import { asciiBytes } from '../wire/ascii.ts';
+import { MadeOnce } from '../wire/made-once.ts';
 import type { HttpVersion, RequestHead } from '../wire/stream.ts';
 import { slotOf } from '../wire/text-slot.ts';
 
@@ -38,8 +40,8 @@ class Request {
     this.authority = head.authority;
     this.userAgent = userAgent;
     this.version = version;
-    this.asked = bytesOf(parts.asked(head, version === 'http2' ? 'HTTP/2.0' : 'HTTP/1.1'));
-    this.named = bytesOf(parts.named(head.authority, userAgent));
+    this.asked = asciiBytes(parts.asked(head, version === 'http2' ? 'HTTP/2.0' : 'HTTP/1.1'));
+    this.named = asciiBytes(parts.named(head.authority, userAgent));
   }
 
   isOf({ path, method, authority }: RequestHead, userAgent: string, version: HttpVersion): boolean {
@@ -59,32 +61,24 @@ class Request {
  */
 export class Repeated {
   private readonly parts: Parts;
-  private readonly clients = new WeakMap<Origin, Uint8Array>();
-  private readonly decisions = new WeakMap<Decided, Uint8Array>();
+  private readonly clients: MadeOnce<Origin, Uint8Array>;
+  private readonly decisions: MadeOnce<Decided, Uint8Array>;
   private readonly requests: (Request | undefined)[] = new Array(slotCount).fill(undefined);
   private shownMs = Number.NaN;
-  private shownTime = bytesOf('');
+  private shownTime = asciiBytes('');
 
   constructor(parts: Parts) {
     this.parts = parts;
+    this.clients = new MadeOnce((origin) => asciiBytes(parts.client(origin)));
+    this.decisions = new MadeOnce((decided) => asciiBytes(parts.decided(decided)));
   }
 
   client(origin: Origin): Uint8Array {
-    let bytes = this.clients.get(origin);
-    if (bytes === undefined) {
-      bytes = bytesOf(this.parts.client(origin));
-      this.clients.set(origin, bytes);
-    }
-    return bytes;
+    return this.clients.of(origin);
   }
 
   decided(decided: Decided): Uint8Array {
-    let bytes = this.decisions.get(decided);
-    if (bytes === undefined) {
-      bytes = bytesOf(this.parts.decided(decided));
-      this.decisions.set(decided, bytes);
-    }
-    return bytes;
+    return this.decisions.of(decided);
   }
 
   /** Many lines share a millisecond. */
@@ -92,7 +86,7 @@ export class Repeated {
     const wholeMs = Math.floor(startedMs);
     if (wholeMs !== this.shownMs) {
       this.shownMs = wholeMs;
-      this.shownTime = bytesOf(this.parts.time(new Date(wholeMs).toISOString()));
+      this.shownTime = asciiBytes(this.parts.time(new Date(wholeMs).toISOString()));
     }
     return this.shownTime;
   }
@@ -107,5 +101,3 @@ export class Repeated {
     return made;
   }
 }
-
-const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'latin1');

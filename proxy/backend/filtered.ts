@@ -27,8 +27,7 @@ export class Filtered implements Backend {
     const delayMs = this.filters.delayMs(clock.random);
     if (delayMs === 0) this.goOn(attempt);
     else {
-      attempt.exchange.delayMs += delayMs;
-      attempt.exchange.isLate = true;
+      attempt.exchange.delayed();
       deadlines.arm(new DelayedAttempt(this, attempt), delayMs);
     }
   }

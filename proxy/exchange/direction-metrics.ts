@@ -34,8 +34,8 @@ export class DirectionMetrics implements ExchangeObserver {
 
   onFinish(exchange: Exchange): void {
     this.inFlight--;
-    const { failure, delayMs } = exchange;
-    if (delayMs > 0) this.faults.add({ fault: 'delay' });
+    const { failure, isDelayed } = exchange;
+    if (isDelayed) this.faults.add({ fault: 'delay' });
     if (failure !== undefined) {
       this.httpError(failure.kind);
       if (failure.message.startsWith(injectedFault)) this.faults.add({ fault: 'abort' });

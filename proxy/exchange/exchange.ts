@@ -82,8 +82,8 @@ export class Exchange implements StreamHandler {
   readonly startMs: number;
   /** When all of the request had come, where its route counts; -1 before. */
   requestEndMs = -1;
-  /** For how long faults have had it, or its tries, wait. */
-  delayMs = 0;
+  /** A fault has had it wait, or one of its tries. */
+  isDelayed = false;
   /** Whether it came to its endpoint late, by faults or by backends that it was not sent to: none of that is the endpoint's time. */
   isLate = false;
   /** Of the bodies that have come so far, the response's as it is passed on. */
@@ -166,13 +166,18 @@ export class Exchange implements StreamHandler {
       const delayMs = plan.filters.delayMs(this.side.clock.random);
       if (delayMs === 0) this.goOn();
       else {
-        this.delayMs = delayMs;
-        this.isLate = true;
+        this.delayed();
         const delay = new FilterDelay(this, this.side.deadlines);
         this.waitsFor = delay;
         this.side.deadlines.arm(delay, delayMs);
       }
     }
+  }
+
+  /** A fault has it wait. */
+  delayed(): void {
+    this.isDelayed = true;
+    this.isLate = true;
   }
 
   /** @internal begun, and delayed for as long as filters say */

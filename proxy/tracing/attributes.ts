@@ -4,6 +4,7 @@ import type { EndpointInfo } from '../model/endpoint-info.ts';
 import type { PolicyLabels } from '../model/policy-labels.ts';
 import { clientCancelled } from '../telemetry/classify.ts';
 import { type Attribute, AttributeSet } from '../telemetry/trace/span.ts';
+import { MadeOnce } from '../wire/made-once.ts';
 
 /** A status of HTTP and one of gRPC, as one number. */
 const grpcStatuses = 18;
@@ -33,26 +34,11 @@ export function errorOf(
 }
 
 /** The sets of what they are made from, as long as that is there. */
-class SetsOf<Key extends object> {
-  private readonly sets = new WeakMap<Key, AttributeSet>();
-  private readonly describe: (key: Key) => Attribute[];
-
-  constructor(describe: (key: Key) => Attribute[]) {
-    this.describe = describe;
-  }
-
-  get(key: Key): AttributeSet {
-    let set = this.sets.get(key);
-    if (set === undefined) {
-      set = new AttributeSet(this.describe(key));
-      this.sets.set(key, set);
-    }
-    return set;
-  }
-}
+const setsOf = <Key extends object>(describe: (key: Key) => Attribute[]): MadeOnce<Key, AttributeSet> =>
+  new MadeOnce((key) => new AttributeSet(describe(key)));
 
 /** Who asked. */
-export const originAttributes = new SetsOf<Origin>(({ direction, clientAddress, clientIdentity }) => {
+export const originAttributes = setsOf<Origin>(({ direction, clientAddress, clientIdentity }) => {
   const list: Attribute[] = [['tulle.direction', direction]];
   if (direction === 'outbound') return list;
   list.push(['client.address', clientAddress]);
@@ -61,7 +47,7 @@ export const originAttributes = new SetsOf<Origin>(({ direction, clientAddress, 
 });
 
 /** What decided about it. */
-export const decidedAttributes = new SetsOf<Decided>(({ route, parent, authorization }) => {
+export const decidedAttributes = setsOf<Decided>(({ route, parent, authorization }) => {
   const list: Attribute[] = [];
   if (route !== undefined) list.push(['tulle.route', shown(route)]);
   if (parent !== undefined) list.push(['tulle.parent', shown(parent)]);
@@ -70,7 +56,7 @@ export const decidedAttributes = new SetsOf<Decided>(({ route, parent, authoriza
 });
 
 /** Which endpoint had a try. */
-export const endpointAttributes = new SetsOf<EndpointInfo>(({ address, port, identity, labels }) => {
+export const endpointAttributes = setsOf<EndpointInfo>(({ address, port, identity, labels }) => {
   const list: Attribute[] = [
     ['network.peer.address', address],
     ['network.peer.port', port],

@@ -98,7 +98,7 @@ export class ExchangeSpans implements ExchangeTrace {
     const attributes = this.attributesOf(exchange, request);
     if (first !== undefined && others === undefined) {
       const { endpoint } = first.attempt;
-      if (endpoint !== undefined) attributes.push(endpointAttributes.get(endpoint.info));
+      if (endpoint !== undefined) attributes.push(endpointAttributes.of(endpoint.info));
       this.recordWhole(exchange, request, 'client', first.spanId, attributes, endMs, first.attempt);
       return;
     }
@@ -123,7 +123,7 @@ export class ExchangeSpans implements ExchangeTrace {
     const { time } = this.sink;
     const error = errorOf(attempt, 'client');
     const own = [attributes];
-    if (endpoint !== undefined) own.push(endpointAttributes.get(endpoint.info));
+    if (endpoint !== undefined) own.push(endpointAttributes.of(endpoint.info));
     if (index > 0) own.push(ownAttributes(['http.request.resend_count', index]));
     own.push(outcomeAttributes(attempt, error));
     this.sink.record({
@@ -142,8 +142,8 @@ export class ExchangeSpans implements ExchangeTrace {
   }
 
   private attributesOf({ origin, plan }: Exchange, request: Asked): AttributeSet[] {
-    const list = [request.attributes, originAttributes.get(origin)];
-    if (plan?.decided !== undefined) list.push(decidedAttributes.get(plan.decided));
+    const list = [request.attributes, originAttributes.of(origin)];
+    if (plan?.decided !== undefined) list.push(decidedAttributes.of(plan.decided));
     return list;
   }
 
@@ -243,7 +243,7 @@ export function recordRefusal(sink: SpanSink, { context, state }: TraceOfHop, re
     endMs: sink.time.at(endMs),
     attributes: [
       attributes,
-      originAttributes.get(origin),
+      originAttributes.of(origin),
       outcomeAttributes(outcome, failure.kind),
       ownAttributes(['error.message', messageOf(failure, detail)]),
     ],

@@ -1,3 +1,4 @@
+import { asciiBytes, asciiJson } from '../../wire/ascii.ts';
 import { OutputBuffer } from '../../wire/output-buffer.ts';
 import type { Attribute, Resource, Span } from './span.ts';
 import type { SpanFormat } from './span-format.ts';
@@ -26,12 +27,12 @@ export class ZipkinFormat implements SpanFormat {
 
   constructor({ serviceName, attributes }: Resource) {
     const tags = attributes.filter(([name]) => toldOfResource.has(name));
-    this.common = bytesOf(`,"localEndpoint":{"serviceName":${text(serviceName)}},"tags":{${tagsOf(tags)}`);
+    this.common = asciiBytes(`,"localEndpoint":{"serviceName":${asciiJson(serviceName)}},"tags":{${tagsOf(tags)}`);
   }
 
   /** With a comma behind each. */
   attributes(list: readonly Attribute[]): Uint8Array {
-    return bytesOf(tagsOf(list));
+    return asciiBytes(tagsOf(list));
   }
 
   encode(span: Span): Uint8Array {
@@ -50,7 +51,7 @@ export class ZipkinFormat implements SpanFormat {
       out.appendLatin1(parentId);
     }
     out.appendLatin1(kinds[kind]);
-    out.appendLatin1(text(span.name));
+    out.appendLatin1(asciiJson(span.name));
     out.appendLatin1(',"timestamp":');
     out.appendInteger(timestamp);
     out.appendLatin1(',"duration":');
@@ -63,7 +64,7 @@ export class ZipkinFormat implements SpanFormat {
       else out.appendLatin1(tagsOf(set.list));
     }
     // Its presence is what marks a span as failed.
-    if (error !== undefined) out.appendLatin1(`"error":${text(error)}`);
+    if (error !== undefined) out.appendLatin1(`"error":${asciiJson(error)}`);
     else if (out.bytes[out.length - 1] === comma) out.length--;
     out.appendLatin1('}}');
     return out.bytes.subarray(0, out.length);
@@ -72,7 +73,7 @@ export class ZipkinFormat implements SpanFormat {
   private remote(peer: NonNullable<Span['peer']>): Uint8Array {
     if (peer.address !== this.peer?.address || peer.port !== this.peer.port) {
       this.peer = peer;
-      this.peerBytes = bytesOf(`,"remoteEndpoint":${endpoint(peer)}`);
+      this.peerBytes = asciiBytes(`,"remoteEndpoint":${endpoint(peer)}`);
     }
     return this.peerBytes;
   }
@@ -86,23 +87,11 @@ export class ZipkinFormat implements SpanFormat {
   }
 }
 
-/** Of ASCII. */
-const bytesOf = (written: string): Uint8Array => Buffer.from(written, 'latin1');
-
 function tagsOf(list: readonly Attribute[]): string {
   let tags = '';
-  for (const [name, value] of list) tags += `${text(name)}:${text(String(value))},`;
+  for (const [name, value] of list) tags += `${asciiJson(name)}:${asciiJson(String(value))},`;
   return tags;
 }
 
 const endpoint = ({ address, port }: { address: string; port: number }): string =>
-  `{"${address.includes(':') ? 'ipv6' : 'ipv4'}":${text(address)}${port === 0 ? '' : `,"port":${port}`}}`;
-
-/** In ASCII alone: a character is a byte. */
-function text(value: string): string {
-  if (/^[ !#-[\]-~]*$/.test(value)) return `"${value}"`;
-  return JSON.stringify(value).replace(
-    /[\u007f-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
+  `{"${address.includes(':') ? 'ipv6' : 'ipv4'}":${asciiJson(address)}${port === 0 ? '' : `,"port":${port}`}}`;

@@ -28,26 +28,26 @@ import { LogLevel } from './log-level.ts';
 import type { MeshProps } from './mesh-props.ts';
 import { TrustAnchors } from './trust-anchors.ts';
 
-const toleration: Shape<ComponentToleration> = {
+export const tolerationShape: Shape<ComponentToleration> = {
   effect: text,
   key: text,
   operator: text,
   tolerationSeconds: number,
   value: text,
 };
-const autoscaling: Shape<ComponentAutoscaling> = {
+export const autoscalingShape: Shape<ComponentAutoscaling> = {
   maxReplicas: needed(number),
   cpuPercent: number,
   memoryPercent: number,
 };
-const component: Shape<ComponentOptions> = {
+export const componentShape: Shape<ComponentOptions> = {
   replicas: number,
-  autoscaling: propsOf(autoscaling),
+  autoscaling: propsOf(autoscalingShape),
   cpuRequestMillis: number,
   cpuLimitMillis: number,
   memoryRequest: size,
   memoryLimit: size,
-  tolerations: listOf(propsOf(toleration)),
+  tolerations: listOf(propsOf(tolerationShape)),
   nodeSelector: mapOf(text),
   priorityClassName: text,
   imagePullSecrets: listOf(text),
@@ -55,15 +55,14 @@ const component: Shape<ComponentOptions> = {
   logLevel: instance(() => LogLevel),
 };
 const components: Shape<MeshComponents> = {
-  destination: propsOf(component),
-  identity: propsOf(component),
-  proxyInjector: propsOf(component),
-  tap: propsOf(component),
+  destination: propsOf(componentShape),
+  identity: propsOf(componentShape),
+  proxyInjector: propsOf(componentShape),
+  tap: propsOf(componentShape),
 };
 
-/** Of `Mesh`, and of `MeshReference`, which is given the same settings where an app has them at hand. */
-export const meshShape: Shape<MeshProps> = {
-  ...sidecarShape,
+/** What is said of the mesh alone. */
+export const ownMeshShape: Shape<Omit<MeshProps, keyof typeof sidecarShape | '_install'>> = {
   namespace: text,
   trustDomain: text,
   clusterDomain: text,
@@ -93,12 +92,14 @@ export const meshShape: Shape<MeshProps> = {
   permissionGuards: flag,
   webhookClientAuthorities: text,
   nodeSelector: mapOf(text),
-  tolerations: listOf(propsOf(toleration)),
+  tolerations: listOf(propsOf(tolerationShape)),
   priorityClassName: text,
   runtimeClassName: text,
   podLabels: mapOf(text),
   podAnnotations: mapOf(text),
   logLevel: instance(() => LogLevel),
   components: propsOf(components),
-  _install: anything,
 };
+
+/** Of `Mesh`, and of `MeshReference`, which is given the same settings where an app has them at hand. */
+export const meshShape: Shape<MeshProps> = { ...sidecarShape, ...ownMeshShape, _install: anything };

@@ -23,7 +23,7 @@ import { PullPolicy } from './pull-policy.ts';
 import { Statsd } from './statsd.ts';
 import { Tracing } from './tracing.ts';
 
-const proxyShape: Shape<ProxyOptions> = {
+export const proxyShape: Shape<ProxyOptions> = {
   image: text,
   version: text,
   imagePullPolicy: instance(() => PullPolicy),

@@ -41,7 +41,8 @@ export const anySettings = (draw: Draw, protocol: Protocol): TrafficSettings => 
     limit: draw.maybe(() => draw.number(1, 5)),
     timeout: draw.maybe(() => draw.millis(1, 1000)),
   })),
-  timeouts: draw.maybe(() => ({ request: draw.millis(5000, 10_000), idle: draw.maybe(() => draw.seconds()) })),
+  // An idle time that is longer than the whole request is refused: drawn with others it was a fifth of all apps.
+  timeouts: draw.maybe(() => ({ request: draw.millis(5000, 10_000), idle: draw.maybe(() => draw.seconds(1, 5)) })),
 });
 
 export function anyMatch(draw: Draw, protocol: Protocol, prefixOnly = false): Match {

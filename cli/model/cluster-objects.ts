@@ -3,6 +3,7 @@ import { kindInfo } from '../../control-plane/sources/kinds.ts';
 import { meshConfigMap } from '../../lib/contract/names.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import { eachBounded, listAll } from '../cluster/objects.ts';
+import { CommandError } from '../terminal.ts';
 
 interface Collection {
   readonly group: string;
@@ -47,7 +48,7 @@ async function list(
       if (!isNotFound(error)) throw error;
     }
   }
-  if (!optional) throw new Error(`the cluster does not serve ${plural}`);
+  if (!optional) throw new CommandError(`what was asked is no Kubernetes API server: it does not serve ${plural}`);
   return [];
 }
 

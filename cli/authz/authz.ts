@@ -4,7 +4,7 @@ import type { MeshModel } from '../../model/mesh-model.ts';
 import { askedMesh, hinted } from '../asked-mesh.ts';
 import { eachBounded } from '../cluster/objects.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { localRunner } from '../figures/local-directory.ts';
 import { type PlaceOptions, warnOfSilent, withFigures } from '../figures/open.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
@@ -40,7 +40,7 @@ export function authzCommand(terminal: Terminal): Command {
       const options = command.optsWithGlobals<AuthzOptions>();
       const { timeWindow, output } = options;
       const wanted = parseResource(resource);
-      const windowMs = timeWindow === undefined ? undefined : parseDurationMs('--time-window', timeWindow);
+      const windowMs = timeWindow === undefined ? undefined : parseWaitMs('--time-window', timeWindow);
       const { model, workloads } = await asked(options, wanted, terminal);
       const held = workloads.flatMap((workload) => {
         const found = model.authorizationsOf(workload);

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { subjectTitle, UnknownSubject } from '../../lib/figures/query.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { parseResource, resourceArgument } from '../resource.ts';
@@ -30,7 +30,7 @@ export function edgesCommand(terminal: Terminal): Command {
       const options = command.optsWithGlobals<EdgesOptions>();
       const { timeWindow, selector, output } = options;
       const wanted = parseResource(resource);
-      const windowMs = timeWindow === undefined ? undefined : parseDurationMs('--time-window', timeWindow);
+      const windowMs = timeWindow === undefined ? undefined : parseWaitMs('--time-window', timeWindow);
       await withFigures(options, terminal, async ({ store, namespace: usual, signal }) => {
         const namespace = options.allNamespaces ? undefined : usual;
         const subject = { ...subjectIn(wanted, namespace), selector };

@@ -5,7 +5,7 @@ import type { Pod } from '../../lib/kinds/pod.ts';
 import { eachBounded } from '../cluster/objects.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
 import { type DiagnosedMesh, type MeshOptions, stateOption, withMesh } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { parseResource, type Resource, resourceArgument } from '../resource.ts';
 import { formatTable, printable } from '../table.ts';
@@ -37,7 +37,7 @@ export function identityCommand(terminal: Terminal): Command {
     .addHelpText('after', '\nExample:\n  tulle identity -n shop -l app=web -o table\n')
     .action(async (named: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<IdentityOptions>();
-      const timeoutMs = parseDurationMs('--wait', options.wait);
+      const timeoutMs = parseWaitMs('--wait', options.wait);
       const resource = asked(named, options);
       await withMesh(options, terminal, async (mesh) => {
         const pods = await podsOf(mesh, resource, options);

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { type FigureQuery, type Subject, subjectTitle, UnknownSubject } from '../../lib/figures/query.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { shownAgain } from '../figures/shown-again.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
@@ -40,7 +40,7 @@ export function routesCommand(terminal: Terminal): Command {
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<RoutesOptions>();
       const { watch, output, allNamespaces = false } = options;
-      const windowMs = parseDurationMs('--time-window', options.timeWindow);
+      const windowMs = parseWaitMs('--time-window', options.timeWindow);
       await withFigures(options, terminal, async ({ store, namespace, signal }) => {
         const { subject, to } = asked(resource, options, namespace);
         await shownAgain({ watch, windowMs, output }, terminal, signal, async (signal) => {

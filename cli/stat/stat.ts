@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { type FigureQuery, type Subject, subjectTitle, type WorkloadRow } from '../../lib/figures/query.ts';
 import type { Traffic } from '../../lib/figures/traffic.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { type FiguresPlace, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { shownAgain } from '../figures/shown-again.ts';
 import { formatOption, forPrograms } from '../formats.ts';
@@ -48,7 +48,7 @@ export function statCommand(terminal: Terminal): Command {
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<StatOptions>();
       const wanted = parseMeasured(resource);
-      const windowMs = parseDurationMs('--time-window', options.timeWindow);
+      const windowMs = parseWaitMs('--time-window', options.timeWindow);
       if (wanted.kind === 'service' && options.to !== undefined)
         throw new UsageError(`--to (${options.to}) must not be given with Services, which do not call`);
       await withFigures(options, terminal, async (place) => {

@@ -39,9 +39,12 @@ const terminal: Terminal = {
 
 // `tulle install | head` closes the pipe early: that is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code === 'EPIPE') process.exit(0);
+  terminal.err(`error: standard output cannot be written: ${error.message}\n`);
+  process.exit(1);
 });
+// Who does not hear what is told is told nothing more, and the work goes on.
+process.stderr.on('error', () => {});
 
 // Before all else that is loaded. What is compiled is kept for the next run: a third of a command's time from a checkout.
 enableCompileCache();

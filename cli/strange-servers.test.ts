@@ -1,10 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodeOf } from './exit-codes.ts';
 import { type CommandRun, run } from './testing/run.ts';
@@ -97,11 +95,4 @@ describe.each(Object.keys(answers) as Strange[])('a server that answers %s', (st
         expect.soft(told, line).toContain('log in again');
     }
   });
-});
-
-it('what others named cannot move the cursor of a terminal in an error either', () => {
-  const main = fileURLToPath(new URL('main.ts', import.meta.url));
-  const { stderr, status } = spawnSync(process.execPath, [main, 'stat', '\u001b]0;owned\u0007\u202e'], { cwd: folder });
-  expect(`${stderr}`).toContain("error: '\\u001b]0;owned\\u0007\\u202e' must be a kind");
-  expect(status).toBe(64);
 });

@@ -5,7 +5,7 @@ import { parseWaitMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { shownAgain } from '../figures/shown-again.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
-import { calledArgument, parseResource, resourceOption } from '../resource.ts';
+import { calledArgument, parseResource, resourceOption, serviceAsked } from '../resource.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { routeObjects, routesTable } from './routes-table.ts';
 
@@ -64,8 +64,7 @@ function asked(
   { to, from, fromNamespace, allNamespaces }: RoutesOptions,
   usual: string,
 ): Pick<FigureQuery, 'subject' | 'to'> {
-  const text = resource.join('/');
-  const service = parseService(text, allNamespaces ? undefined : usual);
+  const service = parseService(resource, allNamespaces ? undefined : usual);
   if (service !== undefined) {
     if (to !== undefined) throw new UsageError(`--to (${to}) must not be given with a Service, which does not call`);
     const caller = from === undefined ? { kind: 'namespace' } : parseResource([from]);
@@ -73,16 +72,20 @@ function asked(
     return { subject: subjectIn(caller, fromNamespace ?? service.namespace), to: service };
   }
   if (from !== undefined)
-    throw new UsageError(`--from (${from}) must be given with a Service: ${text} is who calls already`);
-  const calls = to === undefined ? undefined : parseService(to, usual);
+    throw new UsageError(`--from (${from}) must be given with a Service: ${resource.join('/')} is who calls already`);
+  const calls = to === undefined ? undefined : parseService([to], usual);
   if (to !== undefined && calls?.name === undefined) throw new UsageError(`--to (${to}) must be a Service: svc/voting`);
   return { subject: subjectIn(parseResource(resource), allNamespaces ? undefined : usual), to: calls };
 }
 
 /** Reads `svc`, `svc/voting` or `svc/voting.shop`; undefined when it is of another kind. */
-function parseService(text: string, namespace: string | undefined): Subject | undefined {
-  const match = /^(?:svc|services?)(?:\/([^/.]+)(?:\.([^/.]+))?)?$/.exec(text);
-  return match === null ? undefined : { kind: 'service', name: match[1], namespace: match[2] ?? namespace };
+function parseService(words: readonly string[], usual: string | undefined): Subject | undefined {
+  const service = serviceAsked(words);
+  if (service === undefined) return undefined;
+  if (service === '') return { kind: 'service', namespace: usual };
+  const [name, namespace = usual, ...more] = service.split('.');
+  if (more.length > 0) throw new UsageError(`'${words.join(' ')}' must be a Service: svc/voting, or svc/voting.shop`);
+  return { kind: 'service', name, namespace };
 }
 
 const nobodyCalls = (subject: Subject, { from }: RoutesOptions): string => {

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type FigureQuery, type Subject, subjectTitle, type WorkloadRow } from '../../lib/figures/query.ts';
+import { type FigureQuery, subjectTitle, type WorkloadRow } from '../../lib/figures/query.ts';
 import type { Traffic } from '../../lib/figures/traffic.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
 import { parseWaitMs } from '../duration.ts';
@@ -10,6 +10,7 @@ import {
   calledOption,
   isRoute,
   measuredArgument,
+  parseCalled,
   parseMeasured,
   parseResource,
   type Resource,
@@ -105,15 +106,9 @@ function peersOf(
   usual: string,
 ): Pick<FigureQuery, 'to' | 'from'> {
   return {
-    ...(to === undefined ? {} : { to: { ...parsePeer(to), namespace: toNamespace ?? usual } }),
+    ...(to === undefined ? {} : { to: { ...parseCalled([to]), namespace: toNamespace ?? usual } }),
     ...(from === undefined ? {} : { from: subjectIn(parseResource([from]), fromNamespace ?? usual) }),
   };
-}
-
-/** Clients know the Service that they call, too. */
-function parsePeer(text: string): Subject {
-  const service = /^(?:svc|services?)\/(.+)$/.exec(text);
-  return service === null ? parseResource([text]) : { kind: 'service', name: service[1] };
 }
 
 function warnOfLacking(rows: readonly WorkloadRow[], { err }: Terminal): void {

@@ -6,7 +6,7 @@ import {
   TapByResourceRequestSchema,
 } from '../../api/gen/viz_tap_pb.js';
 import type { PlaceOptions } from '../figures/open.ts';
-import { calledOption, parseResource } from '../resource.ts';
+import { calledOption, parseCalled, parseResource } from '../resource.ts';
 import { UsageError } from '../terminal.ts';
 
 /** What requests are shown. */
@@ -101,8 +101,7 @@ function matchesOf(options: TapOptions, namespace: string): Match[] {
 
 /** Clients know the Service that they call, too. */
 function destination(to: string, namespace: string): Match {
-  const service = /^(?:svc|services?)\/(.+)$/.exec(to);
-  const { kind: type, name = '' } = service === null ? parseResource([to]) : { kind: 'service', name: service[1] };
+  const { kind: type, name = '' } = parseCalled([to]);
   const resource = { type, name, namespace: type === 'namespace' ? '' : namespace };
   return { match: { case: 'destinations', value: { resource } } };
 }

@@ -108,6 +108,7 @@ describe('what cannot be meant ends with 64', () => {
     ['inject --mesh app.yaml --manual app.yaml', '--mesh (app.yaml) has no ConfigMap'],
     ['explain --manifests . orders', "'to' (orders) must be a URL"],
     ['compare --fail-on all a b', '--fail-on (all) must be among'],
+    ['local nowhere', 'nowhere: there is no such folder: name one of manifests'],
     ['profile orders', 'give one of --template'],
     ['migrate --linkerd-namespace A', '--linkerd-namespace (A) must be the name'],
   ])('tulle %s', async (line, message) => {

@@ -46,10 +46,13 @@ function setup({ rate = 0, direction = 'outbound' as 'inbound' | 'outbound', ran
       attempt.start(connection, clock.nowMs());
     },
   };
+  let origin: Exchange['origin'] | undefined;
   const begin = (headers: readonly Header[], plan: RoutePlan = plainPlan(sender), head = {}): Exchange => {
     const fields = headers.map(([name, value]) => new Field(name, value));
     const { exchange } = exchangeOf(side, { head: { fields, marks: marksOfAll(fields), ...head } });
-    Object.assign(exchange, { origin: { ...exchange.origin, direction } });
+    // All come over one connection.
+    origin ??= { ...exchange.origin, direction };
+    Object.assign(exchange, { origin });
     exchange.begin(plan);
     return exchange;
   };
@@ -200,6 +203,26 @@ describe('a request of a trace that is recorded', () => {
     expect(out.length).toBeLessThan(4096);
   });
 });
+
+it.each(['inbound', 'outbound'] as const)(
+  'tells of each %s request its own, however much it is like those before',
+  (direction) => {
+    const { spans, connection, begin } = setup({ direction });
+    // Those that come again are written as one: each third is answered otherwise.
+    for (let i = 0; i < 12; i++) {
+      begin([sampled], undefined, { path: i % 4 === 3 ? '/b' : '/a' });
+      connection.last.answer(i % 3 === 2 ? 404 : 200);
+    }
+    expect(spans.map((span) => attributes(span))).toMatchObject(
+      spans.map((_, i) => ({
+        'url.path': i % 4 === 3 ? '/b' : '/a',
+        'http.response.status_code': i % 3 === 2 ? 404 : 200,
+        'tulle.direction': direction,
+        ...(direction === 'inbound' ? { 'client.address': '127.0.0.1' } : { 'network.peer.address': '10.0.0.7' }),
+      })),
+    );
+  },
+);
 
 describe('a request that nobody has decided about', () => {
   it('goes as it came where no trace begins', () => {

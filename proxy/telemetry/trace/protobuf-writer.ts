@@ -7,7 +7,7 @@ const fixed64Type = 1;
 const lengthType = 2;
 
 const twoTo32 = 2 ** 32;
-const longestByHand = 100;
+const longestByHand = 32;
 /** As long as a tag and an integer are, at most. */
 const longestInteger = 16;
 

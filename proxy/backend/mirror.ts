@@ -1,4 +1,5 @@
-import type { Attempt, Copier } from '../exchange/attempt.ts';
+import type { Attempt } from '../exchange/attempt.ts';
+import type { Copier } from '../exchange/attempt-routing.ts';
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
 import { plainPlan, type RoutePlan, type Sender } from '../exchange/plan.ts';

@@ -16,7 +16,8 @@ import {
   type StreamHandler,
 } from '../wire/stream.ts';
 import { answerHead, failureHead, isGrpc } from './answer.ts';
-import { Attempt, repeated, type WaitingPlace } from './attempt.ts';
+import { Attempt } from './attempt.ts';
+import type { WaitingPlace } from './attempt-routing.ts';
 import { continueAfterMs, Expectation } from './expectation.ts';
 import { FilterDelay } from './filter-delay.ts';
 import type { AttemptObserver, ExchangeObserver, ExchangeTrace } from './observers.ts';
@@ -24,7 +25,7 @@ import type { Origin } from './origin.ts';
 import { passedOn } from './peer-words.ts';
 import type { RoutePlan, Sender, Tries } from './plan.ts';
 import { failures, type ProxyFailure } from './proxy-failure.ts';
-import { failureOf, mayRepeat } from './repeats.ts';
+import { failureOf, mayRepeat, repeated } from './repeats.ts';
 import { type BodyListener, type KeptBytes, RequestBody } from './request-body.ts';
 
 /** What the exchanges of one side of the proxy share. */

@@ -1,4 +1,4 @@
-import type { WaitingPlace } from '../exchange/attempt.ts';
+import type { WaitingPlace } from '../exchange/attempt-routing.ts';
 import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
 import type { Origin } from '../exchange/origin.ts';
 import { failures } from '../exchange/proxy-failure.ts';

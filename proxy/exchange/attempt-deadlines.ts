@@ -1,6 +1,7 @@
 import { Deadline } from '../timer-wheel.ts';
 import { ErrorCode } from '../wire/stream.ts';
 import type { Attempt } from './attempt.ts';
+import { onAttemptFailed } from './failed-attempt.ts';
 import type { ProxyFailure } from './proxy-failure.ts';
 
 /** Ends a try that takes too long. */
@@ -18,7 +19,7 @@ class AttemptTimeout extends Deadline {
     const { attempt, failure } = this;
     if (attempt.over) return;
     attempt.abandon(ErrorCode.cancel, failure.message, failure.kind);
-    attempt.exchange.onAttemptFailed(attempt, failure, undefined);
+    onAttemptFailed(attempt, failure, undefined);
   }
 }
 

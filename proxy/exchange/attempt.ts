@@ -14,7 +14,10 @@ import type { Alternatives, AttemptKey, Copier, WaitingPlace } from './attempt-r
 import type { TryCounts } from './counts.ts';
 import { DiscardedResponse, endUnread } from './discarded-response.ts';
 import type { Exchange } from './exchange.ts';
+import { onAttemptFailed, onAttemptReset } from './failed-attempt.ts';
 import type { AttemptObserver, AttemptTrace } from './observers.ts';
+import { decline, respond } from './own-answer.ts';
+import { passData, passHead, passInformational, passTrailers } from './pass-response.ts';
 import type { Sender } from './plan.ts';
 import type { ProxyFailure } from './proxy-failure.ts';
 
@@ -131,7 +134,7 @@ export class Attempt implements ResponseHandler {
   fail(failure: ProxyFailure, detail: string | undefined = undefined): void {
     if (this.over || this.goElsewhere(failure)) return;
     this.finish(failure.kind);
-    this.exchange.onAttemptFailed(this, failure, detail);
+    onAttemptFailed(this, failure, detail);
   }
 
   /** Has what was not sent, since `failure`, go another way, as if it had not been where it was; false when there is none. */
@@ -165,14 +168,14 @@ export class Attempt implements ResponseHandler {
     if (grpc) this.grpcStatus = answer.grpcStatus;
     this.finish(undefined);
     if (this.exchange.tries?.onFiltered(this, answer) === 'again') return;
-    this.exchange.respond(answer);
+    respond(this.exchange, answer);
   }
 
   /** As `fail`, where nothing was done with the request: it may be sent to another endpoint. */
   decline(failure: ProxyFailure, detail: string): void {
     if (this.over) return;
     this.finish(failure.kind);
-    this.exchange.decline(failure, detail);
+    decline(this.exchange, failure, detail);
   }
 
   /** Gives it up: what is under way is reset, what waits is called off. `error` is what it ended by. */
@@ -187,7 +190,7 @@ export class Attempt implements ResponseHandler {
   }
 
   onInformational(head: ResponseHead): void {
-    this.exchange.inform(head);
+    passInformational(this.exchange, head);
   }
 
   onResponse(head: ResponseHead, end: boolean): void {
@@ -204,7 +207,7 @@ export class Attempt implements ResponseHandler {
         return;
       }
     }
-    this.exchange.answer(this, head, end);
+    passHead(this.exchange, this, head, end);
   }
 
   onData(chunk: Uint8Array, end: boolean): void {
@@ -215,7 +218,7 @@ export class Attempt implements ResponseHandler {
     if (this.firstByteMs < 0) this.gotFirstByte();
     if (this.counts !== undefined) this.counts.received(chunk.length);
     this.tellWithheld();
-    this.exchange.passData(this, chunk, end);
+    passData(this.exchange, this, chunk, end);
   }
 
   onTrailers(fields: readonly Field[]): void {
@@ -227,7 +230,7 @@ export class Attempt implements ResponseHandler {
     if (this.firstByteMs < 0) this.gotFirstByte();
     if (this.withheld !== undefined && this.exchange.tries?.onTrailers(this, fields) === 'again') return;
     this.tellWithheld();
-    this.exchange.passTrailers(this, fields);
+    passTrailers(this.exchange, this, fields);
   }
 
   onSent(bytes: number): void {
@@ -238,7 +241,7 @@ export class Attempt implements ResponseHandler {
     this.discarding?.ended();
     if (this.over) return;
     this.upstream = undefined;
-    this.exchange.onAttemptReset(this, code, reason);
+    onAttemptReset(this, code, reason);
   }
 
   /** It is over; `error` says why if not by its response's end. */
@@ -258,7 +261,7 @@ export class Attempt implements ResponseHandler {
     const { withheld } = this;
     if (withheld === undefined) return;
     this.withheld = undefined;
-    this.exchange.answer(this, withheld, false);
+    passHead(this.exchange, this, withheld, false);
   }
 
   private gotFirstByte(): void {

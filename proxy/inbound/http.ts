@@ -2,9 +2,11 @@ import { type ServeHttpOptions, serveHttp } from '../accept/serve-http.ts';
 import { CountedSender } from '../backend/counted.ts';
 import type { Clock } from '../clock.ts';
 import { refuse } from '../exchange/answer.ts';
-import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
+import { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import { tellRefused } from '../exchange/observers.ts';
 import { type Origin, originOf } from '../exchange/origin.ts';
+import { fail } from '../exchange/own-answer.ts';
 import type { RoutePlan, Sender } from '../exchange/plan.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import type { TraceOverrides } from '../exchange/trace-overrides.ts';
@@ -172,7 +174,7 @@ export class InboundHttp {
     return this.users.admit(exchange, [tokens], () => {
       const decision = this.decideRequest(this.policy.current, exchange.outgoing);
       const { checks } = this;
-      if ('code' in decision) exchange.fail(decision);
+      if ('code' in decision) fail(exchange, decision);
       else {
         exchange.filters = decision.plan.filters;
         this.users.admit(exchange, this.tokens, () => this.beginLimited(exchange, decision, checks));
@@ -186,7 +188,7 @@ export class InboundHttp {
     if (!policy.routes?.find(head)?.filters?.answers(head)) return false;
     const decision = this.decideRequest(policy, head);
     if ('code' in decision) {
-      exchange.fail(decision);
+      fail(exchange, decision);
       return true;
     }
     if (!this.isPreflight(decision, head)) return false;
@@ -201,7 +203,7 @@ export class InboundHttp {
     const { rateLimit } = this.policy.current;
     const excess = rateLimit === undefined ? undefined : this.rateLimiting.take(rateLimit);
     if (excess !== undefined) {
-      exchange.fail(failureOf(excess), `${excess.limit.written}rps`, retryAfterS(excess));
+      fail(exchange, failureOf(excess), `${excess.limit.written}rps`, retryAfterS(excess));
       return;
     }
     this.begin(exchange, decision, checks);
@@ -272,7 +274,7 @@ export class InboundHttp {
       budget.requests++;
       exchange.budget = budget;
     }
-    if (!mayGoOn) exchange.fail(failures.loadShed);
+    if (!mayGoOn) fail(exchange, failures.loadShed);
     return exchange;
   }
 

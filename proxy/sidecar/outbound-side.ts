@@ -1,4 +1,5 @@
 import type { Exchange } from '../exchange/exchange.ts';
+import { fail } from '../exchange/own-answer.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import { Outbound } from '../outbound/accept.ts';
 import type { OutboundMetrics } from '../outbound/metrics.ts';
@@ -57,6 +58,6 @@ export function outboundOf(parts: OutboundParts): OutboundSide {
 /** Sends a request of the proxy's own where those of the workload would go. */
 export function sendOwn(targets: Targets, authority: string, exchange: Exchange): void {
   const target = targets.forAuthority(authority);
-  if (target === undefined) exchange.fail(failures.notFound);
+  if (target === undefined) fail(exchange, failures.notFound);
   else target.send(exchange);
 }

@@ -2,7 +2,7 @@ import type { OpenConnections } from '../accept/open-connections.ts';
 import type { TerminateTls } from '../accept/terminate-tls.ts';
 import type { Clock } from '../clock.ts';
 import type { ProxyConfig, SideConfig } from '../config.ts';
-import type { ExchangeSide } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import type { TraceOverrides } from '../exchange/trace-overrides.ts';
 import type { EventLoopTurn } from '../net/turn.ts';
 import type { LimitedLog } from '../telemetry/limited-log.ts';

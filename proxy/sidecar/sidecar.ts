@@ -6,7 +6,7 @@ import { connectionsPage } from '../debug/connections.ts';
 import { destinationsPage } from '../debug/destinations.ts';
 import { written } from '../debug/page.ts';
 import { routesPage } from '../debug/routes.ts';
-import type { ExchangeSide } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
 import { TraceOverrides } from '../exchange/trace-overrides.ts';
 import type { Applications } from '../inbound/application.ts';

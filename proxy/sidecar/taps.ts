@@ -1,4 +1,4 @@
-import type { ExchangeSide } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
 import { type OtherTaps, TapService } from '../tap/service.ts';
 import { maxHeldBytes } from '../tap/tapped-body.ts';

@@ -1,4 +1,5 @@
-import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
+import { Balancer } from '../backend/balancer.ts';
+import type { BalancerOptions } from '../backend/balancer-options.ts';
 import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';

@@ -2,7 +2,7 @@ import type { Attempt } from '../exchange/attempt.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
 import type { BalancerSeries, MeasuredBalancer, QueueCounts } from '../telemetry/balancer-metrics.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
-import type { PoolFailure } from '../upstream/connection-pool.ts';
+import type { PoolFailure } from '../upstream/waiter.ts';
 import type { Backend } from './backend.ts';
 import { BalancedEndpoint, type Balancing } from './balanced-endpoint.ts';
 import type { BalancerOptions } from './balancer-options.ts';

@@ -1,5 +1,5 @@
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
-import type { PoolFailure } from '../upstream/connection-pool.ts';
+import type { PoolFailure } from '../upstream/waiter.ts';
 import type { BalancedEndpoint } from './balanced-endpoint.ts';
 
 /** Why the route of a connection leads to no endpoint. */

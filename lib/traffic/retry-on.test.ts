@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { trafficSettings } from '../../control-plane/policy/traffic-settings.ts';
+import { trafficSettings } from '../../control-plane/policy/traffic-annotations.ts';
 import { grpcRetryConditions } from '../contract/grpc-statuses.ts';
 import { RetryOn } from './retry-on.ts';
 

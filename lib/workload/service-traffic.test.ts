@@ -1,7 +1,7 @@
 import { ApiObject, App, Chart, Duration } from 'cdk8s';
 import { Service } from 'cdk8s-plus-27';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { trafficSettings } from '../../control-plane/policy/traffic-settings.ts';
+import { trafficSettings } from '../../control-plane/policy/traffic-annotations.ts';
 import { MeshModel } from '../../model/mesh-model.ts';
 import { CircuitBreaker, MeshedDeployment, MeshWarnings, RetryOn } from '../index.ts';
 

@@ -1,8 +1,10 @@
 import { type Cidr, cidrContains, parseCidr } from '../../../lib/contract/cidr.ts';
 import type { EgressNetwork } from '../../../lib/kinds/egress-network.ts';
 import { objectKey } from '../../sources/object-key.ts';
+import type { Complain } from '../annotation-reader.ts';
 import { oldestFirst } from '../order.ts';
-import { type Complain, type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
+import { trafficSettings } from '../traffic-annotations.ts';
+import type { TrafficSettings } from '../traffic-settings.ts';
 
 interface HeldNetwork {
   readonly cidr: Cidr;

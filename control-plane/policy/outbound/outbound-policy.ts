@@ -13,7 +13,8 @@ import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
 import { backendService, backendsOf, faultsOf, mayName } from '../routes/references.ts';
 import { failoverOf } from '../routes/route-rules.ts';
-import { type OverrideService, trafficSettings } from '../traffic-settings.ts';
+import { trafficSettings } from '../traffic-annotations.ts';
+import type { OverrideService } from '../traffic-settings.ts';
 import {
   type BackendInit,
   type BackendLookup,

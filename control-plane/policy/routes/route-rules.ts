@@ -9,14 +9,8 @@ import type {
   RouteFilter,
   RouteRule,
 } from '../../../lib/kinds/route-object.ts';
-import {
-  type FailoverSettings,
-  orderOfBytesProblem,
-  type Retry,
-  type StatusRange,
-  type TrafficSettings,
-  trafficSettings,
-} from '../traffic-settings.ts';
+import { orderOfBytesProblem, trafficSettings } from '../traffic-annotations.ts';
+import type { FailoverSettings, Retry, StatusRange, TrafficSettings } from '../traffic-settings.ts';
 import { type FieldProblem, fieldAt } from './field-problem.ts';
 import { type FilterInit, failedFilter, grpcFilter, httpFilter } from './filters.ts';
 import {

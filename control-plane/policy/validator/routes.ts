@@ -18,7 +18,7 @@ import { type FieldProblem, fieldAt } from '../routes/field-problem.ts';
 import { isKind } from '../routes/references.ts';
 import { retryProblems } from '../routes/retries.ts';
 import { sessionProblems } from '../routes/sessions.ts';
-import { orderOfBytesProblem, trafficSettings } from '../traffic-settings.ts';
+import { orderOfBytesProblem, trafficSettings } from '../traffic-annotations.ts';
 import { checkFilters } from './filters.ts';
 import { policyGroup } from './references.ts';
 

@@ -2,8 +2,9 @@ import { Command, Option } from 'commander';
 import { type ManifestProblem, parseManifests } from '../control-plane/sources/parse-manifests.ts';
 import { installedConfig } from '../lib/inject/installed-config.ts';
 import type { Manifest } from '../lib/inject/kubernetes.ts';
+import { gatewayDefinitions } from '../lib/kinds/gateway-definitions.ts';
 import type { Finding, Severity } from '../lib/validation/finding.ts';
-import { type Entry, nameOf } from '../lib/validation/manifest-model.ts';
+import { type Entry, isKind, nameOf } from '../lib/validation/manifest-model.ts';
 import { modelOfManifests } from '../lib/validation/model-of-manifests.ts';
 import { review } from '../lib/validation/review.ts';
 import { gatewayFields } from '../lib/validation/rules/gateway-fields.ts';
@@ -74,7 +75,7 @@ function validate(texts: readonly ManifestText[]): Told[] {
     const { objects, problems } = parseManifests(file, decoded(file, bytes));
     entries.push(...objects.map((object) => ({ file, manifest: object as unknown as Manifest })));
     for (const { object } of problems) if (object !== undefined) misshapen.add(object);
-    unread.push(...problems.map(unreadable));
+    unread.push(...problems.filter(isToldByNone).map(unreadable));
   }
   if (entries.length === 0 && unread.length === 0) {
     throw new CommandError(`there is no object in ${texts.map(({ name }) => name).join(', ')}: nothing was looked at`);
@@ -91,6 +92,10 @@ function validate(texts: readonly ManifestText[]): Told[] {
 
 /** What others read of such an object is chance. */
 const isMisshapen = ({ rule, severity }: Finding): boolean => rule === gatewayFields.id && severity === 'error';
+
+/** Of routes of the Gateway API another rule tells all that is wrong, of which the reader knows the first misshape alone. */
+const isToldByNone = ({ object }: ManifestProblem): boolean =>
+  object === undefined || !gatewayDefinitions.some(({ group, kind }) => isKind(object, group, kind));
 
 function unreadable({ file, line, where, object, message: text }: ManifestProblem): Told {
   const { field, message } = fieldAndRest(text);

@@ -9,6 +9,7 @@ import { modelOfManifests } from '../lib/validation/model-of-manifests.ts';
 import { review } from '../lib/validation/review.ts';
 import { gatewayFields } from '../lib/validation/rules/gateway-fields.ts';
 import { rules } from '../lib/validation/rules/index.ts';
+import { knownAnnotations } from '../lib/validation/rules/known-annotations.ts';
 import { knownFields } from '../lib/validation/rules/known-fields.ts';
 import { type Format, formatOption, forPrograms } from './formats.ts';
 import { decoded, type ManifestText, readPlace } from './manifests/manifest-places.ts';
@@ -87,8 +88,14 @@ function validate(texts: readonly ManifestText[]): Told[] {
   const isOf = ({ manifest, file }: FileEntry): string => `${file} ${nameOf(manifest)}`;
   const foreign = new Set(broken.filter(isMisshapen).map(({ at }) => isOf(at)));
   const sound = entries.filter((entry) => !misshapen.has(entry.manifest) && !foreign.has(isOf(entry)));
-  return [...unread, ...broken.map(told), ...withoutEffect(sound).map(noEffect)];
+  const byRule = broken.map(told);
+  const known = new Set(byRule.filter(({ rule }) => rule === knownAnnotations.id).map(placeOf));
+  const passedOver = withoutEffect(sound).map(noEffect);
+  return [...unread, ...byRule, ...passedOver.filter((one) => !known.has(placeOf(one)))];
 }
+
+/** Where it is told of. */
+const placeOf = ({ file, object, field }: Told): string => `${file} ${object} ${field}`;
 
 /** What others read of such an object is chance. */
 const isMisshapen = ({ rule, severity }: Finding): boolean => rule === gatewayFields.id && severity === 'error';
@@ -108,7 +115,7 @@ function unreadable({ file, line, where, object, message: text }: ManifestProble
 }
 
 const noEffect = ({ at, field, message }: NoEffect<FileEntry>): Told => ({
-  ...{ severity: 'error', rule: 'no-effect', file: at.file, object: nameOf(at.manifest) },
+  ...{ severity: 'error', rule: knownAnnotations.id, file: at.file, object: nameOf(at.manifest) },
   ...(field === undefined ? {} : { field }),
   message,
 });

@@ -1,5 +1,6 @@
 import type { InjectConfig } from '../inject/config.ts';
 import { isRecord, type Manifest, type Metadata, type PodTemplate } from '../inject/kubernetes.ts';
+import type { InjectProblem } from '../inject/report.ts';
 import type { ObjectOf } from '../kinds/definition.ts';
 import { clusterKinds, type KindName, type KindSpec, kinds } from '../kinds/index.ts';
 import { Problems } from '../kinds/problems.ts';
@@ -17,6 +18,8 @@ export interface PodEntry extends Entry {
   readonly pod: PodTemplate;
   /** Whether the pods have a sidecar of the mesh. */
   readonly isMeshed: boolean;
+  /** What injection passes over of them, as far as nobody else tells. */
+  readonly problems: readonly InjectProblem[];
 }
 
 /** Manifests that are applied together, as rules look at them. */

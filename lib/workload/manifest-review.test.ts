@@ -52,6 +52,14 @@ const warnings = () => {
 describe('the synth fails for', () => {
   it.each<[string, () => unknown, string]>([
     [
+      'a word about injection that nobody knows, at a workload that is no construct of the mesh',
+      () => {
+        workload('web');
+        raw('orders', { 'tulle.dev/inject': 'yes' });
+      },
+      `[shop/orders] spec.template.metadata.annotations["tulle.dev/inject"] 'yes' must be one of`,
+    ],
+    [
       'callers of a workload that has no sidecar to refuse the others',
       () => {
         namespace({ 'tulle.dev/inject': 'disabled' });

@@ -1,8 +1,8 @@
 import { type Cidr, cidrContains, parseCidr } from '../../../lib/contract/cidr.ts';
+import { type Complain, type TrafficSettings, trafficSettings } from '../../../lib/contract/traffic-settings.ts';
 import type { EgressNetwork } from '../../../lib/kinds/egress-network.ts';
 import { objectKey } from '../../sources/object-key.ts';
 import { oldestFirst } from '../order.ts';
-import { type Complain, type TrafficSettings, trafficSettings } from '../traffic-settings.ts';
 
 interface HeldNetwork {
   readonly cidr: Cidr;

@@ -1,5 +1,13 @@
 import { backendsAnnotation, traceSampleRateAnnotation } from '../../../lib/contract/annotations.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
+import {
+  type FailoverSettings,
+  orderOfBytesProblem,
+  type Retry,
+  type StatusRange,
+  type TrafficSettings,
+  trafficSettings,
+} from '../../../lib/contract/traffic-settings.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type {
   BackendRef,
@@ -9,14 +17,6 @@ import type {
   RouteFilter,
   RouteRule,
 } from '../../../lib/kinds/route-object.ts';
-import {
-  type FailoverSettings,
-  orderOfBytesProblem,
-  type Retry,
-  type StatusRange,
-  type TrafficSettings,
-  trafficSettings,
-} from '../traffic-settings.ts';
 import { type FieldProblem, fieldAt } from './field-problem.ts';
 import { type FilterInit, failedFilter, grpcFilter, httpFilter } from './filters.ts';
 import {

@@ -141,6 +141,26 @@ export function trafficSettings(annotations: Annotations = {}, complain: Complai
   };
 }
 
+/**
+ * What is wrong with those of a route, each told once. `isSent`: it hangs on what requests are sent to; on a Server most say
+ * nothing.
+ */
+export function routeSettingProblems(
+  annotations: Annotations,
+  protocol: 'http' | 'grpc',
+  isSent: boolean,
+  complain: Complain,
+): void {
+  const other = protocol === 'http' ? 'retry.linkerd.io/grpc' : 'retry.linkerd.io/http';
+  const told = new Set<string>();
+  trafficSettings(annotations, (annotation, value, rule) => {
+    if (annotation === other || told.has(annotation)) return;
+    if (annotation !== traceSampleRateAnnotation && !isSent) return;
+    told.add(annotation);
+    complain(annotation, value, rule);
+  });
+}
+
 const none: Timeouts = { requestMs: undefined, responseMs: undefined, idleMs: undefined };
 
 class WrongAnnotation extends Error {

@@ -1,12 +1,8 @@
-import { type AffinitySetting, affinityLoad, affinitySetting, zoneLoad } from '../../lib/contract/affinity.ts';
-import {
-  backendsAnnotation,
-  failoverBelowAnnotation,
-  traceSampleRateAnnotation,
-} from '../../lib/contract/annotations.ts';
-import { trafficDurationMs } from '../../lib/contract/durations.ts';
-import { grpcRetryConditions } from '../../lib/contract/grpc-statuses.ts';
-import { percentage, ratioOfPercent } from '../../lib/contract/percentage.ts';
+import { type AffinitySetting, affinityLoad, affinitySetting, zoneLoad } from './affinity.ts';
+import { backendsAnnotation, failoverBelowAnnotation, traceSampleRateAnnotation } from './annotations.ts';
+import { trafficDurationMs } from './durations.ts';
+import { grpcRetryConditions } from './grpc-statuses.ts';
+import { percentage, ratioOfPercent } from './percentage.ts';
 
 /** What the annotations of a Service or a route say of its traffic (linkerd2 policy-controller/k8s/index/src/outbound/index.rs). */
 export interface TrafficSettings {

@@ -46,10 +46,5 @@ export const rules: readonly Rule[] = [
  */
 const saidByConstructs: ReadonlySet<Rule> = new Set([knownServices, knownTargets, serversOfPods]);
 
-/**
- * Those that run when an app is synthesized. Routes that stand in it as plain objects may be for a later release of the Gateway API,
- * and nobody could say so.
- */
-export const rulesOfSynth: readonly Rule[] = rules.filter(
-  (rule) => !saidByConstructs.has(rule) && rule !== gatewayFields,
-);
+/** Those that run when an app is synthesized. */
+export const rulesOfSynth: readonly Rule[] = rules.filter((rule) => !saidByConstructs.has(rule));

@@ -62,6 +62,11 @@ const enabled = { 'tulle.dev/inject': 'enabled' };
 const httpProbe = { livenessProbe: { httpGet: { port: 80, path: '/live' } } };
 const grpcProbe = { livenessProbe: { grpc: { port: 80 } } };
 
+const annotated = (annotation: string, value: string): Manifest => {
+  const bare = service('web', 80);
+  return { ...bare, metadata: { ...bare.metadata, annotations: { [annotation]: value } } };
+};
+
 const told = (manifests: readonly Manifest[]): string[] =>
   review(
     modelOfManifests(
@@ -109,6 +114,12 @@ const table: readonly [rule: string, broken: Manifest[], told: string, sound: Ma
     [route([{ backendRefs: [{ name: 'web', port: 80 }] }], 'names', 'TLSRoute')],
     'error gateway-schema TLSRoute shop/names spec.hostnames',
     [route([{ backendRefs: [{ name: 'web', port: 80 }] }], 'names', 'TLSRoute', { hostnames: ['a.example'] })],
+  ],
+  [
+    'no-effect',
+    [annotated('balancer.linkerd.io/failure-accrual', 'always')],
+    "error no-effect Service shop/web metadata.annotations['balancer.linkerd.io/failure-accrual']",
+    [annotated('balancer.linkerd.io/failure-accrual', 'consecutive')],
   ],
   [
     'backend-weights',

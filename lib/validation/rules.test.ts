@@ -60,6 +60,16 @@ const ofServer = { kind: 'Server', name: 'web' };
 const scrape = { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '80' };
 const enabled = { 'tulle.dev/inject': 'enabled' };
 const httpProbe = { livenessProbe: { httpGet: { port: 80, path: '/live' } } };
+const httpsProbe = { livenessProbe: { httpGet: { port: 'http', path: '/live', scheme: 'HTTPS' } } };
+const hook = (name: string, path: string) => ({ lifecycle: { [name]: { httpGet: { port: 80, path } } } });
+const unknown = { proxyProtocol: 'unknown' };
+const anybody = { accessPolicy: 'all-unauthenticated' };
+const tokens = (spec: object = {}): Manifest =>
+  object('tulle.dev/v1alpha1', 'RequestAuthentication', 'users', {
+    targetRef: { group, ...ofServer },
+    jwtRules: [{ issuer: 'https://id.example', jwksUri: 'https://id.example/keys' }],
+    ...spec,
+  });
 const grpcProbe = { livenessProbe: { grpc: { port: 80 } } };
 
 const told = (manifests: readonly Manifest[]): string[] =>
@@ -348,6 +358,59 @@ const table: readonly [rule: string, broken: Manifest[], told: string, sound: Ma
       namespace({ 'tulle.dev/inject': 'enabled', 'config.tulle.dev/default-inbound-policy': 'deny' }),
       workload('web', httpProbe),
     ],
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', httpsProbe), server('web', { proxyProtocol: 'unknown' })],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', { livenessProbe: { tcpSocket: { port: 80 } } }), server('web')],
+  ],
+  [
+    'probe-shut-out', // what is said to be HTTP is read as that
+    [namespace(), workload('web', httpsProbe), server('web', { accessPolicy: 'all-unauthenticated' })],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', httpsProbe), server('web', { ...unknown, accessPolicy: 'all-unauthenticated' })],
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', grpcProbe), server('web', anybody), tokens()],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', grpcProbe), server('web', anybody), tokens({ optional: true })],
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', hook('postStart', '/started')), server('web')],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', hook('postStart', '/started')), server('web', anybody)],
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', { ...httpProbe, ...hook('preStop', '/stop') }), server('web')],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', { ...httpProbe, ...hook('preStop', '/live?stop') }), server('web')],
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', hook('preStop', '/stop')), server('web', anybody), tokens()],
+    'error probe-shut-out Deployment shop/web',
+    [
+      namespace(),
+      workload('web', { lifecycle: { preStop: { exec: { command: ['stop'] } } } }),
+      server('web', anybody),
+      tokens(),
+    ],
+  ],
+  [
+    'probe-shut-out', // to a sidecar that intercepts nothing the kubelet never comes
+    [namespace(), workload('web', grpcProbe), server('web')],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', grpcProbe, { 'tulle.dev/inject': 'explicit' }), server('web')],
+  ],
+  [
+    'scrape-shut-out',
+    [namespace(), workload('web', {}, scrape), server('web')],
+    'warning scrape-shut-out Deployment shop/web',
+    [namespace(), workload('web', {}, { ...scrape, 'tulle.dev/inject': 'explicit' }), server('web')],
   ],
   [
     'scrape-shut-out',

@@ -17,7 +17,10 @@ export interface CallResult {
   readonly allowed: boolean;
   /** What lets it in: `AuthorizationPolicy shop/orders-from-web`, `default all-unauthenticated`. Else why it is refused. */
   readonly by: string;
-  /** What the mesh answers by itself: 403, 404, 500 or what a filter says; undefined where the application answers. */
+  /**
+   * What the mesh answers by itself: 403, 404, 500, 504 or what a filter says; 0 where a connection ends without an answer;
+   * undefined where the application answers.
+   */
   readonly status: number | undefined;
   /** The route that it goes by where it is sent: `HTTPRoute shop/orders-canary`; undefined where there is none. */
   readonly route: string | undefined;

@@ -33,6 +33,33 @@ const service = (name: string, ...ports: number[]): Manifest =>
 const parentRefs = [{ group: '', kind: 'Service', name: 'web', port: 80 }];
 const route = (rules: object[], name = 'route', kind = 'HTTPRoute', spec: object = {}): Manifest =>
   object('gateway.networking.k8s.io/v1', kind, name, { parentRefs, rules, ...spec });
+const far = (of: string): Manifest =>
+  object('v1', 'Service', 'far', { selector: { app: 'far' }, ports: [{ port: 80 }] }, { namespace: of });
+const toFar = route([{ backendRefs: [{ name: 'far', namespace: 'bank', port: 80 }] }]);
+const ofFar = route([{}], 'route', 'HTTPRoute', {
+  parentRefs: [{ group: '', kind: 'Service', name: 'far', namespace: 'bank', port: 80 }],
+});
+const mirrored = route([
+  { filters: [{ type: 'RequestMirror', requestMirror: { backendRef: { name: 'far', namespace: 'bank', port: 80 } } }] },
+]);
+const grant = (of: string, from: object = {}, name?: string): Manifest =>
+  object(
+    'gateway.networking.k8s.io/v1beta1',
+    'ReferenceGrant',
+    'grant',
+    {
+      from: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: 'shop', ...from }],
+      to: [{ group: '', kind: 'Service', ...(name && { name }) }],
+    },
+    { namespace: of },
+  );
+const annotated = (annotations: object): Manifest =>
+  object('v1', 'Service', 'web', { ports: [{ port: 80 }] }, { annotations });
+const speaks = (appProtocol: string): Manifest =>
+  object('v1', 'Service', 'web', { ports: [{ port: 80, appProtocol }] });
+const ofDatabase = route([{}], 'route', 'HTTPRoute', {
+  parentRefs: [{ group: '', kind: 'Service', name: 'db', port: 3306 }],
+});
 const bytesRoute = (kind: string, name: string, hostnames?: string[]): Manifest =>
   object('gateway.networking.k8s.io/v1alpha2', kind, name, {
     parentRefs,
@@ -179,6 +206,54 @@ const table: readonly [rule: string, broken: Manifest[], told: string, sound: Ma
     ],
     'warning unknown-service HTTPRoute shop/route spec.rules[0].filters[0].requestMirror.backendRef.name',
     [service('web', 80), route([{ backendRefs: [{ name: 'till', namespace: 'bank', port: 80 }] }])],
+  ],
+  [
+    'ungranted-backend',
+    [service('web', 80), far('bank'), toFar],
+    'warning ungranted-backend HTTPRoute shop/route spec.rules[0].backendRefs[0]',
+    [service('web', 80), far('bank'), toFar, grant('bank')],
+  ],
+  [
+    'ungranted-backend', // a grant for others
+    [service('web', 80), far('bank'), toFar, grant('bank', { kind: 'GRPCRoute' }), grant('bank', {}, 'other')],
+    'warning ungranted-backend HTTPRoute shop/route spec.rules[0].backendRefs[0]',
+    [service('web', 80), far('bank'), toFar, grant('bank', {}, 'far')],
+  ],
+  [
+    'ungranted-backend', // a copy, too
+    [service('web', 80), far('bank'), mirrored],
+    'warning ungranted-backend HTTPRoute shop/route spec.rules[0].filters[0].requestMirror.backendRef',
+    [service('web', 80), mirrored], // who knows
+  ],
+  [
+    'route-without-clients',
+    [far('bank'), ofFar],
+    'warning route-without-clients HTTPRoute shop/route spec.parentRefs[0]',
+    [far('bank'), ofFar, workload('till')],
+  ],
+  [
+    'never-matched',
+    [annotated({ 'config.linkerd.io/opaque-ports': '80' }), route([{}])],
+    'error never-matched HTTPRoute shop/route spec.parentRefs[0]',
+    [namespace(), service('web', 80), route([{}])],
+  ],
+  [
+    'never-matched',
+    [speaks('https'), route([{}])],
+    'error never-matched HTTPRoute shop/route spec.parentRefs[0]',
+    [speaks('http'), route([{}])],
+  ],
+  [
+    'never-matched',
+    [speaks('http'), route([{}], 'calls', 'GRPCRoute')],
+    'error never-matched GRPCRoute shop/calls spec.parentRefs[0]',
+    [speaks('kubernetes.io/h2c'), route([{}], 'calls', 'GRPCRoute')],
+  ],
+  [
+    'never-matched', // by default
+    [namespace(), service('db', 3306), ofDatabase],
+    'error never-matched HTTPRoute shop/route spec.parentRefs[0]',
+    [namespace({ ...enabled, 'config.tulle.dev/opaque-ports': '' }), service('db', 3306), ofDatabase],
   ],
   [
     'never-matched',

@@ -2,10 +2,13 @@
 export interface CallBackend {
   /** Name of the Service, of its namespace where that is not the called one's; the host for what is no Service. */
   readonly service: string;
+  /** Undefined for that of the caller, and for what is no Service. */
   readonly namespace: string | undefined;
+  /** Of the Service, or of the host. */
   readonly port: number;
   /** Of all calls like this one; 0 for one that stands by. */
   readonly share: number;
+  /** It reaches the application there. */
   readonly allowed: boolean;
   /** What lets the call in there, or why nothing does. */
   readonly by: string;
@@ -26,6 +29,7 @@ export interface CallResult {
   readonly route: string | undefined;
   /** The route by which the called workload took it; undefined where there is none. */
   readonly inboundRoute: string | undefined;
+  /** Where it goes; none where the sidecar of the caller answers or ends it. */
   readonly backends: readonly CallBackend[];
   /** It is encrypted, and both ends have proved who they are. */
   readonly mtls: boolean;

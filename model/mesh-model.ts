@@ -34,7 +34,11 @@ export interface CallOptions {
   readonly to: string;
   /** As it stands in the request, where `to` would make another of it (`/a/../b`). @default - that of `to` */
   readonly path?: string;
-  /** @default GET */
+  /**
+   * Method of the request.
+   *
+   * @default GET
+   */
   readonly method?: string;
   /** `host` among them is what the request is for, at the address of `to`. @default - none */
   readonly headers?: Readonly<Record<string, string>>;

@@ -7,7 +7,9 @@ import { constructForm } from '../props/object-forms.ts';
 
 /** A ServiceAccount of a namespace. */
 export interface ServiceAccountReference {
+  /** Of the account. */
   readonly name: string;
+  /** In which it is. */
   readonly namespace: string;
 }
 
@@ -55,9 +57,13 @@ export interface IServiceAccountSubject extends IConstruct {
 
 /** The subject of a RoleBinding. */
 export interface ServiceAccountSubject {
+  /** `ServiceAccount`; any other is refused. */
   readonly kind: string;
+  /** Of the account. */
   readonly name: string;
   /**
+   * In which it is.
+   *
    * @default - the namespace of its chart
    */
   readonly namespace?: string;
@@ -98,6 +104,7 @@ export class MeshPeer implements IMeshPeer {
     this.clients = clients;
   }
 
+  /** The identities that it may have. */
   toMeshPeer(): MeshPeerIdentities {
     return this.clients;
   }

@@ -108,7 +108,9 @@ export function explain(error: ApiError, { title }: Pick<Cluster, 'title'>): str
   const { status, message } = error;
   const advice =
     status === 0
-      ? 'is the cluster up? --context and --kubeconfig choose another'
+      ? isOfCertificate(error.cause)
+        ? 'what answers is not whom the kubeconfig trusts: fetch that anew, or choose another with --context'
+        : 'is the cluster up? --context and --kubeconfig choose another'
       : status === 401
         ? 'the credentials are not accepted: log in again, or choose others with --context'
         : status === 403 && isOfApiServer(error)
@@ -118,3 +120,7 @@ export function explain(error: ApiError, { title }: Pick<Cluster, 'title'>): str
             : undefined;
   return `${title}: ${message}${advice === undefined ? '' : ` (${advice})`}`;
 }
+
+/** Whether a certificate of the other side was not taken, by the codes of Node. */
+const isOfCertificate = (cause: unknown): boolean =>
+  cause instanceof Error && 'code' in cause && /CERT|ALTNAME|ISSUER/.test(String(cause.code));

@@ -5,6 +5,8 @@ import { lineOf } from '../lib/validation/finding.ts';
 import { nameOf } from '../lib/validation/manifest-model.ts';
 import { modelOfManifests } from '../lib/validation/model-of-manifests.ts';
 import { review } from '../lib/validation/review.ts';
+import { rules } from '../lib/validation/rules/index.ts';
+import { knownAnnotations } from '../lib/validation/rules/known-annotations.ts';
 import { type IpAddress, parseIp } from '../proxy/wire/ip-network.ts';
 import type { AppLike } from './app-like.ts';
 import { arrival } from './arrival.ts';
@@ -223,7 +225,9 @@ function connectionOf({ protocol, hostname }: URL, serverName: string | undefine
 function brokenRules(objects: readonly KubernetesObject[]): string[] {
   const entries = (objects as unknown as Manifest[]).map((manifest) => ({ manifest }));
   const { config } = installedConfig(objects as unknown as Manifest[]);
-  return review(modelOfManifests(entries, config))
+  // What annotations say in vain, the control plane's own code has told by then.
+  const others = rules.filter((rule) => rule !== knownAnnotations);
+  return review(modelOfManifests(entries, config), others)
     .filter(({ severity }) => severity === 'error')
     .map((finding) => `${nameOf(finding.at.manifest)}: ${lineOf(finding)}`);
 }

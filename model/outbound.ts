@@ -1,5 +1,5 @@
 import { profileOf } from '../control-plane/destination/profiles.ts';
-import { parseTarget, type Target } from '../control-plane/destination/target.ts';
+import { InvalidTarget, parseTarget, type Target } from '../control-plane/destination/target.ts';
 import type { PolicyContext } from '../control-plane/policy/context.ts';
 import { outboundPolicy } from '../control-plane/policy/outbound/outbound-policy.ts';
 import type { Service } from '../lib/kinds/service.ts';
@@ -124,11 +124,21 @@ function byProfile(
         ? [whole]
         : routes.overrides.map(({ path, weight }) => ({
             ...whole,
-            target: parseTarget(path, context.config.clusterDomain),
+            target: placeOf(path, context.config.clusterDomain),
             share: weight / total,
           })),
     steps: [`its Service has a ServiceProfile, whose route ${name} holds`],
   };
+}
+
+/** Where an override leads; undefined for one that is no place. */
+function placeOf(path: string, clusterDomain: string): Target | undefined {
+  try {
+    return parseTarget(path, clusterDomain);
+  } catch (error) {
+    if (!(error instanceof InvalidTarget)) throw error;
+    return undefined;
+  }
 }
 
 /** Undefined for a backend that is not there. */

@@ -14,7 +14,7 @@ import {
 } from '../lib/inject/index.ts';
 import { soundPod } from '../lib/inject/shape.ts';
 import { templateAt, templatePath } from '../lib/inject/workload.ts';
-import type { Pod } from '../lib/kinds/pod.ts';
+import { misshapeOfPod, type Pod } from '../lib/kinds/pod.ts';
 import { nameOf } from '../lib/validation/manifest-model.ts';
 import type { Addresses } from './addresses.ts';
 
@@ -87,10 +87,11 @@ export function workloadsOf(
 function templateOf(object: Manifest, problems: string[]): PodTemplate | undefined {
   const path = templatePath(object);
   const template = path && templateAt(object, path);
-  const read = template && soundPod(template);
-  if (read === undefined || 'pod' in read) return read?.pod;
-  const { field, expected } = read.misshape;
-  problems.push(`${nameOf(object)}: ${[...(path ?? []), field].join('.')} must be ${expected}`);
+  if (template === undefined) return undefined;
+  const read = soundPod(template);
+  const problem = 'pod' in read ? misshapeOfPod(read.pod) : `${read.misshape.field} must be ${read.misshape.expected}`;
+  if ('pod' in read && problem === undefined) return read.pod;
+  problems.push(`${nameOf(object)}: ${[...(path ?? []), problem].join('.')}`);
   return undefined;
 }
 

@@ -8,12 +8,13 @@ import {
 } from '../../lib/figures/query.ts';
 import type { Traffic } from '../../lib/figures/traffic.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { parseResource, resourceArgument } from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
+import { routeNames } from './route-names.ts';
 import { figures, percent, shareOf, trafficCells } from './workload-stats.ts';
 
 interface PolicyStatOptions extends PlaceOptions {
@@ -70,7 +71,7 @@ function policyStat<By extends 'inboundRoute' | 'outboundRoute', Row>(
       const options = command.optsWithGlobals<PolicyStatOptions>();
       const { selector, output, timeWindow } = options;
       const wanted = parseResource(resource);
-      const windowMs = parseDurationMs('--time-window', timeWindow);
+      const windowMs = parseWaitMs('--time-window', timeWindow);
       await withFigures(options, terminal, async ({ store, namespace: usual, signal }) => {
         const namespace = options.allNamespaces ? undefined : usual;
         const place = namespace === undefined ? 'the mesh' : `namespace ${namespace} (-n names another, -A all)`;
@@ -90,9 +91,14 @@ const columns = ['SUCCESS', 'RPS', 'LATENCY_P50', 'LATENCY_P95', 'LATENCY_P99'];
 
 export function inboundTable(rows: readonly InboundRouteRow[], withNamespace: boolean): string {
   const left = [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', 'SERVER', 'ROUTE', 'TYPE'];
-  const cells = rows.map(({ namespace, name, server, route, kind, traffic }) => [
-    ...(withNamespace ? [namespace] : []),
-    ...[name, server, route || '*', kind || '-', ...cellsOf(traffic)],
+  const routeOf = routeNames(
+    rows,
+    ({ route }) => route,
+    ({ namespace, name, server, kind, route }) => [namespace, name, server, kind, route].join(' '),
+  );
+  const cells = rows.map((row) => [
+    ...(withNamespace ? [row.namespace] : []),
+    ...[row.name, row.server, routeOf(row) || '*', row.kind || '-', ...cellsOf(row.traffic)],
   ]);
   return formatTable([...left, ...columns], cells, left.length);
 }
@@ -100,11 +106,20 @@ export function inboundTable(rows: readonly InboundRouteRow[], withNamespace: bo
 /** Backends stand below their route; what of a route was tried again or took too long is a share of its requests. */
 export function outboundTable(rows: readonly OutboundRouteRow[], withNamespace: boolean): string {
   const left = [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', 'SERVICE', 'ROUTE', 'TYPE', 'BACKEND'];
-  const cells = rows.map(({ namespace, name, service, route, kind, backend, traffic }) => [
-    ...(withNamespace ? [namespace] : []),
-    ...[name, service, route || '*', kind || '-', backend === '' ? '-' : `└ ${backend}`, ...cellsOf(traffic)],
-    ...(backend === '' ? [percent(traffic.timeouts, traffic), percent(traffic.retries, traffic)] : ['-', '-']),
-  ]);
+  const routeOf = routeNames(
+    rows,
+    ({ route }) => route,
+    ({ namespace, name, service, kind, route }) => [namespace, name, service, kind, route].join(' '),
+  );
+  const cells = rows.map((row) => {
+    const { namespace, name, service, kind, backend, traffic } = row;
+    const isWhole = backend === '';
+    return [
+      ...(withNamespace ? [namespace] : []),
+      ...[name, service, routeOf(row) || '*', kind || '-', isWhole ? '-' : `└ ${backend}`, ...cellsOf(traffic)],
+      ...(isWhole ? [percent(traffic.timeouts, traffic), percent(traffic.retries, traffic)] : ['-', '-']),
+    ];
+  });
   return formatTable([...left, ...columns, 'TIMEOUTS', 'RETRIES'], cells, left.length);
 }
 

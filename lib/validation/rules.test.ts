@@ -53,8 +53,6 @@ const grant = (of: string, from: object = {}, name?: string): Manifest =>
     },
     { namespace: of },
   );
-const annotated = (annotations: object): Manifest =>
-  object('v1', 'Service', 'web', { ports: [{ port: 80 }] }, { annotations });
 const speaks = (appProtocol: string): Manifest =>
   object('v1', 'Service', 'web', { ports: [{ port: 80, appProtocol }] });
 const ofDatabase = route([{}], 'route', 'HTTPRoute', {
@@ -98,6 +96,11 @@ const tokens = (spec: object = {}): Manifest =>
     ...spec,
   });
 const grpcProbe = { livenessProbe: { grpc: { port: 80 } } };
+
+const annotated = (annotation: string, value: string): Manifest => {
+  const bare = service('web', 80);
+  return { ...bare, metadata: { ...bare.metadata, annotations: { [annotation]: value } } };
+};
 
 const told = (manifests: readonly Manifest[]): string[] =>
   review(
@@ -146,6 +149,12 @@ const table: readonly [rule: string, broken: Manifest[], told: string, sound: Ma
     [route([{ backendRefs: [{ name: 'web', port: 80 }] }], 'names', 'TLSRoute')],
     'error gateway-schema TLSRoute shop/names spec.hostnames',
     [route([{ backendRefs: [{ name: 'web', port: 80 }] }], 'names', 'TLSRoute', { hostnames: ['a.example'] })],
+  ],
+  [
+    'no-effect',
+    [annotated('balancer.linkerd.io/failure-accrual', 'always')],
+    "error no-effect Service shop/web metadata.annotations['balancer.linkerd.io/failure-accrual']",
+    [annotated('balancer.linkerd.io/failure-accrual', 'consecutive')],
   ],
   [
     'backend-weights',
@@ -233,7 +242,7 @@ const table: readonly [rule: string, broken: Manifest[], told: string, sound: Ma
   ],
   [
     'never-matched',
-    [annotated({ 'config.linkerd.io/opaque-ports': '80' }), route([{}])],
+    [annotated('config.linkerd.io/opaque-ports', '80'), route([{}])],
     'error never-matched HTTPRoute shop/route spec.parentRefs[0]',
     [namespace(), service('web', 80), route([{}])],
   ],

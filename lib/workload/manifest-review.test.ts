@@ -7,6 +7,7 @@ import {
   type MeshedDeploymentProps,
   MeshInjection,
   MeshPeer,
+  MeshReference,
   MeshWarnings,
   Port,
   Server,
@@ -50,8 +51,63 @@ const warnings = () => {
   return MeshWarnings.of(app).map(({ path, code }) => `${path} ${code}`);
 };
 
+const gatewayRoute = (rule: object): ApiObject =>
+  new ApiObject(chart, 'route', {
+    ...{ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata: { namespace: 'shop' } },
+    spec: { parentRefs: [{ name: 'gateway' }], rules: [rule] },
+  });
+
+describe('a plain route of the Gateway API in an app', () => {
+  const unknown = { backendRef: [] };
+  const later = { matches: [{ path: { type: 'Glob', value: '/*' } }], later: true };
+
+  it('is held to the newest release that is known', () => {
+    workload('web');
+    gatewayRoute(unknown);
+    expect(warnings()).toEqual(['shop/route TULLE_GATEWAY_FIELD']);
+  });
+
+  it('is held to types alone where the mesh says that the cluster has a later one', () => {
+    MeshReference.of(app, { gatewayApiVersion: '1.12' });
+    workload('web');
+    gatewayRoute(later);
+    expect(warnings()).toEqual([]);
+  });
+
+  it('is never of a release that is none', () => {
+    expect(() => MeshReference.of(app, { gatewayApiVersion: 'newest' })).toThrow(
+      "'gatewayApiVersion' (newest) must be a release of the Gateway API, such as 1.6",
+    );
+  });
+});
+
 describe('the synth fails for', () => {
   it.each<[string, () => unknown, string]>([
+    [
+      'a route of the Gateway API with a value that its release does not know',
+      () => {
+        workload('web');
+        gatewayRoute({ matches: [{ path: { type: 'Glob', value: '/*' } }] });
+      },
+      '[shop/route] spec.rules[0].matches[0].path.type (Glob) must be one of',
+    ],
+    [
+      'a route of a later release whose field is of another type',
+      () => {
+        MeshReference.of(app, { gatewayApiVersion: '2.0' });
+        workload('web');
+        gatewayRoute({ matches: {} });
+      },
+      '[shop/route] spec.rules[0].matches ({}) must be a list',
+    ],
+    [
+      'a word about injection that nobody knows, at a workload that is no construct of the mesh',
+      () => {
+        workload('web');
+        raw('orders', { 'tulle.dev/inject': 'yes' });
+      },
+      `[shop/orders] spec.template.metadata.annotations["tulle.dev/inject"] 'yes' must be one of`,
+    ],
     [
       'callers of a workload that has no sidecar to refuse the others',
       () => {

@@ -1,6 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { type OutboundPolicy, OutboundPolicySchema } from '../../../api/gen/outbound_pb.js';
 import { isWithin } from '../../../lib/contract/cidr.ts';
+import { trafficSettings } from '../../../lib/contract/traffic-annotations.ts';
+import type { OverrideService } from '../../../lib/contract/traffic-settings.ts';
 import { portsSetting } from '../../cluster/pod-facts.ts';
 import { servicePort } from '../../cluster/service-ports.ts';
 import { endpointCount } from '../../destination/endpoints.ts';
@@ -13,7 +15,6 @@ import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
 import { backendService, backendsOf, faultsOf, mayName } from '../routes/references.ts';
 import { failoverOf } from '../routes/route-rules.ts';
-import { type OverrideService, trafficSettings } from '../traffic-settings.ts';
 import {
   type BackendInit,
   type BackendLookup,

@@ -4,6 +4,7 @@ import { backendWeights } from './backend-weights.ts';
 import { gatewayFields } from './gateway-fields.ts';
 import { grantedBackends } from './granted-backends.ts';
 import { knownAccounts } from './known-accounts.ts';
+import { knownAnnotations } from './known-annotations.ts';
 import { knownFields } from './known-fields.ts';
 import { knownPorts, knownServices } from './known-services.ts';
 import { knownTargets } from './known-targets.ts';
@@ -22,6 +23,7 @@ import { strictNamespaces } from './strict-namespaces.ts';
 export const rules: readonly Rule[] = [
   knownFields,
   gatewayFields,
+  knownAnnotations,
   backendWeights,
   knownPorts,
   knownServices,
@@ -48,10 +50,5 @@ export const rules: readonly Rule[] = [
  */
 const saidByConstructs: ReadonlySet<Rule> = new Set([knownServices, knownTargets, serversOfPods]);
 
-/**
- * Those that run when an app is synthesized. Routes that stand in it as plain objects may be for a later release of the Gateway API,
- * and nobody could say so.
- */
-export const rulesOfSynth: readonly Rule[] = rules.filter(
-  (rule) => !saidByConstructs.has(rule) && rule !== gatewayFields,
-);
+/** Those that run when an app is synthesized. */
+export const rulesOfSynth: readonly Rule[] = rules.filter((rule) => !saidByConstructs.has(rule));

@@ -2,12 +2,14 @@ import { Command, Option } from 'commander';
 import { type ManifestProblem, parseManifests } from '../control-plane/sources/parse-manifests.ts';
 import { installedConfig } from '../lib/inject/installed-config.ts';
 import type { Manifest } from '../lib/inject/kubernetes.ts';
+import { gatewayDefinitions } from '../lib/kinds/gateway-definitions.ts';
 import type { Finding, Severity } from '../lib/validation/finding.ts';
-import { type Entry, nameOf } from '../lib/validation/manifest-model.ts';
+import { type Entry, isKind, nameOf } from '../lib/validation/manifest-model.ts';
 import { modelOfManifests } from '../lib/validation/model-of-manifests.ts';
 import { review } from '../lib/validation/review.ts';
 import { gatewayFields } from '../lib/validation/rules/gateway-fields.ts';
 import { rules } from '../lib/validation/rules/index.ts';
+import { knownAnnotations } from '../lib/validation/rules/known-annotations.ts';
 import { knownFields } from '../lib/validation/rules/known-fields.ts';
 import { type Format, formatOption, forPrograms } from './formats.ts';
 import { decoded, type ManifestText, readPlace } from './manifests/manifest-places.ts';
@@ -74,7 +76,7 @@ function validate(texts: readonly ManifestText[]): Told[] {
     const { objects, problems } = parseManifests(file, decoded(file, bytes));
     entries.push(...objects.map((object) => ({ file, manifest: object as unknown as Manifest })));
     for (const { object } of problems) if (object !== undefined) misshapen.add(object);
-    unread.push(...problems.map(unreadable));
+    unread.push(...problems.filter(isToldByNone).map(unreadable));
   }
   if (entries.length === 0 && unread.length === 0) {
     throw new CommandError(`there is no object in ${texts.map(({ name }) => name).join(', ')}: nothing was looked at`);
@@ -86,11 +88,21 @@ function validate(texts: readonly ManifestText[]): Told[] {
   const isOf = ({ manifest, file }: FileEntry): string => `${file} ${nameOf(manifest)}`;
   const foreign = new Set(broken.filter(isMisshapen).map(({ at }) => isOf(at)));
   const sound = entries.filter((entry) => !misshapen.has(entry.manifest) && !foreign.has(isOf(entry)));
-  return [...unread, ...broken.map(told), ...withoutEffect(sound).map(noEffect)];
+  const byRule = broken.map(told);
+  const known = new Set(byRule.filter(({ rule }) => rule === knownAnnotations.id).map(placeOf));
+  const passedOver = withoutEffect(sound).map(noEffect);
+  return [...unread, ...byRule, ...passedOver.filter((one) => !known.has(placeOf(one)))];
 }
+
+/** Where it is told of. */
+const placeOf = ({ file, object, field }: Told): string => `${file} ${object} ${field}`;
 
 /** What others read of such an object is chance. */
 const isMisshapen = ({ rule, severity }: Finding): boolean => rule === gatewayFields.id && severity === 'error';
+
+/** Of routes of the Gateway API another rule tells all that is wrong, of which the reader knows the first misshape alone. */
+const isToldByNone = ({ object }: ManifestProblem): boolean =>
+  object === undefined || !gatewayDefinitions.some(({ group, kind }) => isKind(object, group, kind));
 
 function unreadable({ file, line, where, object, message: text }: ManifestProblem): Told {
   const { field, message } = fieldAndRest(text);
@@ -103,7 +115,7 @@ function unreadable({ file, line, where, object, message: text }: ManifestProble
 }
 
 const noEffect = ({ at, field, message }: NoEffect<FileEntry>): Told => ({
-  ...{ severity: 'error', rule: 'no-effect', file: at.file, object: nameOf(at.manifest) },
+  ...{ severity: 'error', rule: knownAnnotations.id, file: at.file, object: nameOf(at.manifest) },
   ...(field === undefined ? {} : { field }),
   message,
 });

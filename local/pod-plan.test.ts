@@ -23,6 +23,9 @@ function plan(objects: Manifest[]) {
   const pods = planPods(objects, injectConfig(), () => `127.77.0.${++last}`, problems);
   return { pods, problems };
 }
+function ofPod(spec: object) {
+  return { template: { metadata: { annotations: { 'tulle.dev/inject': 'enabled' } }, spec } };
+}
 const sidecar = (template: { spec?: { initContainers?: { name: string; env?: object[] }[] } }) =>
   template.spec?.initContainers?.find(({ name }) => name === 'tulle-proxy');
 
@@ -73,4 +76,34 @@ it('the components of an install are left out', () => {
   const component = workload('Deployment', 'tulle-identity');
   component.metadata!.labels = { 'linkerd.io/control-plane-component': 'identity' };
   expect(plan([component]).pods).toEqual([]);
+});
+
+it.each([
+  ['a text as its template', { template: 'x' }, 'spec.template', 'must be the template of a pod'],
+  ['null as its specification', { template: { spec: null } }, 'spec.template', 'must be the template of a pod'],
+  ['a map as its containers', ofPod({ containers: {} }), 'spec.template.spec.containers', 'must be a list'],
+  ['nothing as a container', ofPod({ containers: [null] }), 'spec.template.spec.containers[0]', 'must be a map'],
+  [
+    'a number in its environment',
+    ofPod({ containers: [{ name: 'a', env: [{ name: 'PORT', value: 8080 }] }] }),
+    'spec.template.spec.containers[0].env[0].value',
+    '(8080) must be a text',
+  ],
+  [
+    'a text as its command',
+    ofPod({ containers: [{ name: 'a', command: 'node x' }] }),
+    'spec.template.spec.containers[0].command',
+    '(node x) must be a list',
+  ],
+])('a workload with %s is told, and does not run', (_, spec, field, message) => {
+  const { pods, problems } = plan([workload('Deployment', 'web', spec), workload('Deployment', 'other')]);
+  expect(pods.map(({ name }) => name)).toEqual(['other-0']);
+  expect(problems).toEqual([{ object: 'shop/deployment/web', field, message }]);
+});
+
+it('a pod with nothing in place of a field is as if the field were not there', () => {
+  const ports = [{ containerPort: 8080, name: null }];
+  const spec = ofPod({ initContainers: null, containers: [{ name: 'a', ports, env: null, command: null }] });
+  const { pods, problems } = plan([workload('Deployment', 'web', spec)]);
+  expect([pods.length, problems]).toEqual([1, []]);
 });

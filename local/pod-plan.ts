@@ -11,6 +11,9 @@ import {
   type PodTemplate,
   uninjectManifest,
 } from '../lib/inject/index.ts';
+import { isRecord } from '../lib/inject/kubernetes.ts';
+import { soundPod } from '../lib/inject/shape.ts';
+import { misshapeOfPod } from '../lib/kinds/pod.ts';
 import { objectName } from './manifest-folder.ts';
 import type { LocalProblem } from './problem.ts';
 
@@ -53,11 +56,12 @@ export function planPods(
       problems.push({ object: objectName(object), field: '', message });
     }
     if (!runningKinds.has(kind) || isComponent(object)) continue;
-    const bare = templateOf(object);
-    if (bare === undefined) {
-      problems.push({ object: objectName(object), field: 'spec.template', message: 'must be the template of a pod' });
+    const read = readTemplate(object);
+    if ('problem' in read) {
+      problems.push({ object: objectName(object), ...read.problem });
       continue;
     }
+    const bare = read.pod;
     const meshed = isMeshed(bare, namespaces.get(object.metadata?.namespace ?? ''), config);
     const template = meshed ? injected(object, bare, namespaces, config, problems) : bare;
     const name = object.metadata?.name ?? '';
@@ -106,13 +110,34 @@ function injected(
 
 function templateOf(object: Manifest): PodTemplate | undefined {
   if (object.kind === 'Pod') return object as PodTemplate;
-  const template = object.spec?.template as PodTemplate | undefined;
-  return template?.spec === undefined ? undefined : template;
+  const template = (object.spec as Manifest['spec'] | null)?.template as PodTemplate | null | undefined;
+  return isRecord(template) && isRecord(template.spec) ? (template as PodTemplate) : undefined;
+}
+
+type ReadTemplate =
+  | { readonly pod: PodTemplate }
+  | { readonly problem: { readonly field: string; readonly message: string } };
+
+/** The pods of an object without what is null in them, or why no API server would take them. */
+function readTemplate(object: Manifest): ReadTemplate {
+  const template = templateOf(object);
+  if (template === undefined) return { problem: { field: 'spec.template', message: 'must be the template of a pod' } };
+  const within = object.kind === 'Pod' ? '' : 'spec.template.';
+  const read = soundPod(template);
+  if ('misshape' in read) {
+    const { field, expected } = read.misshape;
+    return { problem: { field: `${within}${field}`, message: `must be ${expected}` } };
+  }
+  const misshapen = misshapeOfPod(read.pod);
+  if (misshapen === undefined) return read;
+  const [field, ...message] = misshapen.split(' ');
+  return { problem: { field: `${within}${field}`, message: message.join(' ') } };
 }
 
 function replicas(object: Manifest): number {
   const count = object.spec?.replicas;
-  return object.kind === 'Pod' || object.kind === 'DaemonSet' || typeof count !== 'number' ? 1 : count;
+  if (object.kind === 'Pod' || object.kind === 'DaemonSet') return 1;
+  return typeof count === 'number' && Number.isInteger(count) && count >= 0 ? count : 1;
 }
 
 /** The install's own components run as local mode's own processes. */

@@ -8,10 +8,12 @@ import { defaultEgressNamespace } from '../lib/contract/names.ts';
 import { PortSet } from '../lib/contract/port-list.ts';
 import type { Manifest } from '../lib/inject/index.ts';
 import { installedConfig } from '../lib/inject/installed-config.ts';
+import { kinds } from '../lib/kinds/index.ts';
 import type { KubernetesObject } from '../lib/kinds/kubernetes-object.ts';
 import type { Pod } from '../lib/kinds/pod.ts';
 import type { Service } from '../lib/kinds/service.ts';
-import { withoutNulls } from '../lib/validation/manifest-model.ts';
+import { misshape } from '../lib/kinds/structural-check.ts';
+import { nameOf, withoutNulls } from '../lib/validation/manifest-model.ts';
 import { endpointSlices } from '../local/endpoint-slices.ts';
 import { type Addresses, numbered } from './addresses.ts';
 import { portsOfServices } from './doors.ts';
@@ -50,16 +52,21 @@ export function simulatedCluster(given: readonly KubernetesObject[]): SimulatedC
   for (const object of objects) {
     const kind = kindOf(object);
     if (kind === undefined || kind === 'Pod' || kind === 'EndpointSlice') continue;
+    const misshapen = kind === 'Service' ? misshape(kinds.Service, object as Service) : undefined;
+    if (misshapen !== undefined) {
+      problems.push(`${nameOf(object as unknown as Manifest)}: ${misshapen}`);
+      continue;
+    }
     try {
       const read = trim(kind, object.apiVersion, kind === 'Service' ? withAddress(object, addresses) : object);
       if (kind === 'Service') services.push({ ...(read as Service), spec: (object as Service).spec });
       store.put(read);
     } catch (error) {
       if (!(error instanceof MalformedObject)) throw error;
-      problems.push(`${object.kind} ${object.metadata.namespace}/${object.metadata.name}: ${error.message}`);
+      problems.push(`${nameOf(object as unknown as Manifest)}: ${error.message}`);
     }
   }
-  const pods = workloads.map(({ pod }) => pod);
+  const pods = workloads.flatMap((workload) => workload.pods);
   for (const pod of pods) store.put(trim('Pod', 'v1', pod) as Pod);
   for (const slice of endpointSlices(services, pods)) store.put(trim('EndpointSlice', slice.apiVersion ?? '', slice));
   const config = {

@@ -80,9 +80,10 @@ async function clusterRoutes({ client }: Cluster, subject: Subject, warn: Warn):
   for (const { group, plural, reads } of routeKindsOf(kind)) {
     for (const version of reads.versions) {
       try {
-        found.push(
-          ...(await listAll<RouteObject>(client, `/apis/${group}/${version}/${place}${plural}`, selectors(subject))),
-        );
+        const apiVersion = `${group}/${version}`;
+        const items = await listAll<RouteObject>(client, `/apis/${apiVersion}/${place}${plural}`, selectors(subject));
+        // Items of a list need not say what they are.
+        found.push(...items.map((item) => ({ ...item, apiVersion })));
         break;
       } catch (error) {
         if (isNotFound(error)) continue;

@@ -1,5 +1,6 @@
 import type { FigureQuery, GatewayRouteRow } from '../../lib/figures/query.ts';
 import type { Bare } from '../../lib/figures/rows.ts';
+import { groupAndVersion } from '../../lib/kinds/definition.ts';
 import { gatewayGrpcRoute } from '../../lib/kinds/gateway-grpc-route.ts';
 import { gatewayHttpRoute } from '../../lib/kinds/gateway-http-route.ts';
 import { gatewayTcpRoute } from '../../lib/kinds/gateway-tcp-route.ts';
@@ -26,7 +27,8 @@ export function parentRows(routes: readonly RouteObject[], { to, from }: FigureQ
   return routes.flatMap(({ apiVersion, metadata: { namespace = '', name }, spec }) =>
     (spec?.parentRefs ?? []).flatMap((parent) => {
       const row = {
-        ...{ namespace, name, parentKind: (parent.kind ?? usualParent(apiVersion)).toLowerCase() },
+        ...{ namespace, name, group: groupAndVersion(apiVersion ?? '')[0] },
+        ...{ parentKind: (parent.kind ?? usualParent(apiVersion)).toLowerCase() },
         ...{ parentNamespace: parent.namespace ?? namespace, parent: parent.name },
         parentPort: parent.port === undefined ? '' : String(parent.port),
       };

@@ -25,7 +25,7 @@ const late = (name: string, set: string, declines = false) => ({
 });
 
 const route =
-  'parent_kind="Service",parent_name="orders",parent_port="80",parent_namespace="shop",route_kind="HTTPRoute",route_name="canary",route_namespace="shop"';
+  'parent_kind="Service",parent_name="orders",parent_port="80",parent_namespace="shop",route_kind="HTTPRoute",route_group="gateway.networking.k8s.io",route_name="canary",route_namespace="shop"';
 const httpRoute = (name: string, ...parentRefs: object[]) => ({ ...named(name), spec: { parentRefs } });
 
 /** A sidecar that answers 30 requests a second by its own clock, of which 3 fail, and calls another 6 times. */
@@ -78,7 +78,7 @@ beforeAll(async () => {
         ],
       },
       '/apis/policy.linkerd.io/v1beta3/namespaces/shop/httproutes': {
-        items: [httpRoute('read', { kind: 'Server', name: 'web-http' })],
+        items: ['read', 'canary'].map((name) => httpRoute(name, { kind: 'Server', name: 'web-http' })),
       },
       '/api/v1/namespaces/tulle/configmaps/tulle-config': JSON.stringify({
         data: { values: JSON.stringify(injectConfig()), install: '{"given":{}}' },
@@ -150,10 +150,14 @@ it('a Service is what everyone calls of it, or what one calls; without an endpoi
 it('a route is told by what it is a route of, with its timeouts and retries, as a table and for programs', async () => {
   const [table, yaml] = await Promise.all([stat('httproute', '-o', 'wide'), stat('httproute/canary', '-o', 'yaml')]);
   expect(table.out).toMatch(
-    /^NAME +PARENT +SUCCESS +RPS .* TIMEOUTS +RETRIES\ncanary +service\/orders:80 +50\.00% .* 50\.00% +25\.00%\nread +server\/web-http +-/,
+    /^NAME +PARENT +SUCCESS +RPS .* TIMEOUTS +RETRIES\ncanary\.gateway\.networking\.k8s\.io +service\/orders:80 +50\.00% .* 50\.00% +25\.00%\ncanary\.policy\.linkerd\.io +server\/web-http +- .*\nread +server\/web-http +-/,
   );
   expect(parse(yaml.out)).toMatchObject([
-    { kind: 'httproute', name: 'canary', parent: { kind: 'service', namespace: 'shop', name: 'orders', port: 80 } },
+    {
+      ...{ kind: 'httproute', group: 'gateway.networking.k8s.io', name: 'canary' },
+      parent: { kind: 'service', namespace: 'shop', name: 'orders', port: 80 },
+    },
+    { group: 'policy.linkerd.io', name: 'canary', parent: { kind: 'server', name: 'web-http' } },
   ]);
   await expect(stat('httproute/none')).rejects.toMatchObject({
     error: { message: 'no httproute/none in namespace shop (-n names another, -A all)' },
@@ -174,7 +178,7 @@ it('-w goes on until it is stopped', async () => {
       stopAfter: (text) => text.split('NAME').length > 2,
     },
   );
-  expect(out).toMatch(/^NAME .*\ncanary .*\n\nNAME .*\ncanary /);
+  expect(out).toMatch(/^NAME .*\ncanary.* service.*\ncanary.*\n\nNAME .*\ncanary/);
 });
 
 it('unmeshed workloads are shown when they are asked for, and pods with their phase', async () => {

@@ -14,6 +14,7 @@ import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { parseResource, resourceArgument } from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
+import { routeNames } from './route-names.ts';
 import { figures, percent, shareOf, trafficCells } from './workload-stats.ts';
 
 interface PolicyStatOptions extends PlaceOptions {
@@ -90,9 +91,14 @@ const columns = ['SUCCESS', 'RPS', 'LATENCY_P50', 'LATENCY_P95', 'LATENCY_P99'];
 
 export function inboundTable(rows: readonly InboundRouteRow[], withNamespace: boolean): string {
   const left = [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', 'SERVER', 'ROUTE', 'TYPE'];
-  const cells = rows.map(({ namespace, name, server, route, kind, traffic }) => [
-    ...(withNamespace ? [namespace] : []),
-    ...[name, server, route || '*', kind || '-', ...cellsOf(traffic)],
+  const routeOf = routeNames(
+    rows,
+    ({ route }) => route,
+    ({ namespace, name, server, kind, route }) => [namespace, name, server, kind, route].join(' '),
+  );
+  const cells = rows.map((row) => [
+    ...(withNamespace ? [row.namespace] : []),
+    ...[row.name, row.server, routeOf(row) || '*', row.kind || '-', ...cellsOf(row.traffic)],
   ]);
   return formatTable([...left, ...columns], cells, left.length);
 }
@@ -100,11 +106,20 @@ export function inboundTable(rows: readonly InboundRouteRow[], withNamespace: bo
 /** Backends stand below their route; what of a route was tried again or took too long is a share of its requests. */
 export function outboundTable(rows: readonly OutboundRouteRow[], withNamespace: boolean): string {
   const left = [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', 'SERVICE', 'ROUTE', 'TYPE', 'BACKEND'];
-  const cells = rows.map(({ namespace, name, service, route, kind, backend, traffic }) => [
-    ...(withNamespace ? [namespace] : []),
-    ...[name, service, route || '*', kind || '-', backend === '' ? '-' : `└ ${backend}`, ...cellsOf(traffic)],
-    ...(backend === '' ? [percent(traffic.timeouts, traffic), percent(traffic.retries, traffic)] : ['-', '-']),
-  ]);
+  const routeOf = routeNames(
+    rows,
+    ({ route }) => route,
+    ({ namespace, name, service, kind, route }) => [namespace, name, service, kind, route].join(' '),
+  );
+  const cells = rows.map((row) => {
+    const { namespace, name, service, kind, backend, traffic } = row;
+    const isWhole = backend === '';
+    return [
+      ...(withNamespace ? [namespace] : []),
+      ...[name, service, routeOf(row) || '*', kind || '-', isWhole ? '-' : `└ ${backend}`, ...cellsOf(traffic)],
+      ...(isWhole ? [percent(traffic.timeouts, traffic), percent(traffic.retries, traffic)] : ['-', '-']),
+    ];
+  });
   return formatTable([...left, ...columns, 'TIMEOUTS', 'RETRIES'], cells, left.length);
 }
 

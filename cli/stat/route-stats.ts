@@ -6,6 +6,7 @@ import { isBytesRoute, type Resource } from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { type AskedStats, unknownTitle } from './asked.ts';
+import { routeNames } from './route-names.ts';
 import { figures, percent, shareOf, trafficCells } from './workload-stats.ts';
 
 /** What `stat httproute`, and the like, prints: each route by what it is a route of. */
@@ -50,20 +51,25 @@ export function routeTable(
   const left = [...(withNamespace ? ['NAMESPACE'] : []), 'NAME', 'PARENT'];
   const bytes = isBytesRoute(wanted);
   const right = bytes ? ['SUCCESS', 'CONN/SEC'] : [...requestColumns, ...(wide ? ['TIMEOUTS', 'RETRIES'] : [])];
+  const nameOf = routeNames(
+    rows,
+    ({ name }) => name,
+    ({ namespace, name }) => `${namespace}/${name}`,
+  );
   const cells = rows.map((row) => [
     ...(withNamespace ? [row.namespace] : []),
-    ...[row.name, parentOf(row)],
+    ...[nameOf(row), parentOf(row)],
     ...(bytes ? connectionCells(row.traffic) : requestCells(row.traffic, wide ?? false)),
   ]);
   return formatTable([...left, ...right], cells, left.length);
 }
 
 function routeObjects(rows: readonly GatewayRouteRow[], wanted: Resource): object[] {
-  return rows.map(({ namespace, name, parentKind, parentNamespace, parent, parentPort, traffic }) => {
+  return rows.map(({ namespace, name, group, parentKind, parentNamespace, parent, parentPort, traffic }) => {
     const { success, rps, latencyMs } = figures(traffic);
     const port = parentPort === '' ? undefined : Number(parentPort);
     return {
-      ...{ namespace, kind: wanted.kind, name },
+      ...{ namespace, kind: wanted.kind, group, name },
       parent: { kind: parentKind, namespace: parentNamespace, name: parent, port },
       success,
       ...(isBytesRoute(wanted)

@@ -11,7 +11,9 @@ import {
 } from '../../api/gen/destination_pb.js';
 import { goDurationMs } from '../../lib/contract/durations.ts';
 import { type PortSet, parsePortSet } from '../../lib/contract/port-list.ts';
-import type { ProfileRoute, ServiceProfile } from '../../lib/kinds/service-profile.ts';
+import { isRecord } from '../../lib/inject/kubernetes.ts';
+import { type ProfileRoute, type ServiceProfile, serviceProfile } from '../../lib/kinds/service-profile.ts';
+import { misshape } from '../../lib/kinds/structural-check.ts';
 import { InvalidProfile, requestMatch, responseMatch } from './route-conditions.ts';
 
 /** The defaults of Linkerd's profile translator. */
@@ -40,8 +42,14 @@ export function profileFields(profile: ServiceProfile): ProfileFields {
   return fields;
 }
 
-function translate({ metadata, spec = {} }: ServiceProfile): ProfileFields {
-  const problems: string[] = [];
+function translate(profile: ServiceProfile): ProfileFields {
+  const { metadata, spec: given = {} } = profile;
+  // One that only has overrides says what it means.
+  const misshapen = misshape(serviceProfile, {
+    spec: isRecord(given) ? { ...given, routes: given.routes ?? [] } : given,
+  });
+  const problems: string[] = misshapen === undefined ? [] : [misshapen];
+  const spec = misshapen === undefined ? given : {};
   /** The value, or `fallback` when it is invalid. */
   const attempt = <Value>(make: () => Value, fallback: Value): Value => {
     try {

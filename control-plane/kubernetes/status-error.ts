@@ -39,8 +39,16 @@ const oneLine = (text: string, longest: number): string => {
 export function textOf(body: string): string {
   const start = body.slice(0, 64 * 1024);
   if (!/^\s*<(?:!doctype|html|head|body)\b/i.test(start)) return oneLine(start, longestText);
-  const words = start.replace(/<(script|style)\b[^>]*>[^<]*<\/\1>/gi, ' ').replace(/<[^>]*>?/g, ' ');
-  return `an HTML page, as no API server sends one: ${oneLine(words, longestText)}`;
+  return `an HTML page, as no API server sends one: ${oneLine(shownWords(start), longestText)}`;
+}
+
+function shownWords(page: string): string {
+  const [before, ...tags] = page.split('<');
+  const words = tags.map((tag) => {
+    const end = tag.indexOf('>');
+    return end < 0 || /^(?:script|style)\b/i.test(tag) ? '' : tag.slice(end + 1);
+  });
+  return [before, ...words].join(' ');
 }
 
 /** Nobody waits for ever because one answer says so; and what overflows a timer would not be waited for at all. */

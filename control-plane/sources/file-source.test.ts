@@ -131,6 +131,7 @@ test('what breaks the schema of a kind of the mesh is told by its field, and tak
   expect(problems.map(({ where, message }) => `${where}: ${message}`)).toEqual([
     "document 1, EgressNetwork web: spec.trafficPolicy (Open) must be one of 'Allow', 'Deny'",
     'document 1, ServiceProfile web: spec.routes must be set',
+    'document 1, HTTPRoute web: spec.rules (of others) must be a list',
     "document 1, Server web: spec.proxyProtocol (HTTP) must be one of 'unknown', 'HTTP/1', 'HTTP/2', 'gRPC', 'opaque', 'TLS'",
     `document 1, Server web: spec.timeout is no field that is known: they are ${fields}`,
   ]);

@@ -1,7 +1,7 @@
-import { clusterKinds, kindNameOf, kinds } from '../../lib/kinds/index.ts';
+import { clusterKinds, type KindSpec, kindNameOf, kinds } from '../../lib/kinds/index.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import { Problems } from '../../lib/kinds/problems.ts';
-import { checkStructure } from '../../lib/kinds/structural-check.ts';
+import { checkStructure, misshape } from '../../lib/kinds/structural-check.ts';
 import { readYaml, splitYaml, YamlProblem } from './kubectl-yaml.ts';
 
 /** Something in a file that is no object. */
@@ -109,9 +109,17 @@ function placed(object: KubernetesObject): KubernetesObject {
 /** A field that the schema does not know is told too: kubectl refuses it, and an API server would drop it. */
 function schemaProblems(object: KubernetesObject): readonly string[] {
   const name = kindNameOf(object.apiVersion, object.kind);
-  if (name === undefined || kinds[name].versions.length === 0) return [];
+  if (name === undefined) return [];
+  const kind: KindSpec = kinds[name];
+  // Whoever reads these tells what cannot be read.
+  if (kind.builtIn) return [];
+  // What a cluster's own definition of a foreign kind allows is not known here, but for the types of its fields.
+  if (kind.versions.length === 0) {
+    const misshapen = misshape(kind, object as { readonly spec?: unknown });
+    return misshapen === undefined ? [] : [misshapen];
+  }
   const problems = new Problems(maxToldProblems);
-  checkStructure(kinds[name], object, problems, { refuseUnknownFields: true });
+  checkStructure(kind, object, problems, { refuseUnknownFields: true });
   return problems.list;
 }
 

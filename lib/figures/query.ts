@@ -98,6 +98,8 @@ export interface InboundRouteRow {
   readonly route: string;
   /** `httproute`, `default`, ...; empty where no route is told apart. */
   readonly kind: string;
+  /** Of the kind: two groups have an HTTPRoute. */
+  readonly group: string;
   readonly traffic: Traffic;
 }
 
@@ -110,6 +112,8 @@ export interface OutboundRouteRow {
   readonly route: string;
   /** `HTTPRoute`, `default`, ... */
   readonly kind: string;
+  /** Of the kind: two groups have an HTTPRoute. */
+  readonly group: string;
   /** `orders-next:8080`; empty of a row for the whole route, which alone knows of retries and timeouts. */
   readonly backend: string;
   readonly traffic: Traffic;
@@ -119,6 +123,8 @@ export interface OutboundRouteRow {
 export interface GatewayRouteRow {
   readonly namespace: string;
   readonly name: string;
+  /** Of its kind: two groups have an HTTPRoute. */
+  readonly group: string;
   /** In lower case: `service` or `egressnetwork` of what it sends there, `server` of what it takes. */
   readonly parentKind: string;
   readonly parentNamespace: string;

@@ -59,13 +59,14 @@ export class RowTotals {
         });
       case 'inboundRoute':
         return this.sorted().map((names) => {
-          const [namespace, name, server, route, kind] = names;
-          return { namespace, name, server, route, kind, traffic: this.trafficOf(names) };
+          const [namespace, name, server, route, kind, group] = names;
+          return { namespace, name, server, route, kind, group, traffic: this.trafficOf(names) };
         });
       case 'outboundRoute':
         return this.sorted().map((names) => {
-          const [namespace, name, service, serviceNamespace, route, kind, backend] = names;
-          return { namespace, name, service, serviceNamespace, route, kind, backend, traffic: this.trafficOf(names) };
+          const [namespace, name, service, serviceNamespace, route, kind, group, backend] = names;
+          const called = { service, serviceNamespace, route, kind, group, backend };
+          return { namespace, name, ...called, traffic: this.trafficOf(names) };
         });
       case 'gatewayRoute':
         return this.gatewayRoutes(gatewayRoutes);
@@ -101,10 +102,11 @@ export class RowTotals {
 
   /** A route that names no port of its parent has a row of its own only where it was counted at none of them. */
   private gatewayRoutes(known: readonly Bare<GatewayRouteRow>[] | undefined): GatewayRouteRow[] {
-    const names = known && new Set(known.map(({ namespace, name }) => rowKey([namespace, name])));
+    const routeKey = ({ namespace, name, group }: Bare<GatewayRouteRow>): string => rowKey([namespace, name, group]);
+    const names = known && new Set(known.map(routeKey));
     const counted = this.sorted()
-      .map((each) => ({ ...gatewayRouteOf(each), traffic: this.trafficOf(each) }))
-      .filter(({ namespace, name }) => names === undefined || names.has(rowKey([namespace, name])));
+      .map((each) => ({ ...grouped(gatewayRouteOf(each), known), traffic: this.trafficOf(each) }))
+      .filter((row) => names === undefined || names.has(routeKey(row)));
     const has = new Set(counted.flatMap((row) => [gatewayRouteKey(row), gatewayRouteKey({ ...row, parentPort: '' })]));
     const unused = (known ?? []).filter((bare) => !has.has(gatewayRouteKey(bare)));
     const all = [...counted, ...unused.map((bare) => ({ ...bare, traffic: noTraffic }))];
@@ -120,12 +122,19 @@ export class RowTotals {
   }
 }
 
+/** A sidecar that tells no group means the only one that has such a route, or either. */
+function grouped(row: Bare<GatewayRouteRow>, known: readonly Bare<GatewayRouteRow>[] = []): Bare<GatewayRouteRow> {
+  if (row.group !== '') return row;
+  const found = known.find(({ namespace, name }) => namespace === row.namespace && name === row.name);
+  return { ...row, group: found?.group ?? '' };
+}
+
 const gatewayRouteKey = (row: Bare<GatewayRouteRow>): string =>
-  rowKey([row.namespace, row.name, row.parentKind, row.parentNamespace, row.parent, row.parentPort]);
+  rowKey([row.namespace, row.name, row.group, row.parentKind, row.parentNamespace, row.parent, row.parentPort]);
 
 function gatewayRouteOf(names: RowNames): Bare<GatewayRouteRow> {
-  const [namespace, name, parentKind, parentNamespace, parent, parentPort] = names;
-  return { namespace, name, parentKind, parentNamespace, parent, parentPort };
+  const [namespace, name, parentKind, parentNamespace, parent, parentPort, group] = names;
+  return { namespace, name, group, parentKind, parentNamespace, parent, parentPort };
 }
 
 const routeOrder = ({ namespace, service, route }: Bare<RouteRow>): string =>

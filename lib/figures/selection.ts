@@ -117,9 +117,12 @@ function authorizations(): Selection {
 }
 
 function inboundRoutes(): Selection {
-  return series({ direction: 'inbound' }, ({ srv_name, srv_port, route_name = '', route_kind = '' }, { row = [] }) =>
-    srv_name === undefined ? undefined : [...row, `${srv_name}:${srv_port}`, route_name, route_kind],
-  );
+  return series({ direction: 'inbound' }, (labels, { row = [] }) => {
+    const { srv_name, srv_port, route_name = '', route_kind = '', route_group = '' } = labels;
+    return srv_name === undefined
+      ? undefined
+      : [...row, `${srv_name}:${srv_port}`, route_name, route_kind, route_group];
+  });
 }
 
 function outboundRoutes(): Selection {
@@ -128,9 +131,9 @@ function outboundRoutes(): Selection {
     texts: [],
     rowOf: ({ labels }, { row = [] }) => {
       const { parent_name, parent_port, parent_namespace = '', route_name = '', route_kind = '' } = labels;
-      const { backend_name, backend_port } = labels;
+      const { backend_name, backend_port, route_group = '' } = labels;
       const backend = backend_name === undefined ? '' : `${backend_name}:${backend_port}`;
-      return [...row, `${parent_name}:${parent_port}`, parent_namespace, route_name, route_kind, backend];
+      return [...row, `${parent_name}:${parent_port}`, parent_namespace, route_name, route_kind, route_group, backend];
     },
   };
 }
@@ -175,7 +178,7 @@ function gatewayRoutes(
     metrics: [...outbound, ...inbound],
     texts: ['route_kind='],
     rowOf: ({ name: metric, labels }, counting) => {
-      const { route_kind = '', route_name = '', srv_name, srv_port = '' } = labels;
+      const { route_kind = '', route_name = '', route_group = '', srv_name, srv_port = '' } = labels;
       if (route_kind.toLowerCase() !== kind) return undefined;
       if (metric.startsWith('outbound_')) {
         const {
@@ -187,12 +190,13 @@ function gatewayRoutes(
         } = labels;
         if (!isAsked(route_namespace, route_name)) return undefined;
         if (to !== undefined && (parent_name !== to.name || parent_namespace !== to.namespace)) return undefined;
-        return [route_namespace, route_name, parent_kind.toLowerCase(), parent_namespace, parent_name, parent_port];
+        const parent = [parent_kind.toLowerCase(), parent_namespace, parent_name, parent_port];
+        return [route_namespace, route_name, ...parent, route_group];
       }
       // Routes of a Server stand in its namespace, which is that of its pods.
       const own = counting.namespace ?? '';
       if (labels.direction !== 'inbound' || srv_name === undefined || !isAsked(own, route_name)) return undefined;
-      return [own, route_name, 'server', own, srv_name, srv_port];
+      return [own, route_name, 'server', own, srv_name, srv_port, route_group];
     },
   };
 }

@@ -215,6 +215,8 @@ it('what is called is counted by route and by its backends, with latencies, time
   expect(backend).toMatchObject({ backend: 'next:80', traffic: { successes: 7 } });
 });
 
+const gateway = 'gateway.networking.k8s.io';
+
 describe('routes of the Gateway API', () => {
   const parent = (name: string, namespace = 'shop') =>
     `parent_kind="Service",parent_name="${name}",parent_namespace="${namespace}",parent_port="80"`;
@@ -270,7 +272,7 @@ describe('routes of the Gateway API', () => {
   });
 
   it('have a row without traffic, and are no others than those that are there', () => {
-    const bare = { namespace: 'shop', parentKind: 'service', parentNamespace: 'shop', parentPort: '' };
+    const bare = { namespace: 'shop', group: gateway, parentKind: 'service', parentNamespace: 'shop', parentPort: '' };
     const known = [
       { ...bare, name: 'canary', parent: 'orders' },
       { ...bare, name: 'unused', parent: 'orders' },
@@ -280,6 +282,31 @@ describe('routes of the Gateway API', () => {
       'canary service/orders.shop:80 6 2',
       'unused service/orders.shop: 0 0',
     ]);
+  });
+
+  it('are told apart by their groups, of which two have an HTTPRoute', () => {
+    const counted = (group: string, count: number) =>
+      `outbound_http_route_request_statuses_total{route_group="${group}",${canary},http_status="200",error=""} ${count}\n`;
+    const text = counted(gateway, 4) + counted('policy.linkerd.io', 2);
+    const asked = { by: 'gatewayRoute', subject: { kind: 'httproute', namespace: 'shop' } } as const;
+    const bare = {
+      namespace: 'shop',
+      name: 'canary',
+      parentKind: 'service',
+      parentNamespace: 'shop',
+      parent: 'orders',
+    };
+    const known = [
+      { ...bare, group: gateway, parentPort: '80' },
+      { ...bare, group: 'policy.linkerd.io', parentPort: '80' },
+    ];
+    for (const those of [known, undefined]) {
+      const groups = rows(asked, [['', text]], [], those).map(({ group, traffic }) => [group, traffic.successes]);
+      expect(groups).toEqual([
+        [gateway, 4],
+        ['policy.linkerd.io', 2],
+      ]);
+    }
   });
 });
 

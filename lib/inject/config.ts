@@ -91,6 +91,8 @@ export interface InjectConfig {
   readonly clusterNetworks: readonly string[];
   /** Whether IPv6 connections are led to the proxies too, and endpoints told by their IPv6 addresses. Default false. */
   readonly ipv6?: boolean;
+  /** Release of the Gateway API that the cluster has. Default: the newest that is known here. */
+  readonly gatewayApiVersion?: string;
   /** With `explicit`, pods that ask for a sidecar, and not for which, get one without interception. Default: an init container. */
   readonly interception?: 'explicit';
   /**

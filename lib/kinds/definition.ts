@@ -38,8 +38,8 @@ export interface KindSpec {
    */
   readonly versions: readonly CrdVersion[];
   /**
-   * Of a kind that somebody else brings: the fields that are checked beyond its definition. An object of another shape is
-   * for other controllers, and is not checked.
+   * Of a kind that somebody else brings, or that every cluster has: the fields that are read, and checked beyond its
+   * definition. An object of another shape is for other controllers, and is not checked.
    */
   readonly shape?: Schema;
 }

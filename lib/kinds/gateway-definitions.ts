@@ -6,6 +6,17 @@ import { gatewayTlsRoute } from './gateway-tls-route.ts';
 import { duration, headerName } from './http-route.ts';
 import { flag, integer, kubernetesName, list, object, oneOf, portNumber, type Schema, says, text } from './schema.ts';
 
+/** The newest release of the Gateway API whose definitions are known here. */
+export const gatewayApiRelease = '1.6';
+
+/** Whether a release is later than that, so that it may have fields and words that are not known here. */
+export function isLaterRelease(version: string): boolean {
+  const [[major, minor], [ownMajor, ownMinor]] = [version, gatewayApiRelease].map((each) =>
+    each.split('.').map(Number),
+  );
+  return major > ownMajor || (major === ownMajor && minor > ownMinor);
+}
+
 /**
  * The routes of the Gateway API as their definitions have them (release 1.6, the experimental channel, which has all that
  * the standard one has). The mesh does not bring these: they are for who checks manifests that no API server has seen.

@@ -1,6 +1,9 @@
 import { longest } from '../contract/form.ts';
 import type { ReadKind } from './definition.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
+import { Problems } from './problems.ts';
+import { flag, list, object, type Schema, text, wholeNumber } from './schema.ts';
+import { checkValue, misshape } from './structural-check.ts';
 
 export interface Pod extends KubernetesObject {
   readonly kind: 'Pod';
@@ -72,6 +75,35 @@ const container = {
   startupProbe: probe,
 } as const;
 
+const portOrName: Schema = { 'x-kubernetes-int-or-string': true };
+const probeShape = object({ httpGet: object({ path: text(), port: portOrName }) });
+const containerShape = object({
+  'name*': text(),
+  command: list(text()),
+  args: list(text()),
+  workingDir: text(),
+  env: list(object({ 'name*': text(), value: text() })),
+  ports: list(object({ name: text(), 'containerPort*': wholeNumber, hostPort: wholeNumber, protocol: text() })),
+  livenessProbe: probeShape,
+  readinessProbe: probeShape,
+  startupProbe: probeShape,
+});
+const containers = list(containerShape);
+
+/** Bounded for all of them together by the API server alone. */
+const texts: Schema = { type: 'object', additionalProperties: { type: 'string' } };
+const metadataShape: Schema = object({ labels: texts, annotations: texts });
+
+/**
+ * What keeps code from reading a pod, or the template of one, as it is written: its first field that is of another type than
+ * Kubernetes has there, `spec.containers[0].args (x) must be a list`.
+ */
+export function misshapeOfPod({ metadata, spec }: { readonly metadata?: unknown; readonly spec?: unknown }) {
+  const problems = new Problems(1);
+  checkValue(metadataShape, metadata ?? {}, 'metadata', problems);
+  return problems.list[0] ?? misshape(pod, { spec });
+}
+
 /** A workload: what is called, and who calls. */
 export const pod: ReadKind<Pod> = {
   group: '',
@@ -80,6 +112,15 @@ export const pod: ReadKind<Pod> = {
   scope: 'Namespaced',
   builtIn: true,
   versions: [],
+  shape: object({
+    spec: object({
+      serviceAccountName: text(),
+      nodeName: text(),
+      hostNetwork: flag(),
+      containers,
+      initContainers: containers,
+    }),
+  }),
   reads: {
     versions: ['v1'],
     keep: {

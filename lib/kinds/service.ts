@@ -1,5 +1,6 @@
 import type { ReadKind } from './definition.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
+import { list, map, object, text, wholeNumber } from './schema.ts';
 
 export interface Service extends KubernetesObject {
   readonly kind: 'Service';
@@ -30,6 +31,24 @@ export const service: ReadKind<Service> = {
   scope: 'Namespaced',
   builtIn: true,
   versions: [],
+  shape: object({
+    spec: object({
+      type: text(),
+      clusterIP: text(),
+      clusterIPs: list(text()),
+      internalTrafficPolicy: text(),
+      selector: map(text()),
+      ports: list(
+        object({
+          name: text(),
+          'port*': wholeNumber,
+          protocol: text(),
+          targetPort: { 'x-kubernetes-int-or-string': true },
+          appProtocol: text(),
+        }),
+      ),
+    }),
+  }),
   reads: {
     versions: ['v1'],
     keep: {

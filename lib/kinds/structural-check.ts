@@ -1,5 +1,5 @@
 import { groupAndVersion, type KindSpec } from './definition.ts';
-import type { Problems } from './problems.ts';
+import { Problems } from './problems.ts';
 import { type Schema, sameAs, says } from './schema.ts';
 
 /**
@@ -16,6 +16,8 @@ const maxInt32 = 2_147_483_647;
 interface Context {
   readonly problems: Problems;
   readonly refuseUnknownFields: boolean;
+  /** Only types count: bounds, patterns and words are others' to tell. */
+  readonly typesOnly?: boolean;
 }
 
 /**
@@ -34,6 +36,22 @@ export function checkStructure(
   const { spec: value } = object;
   if (value !== undefined && value !== null) check(spec.spec, value, 'spec', 0, { problems, refuseUnknownFields });
   else if (namesOf(schema['required']).includes('spec')) problems.add('spec', 'must be set');
+}
+
+/**
+ * What keeps code from reading an object at all: the first value of its `spec` that is of another type than the newest
+ * version of its kind says, or is missing where it must be set. What else breaks the schema is not looked at: there are
+ * readers that know what a word must mean which they do not know.
+ */
+export function misshape(kind: KindSpec, object: { readonly spec?: unknown }): string | undefined {
+  const schema = kind.versions[0]?.schema ?? kind.shape;
+  if (schema === undefined) return undefined;
+  const problems = new Problems(1);
+  const { spec } = schema['properties'] as { readonly spec: Schema };
+  const context = { problems, refuseUnknownFields: false, typesOnly: true };
+  if (!isAbsent(object.spec)) check(spec, object.spec, 'spec', 0, context);
+  else if (namesOf(schema['required']).includes('spec')) problems.add('spec', 'must be set');
+  return problems.list[0];
 }
 
 /** The same of any value, by its schema. */
@@ -70,18 +88,18 @@ function check(declared: Schema, value: unknown, path: string, depth: number, co
       return;
     case 'string':
       if (typeof value !== 'string') problems.add(path, 'must be a text', value);
-      else checkText(schema, value, path, problems);
+      else if (!context.typesOnly) checkText(schema, value, path, problems);
       return;
     case 'boolean':
       if (typeof value !== 'boolean') problems.add(path, 'must be true or false', value);
       return;
     case 'integer':
       if (!Number.isInteger(value)) problems.add(path, 'must be a whole number', value);
-      else checkRange(schema, value as number, path, problems);
+      else if (!context.typesOnly) checkRange(schema, value as number, path, problems);
       return;
     case 'number':
       if (!Number.isFinite(value)) problems.add(path, 'must be a number', value);
-      else checkRange(schema, value as number, path, problems);
+      else if (!context.typesOnly) checkRange(schema, value as number, path, problems);
   }
 }
 
@@ -92,7 +110,7 @@ function checkFields(
   depth: number,
   context: Context,
 ): void {
-  const { problems, refuseUnknownFields } = context;
+  const { problems, refuseUnknownFields, typesOnly } = context;
   const fields = (schema['properties'] ?? {}) as Readonly<Record<string, Schema>>;
   for (const name of namesOf(schema['required'])) {
     if (isAbsent(value[name]) && fields[name]['default'] === undefined) {
@@ -102,7 +120,7 @@ function checkFields(
   for (const name in fields) {
     if (!isAbsent(value[name])) check(fields[name], value[name], `${path}.${name}`, depth + 1, context);
   }
-  checkAlternatives(schema, value, path, problems);
+  if (!typesOnly) checkAlternatives(schema, value, path, problems);
   if (!refuseUnknownFields || schema['x-kubernetes-preserve-unknown-fields'] === true) return;
   for (const name in value) {
     if (problems.isFull) return;
@@ -152,7 +170,7 @@ function checkItems(schema: Schema, value: readonly unknown[], path: string, dep
   const { problems } = context;
   const min = (schema['minItems'] as number | undefined) ?? 0;
   const max = (schema['maxItems'] as number | undefined) ?? Number.POSITIVE_INFINITY;
-  if (value.length < min) problems.add(path, `must have at least ${counted(min, 'item')}`);
+  if (value.length < min && !context.typesOnly) problems.add(path, `must have at least ${counted(min, 'item')}`);
   if (value.length > max) {
     problems.add(path, `must have at most ${counted(max, 'item')}, and has ${value.length}`);
     return;

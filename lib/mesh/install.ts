@@ -6,6 +6,7 @@ import { meshVersion } from '../contract/version.ts';
 import { applyAnnotations } from '../inject/annotations.ts';
 import { defaultProxySettings, type InjectConfig, injectConfig } from '../inject/config.ts';
 import { isRecord } from '../inject/kubernetes.ts';
+import { gatewayApiRelease } from '../kinds/gateway-definitions.ts';
 import { annotationsOf } from '../workload/mesh-options.ts';
 import type { ComponentToleration } from './component-options.ts';
 import {
@@ -62,6 +63,7 @@ export interface GivenProps {
   readonly egressNamespace?: string;
   readonly keyNetworks?: readonly string[];
   readonly ipv6?: boolean;
+  readonly gatewayApiVersion?: string;
   readonly highAvailability?: boolean;
   readonly antiAffinity?: boolean;
   readonly disruptionBudgets?: boolean;
@@ -191,6 +193,7 @@ export function installOf(given: GivenProps): MeshInstall {
       clusterDomain: domain('clusterDomain', given.clusterDomain),
       ...(given.clusterNetworks ? { clusterNetworks: networks('clusterNetworks', given.clusterNetworks) } : {}),
       ...(given.ipv6 ? { ipv6: true } : {}),
+      ...(given.gatewayApiVersion ? { gatewayApiVersion: release(given.gatewayApiVersion) } : {}),
       ...(given.interception === 'explicit' ? { interception: 'explicit' as const } : {}),
       ...(linkerd2 ? { linkerd2: own } : {}),
       compat: given.compat ?? 'none',
@@ -253,6 +256,13 @@ function domain(name: string, value = 'cluster.local'): string {
     throw new Error(`'${name}' (${value}) must be a DNS name such as cluster.local, without a dot at its end`);
   }
   return value;
+}
+
+function release(version: string): string {
+  if (/^\d{1,3}\.\d{1,3}(\.\d{1,3})?$/.test(version)) return version;
+  throw new Error(
+    `'gatewayApiVersion' (${version}) must be a release of the Gateway API, such as ${gatewayApiRelease}`,
+  );
 }
 
 function networks(name: string, list: readonly string[]): string[] {

@@ -66,6 +66,14 @@ export interface MeshProps {
   readonly ipv6?: boolean;
 
   /**
+   * Release of the Gateway API that the cluster has, such as '1.7': routes in the app are held to it. Of one that is later than
+   * the newest that this package knows, only the types of fields are checked that both have.
+   *
+   * @default '1.6'
+   */
+  readonly gatewayApiVersion?: string;
+
+  /**
    * Three replicas of each component on different nodes, disruption budgets, and admission that waits for the mesh.
    *
    * @default false

@@ -15,6 +15,7 @@ export interface MeshReferenceProps
     | 'clusterDomain'
     | 'clusterNetworks'
     | 'ipv6'
+    | 'gatewayApiVersion'
     | 'highAvailability'
     | 'compat'
     | 'interception'

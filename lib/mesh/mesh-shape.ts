@@ -70,6 +70,7 @@ export const ownMeshShape: Shape<Omit<MeshProps, keyof typeof sidecarShape | '_i
   egressNamespace: text,
   keyNetworks: listOf(text),
   ipv6: flag,
+  gatewayApiVersion: text,
   highAvailability: flag,
   antiAffinity: flag,
   disruptionBudgets: flag,

@@ -203,7 +203,14 @@ describe('routes of connections are looked at when they are synthesized', () => 
     new TcpRoute(shop.chart, 'b', { metadata: { name: 'b' }, parent: shop.next });
     const other = new Chart(shop.app, 'other', { namespace: 'other' });
     new TcpRoute(other, 'c', { parent: shop.orders });
-    shop.raw('TLSRoute', 'd', { parentRefs: [null, { name: 7 }], hostnames: 'x', rules: 7 });
     expect(shop.problems()).toBe('');
+  });
+
+  it('and one of no shape is told as such, and is no obstacle', () => {
+    new TcpRoute(shop.chart, 'a', named('a'));
+    shop.raw('TLSRoute', 'd', { parentRefs: [null, { name: 7 }], hostnames: 'x', rules: 7 });
+    const lines = shop.problems().split('\n').slice(1);
+    expect(lines).toEqual(lines.map(() => expect.stringMatching(/^ {2}\[shop\/TLSRoute-d\] spec\./)));
+    expect(lines).toContainEqual(expect.stringContaining('spec.rules (7) must be a list'));
   });
 });

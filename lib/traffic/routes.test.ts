@@ -363,12 +363,14 @@ describe('the tree is looked at when it is synthesized', () => {
     );
   });
 
-  it('and raw routes of any shape are no obstacle', () => {
+  it('and raw routes of any shape are told as such, and are no obstacle', () => {
     route('b', [{ matches: [Match.path('/a').header('a', 'b')] }]);
     const parentRefs = [null, { group: '', kind: 'Service', name: 'orders' }];
     const matches = [null, 7, { path: 7, headers: 'x' }, { path: { value: 7 }, headers: [null, {}], queryParams: {} }];
     shop.raw('HTTPRoute', 'a', { parentRefs, rules: [null, 7, { matches: 'x' }, { matches }], hostnames: 'x' });
-    expect(shop.problems()).toBe('');
+    const lines = shop.problems().split('\n').slice(1);
+    expect(lines).toEqual(lines.map(() => expect.stringMatching(/^ {2}\[shop\/HTTPRoute-a\] spec\./)));
+    expect(lines).toContainEqual(expect.stringContaining('spec.rules[1] (7) must be an object'));
   });
 
   it('each time anew', () => {

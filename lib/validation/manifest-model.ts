@@ -1,9 +1,10 @@
 import type { InjectConfig } from '../inject/config.ts';
 import { isRecord, type Manifest, type Metadata, type PodTemplate } from '../inject/kubernetes.ts';
+import type { InjectProblem } from '../inject/report.ts';
 import type { ObjectOf } from '../kinds/definition.ts';
 import { clusterKinds, type KindName, type KindSpec, kinds } from '../kinds/index.ts';
 import { Problems } from '../kinds/problems.ts';
-import { checkStructure } from '../kinds/structural-check.ts';
+import { checkStructure, misshape } from '../kinds/structural-check.ts';
 
 /** A manifest, and what whoever has read it knows of where it stands: its file, or the construct that renders it. */
 export interface Entry {
@@ -17,6 +18,8 @@ export interface PodEntry extends Entry {
   readonly pod: PodTemplate;
   /** Whether the pods have a sidecar of the mesh. */
   readonly isMeshed: boolean;
+  /** What injection passes over of them, as far as nobody else tells. */
+  readonly problems: readonly InjectProblem[];
 }
 
 /** Manifests that are applied together, as rules look at them. */
@@ -62,10 +65,11 @@ export function objectsOf<E extends Entry, Name extends KindName>(model: Manifes
   return objects;
 }
 
+/** As its version says, and where that knows less than is read, as the newest does. */
 function hasShapeOf(kind: KindSpec, { apiVersion, spec }: Manifest): boolean {
   const problems = new Problems(1);
   checkStructure(kind, { apiVersion: String(apiVersion), spec }, problems);
-  return problems.list.length === 0;
+  return problems.list.length === 0 && misshape(kind, { spec }) === undefined;
 }
 
 /** null is as if nothing stood there, as for the API server. */

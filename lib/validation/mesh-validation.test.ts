@@ -49,6 +49,51 @@ describe('the validation of cdk8s-cli', () => {
     expect(submitted).toEqual([['failure', { Errors: '1', Warnings: '0' }]]);
   });
 
+  it('tells of annotations that nobody follows, on whatever they stand', async () => {
+    const named = (kind: string, annotations: object, spec: object, apiVersion = 'v1') => ({
+      ...{ apiVersion, kind, spec, metadata: { name: 'a', namespace: 'shop', annotations } },
+    });
+    const parentRefs = [{ group: '', kind: 'Service', name: 'a' }];
+    const template = {
+      metadata: { annotations: { 'tulle.dev/inject': 'enabled', 'config.tulle.dev/proxy-cpu-limit': 'much' } },
+      spec: { containers: [{ name: 'a', image: 'a' }] },
+    };
+    const objects = [
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'b', annotations: { 'tulle.dev/inject': 'yes' } } },
+      named('Deployment', {}, { template }, 'apps/v1'),
+      named(
+        'StatefulSet',
+        {},
+        { template: { ...template, metadata: { annotations: { 'tulle.dev/inject': 'on' } } } },
+        'apps/v1',
+      ),
+      named('Service', { 'balancer.linkerd.io/failure-accrual': 'always' }, { ports: [{ port: 80 }] }),
+      named(
+        'EgressNetwork',
+        { 'timeout.linkerd.io/request': 'soon' },
+        { trafficPolicy: 'Deny' },
+        'policy.linkerd.io/v1alpha1',
+      ),
+      named('HTTPRoute', { 'retry.linkerd.io/http': 'often' }, { parentRefs }, 'gateway.networking.k8s.io/v1'),
+    ];
+    const all: MeshValidationViolation[] = [];
+    await new MeshValidation().validate({
+      manifests: ['dist/all.yaml'],
+      parseManifest: () => objects,
+      report: { addViolation: (violation) => all.push(violation), submit: () => {} },
+    });
+    const noEffect = all.filter(({ ruleName }) => ruleName.startsWith('no-effect'));
+    expect(noEffect.map(({ recommendation }) => recommendation.replace(/ (must be|has an).*/s, ''))).toEqual([
+      `Namespace b: metadata.annotations["tulle.dev/inject"] 'yes'`,
+      'Deployment shop/a: spec.template.metadata.annotations["config.tulle.dev/proxy-cpu-limit"] \'much\'',
+      `StatefulSet shop/a: spec.template.metadata.annotations["tulle.dev/inject"] 'on'`,
+      "Service shop/a: metadata.annotations['balancer.linkerd.io/failure-accrual'] (always)",
+      "EgressNetwork shop/a: metadata.annotations['timeout.linkerd.io/request'] (soon)",
+      "HTTPRoute shop/a: metadata.annotations['retry.linkerd.io/http'] (often)",
+    ]);
+    expect(noEffect.map(({ fix }) => fix)).toEqual(noEffect.map(() => expect.stringMatching(/^correct it, else /)));
+  });
+
   it('lets a warning pass, unless it is asked not to', async () => {
     expect((await validated(['good'])).submitted).toEqual([['success', { Errors: '0', Warnings: '0' }]]);
     expect((await validated(['doubtful'])).submitted).toEqual([['success', { Errors: '0', Warnings: '1' }]]);

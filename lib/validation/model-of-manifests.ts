@@ -44,9 +44,10 @@ function podOf<E extends Entry>(
   namespaces: ReadonlyMap<string, Metadata>,
 ): (E & PodEntry)[] {
   const { manifest: given } = entry;
-  const { object: manifest } = injectManifest(given, config, { namespaces });
+  const { object: manifest, reports } = injectManifest(given, config, { namespaces });
   const pods = podsOf(manifest);
-  return pods === undefined ? [] : [{ ...entry, given, manifest, ...pods }];
+  if (pods === undefined) return [];
+  return [{ ...entry, given, manifest, ...pods, problems: reports.flatMap(({ problems }) => problems) }];
 }
 
 /** The pods that an object makes as it will be in a cluster; undefined for one that makes none, or whose pods have no shape. */

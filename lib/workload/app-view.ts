@@ -145,9 +145,14 @@ export class AppView implements ManifestModel<RenderedObject> {
   private podOf({ construct, manifest: given }: RenderedObject): PodObject[] {
     const { namespaces } = this;
     const remembered = namespaces.has(namespaceOf(given)) ? undefined : admitted.get(given);
-    const manifest = remembered ?? injectManifest(given, installationOf(this.root), { namespaces }).object;
+    // Of what a construct has rendered it has told all problems.
+    const { object: manifest, reports } =
+      remembered === undefined
+        ? injectManifest(given, installationOf(this.root), { namespaces })
+        : { object: remembered, reports: [] };
     const pods = podsOf(manifest);
-    return pods === undefined ? [] : [{ construct, given, manifest, ...pods }];
+    if (pods === undefined) return [];
+    return [{ construct, given, manifest, ...pods, problems: reports.flatMap(({ problems }) => problems) }];
   }
 
   private rendered(objects: readonly ApiObject[]): RenderedObject[] {

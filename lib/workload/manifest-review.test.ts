@@ -7,9 +7,11 @@ import {
   type MeshedDeploymentProps,
   MeshInjection,
   MeshPeer,
+  MeshReference,
   MeshWarnings,
   Port,
   Server,
+  TrafficSplit,
 } from '../index.ts';
 
 vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
@@ -49,8 +51,63 @@ const warnings = () => {
   return MeshWarnings.of(app).map(({ path, code }) => `${path} ${code}`);
 };
 
+const gatewayRoute = (rule: object): ApiObject =>
+  new ApiObject(chart, 'route', {
+    ...{ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata: { namespace: 'shop' } },
+    spec: { parentRefs: [{ name: 'gateway' }], rules: [rule] },
+  });
+
+describe('a plain route of the Gateway API in an app', () => {
+  const unknown = { backendRef: [] };
+  const later = { matches: [{ path: { type: 'Glob', value: '/*' } }], later: true };
+
+  it('is held to the newest release that is known', () => {
+    workload('web');
+    gatewayRoute(unknown);
+    expect(warnings()).toEqual(['shop/route TULLE_GATEWAY_FIELD']);
+  });
+
+  it('is held to types alone where the mesh says that the cluster has a later one', () => {
+    MeshReference.of(app, { gatewayApiVersion: '1.12' });
+    workload('web');
+    gatewayRoute(later);
+    expect(warnings()).toEqual([]);
+  });
+
+  it('is never of a release that is none', () => {
+    expect(() => MeshReference.of(app, { gatewayApiVersion: 'newest' })).toThrow(
+      "'gatewayApiVersion' (newest) must be a release of the Gateway API, such as 1.6",
+    );
+  });
+});
+
 describe('the synth fails for', () => {
   it.each<[string, () => unknown, string]>([
+    [
+      'a route of the Gateway API with a value that its release does not know',
+      () => {
+        workload('web');
+        gatewayRoute({ matches: [{ path: { type: 'Glob', value: '/*' } }] });
+      },
+      '[shop/route] spec.rules[0].matches[0].path.type (Glob) must be one of',
+    ],
+    [
+      'a route of a later release whose field is of another type',
+      () => {
+        MeshReference.of(app, { gatewayApiVersion: '2.0' });
+        workload('web');
+        gatewayRoute({ matches: {} });
+      },
+      '[shop/route] spec.rules[0].matches ({}) must be a list',
+    ],
+    [
+      'a word about injection that nobody knows, at a workload that is no construct of the mesh',
+      () => {
+        workload('web');
+        raw('orders', { 'tulle.dev/inject': 'yes' });
+      },
+      `[shop/orders] spec.template.metadata.annotations["tulle.dev/inject"] 'yes' must be one of`,
+    ],
     [
       'callers of a workload that has no sidecar to refuse the others',
       () => {
@@ -175,6 +232,23 @@ describe('a warning tells of', () => {
       'no account of a namespace of which nothing is known',
       () => workload('orders').mesh.allowFrom(MeshPeer.serviceAccount('till', 'bank')),
       [],
+    ],
+    [
+      'a backend that its namespace lets nobody name, and a route that is for no client',
+      () => {
+        const exposed = (name: string, of: Chart) => {
+          const containers = [{ image: name, portNumber: 8080 }];
+          const made = new MeshedDeployment(of, name, { metadata: { name }, containers });
+          made.exposeViaService({ name });
+          return made;
+        };
+        const till = exposed('till', new Chart(app, 'bank', { namespace: 'bank' }));
+        const orders = exposed('orders', chart);
+        new TrafficSplit(chart, 'split', { service: orders, backends: [orders, till].map((service) => ({ service })) });
+        const routes = new Chart(app, 'routes', { namespace: 'routes' });
+        new TrafficSplit(routes, 'till', { service: till, backends: [{ service: till }] });
+      },
+      ['shop/split/Default/Resource TULLE_NO_GRANT', 'routes/till/Default/Resource TULLE_NO_CLIENT'],
     ],
   ])('%s', (_, make, told) => {
     make();

@@ -18,6 +18,9 @@ const codes: ReadonlyMap<string, MeshWarningCode> = new Map([
   ['scrape-shut-out', 'TULLE_SCRAPE_REFUSED'],
   ['unknown-account', 'TULLE_NO_ACCOUNT'],
   ['backend-weights', 'TULLE_PARTIAL_WEIGHTS'],
+  ['gateway-schema', 'TULLE_GATEWAY_FIELD'],
+  ['ungranted-backend', 'TULLE_NO_GRANT'],
+  ['route-without-clients', 'TULLE_NO_CLIENT'],
   ['allows-nobody', 'TULLE_NO_AUTHENTICATION'],
 ]);
 

@@ -94,7 +94,7 @@ it('that cannot be read fails the synth of sidecars in it, by its own name', () 
   new MeshedNamespace(chart, 'namespace', { annotations: { 'config.tulle.dev/access-log': 'yes' } });
   new MeshedDeployment(chart, 'web', { containers: [{ image: 'web:1', portNumber: 8080 }] });
   expect(() => Testing.synth(chart)).toThrow(
-    '[chart/web/Resource] namespace/shop: metadata.annotations["config.tulle.dev/access-log"]: \'yes\' must be one of',
+    '[chart/namespace/Resource] metadata.annotations["config.tulle.dev/access-log"] \'yes\' must be one of',
   );
 });
 

@@ -1,10 +1,10 @@
+import type { Complain } from '../../../lib/contract/annotation-reader.ts';
 import { type Cidr, cidrContains, parseCidr } from '../../../lib/contract/cidr.ts';
+import { trafficSettings } from '../../../lib/contract/traffic-annotations.ts';
+import type { TrafficSettings } from '../../../lib/contract/traffic-settings.ts';
 import type { EgressNetwork } from '../../../lib/kinds/egress-network.ts';
 import { objectKey } from '../../sources/object-key.ts';
-import type { Complain } from '../annotation-reader.ts';
 import { oldestFirst } from '../order.ts';
-import { trafficSettings } from '../traffic-annotations.ts';
-import type { TrafficSettings } from '../traffic-settings.ts';
 
 interface HeldNetwork {
   readonly cidr: Cidr;

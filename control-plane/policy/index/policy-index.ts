@@ -1,3 +1,5 @@
+import { trafficSettings } from '../../../lib/contract/traffic-annotations.ts';
+import type { TrafficSettings } from '../../../lib/contract/traffic-settings.ts';
 import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
 import type { EgressNetwork } from '../../../lib/kinds/egress-network.ts';
 import type { ExternalAuthorization } from '../../../lib/kinds/external-authorization.ts';
@@ -15,8 +17,6 @@ import { Topics } from '../../cluster/topics.ts';
 import { objectKey } from '../../sources/object-key.ts';
 import type { ObjectSource } from '../../sources/object-source.ts';
 import type { KeySets } from '../key-sets/key-sets.ts';
-import { trafficSettings } from '../traffic-annotations.ts';
-import type { TrafficSettings } from '../traffic-settings.ts';
 import { validateObject } from '../validator/index.ts';
 import { EgressIndex } from './egress-index.ts';
 import { FaultIndex } from './fault-index.ts';
@@ -187,7 +187,7 @@ export class PolicyIndex {
     else {
       const { clusterIP } = service.spec ?? {};
       const settings = trafficSettings(service.metadata.annotations, (annotation, value, rule) =>
-        this.onProblem(`Service ${key}`, `annotation ${annotation} (${value}) ${rule}: it is ignored`),
+        this.onProblem(`Service ${key}`, `metadata.annotations['${annotation}'] (${value}) ${rule}: it is ignored`),
       );
       // Manifests have no ClusterIP yet; those of a headless Service say None.
       this.services.set(key, { hasClusterIp: clusterIP !== 'None', settings });
@@ -212,7 +212,7 @@ export class PolicyIndex {
       for (const problem of validateObject(network)) this.onProblem(`EgressNetwork ${key}`, problem);
     }
     this.egress.set(network, deleted, (annotation, value, rule) =>
-      this.onProblem(`EgressNetwork ${key}`, `annotation ${annotation} (${value}) ${rule}: it is ignored`),
+      this.onProblem(`EgressNetwork ${key}`, `metadata.annotations['${annotation}'] (${value}) ${rule}: it is ignored`),
     );
     this.topics.touch(policyTopics.egressNetwork(key));
     this.topics.touch(policyTopics.egressNetworksOf(namespace));

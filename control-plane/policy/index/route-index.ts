@@ -1,4 +1,6 @@
+import { kinds } from '../../../lib/kinds/index.ts';
 import type { BytesRoute, GrpcRoute, HttpRoute } from '../../../lib/kinds/route-object.ts';
+import { misshape } from '../../../lib/kinds/structural-check.ts';
 import { kindInfo } from '../../sources/kinds.ts';
 import { objectKey } from '../../sources/object-key.ts';
 import { oldestFirst } from '../order.ts';
@@ -85,24 +87,38 @@ export class RouteIndex {
     return routes === undefined ? [] : [...routes.values()].sort((a, b) => oldestFirst(a.object, b.object));
   }
 
-  private read(source: RouteKind, object: RouteObject): IndexedRoute {
+  private read(source: RouteKind, given: RouteObject): IndexedRoute {
+    const misshapen = misshape(kinds[source], given);
+    // Whoever reads the references of its rules reads none of one that has no shape.
+    const object = misshapen === undefined ? given : withoutRules(source, given);
     const { group, kind } = kindInfo[source];
     const namespace = object.metadata.namespace ?? 'default';
     const route = { source, group, kind, namespace, object };
-    let parents: RouteParent[] = [];
-    try {
-      parents = (object.spec.parentRefs ?? []).flatMap((ref) => routeParent(ref, namespace) ?? []);
-      // A route of other controllers alone is none of ours.
-      if (parents.length === 0) return { ...route, parents, rules: undefined, problem: undefined };
-      const rules = readRules[source](object as never);
-      const [problem] = rules.problems;
-      if (problem !== undefined) this.onUnsupported(`${kind}.${group} ${objectKey(object)}`, problem);
-      return { ...route, parents, rules, problem };
-    } catch (error) {
-      // Other controllers know shapes of routes that are not known here.
-      const reason = error instanceof UnsupportedRoute ? error.message : `cannot be read: ${(error as Error).message}`;
-      this.onUnsupported(`${kind}.${group} ${objectKey(object)}`, reason);
-      return { ...route, parents, rules: undefined, problem: reason };
+    const parents = (object.spec.parentRefs ?? []).flatMap((ref) => routeParent(ref, namespace) ?? []);
+    // A route of other controllers alone is none of ours; of one whose parents are not known, nobody knows.
+    if (parents.length === 0 && (misshapen === undefined || object.spec.parentRefs !== undefined)) {
+      return { ...route, parents, rules: undefined, problem: undefined };
     }
+    const read = misshapen ?? rulesOf(source, object);
+    const rules = typeof read === 'string' ? undefined : read;
+    const problem = typeof read === 'string' ? read : read.problems[0];
+    if (problem !== undefined) this.onUnsupported(`${kind}.${group} ${objectKey(object)}`, problem);
+    return { ...route, parents, rules, problem };
   }
+}
+
+/** The rules of a route that has the shape of its kind, or why they cannot be served. */
+function rulesOf(source: RouteKind, object: RouteObject): RouteRules | string {
+  try {
+    return readRules[source](object as never);
+  } catch (error) {
+    // No route may end the process: whoever may write one would end everybody's.
+    return error instanceof UnsupportedRoute ? error.message : `cannot be read: ${(error as Error).message}`;
+  }
+}
+
+/** What can be read of a misshapen route: where it hangs, so that this is told of it, or not even that. */
+function withoutRules(source: RouteKind, object: RouteObject): RouteObject {
+  const bare = { ...object, spec: { parentRefs: object.spec?.parentRefs, rules: [] } };
+  return misshape(kinds[source], bare) === undefined ? bare : { ...object, spec: { rules: [] } };
 }

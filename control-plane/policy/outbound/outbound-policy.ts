@@ -1,6 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { type OutboundPolicy, OutboundPolicySchema } from '../../../api/gen/outbound_pb.js';
 import { isWithin } from '../../../lib/contract/cidr.ts';
+import { trafficSettings } from '../../../lib/contract/traffic-annotations.ts';
+import type { OverrideService } from '../../../lib/contract/traffic-settings.ts';
 import { portsSetting } from '../../cluster/pod-facts.ts';
 import { servicePort } from '../../cluster/service-ports.ts';
 import { endpointCount } from '../../destination/endpoints.ts';
@@ -13,8 +15,6 @@ import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
 import { backendService, backendsOf, faultsOf, mayName } from '../routes/references.ts';
 import { failoverOf } from '../routes/route-rules.ts';
-import { trafficSettings } from '../traffic-annotations.ts';
-import type { OverrideService } from '../traffic-settings.ts';
 import {
   type BackendInit,
   type BackendLookup,
@@ -149,7 +149,9 @@ function ofService(
   const service = cluster.services.get(key);
   const settings = policy.serviceSettings(key);
   const own = policyTopics.service(key);
-  if (service === undefined || settings === undefined) return { policy: undefined, topics, policyTopics: [own] };
+  // What an ExternalName stands for is outside: a proxy leaves it to the resolver, as what is no Service.
+  const isHere = service !== undefined && service.spec?.type !== 'ExternalName';
+  if (!isHere || settings === undefined) return { policy: undefined, topics, policyTopics: [own] };
   const metadata = serviceMetadata(key, port);
   const named = servicePort(service, port);
   // A headless Service's names are those of its pods, which listen on more than the Service declares.

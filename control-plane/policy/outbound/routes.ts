@@ -6,6 +6,7 @@ import type {
   HttpRouteSchema,
   OpaqueRouteSchema,
 } from '../../../api/gen/outbound_pb.js';
+import type { Timeouts, TrafficSettings } from '../../../lib/contract/traffic-settings.ts';
 import type { BackendRef } from '../../../lib/kinds/route-object.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { grpcFaults, httpFaults } from '../routes/faults.ts';
@@ -21,7 +22,6 @@ import { backendService, type NamingRoute } from '../routes/references.ts';
 import type { Rule } from '../routes/route-rules.ts';
 import type { SessionInit } from '../routes/sessions.ts';
 import { tracingToApi } from '../routes/tracing.ts';
-import type { Timeouts, TrafficSettings } from '../traffic-settings.ts';
 import {
   type BackendInit,
   type BackendLookup,

@@ -20,7 +20,7 @@ import type {
   StatusRange,
   Timeouts,
   TrafficSettings,
-} from '../traffic-settings.ts';
+} from '../../../lib/contract/traffic-settings.ts';
 
 export type AccrualInit = MessageInitShape<typeof FailureAccrualSchema>;
 export type ChoiceInit = MessageInitShape<typeof EndpointChoiceSchema>;

@@ -1,6 +1,6 @@
 import { goDurationMs } from '../../../lib/contract/durations.ts';
+import type { Retry, StatusRange } from '../../../lib/contract/traffic-settings.ts';
 import type { RuleRetry } from '../../../lib/kinds/route-object.ts';
-import type { Retry, StatusRange } from '../traffic-settings.ts';
 import type { FieldProblem } from './field-problem.ts';
 
 /** As for `retry.linkerd.io/limit`. */

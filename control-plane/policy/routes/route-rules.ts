@@ -1,5 +1,7 @@
 import { backendsAnnotation, traceSampleRateAnnotation } from '../../../lib/contract/annotations.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
+import { orderOfBytesProblem, trafficSettings } from '../../../lib/contract/traffic-annotations.ts';
+import type { FailoverSettings, Retry, StatusRange, TrafficSettings } from '../../../lib/contract/traffic-settings.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type {
   BackendRef,
@@ -9,8 +11,6 @@ import type {
   RouteFilter,
   RouteRule,
 } from '../../../lib/kinds/route-object.ts';
-import { orderOfBytesProblem, trafficSettings } from '../traffic-annotations.ts';
-import type { FailoverSettings, Retry, StatusRange, TrafficSettings } from '../traffic-settings.ts';
 import { type FieldProblem, fieldAt } from './field-problem.ts';
 import { type FilterInit, failedFilter, grpcFilter, httpFilter } from './filters.ts';
 import {

@@ -1,7 +1,8 @@
-import { backendsAnnotation, traceSampleRateAnnotation } from '../../../lib/contract/annotations.ts';
+import { backendsAnnotation } from '../../../lib/contract/annotations.ts';
 import { parseIp } from '../../../lib/contract/cidr.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import { patternProblem } from '../../../lib/contract/pattern.ts';
+import { orderOfBytesProblem, routeSettingProblems } from '../../../lib/contract/traffic-annotations.ts';
 import type { Problems } from '../../../lib/kinds/problems.ts';
 import type {
   BackendRef,
@@ -18,7 +19,6 @@ import { type FieldProblem, fieldAt } from '../routes/field-problem.ts';
 import { isKind } from '../routes/references.ts';
 import { retryProblems } from '../routes/retries.ts';
 import { sessionProblems } from '../routes/sessions.ts';
-import { orderOfBytesProblem, trafficSettings } from '../traffic-annotations.ts';
 import { checkFilters } from './filters.ts';
 import { policyGroup } from './references.ts';
 
@@ -115,15 +115,9 @@ function checkAnnotations(
   protocol: 'http' | 'grpc',
   problems: Problems,
 ): void {
-  const other = protocol === 'http' ? 'retry.linkerd.io/grpc' : 'retry.linkerd.io/http';
-  const isSent = parents.some(isOutbound);
-  const told = new Set<string>();
-  trafficSettings(annotations, (annotation, value, rule) => {
-    if (annotation === other || told.has(annotation)) return;
-    if (annotation !== traceSampleRateAnnotation && !isSent) return;
-    told.add(annotation);
-    problems.add(`metadata.annotations['${annotation}']`, rule, value);
-  });
+  routeSettingProblems(annotations, protocol, parents.some(isOutbound), (annotation, value, rule) =>
+    problems.add(`metadata.annotations['${annotation}']`, rule, value),
+  );
 }
 
 function checkHttpMatch(match: HttpRouteMatch, path: string, problems: Problems): void {

@@ -2,7 +2,9 @@ import type { Rule } from '../finding.ts';
 import { allowsSomebody } from './allows-somebody.ts';
 import { backendWeights } from './backend-weights.ts';
 import { gatewayFields } from './gateway-fields.ts';
+import { grantedBackends } from './granted-backends.ts';
 import { knownAccounts } from './known-accounts.ts';
+import { knownAnnotations } from './known-annotations.ts';
 import { knownFields } from './known-fields.ts';
 import { knownPorts, knownServices } from './known-services.ts';
 import { knownTargets } from './known-targets.ts';
@@ -12,6 +14,7 @@ import { neverMatched } from './never-matched.ts';
 import { oneServerAPort } from './one-server-a-port.ts';
 import { probesLetIn } from './probes-let-in.ts';
 import { profilesBeforeRoutes } from './profiles-before-routes.ts';
+import { routesOfClients } from './routes-of-clients.ts';
 import { scrapesLetIn } from './scrapes-let-in.ts';
 import { serversOfPods } from './servers-of-pods.ts';
 import { strictNamespaces } from './strict-namespaces.ts';
@@ -20,9 +23,12 @@ import { strictNamespaces } from './strict-namespaces.ts';
 export const rules: readonly Rule[] = [
   knownFields,
   gatewayFields,
+  knownAnnotations,
   backendWeights,
   knownPorts,
   knownServices,
+  grantedBackends,
+  routesOfClients,
   neverMatched,
   neverConnected,
   profilesBeforeRoutes,
@@ -44,10 +50,5 @@ export const rules: readonly Rule[] = [
  */
 const saidByConstructs: ReadonlySet<Rule> = new Set([knownServices, knownTargets, serversOfPods]);
 
-/**
- * Those that run when an app is synthesized. Routes that stand in it as plain objects may be for a later release of the Gateway API,
- * and nobody could say so.
- */
-export const rulesOfSynth: readonly Rule[] = rules.filter(
-  (rule) => !saidByConstructs.has(rule) && rule !== gatewayFields,
-);
+/** Those that run when an app is synthesized. */
+export const rulesOfSynth: readonly Rule[] = rules.filter((rule) => !saidByConstructs.has(rule));

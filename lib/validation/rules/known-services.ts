@@ -1,4 +1,6 @@
-import { isRecord, type Manifest } from '../../inject/kubernetes.ts';
+import type { Manifest } from '../../inject/kubernetes.ts';
+import { type Service, service } from '../../kinds/service.ts';
+import { misshape } from '../../kinds/structural-check.ts';
 import type { Rule } from '../finding.ts';
 import { type Entry, type ManifestModel, namespaceOf, objectsOf } from '../manifest-model.ts';
 import { routesOf, serviceReferences } from '../route-backends.ts';
@@ -8,8 +10,8 @@ export const knownPorts: Rule = {
   id: 'unknown-port',
   *check<E extends Entry>(model: ManifestModel<E>) {
     for (const { at, field, namespace, name, port } of portsNamed(model)) {
-      const service = model.service(namespace, name);
-      const ports = service && portsOf(service.manifest);
+      const found = model.service(namespace, name);
+      const ports = found && portsOf(found.manifest);
       if (port === undefined || ports === undefined || ports.includes(port)) continue;
       yield {
         ...{ severity: 'error' as const, at, field },
@@ -59,9 +61,10 @@ export const knownServices: Rule = {
   },
 };
 
-function portsOf({ spec }: Manifest): number[] | undefined {
+/** Undefined for a Service whose ports cannot be told. */
+function portsOf(manifest: Manifest): number[] | undefined {
+  const { spec } = manifest as Service;
   // What a Service of this type leads to has ports of its own.
-  if (spec?.type === 'ExternalName') return undefined;
-  const ports = spec?.ports;
-  return Array.isArray(ports) ? ports.map((port) => Number(isRecord(port) ? port.port : Number.NaN)) : undefined;
+  if (misshape(service, manifest) !== undefined || spec?.type === 'ExternalName') return undefined;
+  return spec?.ports?.map(({ port }) => port);
 }

@@ -1,4 +1,4 @@
-import { trafficDurationMs } from '../../lib/contract/durations.ts';
+import { trafficDurationMs } from './durations.ts';
 
 export type Annotations = Readonly<Record<string, string>>;
 /** Told of an annotation that cannot be read: its name, its value, and what it must be. */

@@ -1,5 +1,5 @@
-import type { AffinitySetting } from '../../lib/contract/affinity.ts';
-import type { grpcRetryConditions } from '../../lib/contract/grpc-statuses.ts';
+import type { AffinitySetting } from './affinity.ts';
+import type { grpcRetryConditions } from './grpc-statuses.ts';
 
 /** What the annotations of a Service or a route say of its traffic (linkerd2 policy-controller/k8s/index/src/outbound/index.rs). */
 export interface TrafficSettings {

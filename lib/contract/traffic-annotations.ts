@@ -1,12 +1,8 @@
-import { affinityLoad, affinitySetting, zoneLoad } from '../../lib/contract/affinity.ts';
-import {
-  backendsAnnotation,
-  failoverBelowAnnotation,
-  traceSampleRateAnnotation,
-} from '../../lib/contract/annotations.ts';
-import { grpcRetryConditions } from '../../lib/contract/grpc-statuses.ts';
-import { percentage, ratioOfPercent } from '../../lib/contract/percentage.ts';
+import { affinityLoad, affinitySetting, zoneLoad } from './affinity.ts';
 import { type AnnotationReader, type Annotations, type Complain, readGroup } from './annotation-reader.ts';
+import { backendsAnnotation, failoverBelowAnnotation, traceSampleRateAnnotation } from './annotations.ts';
+import { grpcRetryConditions } from './grpc-statuses.ts';
+import { percentage, ratioOfPercent } from './percentage.ts';
 import type {
   Backoff,
   FailoverSettings,
@@ -42,6 +38,26 @@ export function trafficSettings(annotations: Annotations = {}, complain: Complai
     overrides: readGroup(annotations, complain, readOverrides) ?? [],
     allowsRequestHeaders: readGroup(annotations, complain, (read) => read.flag(allowRequestHeaders)) ?? false,
   };
+}
+
+/**
+ * What is wrong with those of a route, each told once. `isSent`: it hangs on what requests are sent to; on a Server most say
+ * nothing.
+ */
+export function routeSettingProblems(
+  annotations: Annotations,
+  protocol: 'http' | 'grpc',
+  isSent: boolean,
+  complain: Complain,
+): void {
+  const other = protocol === 'http' ? 'retry.linkerd.io/grpc' : 'retry.linkerd.io/http';
+  const told = new Set<string>();
+  trafficSettings(annotations, (annotation, value, rule) => {
+    if (annotation === other || told.has(annotation)) return;
+    if (annotation !== traceSampleRateAnnotation && !isSent) return;
+    told.add(annotation);
+    complain(annotation, value, rule);
+  });
 }
 
 const none: Timeouts = { requestMs: undefined, responseMs: undefined, idleMs: undefined };

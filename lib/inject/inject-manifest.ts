@@ -18,6 +18,7 @@ import type { InjectProblem, InjectReport } from './report.ts';
 import { soundPod } from './shape.ts';
 import {
   isList,
+  itemOf,
   manifestName,
   podsElsewhere,
   takesNoSidecar,
@@ -177,13 +178,24 @@ export function overItems(
   edit: (item: Manifest) => ManifestResult,
 ): ManifestResult {
   const results = list.items.map((item, index) => {
-    if (isRecord(item)) return edit(item);
-    return { object: item, reports: [skippedReport(list, `items[${index}] is no object`)] };
+    const object = itemOf(list, item);
+    if (object === undefined) {
+      return { object: item, reports: [skippedReport(list, `items[${index}] is no object`)] };
+    }
+    const result = edit(object);
+    return object === item ? result : { ...result, object: asItem(result.object, object, item) };
   });
   return {
     object: { ...list, items: results.map(({ object }) => object) },
     reports: results.flatMap(({ reports }) => reports),
   };
+}
+
+/** Without what only the List says. */
+function asItem(edited: Manifest, object: Manifest, item: Manifest): Manifest {
+  if (edited === object) return item;
+  const { apiVersion: _, kind: _kind, ...rest } = edited;
+  return rest as Manifest;
 }
 
 export function overTemplate(

@@ -96,5 +96,17 @@ export function manifestName(object: Manifest): string {
   return `${(kindOf(object).kind || 'object').toLowerCase()}/${name ?? generateName ?? ''}`;
 }
 
+/**
+ * An item of a List as the object that it is: those of lists of one kind (`DeploymentList`) need not say theirs, as for kubectl.
+ * Undefined for what is no object.
+ */
+export function itemOf({ apiVersion, kind }: Manifest, item: unknown): Manifest | undefined {
+  if (!isRecord(item)) return undefined;
+  const says = (field: 'apiVersion' | 'kind'): boolean => typeof item[field] === 'string' && item[field] !== '';
+  if (says('apiVersion') && says('kind')) return item as Manifest;
+  if (kind === 'List' || item.apiVersion !== undefined || item.kind !== undefined) return undefined;
+  return { ...item, apiVersion, kind: kind?.slice(0, -'List'.length) } as Manifest;
+}
+
 export const isList = (object: Manifest): object is Manifest & { items: Manifest[] } =>
   kindOf(object).kind.endsWith('List') && Array.isArray(object.items);

@@ -56,7 +56,7 @@ export async function startTestbed({ folder, version, proxyCore, otherCore }: Te
   const manifests = join(folder, 'manifests');
   await mkdir(manifests, { recursive: true });
   const { tokens, rule } = makeTokens(Date.now());
-  const sink = await startTraceSink();
+  const sink = await startTraceSink(otherCore);
   const items = [...objects(sink.port), ...toldObjects(rule)];
   await writeFile(join(manifests, 'bench.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
   // As the image has it: one file, whose loading leaves no traces of a compiler in memory.

@@ -1,20 +1,29 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { bunProgram, packageRoot } from '../local/package-root.ts';
 
-/** Takes whatever spans come, so that exporting them is measured and keeping them is not. */
-export async function startTraceSink(): Promise<{ readonly port: number; stop(): Promise<void> }> {
-  const server = createServer((request, response) => {
-    request.resume();
-    request.on('end', () => response.end());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+/**
+ * Takes whatever spans come, so that exporting them is measured and keeping them is not. It runs on `core`, where load comes
+ * from, too: what it takes of that is load that does not come.
+ */
+export async function startTraceSink(core: number): Promise<{ readonly port: number; stop(): Promise<void> }> {
+  const program = [bunProgram(process.env['PATH'] ?? ''), join(packageRoot, 'bench/programs/trace-sink.ts')];
+  const child = spawn('taskset', ['-c', `${core}`, ...program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  const lines = createInterface({ input: child.stdout });
+  const first = await Promise.race([
+    once(lines, 'line'),
+    ended.then(() => {
+      throw new Error('what takes spans has ended before it told its port');
+    }),
+  ]);
   return {
-    port: (server.address() as AddressInfo).port,
+    port: Number(first[0]),
     stop: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      child.kill();
+      await ended;
     },
   };
 }

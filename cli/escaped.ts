@@ -9,6 +9,10 @@ const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 export const escaped = (text: string): string =>
   text.replace(unseen, (character) => short[character] ?? numbers(character));
 
+/** The same of several lines, which stay lines. */
+export const escapedLines = (text: string): string =>
+  text.replace(unseenInText, (character) => short[character] ?? numbers(character));
+
 /** JSON for a terminal: JSON.stringify leaves some of it as it is. */
 export const jsonText = (value: unknown, indent = 0): string =>
   JSON.stringify(value, null, indent).replace(unseenInText, numbers);

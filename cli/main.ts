@@ -1,5 +1,6 @@
 /** `tulle`, the command line. */
 import { enableCompileCache } from 'node:module';
+import { escapedLines } from './escaped.ts';
 import { CommandError, type Screen, type Terminal } from './terminal.ts';
 
 const screen: Screen = {
@@ -20,7 +21,8 @@ const terminal: Terminal = {
   // Streams are loaded, and standard input is opened, only where somebody reads: that is half of a short command's time.
   input: async () => (await import('node:stream/consumers')).buffer(process.stdin),
   out: (line) => process.stdout.write(line),
-  err: (line) => process.stderr.write(line),
+  // Some of it is what others said.
+  err: (line) => process.stderr.write(escapedLines(line)),
   cwd: process.cwd(),
   environment: process.env,
   get interactive() {
@@ -37,9 +39,12 @@ const terminal: Terminal = {
 
 // `tulle install | head` closes the pipe early: that is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code === 'EPIPE') process.exit(0);
+  terminal.err(`error: standard output cannot be written: ${error.message}\n`);
+  process.exit(1);
 });
+// Who does not hear what is told is told nothing more, and the work goes on.
+process.stderr.on('error', () => {});
 
 // Before all else that is loaded. What is compiled is kept for the next run: a third of a command's time from a checkout.
 enableCompileCache();
@@ -52,6 +57,6 @@ try {
   process.exitCode = exitCodeOf(error);
   // Commander has told of its own already.
   if (error instanceof CommandError) {
-    if (error.message !== '') process.stderr.write(`error: ${error.message}\n`);
-  } else if (!isCommanderError(error)) process.stderr.write(`error: ${(error as Error).stack ?? error}\n`);
+    if (error.message !== '') terminal.err(`error: ${error.message}\n`);
+  } else if (!isCommanderError(error)) terminal.err(`error: ${(error as Error).stack ?? error}\n`);
 }

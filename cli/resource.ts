@@ -1,7 +1,7 @@
 import { Argument, Option } from 'commander';
 import type { Pod } from '../lib/kinds/pod.ts';
 import { offering } from './completion/offers.ts';
-import { routeKinds } from './figures/gateway-routes.ts';
+import { routeKinds, routeKindsOf } from './figures/gateway-routes.ts';
 import { UsageError } from './terminal.ts';
 
 /** What `stat` is asked for: all of a kind, or one of it. */
@@ -26,7 +26,15 @@ const aliases: Aliases = {
 
 /** What runs no pods of its own, and is measured all the same. */
 const routeAliases: Aliases = Object.fromEntries(routeKinds.map(({ kind, plural }) => [kind.toLowerCase(), [plural]]));
-const measuredAliases: Aliases = { ...aliases, service: ['svc', 'services'], ...routeAliases };
+const service: Aliases = { service: ['svc', 'services'] };
+const measuredAliases: Aliases = { ...aliases, ...service, ...routeAliases };
+
+/** Where kinds stand that have a group: kubectl prints it behind them, as in `deployment.apps/web`. */
+const groups: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(['deployment', 'statefulset', 'daemonset', 'replicaset'].map((kind) => [kind, ['apps']])),
+  ...Object.fromEntries(['job', 'cronjob'].map((kind) => [kind, ['batch']])),
+  ...Object.fromEntries(Object.keys(routeAliases).map((kind) => [kind, routeKindsOf(kind).map(({ group }) => group)])),
+};
 
 /** Each kind as it is called, and as kubectl has it for short. */
 const wordsOf = (kinds: Aliases): string[] =>
@@ -69,15 +77,37 @@ export const parseResource = (words: readonly string[]): Resource => parse(words
 /** The same, where Services and routes can be asked for too. */
 export const parseMeasured = (words: readonly string[]): Resource => parse(words, measuredAliases);
 
+/** The same, where Services can be asked for too, each by its name: what workloads call. */
+export function parseCalled(words: readonly string[]): Resource {
+  const called = parse(words, { ...aliases, ...service });
+  if (called.kind !== 'service' || called.name !== undefined) return called;
+  throw new UsageError(`'${words.join(' ')}' must name the Service: svc/web`);
+}
+
+/** The name of a Service, or '' for all; undefined where it is of another kind. */
+export const serviceAsked = ([type, ...names]: readonly string[]): string | undefined =>
+  kindOf(type.split('/')[0], service) === undefined ? undefined : (parse([type, ...names], service).name ?? '');
+
 function parse([type, ...names]: readonly string[], known: Aliases): Resource {
-  const [kindText, nameInType] = type.split('/');
-  const kind = Object.keys(known).find((each) => each === kindText || known[each].includes(kindText));
+  const [kindText, ...inType] = type.split('/');
+  const kind = kindOf(kindText, known);
   if (kind === undefined) {
     throw new UsageError(`'${kindText}' must be a kind of resource: ${Object.keys(known).join(', ')}`);
   }
-  const given = [nameInType, ...names].filter((name) => name !== undefined && name !== '');
+  if (inType.length > 1 || inType.includes('')) {
+    throw new UsageError(`'${type}' must be a kind, or kind/name: ${kindText}, ${kindText}/web`);
+  }
+  const given = [...inType, ...names.filter((name) => name !== '')];
   if (given.length > 1) throw new UsageError(`one resource at a time: ${[type, ...names].join(' ')} names several`);
   return { kind, name: given[0] };
+}
+
+/** As kubectl reads it: whichever case, with the group behind it or without, and a version between. */
+function kindOf(text: string, known: Aliases): string | undefined {
+  const [word, ...rest] = text.toLowerCase().split('.');
+  const kind = Object.keys(known).find((each) => each === word || known[each].includes(word));
+  const group = rest.slice(/^v\d/.test(rest[0] ?? '') ? 1 : 0).join('.');
+  return kind === undefined || (rest.length > 0 && !(groups[kind] ?? ['']).includes(group)) ? undefined : kind;
 }
 
 /** What of `kind` a pod belongs to: a workload, a namespace, the pod itself. Undefined when it is of another kind. */

@@ -63,14 +63,10 @@ export {
 } from './traffic/connection-route.ts';
 export { Failover, type FailoverProps } from './traffic/failover.ts';
 export { FaultAbort, FaultInjection, type FaultInjectionProps, type GrpcFailure } from './traffic/fault-injection.ts';
-export {
-  type CorsOptions,
-  Filter,
-  type HeaderValues,
-  type RedirectOptions,
-  type RewriteOptions,
-} from './traffic/filter.ts';
+export { Filter } from './traffic/filter.ts';
+export type { CorsOptions, RedirectOptions, RewriteOptions } from './traffic/filter-options.ts';
 export { GrpcRoute, type GrpcRouteProps } from './traffic/grpc-route.ts';
+export type { HeaderValues } from './traffic/header-modifier.ts';
 export { HttpRoute, type HttpRouteProps, type HttpRouteRule, type RuleTimeouts } from './traffic/http-route.ts';
 export { type HttpMethod, Match } from './traffic/match.ts';
 export { type Backend, type IObjectConstruct, MeshService, type MeshServiceOptions } from './traffic/mesh-service.ts';

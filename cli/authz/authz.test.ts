@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { noTraffic } from '../../lib/figures/traffic.ts';
 import type { HeldAuthorization } from '../../model/held-authorization.ts';
+import { type FakeApi, fakeApi } from '../testing/fake-api.ts';
 import { type CommandRun, run } from '../testing/run.ts';
 import { authzTable, withTraffic } from './authz-rows.ts';
 
@@ -106,4 +107,57 @@ it('what sidecars counted stands beside each authorization, and refusals once fo
       '',
     ].join('\n'),
   );
+});
+
+describe('of a cluster, for who has rights in one namespace alone', () => {
+  const items = (...objects: object[]) => ({ items: objects });
+  const here = {
+    '/apis/apps/v1/namespaces/shop/deployments': items(workload('orders')),
+    '/apis/apps/v1/namespaces/shop/statefulsets': items(),
+    '/apis/apps/v1/namespaces/shop/daemonsets': items(),
+    '/api/v1/namespaces/shop/services': items(),
+    '/apis/policy.linkerd.io/v1beta3/namespaces/shop/servers': items(
+      policy('v1beta3', 'Server', 'orders-http', { podSelector: { matchLabels: { app: 'orders' } }, port: 8080 }),
+    ),
+    '/apis/policy.linkerd.io/v1alpha1/namespaces/shop/authorizationpolicies': items(
+      policy('v1alpha1', 'AuthorizationPolicy', 'orders-from-web', {
+        targetRef: { group: 'policy.linkerd.io', kind: 'Server', name: 'orders-http' },
+        requiredAuthenticationRefs: [{ kind: 'ServiceAccount', name: 'web' }],
+      }),
+    ),
+  };
+  let api: FakeApi;
+  afterEach(() => api.close());
+  const ask = async (refuses: (call: string) => boolean, ...args: string[]): Promise<CommandRun> => {
+    api = await fakeApi(here, refuses);
+    return run(['authz', ...args, '--kubeconfig', api.kubeconfig]).catch((failed) => failed);
+  };
+  const elsewhere = (call: string): boolean => !/\/namespaces\/shop\//.test(call);
+
+  it('tells what holds there, and what of it is not known', async () => {
+    const { out, err, error } = await ask(elsewhere, 'deploy', '-n', 'shop', '-o', 'json');
+    expect(error).toBeUndefined();
+    expect(JSON.parse(out)).toMatchObject([
+      { workload: 'shop/deployment/orders', authorization: 'AuthorizationPolicy shop/orders-from-web' },
+    ]);
+    expect(err).toMatch(/^warning: annotations of namespace shop are not counted: you may not get namespaces\/shop/m);
+    expect(err).toMatch(/^warning: only namespace shop is read: you may not list .*, nor \d+ kinds more$/m);
+    expect(err).toMatch(/^warning: the settings of the mesh are taken to be its defaults, .*tulle-config/m);
+    expect(err.split('\n')).toHaveLength(4);
+  });
+
+  it('names a kind of policy that may not be read there either', async () => {
+    const refused = (call: string): boolean => elsewhere(call) || call.endsWith('/authorizationpolicies');
+    const { err } = await ask(refused, 'ns/shop');
+    expect(err).toContain('warning: authorizationpolicies are not counted: you may not list authorizationpolicies.');
+  });
+
+  it('fails where workloads may not be read, and where all namespaces are asked for', async () => {
+    const { error } = await ask((call) => elsewhere(call) || call.endsWith('/deployments'), 'deploy', '-n', 'shop');
+    expect(error?.message).toContain('you may not list deployments.apps in namespace shop');
+    api.close();
+    expect((await ask(elsewhere, 'deploy', '-A')).error?.message).toMatch(
+      /you may not list \S+ in all namespaces|namespaces/,
+    );
+  });
 });

@@ -4,11 +4,11 @@ import type { MeshModel } from '../../model/mesh-model.ts';
 import { askedMesh, hinted } from '../asked-mesh.ts';
 import { eachBounded } from '../cluster/objects.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { localRunner } from '../figures/local-directory.ts';
 import { type PlaceOptions, warnOfSilent, withFigures } from '../figures/open.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
-import { modelOf, modelOfCluster } from '../model/read-model.ts';
+import { modelOf, modelOfCluster, modelOfNamespace } from '../model/read-model.ts';
 import { parseResource, type Resource, resourceArgument } from '../resource.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { authzObjects, authzTable, withTraffic } from './authz-rows.ts';
@@ -40,7 +40,7 @@ export function authzCommand(terminal: Terminal): Command {
       const options = command.optsWithGlobals<AuthzOptions>();
       const { timeWindow, output } = options;
       const wanted = parseResource(resource);
-      const windowMs = timeWindow === undefined ? undefined : parseDurationMs('--time-window', timeWindow);
+      const windowMs = timeWindow === undefined ? undefined : parseWaitMs('--time-window', timeWindow);
       const { model, workloads } = await asked(options, wanted, terminal);
       const held = workloads.flatMap((workload) => {
         const found = model.authorizationsOf(workload);
@@ -73,7 +73,11 @@ async function asked(
       const runner = await localRunner(mesh.stateFolder);
       return meant(modelOf(runner.manifests, terminal), usual);
     }
-    const { model, namespace } = await modelOfCluster(options, terminal);
+    const isOfAll = wanted.kind === 'namespace' ? wanted.name === undefined : allNamespaces;
+    const named = wanted.kind === 'namespace' ? wanted.name : undefined;
+    const { model, namespace } = isOfAll
+      ? await modelOfCluster(options, terminal)
+      : await modelOfNamespace(options, terminal, named);
     return meant(model, namespace);
   });
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { type ClusterOptions, connectCluster, defaultMeshNamespace } from '../cluster/cluster.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { type Format, formatOption, forPrograms, isForPrograms } from '../formats.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { identityChecks, webhookChecks } from './certificate-checks.ts';
@@ -32,7 +32,7 @@ export function checkCommand(terminal: Terminal): Command {
     .addOption(formatOption('table', 'short', 'json', 'yaml'))
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<CheckOptions>();
-      const waitMs = parseDurationMs('--wait', options.wait);
+      const waitMs = parseWaitMs('--wait', options.wait);
       const good = await check(options, waitMs, terminal);
       // What is wrong has been told.
       if (!good) throw new CommandError('');

@@ -33,7 +33,9 @@ export function kubernetesChecks(facts: ClusterFacts): Category[] {
           hint: 'kubernetes-api',
           fatal: true,
           run: async () => {
-            await facts.version();
+            const { gitVersion } = await facts.version();
+            if (typeof gitVersion !== 'string')
+              throw new CheckFailure('GET /version: the answer has no version: is this a Kubernetes API server?');
           },
         },
       ],

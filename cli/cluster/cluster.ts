@@ -113,6 +113,8 @@ export function explain(error: ApiError, { title }: Pick<Cluster, 'title'>): str
         ? 'the credentials are not accepted: log in again, or choose others with --context'
         : status === 403
           ? `${refusalText(error)}; ask for the permission, or be another with --as`
-          : undefined;
+          : status < 400
+            ? 'is this a Kubernetes API server? --context and --kubeconfig choose another'
+            : undefined;
   return `${title}: ${message}${advice === undefined ? '' : ` (${advice})`}`;
 }

@@ -1,5 +1,5 @@
 import type { V1ListMeta } from '@kubernetes/client-node';
-import type { KubernetesApi } from '../../control-plane/kubernetes/api.ts';
+import { ApiError, type KubernetesApi } from '../../control-plane/kubernetes/api.ts';
 import type { InJson } from '../../control-plane/kubernetes/in-json.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 
@@ -23,11 +23,19 @@ export async function listAll<T = KubernetesObject>(
   let next = '';
   for (let page = 0; page < maxPages; page++) {
     const list = await api.get<List<T>>(path, { limit: pageSize, ...query, ...(next && { continue: next }) });
-    for (const object of list.items ?? []) found.push(keep(object));
+    for (const object of itemsOf(list, path)) found.push(keep(object as T));
     next = list.metadata?.continue ?? '';
     if (next === '') return found;
   }
   throw new Error(`${path}: more than ${maxPages} pages of ${pageSize}`);
+}
+
+/** Each has a name, or the answer comes from something that is no API server. */
+function itemsOf({ items = [] }: List<unknown>, path: string): readonly unknown[] {
+  const isNamed = (item: unknown): boolean =>
+    typeof (item as Partial<KubernetesObject> | null)?.metadata?.name === 'string';
+  if (Array.isArray(items) && items.every(isNamed)) return items;
+  throw new ApiError(200, '', `GET ${path}: the answer is no list of objects`);
 }
 
 /** The metrics of an admin server in a pod, by the API server's proxy. */

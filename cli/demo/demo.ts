@@ -8,7 +8,7 @@ import { LocalMesh } from '../../local/local-mesh.ts';
 import { packageRoot } from '../../local/package-root.ts';
 import { defaultStateFolder } from '../../local/state-folder.ts';
 import { requireCheckout } from '../checkout.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { localDirectory } from '../figures/local-directory.ts';
 import { warnOfSilent } from '../figures/open.ts';
 import { directScraper } from '../figures/scraper.ts';
@@ -37,7 +37,7 @@ export function demoCommand(terminal: Terminal): Command {
     .option('--state <folder>', 'where logs and addresses are kept', defaultStateFolder)
     .action(async (options: { for?: string; state: string }) => {
       requireCheckout('demo');
-      const forMs = options.for === undefined ? undefined : parseDurationMs('--for', options.for);
+      const forMs = options.for === undefined ? undefined : parseWaitMs('--for', options.for);
       const manifests = await mkdtemp(join(tmpdir(), 'tulle-demo-'));
       try {
         await synth('synth/main.ts', manifests);

@@ -3,7 +3,7 @@ import type { Container, Pod } from '../../lib/kinds/pod.ts';
 import { eachBounded } from '../cluster/objects.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';
 import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { parseResource, resourceArgument } from '../resource.ts';
 import { CommandError, type Terminal } from '../terminal.ts';
 import { type DiagnosedMesh, type MeshOptions, stateOption, withMesh } from './mesh.ts';
@@ -75,7 +75,7 @@ async function printMetrics(
   { wait }: MetricsOptions,
   { out }: Terminal,
 ): Promise<void> {
-  const timeoutMs = parseDurationMs('--wait', wait);
+  const timeoutMs = parseWaitMs('--wait', wait);
   const failures = await eachBounded(targets, concurrency, async ({ pod, container, port }) => {
     const { namespace = '', name } = pod.metadata;
     const title = `pod ${namespace}/${name}, container ${container}`;

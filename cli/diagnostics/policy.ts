@@ -4,7 +4,7 @@ import { InboundServerPolicies, PortSpecSchema, ServerSchema } from '../../api/g
 import { OutboundPolicies, OutboundPolicySchema, TrafficSpecSchema } from '../../api/gen/outbound_pb.js';
 import { meshPorts } from '../../lib/contract/ports.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
-import { calledArgument, parseResource } from '../resource.ts';
+import { calledArgument, parseCalled, type Resource } from '../resource.ts';
 import { type Terminal, UsageError } from '../terminal.ts';
 import { firstAnswer } from './destination-client.ts';
 import { type ComponentPort, type DiagnosedMesh, type MeshOptions, stateOption, withMesh } from './mesh.ts';
@@ -30,11 +30,11 @@ export function policyCommand(terminal: Terminal): Command {
       const options = command.optsWithGlobals<PolicyOptions>();
       const port = portNumber(portText);
       const component = { pod: options.destinationPod, port: meshPorts.policy };
-      const service = /^(?:svc|services?)\/(.+)$/.exec(resource)?.[1];
+      const { kind, name } = parseCalled([resource]);
       const found = await withMesh(options, terminal, (mesh) =>
-        service === undefined
-          ? inboundPolicy(mesh, component, resource, port)
-          : outboundPolicy(mesh, component, service, port, options.token),
+        kind === 'service' && name !== undefined
+          ? outboundPolicy(mesh, component, name, port, options.token)
+          : inboundPolicy(mesh, component, { kind, name }, port),
       );
       terminal.out(forPrograms(found, options.output) ?? '');
     });
@@ -50,10 +50,10 @@ function portNumber(text: string): number {
 async function inboundPolicy(
   mesh: DiagnosedMesh,
   component: ComponentPort,
-  resource: string,
+  resource: Resource,
   port: number,
 ): Promise<unknown> {
-  const [pod] = await meshedPodsOf(mesh, parseResource([resource]));
+  const [pod] = await meshedPodsOf(mesh, resource);
   const workload = JSON.stringify({ ns: pod.metadata.namespace, pod: pod.metadata.name });
   const request = create(PortSpecSchema, { workload, port });
   const { watchPort } = InboundServerPolicies.method;

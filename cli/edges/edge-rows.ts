@@ -19,13 +19,16 @@ export interface ShownEdge {
 
 /**
  * What the callers' sidecars told, and what those of the called told of callers that were not asked: these know of who
- * calls the identity alone, so that the service account stands for the workload.
+ * calls the identity alone, so that the service account stands for the workload. Of namespaces it is that of the account.
  */
-export function shownEdges(found: readonly EdgeRow[]): ShownEdge[] {
+export function shownEdges(found: readonly EdgeRow[], kind = 'deployment'): ShownEdge[] {
   const told = new Set(found.filter(({ seenBy }) => seenBy === 'source').map(pairOf));
   return found
     .filter((edge) => edge.seenBy === 'source' || !told.has(pairOf(edge)))
-    .map(shown)
+    .map((edge) => {
+      const { source, sourceNamespace } = edge;
+      return { ...shown(edge), source: kind === 'namespace' ? sourceNamespace || source : source };
+    })
     .sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 

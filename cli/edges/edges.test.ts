@@ -37,6 +37,20 @@ it('a caller whose sidecar was not asked is named by its account, one without an
   );
 });
 
+it('of namespaces, the callers are namespaces too, and what is alike of them is one row', () => {
+  const inbound = (account: string, target = 'shop'): EdgeRow =>
+    edge('target', { source: account, target, account: 'db', peerIdentity: id(account) });
+  const outbound = (account: string): EdgeRow => edge('source', { source: 'shop', target: 'shop', account });
+  const shown = shownEdges([inbound('web'), inbound('bot'), outbound('api'), outbound('web')], 'namespace');
+  expect(shown.map(({ source, clientId }) => [source, clientId])).toEqual(
+    ['bot', 'api', 'web'].map((account) => ['shop', id(account)]),
+  );
+  expect(edgesTable(shown, false)).toBe(
+    ['SRC    DST    SRC_NS   DST_NS   SECURED', 'shop   shop   shop     shop     √', ''].join('\n'),
+  );
+  expect(edgesTable(shown, true).split('\n')).toHaveLength(5);
+});
+
 it('calls in plaintext beside secured ones are an edge of their own', () => {
   const plain = edge('source', { peerIdentity: '', insecure: 'not_provided_by_service_discovery' });
   const rows = shownEdges([edge('source'), plain]);

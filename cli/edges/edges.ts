@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { subjectTitle, UnknownSubject } from '../../lib/figures/query.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { parseResource, resourceArgument } from '../resource.ts';
@@ -30,7 +30,7 @@ export function edgesCommand(terminal: Terminal): Command {
       const options = command.optsWithGlobals<EdgesOptions>();
       const { timeWindow, selector, output } = options;
       const wanted = parseResource(resource);
-      const windowMs = timeWindow === undefined ? undefined : parseDurationMs('--time-window', timeWindow);
+      const windowMs = timeWindow === undefined ? undefined : parseWaitMs('--time-window', timeWindow);
       await withFigures(options, terminal, async ({ store, namespace: usual, signal }) => {
         const namespace = options.allNamespaces ? undefined : usual;
         const subject = { ...subjectIn(wanted, namespace), selector };
@@ -39,7 +39,7 @@ export function edgesCommand(terminal: Terminal): Command {
           throw error instanceof UnknownSubject ? new CommandError(`no ${subjectTitle(wanted)} in ${place}`) : error;
         });
         warnOfSilent(silent, terminal);
-        const shown = shownEdges(rows);
+        const shown = shownEdges(rows, wanted.kind);
         if (shown.length === 0) throw new CommandError(`no call from or to ${subjectTitle(wanted)} was counted`);
         terminal.out(forPrograms(shown, output) ?? edgesTable(shown, output === 'wide'));
       });
@@ -49,7 +49,7 @@ export function edgesCommand(terminal: Terminal): Command {
 const columns = ['SRC', 'DST', 'SRC_NS', 'DST_NS'];
 const wideColumns = ['CLIENT_ID', 'SERVER_ID', 'REQUESTS', 'CONNECTIONS'];
 
-/** As `linkerd viz edges` prints it. */
+/** As `linkerd viz edges` prints it, where rows that would read alike stand once. */
 export function edgesTable(edges: readonly ShownEdge[], wide: boolean): string {
   const header = [...columns, ...(wide ? wideColumns : []), 'SECURED'];
   const cells = edges.map((edge) => [
@@ -57,5 +57,6 @@ export function edgesTable(edges: readonly ShownEdge[], wide: boolean): string {
     ...(wide ? [edge.clientId ?? '-', edge.serverId ?? '-', `${edge.requests}`, `${edge.connections}`] : []),
     edge.reason ?? '√',
   ]);
-  return formatTable(header, cells, header.length);
+  const rows = new Map(cells.map((row) => [JSON.stringify(row), row]));
+  return formatTable(header, [...rows.values()], header.length);
 }

@@ -9,7 +9,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { lackingSidecars } from '../cluster/lacking-sidecars.ts';
 import { listAll } from '../cluster/objects.ts';
 import { isRefused, refusalText } from '../cluster/refusal.ts';
-import { sidecarOf } from '../cluster/sidecar.ts';
+import { meshVariables, sidecarOf } from '../cluster/sidecar.ts';
 import { ownerName } from '../resource.ts';
 import type { RouteObject, Workload, WorkloadDirectory } from './directory.ts';
 import { routeKindsOf } from './gateway-routes.ts';
@@ -198,6 +198,8 @@ function slim<T extends KubernetesObject>({ apiVersion, kind, metadata }: T): T 
 
 const slimService = (service: Service): Service => ({ ...slim(service), spec: { selector: service.spec?.selector } });
 
+const ofMesh: ReadonlySet<string> = new Set(Object.values(meshVariables));
+
 /** What is read of a pod that has a sidecar; whether one was to have one hangs on the whole pod. */
 function slimPod(pod: Pod): Pod {
   const sidecar = sidecarOf(pod);
@@ -205,7 +207,13 @@ function slimPod(pod: Pod): Pod {
   const { phase, podIP } = pod.status ?? {};
   const spec = {
     serviceAccountName: pod.spec?.serviceAccountName,
-    containers: [{ name: sidecar.name, readinessProbe: sidecar.readinessProbe }],
+    containers: [
+      {
+        name: sidecar.name,
+        readinessProbe: sidecar.readinessProbe,
+        env: sidecar.env?.filter(({ name }) => ofMesh.has(name)),
+      },
+    ],
   };
   return { ...slim(pod), spec, status: { phase, podIP } };
 }

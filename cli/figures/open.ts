@@ -63,6 +63,16 @@ async function open(
 export const subjectIn = (subject: Subject, namespace: string | undefined): Subject =>
   subject.kind === 'namespace' ? subject : { ...subject, namespace };
 
+/** What is meant by a resource and the option that names its namespace: by that alone, all of the namespace. */
+export function peerOf(
+  resource: Subject | undefined,
+  namespace: string | undefined,
+  usual: string | undefined,
+): Subject | undefined {
+  if (resource !== undefined) return subjectIn(resource, namespace ?? usual);
+  return namespace === undefined ? undefined : { kind: 'namespace', name: namespace };
+}
+
 export function warnOfSilent({ count, some }: Silent, { err }: Terminal): void {
   for (const { namespace, name, reason } of some) {
     err(`warning: the sidecar of ${namespace}/${name} is not counted: ${printable(reason)}\n`);

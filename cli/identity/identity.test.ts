@@ -95,3 +95,29 @@ it('the time that is left is counted from now, and what has ended is told', () =
   expect(at(end - 1000)).toBe(1);
   expect(at(end + 1000)).toBe(-1);
 });
+
+it('who may not read the settings of the mesh is shown the certificates of sidecars that say which mesh they are of', async () => {
+  const ports = { 4191: (admin.address() as AddressInfo).port };
+  const own = pod('web-1', 'web', 4191);
+  const env = [
+    { name: '_l5d_ns', value: 'tulle' },
+    { name: '_l5d_trustdomain', value: 'cluster.local' },
+  ];
+  const sidecar = { ...own.spec.initContainers[0], env };
+  const items = [{ ...own, spec: { ...own.spec, initContainers: [sidecar] } }, pod('mute-1', 'web', 4191)];
+  const answers = {
+    '/api/v1/namespaces/tulle/configmaps/tulle-config': 403,
+    '/api/v1/namespaces/shop/pods': { items },
+  };
+  const refusing = await servePods({ ports, answers });
+  try {
+    const args = ['identity', '-n', 'shop', '-o', 'json', '--kubeconfig', refusing.kubeconfig];
+    const failed: CommandRun = await run(args).catch((failure) => failure);
+    expect(JSON.parse(failed.out)).toMatchObject([{ pod: 'web-1', identity: identity('web') }]);
+    expect(failed.err).toContain('you may not get configmaps/tulle-config in namespace tulle');
+    expect(failed.error?.message).toContain('shop/mute-1: the trust domain of its mesh is not known');
+    expect((await run([...args, 'web-1']).catch((failure) => failure)).err).toBe('');
+  } finally {
+    refusing.close();
+  }
+});

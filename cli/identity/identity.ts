@@ -1,11 +1,10 @@
 import { Command } from 'commander';
 import { identityName } from '../../lib/contract/names.ts';
-import type { InjectConfig } from '../../lib/inject/index.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
 import { eachBounded } from '../cluster/objects.ts';
-import { adminPort, sidecarOf } from '../cluster/sidecar.ts';
+import { adminPort, meshOf, sidecarOf } from '../cluster/sidecar.ts';
 import { type DiagnosedMesh, type MeshOptions, stateOption, withMesh } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { parseResource, type Resource, resourceArgument } from '../resource.ts';
 import { formatTable, printable } from '../table.ts';
@@ -37,16 +36,15 @@ export function identityCommand(terminal: Terminal): Command {
     .addHelpText('after', '\nExample:\n  tulle identity -n shop -l app=web -o table\n')
     .action(async (named: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<IdentityOptions>();
-      const timeoutMs = parseDurationMs('--wait', options.wait);
+      const timeoutMs = parseWaitMs('--wait', options.wait);
       const resource = asked(named, options);
       await withMesh(options, terminal, async (mesh) => {
         const pods = await podsOf(mesh, resource, options);
-        const config = await mesh.injectConfig();
-        if (config === undefined) throw new CommandError(`${mesh.title}: the trust domain of its mesh is not known`);
+        const identities = await identitiesOf(pods, mesh);
         const problems: string[] = [];
         const found = await eachBounded(pods, concurrency, async (pod) => {
           try {
-            return [await shownBy(mesh, config, pod, timeoutMs)];
+            return [await shownBy(mesh, identities(pod), pod, timeoutMs)];
           } catch (error) {
             problems.push(`${pod.metadata.namespace}/${pod.metadata.name}: ${(error as Error).message}`);
             return [];
@@ -81,16 +79,21 @@ async function podsOf(mesh: DiagnosedMesh, resource: Resource, options: Identity
   throw new CommandError(`no ${title} with a sidecar${place}`);
 }
 
-async function shownBy(
-  mesh: DiagnosedMesh,
-  config: InjectConfig,
-  pod: Pod,
-  timeoutMs: number,
-): Promise<ShownCertificate> {
+/** Which name the sidecar of a pod is to show: of the mesh that it says it is of, else of the one that is installed. */
+async function identitiesOf(pods: readonly Pod[], mesh: DiagnosedMesh): Promise<(pod: Pod) => string> {
+  const own = (pod: Pod) => meshOf(sidecarOf(pod) ?? { name: '' });
+  const config = pods.every(own) ? undefined : await mesh.injectConfig();
+  return (pod) => {
+    const known = own(pod) ?? config;
+    if (known === undefined) throw new Error('the trust domain of its mesh is not known');
+    return identityName(pod.spec?.serviceAccountName ?? 'default', pod.metadata.namespace ?? '', known);
+  };
+}
+
+async function shownBy(mesh: DiagnosedMesh, identity: string, pod: Pod, timeoutMs: number): Promise<ShownCertificate> {
   const { namespace = '', name } = pod.metadata;
   const sidecar = sidecarOf(pod);
   if (sidecar === undefined) throw new Error('has no sidecar');
-  const identity = identityName(pod.spec?.serviceAccountName ?? 'default', namespace, config);
   const way = await mesh.wayToPod(pod, adminPort(sidecar));
   try {
     const der = await certificateShownAt({ ...way, identity }, timeoutMs);

@@ -6,7 +6,7 @@ import { MeshModel } from '../../model/mesh-model.ts';
 import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
 import { printable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
-import { clusterObjects } from './cluster-objects.ts';
+import { clusterObjects, namespaceObjects } from './cluster-objects.ts';
 
 /** The model of what is in a cluster, and the namespace that is meant there. */
 export const modelOfCluster = (
@@ -17,6 +17,19 @@ export const modelOfCluster = (
     model: told(MeshModel.fromObjects(await clusterObjects(client, meshNamespace)), terminal),
     namespace,
   }));
+
+/** The same of one namespace, by default that which is meant; what may not be read of all is read of that alone. */
+export const modelOfNamespace = (
+  options: ClusterOptions,
+  terminal: Terminal,
+  named?: string,
+): Promise<{ readonly model: MeshModel; readonly namespace: string }> =>
+  withCluster(options, terminal, async ({ client, meshNamespace, namespace: usual }) => {
+    const namespace = named ?? usual;
+    const warn = (message: string): void => terminal.err(`warning: ${message}\n`);
+    const objects = await namespaceObjects(client, meshNamespace, namespace, warn);
+    return { model: told(MeshModel.fromObjects(objects), terminal), namespace };
+  });
 
 /** The model of a folder of manifests, of which there must be some. What in it cannot take effect is told on standard error. */
 export function modelOf(path: string, terminal: Terminal): MeshModel {

@@ -8,7 +8,7 @@ import { openApiRoutes } from '../../lib/profile/open-api.ts';
 import { protoRoutes } from '../../lib/profile/proto.ts';
 import { documentOf } from '../../lib/traffic/description-document.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { formatObjects } from '../manifests/manifest-stream.ts';
 import { resourceOption } from '../resource.ts';
 import type { TapOptions } from '../tap/request.ts';
@@ -111,7 +111,7 @@ async function described(
 }
 
 async function tapped(options: ProfileOptions, namespace: string, terminal: Terminal): Promise<ProfileRoute[]> {
-  const forMs = parseDurationMs('--tap-duration', options.tapDuration);
+  const forMs = parseWaitMs('--tap-duration', options.tapDuration);
   const limit = Number(options.tapRouteLimit);
   if (!(Number.isInteger(limit) && limit > 0 && limit <= maxRoutes)) {
     throw new UsageError(`--tap-route-limit (${options.tapRouteLimit}) must be a number from 1 to ${maxRoutes}`);

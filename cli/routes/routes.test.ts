@@ -34,6 +34,8 @@ const answers: ProcessPods['answers'] = {
   '/api/v1/namespaces': { items: [{ metadata: { name: 'shop' } }] },
   '/api/v1/pods': { items: [pod] },
   '/api/v1/namespaces/shop/pods': { items: [pod] },
+  '/api/v1/namespaces/bank': JSON.stringify({ metadata: { name: 'bank' } }),
+  '/api/v1/namespaces/bank/pods': { items: [] },
   '/api/v1/namespaces/shop/pods/web-0:4191/proxy/metrics': metrics,
 };
 let cluster: Awaited<ReturnType<typeof servePods>>;
@@ -118,6 +120,7 @@ it('of all Services of a namespace those that were called are told, with their n
 
 it.each([
   ['deploy/web --from deploy/api', '--from (deploy/api) must be given with a Service: deploy/web is who calls already'],
+  ['deploy/web --from-namespace shop', '--from-namespace (shop) must be given with a Service: deploy/web is who'],
   ['svc/voting --to svc/emoji', '--to (svc/emoji) must not be given with a Service, which does not call'],
   ['deploy/web --to svc', '--to (svc) must be a Service: svc/voting'],
   ['svc/voting --from svc/web', "'svc' must be a kind of resource: deployment, "],
@@ -134,6 +137,13 @@ it('--from is one caller of a Service, -A are the Services of all namespaces', a
     /^NAMESPACE .*\nbank +\[DEFAULT\] +bills .*\nshop +Vote +voting +100/,
   );
   expect((await routes('po', '-A')).out).toMatch(/\nbank .*\nshop /);
+  // Nobody calls from there; without the name, everybody's calls are counted.
+  await expect(routes('svc', '-A', '--from-namespace', 'bank')).rejects.toMatchObject({
+    error: { message: expect.stringMatching(/^no request to Services was counted by route/) },
+  });
+  await expect(routes('svc/none', '-n', 'shop')).rejects.toMatchObject({
+    error: { message: expect.stringMatching(/^no request to svc\/none in namespace shop was counted by route/) },
+  });
   await expect(routes('svc/voting', '-n', 'shop', '--from', 'po/none')).rejects.toMatchObject({
     error: { message: '--from: no pod/none in namespace shop (--from-namespace names another)' },
   });

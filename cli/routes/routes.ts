@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 import { type FigureQuery, type Subject, subjectTitle, UnknownSubject } from '../../lib/figures/query.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
-import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
+import { parseWaitMs } from '../duration.ts';
+import { type PlaceOptions, peerOf, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { shownAgain } from '../figures/shown-again.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
-import { calledArgument, parseResource, resourceOption } from '../resource.ts';
+import { calledArgument, parseResource, resourceOption, serviceAsked } from '../resource.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { routeObjects, routesTable } from './routes-table.ts';
 
@@ -31,7 +31,10 @@ export function routesCommand(terminal: Terminal): Command {
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('--to <service>', 'only what is called of this Service: svc/voting, or svc/voting.shop')
     .addOption(resourceOption('--from <resource>', 'of a Service, only what this calls: deploy/web'))
-    .option('--from-namespace <name>', 'namespace of --from (default: that of the Service)')
+    .option(
+      '--from-namespace <name>',
+      'namespace of --from (default: that of the Service); alone, all that call from it',
+    )
     .option('-t, --time-window <duration>', 'how long to measure', '5s')
     .option('-w, --watch', 'go on: a table for each time window, until it is ended')
     .option(...stateOption)
@@ -40,7 +43,7 @@ export function routesCommand(terminal: Terminal): Command {
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<RoutesOptions>();
       const { watch, output, allNamespaces = false } = options;
-      const windowMs = parseDurationMs('--time-window', options.timeWindow);
+      const windowMs = parseWaitMs('--time-window', options.timeWindow);
       await withFigures(options, terminal, async ({ store, namespace, signal }) => {
         const { subject, to } = asked(resource, options, namespace);
         await shownAgain({ watch, windowMs, output }, terminal, signal, async (signal) => {
@@ -64,25 +67,33 @@ function asked(
   { to, from, fromNamespace, allNamespaces }: RoutesOptions,
   usual: string,
 ): Pick<FigureQuery, 'subject' | 'to'> {
-  const text = resource.join('/');
-  const service = parseService(text, allNamespaces ? undefined : usual);
+  const service = parseService(resource, allNamespaces ? undefined : usual);
   if (service !== undefined) {
     if (to !== undefined) throw new UsageError(`--to (${to}) must not be given with a Service, which does not call`);
-    const caller = from === undefined ? { kind: 'namespace' } : parseResource([from]);
+    const caller = from === undefined ? undefined : parseResource([from]);
     // Callers of all namespaces' Services are looked for in all namespaces.
-    return { subject: subjectIn(caller, fromNamespace ?? service.namespace), to: service };
+    const subject = peerOf(caller, fromNamespace, service.namespace) ?? { kind: 'namespace' };
+    return { subject, to: service };
   }
-  if (from !== undefined)
-    throw new UsageError(`--from (${from}) must be given with a Service: ${text} is who calls already`);
-  const calls = to === undefined ? undefined : parseService(to, usual);
+  const given = from ?? fromNamespace;
+  const option = from === undefined ? '--from-namespace' : '--from';
+  if (given !== undefined)
+    throw new UsageError(
+      `${option} (${given}) must be given with a Service: ${resource.join('/')} is who calls already`,
+    );
+  const calls = to === undefined ? undefined : parseService([to], usual);
   if (to !== undefined && calls?.name === undefined) throw new UsageError(`--to (${to}) must be a Service: svc/voting`);
   return { subject: subjectIn(parseResource(resource), allNamespaces ? undefined : usual), to: calls };
 }
 
 /** Reads `svc`, `svc/voting` or `svc/voting.shop`; undefined when it is of another kind. */
-function parseService(text: string, namespace: string | undefined): Subject | undefined {
-  const match = /^(?:svc|services?)(?:\/([^/.]+)(?:\.([^/.]+))?)?$/.exec(text);
-  return match === null ? undefined : { kind: 'service', name: match[1], namespace: match[2] ?? namespace };
+function parseService(words: readonly string[], usual: string | undefined): Subject | undefined {
+  const service = serviceAsked(words);
+  if (service === undefined) return undefined;
+  if (service === '') return { kind: 'service', namespace: usual };
+  const [name, namespace = usual, ...more] = service.split('.');
+  if (more.length > 0) throw new UsageError(`'${words.join(' ')}' must be a Service: svc/voting, or svc/voting.shop`);
+  return { kind: 'service', name, namespace };
 }
 
 const nobodyCalls = (subject: Subject, { from }: RoutesOptions): string => {
@@ -95,6 +106,6 @@ const nobodyCalls = (subject: Subject, { from }: RoutesOptions): string => {
 const nothingCounted = (resource: readonly string[], { from }: RoutesOptions, to: Subject | undefined): string => {
   const place = to?.namespace === undefined ? '' : ` in namespace ${to.namespace}`;
   const calls = to === undefined ? '' : ` to ${to.name === undefined ? 'Services' : `svc/${to.name}`}${place}`;
-  const who = from === undefined ? resource.join('/') : from;
-  return `no request of ${who}${calls} was counted by route: only Services with a ServiceProfile have routes`;
+  const who = serviceAsked(resource) === undefined ? ` of ${resource.join('/')}` : from && ` of ${from}`;
+  return `no request${who ?? ''}${calls} was counted by route: only Services with a ServiceProfile have routes`;
 };

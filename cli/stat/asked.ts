@@ -32,6 +32,10 @@ export interface AskedStats extends Pick<FigureQuery, 'to' | 'from'> {
 /** An error of a query in the words of what was typed. */
 export function unknownTitle(error: unknown, where: string): unknown {
   if (!(error instanceof UnknownSubject)) return error;
-  if (error.role === 'from') return new CommandError(`--from: ${error.message}`);
+  const { role, subject } = error;
+  // Who calls a Service is everyone, unless somebody is named.
+  if (role === 'from' && subject.kind === 'namespace' && subject.name === undefined)
+    return new CommandError('there is nobody who could call: no namespace with a pod is known');
+  if (role === 'from') return new CommandError(`--from: ${error.message}`);
   return new CommandError(`no ${subjectTitle(error.subject)} in ${where}`);
 }

@@ -83,6 +83,7 @@ beforeAll(async () => {
       '/api/v1/namespaces/tulle/configmaps/tulle-config': JSON.stringify({
         data: { values: JSON.stringify(injectConfig()), install: '{"given":{}}' },
       }),
+      '/api/v1/namespaces/shop': JSON.stringify({ metadata: { name: 'shop' } }),
       '/api/v1/namespaces/late': JSON.stringify({
         metadata: { name: 'late', annotations: { 'tulle.dev/inject': 'enabled' } },
       }),
@@ -122,6 +123,15 @@ it('--to is what the workload calls, --from what calls it', async () => {
   const [from] = JSON.parse((await stat('deploy/db', '--from', 'deploy/web', '-o', 'json')).out);
   expect(from).toMatchObject({ name: 'db', success: 1 });
   expect(from.rps).toBeGreaterThan(10);
+});
+
+it('--to-namespace and --from-namespace alone are all of a namespace', async () => {
+  const rps = async (...args: string[]): Promise<number | undefined> =>
+    JSON.parse((await stat(...args, '-o', 'json')).out)[0].rps;
+  expect(await rps('deploy/web', '--to-namespace', 'shop')).toBeGreaterThan(10);
+  expect(await rps('deploy/web', '--to-namespace', 'late')).toBeUndefined();
+  expect(await rps('deploy/db', '--from-namespace', 'shop')).toBeGreaterThan(10);
+  expect(await rps('deploy/db', '--from-namespace', 'late')).toBeUndefined();
 });
 
 it('a Service is what everyone calls of it, or what one calls; without an endpoint in the mesh it is left out', async () => {

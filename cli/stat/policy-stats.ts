@@ -8,7 +8,7 @@ import {
 } from '../../lib/figures/query.ts';
 import type { Traffic } from '../../lib/figures/traffic.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { type PlaceOptions, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
 import { type Format, formatOption, forPrograms } from '../formats.ts';
 import { parseResource, resourceArgument } from '../resource.ts';
@@ -71,7 +71,7 @@ function policyStat<By extends 'inboundRoute' | 'outboundRoute', Row>(
       const options = command.optsWithGlobals<PolicyStatOptions>();
       const { selector, output, timeWindow } = options;
       const wanted = parseResource(resource);
-      const windowMs = parseDurationMs('--time-window', timeWindow);
+      const windowMs = parseWaitMs('--time-window', timeWindow);
       await withFigures(options, terminal, async ({ store, namespace: usual, signal }) => {
         const namespace = options.allNamespaces ? undefined : usual;
         const place = namespace === undefined ? 'the mesh' : `namespace ${namespace} (-n names another, -A all)`;

@@ -17,7 +17,11 @@ export async function routeStats(
 ): Promise<string> {
   const { wanted, namespace, windowMs, options, title, where, to, from } = asked;
   if (to !== undefined && (to.kind !== 'service' || to.name === undefined))
-    throw new UsageError(`--to (${options.to}) must be a Service where routes are asked for: svc/orders`);
+    throw new UsageError(
+      options.to === undefined
+        ? `--to-namespace (${options.toNamespace}) must be that of a Service where routes are asked for: add --to svc/orders`
+        : `--to (${options.to}) must be a Service where routes are asked for: svc/orders`,
+    );
   const query: FigureQuery<'gatewayRoute'> = {
     ...{ by: 'gatewayRoute', subject: { ...wanted, namespace, selector: options.selector } },
     ...{ to, from, windowMs },

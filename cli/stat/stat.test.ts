@@ -3,7 +3,7 @@ import { noTraffic, type Traffic } from '../../lib/figures/traffic.ts';
 import type { Pod } from '../../lib/kinds/pod.ts';
 import { parseDurationMs } from '../duration.ts';
 import { withOwners } from '../figures/cluster-directory.ts';
-import { ownerName, parseMeasured, parseResource } from '../resource.ts';
+import { ownerName, parseCalled, parseMeasured, parseResource } from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { run } from '../testing/run.ts';
 import { table } from './stat.ts';
@@ -77,6 +77,28 @@ it('resources are kinds by any of their names, with or without a name', () => {
   expect(parseMeasured(['svc/web'])).toEqual({ kind: 'service', name: 'web' });
   expect(() => parseResource(['svc/web'])).toThrow("'svc' must be a kind of resource: deployment, ");
   expect(() => parseResource(['house'])).toThrow("'house' must be a kind of resource: deployment, ");
+});
+
+it('resources are written as kubectl prints and takes them: with their group, a version, in any case', () => {
+  for (const text of ['deployment.apps/web', 'deployments.v1.apps/web', 'Deployment/web', 'DEPLOY.Apps/web']) {
+    expect(parseMeasured([text])).toEqual({ kind: 'deployment', name: 'web' });
+  }
+  expect(parseMeasured(['cronjobs.batch', 'tidy'])).toEqual({ kind: 'cronjob', name: 'tidy' });
+  for (const group of ['gateway.networking.k8s.io', 'policy.linkerd.io']) {
+    expect(parseMeasured([`httproute.${group}/a`])).toEqual({ kind: 'httproute', name: 'a' });
+  }
+  expect(parseCalled(['Service/web'])).toEqual({ kind: 'service', name: 'web' });
+  expect(parseMeasured(['pods.v1'])).toEqual({ kind: 'pod', name: undefined });
+  for (const text of ['deploy.batch/web', 'pod.apps', 'rollouts.argoproj.io/web', 'deploy.', 'svc.apps']) {
+    expect(() => parseMeasured([text]), text).toThrow('must be a kind of resource');
+  }
+});
+
+it('a slash without a name, or two, is no resource: it would be taken for all of them', () => {
+  for (const text of ['deploy/', 'deploy//web', 'deploy/web/api', 'deploy.apps/']) {
+    expect(() => parseResource([text]), text).toThrow(`'${text}' must be a kind, or kind/name: deploy`);
+  }
+  for (const text of ['svc', 'svc/']) expect(() => parseCalled([text])).toThrow(/'svc\/?' must /);
 });
 
 it('durations have units', () => {

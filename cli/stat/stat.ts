@@ -1,15 +1,16 @@
 import { Command } from 'commander';
-import { type FigureQuery, type Subject, subjectTitle, type WorkloadRow } from '../../lib/figures/query.ts';
+import { type FigureQuery, subjectTitle, type WorkloadRow } from '../../lib/figures/query.ts';
 import type { Traffic } from '../../lib/figures/traffic.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
-import { parseDurationMs } from '../duration.ts';
-import { type FiguresPlace, subjectIn, warnOfSilent, withFigures } from '../figures/open.ts';
+import { parseWaitMs } from '../duration.ts';
+import { type FiguresPlace, peerOf, warnOfSilent, withFigures } from '../figures/open.ts';
 import { shownAgain } from '../figures/shown-again.ts';
 import { formatOption, forPrograms } from '../formats.ts';
 import {
   calledOption,
   isRoute,
   measuredArgument,
+  parseCalled,
   parseMeasured,
   parseResource,
   type Resource,
@@ -32,14 +33,14 @@ export function statCommand(terminal: Terminal): Command {
     .option('-t, --time-window <duration>', 'how long to measure', '5s')
     .option('-w, --watch', 'go on: a table for each time window, until it is ended')
     .addOption(
-      calledOption(
-        '--to <resource>',
-        'only calls to this, as the workloads counted them; of routes a Service',
-      ).conflicts('from'),
+      calledOption('--to <resource>', 'only calls to this, as the workloads counted them; of routes a Service'),
     )
-    .option('--to-namespace <name>', 'namespace of --to (default: that of the workloads)')
+    .option('--to-namespace <name>', 'namespace of --to (default: that of the workloads); alone, calls to all of it')
     .addOption(resourceOption('--from <resource>', 'only calls from this, as it counted them'))
-    .option('--from-namespace <name>', 'namespace of --from (default: that of the workloads)')
+    .option(
+      '--from-namespace <name>',
+      'namespace of --from (default: that of the workloads); alone, calls from all of it',
+    )
     .option('--unmeshed', 'workloads without a meshed pod too, as always of a local mesh')
     .option(...stateOption)
     .addOption(formatOption('table', 'wide', 'json', 'yaml'))
@@ -48,9 +49,8 @@ export function statCommand(terminal: Terminal): Command {
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<StatOptions>();
       const wanted = parseMeasured(resource);
-      const windowMs = parseDurationMs('--time-window', options.timeWindow);
-      if (wanted.kind === 'service' && options.to !== undefined)
-        throw new UsageError(`--to (${options.to}) must not be given with Services, which do not call`);
+      const windowMs = parseWaitMs('--time-window', options.timeWindow);
+      checkPeers(wanted, options);
       await withFigures(options, terminal, async (place) => {
         const namespace = options.allNamespaces || wanted.kind === 'namespace' ? undefined : place.namespace;
         const asked: AskedStats = {
@@ -99,21 +99,29 @@ async function workloadStats(
   );
 }
 
+function checkPeers({ kind }: Resource, { to, toNamespace, from, fromNamespace }: StatOptions): void {
+  const called = to ?? toNamespace;
+  if (called === undefined) return;
+  const option = to === undefined ? '--to-namespace' : '--to';
+  if (kind === 'service')
+    throw new UsageError(`${option} (${called}) must not be given with Services, which do not call`);
+  const caller = from ?? fromNamespace;
+  if (caller === undefined) return;
+  const other = from === undefined ? '--from-namespace' : '--from';
+  throw new UsageError(
+    `${option} (${called}) must not be given with ${other} (${caller}): whose calls are counted is one`,
+  );
+}
+
 /** Of whom calls, or to whom, as the options say. */
 function peersOf(
   { to, toNamespace, from, fromNamespace }: StatOptions,
   usual: string,
 ): Pick<FigureQuery, 'to' | 'from'> {
   return {
-    ...(to === undefined ? {} : { to: { ...parsePeer(to), namespace: toNamespace ?? usual } }),
-    ...(from === undefined ? {} : { from: subjectIn(parseResource([from]), fromNamespace ?? usual) }),
+    to: peerOf(to === undefined ? undefined : parseCalled([to]), toNamespace, usual),
+    from: peerOf(from === undefined ? undefined : parseResource([from]), fromNamespace, usual),
   };
-}
-
-/** Clients know the Service that they call, too. */
-function parsePeer(text: string): Subject {
-  const service = /^(?:svc|services?)\/(.+)$/.exec(text);
-  return service === null ? parseResource([text]) : { kind: 'service', name: service[1] };
 }
 
 function warnOfLacking(rows: readonly WorkloadRow[], { err }: Terminal): void {

@@ -9,6 +9,7 @@ import {
 import { destinationLabel } from '../../api/tap/observe-request.ts';
 import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import type { Answer } from '../../control-plane/kubernetes/connections.ts';
+import { textOf } from '../../control-plane/kubernetes/status-error.ts';
 import { type Cluster, explain } from '../cluster/cluster.ts';
 import { forwardPort } from '../cluster/port-forward.ts';
 import { printable } from '../table.ts';
@@ -68,7 +69,10 @@ async function begin(cluster: Cluster, request: TapByResourceRequest, handlers: 
   if (response.statusCode !== 200 && !failed) {
     throw new CommandError(`${cluster.title}: ${errorText(response.statusCode, await bodyOf(response))}`);
   }
-  const { warning } = response.headers;
+  const { warning, 'content-type': type } = response.headers;
+  if (type?.startsWith('text/')) {
+    throw new CommandError(`${cluster.title}: the answer is no tap: ${textOf(await bodyOf(response))}`);
+  }
   if (typeof warning === 'string') handlers.onProblem(/"(.*)"/.exec(warning)?.[1] ?? warning);
   const ended = Promise.withResolvers<void>();
   const fail = (message: string): void => {
@@ -131,7 +135,9 @@ function errorText(status: number, body: string): string {
   } catch {
     message = undefined;
   }
-  const text = typeof message === 'string' ? printable(message) : `HTTP status ${status}`;
+  const text = typeof message === 'string' ? printable(message) : `HTTP status ${status}: ${textOf(body)}`;
+  if (status === 401)
+    return `${text} (the credentials are not accepted: log in again, or choose others with --context)`;
   if (status !== 403) return text;
   const right = text.includes('/tap-bodies') ? 'verb create on the subresource tap-bodies' : 'verb watch';
   return `${text}; who may has the ${right} of the API group tap.linkerd.io there`;

@@ -29,6 +29,7 @@ it('asks proxies for what the options say', () => {
   expect(matches({ to: 'svc/db' })).toMatchObject(to(label('service', 'db'), label('namespace', 'shop')));
   expect(matches({ to: 'job/x', toNamespace: 'b' })).toMatchObject(to(label('k8s_job', 'x'), label('namespace', 'b')));
   expect(matches({ to: 'ns/b' })).toMatchObject(to(label('namespace', 'b')));
+  expect(matches({ toNamespace: 'b' })).toMatchObject(to(label('namespace', 'b')));
   expect(matches({ header: ['x-user: anna', 'x-b'], status: '5xx', grpcStatus: '1-16' })).toMatchObject([
     {
       value: { match: { case: 'requestHeader', value: { name: 'x-user', value: { case: 'prefix', value: 'anna' } } } },
@@ -42,12 +43,15 @@ it('asks proxies for what the options say', () => {
 
 it('says in a line what it cannot read', () => {
   const cases: [Partial<TapOptions>, string][] = [
-    [{ maxRps: 'many' }, '--max-rps (many) must be a number above 0'],
+    [{ maxRps: 'many' }, '--max-rps (many) must be a number above 0, and 100000 at most'],
+    [{ maxRps: '1e9' }, '--max-rps (1e9) must be a number above 0, and 100000 at most'],
     [{ status: '6xx' }, '--status (6xx) must be a status or a range of them within 100-599'],
     [{ status: '500-400' }, '--status (500-400) must be a status or a range of them within 100-599'],
     [{ grpcStatus: '17' }, '--grpc-status (17) must be a status or a range of them within 0-16'],
     [{ header: [': x'] }, '--header (: x) must be the name of a field, or name:prefix'],
-    [{ sample: '2' }, '--sample (2) must be a number from 0 to 1'],
+    [{ sample: '2' }, '--sample (2) must be a number up to 1'],
+    [{ sample: '0' }, '--sample (0) must be a number up to 1, and a millionth at least'],
+    [{ sample: 'x' }, '--sample (x) must be'],
     [{ to: 'house/x' }, "'house' must be a kind of resource"],
   ];
   for (const [options, message] of cases) expect(() => read(options)).toThrow(message);

@@ -6,7 +6,7 @@ import {
   TapByResourceRequestSchema,
 } from '../../api/gen/viz_tap_pb.js';
 import type { PlaceOptions } from '../figures/open.ts';
-import { calledOption, parseResource } from '../resource.ts';
+import { calledOption, parseCalled, parseResource } from '../resource.ts';
 import { UsageError } from '../terminal.ts';
 
 /** What requests are shown. */
@@ -27,13 +27,15 @@ export interface TapOptions extends PlaceOptions {
   readonly selector?: string;
 }
 
+const highestRps = 100_000;
+
 type Match = MessageInitShape<typeof TapByResourceRequest_MatchSchema>;
 
 /** The options of `tap` and `top` that say which requests are meant. */
 export const withTapOptions = (command: Command): Command =>
   command
     .addOption(calledOption('--to <resource>', 'only calls to this: deploy/voting, svc/voting, ns/shop'))
-    .option('--to-namespace <name>', 'namespace of --to (default: that of the workloads)')
+    .option('--to-namespace <name>', 'namespace of --to (default: that of the workloads); alone, calls to all of it')
     .option('--method <method>', 'only requests with this method')
     .option('--scheme <scheme>', 'only requests with this scheme')
     .option('--authority <authority>', 'only requests for this authority, port included')
@@ -62,7 +64,9 @@ export function tapRequest(
   if (isNamespace && name === '') throw new UsageError("'ns' must have a name: ns/shop");
   const { maxRps, selector = '', sample } = options;
   const rps = Number(maxRps);
-  if (!(rps > 0 && rps <= 100_000)) throw new UsageError(`--max-rps (${maxRps}) must be a number above 0`);
+  if (!(rps > 0 && rps <= highestRps) || maxRps.trim() === '') {
+    throw new UsageError(`--max-rps (${maxRps}) must be a number above 0, and ${highestRps} at most`);
+  }
   return create(TapByResourceRequestSchema, {
     target: {
       resource: { namespace: isNamespace ? '' : namespace, type: kind, name },
@@ -89,6 +93,7 @@ function matchesOf(options: TapOptions, namespace: string): Match[] {
     value === undefined ? [] : [{ match: { case: 'http', value: { match: { case: kind, value } } } }];
   return [
     ...(to === undefined ? [] : [destination(to, toNamespace ?? namespace)]),
+    ...(to === undefined && toNamespace !== undefined ? [destination(`ns/${toNamespace}`, '')] : []),
     ...http('scheme', scheme),
     ...http('method', method),
     ...http('authority', authority),
@@ -101,8 +106,7 @@ function matchesOf(options: TapOptions, namespace: string): Match[] {
 
 /** Clients know the Service that they call, too. */
 function destination(to: string, namespace: string): Match {
-  const service = /^(?:svc|services?)\/(.+)$/.exec(to);
-  const { kind: type, name = '' } = service === null ? parseResource([to]) : { kind: 'service', name: service[1] };
+  const { kind: type, name = '' } = parseCalled([to]);
   const resource = { type, name, namespace: type === 'namespace' ? '' : namespace };
   return { match: { case: 'destinations', value: { resource } } };
 }
@@ -135,8 +139,11 @@ function rangeMatch(
 
 function ratioOf(text: string): { numerator: number; denominator: number } {
   const part = Number(text);
-  if (text.trim() === '' || !(part >= 0 && part <= 1))
-    throw new UsageError(`--sample (${text}) must be a number from 0 to 1`);
   const denominator = 1_000_000;
-  return { numerator: Math.round(part * denominator), denominator };
+  const numerator = Math.round(part * denominator);
+  // Of what rounds to none, nothing would ever be shown.
+  if (!(part <= 1 && numerator > 0)) {
+    throw new UsageError(`--sample (${text}) must be a number up to 1, and a millionth at least`);
+  }
+  return { numerator, denominator };
 }

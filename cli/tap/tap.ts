@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import type { TapByResourceRequest } from '../../api/gen/viz_tap_pb.js';
 import { defaultStateFolder } from '../../local/state-folder.ts';
 import { askedMesh, hinted } from '../asked-mesh.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { resourceArgument } from '../resource.ts';
 import { printable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
@@ -35,7 +35,7 @@ export function tapCommand(terminal: Terminal): Command {
     .addHelpText('after', '\nAsks the local mesh when one runs here and neither --kubeconfig nor --context is given.')
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<TapCommandOptions>();
-      const forMs = options.for === undefined ? undefined : parseDurationMs('--for', options.for);
+      const forMs = options.for === undefined ? undefined : parseWaitMs('--for', options.for);
       const bodyBytes = bodyBytesOf(options);
       checkTap(resource, options);
       const { output, descriptors } = options;

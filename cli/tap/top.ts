@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { defaultStateFolder } from '../../local/state-folder.ts';
-import { parseDurationMs } from '../duration.ts';
+import { parseWaitMs } from '../duration.ts';
 import { resourceArgument } from '../resource.ts';
 import type { Terminal } from '../terminal.ts';
 import { LiveTable } from './live-table.ts';
@@ -30,7 +30,7 @@ export function topCommand(terminal: Terminal): Command {
     )
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<TopOptions>();
-      const forMs = options.for === undefined ? undefined : parseDurationMs('--for', options.for);
+      const forMs = options.for === undefined ? undefined : parseWaitMs('--for', options.for);
       checkTap(resource, options);
       const table = new TopTable({ hideSources: options.hideSources });
       await withTaps(options, terminal, async (source) => {

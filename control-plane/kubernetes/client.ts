@@ -1,7 +1,7 @@
 import { ApiError, type KubernetesApi, type PatchType } from './api.ts';
 import { type Answer, Connections, type Outgoing } from './connections.ts';
 import { authorizationOf, type Credentials, type ServerAccess } from './server-access.ts';
-import { readBody, statusError } from './status-error.ts';
+import { readBody, statusError, textOf } from './status-error.ts';
 
 export interface ClientOptions {
   /** Deadline of a whole call; of a watch, until its head has come. Default 30 s. */
@@ -103,11 +103,7 @@ export class KubernetesClient implements KubernetesApi {
       const body = await this.read(call, response, deadline);
       const status = response.statusCode;
       if (status < 200 || status > 299) throw statusError(title(call), response, body);
-      try {
-        return JSON.parse(body) as T;
-      } catch (error) {
-        throw new ApiError(status, '', `${title(call)}: the answer is no JSON: ${(error as Error).message}`);
-      }
+      return objectOf(call, status, body) as T;
     });
   }
 
@@ -172,8 +168,22 @@ export class KubernetesClient implements KubernetesApi {
   }
 }
 
-/** A name with several addresses fails with an error of each, and no word of its own. */
-const describe = (error: Error): string =>
-  error instanceof AggregateError && error.message === '' ? error.errors.map(String).join(', ') : error.message;
+/** What the API server answers is an object; anything else comes from something that is none. */
+function objectOf(call: Call, status: number, body: string): object {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(body);
+  } catch {}
+  if (typeof answer === 'object' && answer !== null && !Array.isArray(answer)) return answer;
+  throw new ApiError(status, '', `${title(call)}: the answer is no object in JSON: ${textOf(body)}`);
+}
+
+function describe(error: Error): string {
+  // A name with several addresses fails with an error of each, and no word of its own.
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(String).join(', ');
+  const { code, reason } = error as NodeJS.ErrnoException & { readonly reason?: unknown };
+  // OpenSSL's own text has addresses and files of its source, and ends with a line break.
+  return code?.startsWith('ERR_SSL_') && typeof reason === 'string' ? `no TLS with it: ${reason}` : error.message;
+}
 
 const title = ({ method, path }: Call): string => `${method} ${path}`;

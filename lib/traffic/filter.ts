@@ -1,94 +1,21 @@
-import { Chart, type Duration } from 'cdk8s';
-import {
-  corsNameProblem,
-  corsOriginProblem,
-  headerNameProblem,
-  headerValueProblem,
-  hostProblem,
-  redirectStatuses,
-} from '../contract/route-filters.ts';
+import { Chart } from 'cdk8s';
+import { corsNameProblem, corsOriginProblem, hostProblem, redirectStatuses } from '../contract/route-filters.ts';
 import type { HeaderModifier, RouteFilter } from '../kinds/route-object.ts';
 import { checkProps } from '../props/check-props.ts';
-import { duration, flag, instance, listOf, mapOf, needed, number, type Shape, text, word } from '../props/form.ts';
+import { instance, needed } from '../props/form.ts';
 import { check, filled, milliseconds, refuse, whole } from './checks.ts';
 import { FaultInjection } from './fault-injection.ts';
+import {
+  type CorsOptions,
+  corsForm,
+  type RedirectOptions,
+  type RewriteOptions,
+  redirectForm,
+  rewriteForm,
+} from './filter-options.ts';
+import { type HeaderValues, headerNames, headerValues } from './header-modifier.ts';
 import { type Backend, backendForm, backendOf, type MeshService } from './mesh-service.ts';
 import { MirrorShare } from './mirror-share.ts';
-import { PathRewrite } from './path-rewrite.ts';
-
-/** Names of headers with their values. */
-export interface HeaderValues {
-  readonly [name: string]: string;
-}
-
-export interface RedirectOptions {
-  /** @default - that of the request */
-  readonly scheme?: 'http' | 'https';
-  /** @default - that of the request */
-  readonly hostname?: string;
-  /** @default - that of the scheme, where one is given, else that of the request */
-  readonly port?: number;
-  /** @default - that of the request */
-  readonly path?: PathRewrite;
-  /**
-   * 301, 302, 303, 307 or 308.
-   *
-   * @default 302
-   */
-  readonly statusCode?: number;
-}
-
-export interface RewriteOptions {
-  /**
-   * What the application sees as `Host`.
-   *
-   * @default - that of the request
-   */
-  readonly hostname?: string;
-  /** @default - that of the request */
-  readonly path?: PathRewrite;
-}
-
-export interface CorsOptions {
-  /** Such as `https://shop.example`, with one `*` at most, or `*` for all. */
-  readonly allowOrigins: string[];
-  /** @default - none but those that browsers send without asking */
-  readonly allowMethods?: string[];
-  /** @default - none but those that browsers send without asking */
-  readonly allowHeaders?: string[];
-  /** @default - none */
-  readonly exposeHeaders?: string[];
-  /**
-   * Whether browsers may send cookies.
-   *
-   * @default false
-   */
-  readonly allowCredentials?: boolean;
-  /**
-   * How long browsers keep what they were told, in whole seconds.
-   *
-   * @default Duration.seconds(5)
-   */
-  readonly maxAge?: Duration;
-}
-
-/** What a filter is, apart from the route that it stands in. */
-const redirect: Shape<RedirectOptions> = {
-  scheme: word('http', 'https'),
-  hostname: text,
-  port: number,
-  path: instance(() => PathRewrite),
-  statusCode: number,
-};
-const rewrite: Shape<RewriteOptions> = { hostname: text, path: instance(() => PathRewrite) };
-const corsShape: Shape<CorsOptions> = {
-  allowOrigins: needed(listOf(text)),
-  allowMethods: listOf(text),
-  allowHeaders: listOf(text),
-  exposeHeaders: listOf(text),
-  allowCredentials: flag,
-  maxAge: duration,
-};
 
 interface MirrorArguments {
   readonly mirror: Backend;
@@ -107,12 +34,12 @@ interface Parts {
 export class Filter {
   /** Headers of requests that are given a value, in place of any that they have. */
   static setRequestHeaders(headers: HeaderValues): Filter {
-    return Filter._modifier('requestHeaderModifier', { set: values(headers) });
+    return Filter._modifier('requestHeaderModifier', { set: headerValues(headers) });
   }
 
   /** Headers of requests that are given a value, beside those that they have. */
   static addRequestHeaders(headers: HeaderValues): Filter {
-    return Filter._modifier('requestHeaderModifier', { add: values(headers) });
+    return Filter._modifier('requestHeaderModifier', { add: headerValues(headers) });
   }
 
   /** Headers of requests that are taken away. */
@@ -122,12 +49,12 @@ export class Filter {
 
   /** Headers of responses that are given a value, in place of any that they have. */
   static setResponseHeaders(headers: HeaderValues): Filter {
-    return Filter._modifier('responseHeaderModifier', { set: values(headers) });
+    return Filter._modifier('responseHeaderModifier', { set: headerValues(headers) });
   }
 
   /** Headers of responses that are given a value, beside those that they have. */
   static addResponseHeaders(headers: HeaderValues): Filter {
-    return Filter._modifier('responseHeaderModifier', { add: values(headers) });
+    return Filter._modifier('responseHeaderModifier', { add: headerValues(headers) });
   }
 
   /** Headers of responses that are taken away. */
@@ -137,7 +64,7 @@ export class Filter {
 
   /** Clients are told to ask elsewhere. Not for gRPC. */
   static redirect(options: RedirectOptions): Filter {
-    checkProps(redirect, options);
+    checkProps(redirectForm, options);
     const { scheme, hostname, port, path, statusCode } = options;
     if (scheme !== undefined && scheme !== 'http' && scheme !== 'https') {
       refuse('scheme', scheme, "must be 'http' or 'https'");
@@ -161,7 +88,7 @@ export class Filter {
 
   /** The application gets another host or path than the client has asked for. Not for gRPC. */
   static rewrite(options: RewriteOptions): Filter {
-    checkProps(rewrite, options);
+    checkProps(rewriteForm, options);
     const { hostname, path } = options;
     checkHost(hostname);
     const urlRewrite = filled({ hostname, path: path?._modifier });
@@ -191,7 +118,7 @@ export class Filter {
 
   /** Browsers are told which pages may call. Not for gRPC. */
   static cors(options: CorsOptions): Filter {
-    checkProps(corsShape, options);
+    checkProps(corsForm, options);
     const { allowOrigins, allowMethods, allowHeaders, exposeHeaders, allowCredentials, maxAge } = options;
     if (allowOrigins.length === 0) refuse('allowOrigins', '', "must name an origin: 'https://shop.example' or '*'");
     bounded('allowOrigins', allowOrigins, 64, corsOriginProblem);
@@ -263,71 +190,6 @@ export class Filter {
     }
     return rendered;
   }
-}
-
-/** Filters as a rule has them: what modifies headers is one filter for requests, and one for responses. */
-export function renderFilters(
-  filters: readonly Filter[],
-  route: { readonly protocol: 'http' | 'grpc'; readonly namespace: string },
-  hasPrefixes: boolean,
-): RouteFilter[] {
-  const rendered: RouteFilter[] = [];
-  for (const filter of filters) {
-    const next = filter._render(route, hasPrefixes);
-    const at = rendered.findIndex(({ type }) => type === next.type);
-    if (at >= 0 && next.type.endsWith('HeaderModifier')) rendered[at] = merged(rendered[at], next);
-    else if (at >= 0 && next.type !== 'RequestMirror' && next.type !== 'ExtensionRef') {
-      refuse('filters', next.type, 'must not stand twice in a rule');
-    } else rendered.push(next);
-  }
-  const types = rendered.map(({ type }) => type);
-  if (types.includes('RequestRedirect') && types.includes('URLRewrite')) {
-    refuse(
-      'filters',
-      'RequestRedirect',
-      'must not stand beside a rewrite: clients that are sent elsewhere reach nobody',
-    );
-  }
-  if (rendered.length > 16) refuse('filters', rendered.length, 'must not be more than 16 for one rule');
-  return rendered;
-}
-
-function merged(a: RouteFilter, b: RouteFilter): RouteFilter {
-  const field = a.type === 'RequestHeaderModifier' ? 'requestHeaderModifier' : 'responseHeaderModifier';
-  const [first, second] = [a[field] ?? {}, b[field] ?? {}];
-  const set = [...(first.set ?? []), ...(second.set ?? [])];
-  const add = [...(first.add ?? []), ...(second.add ?? [])];
-  for (const [name, list] of Object.entries({ set, add }))
-    onlyOnce(
-      name,
-      list.map((each) => each.name),
-    );
-  const remove = [...new Set([...(first.remove ?? []), ...(second.remove ?? [])])];
-  return { type: a.type, [field]: filled({ set, add, remove }) };
-}
-
-function onlyOnce(list: string, names: readonly string[]): void {
-  const lower = names.map((name) => name.toLowerCase());
-  const twice = lower.find((name, at) => lower.indexOf(name) !== at);
-  if (twice !== undefined) refuse('filters', twice, `must not ${list} a header twice`);
-}
-
-function values(headers: HeaderValues): { name: string; value: string }[] {
-  checkProps({ headers: needed(mapOf(text)) }, { headers });
-  headerNames(Object.keys(headers));
-  return Object.entries(headers).map(([name, value]) => {
-    check(`header ${name}`, value, headerValueProblem(value));
-    if (value === '') refuse(`header ${name}`, value, 'must have a value: removeRequestHeaders takes a header away');
-    return { name, value };
-  });
-}
-
-function headerNames(names: string[]): string[] {
-  checkProps({ headers: needed(listOf(text)) }, { headers: names });
-  if (names.length === 0 || names.length > 16) refuse('headers', names.length, 'must be from 1 to 16');
-  for (const name of names) check('header', name, headerNameProblem(name));
-  onlyOnce('name', names);
-  return names;
 }
 
 function bounded(

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { grpcRetryConditions } from '../contract/grpc-statuses.ts';
-import { trafficSettings } from '../contract/traffic-settings.ts';
+import { trafficSettings } from '../contract/traffic-annotations.ts';
 import { RetryOn } from './retry-on.ts';
 
 const read = (on: RetryOn) => {

@@ -1,6 +1,7 @@
 import { refuse, whole } from './checks.ts';
-import { type Filter, renderFilters } from './filter.ts';
+import type { Filter } from './filter.ts';
 import { type Backend, backendOf, type MeshService } from './mesh-service.ts';
+import { renderFilters } from './rule-filters.ts';
 
 /** One of the places where requests of a rule go. */
 export interface RouteBackend {

@@ -4,13 +4,14 @@ import { backendsAnnotation, failoverBelowAnnotation, traceSampleRateAnnotation 
 import { checkProps } from '../props/check-props.ts';
 import { number } from '../props/form.ts';
 import { refuse } from './checks.ts';
-import { type Filter, renderFilters } from './filter.ts';
+import type { Filter } from './filter.ts';
 import { checkedHosts } from './hostnames.ts';
 import type { Match } from './match.ts';
 import type { Backend, MeshService } from './mesh-service.ts';
 import { namedBackends, type RouteBackend, renderBackend } from './route-backend.ts';
 import { parentOf, type RouteParent } from './route-parent.ts';
 import { reviewRoute } from './route-review.ts';
+import { renderFilters } from './rule-filters.ts';
 import type { Sessions } from './sessions.ts';
 import { settingAnnotations, type TrafficSettings } from './settings.ts';
 

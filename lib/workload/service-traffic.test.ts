@@ -2,7 +2,7 @@ import { ApiObject, App, Chart, Duration } from 'cdk8s';
 import { Service } from 'cdk8s-plus-27';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { MeshModel } from '../../model/mesh-model.ts';
-import { trafficSettings } from '../contract/traffic-settings.ts';
+import { trafficSettings } from '../contract/traffic-annotations.ts';
 import { CircuitBreaker, MeshedDeployment, MeshWarnings, RetryOn } from '../index.ts';
 
 vi.spyOn(process, 'emitWarning').mockImplementation(() => {});

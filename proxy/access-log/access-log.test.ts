@@ -4,12 +4,27 @@ import { failures } from '../exchange/proxy-failure.ts';
 import { requestOf, testOrigin } from '../testing/exchanges.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
+import { OutputBuffer } from '../wire/output-buffer.ts';
 import { AccessLog } from './access-log.ts';
 import type { AccessLogFormat } from './entry.ts';
+import type { LineSink } from './line-sink.ts';
+
+/** Where lines go to be looked at. */
+function gathered(): { readonly lines: string[]; readonly sink: Pick<LineSink, 'begin' | 'end'> } {
+  const lines: string[] = [];
+  const out = new OutputBuffer();
+  return {
+    lines,
+    sink: {
+      begin: () => out,
+      end: (start) => lines.push(Buffer.from(out.bytes.subarray(start, out.length)).toString()),
+    },
+  };
+}
 
 function refused(format: AccessLogFormat, head: Parameters<typeof requestOf>[0], fields: [string, string][] = []) {
-  const lines: string[] = [];
-  const log = new AccessLog(format, { take: (line) => lines.push(Buffer.from(line).toString()) }, new FakeClock());
+  const { lines, sink } = gathered();
+  const log = new AccessLog(format, sink, new FakeClock());
   const own = fields.map(([name, value]) => new Field(name, value));
   const request = requestOf({ ...head, fields: own, marks: marksOfAll(own) });
   log.onRefused(testOrigin('http1'), request, failures.unauthorized, {
@@ -73,9 +88,9 @@ it.each([
 });
 
 it('tells of each request its own, however much it is like the one before', () => {
-  const lines: string[] = [];
+  const { lines, sink } = gathered();
   const clock = new FakeClock();
-  const log = new AccessLog('json', { take: (line) => lines.push(Buffer.from(line).toString()) }, clock);
+  const log = new AccessLog('json', sink, clock);
   const origins = [testOrigin('http1'), { ...testOrigin('http2'), clientAddress: '::1', clientIdentity: 'web' }];
   const told: object[] = [];
   const one = fc.record({
@@ -93,7 +108,7 @@ it('tells of each request its own, however much it is like the one before', () =
         const fields = [new Field('user-agent', agent)];
         log.onRefused(
           origin,
-          requestOf({ method, path, authority, fields, marks: 0 }),
+          requestOf({ method, path, authority, fields, marks: marksOfAll(fields) }),
           failures.unauthorized,
           undefined,
         );

@@ -4,7 +4,6 @@ import type { ExchangeObserver } from '../exchange/observers.ts';
 import type { Origin } from '../exchange/origin.ts';
 import type { Decided } from '../exchange/plan.ts';
 import type { ProxyFailure } from '../exchange/proxy-failure.ts';
-import { OutputBuffer } from '../wire/output-buffer.ts';
 import type { RequestHead } from '../wire/stream.ts';
 import type { AccessLogFormat, Entry, LineFormat } from './entry.ts';
 import { formats } from './formats.ts';
@@ -13,11 +12,10 @@ import type { LineSink } from './line-sink.ts';
 /** Writes one line for each request that comes in, when it is over. */
 export class AccessLog implements ExchangeObserver {
   private readonly format: LineFormat;
-  private readonly sink: Pick<LineSink, 'take'>;
+  private readonly sink: Pick<LineSink, 'begin' | 'end'>;
   private readonly clock: Clock;
-  private readonly line = new OutputBuffer();
 
-  constructor(format: AccessLogFormat, sink: Pick<LineSink, 'take'>, clock: Clock) {
+  constructor(format: AccessLogFormat, sink: Pick<LineSink, 'begin' | 'end'>, clock: Clock) {
     this.format = formats[format]();
     this.sink = sink;
     this.clock = clock;
@@ -60,9 +58,9 @@ export class AccessLog implements ExchangeObserver {
   }
 
   private write(entry: Entry): void {
-    const { line } = this;
-    line.length = 0;
-    this.format(line, entry);
-    this.sink.take(line.bytes.subarray(0, line.length));
+    const out = this.sink.begin();
+    const start = out.length;
+    this.format(out, entry);
+    this.sink.end(start);
   }
 }

@@ -49,8 +49,8 @@ export const formats: Readonly<Record<AccessLogFormat, () => LineFormat>> = {
       out.append(repeated.client(origin));
       out.append(repeated.time(entry.startedMs));
       out.append(request.asked);
-      out.appendLatin1(traceId === '' ? '""' : quoted(traceId));
-      out.appendLatin1(',"request_bytes":"');
+      if (traceId !== '') out.appendLatin1(quoted(traceId));
+      out.appendLatin1(traceId === '' ? '"","request_bytes":"' : ',"request_bytes":"');
       out.appendInteger(entry.requestBytes);
       out.appendLatin1('","status":');
       out.appendInteger(entry.status);
@@ -67,8 +67,7 @@ export const formats: Readonly<Record<AccessLogFormat, () => LineFormat>> = {
         out.appendLatin1(',"grpc_status":');
         out.appendInteger(grpcStatus);
       }
-      if (error !== undefined) out.appendLatin1(member('error', error));
-      out.appendLatin1('}\n');
+      out.appendLatin1(error === undefined ? '}\n' : `${member('error', error)}}\n`);
     };
   },
 };

@@ -39,13 +39,18 @@ export class LineSink {
     this.options = options;
   }
 
-  /** Copies `line`, which ends with a line feed. */
-  take(line: Uint8Array): void {
-    if (this.waiting.length + line.length > mostWaiting) {
+  /** Where the next line is to be written, behind those that wait: `end` is told where it began. */
+  begin(): OutputBuffer {
+    return this.waiting;
+  }
+
+  /** A line stands there from `start` on, and ends with a line feed. It is given up where there is no room for it. */
+  end(start: number): void {
+    if (this.waiting.length > mostWaiting) {
+      this.waiting.length = start;
       this.options.onDropped(1);
       return;
     }
-    this.waiting.append(line);
     this.lines++;
     if (this.busy) return;
     this.busy = true;

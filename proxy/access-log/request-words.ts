@@ -1,3 +1,4 @@
+import { FieldMark } from '../wire/field.ts';
 import type { RequestHead } from '../wire/stream.ts';
 
 /** What the fields of a request say that stands in its line; empty where they do not. */
@@ -7,8 +8,12 @@ export interface RequestWords {
   readonly traceId: string;
 }
 
+const telling = FieldMark.userAgent | FieldMark.trace | FieldMark.requestId;
+const none: RequestWords = { userAgent: '', traceId: '' };
+
 /** Looks at each field once. Of two of one name the first counts. */
-export function wordsOf({ fields }: RequestHead): RequestWords {
+export function wordsOf({ fields, marks }: RequestHead): RequestWords {
+  if ((marks & telling) === 0) return none;
   let userAgent: string | undefined;
   let parent: string | undefined;
   let b3TraceId: string | undefined;
@@ -16,7 +21,8 @@ export function wordsOf({ fields }: RequestHead): RequestWords {
   let requestId: string | undefined;
   let amazonId: string | undefined;
   for (let i = 0; i < fields.length; i++) {
-    const { name, value } = fields[i];
+    const { name, value, marks: own } = fields[i];
+    if ((own & telling) === 0) continue;
     switch (name) {
       case 'user-agent':
         userAgent ??= value;

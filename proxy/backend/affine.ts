@@ -1,5 +1,6 @@
 import { hashText } from '../balance/rendezvous.ts';
-import type { Attempt, AttemptKey } from '../exchange/attempt.ts';
+import type { Attempt } from '../exchange/attempt.ts';
+import type { AttemptKey } from '../exchange/attempt-routing.ts';
 import { Filters, type ResponseFilter } from '../filter/filter.ts';
 import type { AffinityKey, MadeCookie } from '../model/affinity.ts';
 import { keyOf } from '../route/affinity.ts';

@@ -1,40 +1,27 @@
-import { type LoadConfig, makeLoad, plainLoad } from '../balance/load.ts';
+import { makeLoad, plainLoad } from '../balance/load.ts';
 import type { Candidate } from '../balance/p2c.ts';
 import type { PeakEwma } from '../balance/peak-ewma.ts';
 import { PenaltyPeakEwma } from '../balance/penalty-ewma.ts';
-import type { Clock } from '../clock.ts';
-import { type Attempt, overtaken, repeated } from '../exchange/attempt.ts';
+import type { Attempt } from '../exchange/attempt.ts';
 import type { AttemptObserver } from '../exchange/observers.ts';
+import { overtaken, repeated } from '../exchange/repeats.ts';
 import type { EndpointInfo } from '../model/endpoint-info.ts';
 import { BackOff } from '../resilience/back-off.ts';
-import type { Breaker } from '../resilience/breaker/breaker.ts';
 import { classify } from '../telemetry/classify.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
-import { Deadline, type TimerWheel } from '../timer-wheel.ts';
-import type { ConnectionPool, PoolFailure, PoolOwner } from '../upstream/connection-pool.ts';
-import { type Dialer, Endpoint } from '../upstream/endpoint.ts';
+import { Deadline } from '../timer-wheel.ts';
+import type { ConnectionPool, PoolOwner } from '../upstream/connection-pool.ts';
+import { Endpoint } from '../upstream/endpoint.ts';
+import type { PoolFailure } from '../upstream/waiter.ts';
 import type { ClientConnection, HttpVersion } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 import { askedWaitMs } from './asked-wait.ts';
+import type { BalancedEndpointOptions } from './balancer-options.ts';
 import { carriedHttp1 } from './carried-http1.ts';
 import { Ejection } from './ejection.ts';
 import type { EndpointState } from './endpoint-state.ts';
 import { oneMoreHop } from './hops.ts';
 import { WaitingAttempt } from './waiting-attempt.ts';
-
-export interface BalancedEndpointOptions {
-  clock: Clock;
-  deadlines: TimerWheel;
-  dialer: Dialer;
-  /** HTTP/1 goes to peers that take it over HTTP/2, many requests on a connection. */
-  http1OverHttp2: boolean;
-  /** How long a request waits for a connection of an endpoint that is ready, in ms. */
-  maxWaitMs: number;
-  /** Makes the circuit breaker of an endpoint. Undefined, the default: none is ejected, whatever it answers. */
-  breaker?: (() => Breaker) | undefined;
-  /** How its load is measured. Default: by its round trips alone. */
-  load?: LoadConfig | undefined;
-}
 
 /** Who balances over the endpoint. */
 export interface Balancing {

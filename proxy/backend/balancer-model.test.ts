@@ -6,7 +6,7 @@ import { ConsecutiveBreaker } from '../resilience/breaker/consecutive.ts';
 import { endpointAt, TestBalancing, type TestDial } from '../testing/balancing.ts';
 import type { TestClient } from '../testing/exchanges.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
-import type { PoolFailure } from '../upstream/connection-pool.ts';
+import type { PoolFailure } from '../upstream/waiter.ts';
 import {
   type ClientConnection,
   closedUnanswered,

@@ -1,47 +1,23 @@
-import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
-import { failures } from '../exchange/proxy-failure.ts';
-import { type EndpointInfo, sameConnection, sameLabels } from '../model/endpoint-info.ts';
-import type { BalancerSeries, MeasuredBalancer, QueueCounts, UpdateKind } from '../telemetry/balancer-metrics.ts';
-import type { EjectionMetrics } from '../telemetry/ejection-metrics.ts';
-import type { Log } from '../telemetry/log.ts';
+import type { EndpointInfo } from '../model/endpoint-info.ts';
+import type { BalancerSeries, MeasuredBalancer, QueueCounts } from '../telemetry/balancer-metrics.ts';
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
-import { Deadline, type TimerWheel } from '../timer-wheel.ts';
-import type { PoolFailure } from '../upstream/connection-pool.ts';
-import { formatHostPort } from '../wire/ip-network.ts';
+import type { PoolFailure } from '../upstream/waiter.ts';
 import type { Backend } from './backend.ts';
-import { BalancedEndpoint, type BalancedEndpointOptions, type Balancing } from './balanced-endpoint.ts';
+import { BalancedEndpoint, type Balancing } from './balanced-endpoint.ts';
+import type { BalancerOptions } from './balancer-options.ts';
 import { Candidates } from './candidates.ts';
 import { EndpointHealth } from './endpoint-health.ts';
 import { EndpointLog } from './endpoint-log.ts';
+import { EndpointSet } from './endpoint-set.ts';
 import type { EndpointState } from './endpoint-state.ts';
-import { type Failing, failureOf, lastCause, overflowing } from './failing.ts';
+import { type Failing, failureOf, lastCause, noneReady } from './failing.ts';
 import { HeldBack } from './held-back.ts';
-import type { Choice } from './make-picker.ts';
+import { Measurement } from './measurement.ts';
 import { EndpointQueue } from './queue.ts';
-import { QueuedAttempt } from './queued-attempt.ts';
+import { RequestQueue } from './request-queue.ts';
 import { TcpBalancer, type TcpWaiter } from './tcp-balancer.ts';
 
-export interface BalancerOptions extends Omit<BalancedEndpointOptions, 'maxWaitMs'> {
-  clock: Clock;
-  deadlines: TimerWheel;
-  log: Log;
-  /** The handle for requests at an endpoint. */
-  requestMetrics(authority: string, info: EndpointInfo): RequestMetrics;
-  /** How long a request or connection waits for an endpoint, and then for its connection, in ms. */
-  failfastMs: number;
-  /** How many may wait for an endpoint. */
-  queueCapacity: number;
-  /** So many endpoints that are ready stay, whatever they answer. Default 0: the last one is ejected, too. */
-  minReadyEndpoints?: number | undefined;
-  /** What endpoints are chosen by besides their load. Default: nothing. */
-  choice?: Choice | undefined;
-  /** Where ejections are counted; undefined when nowhere. */
-  ejections?: EjectionMetrics | undefined;
-}
-
-/** While requests wait and nothing is ready, one more endpoint is tried each time. */
-const hurryMs = 50;
 /** A request whose endpoints had no connection for it is given to so many others: each has it wait anew. */
 const maxMisses = 3;
 /** Endpoints that back off are tried in the background while the service was used within that time. */
@@ -60,53 +36,47 @@ const usedMs = 10_000;
  * An endpoint that its circuit breaker has ejected is none of those that are ready. When it is on probation it gets the
  * next request, and no other before that is answered.
  */
-export class Balancer extends Deadline implements Backend, Balancing, MeasuredBalancer {
-  readonly endpoints = new Map<string, BalancedEndpoint>();
+export class Balancer implements Backend, Balancing, MeasuredBalancer {
+  /** By `address:port`. */
+  readonly endpoints: ReadonlyMap<string, BalancedEndpoint>;
   readonly health: EndpointHealth;
   private readonly options: BalancerOptions;
   /** What is balanced over, for people. */
   private readonly target: string;
+  private readonly set: EndpointSet;
   private readonly candidates: Candidates;
   private readonly heldBack: HeldBack;
   private readonly endpointLog: EndpointLog;
-  private readonly queue: EndpointQueue;
+  private readonly measurement: Measurement;
+  private readonly requests: RequestQueue;
   private readonly tcp: TcpBalancer;
-  /** What was queued last: endpoints are connected to in the way that it needs. */
-  private wanted: Attempt | undefined = undefined;
   /** The endpoints stand in for those that discovery may yet tell of: that their names have no address is no answer. */
   private provisional = false;
   private failfast = false;
-  /** Where it is measured; undefined while policy has not said what it is called. */
-  private series: BalancerSeries | undefined = undefined;
   /** What metrics call the service. */
   private authority = '';
   private lastUsedMs = Number.NEGATIVE_INFINITY;
   private closed = false;
 
   constructor(target: string, options: BalancerOptions) {
-    super();
     this.target = target;
     this.options = options;
     const { clock, deadlines, queueCapacity, failfastMs, log, ejections } = options;
+    this.set = new EndpointSet((info, metrics) => this.make(info, metrics), options);
+    this.endpoints = this.set.all;
     this.candidates = new Candidates(this.endpoints, clock, options.choice);
     this.health = new EndpointHealth(this);
     this.endpointLog = new EndpointLog(log, target);
     this.heldBack = new HeldBack(this.endpointLog, ejections);
-    const makeQueue = (counts: (series: BalancerSeries) => QueueCounts): EndpointQueue =>
-      new EndpointQueue(deadlines, clock, queueCapacity, failfastMs, () => this.isUnderWay, {
-        onQueued: () => {
-          if (this.series !== undefined) counts(this.series).entered++;
-        },
-        onUnqueued: (waitedMs) => {
-          if (this.series !== undefined) counts(this.series).left(waitedMs);
-        },
-      });
-    this.queue = makeQueue(({ requests }) => requests);
-    this.tcp = new TcpBalancer(
-      this,
-      clock,
-      makeQueue(({ connections }) => connections),
-    );
+    this.measurement = new Measurement(this, clock, failfastMs);
+    const makeQueue = (counts: (series: BalancerSeries) => QueueCounts): EndpointQueue => {
+      const observer = this.measurement.queueObserver(counts);
+      return new EndpointQueue(deadlines, clock, queueCapacity, failfastMs, () => this.set.isUnderWay, observer);
+    };
+    const requests = makeQueue((series) => series.requests);
+    this.requests = new RequestQueue(this, deadlines, requests, this.candidates, this.heldBack);
+    const connections = makeQueue((series) => series.connections);
+    this.tcp = new TcpBalancer(this, clock, connections);
   }
 
   /** Sends a try to one of the endpoints, at once or when one is ready. */
@@ -118,7 +88,7 @@ export class Balancer extends Deadline implements Backend, Balancing, MeasuredBa
   /** Connects to one of the endpoints for opaque bytes. */
   connect(waiter: TcpWaiter): void {
     this.lastUsedMs = this.options.clock.nowMs();
-    if (this.series !== undefined) this.series.connects++;
+    this.measurement.connecting();
     this.tcp.connect(waiter);
   }
 
@@ -139,7 +109,7 @@ export class Balancer extends Deadline implements Backend, Balancing, MeasuredBa
   }
 
   get queuedRequests(): number {
-    return this.queue.size;
+    return this.requests.waiting;
   }
 
   get queuedConnections(): number {
@@ -148,33 +118,22 @@ export class Balancer extends Deadline implements Backend, Balancing, MeasuredBa
 
   /** Is measured in `series` from now on. */
   measure(series: BalancerSeries): void {
-    if (series === this.series && !series.dropped) return;
-    const { clock, failfastMs } = this.options;
-    if (this.series !== undefined) this.series.leave(this, clock.nowMs());
-    else if (this.endpoints.size > 0) series.updates.Reset++;
-    this.series = series;
-    series.join(this, clock.wallMs(), failfastMs);
+    this.measurement.begin(series);
   }
 
   /** Requests and connections that wait for an endpoint, or for a connection of one. */
   get waiting(): number {
-    let waiting = this.queue.size + this.tcp.waiting;
-    for (const { endpoint } of this.endpoints.values()) waiting += endpoint.waiters;
-    return waiting;
+    return this.requests.waiting + this.tcp.waiting + this.set.waiting;
   }
 
   /** Connections to endpoints, opaque ones not counted. */
   get connections(): number {
-    let connections = 0;
-    for (const { endpoint } of this.endpoints.values()) connections += endpoint.connections + endpoint.dialling;
-    return connections;
+    return this.set.connections;
   }
 
   /** Something is under way. */
   get isBusy(): boolean {
-    if (this.queue.size + this.tcp.waiting > 0) return true;
-    for (const { ewma, openTcp } of this.endpoints.values()) if (ewma.inFlight > 0 || openTcp > 0) return true;
-    return false;
+    return this.requests.waiting + this.tcp.waiting > 0 || this.set.isBusy;
   }
 
   get isUsed(): boolean {
@@ -188,43 +147,27 @@ export class Balancer extends Deadline implements Backend, Balancing, MeasuredBa
   replace(authority: string, infos: readonly EndpointInfo[], provisional = false): void {
     this.provisional = provisional;
     this.authority = authority;
-    const gone = new Map(this.endpoints);
-    const before = gone.size;
-    for (const info of infos) {
-      const key = formatHostPort(info.address, info.port);
-      const existing = this.endpoints.get(key);
-      if (existing !== undefined && sameConnection(existing.endpoint.info, info)) {
-        gone.delete(key);
-        if (sameLabels(existing.endpoint.info, info)) existing.endpoint.info = info;
-        else existing.update(info, this.options.requestMetrics(authority, info));
-      } else this.endpoints.set(key, this.make(authority, info));
-    }
-    for (const [key, endpoint] of gone) if (this.endpoints.get(key) === endpoint) this.endpoints.delete(key);
-    if (this.series !== undefined) this.series.updates[updateKind(infos.length, before, gone.size)]++;
+    const { gone, kind } = this.set.replace(authority, infos);
+    this.measurement.updated(kind);
     this.leaveFailfast();
     this.health.told();
-    this.remove([...gone.values()]);
-    if (infos.length === 0) this.sendElsewhere();
+    this.remove(gone);
+    if (infos.length === 0) this.requests.sendElsewhere();
     this.serveQueues();
   }
 
   /** Closes connections that were not used since the last call. */
   sweep(): void {
-    const nowMs = this.options.clock.nowMs();
-    for (const { endpoint } of this.endpoints.values()) endpoint.sweep(nowMs);
+    this.set.sweep(this.options.clock.nowMs());
   }
 
   /** Lets what is under way finish and takes nothing more. */
   close(): void {
     this.closed = true;
-    this.wanted = undefined;
-    this.options.deadlines.disarm(this);
-    const endpoints = [...this.endpoints.values()];
-    this.endpoints.clear();
-    this.remove(endpoints);
+    this.requests.close();
+    this.remove(this.set.clear());
     this.failQueues();
-    this.series?.leave(this, this.options.clock.nowMs());
-    this.series = undefined;
+    this.measurement.end();
   }
 
   // What its endpoints tell.
@@ -271,21 +214,6 @@ export class Balancer extends Deadline implements Backend, Balancing, MeasuredBa
     this.dispatchAgain(attempt);
   }
 
-  /** Requests wait and nothing is ready yet: one more endpoint is tried. */
-  override onDeadline(): void {
-    if (this.queue.size === 0) {
-      // A target may be kept for long after its last request.
-      this.wanted = undefined;
-      return;
-    }
-    if (this.readyCount > 0) {
-      for (let i = this.queue.size; i > 0; i--) this.queue.take()?.go();
-      return;
-    }
-    this.connectOne();
-    this.options.deadlines.arm(this, hurryMs);
-  }
-
   // What those that wait ask.
 
   dispatchAgain(attempt: Attempt): void {
@@ -297,13 +225,13 @@ export class Balancer extends Deadline implements Backend, Balancing, MeasuredBa
     if (!this.failfast) {
       const fields = { target: this.target, endpoints: this.endpoints.size, cause: this.failing.detail };
       this.options.log.warn('no endpoint became ready', fields);
-      this.series?.gateShut(this.options.clock.wallMs());
+      this.measurement.gateShut();
     }
     this.failfast = true;
   }
 
   private leaveFailfast(): void {
-    if (this.failfast) this.series?.gateOpened(this.options.clock.wallMs());
+    if (this.failfast) this.measurement.gateOpened();
     this.failfast = false;
   }
 
@@ -322,14 +250,7 @@ export class Balancer extends Deadline implements Backend, Balancing, MeasuredBa
     if (cause !== undefined && !this.mayBeReached && !this.mayGetMore) {
       return { failure: failureOf[cause.reason], ...cause };
     }
-    const { size } = this.endpoints;
-    const because = cause === undefined ? '' : `: ${cause.detail}`;
-    const held = this.heldBack.size === 0 ? '' : `, the circuit breaker is open for ${this.heldBack.size}`;
-    const detail =
-      size === 0
-        ? `${this.target} has no endpoints`
-        : `none of ${size} endpoints of ${this.target} became ready${held}${because}`;
-    return { failure: failures.failfast, reason: 'failfast', detail };
+    return noneReady(this.target, this.endpoints.size, this.heldBack.size, cause);
   }
 
   private dispatch(attempt: Attempt, nowMs: number): void {
@@ -338,81 +259,30 @@ export class Balancer extends Deadline implements Backend, Balancing, MeasuredBa
     const probed = heldBack.mayBeProbed ? heldBack.probedBy(attempt, candidates.readyCount > 0) : undefined;
     const endpoint = probed ?? candidates.pick(attempt, nowMs);
     if (endpoint === undefined) {
-      this.wait(attempt);
+      this.requests.add(attempt);
       return;
     }
     candidates.connectAsPicked(attempt);
     endpoint.send(attempt, nowMs);
   }
 
-  private wait(attempt: Attempt): void {
-    if (attempt.key !== undefined && this.queue.isFull && this.readyCount > 0) {
-      // It waits for a certain endpoint, and too many do: any other will do.
-      attempt.key = undefined;
-      this.dispatchAgain(attempt);
-      return;
-    }
-    this.wanted = attempt;
-    const mayCome = this.mayBeReached || this.mayGetMore || this.candidates.redial(attempt);
-    const queued = new QueuedAttempt(this, attempt);
-    if (this.isHopeless || !mayCome) {
-      // It brings about the connection by which those after it are served.
-      this.connectOne();
-      queued.fail(this.failing);
-    } else if (this.queue.isFull) queued.fail(overflowing(this.queue.size));
-    else {
-      this.queue.add(queued);
-      this.connectOne();
-      if (!this.isArmed) this.options.deadlines.arm(this, hurryMs);
-    }
-  }
-
   /** Some endpoint may turn out to be there. */
-  private get mayBeReached(): boolean {
+  get mayBeReached(): boolean {
     return this.candidates.mayBeReached || this.heldBack.size > 0;
   }
 
-  /** An endpoint's dial waits for something that has a deadline of its own. */
-  private get isUnderWay(): boolean {
-    for (const { endpoint } of this.endpoints.values()) if (endpoint.isUnderWay) return true;
-    return false;
-  }
-
-  /** Has one of the endpoints connected to that are not yet. */
-  private connectOne(): void {
-    if (this.wanted !== undefined) this.candidates.connectOne(this.wanted);
-  }
-
-  /** Gives what waits to endpoints that are ready; a share of it each, while others are still being connected to. */
   private serveQueues(): void {
     this.tcp.serve();
-    const { queue, candidates } = this;
-    if (queue.size === 0) return;
-    if (candidates.readyCount > 0) {
-      const share = Math.ceil(queue.size / (candidates.connecting + 1));
-      for (let i = 0; i < share; i++) queue.take()?.go();
-    } else if (this.heldBack.mayBeProbed) queue.take()?.go();
-    else if (!this.mayBeReached && !this.mayGetMore) this.failQueues();
-    else if (candidates.connecting === 0) this.connectOne();
+    this.requests.serve();
   }
 
-  private failQueues(): void {
-    const { failing } = this;
-    for (let i = this.queue.size; i > 0; i--) (this.queue.take() as QueuedAttempt | undefined)?.fail(failing);
+  /** Whatever waits does so in vain. */
+  failQueues(): void {
+    this.requests.failAll(this.failing);
     this.tcp.failAll();
   }
 
-  /** There is nothing to wait for: what has somewhere else to go does. */
-  private sendElsewhere(): void {
-    const { failing } = this;
-    for (let i = this.queue.size; i > 0; i--) {
-      const queued = this.queue.take() as QueuedAttempt;
-      if (!queued.goElsewhere(failing)) this.queue.add(queued);
-    }
-  }
-
-  private make(authority: string, info: EndpointInfo): BalancedEndpoint {
-    const metrics = this.options.requestMetrics(authority, info);
+  private make(info: EndpointInfo, metrics: RequestMetrics): BalancedEndpoint {
     const maxWaitMs = this.options.failfastMs;
     const endpoint = new BalancedEndpoint(info, metrics, this, { ...this.options, maxWaitMs });
     this.candidates.add(endpoint);
@@ -425,11 +295,4 @@ export class Balancer extends Deadline implements Backend, Balancing, MeasuredBa
     this.candidates.remove(endpoints);
     for (const endpoint of endpoints) endpoint.remove();
   }
-}
-
-/** What an update has done, by how many endpoints there are now, were before, and are gone. */
-function updateKind(now: number, before: number, gone: number): UpdateKind {
-  if (now === 0) return 'DoesNotExist';
-  if (gone === 0 && before > 0) return 'Add';
-  return gone > 0 && now === before - gone ? 'Remove' : 'Reset';
 }

@@ -11,7 +11,7 @@ import { exchangeOf, type TestConnection } from '../testing/exchanges.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
 import { ErrorCode } from '../wire/stream.ts';
-import type { BalancerOptions } from './balancer.ts';
+import type { BalancerOptions } from './balancer-options.ts';
 import { namedBy } from './tries/retries.ts';
 import { triesOf } from './tries/rule-tries.ts';
 

@@ -1,5 +1,5 @@
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
-import type { PoolFailure } from '../upstream/connection-pool.ts';
+import type { PoolFailure } from '../upstream/waiter.ts';
 import type { BalancedEndpoint } from './balanced-endpoint.ts';
 
 /** Why the route of a connection leads to no endpoint. */
@@ -42,4 +42,18 @@ export function lastCause(endpoints: Iterable<BalancedEndpoint>): BalancedEndpoi
     if (endpoint.failure !== undefined && (last === undefined || endpoint.failedMs > last.failedMs)) last = endpoint;
   }
   return last?.failure;
+}
+
+/**
+ * None of `size` endpoints of `target` came to be ready in time, of which circuit breakers hold `held` back, and the one
+ * that failed last did by `cause`.
+ */
+export function noneReady(target: string, size: number, held: number, cause: BalancedEndpoint['failure']): Failing {
+  const because = cause === undefined ? '' : `: ${cause.detail}`;
+  const isOpen = held === 0 ? '' : `, the circuit breaker is open for ${held}`;
+  const detail =
+    size === 0
+      ? `${target} has no endpoints`
+      : `none of ${size} endpoints of ${target} became ready${isOpen}${because}`;
+  return { failure: failures.failfast, reason: 'failfast', detail };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
-import type { Alternatives, Attempt } from '../exchange/attempt.ts';
+import type { Attempt } from '../exchange/attempt.ts';
+import { type Alternatives, startOver } from '../exchange/attempt-routing.ts';
 import type { ProxyFailure } from '../exchange/proxy-failure.ts';
 import type { Preference, ReadyCount } from '../resilience/preference.ts';
 import type { Backend } from './backend.ts';
@@ -62,7 +63,7 @@ export class Failover implements Backend {
 
   /** @internal a try that was sent nowhere yet, since `failure`, goes to the backend at `to` */
   give(attempt: Attempt, to: number, { kind }: ProxyFailure): void {
-    attempt.startOver(kind);
+    startOver(attempt, kind);
     this.members[to].backend.send(attempt);
   }
 

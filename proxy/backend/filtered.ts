@@ -1,4 +1,5 @@
-import type { Attempt, WaitingPlace } from '../exchange/attempt.ts';
+import type { Attempt } from '../exchange/attempt.ts';
+import type { WaitingPlace } from '../exchange/attempt-routing.ts';
 import { Answer, type Filters } from '../filter/filter.ts';
 import { Deadline } from '../timer-wheel.ts';
 import type { Backend } from './backend.ts';

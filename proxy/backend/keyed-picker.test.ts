@@ -7,7 +7,7 @@ import { exchangeOf, requestOf, TestClient, type TestConnection, testOrigin } fr
 import { FakeClock } from '../testing/fake-clock.ts';
 import { Field } from '../wire/field.ts';
 import { Affine } from './affine.ts';
-import type { BalancerOptions } from './balancer.ts';
+import type { BalancerOptions } from './balancer-options.ts';
 import { namedBy } from './tries/retries.ts';
 import { triesOf } from './tries/rule-tries.ts';
 

@@ -1,4 +1,5 @@
-import type { Exchange, ExchangeSide } from '../exchange/exchange.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import type { RoutePlan } from '../exchange/plan.ts';
 import type { BodyListener } from '../exchange/request-body.ts';
 import { Deadline } from '../timer-wheel.ts';

@@ -2,7 +2,9 @@ import { create } from '@bufbuild/protobuf';
 import { beforeEach, expect, it } from 'vitest';
 import { HttpRoute_FilterSchema } from '../../api/gen/outbound_pb.js';
 import type { Attempt } from '../exchange/attempt.ts';
-import type { Exchange, ExchangeSide } from '../exchange/exchange.ts';
+import { startOver } from '../exchange/attempt-routing.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import type { Sender } from '../exchange/plan.ts';
 import { plainPlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
@@ -121,7 +123,7 @@ it('by a backend what it has is copied, its body with it, and not what it could 
     startOn(() => main),
     [mirror],
   );
-  waiting[0].startOver('failfast');
+  startOver(waiting[0], 'failfast');
   found.send(waiting[0]);
   exchange.onData(bytes('two'), true);
   expect([main.last.body, other.last.body, other.last.ended]).toEqual(['one two', 'one two', true]);

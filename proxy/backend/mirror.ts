@@ -1,5 +1,7 @@
-import type { Attempt, Copier } from '../exchange/attempt.ts';
-import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
+import type { Attempt } from '../exchange/attempt.ts';
+import type { Copier } from '../exchange/attempt-routing.ts';
+import { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
 import { plainPlan, type RoutePlan, type Sender } from '../exchange/plan.ts';
 import { KeptBytes } from '../exchange/request-body.ts';

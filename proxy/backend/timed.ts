@@ -1,4 +1,5 @@
 import type { Attempt } from '../exchange/attempt.ts';
+import { endWithin } from '../exchange/attempt-deadlines.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import type { Backend } from './backend.ts';
 import type { BackendHealth } from './endpoint-health.ts';
@@ -22,7 +23,7 @@ export class Timed implements Backend {
   }
 
   send(attempt: Attempt): void {
-    attempt.endWithin(this.timeoutMs, failures.tryTimeout);
+    endWithin(attempt, this.timeoutMs, failures.tryTimeout);
     this.backend.send(attempt);
   }
 }

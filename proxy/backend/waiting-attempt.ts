@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Attempt } from '../exchange/attempt.ts';
-import { type ConnectionPool, type PoolFailure, Waiter } from '../upstream/connection-pool.ts';
+import type { ConnectionPool } from '../upstream/connection-pool.ts';
+import { type PoolFailure, Waiter } from '../upstream/waiter.ts';
 import type { ClientConnection } from '../wire/stream.ts';
 
 /** Who has an attempt that waits. */

@@ -3,7 +3,7 @@ import { makeBreaker } from '../resilience/breaker/make-breaker.ts';
 import { endpointAt, TestBalancing } from '../testing/balancing.ts';
 import type { TestConnection } from '../testing/exchanges.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
-import type { BalancerOptions } from './balancer.ts';
+import type { BalancerOptions } from './balancer-options.ts';
 
 const near = ['10.0.0.1', '10.0.0.2'];
 const far = ['10.0.1.1', '10.0.1.2', '10.0.1.3', '10.0.1.4'];

@@ -1,56 +1,25 @@
 import type { Answer, Filters } from '../filter/filter.ts';
-import { Deadline } from '../timer-wheel.ts';
+import type { Deadline } from '../timer-wheel.ts';
 import type { Field } from '../wire/field.ts';
-import {
-  type ClientConnection,
+import type {
+  ClientConnection,
   ErrorCode,
-  type RequestHead,
-  type ResponseHandler,
-  type ResponseHead,
-  type Stream,
+  RequestHead,
+  ResponseHandler,
+  ResponseHead,
+  Stream,
 } from '../wire/stream.ts';
+import { endDeadlines } from './attempt-deadlines.ts';
+import type { Alternatives, AttemptKey, Copier, WaitingPlace } from './attempt-routing.ts';
 import type { TryCounts } from './counts.ts';
+import { DiscardedResponse, endUnread } from './discarded-response.ts';
 import type { Exchange } from './exchange.ts';
+import { onAttemptFailed, onAttemptReset } from './failed-attempt.ts';
 import type { AttemptObserver, AttemptTrace } from './observers.ts';
+import { decline, respond } from './own-answer.ts';
+import { passData, passHead, passInformational, passTrailers } from './pass-response.ts';
 import type { Sender } from './plan.ts';
 import type { ProxyFailure } from './proxy-failure.ts';
-
-/** Where a request or a try of it waits for something: it can be called off there, and once more without effect. */
-export interface WaitingPlace {
-  cancel(): void;
-}
-
-/** Tries with the same `hash` go to the same endpoint. */
-export interface AttemptKey {
-  /** 32 bits. */
-  readonly hash: number;
-  /** When it was given. */
-  readonly sinceMs: number;
-  /** Makes it another, where its client is given it now and will come back by it; undefined where it came with it. */
-  renew?(): void;
-}
-
-/** Where else a try may go that was sent where there may be no endpoint for it. */
-export interface Alternatives {
-  /** Sends it, of which nothing was sent since `failure`, another way; false when there is none. */
-  sendElsewhere(attempt: Attempt, failure: ProxyFailure): boolean;
-}
-
-/** Who has copies made of what a backend is sent. */
-export interface Copier {
-  /** A connection has taken the request of `attempt`, and nothing of its body yet. */
-  copy(attempt: Attempt): void;
-}
-
-/** So much of a response that nobody is told is read all the same. */
-const maxDiscardedBytes = 64 * 1024;
-const notPassedOn = 'the response is not passed on';
-
-/** What `error` of an attempt is that was followed by another, since the endpoint had not looked at it. */
-export const repeated = 'repeated';
-
-/** What it is of one that was given up since another, which was under way beside it, was answered first. */
-export const overtaken = 'overtaken';
 
 /** One try of an exchange's request at one endpoint. */
 export class Attempt implements ResponseHandler {
@@ -112,11 +81,10 @@ export class Attempt implements ResponseHandler {
   /** A head that the client is told when more has come; undefined when there is none. */
   private withheld: ResponseHead | undefined = undefined;
   /** What is left of a response that is not passed on; undefined when nothing is. */
-  private discarding: Stream | undefined = undefined;
-  private discardedBytes = 0;
-  /** Until its head, and until its end. */
-  private headTimeout: AttemptTimeout | undefined = undefined;
-  private timeout: AttemptTimeout | undefined = undefined;
+  private discarding: DiscardedResponse | undefined = undefined;
+  /** @internal until its head, and until its end: see attempt-deadlines.ts */
+  headTimeout: Deadline | undefined = undefined;
+  timeout: Deadline | undefined = undefined;
 
   constructor(exchange: Exchange, sender: Sender, avoid: AttemptObserver | undefined) {
     this.exchange = exchange;
@@ -166,7 +134,7 @@ export class Attempt implements ResponseHandler {
   fail(failure: ProxyFailure, detail: string | undefined = undefined): void {
     if (this.over || this.goElsewhere(failure)) return;
     this.finish(failure.kind);
-    this.exchange.onAttemptFailed(this, failure, detail);
+    onAttemptFailed(this, failure, detail);
   }
 
   /** Has what was not sent, since `failure`, go another way, as if it had not been where it was; false when there is none. */
@@ -176,67 +144,20 @@ export class Attempt implements ResponseHandler {
     return alternatives.sendElsewhere(this, failure);
   }
 
-  /** What the backend that it is no longer for, since `error`, has made of it is undone: it is counted there as over. */
-  startOver(error: string): void {
-    const { exchange, counts } = this;
-    const nowMs = exchange.side.clock.nowMs();
-    // What it has waited for is held against nobody whom it is sent to now.
-    exchange.isLate = true;
-    if (counts !== undefined) {
-      this.error = error;
-      this.overMs = nowMs;
-      counts.over(this);
-      this.error = undefined;
-      this.overMs = -1;
-      this.counts = undefined;
-    }
-    this.copiers = undefined;
-    this.filters = undefined;
-    this.key = undefined;
-    this.isProbe = false;
-    this.filteredHead = undefined;
-    this.ownHead = undefined;
-    this.extra = undefined;
-    this.avoid = undefined;
-    this.misses = 0;
-    if (this.timeout !== undefined) this.exchange.side.deadlines.disarm(this.timeout);
-    this.timeout = undefined;
-  }
-
-  /** Fails it by `failure` unless a head comes in `delayMs`: see `answeredInTime`. */
-  answerWithin(delayMs: number, failure: ProxyFailure): void {
-    this.headTimeout = new AttemptTimeout(this, failure);
-    this.exchange.side.deadlines.arm(this.headTimeout, delayMs);
-  }
-
-  answeredInTime(): void {
-    if (this.headTimeout !== undefined) this.exchange.side.deadlines.disarm(this.headTimeout);
-  }
-
-  /** Fails it by `failure` unless it is over in `delayMs`. */
-  endWithin(delayMs: number, failure: ProxyFailure): void {
-    this.timeout = new AttemptTimeout(this, failure);
-    this.exchange.side.deadlines.arm(this.timeout, delayMs);
-  }
-
-  /**
-   * Its response is not for the client: what is left of it is thrown away. A small rest is read, since a reset costs the
-   * connection something: with HTTP/1 the connection itself, with HTTP/2 a part of what the peer lets be reset.
-   */
+  /** Its response is not for the client: what is left of it is thrown away. */
   discard(end: boolean): void {
     const { upstream } = this;
     this.upstream = undefined;
     this.withheld = undefined;
     this.finish(undefined);
     if (upstream === undefined) return;
-    if (end || !(this.exchange.body?.complete ?? true)) upstream.reset(ErrorCode.noError, notPassedOn);
-    else this.discarding = upstream;
+    if (end || !(this.exchange.body?.complete ?? true)) endUnread(upstream);
+    else this.discarding = new DiscardedResponse(upstream);
   }
 
   /** Nothing more of what is thrown away is waited for. */
   endDiscard(): void {
-    this.discarding?.reset(ErrorCode.cancel, notPassedOn);
-    this.discarding = undefined;
+    this.discarding?.stop();
   }
 
   /** A filter of its backend answers in place of that. */
@@ -247,14 +168,14 @@ export class Attempt implements ResponseHandler {
     if (grpc) this.grpcStatus = answer.grpcStatus;
     this.finish(undefined);
     if (this.exchange.tries?.onFiltered(this, answer) === 'again') return;
-    this.exchange.respond(answer);
+    respond(this.exchange, answer);
   }
 
   /** As `fail`, where nothing was done with the request: it may be sent to another endpoint. */
   decline(failure: ProxyFailure, detail: string): void {
     if (this.over) return;
     this.finish(failure.kind);
-    this.exchange.decline(failure, detail);
+    decline(this.exchange, failure, detail);
   }
 
   /** Gives it up: what is under way is reset, what waits is called off. `error` is what it ended by. */
@@ -269,7 +190,7 @@ export class Attempt implements ResponseHandler {
   }
 
   onInformational(head: ResponseHead): void {
-    this.exchange.inform(head);
+    passInformational(this.exchange, head);
   }
 
   onResponse(head: ResponseHead, end: boolean): void {
@@ -286,30 +207,30 @@ export class Attempt implements ResponseHandler {
         return;
       }
     }
-    this.exchange.answer(this, head, end);
+    passHead(this.exchange, this, head, end);
   }
 
   onData(chunk: Uint8Array, end: boolean): void {
     if (this.over) {
-      this.throwAway(chunk.length, end);
+      this.discarding?.onData(chunk.length, end);
       return;
     }
     if (this.firstByteMs < 0) this.gotFirstByte();
     if (this.counts !== undefined) this.counts.received(chunk.length);
     this.tellWithheld();
-    this.exchange.passData(this, chunk, end);
+    passData(this.exchange, this, chunk, end);
   }
 
   onTrailers(fields: readonly Field[]): void {
     if (this.over) {
-      this.discarding = undefined;
+      this.discarding?.ended();
       return;
     }
     this.trailers = fields;
     if (this.firstByteMs < 0) this.gotFirstByte();
     if (this.withheld !== undefined && this.exchange.tries?.onTrailers(this, fields) === 'again') return;
     this.tellWithheld();
-    this.exchange.passTrailers(this, fields);
+    passTrailers(this.exchange, this, fields);
   }
 
   onSent(bytes: number): void {
@@ -317,10 +238,10 @@ export class Attempt implements ResponseHandler {
   }
 
   onReset(code: ErrorCode, reason: string): void {
-    this.discarding = undefined;
+    this.discarding?.ended();
     if (this.over) return;
     this.upstream = undefined;
-    this.exchange.onAttemptReset(this, code, reason);
+    onAttemptReset(this, code, reason);
   }
 
   /** It is over; `error` says why if not by its response's end. */
@@ -328,8 +249,7 @@ export class Attempt implements ResponseHandler {
     if (this.over) return;
     this.over = true;
     this.error = error;
-    this.answeredInTime();
-    if (this.timeout !== undefined) this.exchange.side.deadlines.disarm(this.timeout);
+    endDeadlines(this);
     this.endpoint?.onOver(this);
     const { counts, trace } = this;
     if (counts === undefined && trace?.isTimed !== true) return;
@@ -341,38 +261,11 @@ export class Attempt implements ResponseHandler {
     const { withheld } = this;
     if (withheld === undefined) return;
     this.withheld = undefined;
-    this.exchange.answer(this, withheld, false);
-  }
-
-  private throwAway(bytes: number, end: boolean): void {
-    if (this.discarding === undefined) return;
-    this.discardedBytes += bytes;
-    this.discarding.credit(bytes);
-    if (end) this.discarding = undefined;
-    else if (this.discardedBytes > maxDiscardedBytes) this.endDiscard();
+    passHead(this.exchange, this, withheld, false);
   }
 
   private gotFirstByte(): void {
     this.firstByteMs = this.exchange.side.clock.nowMs();
     this.endpoint?.onFirstByte(this);
-  }
-}
-
-/** Ends a try that takes too long. */
-class AttemptTimeout extends Deadline {
-  private readonly attempt: Attempt;
-  private readonly failure: ProxyFailure;
-
-  constructor(attempt: Attempt, failure: ProxyFailure) {
-    super();
-    this.attempt = attempt;
-    this.failure = failure;
-  }
-
-  override onDeadline(): void {
-    const { attempt, failure } = this;
-    if (attempt.over) return;
-    attempt.abandon(ErrorCode.cancel, failure.message, failure.kind);
-    attempt.exchange.onAttemptFailed(attempt, failure, undefined);
   }
 }

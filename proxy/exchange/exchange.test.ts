@@ -3,7 +3,9 @@ import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
 import type { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
 import { closedUnanswered, ErrorCode, resetByPeer } from '../wire/stream.ts';
-import type { Exchange, ExchangeSide } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
+import type { ExchangeSide } from './exchange-side.ts';
+import { decline, fail } from './own-answer.ts';
 import { plainPlan, type RoutePlan } from './plan.ts';
 import { failures } from './proxy-failure.ts';
 
@@ -211,7 +213,7 @@ describe('whichever half ends first', () => {
 describe('an error of the proxy’s own', () => {
   it('is told with its cause to whom it may be told', () => {
     const { exchange, client } = exchangeOf(side, { tellsWhy: true });
-    exchange.fail(failures.connect, 'ECONNREFUSED\r\n10.0.0.1');
+    fail(exchange, failures.connect, 'ECONNREFUSED\r\n10.0.0.1');
     expect(client.heads[0].fields.map(({ name, value }) => [name, value])).toEqual([
       ['l5d-proxy-error', 'connecting to the endpoint failed: ECONNREFUSED 10.0.0.1'],
     ]);
@@ -219,17 +221,17 @@ describe('an error of the proxy’s own', () => {
 
   it('where nothing was done with the request, a proxy that sent it may send it elsewhere', () => {
     const meshed = exchangeOf(side, { version: 'http2', tellsWhy: true });
-    meshed.exchange.decline(failures.connect, 'refused');
+    decline(meshed.exchange, failures.connect, 'refused');
     expect([meshed.client.heads, meshed.client.resets]).toEqual([[], [ErrorCode.refusedStream]]);
     const other = exchangeOf(side, { version: 'http2' });
-    other.exchange.decline(failures.connect, 'refused');
+    decline(other.exchange, failures.connect, 'refused');
     expect(other.client.status).toBe(502);
   });
 
   it('cuts a response off that is under way', () => {
     const { exchange, client } = begun();
     connection.last.answer(200, false);
-    exchange.fail(failures.unexpected);
+    fail(exchange, failures.unexpected);
     expect([client.status, client.resets]).toEqual([200, [ErrorCode.internalError]]);
   });
 });

@@ -1,41 +1,28 @@
-import type { Clock } from '../clock.ts';
 import { Answer, type Filters } from '../filter/filter.ts';
-import { clientCancelled, grpcStatus } from '../telemetry/classify.ts';
-import type { TimerWheel } from '../timer-wheel.ts';
+import { clientCancelled } from '../telemetry/classify.ts';
 import { type Field, FieldMark } from '../wire/field.ts';
 import { trailersWithoutMesh, withoutMeshFields } from '../wire/heads.ts';
 import type { PeerBudget } from '../wire/peer-budget.ts';
 import {
-  closedUnanswered,
   ErrorCode,
   type HttpVersion,
   type RequestHead,
-  type ResponseHead,
-  resetByPeer,
   type ServerStream,
   type StreamHandler,
 } from '../wire/stream.ts';
-import { answerHead, failureHead, isGrpc } from './answer.ts';
-import { Attempt, repeated, type WaitingPlace } from './attempt.ts';
+import { isGrpc } from './answer.ts';
+import { Attempt } from './attempt.ts';
+import type { WaitingPlace } from './attempt-routing.ts';
+import type { ExchangeSide } from './exchange-side.ts';
 import { continueAfterMs, Expectation } from './expectation.ts';
 import { FilterDelay } from './filter-delay.ts';
 import type { AttemptObserver, ExchangeObserver, ExchangeTrace } from './observers.ts';
 import type { Origin } from './origin.ts';
-import { passedOn } from './peer-words.ts';
+import { respond } from './own-answer.ts';
+import { endTunnelIfOver } from './pass-response.ts';
 import type { RoutePlan, Sender, Tries } from './plan.ts';
-import { failures, type ProxyFailure } from './proxy-failure.ts';
-import { failureOf, mayRepeat } from './repeats.ts';
-import { type BodyListener, type KeptBytes, RequestBody } from './request-body.ts';
-
-/** What the exchanges of one side of the proxy share. */
-export interface ExchangeSide {
-  readonly clock: Clock;
-  /** Where all waits of requests have their deadlines. */
-  readonly deadlines: TimerWheel;
-  /** Taken by each exchange at its start: observers come and go by another array. */
-  observers: readonly ExchangeObserver[];
-  readonly keptBytes: KeptBytes;
-}
+import type { ProxyFailure } from './proxy-failure.ts';
+import { type BodyListener, RequestBody } from './request-body.ts';
 
 const nothing = new Uint8Array(0);
 
@@ -102,10 +89,12 @@ export class Exchange implements StreamHandler {
   finished = false;
   /** An endpoint's response has begun to be passed on. */
   answered = false;
-  private responded = false;
+  /** The client has been told of a response, an endpoint's or the proxy's own. */
+  responded = false;
   /** After a 101, or a 2xx to CONNECT: both directions are bytes, and each ends for itself. */
-  private tunnel = false;
-  private responseEnded = false;
+  tunnel = false;
+  /** @internal all of an endpoint's response was passed on */
+  responseEnded = false;
   private creditedBytes = 0;
   /** A new connection closed, with nothing answered, as the request came. */
   lostNew = false;
@@ -114,8 +103,8 @@ export class Exchange implements StreamHandler {
   /** What has it wait before it is sent, a filter or an authorizer: called off when it is over. Undefined when nothing does. */
   waitsFor: WaitingPlace | undefined = undefined;
   readonly observers: readonly ExchangeObserver[];
-  /** Who is told of the response's body beside the client. Undefined, the usual case, without any. */
-  private responseListeners: Pick<BodyListener, 'onBody'>[] | undefined = undefined;
+  /** @internal who is told of the response's body beside the client. Undefined, the usual case, without any. */
+  responseListeners: Pick<BodyListener, 'onBody'>[] | undefined = undefined;
 
   constructor(
     side: ExchangeSide,
@@ -185,28 +174,11 @@ export class Exchange implements StreamHandler {
     if (this.plan === undefined || this.finished) return;
     const { sender, filters } = this.plan;
     const filtered = filters?.applyToRequest(this.outgoing, this.side.clock.random) ?? this.outgoing;
-    if (filtered instanceof Answer) this.respond(filtered);
+    if (filtered instanceof Answer) respond(this, filtered);
     else {
       this.outgoing = filtered;
       this.try(sender, undefined);
     }
-  }
-
-  /** Answers as a filter or an authorizer has it. */
-  respond(answer: Answer): void {
-    if (this.finished) return;
-    const { failure, status, grpcStatus, message } = answer;
-    if (failure !== undefined) {
-      this.fail({ ...failures[failure], status, grpcStatus, message });
-      return;
-    }
-    this.responded = true;
-    this.status = this.grpc ? 200 : status;
-    if (this.grpc) this.grpcStatus = grpcStatus;
-    const end = this.grpc || answer.body === undefined || this.head.method === 'HEAD';
-    this.sendOwn(answerHead(this.grpc, answer), end);
-    if (!end && answer.body !== undefined) this.downstream.sendData(answer.body, true);
-    this.finish(undefined);
   }
 
   /** Sends it once more, `avoid`ing the endpoint that had it. */
@@ -217,41 +189,6 @@ export class Exchange implements StreamHandler {
   /** Nothing of a response was passed on, and all of the request is here: it can be sent once more. */
   get canRepeat(): boolean {
     return !this.responded && (this.body === undefined || this.body.replayable);
-  }
-
-  /**
-   * Answers with an error of the proxy's own; if a response is under way it is cut off instead. `retryAfterS` is when to
-   * come again, 0 when that is not known.
-   */
-  fail(failure: ProxyFailure, detail: string | undefined = undefined, retryAfterS = 0): void {
-    if (this.finished) return;
-    this.failure = failure;
-    this.detail = detail;
-    if (this.responded) this.downstream.reset(ErrorCode.internalError, failure.message);
-    else {
-      this.responded = true;
-      this.status = this.grpc ? 200 : failure.status;
-      if (this.grpc) this.grpcStatus = failure.grpcStatus;
-      this.sendOwn(failureHead(this.grpc, failure, this.origin.tellsWhy, detail, retryAfterS), true);
-    }
-    this.finish(failure.kind);
-  }
-
-  /**
-   * Fails it where nothing was done with the request: a client's proxy may send it to another endpoint, and is told so
-   * in the one word that HTTP/2 has for it.
-   */
-  decline(failure: ProxyFailure, detail: string | undefined): void {
-    if (this.finished) return;
-    if (this.responded || this.origin.version !== 'http2' || !this.origin.tellsWhy) {
-      this.fail(failure, detail);
-      return;
-    }
-    this.failure = failure;
-    this.detail = detail;
-    this.responded = true;
-    this.downstream.reset(ErrorCode.refusedStream, failure.message);
-    this.finish(failure.kind);
   }
 
   // The client's side.
@@ -289,59 +226,15 @@ export class Exchange implements StreamHandler {
 
   // The side of its tries.
 
-  inform(head: ResponseHead): void {
-    if (this.responded) return;
-    if (head.status === 100) this.expectationMet();
-    this.downstream.sendInformational(withoutMeshFields(head));
-  }
-
   /** When what came first behind the response's head came; -1 before, and without a response. */
   get firstByteMs(): number {
     return this.attempt?.firstByteMs ?? -1;
-  }
-
-  answer(attempt: Attempt, head: ResponseHead, end: boolean): void {
-    this.responded = true;
-    this.answered = true;
-    this.status = head.status;
-    if (this.tries !== undefined) {
-      this.attempt = attempt;
-      this.tries.onAnswer(attempt);
-    }
-    this.expectationMet();
-    this.tunnel = head.status === 101 || (head.status < 300 && this.head.method === 'CONNECT');
-    // What is spoken in a tunnel may take as long as it likes.
-    if (this.tunnel) this.endTries();
-    const { observers } = this;
-    for (let i = 0; i < observers.length; i++) observers[i].onResponse?.(this, head);
-    this.body?.release();
-    let own = passedOn(head, this.downstream, this.origin.tellsWhy);
-    if (attempt.filters !== undefined) own = attempt.filters.applyToResponse(own, this.head);
-    if (this.plan?.filters !== undefined) own = this.plan.filters.applyToResponse(own, this.head);
-    this.downstream.sendResponse(own, end);
-    if (end) this.responseEndedBy(attempt, head.fields);
-  }
-
-  passData(attempt: Attempt, chunk: Uint8Array, end: boolean): void {
-    this.progress++;
-    this.responseBytes += chunk.length;
-    const { responseListeners } = this;
-    if (responseListeners !== undefined) for (const each of responseListeners) each.onBody(chunk, end);
-    this.downstream.sendData(chunk, end);
-    if (end) this.responseEndedBy(attempt, undefined);
   }
 
   /** Tells `listener` of the response's body as it is passed on. Its end, where trailers follow, is that of the exchange. */
   teeResponse(listener: Pick<BodyListener, 'onBody'>): void {
     this.responseListeners ??= [];
     this.responseListeners.push(listener);
-  }
-
-  passTrailers(attempt: Attempt, fields: readonly Field[]): void {
-    const own = trailersWithoutMesh(fields);
-    if (own.length > 0) this.downstream.sendTrailers(own);
-    else this.downstream.sendData(nothing, true);
-    this.responseEndedBy(attempt, fields);
   }
 
   /** Bytes of the body have left for an endpoint: the client may send as many more, but those of a second try once. */
@@ -353,41 +246,6 @@ export class Exchange implements StreamHandler {
     this.downstream.credit(more);
   }
 
-  /** A try came to nothing. */
-  onAttemptFailed(attempt: Attempt, failure: ProxyFailure, detail: string | undefined): void {
-    if (this.finished || (!this.responded && this.tries?.onFailure(attempt, failure) === 'again')) return;
-    this.fail(failure, detail);
-  }
-
-  onAttemptReset(attempt: Attempt, code: ErrorCode, reason: string): void {
-    if (mayRepeat(this, attempt, code, reason)) {
-      attempt.finish(repeated);
-      this.try(attempt.sender, attempt.endpoint);
-      return;
-    }
-    // Clients of HTTP/2 know what the code means (REFUSED_STREAM: nothing was done with the request, send it again); to
-    // those of HTTP/1, and where a connection was lost, the endpoint gave no answer.
-    const told = code === ErrorCode.refusedStream || reason === resetByPeer;
-    const isPassedOn = told && this.origin.version === 'http2';
-    if (!this.responded && (!isPassedOn || this.tries !== undefined)) {
-      const failure = failureOf(code, reason);
-      attempt.finish(failure.kind);
-      if (this.tries?.onFailure(attempt, failure) === 'again') return;
-      if (!isPassedOn) {
-        this.fail(failure, reason === closedUnanswered ? undefined : reason);
-        return;
-      }
-    }
-    attempt.finish(reason);
-    this.downstream.reset(code, reason);
-    this.finish(reason);
-  }
-
-  /** Sends what the proxy answers by itself. */
-  private sendOwn(head: ResponseHead, end: boolean): void {
-    this.downstream.sendResponse(this.filters?.applyToOwnAnswer(head, this.head) ?? head, end);
-  }
-
   private try(sender: Sender, avoid: AttemptObserver | undefined): void {
     const attempt = new Attempt(this, sender, avoid);
     this.attempt = attempt;
@@ -397,22 +255,8 @@ export class Exchange implements StreamHandler {
     sender.send(attempt);
   }
 
-  private responseEndedBy(attempt: Attempt, last: readonly Field[] | undefined): void {
-    this.responseEnded = true;
-    if (this.grpc) {
-      const status = grpcStatus(last);
-      this.grpcStatus = status;
-      attempt.grpcStatus = status;
-    }
-    if (this.tunnel) {
-      this.endTunnelIfOver();
-      return;
-    }
-    attempt.finish(undefined);
-    this.finish(undefined);
-  }
-
-  private endTries(): void {
+  /** @internal no deadline holds for it any more, and no further try follows */
+  endTries(): void {
     this.tries?.over();
     this.tries = undefined;
   }
@@ -420,22 +264,17 @@ export class Exchange implements StreamHandler {
   private requestEnded(): void {
     // It may count where nobody knows yet: an authorizer is asked, or a target looked for.
     if (this.plan === undefined || this.plan.counts !== undefined) this.requestEndMs = this.side.clock.nowMs();
-    if (this.tunnel) this.endTunnelIfOver();
+    if (this.tunnel) endTunnelIfOver(this);
     else if (!this.finished) this.tries?.onRequestEnd();
   }
 
-  /** Each half of a tunnel ends for itself. */
-  private endTunnelIfOver(): void {
-    if (!this.tunnel || !this.responseEnded || this.finished || !(this.body?.complete ?? true)) return;
-    this.attempt?.finish(undefined);
-    this.finish(undefined);
-  }
-
-  private expectationMet(): void {
+  /** @internal the client need not be told to go on any more */
+  expectationMet(): void {
     if (this.expectation !== undefined) this.side.deadlines.disarm(this.expectation);
   }
 
-  private finish(error: string | undefined): void {
+  /** @internal it is over: see `error`. Gives back all that it has, and nothing more is told of it. */
+  finish(error: string | undefined): void {
     if (this.finished) return;
     this.expectationMet();
     this.finished = true;

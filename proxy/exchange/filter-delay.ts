@@ -1,5 +1,5 @@
 import { Deadline, type TimerWheel } from '../timer-wheel.ts';
-import type { WaitingPlace } from './attempt.ts';
+import type { WaitingPlace } from './attempt-routing.ts';
 
 /** Has a request go on when its time has come. */
 export class FilterDelay extends Deadline implements WaitingPlace {

@@ -11,7 +11,8 @@ import { exchangeOf, TestConnection, testSide } from '../testing/exchanges.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
 import { ErrorCode } from '../wire/stream.ts';
-import type { Exchange, ExchangeSide } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
+import type { ExchangeSide } from './exchange-side.ts';
 import { plainPlan } from './plan.ts';
 
 let clock: FakeClock;

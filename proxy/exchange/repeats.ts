@@ -3,6 +3,12 @@ import type { Attempt } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { failures, type ProxyFailure } from './proxy-failure.ts';
 
+/** What `error` of an attempt is that was followed by another, since the endpoint had not looked at it. */
+export const repeated = 'repeated';
+
+/** What it is of one that was given up since another, which was under way beside it, was answered first. */
+export const overtaken = 'overtaken';
+
 /** Tries beyond the first that a server's refusals, or connections that were about to close, are worth. */
 const maxRepeats = 3;
 

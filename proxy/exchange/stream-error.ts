@@ -1,8 +1,8 @@
 import { clientCancelled } from '../telemetry/classify.ts';
 import type { StreamError } from '../telemetry/status-counts.ts';
 import { resetByPeer } from '../wire/stream.ts';
-import { overtaken, repeated } from './attempt.ts';
 import { failures, type ProxyFailure } from './proxy-failure.ts';
+import { overtaken, repeated } from './repeats.ts';
 
 /** What the proxy answers because policy says so, by `error`: answers as others are, and nothing that went wrong. */
 export const answersOfPolicy: ReadonlyMap<string, ProxyFailure> = new Map(

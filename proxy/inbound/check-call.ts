@@ -1,5 +1,6 @@
-import type { WaitingPlace } from '../exchange/attempt.ts';
-import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
+import type { WaitingPlace } from '../exchange/attempt-routing.ts';
+import { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import type { Origin } from '../exchange/origin.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import { AnswerReader } from '../ext-authz/answer-reader.ts';

@@ -1,4 +1,5 @@
 import type { Exchange } from '../exchange/exchange.ts';
+import { fail, respond } from '../exchange/own-answer.ts';
 import type { RoutePlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import type { ResponseField } from '../ext-authz/check-answer.ts';
@@ -78,7 +79,7 @@ export class CheckGate {
       return;
     }
     if (isCheck(exchange)) {
-      exchange.fail(failures.loop, 'a check is not checked in turn');
+      fail(exchange, failures.loop, 'a check is not checked in turn');
       return;
     }
     const policy = policies[index];
@@ -103,11 +104,11 @@ export class CheckGate {
   private refuse(exchange: Exchange, policy: CheckPolicy, why: CheckRefusal | 'untellable'): void {
     this.tellFailed(policy, 'failed_closed', why);
     if (why === 'untellable') {
-      exchange.fail(failures.extAuthzFailed, 'its headers are too many to be told the authorizer');
-    } else if (why === 'overload') exchange.fail(failures.extAuthzOverload);
+      fail(exchange, failures.extAuthzFailed, 'its headers are too many to be told the authorizer');
+    } else if (why === 'overload') fail(exchange, failures.extAuthzOverload);
     else {
       exchange.budget?.refuseCheck();
-      exchange.fail(failures.extAuthzOverload, 'its client has too many that wait');
+      fail(exchange, failures.extAuthzOverload, 'its client has too many that wait');
     }
   }
 
@@ -124,7 +125,7 @@ export class CheckGate {
     this.count(policy, outcome.decision);
     if (outcome.leftOut > 0) this.counts.leftOut(policy, outcome.leftOut);
     if (outcome.decision === 'denied') {
-      exchange.respond(outcome.answer);
+      respond(exchange, outcome.answer);
       return;
     }
     exchange.outgoing = allowedHead(exchange.outgoing, outcome);
@@ -135,7 +136,7 @@ export class CheckGate {
   private onFailed(exchange: Exchange, policy: CheckPolicy, why: string, goOn: (added: []) => void): void {
     this.tellFailed(policy, policy.failOpen ? 'failed_open' : 'failed_closed', why);
     if (policy.failOpen) goOn([]);
-    else exchange.fail(failures.extAuthzFailed, why);
+    else fail(exchange, failures.extAuthzFailed, why);
   }
 
   private tellFailed(policy: CheckPolicy, decision: CheckDecision, why: string): void {

@@ -1,4 +1,5 @@
-import type { Exchange, ExchangeSide } from '../exchange/exchange.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
 import type { CheckPolicy } from '../ext-authz/check-policy.ts';

@@ -1,4 +1,5 @@
 import type { Exchange } from '../exchange/exchange.ts';
+import { fail } from '../exchange/own-answer.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import type { KnownPortPolicy } from '../policy/inbound/port-policy.ts';
 import type { LimitedLog } from '../telemetry/limited-log.ts';
@@ -59,7 +60,7 @@ export class EndUserGate {
       const look = endUsers.look(policy, exchange.head);
       if (look !== undefined && 'token' in look) {
         if (this.checking >= maxChecks) {
-          exchange.fail(failures.loadShed);
+          fail(exchange, failures.loadShed);
           return;
         }
         this.checking++;
@@ -90,6 +91,6 @@ export class EndUserGate {
     const { incoming, policy } = this;
     const fields = decisionFields(incoming, policy.current, undefined, undefined);
     this.options.peerLog.info(decisionKey('end user refused', incoming), 'end user refused', { ...fields, why });
-    exchange.fail(failureOf[refused], refused === 'missing' ? undefined : why);
+    fail(exchange, failureOf[refused], refused === 'missing' ? undefined : why);
   }
 }

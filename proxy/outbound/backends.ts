@@ -1,4 +1,5 @@
-import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
+import { Balancer } from '../backend/balancer.ts';
+import type { BalancerOptions } from '../backend/balancer-options.ts';
 import { EndpointReader } from '../discovery/endpoint-from-api.ts';
 import type { LookupOptions } from '../discovery/resolution.ts';
 import { watchServiceEndpoints } from '../discovery/service-endpoints.ts';

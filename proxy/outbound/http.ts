@@ -3,9 +3,11 @@ import { StreamConnection } from '../accept/stream-connection.ts';
 import { hopsOf, mostHops } from '../backend/hops.ts';
 import type { Clock } from '../clock.ts';
 import { refuse } from '../exchange/answer.ts';
-import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
+import { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import { tellRefused } from '../exchange/observers.ts';
 import { type Origin, originOf } from '../exchange/origin.ts';
+import { fail } from '../exchange/own-answer.ts';
 import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import { FieldMark, fieldValue } from '../wire/field.ts';
 import { responseHead } from '../wire/heads.ts';
@@ -72,7 +74,7 @@ export class OutboundHttp {
     const exchange = new Exchange(side, stream, head, end, this.origin, this.version);
     // What names the target to this proxy names it to no other.
     if (isExplicit && head.absoluteForm) exchange.outgoing = { ...exchange.outgoing, absoluteForm: false };
-    if (metrics.inFlight > this.options.maxInFlight) exchange.fail(failures.loadShed);
+    if (metrics.inFlight > this.options.maxInFlight) fail(exchange, failures.loadShed);
     else target.send(exchange);
     return exchange;
   }

@@ -1,6 +1,7 @@
 import type { TcpFailure } from '../backend/failing.ts';
 import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import type { Exchange } from '../exchange/exchange.ts';
+import { fail } from '../exchange/own-answer.ts';
 import type { ProxyFailure } from '../exchange/proxy-failure.ts';
 import type { Connection } from '../wire/transport.ts';
 
@@ -37,7 +38,7 @@ export class OpenCalls {
     }
     for (const exchange of [...this.exchanges]) {
       const failure = refusals.request(exchange);
-      if (failure !== undefined) exchange.fail(failure, 'a change of policy has ended it');
+      if (failure !== undefined) fail(exchange, failure, 'a change of policy has ended it');
     }
   }
 }

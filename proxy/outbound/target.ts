@@ -1,4 +1,5 @@
-import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
+import { Balancer } from '../backend/balancer.ts';
+import type { BalancerOptions } from '../backend/balancer-options.ts';
 import type { TimerHandle } from '../clock.ts';
 import type { TargetName } from '../discovery/addresses.ts';
 import { ExternalLookup } from '../discovery/external-lookup.ts';

@@ -224,7 +224,8 @@ function destinationMeta({ endpoint }: Seen): TapEvent_EndpointMeta | undefined 
 }
 
 function decisionOf({ decided, head }: Seen): TapDecision | undefined {
-  const traceId = (head.marks & FieldMark.trace) === 0 ? '' : (readContext(head.fields).context?.traceId ?? '');
+  const context = (head.marks & FieldMark.trace) === 0 ? undefined : readContext(head.fields).context;
+  const traceId = context?.traceId?.toString() ?? '';
   if (decided === undefined && traceId === '') return undefined;
   return create(TapDecisionSchema, {
     route: metadata(decided?.route),

@@ -8,6 +8,7 @@ import {
 } from '../../api/gen/tap_pb.js';
 import { TapBodies, TapBody_Side, TapBody_State } from '../../api/gen/tulle_pb.js';
 import { tellRefused } from '../exchange/observers.ts';
+import { fail } from '../exchange/own-answer.ts';
 import { plainPlan } from '../exchange/plan.ts';
 import { failures } from '../exchange/proxy-failure.ts';
 import { KeptBytes } from '../exchange/request-body.ts';
@@ -92,7 +93,7 @@ describe('a tap', () => {
   it('tells of what the proxy failed before it was sent anywhere', () => {
     for (const match of [all, failed]) {
       const { side, told, events } = tapped(match);
-      exchangeOf(side).exchange.fail(failures.failfast);
+      fail(exchangeOf(side).exchange, failures.failfast);
       expect(told()).toEqual(['requestInit', 'responseInit', 'responseEnd']);
       const { event } = events[2];
       expect(event.value?.event.value).toMatchObject({ outcome: { tries: 0, failure: 'failfast' } });

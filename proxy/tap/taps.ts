@@ -2,7 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { type ObserveRequest, ObserveRequestSchema } from '../../api/gen/tap_pb.js';
 import { maxBodyBytes } from '../../api/tap/body-limit.ts';
 import type { Clock } from '../clock.ts';
-import type { ExchangeSide } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import { BadMatch, matchFromApi } from './match-from-api.ts';
 import { type BodyPolicy, TapObserver, type TapReport } from './observer.ts';
 

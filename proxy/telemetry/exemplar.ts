@@ -1,7 +1,8 @@
+import type { TraceId } from './trace/ids.ts';
+
 /** A value that a bucket has counted, and the trace that tells of it. */
 export interface Exemplar {
-  /** In hexadecimal digits. */
-  readonly traceId: string;
+  readonly traceId: TraceId;
   readonly value: number;
   /** When it was counted, by the wall's clock. */
   readonly wallMs: number;

@@ -1,5 +1,6 @@
 import type { Exemplar } from './exemplar.ts';
 import type { Buckets } from './histogram.ts';
+import type { TraceId } from './trace/ids.ts';
 
 /** Knows the trace of what is counted. Of what none is recorded it does nothing. */
 export interface ExemplarSource {
@@ -11,7 +12,7 @@ export interface ExemplarSource {
 const most = 2048;
 
 interface Held extends Exemplar {
-  traceId: string;
+  traceId: TraceId;
   value: number;
   wallMs: number;
   holder: Buckets;
@@ -31,7 +32,7 @@ export class Exemplars {
     this.most = atMost;
   }
 
-  put(holder: Buckets, bucket: number, value: number, traceId: string, wallMs: number): void {
+  put(holder: Buckets, bucket: number, value: number, traceId: TraceId, wallMs: number): void {
     holder.exemplars ??= new Array<undefined>(holder.size).fill(undefined);
     const known = holder.exemplars[bucket] as Held | undefined;
     if (known !== undefined) {

@@ -4,6 +4,7 @@ import { Exemplars } from './exemplars.ts';
 import { Buckets, LatencyHistogram } from './histogram.ts';
 import { openMetrics } from './openmetrics.ts';
 import { MetricsRegistry } from './registry.ts';
+import { TraceId } from './trace/ids.ts';
 
 async function written(...pieces: string[]): Promise<string> {
   let text = '';
@@ -43,18 +44,18 @@ it('ends once, behind all pieces', async () => {
   expect(await written()).toBe('# EOF\n');
 });
 
-const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+const traceId = new TraceId(0x4bf92f35, 0x77b34da6, 0xa3ce929d | 0, 0x0e0e4736);
 
 it('a bucket tells the latest trace of its values where that is asked for', () => {
   const exemplars = new Exemplars();
   const buckets = new Buckets([1, 5]);
-  const count = (value: number, trace: string | undefined, wallMs: number) => {
+  const count = (value: number, trace: TraceId | undefined, wallMs: number) => {
     const bucket = buckets.add(value);
     if (trace !== undefined) exemplars.put(buckets, bucket, value, trace, wallMs);
   };
   count(0.5, undefined, 0);
   expect(buckets.exemplars).toBeUndefined();
-  count(2, 'aa', 1000);
+  count(2, new TraceId(0, 0, 0, 1), 1000);
   count(3, traceId, 1_500_000_001_002);
   count(4, undefined, 0);
   const mark = `${exemplarMark}${traceId}"} 3 1500000001.002`;

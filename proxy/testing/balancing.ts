@@ -1,4 +1,5 @@
-import { Balancer, type BalancerOptions } from '../backend/balancer.ts';
+import { Balancer } from '../backend/balancer.ts';
+import type { BalancerOptions } from '../backend/balancer-options.ts';
 import type { TcpWaiter } from '../backend/tcp-balancer.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
@@ -6,7 +7,8 @@ import { plainPlan, type Sender } from '../exchange/plan.ts';
 import { type EndpointInfo, plaintextEndpoint } from '../model/endpoint-info.ts';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
-import type { Dialled, PoolFailure } from '../upstream/connection-pool.ts';
+import type { Dialled } from '../upstream/connection-pool.ts';
+import type { PoolFailure } from '../upstream/waiter.ts';
 import type { HttpVersion, RequestHead } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 import { exchangeOf, type TestClient, TestConnection, testSide } from './exchanges.ts';

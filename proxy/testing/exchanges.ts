@@ -1,4 +1,5 @@
-import { Exchange, type ExchangeSide } from '../exchange/exchange.ts';
+import { Exchange } from '../exchange/exchange.ts';
+import type { ExchangeSide } from '../exchange/exchange-side.ts';
 import type { ExchangeObserver } from '../exchange/observers.ts';
 import type { Origin } from '../exchange/origin.ts';
 import { KeptBytes } from '../exchange/request-body.ts';

@@ -37,14 +37,20 @@ export function errorOf(
 const setsOf = <Key extends object>(describe: (key: Key) => Attribute[]): MadeOnce<Key, AttributeSet> =>
   new MadeOnce((key) => new AttributeSet(describe(key)));
 
-/** Who asked. */
-export const originAttributes = setsOf<Origin>(({ direction, clientAddress, clientIdentity }) => {
-  const list: Attribute[] = [['tulle.direction', direction]];
-  if (direction === 'outbound') return list;
-  list.push(['client.address', clientAddress]);
+const outboundOrigin = new AttributeSet([['tulle.direction', 'outbound']]);
+const inboundOrigins = setsOf<Origin>(({ direction, clientAddress, clientIdentity }) => {
+  const list: Attribute[] = [
+    ['tulle.direction', direction],
+    ['client.address', clientAddress],
+  ];
   if (clientIdentity !== undefined) list.push(['tulle.client.identity', clientIdentity]);
   return list;
 });
+
+/** Who asked. */
+export const originAttributes = {
+  of: (origin: Origin): AttributeSet => (origin.direction === 'outbound' ? outboundOrigin : inboundOrigins.of(origin)),
+};
 
 /** What decided about it. */
 export const decidedAttributes = setsOf<Decided>(({ route, parent, authorization }) => {

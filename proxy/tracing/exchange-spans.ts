@@ -5,9 +5,9 @@ import type { Origin } from '../exchange/origin.ts';
 import type { ProxyFailure } from '../exchange/proxy-failure.ts';
 import type { Exemplars } from '../telemetry/exemplars.ts';
 import type { Buckets } from '../telemetry/histogram.ts';
-import { contextFields, type SpanContext } from '../telemetry/trace/context.ts';
-import type { IdSource } from '../telemetry/trace/ids.ts';
-import { type AttributeSet, bounded, type Span } from '../telemetry/trace/span.ts';
+import { contextFields, type SentContext, type SpanContext } from '../telemetry/trace/context.ts';
+import type { IdSource, SpanId, TraceId } from '../telemetry/trace/ids.ts';
+import { bounded, type Span } from '../telemetry/trace/span.ts';
 import type { Field } from '../wire/field.ts';
 import type { HttpVersion, RequestHead } from '../wire/stream.ts';
 import {
@@ -24,7 +24,8 @@ import type { WallTime } from './wall-time.ts';
 
 /** What the spans of one trace have in common, as far as one hop knows it. */
 export interface TraceOfHop {
-  /** Its ids are those of the caller's span: empty where the trace begins here. */
+  readonly traceId: TraceId;
+  /** That of the caller's span, which has no id where the trace begins here. */
   readonly context: SpanContext;
   /** How the next hop is told. */
   readonly ways: number;
@@ -82,12 +83,12 @@ export class ExchangeSpans implements ExchangeTrace {
 
   exemplify(buckets: Buckets, bucket: number, value: number, nowMs: number): void {
     const { time, exemplars } = this.sink;
-    exemplars.put(buckets, bucket, value, this.hop.context.traceId, time.at(nowMs));
+    exemplars.put(buckets, bucket, value, this.hop.traceId, time.at(nowMs));
   }
 
   /** The exchange is over: its spans are recorded. */
   finish(exchange: Exchange): void {
-    const { head, grpc, applicationVersion, attempts, attempt, error, side } = exchange;
+    const { head, grpc, applicationVersion, attempt, error, side } = exchange;
     const { first, others, inbound } = this;
     const { ids, time } = this.sink;
     // One that its response ended was over when its try was: the clock need not be asked again.
@@ -95,17 +96,13 @@ export class ExchangeSpans implements ExchangeTrace {
     const endMs = isAnswered ? attempt.overMs : side.clock.nowMs();
     time.look(endMs);
     const request = asked(head, grpc, applicationVersion);
-    const attributes = this.attributesOf(exchange, request);
     if (first !== undefined && others === undefined) {
-      const { endpoint } = first.attempt;
-      if (endpoint !== undefined) attributes.push(endpointAttributes.of(endpoint.info));
-      this.recordWhole(exchange, request, 'client', first.spanId, attributes, endMs, first.attempt);
+      this.recordWhole(exchange, request, 'client', first.spanId, endMs, first.attempt);
       return;
     }
-    if (attempts > 1) attributes.push(ownAttributes(['tulle.tries', attempts]));
     const kind = inbound !== undefined ? 'server' : first === undefined ? 'client' : 'internal';
     const spanId = inbound?.spanId ?? ids.spanId();
-    this.recordWhole(exchange, request, kind, spanId, attributes, endMs, undefined);
+    this.recordWhole(exchange, request, kind, spanId, endMs, undefined);
     if (first === undefined || others === undefined) return;
     this.recordTry(exchange, request, first, 0, spanId, endMs);
     for (let i = 0; i < others.length; i++) this.recordTry(exchange, request, others[i], i + 1, spanId, endMs);
@@ -116,7 +113,7 @@ export class ExchangeSpans implements ExchangeTrace {
     { name, attributes }: Asked,
     { attempt, spanId, beganMs }: TrySpan,
     index: number,
-    parentId: string,
+    parentId: SpanId,
     endMs: number,
   ): void {
     const { endpoint, overMs } = attempt;
@@ -127,7 +124,7 @@ export class ExchangeSpans implements ExchangeTrace {
     if (index > 0) own.push(ownAttributes(['http.request.resend_count', index]));
     own.push(outcomeAttributes(attempt, error));
     this.sink.record({
-      traceId: this.hop.context.traceId,
+      traceId: this.hop.traceId,
       spanId,
       parentId,
       state: this.hop.state,
@@ -141,34 +138,33 @@ export class ExchangeSpans implements ExchangeTrace {
     });
   }
 
-  private attributesOf({ origin, plan }: Exchange, request: Asked): AttributeSet[] {
-    const list = [request.attributes, originAttributes.of(origin)];
-    if (plan?.decided !== undefined) list.push(decidedAttributes.of(plan.decided));
-    return list;
-  }
-
   private recordWhole(
     exchange: Exchange,
-    { name }: Asked,
+    request: Asked,
     kind: Span['kind'],
-    spanId: string,
-    attributes: AttributeSet[],
+    spanId: SpanId,
     endMs: number,
     only: Attempt | undefined,
   ): void {
-    const { startMs, failure, detail, origin } = exchange;
-    const { context, state } = this.hop;
+    const { startMs, failure, detail, origin, plan, attempts } = exchange;
+    const { traceId, context, state } = this.hop;
     const error = errorOf(exchange, kind);
-    attributes.push(outcomeAttributes(exchange, error));
+    const attributes = request.answered(
+      originAttributes.of(origin),
+      plan?.decided && decidedAttributes.of(plan.decided),
+      outcomeAttributes(exchange, error),
+    );
+    if (only?.endpoint !== undefined) attributes.push(endpointAttributes.of(only.endpoint.info));
+    if (only === undefined && attempts > 1) attributes.push(ownAttributes(['tulle.tries', attempts]));
     if (failure !== undefined) attributes.push(ownAttributes(['error.message', messageOf(failure, detail)]));
     const { time } = this.sink;
     this.sink.record({
-      traceId: context.traceId,
+      traceId,
       spanId,
       parentId: context.spanId,
       state,
       kind,
-      name,
+      name: request.name,
       startMs: time.at(startMs),
       endMs: time.at(endMs),
       attributes,
@@ -181,12 +177,12 @@ export class ExchangeSpans implements ExchangeTrace {
 /** A span of whose id the next hop is told. */
 class SentSpan implements AttemptTrace {
   readonly isTimed = true;
-  readonly spanId: string;
+  readonly spanId: SpanId;
   readonly fields: readonly Field[];
 
-  constructor(spanId: string, { context, ways }: TraceOfHop) {
+  constructor(spanId: SpanId, hop: TraceOfHop) {
     this.spanId = spanId;
-    this.fields = contextFields(ways, sentBy(spanId, context, true), context.spanId);
+    this.fields = contextFields(hop.ways, sentBy(spanId, hop, true), hop.context.spanId);
   }
 }
 
@@ -195,7 +191,7 @@ class TrySpan extends SentSpan {
   readonly attempt: Attempt;
   readonly beganMs: number;
 
-  constructor(attempt: Attempt, beganMs: number, spanId: string, hop: TraceOfHop) {
+  constructor(attempt: Attempt, beganMs: number, spanId: SpanId, hop: TraceOfHop) {
     super(spanId, hop);
     this.attempt = attempt;
     this.beganMs = beganMs;
@@ -203,14 +199,11 @@ class TrySpan extends SentSpan {
 }
 
 /** What the span `spanId` of a trace says of it. */
-export const sentBy = (spanId: string, { traceId, isRandom, isShort, isDebug }: SpanContext, sampled: boolean) => ({
-  traceId,
-  spanId,
-  sampled,
-  isRandom,
-  isShort,
-  isDebug,
-});
+export const sentBy = (
+  spanId: SpanId,
+  { traceId, context: { isRandom, isShort, isDebug } }: TraceOfHop,
+  sampled: boolean,
+): SentContext => ({ traceId, spanId, sampled, isRandom, isShort, isDebug });
 
 /** A request that was refused before it became an exchange: it took no time. */
 export interface Refusal {
@@ -225,7 +218,7 @@ export interface Refusal {
 }
 
 /** Records the span of a request of which nothing went on. */
-export function recordRefusal(sink: SpanSink, { context, state }: TraceOfHop, refusal: Refusal): void {
+export function recordRefusal(sink: SpanSink, { traceId, context, state }: TraceOfHop, refusal: Refusal): void {
   const { origin, head, grpc, version, failure, detail, startMs, endMs } = refusal;
   const kind = origin.direction === 'inbound' ? 'server' : 'client';
   const outcome: Outcome = grpc
@@ -233,7 +226,7 @@ export function recordRefusal(sink: SpanSink, { context, state }: TraceOfHop, re
     : { status: failure.status, grpcStatus: -1, error: failure.kind };
   const { name, attributes } = asked(head, grpc, version);
   sink.record({
-    traceId: context.traceId,
+    traceId,
     spanId: sink.ids.spanId(),
     parentId: context.spanId,
     state,

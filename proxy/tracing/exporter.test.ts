@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Log } from '../telemetry/log.ts';
 import { MetricsRegistry } from '../telemetry/registry.ts';
+import { SpanId, TraceId } from '../telemetry/trace/ids.ts';
 import type { Span } from '../telemetry/trace/span.ts';
 import type { SpanFormat } from '../telemetry/trace/span-format.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
@@ -9,9 +10,9 @@ import { SpanExporter } from './exporter.ts';
 import { type EncodedSpans, maxQueuedSpans } from './span-queue.ts';
 
 const span: Span = {
-  traceId: '4bf92f3577b34da6a3ce929d000e4736',
-  spanId: '34f067aa0ba902b7',
-  parentId: '',
+  traceId: new TraceId(0, 0, 0, 1),
+  spanId: new SpanId(0, 1),
+  parentId: undefined,
   state: '',
   kind: 'server',
   name: 'GET',
@@ -29,8 +30,9 @@ class TestCollector implements Collector {
   spanBytes = 600;
   readonly format: SpanFormat = {
     attributes: () => new Uint8Array(0),
-    encode: () => new Uint8Array(this.spanBytes),
-    batch: (spans) => spans,
+    frontBytes: 0,
+    encode: (out) => out.append(new Uint8Array(this.spanBytes)),
+    batch: (out) => out.bytes.subarray(0, out.length),
   };
   readonly batches: number[] = [];
   closed = false;

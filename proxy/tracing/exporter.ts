@@ -37,7 +37,7 @@ export class SpanExporter {
   private readonly backOff: BackOff;
   private readonly exported: { value: number };
   private readonly dropped: (reason: DropReason, count: number) => void;
-  private readonly queue = new SpanQueue();
+  private readonly queue: SpanQueue;
   private state: 'idle' | 'collecting' | 'due' | 'exporting' | 'backing off' | 'closed' = 'idle';
   private timer: TimerHandle = undefined;
   private tries = 0;
@@ -48,6 +48,7 @@ export class SpanExporter {
   constructor(options: SpanExporterOptions) {
     const { registry, random } = options;
     this.options = options;
+    this.queue = new SpanQueue(options.collector.format);
     this.backOff = new BackOff(minBackOffMs, maxBackOffMs, 0.5, random);
     this.exported = registry.counter('trace_spans_exported_total', 'Spans that the collector took.').count({});
     const dropped = registry.counter('trace_spans_dropped_total', 'Spans that were dropped, by reason.');
@@ -63,7 +64,7 @@ export class SpanExporter {
       this.dropped('shutdown', 1);
       return;
     }
-    if (this.queue.isFull || !this.queue.add(this.options.collector.format.encode(span))) {
+    if (!this.queue.add(span)) {
       this.dropped('queue full', 1);
       return;
     }

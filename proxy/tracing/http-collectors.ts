@@ -36,7 +36,7 @@ class HttpCollector implements Collector {
   }
 
   async export({ bytes }: EncodedSpans, timeoutMs: number): Promise<Exported> {
-    const posted = await this.post.send(this.format.batch(bytes), timeoutMs);
+    const posted = await this.post.send(bytes, timeoutMs);
     if ('lost' in posted) return { kind: 'unavailable', detail: posted.lost };
     const { status, body } = posted;
     if (status >= 200 && status < 300) return { kind: 'taken', rejected: this.rejected(body) };

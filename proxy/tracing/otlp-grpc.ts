@@ -40,9 +40,9 @@ export class OtlpGrpcCollector implements Collector {
   }
 
   async export({ bytes }: EncodedSpans, timeoutMs: number): Promise<Exported> {
-    const { client, format } = this;
+    const { client } = this;
     try {
-      const response = await client.channel().unaryBytes(path, format.batch(bytes), timeoutMs);
+      const response = await client.channel().unaryBytes(path, bytes, timeoutMs);
       return { kind: 'taken', rejected: rejectedSpans(response) };
     } catch (error) {
       if (!(error instanceof GrpcError)) throw error;

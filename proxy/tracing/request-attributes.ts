@@ -27,6 +27,8 @@ export interface Asked {
   /** What a span is called: few names, whatever is asked for. */
   readonly name: string;
   readonly attributes: AttributeSet;
+  /** All of it, with who asked, what decided and what was answered. */
+  answered(origin: AttributeSet, decided: AttributeSet | undefined, outcome: AttributeSet): AttributeSet[];
 }
 
 class Kept implements Asked {
@@ -38,6 +40,12 @@ class Kept implements Asked {
   readonly version: HttpVersion;
   readonly name: string;
   readonly attributes: AttributeSet;
+  /** What was answered last. */
+  private origin: AttributeSet | undefined = undefined;
+  private decided: AttributeSet | undefined = undefined;
+  private outcome: AttributeSet | undefined = undefined;
+  /** It as one, once it came twice. */
+  private whole: AttributeSet | undefined = undefined;
 
   constructor(head: RequestHead, grpc: boolean, version: HttpVersion) {
     this.method = head.method;
@@ -58,6 +66,27 @@ class Kept implements Asked {
       this.scheme === scheme &&
       this.grpc === grpc &&
       this.version === version
+    );
+  }
+
+  answered(origin: AttributeSet, decided: AttributeSet | undefined, outcome: AttributeSet): AttributeSet[] {
+    if (origin === this.origin && decided === this.decided && outcome === this.outcome) {
+      this.whole ??= this.joined(origin, decided, outcome);
+      if (this.whole.comesAgain) return [this.whole];
+    } else {
+      this.origin = origin;
+      this.decided = decided;
+      this.outcome = outcome;
+      this.whole = undefined;
+    }
+    return decided === undefined ? [this.attributes, origin, outcome] : [this.attributes, origin, decided, outcome];
+  }
+
+  private joined(origin: AttributeSet, decided: AttributeSet | undefined, outcome: AttributeSet): AttributeSet {
+    const sets = [this.attributes, origin, ...(decided === undefined ? [] : [decided]), outcome];
+    return new AttributeSet(
+      sets.flatMap(({ list }) => list),
+      sets.every(({ comesAgain }) => comesAgain),
     );
   }
 }

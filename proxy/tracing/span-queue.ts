@@ -1,6 +1,8 @@
+import type { Span } from '../telemetry/trace/span.ts';
+import type { SpanFormat } from '../telemetry/trace/span-format.ts';
 import { OutputBuffer } from '../wire/output-buffer.ts';
 
-/** Spans as their format has them, one behind the other. */
+/** What is sent of some spans. */
 export interface EncodedSpans {
   readonly count: number;
   readonly bytes: Uint8Array;
@@ -13,26 +15,31 @@ const maxQueuedBytes = 2 * 1024 * 1024;
 const maxBatchSpans = 512;
 const maxBatchBytes = 512 * 1024;
 
+/** Spans that are sent together, one behind the other, and room before them. */
 class Batch {
   count = 0;
   readonly out: OutputBuffer;
+  private readonly frontBytes: number;
 
-  constructor(out: OutputBuffer) {
+  constructor(out: OutputBuffer, frontBytes: number) {
     this.out = out;
+    this.frontBytes = frontBytes;
     out.length = 0;
+    out.length = out.reserve(frontBytes) + frontBytes;
   }
 
-  takes(bytes: number): boolean {
-    return this.count < maxBatchSpans && (this.count === 0 || this.out.length + bytes <= maxBatchBytes);
+  get bytes(): number {
+    return this.out.length - this.frontBytes;
   }
 
   get isFull(): boolean {
-    return this.count >= maxBatchSpans || this.out.length >= maxBatchBytes;
+    return this.count >= maxBatchSpans || this.bytes >= maxBatchBytes;
   }
 }
 
-/** Spans that wait to be sent, in the batches that they are sent in. */
+/** Spans that wait to be sent, in the batches that they are sent in. They are written where they are sent from. */
 export class SpanQueue {
+  private readonly format: SpanFormat;
   private batches: Batch[] = [];
   /** The first of them is under way: it takes no more spans. */
   private isFirstSent = false;
@@ -42,19 +49,33 @@ export class SpanQueue {
   /** Of all batches. */
   count = 0;
 
-  /** Copies a span. False when there is no room for it. */
-  add(span: Uint8Array): boolean {
-    if (this.isFull || this.bytes + span.length > maxQueuedBytes) return false;
-    let batch = this.batches.at(-1);
-    if (batch === undefined || (this.isFirstSent && this.batches.length === 1) || !batch.takes(span.length)) {
-      batch = new Batch(this.spare ?? new OutputBuffer());
-      this.spare = undefined;
-      this.batches.push(batch);
+  constructor(format: SpanFormat) {
+    this.format = format;
+  }
+
+  /** Writes a span. False when there is no room for it. */
+  add(span: Span): boolean {
+    if (this.isFull) return false;
+    const last = this.batches.at(-1);
+    const isOpen = last !== undefined && last.count < maxBatchSpans && !(this.isFirstSent && this.batches.length === 1);
+    const batch = isOpen ? last : this.newBatch();
+    const { out } = batch;
+    const start = out.length;
+    this.format.encode(out, span);
+    const length = out.length - start;
+    if (this.bytes + length > maxQueuedBytes) {
+      out.length = start;
+      return false;
     }
-    batch.out.append(span);
-    batch.count++;
+    this.bytes += length;
     this.count++;
-    this.bytes += span.length;
+    if (batch.count > 0 && batch.bytes > maxBatchBytes) {
+      out.length = start;
+      const next = this.newBatch();
+      next.out.append(out.bytes.subarray(start, start + length));
+      this.keepBatch(next);
+    } else if (isOpen) batch.count++;
+    else this.keepBatch(batch);
     return true;
   }
 
@@ -75,7 +96,7 @@ export class SpanQueue {
   first(): EncodedSpans {
     const [{ count, out }] = this.batches;
     this.isFirstSent = true;
-    return { count, bytes: out.bytes.subarray(0, out.length) };
+    return { count, bytes: this.format.batch(out) };
   }
 
   /** The first batch was not taken: until it is sent again, there may be more in it. */
@@ -89,7 +110,7 @@ export class SpanQueue {
     this.isFirstSent = false;
     if (batch === undefined) return;
     this.count -= batch.count;
-    this.bytes -= batch.out.length;
+    this.bytes -= batch.bytes;
     this.spare = this.count === 0 ? undefined : batch.out;
   }
 
@@ -98,5 +119,17 @@ export class SpanQueue {
     this.isFirstSent = false;
     this.count = 0;
     this.bytes = 0;
+  }
+
+  /** Not yet one of those that wait. */
+  private newBatch(): Batch {
+    return new Batch(this.spare ?? new OutputBuffer(), this.format.frontBytes);
+  }
+
+  /** With its first span. */
+  private keepBatch(batch: Batch): void {
+    if (batch.out === this.spare) this.spare = undefined;
+    batch.count = 1;
+    this.batches.push(batch);
   }
 }

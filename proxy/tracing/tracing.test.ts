@@ -8,6 +8,7 @@ import type { Span } from '../telemetry/trace/span.ts';
 import { exchangeOf, requestOf, TestConnection, testOrigin, testSide } from '../testing/exchanges.ts';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { Field, marksOfAll } from '../wire/field.ts';
+import { OutputBuffer } from '../wire/output-buffer.ts';
 import { Tracing } from './tracing.ts';
 
 type Header = readonly [name: string, value: string];
@@ -16,11 +17,24 @@ const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const parentId = '00f067aa0ba902b7';
 const sampled: Header = ['traceparent', `00-${traceId}-${parentId}-01`];
 
+/** A span with its ids as texts. */
+const shown = (span: Span) => ({
+  ...span,
+  traceId: `${span.traceId}`,
+  spanId: `${span.spanId}`,
+  parentId: span.parentId && `${span.parentId}`,
+});
+
 /** A side of the proxy that traces, and a sender to one endpoint. */
 function setup({ rate = 0, direction = 'outbound' as 'inbound' | 'outbound', random = () => Math.random() } = {}) {
-  const spans: Span[] = [];
+  const recorded: Span[] = [];
+  const spans: ReturnType<typeof shown>[] = [];
+  const record = (span: Span): void => {
+    recorded.push(span);
+    spans.push(shown(span));
+  };
   const clock = Object.assign(new FakeClock(), { random });
-  const tracing = new Tracing({ clock, sampleRate: rate, record: (span) => spans.push(span) });
+  const tracing = new Tracing({ clock, sampleRate: rate, record });
   const side = testSide([tracing], clock);
   const connection = new TestConnection();
   const info = { ...plaintextEndpoint('10.0.0.7', 8080, 'loopback'), labels: { service: 'web', namespace: 'shop' } };
@@ -32,10 +46,13 @@ function setup({ rate = 0, direction = 'outbound' as 'inbound' | 'outbound', ran
       attempt.start(connection, clock.nowMs());
     },
   };
+  let origin: Exchange['origin'] | undefined;
   const begin = (headers: readonly Header[], plan: RoutePlan = plainPlan(sender), head = {}): Exchange => {
     const fields = headers.map(([name, value]) => new Field(name, value));
     const { exchange } = exchangeOf(side, { head: { fields, marks: marksOfAll(fields), ...head } });
-    Object.assign(exchange, { origin: { ...exchange.origin, direction } });
+    // All come over one connection.
+    origin ??= { ...exchange.origin, direction };
+    Object.assign(exchange, { origin });
     exchange.begin(plan);
     return exchange;
   };
@@ -44,10 +61,11 @@ function setup({ rate = 0, direction = 'outbound' as 'inbound' | 'outbound', ran
     const { head, extra } = connection.upstreams[at];
     return [...head.fields, ...extra].map(({ name, value }) => [name, value] as const);
   };
-  return { spans, clock, tracing, side, connection, sender, begin, got };
+  return { recorded, spans, clock, tracing, side, connection, sender, begin, got };
 }
 
-const attributes = (span: Span): object => Object.fromEntries(span.attributes.flatMap(({ list }) => list));
+const attributes = (span: Pick<Span, 'attributes'>): object =>
+  Object.fromEntries(span.attributes.flatMap(({ list }) => list));
 
 describe('a request of a trace that is recorded', () => {
   it('goes out with the id of its span, and is one span of a client', () => {
@@ -172,7 +190,7 @@ describe('a request of a trace that is recorded', () => {
   });
 
   it('holds no more of what a peer says than a bound', () => {
-    const { spans, connection, begin } = setup();
+    const { recorded, connection, begin } = setup();
     const long = 'x'.repeat(60_000);
     begin([sampled, ['content-type', 'application/grpc']], undefined, {
       method: long,
@@ -180,9 +198,31 @@ describe('a request of a trace that is recorded', () => {
       authority: long,
     });
     connection.last.answer();
-    expect(new OtlpFormat({ serviceName: 'web', attributes: [] }, '1').encode(spans[0]).length).toBeLessThan(4096);
+    const out = new OutputBuffer();
+    new OtlpFormat({ serviceName: 'web', attributes: [] }, '1').encode(out, recorded[0]);
+    expect(out.length).toBeLessThan(4096);
   });
 });
+
+it.each(['inbound', 'outbound'] as const)(
+  'tells of each %s request its own, however much it is like those before',
+  (direction) => {
+    const { spans, connection, begin } = setup({ direction });
+    // Those that come again are written as one: each third is answered otherwise.
+    for (let i = 0; i < 12; i++) {
+      begin([sampled], undefined, { path: i % 4 === 3 ? '/b' : '/a' });
+      connection.last.answer(i % 3 === 2 ? 404 : 200);
+    }
+    expect(spans.map((span) => attributes(span))).toMatchObject(
+      spans.map((_, i) => ({
+        'url.path': i % 4 === 3 ? '/b' : '/a',
+        'http.response.status_code': i % 3 === 2 ? 404 : 200,
+        'tulle.direction': direction,
+        ...(direction === 'inbound' ? { 'client.address': '127.0.0.1' } : { 'network.peer.address': '10.0.0.7' }),
+      })),
+    );
+  },
+);
 
 describe('a request that nobody has decided about', () => {
   it('goes as it came where no trace begins', () => {
@@ -198,7 +238,7 @@ describe('a request that nobody has decided about', () => {
     const { spans, connection, begin, got } = setup({ rate: 0.5, random: () => 0.4 });
     begin([]);
     connection.last.answer();
-    expect(spans).toMatchObject([{ parentId: '' }]);
+    expect(spans).toMatchObject([{ parentId: undefined }]);
     expect(got().at(-1)).toEqual(['traceparent', `00-${spans[0].traceId}-${spans[0].spanId}-03`]);
   });
 
@@ -292,7 +332,7 @@ describe('broken headers', () => {
     begin(all);
     connection.last.answer();
     expect(got()).toEqual([...all, ['l5d-own', 'x']]);
-    expect(spans).toMatchObject([{ parentId: '' }]);
+    expect(spans).toMatchObject([{ parentId: undefined }]);
     expect(spans[0].traceId).not.toBe(traceId);
   });
 

@@ -130,16 +130,17 @@ export class Tracing implements ExchangeObserver {
 
   /** The trace that a request is part of; where it names none, one whose first span is this hop's. */
   private hopOf({ context, ways, taken, state }: ReceivedContext, sampled: boolean): TraceOfHop {
-    if (context !== undefined && context.traceId !== '') return { context, ways, state };
+    if (context?.traceId !== undefined) return { traceId: context.traceId, context, ways, state };
+    const traceId = this.sink.ids.traceId();
     const begun: SpanContext = {
-      traceId: this.sink.ids.traceId(),
-      spanId: '',
+      traceId,
+      spanId: undefined,
       sampled,
       isRandom: true,
       isShort: false,
       isDebug: context?.isDebug ?? false,
     };
-    return { context: begun, ways: ways === 0 ? wayBeside(taken) : ways, state: '' };
+    return { traceId, context: begun, ways: ways === 0 ? wayBeside(taken) : ways, state: '' };
   }
 }
 
@@ -158,9 +159,9 @@ class NotRecorded implements ExchangeTrace, AttemptTrace {
   readonly isTimed = false;
   readonly fields: AttemptTrace['fields'];
 
-  constructor({ context, ways }: TraceOfHop, ids: IdSource) {
-    const spanId = context.spanId === '' ? ids.spanId() : context.spanId;
-    this.fields = contextFields(ways, sentBy(spanId, context, false), '');
+  constructor(hop: TraceOfHop, ids: IdSource) {
+    const spanId = hop.context.spanId ?? ids.spanId();
+    this.fields = contextFields(hop.ways, sentBy(spanId, hop, false), undefined);
   }
 
   begin(): AttemptTrace {

@@ -2,6 +2,8 @@ import type { Clock } from '../clock.ts';
 
 /** A clock that was set, not one that is a little fast. */
 const stepMs = 2;
+/** What was looked at is known for so long. */
+const knownMs = 0.1;
 
 /**
  * Times of the monotonic clock as those of the wall, with their fractions: who reads the wall's clock gets whole
@@ -10,6 +12,7 @@ const stepMs = 2;
 export class WallTime {
   private readonly clock: Clock;
   private offsetMs: number;
+  private lookedMs = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -18,6 +21,8 @@ export class WallTime {
 
   /** Looks at both clocks, of which the monotonic one shows `nowMs`: the wall's is behind by what was cut off, so that the largest difference is the right one. */
   look(nowMs: number): void {
+    if (nowMs - this.lookedMs < knownMs) return;
+    this.lookedMs = nowMs;
     const offsetMs = this.clock.wallMs() - nowMs;
     if (offsetMs > this.offsetMs || offsetMs < this.offsetMs - stepMs) this.offsetMs = offsetMs;
   }

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../testing/fake-clock.ts';
 import { TimerWheel } from '../timer-wheel.ts';
 import type { ClientConnection } from '../wire/stream.ts';
-import { ConnectionPool, type Dialled, type PoolFailure, type PoolOwner, Waiter } from './connection-pool.ts';
+import { ConnectionPool, type Dialled, type PoolOwner } from './connection-pool.ts';
+import { type PoolFailure, Waiter } from './waiter.ts';
 
 /** A connection that takes `capacity` requests at a time. */
 class FakeConnection implements ClientConnection {

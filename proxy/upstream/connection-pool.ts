@@ -1,43 +1,6 @@
-import { Deadline, type TimerWheel } from '../timer-wheel.ts';
+import type { TimerWheel } from '../timer-wheel.ts';
 import type { ClientConnection } from '../wire/stream.ts';
-
-/**
- * Why a request got no connection; `resolve`: the endpoint's name has no address; `loop`: it leads to this proxy itself;
- * `timeout`: none came free in time.
- */
-export type PoolFailure =
-  | 'resolve'
-  | 'loop'
-  | 'connect'
-  | 'connect timeout'
-  | 'tls'
-  | 'overflow'
-  | 'timeout'
-  | 'closed';
-
-/** A request that waits for a connection, for as long as its deadline lets it. */
-export abstract class Waiter extends Deadline {
-  /** Neighbours among those that wait in a pool; the pool's. */
-  before: Waiter | undefined = undefined;
-  behind: Waiter | undefined = undefined;
-  pool: ConnectionPool | undefined = undefined;
-  /** How long it has been let wait beyond its time; the pool's. */
-  extendedMs = 0;
-
-  /** May take the connection, or not; then it must see to itself. */
-  abstract onConnection(connection: ClientConnection): void;
-  /** It will get none. `detail` says what happened. */
-  abstract onPoolFailure(reason: PoolFailure, detail: string): void;
-
-  override onDeadline(): void {
-    this.pool?.expire(this);
-  }
-
-  /** Its request is gone. */
-  cancel(): void {
-    this.pool?.cancel(this);
-  }
-}
+import { type PoolFailure, type Waiter, WaiterList } from './waiter.ts';
 
 /** A dial that waits for something with a deadline of its own is over by then: nothing is waited for longer because of one. */
 export const longestDialMs = 33_000;
@@ -96,9 +59,7 @@ export class ConnectionPool implements Dialled {
   /** A connection that carries many requests was asked for since the last sweep. */
   private used = false;
   private readonly all = new Set<ClientConnection>();
-  private first: Waiter | undefined = undefined;
-  private last: Waiter | undefined = undefined;
-  private waiting = 0;
+  private readonly waiting = new WaiterList();
   private opening = 0;
   /** Of those being opened, the ones that wait for something that has a deadline of its own. */
   private underWay = 0;
@@ -132,7 +93,7 @@ export class ConnectionPool implements Dialled {
 
   /** Requests that wait for a connection. */
   get waiters(): number {
-    return this.waiting;
+    return this.waiting.size;
   }
 
   /** Requests under way. */
@@ -162,13 +123,14 @@ export class ConnectionPool implements Dialled {
       waiter.onPoolFailure('closed', 'the endpoint is gone');
       return;
     }
-    if (this.waiting >= this.options.maxWaiters) {
+    if (this.waiting.size >= this.options.maxWaiters) {
       this.options.deadlines.disarm(waiter);
-      waiter.onPoolFailure('overflow', `${this.waiting} requests wait for a connection already`);
+      waiter.onPoolFailure('overflow', `${this.waiting.size} requests wait for a connection already`);
       return;
     }
     this.used = true;
-    this.push(waiter);
+    waiter.pool = this;
+    this.waiting.push(waiter);
     // One that waits again keeps its time.
     if (!waiter.isArmed) this.options.deadlines.arm(waiter, this.options.maxWaitMs);
     this.openAsNeeded();
@@ -177,7 +139,7 @@ export class ConnectionPool implements Dialled {
   /** Forgets a waiter whose request is gone. */
   cancel(waiter: Waiter): void {
     this.options.deadlines.disarm(waiter);
-    if (waiter.pool === this) this.unlink(waiter);
+    if (waiter.pool === this) this.waiting.remove(waiter);
   }
 
   /** @internal its time is over */
@@ -188,7 +150,7 @@ export class ConnectionPool implements Dialled {
       this.options.deadlines.arm(waiter, this.options.maxWaitMs);
       return;
     }
-    this.unlink(waiter);
+    this.waiting.remove(waiter);
     waiter.onPoolFailure('timeout', `no connection came free within ${this.options.maxWaitMs} ms`);
   }
 
@@ -206,13 +168,13 @@ export class ConnectionPool implements Dialled {
       return;
     }
     if (connection.available) this.list(connection);
-    while (this.first !== undefined && connection.available) {
-      const waiter = this.first;
-      this.unlink(waiter);
+    while (this.waiting.first !== undefined && connection.available) {
+      const waiter = this.waiting.first;
+      this.waiting.remove(waiter);
       waiter.onConnection(connection);
       if (waiter.pool === undefined) this.options.deadlines.disarm(waiter);
     }
-    if (this.first !== undefined) this.openAsNeeded();
+    if (this.waiting.first !== undefined) this.openAsNeeded();
   }
 
   onClosed(connection: ClientConnection): void {
@@ -246,7 +208,7 @@ export class ConnectionPool implements Dialled {
     this.options.owner.onDialFailed(reason, detail);
     if (this.opening + this.lasting === 0) this.failWaiters(reason, detail);
     // Its connections may be busy for long: the request that the dial was for goes where there is another.
-    else if (this.first !== undefined && this.options.owner.hasOthers) this.failFirst(reason, detail);
+    else if (this.waiting.first !== undefined && this.options.owner.hasOthers) this.failFirst(reason, detail);
   }
 
   /**
@@ -293,35 +255,14 @@ export class ConnectionPool implements Dialled {
 
   private failWaiters(reason: PoolFailure, detail: string): void {
     // Those that come back meanwhile wait for another dial.
-    for (let count = this.waiting; count > 0; count--) this.failFirst(reason, detail);
+    for (let count = this.waiting.size; count > 0; count--) this.failFirst(reason, detail);
   }
 
   private failFirst(reason: PoolFailure, detail: string): void {
-    const waiter = this.first;
+    const waiter = this.waiting.first;
     if (waiter === undefined) return;
     this.cancel(waiter);
     waiter.onPoolFailure(reason, detail);
-  }
-
-  private push(waiter: Waiter): void {
-    waiter.pool = this;
-    waiter.before = this.last;
-    if (this.last === undefined) this.first = waiter;
-    else this.last.behind = waiter;
-    this.last = waiter;
-    this.waiting++;
-  }
-
-  private unlink(waiter: Waiter): void {
-    const { before, behind } = waiter;
-    if (before === undefined) this.first = behind;
-    else before.behind = behind;
-    if (behind === undefined) this.last = before;
-    else behind.before = before;
-    waiter.before = undefined;
-    waiter.behind = undefined;
-    waiter.pool = undefined;
-    this.waiting--;
   }
 
   private list(connection: ClientConnection): void {
@@ -338,7 +279,7 @@ export class ConnectionPool implements Dialled {
 
   private openAsNeeded(): void {
     if (this.closed) return;
-    while (this.waiting > this.opening * this.options.requestsPerConnection && this.hasRoom) this.open();
+    while (this.waiting.size > this.opening * this.options.requestsPerConnection && this.hasRoom) this.open();
   }
 
   /** Connections on which a peer only lets long streams end, however many it leaves so, stand in no other's way. */

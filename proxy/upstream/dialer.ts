@@ -14,8 +14,9 @@ import { Http2Client } from '../wire/http2/client.ts';
 import { formatHostPort, isLoopback } from '../wire/ip-network.ts';
 import type { HttpVersion } from '../wire/stream.ts';
 import type { Connection, TransportHandler, Turn } from '../wire/transport.ts';
-import type { Dialled, PoolFailure } from './connection-pool.ts';
+import type { Dialled } from './connection-pool.ts';
 import type { Dialer, Endpoint } from './endpoint.ts';
+import type { PoolFailure } from './waiter.ts';
 
 export interface SocketDialerOptions {
   turn: Turn;

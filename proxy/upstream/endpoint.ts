@@ -2,7 +2,8 @@ import type { EndpointInfo } from '../model/endpoint-info.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import type { HttpVersion } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
-import { ConnectionPool, type Dialled, type PoolFailure, type PoolOwner } from './connection-pool.ts';
+import { ConnectionPool, type Dialled, type PoolOwner } from './connection-pool.ts';
+import type { PoolFailure } from './waiter.ts';
 
 /**
  * Opens connections to endpoints: TCP, TLS where the endpoint has an identity, transport header where it asks for one.

@@ -9,6 +9,9 @@ export const FieldMark = {
   /** `expect`. */
   expect: 16,
   baggage: 32,
+  userAgent: 64,
+  /** `x-request-id`, `x-amzn-trace-id`: what a request can be found by, but is no part of a trace by. */
+  requestId: 128,
 } as const;
 
 /**
@@ -30,9 +33,12 @@ function marksOf(name: string): number {
     case 0x62: // b
       return name === 'b3' ? FieldMark.trace : name === 'baggage' ? FieldMark.baggage : 0;
     case 0x78: // x
-      return name.startsWith('x-b3-') ? FieldMark.trace : 0;
+      if (name.startsWith('x-b3-')) return FieldMark.trace;
+      return name === 'x-request-id' || name === 'x-amzn-trace-id' ? FieldMark.requestId : 0;
     case 0x67: // g
       return name === 'grpc-timeout' ? FieldMark.grpcTimeout : name === 'grpc-trace-bin' ? FieldMark.trace : 0;
+    case 0x75: // u
+      return name === 'user-agent' ? FieldMark.userAgent : 0;
     case 0x65: // e
       return name === 'expect' ? FieldMark.expect : 0;
     default:

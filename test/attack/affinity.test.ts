@@ -3,7 +3,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { EndpointChoiceSchema } from '../../api/gen/tulle_pb.js';
-import { trafficSettings } from '../../lib/contract/traffic-settings.ts';
+import { trafficSettings } from '../../lib/contract/traffic-annotations.ts';
 import { Affine } from '../../proxy/backend/affine.ts';
 import { hashText } from '../../proxy/balance/rendezvous.ts';
 import { choiceFromApi } from '../../proxy/policy/outbound/choice-from-api.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { sidecarAnnotations } from '../../build/docs/annotations-reference.ts';
 import { cliReference } from '../../build/docs/cli-reference.ts';
-import { trafficSettings } from '../../lib/contract/traffic-settings.ts';
+import { trafficSettings } from '../../lib/contract/traffic-annotations.ts';
 
 const folder = join(import.meta.dirname, '../../docs/reference');
 

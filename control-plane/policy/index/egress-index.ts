@@ -1,5 +1,7 @@
+import type { Complain } from '../../../lib/contract/annotation-reader.ts';
 import { type Cidr, cidrContains, parseCidr } from '../../../lib/contract/cidr.ts';
-import { type Complain, type TrafficSettings, trafficSettings } from '../../../lib/contract/traffic-settings.ts';
+import { trafficSettings } from '../../../lib/contract/traffic-annotations.ts';
+import type { TrafficSettings } from '../../../lib/contract/traffic-settings.ts';
 import type { EgressNetwork } from '../../../lib/kinds/egress-network.ts';
 import { objectKey } from '../../sources/object-key.ts';
 import { oldestFirst } from '../order.ts';

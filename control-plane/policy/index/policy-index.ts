@@ -1,4 +1,5 @@
-import { type TrafficSettings, trafficSettings } from '../../../lib/contract/traffic-settings.ts';
+import { trafficSettings } from '../../../lib/contract/traffic-annotations.ts';
+import type { TrafficSettings } from '../../../lib/contract/traffic-settings.ts';
 import type { AuthorizationPolicy } from '../../../lib/kinds/authorization-policy.ts';
 import type { EgressNetwork } from '../../../lib/kinds/egress-network.ts';
 import type { ExternalAuthorization } from '../../../lib/kinds/external-authorization.ts';

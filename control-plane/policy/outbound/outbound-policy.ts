@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { type OutboundPolicy, OutboundPolicySchema } from '../../../api/gen/outbound_pb.js';
 import { isWithin } from '../../../lib/contract/cidr.ts';
-import { type OverrideService, trafficSettings } from '../../../lib/contract/traffic-settings.ts';
+import { trafficSettings } from '../../../lib/contract/traffic-annotations.ts';
+import type { OverrideService } from '../../../lib/contract/traffic-settings.ts';
 import { portsSetting } from '../../cluster/pod-facts.ts';
 import { servicePort } from '../../cluster/service-ports.ts';
 import { endpointCount } from '../../destination/endpoints.ts';

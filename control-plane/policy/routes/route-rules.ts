@@ -1,13 +1,7 @@
 import { backendsAnnotation, traceSampleRateAnnotation } from '../../../lib/contract/annotations.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
-import {
-  type FailoverSettings,
-  orderOfBytesProblem,
-  type Retry,
-  type StatusRange,
-  type TrafficSettings,
-  trafficSettings,
-} from '../../../lib/contract/traffic-settings.ts';
+import { orderOfBytesProblem, trafficSettings } from '../../../lib/contract/traffic-annotations.ts';
+import type { FailoverSettings, Retry, StatusRange, TrafficSettings } from '../../../lib/contract/traffic-settings.ts';
 import type { KubernetesObject } from '../../../lib/kinds/kubernetes-object.ts';
 import type {
   BackendRef,

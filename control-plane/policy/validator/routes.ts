@@ -2,7 +2,7 @@ import { backendsAnnotation } from '../../../lib/contract/annotations.ts';
 import { parseIp } from '../../../lib/contract/cidr.ts';
 import { goDurationMs } from '../../../lib/contract/durations.ts';
 import { patternProblem } from '../../../lib/contract/pattern.ts';
-import { orderOfBytesProblem, routeSettingProblems } from '../../../lib/contract/traffic-settings.ts';
+import { orderOfBytesProblem, routeSettingProblems } from '../../../lib/contract/traffic-annotations.ts';
 import type { Problems } from '../../../lib/kinds/problems.ts';
 import type {
   BackendRef,

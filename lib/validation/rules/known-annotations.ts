@@ -1,4 +1,5 @@
-import { type Complain, routeSettingProblems, trafficSettings } from '../../contract/traffic-settings.ts';
+import type { Complain } from '../../contract/annotation-reader.ts';
+import { routeSettingProblems, trafficSettings } from '../../contract/traffic-annotations.ts';
 import { namespaceProblems, wordProblems } from '../../inject/annotation-problems.ts';
 import type { InjectProblem } from '../../inject/report.ts';
 import { templateAt, templatePath } from '../../inject/workload.ts';

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt } from '../../exchange/attempt.ts';
-import { overtaken } from '../../exchange/attempt.ts';
 import type { Exchange } from '../../exchange/exchange.ts';
 import { plainPlan } from '../../exchange/plan.ts';
 import { failures } from '../../exchange/proxy-failure.ts';
+import { overtaken } from '../../exchange/repeats.ts';
 import { Answer } from '../../filter/filter.ts';
 import { plaintextEndpoint } from '../../model/endpoint-info.ts';
 import type { HedgeRule, RetryRule, RuleTimeouts } from '../../model/tries.ts';

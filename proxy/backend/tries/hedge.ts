@@ -1,6 +1,6 @@
-import { type Attempt, overtaken } from '../../exchange/attempt.ts';
+import type { Attempt } from '../../exchange/attempt.ts';
 import type { Exchange } from '../../exchange/exchange.ts';
-import { isIdempotent } from '../../exchange/repeats.ts';
+import { isIdempotent, overtaken } from '../../exchange/repeats.ts';
 import type { Answer } from '../../filter/filter.ts';
 import type { HedgeRule } from '../../model/tries.ts';
 import type { RetryBudget } from '../../resilience/retry-budget.ts';

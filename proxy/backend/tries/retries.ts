@@ -1,4 +1,5 @@
 import type { Attempt } from '../../exchange/attempt.ts';
+import { answeredInTime, answerWithin } from '../../exchange/attempt-deadlines.ts';
 import type { Exchange } from '../../exchange/exchange.ts';
 import { failures, type ProxyFailure } from '../../exchange/proxy-failure.ts';
 import type { RetryRule } from '../../model/tries.ts';
@@ -74,11 +75,11 @@ export class Retries extends Deadline {
 
   onTry(attempt: Attempt): void {
     const { tryTimeoutMs } = this.retrying.rule;
-    if (tryTimeoutMs !== undefined) attempt.answerWithin(tryTimeoutMs, failures.tryTimeout);
+    if (tryTimeoutMs !== undefined) answerWithin(attempt, tryTimeoutMs, failures.tryTimeout);
   }
 
   onResponse(attempt: Attempt, head: ResponseHead, end: boolean): 'pass' | 'withhold' | 'again' {
-    attempt.answeredInTime();
+    answeredInTime(attempt);
     const { grpc } = this.exchange;
     if (!grpc) return this.judge(attempt, this.retrying.isRetryable(head.status, -1), end);
     const status = grpcStatus(head.fields);

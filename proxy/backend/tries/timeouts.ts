@@ -1,4 +1,5 @@
 import type { Exchange } from '../../exchange/exchange.ts';
+import { fail } from '../../exchange/own-answer.ts';
 import { failures, type ProxyFailure } from '../../exchange/proxy-failure.ts';
 import type { RuleTimeouts } from '../../model/tries.ts';
 import { Deadline } from '../../timer-wheel.ts';
@@ -50,7 +51,7 @@ class ExchangeDeadline extends Deadline {
   }
 
   override onDeadline(): void {
-    this.exchange.fail(this.failure);
+    fail(this.exchange, this.failure);
   }
 }
 
@@ -70,7 +71,7 @@ class IdleDeadline extends Deadline {
   override onDeadline(): void {
     const { exchange } = this;
     if (exchange.progress === this.progress) {
-      exchange.fail(failures.idleTimeout);
+      fail(exchange, failures.idleTimeout);
       return;
     }
     this.progress = exchange.progress;

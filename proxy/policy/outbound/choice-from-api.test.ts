@@ -3,7 +3,7 @@ import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { EndpointChoiceSchema, type SessionAffinity_SessionSchema } from '../../../api/gen/tulle_pb.js';
 import { choiceToApi } from '../../../control-plane/policy/outbound/settings-to-api.ts';
-import { trafficSettings } from '../../../lib/contract/traffic-settings.ts';
+import { trafficSettings } from '../../../lib/contract/traffic-annotations.ts';
 import { choiceFromApi } from './choice-from-api.ts';
 
 let unread: string[];

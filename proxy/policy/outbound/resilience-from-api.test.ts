@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Backend_BalanceP2cSchema, FailureAccrualSchema } from '../../../api/gen/outbound_pb.js';
 import { HedgeSchema } from '../../../api/gen/tulle_pb.js';
 import { accrualToApi, hedgeToApi, loadToApi } from '../../../control-plane/policy/outbound/settings-to-api.ts';
-import { trafficSettings } from '../../../lib/contract/traffic-settings.ts';
+import { trafficSettings } from '../../../lib/contract/traffic-annotations.ts';
 import { plainLoad } from '../../balance/load.ts';
 import { failureAccrualFromApi, hedgeFromApi, loadFromApi } from './resilience-from-api.ts';
 

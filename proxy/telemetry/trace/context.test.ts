@@ -1,13 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Field } from '../../wire/field.ts';
-import { contextFields, Propagation, readContext, type SpanContext, wayBeside, withoutContext } from './context.ts';
-import { IdSource, isSpanId, isTraceId } from './ids.ts';
+import { contextFields, Propagation, readContext, type SentContext, wayBeside, withoutContext } from './context.ts';
+import { IdSource, type SpanId, spanIdAt, type TraceId, traceIdAt } from './ids.ts';
 
 type Header = readonly [name: string, value: string];
 
 const fieldsOf = (...headers: readonly Header[]): Field[] => headers.map(([name, value]) => new Field(name, value));
-const read = (...headers: readonly Header[]) => readContext(fieldsOf(...headers));
+const received = (...headers: readonly Header[]) => readContext(fieldsOf(...headers));
+/** With ids as texts. */
+const read = (...headers: readonly Header[]) => {
+  const { context, ...others } = received(...headers);
+  const ids = { traceId: context?.traceId?.toString(), spanId: context?.spanId?.toString() };
+  return { context: context && { ...context, ...ids }, ...others };
+};
+const sent = (...headers: readonly Header[]) => received(...headers).context as SentContext;
 
 const traceId = '12345678901234567890123456789012';
 const spanId = '1234567890123456';
@@ -17,9 +24,11 @@ const hex = (length: number) =>
     .string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length })
     .filter((text) => /[^0]/.test(text));
 
-const contexts: fc.Arbitrary<SpanContext> = fc.record({
-  traceId: hex(32),
-  spanId: hex(16),
+const traceIds = hex(32).map((digits) => traceIdAt(digits, 0) as TraceId);
+const spanIds = hex(16).map((digits) => spanIdAt(digits, 0) as SpanId);
+const contexts: fc.Arbitrary<SentContext> = fc.record({
+  traceId: traceIds,
+  spanId: spanIds,
   sampled: fc.boolean(),
   isRandom: fc.constant(false),
   isShort: fc.constant(false),
@@ -82,8 +91,8 @@ describe('traceparent', () => {
   });
 
   it('keeps of the flags that a trace is recorded and that its id is random', () => {
-    const { context } = read(['traceparent', `00-${traceId}-${spanId}-ff`]);
-    expect(contextFields(Propagation.w3c, context as SpanContext, '')[0].value).toBe(`00-${traceId}-${spanId}-03`);
+    const context = sent(['traceparent', `00-${traceId}-${spanId}-ff`]);
+    expect(contextFields(Propagation.w3c, context, undefined)[0].value).toBe(`00-${traceId}-${spanId}-03`);
   });
 });
 
@@ -120,7 +129,7 @@ describe('tracestate', () => {
   });
 
   it('says nothing without a traceparent', () => {
-    expect(read(['tracestate', 'foo=1'])).toEqual({ context: undefined, ways: 0, taken: 0, state: '' });
+    expect(received(['tracestate', 'foo=1'])).toEqual({ context: undefined, ways: 0, taken: 0, state: '' });
   });
 });
 
@@ -144,7 +153,7 @@ describe('B3', () => {
     ['1', true],
     ['d', true],
   ])('b3: %s decides, and names no trace', (value, sampled) => {
-    expect(read(['b3', value]).context).toMatchObject({ traceId: '', spanId: '', sampled });
+    expect(read(['b3', value]).context).toMatchObject({ traceId: undefined, spanId: undefined, sampled });
   });
 
   it.each([
@@ -167,9 +176,16 @@ describe('B3', () => {
   });
 
   it('writes an id of 16 digits as it came', () => {
-    const { context, ways } = read(['x-b3-traceid', short], ['x-b3-spanid', spanId], ['x-b3-sampled', '1']);
+    const headers: Header[] = [
+      ['x-b3-traceid', short],
+      ['x-b3-spanid', spanId],
+      ['x-b3-sampled', '1'],
+    ];
+    const { context, ways } = read(...headers);
     expect(context).toMatchObject({ traceId: `0000000000000000${short}`, isShort: true });
-    expect(contextFields(ways, context as SpanContext, spanId).map(({ name, value }) => [name, value])).toEqual([
+    expect(
+      contextFields(ways, sent(...headers), sent(...headers).spanId).map(({ name, value }) => [name, value]),
+    ).toEqual([
       ['x-b3-traceid', short],
       ['x-b3-spanid', spanId],
       ['x-b3-parentspanid', spanId],
@@ -178,9 +194,9 @@ describe('B3', () => {
   });
 
   it.each([
-    [[['x-b3-sampled', '0']], { traceId: '', sampled: false }],
-    [[['x-b3-sampled', 'true']], { traceId: '', sampled: true }],
-    [[['x-b3-flags', '1']], { traceId: '', sampled: true, isDebug: true }],
+    [[['x-b3-sampled', '0']], { traceId: undefined, sampled: false }],
+    [[['x-b3-sampled', 'true']], { traceId: undefined, sampled: true }],
+    [[['x-b3-flags', '1']], { traceId: undefined, sampled: true, isDebug: true }],
   ] as const)('%s decides, and names no trace', (headers, context) => {
     expect(read(...headers).context).toMatchObject(context);
   });
@@ -222,9 +238,8 @@ describe('grpc-trace-bin', () => {
   const context = { traceId: '4bf92f3577b34da6a3ce929d000e4736', spanId: '34f067aa0ba902b7', sampled: true };
 
   it('is read and written as its description says', () => {
-    const found = read(encoded(example)).context as SpanContext;
-    expect(found).toMatchObject(context);
-    expect(contextFields(Propagation.grpc, found, '')[0].value).toBe(encoded(example)[1]);
+    expect(read(encoded(example)).context).toMatchObject(context);
+    expect(contextFields(Propagation.grpc, sent(encoded(example)), undefined)[0].value).toBe(encoded(example)[1]);
   });
 
   it('is read without padding, and as far as its fields are known', () => {
@@ -251,9 +266,8 @@ describe('grpc-trace-bin', () => {
 describe('contexts in several ways', () => {
   it('are all told the next hop by, where they tell of one trace', () => {
     fc.assert(
-      fc.property(contexts, hex(16), someWays, (context, parentId, ways) => {
-        const received = readContext(contextFields(ways, context, parentId));
-        expect(received).toEqual({ context, ways, taken: ways, state: '' });
+      fc.property(contexts, spanIds, someWays, (context, parentId, ways) => {
+        expect(readContext(contextFields(ways, context, parentId))).toEqual({ context, ways, taken: ways, state: '' });
       }),
     );
   });
@@ -303,6 +317,9 @@ describe('contexts in several ways', () => {
   });
 });
 
+const traceIdForm = expect.stringMatching(/^(?!0*$)[0-9a-f]{32}$/);
+const spanIdForm = expect.stringMatching(/^(?!0*$)[0-9a-f]{16}$/);
+
 it('whatever the fields say, a context has ids of the right form or none', () => {
   const part = fc.oneof(hex(16), hex(32), fc.constantFrom('-', '00', '01', '1', 'd', ''), fc.string());
   const value = fc.oneof(
@@ -328,8 +345,9 @@ it('whatever the fields say, a context has ids of the right form or none', () =>
       expect(ways & ~taken).toBe(0);
       expect(state.length).toBeLessThanOrEqual(512);
       if (context === undefined) expect(ways).toBe(0);
-      else if (context.traceId === '') expect(context).toMatchObject({ spanId: '', sampled: expect.any(Boolean) });
-      else expect([isTraceId(context.traceId), isSpanId(context.spanId)]).toEqual([true, true]);
+      else if (context.traceId === undefined)
+        expect(context).toMatchObject({ spanId: undefined, sampled: expect.any(Boolean) });
+      else expect([context.traceId, context.spanId]).toEqual([traceIdForm, spanIdForm]);
     }),
     { numRuns: 2000 },
   );
@@ -339,15 +357,15 @@ it('new ids are of the right form, whatever chance gives', () => {
   fc.assert(
     fc.property(fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })), (stream) => {
       const ids = new IdSource(() => stream.next().value as number);
-      expect([isTraceId(ids.traceId()), isSpanId(ids.spanId())]).toEqual([true, true]);
+      expect([`${ids.traceId()}`, `${ids.spanId()}`]).toEqual([traceIdForm, spanIdForm]);
     }),
   );
   const zeros = new IdSource(() => 0);
-  expect([isTraceId(zeros.traceId()), isSpanId(zeros.spanId())]).toEqual([true, true]);
+  expect([`${zeros.traceId()}`, `${zeros.spanId()}`]).toEqual([traceIdForm, spanIdForm]);
 });
 
 it('new ids are others, however many are made', () => {
   const ids = new IdSource(Math.random);
   const made = Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? ids.traceId() : ids.spanId()));
-  expect(new Set(made.flatMap((id) => id.match(/.{16}/g))).size).toBe(400);
+  expect(new Set(made.flatMap((id) => `${id}`.match(/.{16}/g))).size).toBe(400);
 });

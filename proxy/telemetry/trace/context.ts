@@ -1,10 +1,11 @@
 import { type Field, FieldMark } from '../../wire/field.ts';
 import { type B3Fields, b3, b3Fields, readB3, readB3Fields } from './b3.ts';
 import { grpcTraceBin, readGrpcTraceBin } from './grpc-trace-bin.ts';
-import type { SpanContext } from './span-context.ts';
+import type { SpanId, TraceId } from './ids.ts';
+import type { SentContext, SpanContext } from './span-context.ts';
 import { readTraceparent, traceparent, tracestate } from './w3c.ts';
 
-export type { SpanContext } from './span-context.ts';
+export type { SentContext, SpanContext } from './span-context.ts';
 
 /** The ways in which requests say what trace they are part of, as bits. */
 export const Propagation = {
@@ -110,10 +111,10 @@ function readSeveral(fields: readonly Field[]): ReceivedContext {
   let ways = 0;
   const consider = (way: number, read: SpanContext | undefined): void => {
     if (read === undefined) return;
-    if (context === undefined || (context.traceId === '' && read.traceId !== '')) {
+    if (context === undefined || (context.traceId === undefined && read.traceId !== undefined)) {
       context = read;
       ways = way;
-    } else if (context.traceId === read.traceId) ways |= way;
+    } else if (isSame(context.traceId, read.traceId)) ways |= way;
   };
   const isWhole = (way: number): boolean => (taken & ~broken & way) !== 0;
   if (isWhole(Propagation.w3c)) consider(Propagation.w3c, readTraceparent(w3cValue as string));
@@ -124,14 +125,17 @@ function readSeveral(fields: readonly Field[]): ReceivedContext {
   return { context, ways, taken, state: hasState ? tracestate(states) : '' };
 }
 
+const isSame = (one: TraceId | undefined, other: TraceId | undefined): boolean =>
+  one === undefined || other === undefined ? one === other : one.equals(other);
+
 /** How a trace that begins here is told beside what is there, which was not readable and stays; 0 where no way is left. */
 export function wayBeside(taken: number): number {
   for (const way of [Propagation.w3c, Propagation.b3, Propagation.grpc]) if ((taken & way) === 0) return way;
   return 0;
 }
 
-/** What a request says that the span of `context` sends, whose parent is `parentId`, or empty. */
-export function contextFields(ways: number, context: SpanContext, parentId: string): Field[] {
+/** What a request says that the span of `context` sends, whose parent is `parentId`. */
+export function contextFields(ways: number, context: SentContext, parentId: SpanId | undefined): Field[] {
   if (ways === Propagation.w3c) return [traceparent(context)];
   const fields: Field[] = [];
   if ((ways & Propagation.w3c) !== 0) fields.push(traceparent(context));

@@ -6,6 +6,8 @@ import {
   ExportTraceServiceResponseSchema,
   type KeyValue,
 } from '../../../test/clients/gen/otlp_pb.js';
+import { OutputBuffer } from '../../wire/output-buffer.ts';
+import { SpanId, TraceId } from './ids.ts';
 import { OtlpFormat, rejectedSpans } from './otlp.ts';
 import { type Attribute, AttributeSet, bounded, excerpt, type Span } from './span.ts';
 import type { SpanFormat } from './span-format.ts';
@@ -14,9 +16,9 @@ import { ZipkinFormat } from './zipkin.ts';
 const resource = { serviceName: 'web', attributes: [['k8s.pod.name', 'web-1']] as Attribute[] };
 
 const span: Span = {
-  traceId: '4bf92f3577b34da6a3ce929d000e4736',
-  spanId: '34f067aa0ba902b7',
-  parentId: '00f067aa0ba902b7',
+  traceId: new TraceId(0x4bf92f35, 0x77b34da6, 0xa3ce929d | 0, 0x000e4736),
+  spanId: new SpanId(0x34f067aa, 0x0ba902b7),
+  parentId: new SpanId(0x00f067aa, 0x0ba902b7),
   state: 'foo=1',
   kind: 'server',
   name: 'GET',
@@ -28,8 +30,12 @@ const span: Span = {
 };
 
 /** What a collector is sent of `spans`. */
-const sent = (format: SpanFormat, spans: readonly Span[]): Uint8Array =>
-  new Uint8Array(format.batch(Buffer.concat(spans.map((each) => new Uint8Array(format.encode(each))))));
+function sent(format: SpanFormat, spans: readonly Span[]): Uint8Array {
+  const out = new OutputBuffer();
+  out.length = out.reserve(format.frontBytes) + format.frontBytes;
+  for (const each of spans) format.encode(out, each);
+  return format.batch(out);
+}
 
 const value = ({ value: any }: KeyValue): unknown => any?.value.value;
 const attributesOf = (list: readonly KeyValue[]): unknown[] => list.map((pair) => [pair.key, value(pair)]);
@@ -47,9 +53,9 @@ describe('OTLP', () => {
     expect(scopeSpans[0].scope).toMatchObject({ name: 'tulle-proxy', version: '1.2.3' });
     const [got] = scopeSpans[0].spans;
     expect(got).toMatchObject({
-      traceId: Uint8Array.from(Buffer.from(span.traceId, 'hex')),
-      spanId: Uint8Array.from(Buffer.from(span.spanId, 'hex')),
-      parentSpanId: Uint8Array.from(Buffer.from(span.parentId, 'hex')),
+      traceId: Uint8Array.from(Buffer.from('4bf92f3577b34da6a3ce929d000e4736', 'hex')),
+      spanId: Uint8Array.from(Buffer.from('34f067aa0ba902b7', 'hex')),
+      parentSpanId: Uint8Array.from(Buffer.from('00f067aa0ba902b7', 'hex')),
       traceState: 'foo=1',
       name: 'GET',
       kind: 2,
@@ -64,7 +70,7 @@ describe('OTLP', () => {
   });
 
   it('has no parent, state or status where a span has none', () => {
-    const [got] = read([{ ...span, parentId: '', state: '', error: undefined }]).scopeSpans[0].spans;
+    const [got] = read([{ ...span, parentId: undefined, state: '', error: undefined }]).scopeSpans[0].spans;
     expect([got.parentSpanId.length, got.traceState, got.status]).toEqual([0, '', undefined]);
   });
 
@@ -122,9 +128,9 @@ describe('Zipkin', () => {
   it('is told a span as its API has it', () => {
     expect(read([span])).toEqual([
       {
-        traceId: span.traceId,
-        id: span.spanId,
-        parentId: span.parentId,
+        traceId: '4bf92f3577b34da6a3ce929d000e4736',
+        id: '34f067aa0ba902b7',
+        parentId: '00f067aa0ba902b7',
         kind: 'SERVER',
         name: 'GET',
         timestamp: 1_767_225_600_123_456,
@@ -137,7 +143,14 @@ describe('Zipkin', () => {
   });
 
   it('is told no parent, kind, peer or error where a span has none', () => {
-    const plain = { ...span, parentId: '', kind: 'internal', error: undefined, peer: undefined, endMs: span.startMs };
+    const plain = {
+      ...span,
+      parentId: undefined,
+      kind: 'internal',
+      error: undefined,
+      peer: undefined,
+      endMs: span.startMs,
+    };
     const [got] = read([plain as Span]);
     expect(Object.keys(got)).toEqual(['traceId', 'id', 'name', 'timestamp', 'duration', 'localEndpoint', 'tags']);
     expect(got).toMatchObject({ duration: 1 });
@@ -162,7 +175,10 @@ describe('Zipkin', () => {
   it('is told of a span without a tag', () => {
     const bare = new ZipkinFormat({ serviceName: 'web', attributes: [] });
     const spans = [{ ...span, attributes: [], error: undefined }, span];
-    expect(JSON.parse(Buffer.from(sent(bare, spans)).toString())).toMatchObject([{ tags: {} }, { id: span.spanId }]);
+    expect(JSON.parse(Buffer.from(sent(bare, spans)).toString())).toMatchObject([
+      { tags: {} },
+      { id: `${span.spanId}` },
+    ]);
   });
 
   it('is told addresses of IPv6 as such', () => {

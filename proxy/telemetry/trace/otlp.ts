@@ -1,3 +1,4 @@
+import type { OutputBuffer } from '../../wire/output-buffer.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
 import type { Attribute, Resource, Span } from './span.ts';
 import type { SpanFormat } from './span-format.ts';
@@ -9,12 +10,14 @@ const statusError = 2;
 /** What says of a span that it is this proxy's. */
 const scopeName = 'tulle-proxy';
 
-/** Bytes that the length of a span takes, as a rule. */
+/** Bytes that the length of a span takes, as a rule, and that of a batch, at most. */
 const spanLengthRoom = 2;
+const batchLengthRoom = 5;
 
 /** Spans of an ExportTraceServiceRequest (opentelemetry/proto/collector/trace/v1/trace_service.proto). */
 export class OtlpFormat implements SpanFormat {
-  private readonly out = new ProtobufWriter();
+  readonly frontBytes: number;
+  private readonly writer = new ProtobufWriter();
   /** Of what is written while a span is. */
   private readonly kept = new ProtobufWriter();
   /** `resource` of ResourceSpans. */
@@ -23,61 +26,65 @@ export class OtlpFormat implements SpanFormat {
   private readonly scope: Uint8Array;
 
   constructor({ serviceName, attributes }: Resource, version: string) {
-    const { out } = this;
-    const resource = out.begin(1);
-    attribute(out, 1, ['service.name', serviceName]);
-    for (const each of attributes) attribute(out, 1, each);
-    out.end(resource);
-    this.resource = out.take();
-    const scope = out.begin(1);
-    out.text(1, scopeName);
-    out.text(2, version);
-    out.end(scope);
-    this.scope = out.take();
+    const { kept } = this;
+    const resource = kept.begin(1);
+    attribute(kept, 1, ['service.name', serviceName]);
+    for (const each of attributes) attribute(kept, 1, each);
+    kept.end(resource);
+    this.resource = kept.out.take();
+    const scope = kept.begin(1);
+    kept.text(1, scopeName);
+    kept.text(2, version);
+    kept.end(scope);
+    this.scope = kept.out.take();
+    this.frontBytes = this.resource.length + this.scope.length + 2 * (1 + batchLengthRoom);
   }
 
   attributes(list: readonly Attribute[]): Uint8Array {
     for (let i = 0; i < list.length; i++) attribute(this.kept, 9, list[i]);
-    return this.kept.take();
+    return this.kept.out.take();
   }
 
-  encode(span: Span): Uint8Array {
-    const { out } = this;
-    const { attributes, error } = span;
-    out.clear();
-    const message = out.begin(2, spanLengthRoom);
-    out.hex(1, span.traceId);
-    out.hex(2, span.spanId);
-    out.text(3, span.state);
-    out.hex(4, span.parentId);
-    out.text(5, span.name);
-    out.integer(6, kinds[span.kind]);
+  encode(out: OutputBuffer, span: Span): void {
+    const { writer } = this;
+    const { parentId, attributes, error } = span;
+    writer.out = out;
+    const message = writer.begin(2, spanLengthRoom);
+    writer.traceId(1, span.traceId);
+    writer.spanId(2, span.spanId);
+    writer.text(3, span.state);
+    if (parentId !== undefined) writer.spanId(4, parentId);
+    writer.text(5, span.name);
+    writer.integer(6, kinds[span.kind]);
     // To the microsecond: no clock here is finer.
-    out.nanoseconds(7, Math.round(span.startMs * 1000));
-    out.nanoseconds(8, Math.round(span.endMs * 1000));
+    writer.nanoseconds(7, Math.round(span.startMs * 1000));
+    writer.nanoseconds(8, Math.round(span.endMs * 1000));
     for (let i = 0; i < attributes.length; i++) {
       const set = attributes[i];
       if (set.comesAgain) out.append(set.bytesIn(this));
-      else for (let j = 0; j < set.list.length; j++) attribute(out, 9, set.list[j]);
+      else for (let j = 0; j < set.list.length; j++) attribute(writer, 9, set.list[j]);
     }
     if (error !== undefined) {
-      const status = out.begin(15);
-      out.text(2, error);
-      out.integer(3, statusError);
-      out.end(status);
+      const status = writer.begin(15);
+      writer.text(2, error);
+      writer.integer(3, statusError);
+      writer.end(status);
     }
-    out.end(message, spanLengthRoom);
-    return out.written;
+    writer.end(message, spanLengthRoom);
   }
 
-  batch(spans: Uint8Array): Uint8Array {
-    const { out, resource, scope } = this;
-    out.clear();
-    out.prefix(2, scope.length + spans.length);
-    out.append(scope);
-    const scopeSpans = out.take();
-    out.prefix(1, resource.length + scopeSpans.length + spans.length);
-    return Buffer.concat([out.written, resource, scopeSpans, spans]);
+  batch(out: OutputBuffer): Uint8Array {
+    const { kept, resource, scope, frontBytes } = this;
+    const spans = out.length - frontBytes;
+    kept.prefix(2, scope.length + spans);
+    kept.out.append(scope);
+    const scopeSpans = kept.out.take();
+    kept.prefix(1, resource.length + scopeSpans.length + spans);
+    kept.out.append(resource);
+    kept.out.append(scopeSpans);
+    const front = kept.out.take();
+    out.bytes.set(front, frontBytes - front.length);
+    return out.bytes.subarray(frontBytes - front.length, out.length);
   }
 }
 

@@ -1,9 +1,11 @@
+import type { SpanId, TraceId } from './ids.ts';
+
 /** What one request says of the trace that it is part of. */
 export interface SpanContext {
-  /** 32 digits of hexadecimal; empty where only a decision was told (`b3: 0`). */
-  readonly traceId: string;
-  /** Of the span that the request was sent by: 16 digits. Empty where the trace's id is. */
-  readonly spanId: string;
+  /** Undefined where only a decision was told (`b3: 0`). */
+  readonly traceId: TraceId | undefined;
+  /** Of the span that the request was sent by. Undefined where the trace's id is. */
+  readonly spanId: SpanId | undefined;
   /** Whether the trace is recorded; undefined where that is left to who comes next. */
   readonly sampled: boolean | undefined;
   /** The trace's id is known to be random. */
@@ -12,4 +14,11 @@ export interface SpanContext {
   readonly isShort: boolean;
   /** B3 asks that it is recorded whatever anybody's sampling says. */
   readonly isDebug: boolean;
+}
+
+/** Of a trace that is known, by what sends a request of it. */
+export interface SentContext extends SpanContext {
+  readonly traceId: TraceId;
+  readonly spanId: SpanId;
+  readonly sampled: boolean;
 }

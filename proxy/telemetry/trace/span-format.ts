@@ -1,3 +1,4 @@
+import type { OutputBuffer } from '../../wire/output-buffer.ts';
 import type { AttributeFormat, Span } from './span.ts';
 
 /**
@@ -5,8 +6,10 @@ import type { AttributeFormat, Span } from './span.ts';
  * that the garbage collector would look through.
  */
 export interface SpanFormat extends AttributeFormat {
-  /** One span, as it stands among others. What is returned is valid until the next call. */
-  encode(span: Span): Uint8Array;
-  /** What is sent of `spans`, which were encoded and stand one behind the other. */
-  batch(spans: Uint8Array): Uint8Array;
+  /** Room before the first span of a batch, for what is sent before it. */
+  readonly frontBytes: number;
+  /** Writes a span behind what `out` has. */
+  encode(out: OutputBuffer, span: Span): void;
+  /** What is sent of the spans in `out`, of which the first is at `frontBytes`: valid until `out` is written to. */
+  batch(out: OutputBuffer): Uint8Array;
 }

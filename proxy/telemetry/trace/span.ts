@@ -1,3 +1,5 @@
+import type { SpanId, TraceId } from './ids.ts';
+
 /** One thing that a span tells, by a name of OpenTelemetry's semantic conventions or, of the mesh's own facts, `tulle.*`. */
 export type Attribute = readonly [name: string, value: string | number];
 
@@ -36,10 +38,10 @@ const noBytes = new Uint8Array(0);
 
 /** What took a while, as a trace shows it. */
 export interface Span {
-  readonly traceId: string;
-  readonly spanId: string;
-  /** Empty where the trace begins. */
-  readonly parentId: string;
+  readonly traceId: TraceId;
+  readonly spanId: SpanId;
+  /** Undefined where the trace begins. */
+  readonly parentId: SpanId | undefined;
   /** `tracestate` of its trace; empty without. */
   readonly state: string;
   readonly kind: 'server' | 'client' | 'internal';

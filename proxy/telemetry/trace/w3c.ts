@@ -1,6 +1,7 @@
 import { Field } from '../../wire/field.ts';
-import { isHex, isId } from './ids.ts';
-import type { SpanContext } from './span-context.ts';
+import { latin1 } from '../../wire/latin1.ts';
+import { hexValues, isHex, spanIdAt, traceIdAt, writeSpanDigits, writeTraceDigits } from './ids.ts';
+import type { SentContext, SpanContext } from './span-context.ts';
 
 const sampledFlag = 1;
 /** The trace's id is random (W3C Trace Context level 2): it stays so. */
@@ -20,12 +21,14 @@ export function readTraceparent(value: string): SpanContext | undefined {
   if (!isHex(value, 0, 2) || !isHex(value, 53, 55) || value.startsWith('ff')) return undefined;
   // Versions to come may say more behind another mark; this one may not.
   if (value.length > length && (value.startsWith('00') || value.charCodeAt(length) !== dash)) return undefined;
-  if (!isId(value, 3, 35) || !isId(value, 36, 52)) return undefined;
+  const traceId = traceIdAt(value, 3);
+  const spanId = spanIdAt(value, 36);
+  if (traceId === undefined || spanId === undefined) return undefined;
   // The flags that are known stand in the last digit.
-  const flags = Number.parseInt(value[54], 16);
+  const flags = hexValues[value.charCodeAt(54)];
   return {
-    traceId: value.slice(3, 35),
-    spanId: value.slice(36, 52),
+    traceId,
+    spanId,
     sampled: (flags & sampledFlag) !== 0,
     isRandom: (flags & randomFlag) !== 0,
     isShort: false,
@@ -33,8 +36,17 @@ export function readTraceparent(value: string): SpanContext | undefined {
   };
 }
 
-export const traceparent = ({ traceId, spanId, sampled, isRandom }: SpanContext): Field =>
-  new Field('traceparent', `00-${traceId}-${spanId}-0${(sampled ? sampledFlag : 0) + (isRandom ? randomFlag : 0)}`);
+const zero = 0x30;
+
+/** All of it is written anew but what stands between the ids: a text that is put together of others costs more. */
+const written = Buffer.from(`00-${'0'.repeat(32)}-${'0'.repeat(16)}-00`, 'latin1');
+
+export function traceparent({ traceId, spanId, sampled, isRandom }: SentContext): Field {
+  writeTraceDigits(written, 3, traceId);
+  writeSpanDigits(written, 36, spanId);
+  written[54] = zero + (sampled ? sampledFlag : 0) + (isRandom ? randomFlag : 0);
+  return new Field('traceparent', latin1(written, 0, length));
+}
 
 const mostMembers = 32;
 /** Who passes it on should pass on so much (section 3.3.1.5). */

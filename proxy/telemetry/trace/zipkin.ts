@@ -1,5 +1,13 @@
 import { asciiBytes, asciiJson } from '../../wire/ascii.ts';
-import { OutputBuffer } from '../../wire/output-buffer.ts';
+import type { OutputBuffer } from '../../wire/output-buffer.ts';
+import {
+  digitsOfSpanId,
+  digitsOfTraceId,
+  type SpanId,
+  type TraceId,
+  writeSpanDigits,
+  writeTraceDigits,
+} from './ids.ts';
 import type { Attribute, Resource, Span } from './span.ts';
 import type { SpanFormat } from './span-format.ts';
 
@@ -18,7 +26,8 @@ const closeBracket = 0x5d;
 
 /** Zipkin's own names of what the conventions call otherwise (zipkin.io/zipkin-api, v2 JSON). Each span begins with a comma. */
 export class ZipkinFormat implements SpanFormat {
-  private readonly out = new OutputBuffer();
+  /** The comma before the first span is where the bracket will be. */
+  readonly frontBytes = 0;
   /** What stands in all spans: the service, and the tags of the resource. */
   private readonly common: Uint8Array;
   /** The peer of the last span, which is often that of the next. */
@@ -35,20 +44,18 @@ export class ZipkinFormat implements SpanFormat {
     return asciiBytes(tagsOf(list));
   }
 
-  encode(span: Span): Uint8Array {
-    const { out } = this;
+  encode(out: OutputBuffer, span: Span): void {
     const { parentId, kind, startMs, endMs, attributes, error, peer } = span;
     const timestamp = Math.round(startMs * 1000);
     // What took no time that could be measured took some.
     const duration = Math.max(1, Math.round(endMs * 1000) - timestamp);
-    out.length = 0;
     out.appendLatin1(',{"traceId":"');
-    out.appendLatin1(span.traceId);
+    appendTraceId(out, span.traceId);
     out.appendLatin1('","id":"');
-    out.appendLatin1(span.spanId);
-    if (parentId !== '') {
+    appendSpanId(out, span.spanId);
+    if (parentId !== undefined) {
       out.appendLatin1('","parentId":"');
-      out.appendLatin1(parentId);
+      appendSpanId(out, parentId);
     }
     out.appendLatin1(kinds[kind]);
     out.appendLatin1(asciiJson(span.name));
@@ -67,7 +74,6 @@ export class ZipkinFormat implements SpanFormat {
     if (error !== undefined) out.appendLatin1(`"error":${asciiJson(error)}`);
     else if (out.bytes[out.length - 1] === comma) out.length--;
     out.appendLatin1('}}');
-    return out.bytes.subarray(0, out.length);
   }
 
   private remote(peer: NonNullable<Span['peer']>): Uint8Array {
@@ -78,13 +84,24 @@ export class ZipkinFormat implements SpanFormat {
     return this.peerBytes;
   }
 
-  batch(spans: Uint8Array): Uint8Array {
-    const list = new Uint8Array(spans.length + 1);
-    list.set(spans);
-    list[0] = openBracket;
-    list[spans.length] = closeBracket;
-    return list;
+  batch(out: OutputBuffer): Uint8Array {
+    const end = out.reserve(1);
+    out.bytes[0] = openBracket;
+    out.bytes[end] = closeBracket;
+    return out.bytes.subarray(0, end + 1);
   }
+}
+
+function appendTraceId(out: OutputBuffer, id: TraceId): void {
+  const at = out.reserve(digitsOfTraceId);
+  writeTraceDigits(out.bytes, at, id);
+  out.length = at + digitsOfTraceId;
+}
+
+function appendSpanId(out: OutputBuffer, id: SpanId): void {
+  const at = out.reserve(digitsOfSpanId);
+  writeSpanDigits(out.bytes, at, id);
+  out.length = at + digitsOfSpanId;
 }
 
 function tagsOf(list: readonly Attribute[]): string {

@@ -1,6 +1,6 @@
 import { Field } from '../../field.ts';
 import type { FieldTable } from '../../field-table.ts';
-import { writeLatin1 } from '../../latin1.ts';
+import { copyBytes, writeLatin1 } from '../../latin1.ts';
 import { decodeHuffman, HuffmanError } from './huffman.ts';
 import { staticCount, staticFields } from './static-table.ts';
 
@@ -97,7 +97,7 @@ export class HpackDecoder {
       const { name } = this.entry(index);
       nameEnd = name.length;
       this.room(nameEnd);
-      for (let i = 0; i < nameEnd; i++) this.scratch[i] = name.charCodeAt(i);
+      writeLatin1(this.scratch, 0, name);
     }
     if (index === 0) {
       for (let i = 0; i < nameEnd; i++) {
@@ -126,10 +126,7 @@ export class HpackDecoder {
     this.at = start + length;
     if (!coded) {
       this.room(offset + length);
-      // Most strings are short: a loop beats the call.
-      if (length < 64) for (let i = 0; i < length; i++) this.scratch[offset + i] = bytes[start + i];
-      else this.scratch.set(bytes.subarray(start, start + length), offset);
-      return offset + length;
+      return copyBytes(bytes, start, start + length, this.scratch, offset);
     }
     this.room(offset + Math.ceil((length * 8) / 5) + 2);
     try {

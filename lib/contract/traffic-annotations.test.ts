@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { trafficSettings } from './traffic-settings.ts';
+import { trafficSettings } from './traffic-annotations.ts';
 
 const accrual = 'balancer.linkerd.io/failure-accrual';
 const alpha = 'balancer.alpha.linkerd.io';

@@ -1,0 +1,71 @@
+import type { Duration } from 'cdk8s';
+import { duration, flag, instance, listOf, needed, number, type Shape, text, word } from '../props/form.ts';
+import { PathRewrite } from './path-rewrite.ts';
+
+export interface RedirectOptions {
+  /** @default - that of the request */
+  readonly scheme?: 'http' | 'https';
+  /** @default - that of the request */
+  readonly hostname?: string;
+  /** @default - that of the scheme, where one is given, else that of the request */
+  readonly port?: number;
+  /** @default - that of the request */
+  readonly path?: PathRewrite;
+  /**
+   * 301, 302, 303, 307 or 308.
+   *
+   * @default 302
+   */
+  readonly statusCode?: number;
+}
+
+export interface RewriteOptions {
+  /**
+   * What the application sees as `Host`.
+   *
+   * @default - that of the request
+   */
+  readonly hostname?: string;
+  /** @default - that of the request */
+  readonly path?: PathRewrite;
+}
+
+export interface CorsOptions {
+  /** Such as `https://shop.example`, with one `*` at most, or `*` for all. */
+  readonly allowOrigins: string[];
+  /** @default - none but those that browsers send without asking */
+  readonly allowMethods?: string[];
+  /** @default - none but those that browsers send without asking */
+  readonly allowHeaders?: string[];
+  /** @default - none */
+  readonly exposeHeaders?: string[];
+  /**
+   * Whether browsers may send cookies.
+   *
+   * @default false
+   */
+  readonly allowCredentials?: boolean;
+  /**
+   * How long browsers keep what they were told, in whole seconds.
+   *
+   * @default Duration.seconds(5)
+   */
+  readonly maxAge?: Duration;
+}
+
+export const redirectForm: Shape<RedirectOptions> = {
+  scheme: word('http', 'https'),
+  hostname: text,
+  port: number,
+  path: instance(() => PathRewrite),
+  statusCode: number,
+};
+export const rewriteForm: Shape<RewriteOptions> = { hostname: text, path: instance(() => PathRewrite) };
+export const corsForm: Shape<CorsOptions> = {
+  allowOrigins: needed(listOf(text)),
+  allowMethods: listOf(text),
+  allowHeaders: listOf(text),
+  exposeHeaders: listOf(text),
+  allowCredentials: flag,
+  maxAge: duration,
+};

@@ -4,6 +4,9 @@ export interface Addresses {
   service(): string;
 }
 
+/** Stands for all that is outside of the cluster and of the mesh, who calls and who is called. */
+export const outsideAddress = '203.0.113.1';
+
 /** Those that clusters have by default, within the networks that a mesh takes for its cluster's. */
 export function numbered(): Addresses {
   let pods = 0;

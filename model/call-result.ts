@@ -2,10 +2,13 @@
 export interface CallBackend {
   /** Name of the Service, of its namespace where that is not the called one's; the host for what is no Service. */
   readonly service: string;
+  /** Undefined for that of the caller, and for what is no Service. */
   readonly namespace: string | undefined;
+  /** Of the Service, or of the host. */
   readonly port: number;
   /** Of all calls like this one; 0 for one that stands by. */
   readonly share: number;
+  /** It reaches the application there. */
   readonly allowed: boolean;
   /** What lets the call in there, or why nothing does. */
   readonly by: string;
@@ -17,12 +20,16 @@ export interface CallResult {
   readonly allowed: boolean;
   /** What lets it in: `AuthorizationPolicy shop/orders-from-web`, `default all-unauthenticated`. Else why it is refused. */
   readonly by: string;
-  /** What the mesh answers by itself: 403, 404, 500 or what a filter says; undefined where the application answers. */
+  /**
+   * What the mesh answers by itself: 403, 404, 500, 504 or what a filter says; 0 where a connection ends without an answer;
+   * undefined where the application answers.
+   */
   readonly status: number | undefined;
   /** The route that it goes by where it is sent: `HTTPRoute shop/orders-canary`; undefined where there is none. */
   readonly route: string | undefined;
   /** The route by which the called workload took it; undefined where there is none. */
   readonly inboundRoute: string | undefined;
+  /** Where it goes; none where the sidecar of the caller answers or ends it. */
   readonly backends: readonly CallBackend[];
   /** It is encrypted, and both ends have proved who they are. */
   readonly mtls: boolean;

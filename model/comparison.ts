@@ -12,9 +12,13 @@ export interface CallChange {
 
 /** A call that goes elsewhere, or otherwise. */
 export interface CallMove {
+  /** The caller: `shop/deployment/web`. */
   readonly from: string;
+  /** What is called: `http://orders.shop:8080/`. */
   readonly to: string;
+  /** Where calls went, in words: `100 % shop/orders:8080`. */
   readonly before: string;
+  /** Where they go now. */
   readonly after: string;
 }
 

@@ -3,13 +3,16 @@ import type { RequestHead } from '../proxy/wire/stream.ts';
 import type { Call } from './call.ts';
 
 /** The head of a call, as the caller's sidecar reads it. */
-export function headOf({ url, path, method, headers, grpc }: Call): RequestHead {
+export function headOf({ from, url, path, method, headers, grpc }: Call): RequestHead {
   const all = grpc ? { 'content-type': 'application/grpc', te: 'trailers', ...headers } : headers;
-  const fields = Object.entries(all).map(([name, value]) => new Field(name.toLowerCase(), value));
+  const given = Object.entries(all).map(([name, value]) => new Field(name.toLowerCase(), value));
+  const fields = given.filter(({ name }) => name !== 'host');
+  // Who asks a proxy names what it is to call in the request, and that stands before a host.
+  const host = from?.mode === 'explicit' ? undefined : given.find(({ name }) => name === 'host')?.value;
   return {
     method: method.toUpperCase(),
     scheme: 'http',
-    authority: url.host,
+    authority: host ?? url.host,
     path,
     contentLength: -1,
     upgrade: undefined,

@@ -2,6 +2,7 @@
 export interface HeldAuthorization {
   /** `shop/deployment/orders`. */
   readonly workload: string;
+  /** Of the workload's pods. */
   readonly port: number;
   /** How its connections are read: `detect`, `opaque`, `tls`, `http1` or `http2`. */
   readonly protocol: string;

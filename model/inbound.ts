@@ -1,4 +1,4 @@
-import { isMeshed } from '../control-plane/cluster/pod-facts.ts';
+import { isMeshed, skipsInbound } from '../control-plane/cluster/pod-facts.ts';
 import type { PolicyContext } from '../control-plane/policy/context.ts';
 import { serverPolicy } from '../control-plane/policy/inbound/server-policy.ts';
 import type { Pod } from '../lib/kinds/pod.ts';
@@ -9,6 +9,7 @@ import { foldedRoute, headReadings } from '../proxy/policy/inbound/readings.ts';
 import type { Authorization, RoutePolicy, ServerPolicy } from '../proxy/policy/inbound/server-policy.ts';
 import { parseIp } from '../proxy/wire/ip-network.ts';
 import type { RequestHead } from '../proxy/wire/stream.ts';
+import { outsideAddress } from './addresses.ts';
 import { describeAuthorization } from './authorizations.ts';
 import { nameOf, routeNameOf } from './names.ts';
 import type { Workload } from './workload.ts';
@@ -22,18 +23,16 @@ export interface InboundDecision {
   readonly steps: readonly string[];
 }
 
-const anyAddress = '203.0.113.1';
-
-/** A caller as the called sidecar knows it: what is not meshed proves nothing. */
-export function clientOf(from: Workload | undefined, toMeshed: boolean): ClientInfo {
-  const address = parseIp(from?.pod.status?.podIP ?? anyAddress);
-  const tls = toMeshed && from?.meshed === true;
+/** A caller as the called sidecar knows it: what is not meshed proves nothing, and no more does what passes by a sidecar. */
+export function clientOf(from: Workload | undefined, bySidecars: boolean): ClientInfo {
+  const address = parseIp(from?.pod.status?.podIP ?? outsideAddress);
+  const tls = bySidecars && from?.meshed === true;
   return { address, tls, identity: tls ? from.identity : undefined };
 }
 
-/** The policy of a port as the pod's proxy has it; undefined without a proxy. */
+/** The policy of a port as the pod's proxy has it; undefined without a proxy, and where connections pass by it. */
 export function policyOf(pod: Pod, port: number, context: PolicyContext): ServerPolicy | undefined {
-  if (!isMeshed(pod, context.config)) return undefined;
+  if (!isMeshed(pod, context.config) || skipsInbound(pod, port)) return undefined;
   return serverPolicyFromApi(serverPolicy(pod, port, context).server, 0, false, 1, () => {});
 }
 
@@ -41,7 +40,7 @@ export function policyOf(pod: Pod, port: number, context: PolicyContext): Server
 export function inboundDecision(
   pod: Pod,
   port: number,
-  from: Workload | undefined,
+  client: ClientInfo,
   head: RequestHead | undefined,
   token: boolean,
   context: PolicyContext,
@@ -49,14 +48,18 @@ export function inboundDecision(
   const { namespace, name } = pod.metadata;
   const policy = policyOf(pod, port, context);
   if (policy === undefined) {
-    const step = `pod ${namespace}/${name} has no sidecar: whoever reaches it is let in`;
-    return { allowed: true, by: 'no sidecar', status: undefined, route: undefined, steps: [step] };
+    const isSkipped = isMeshed(pod, context.config);
+    const why = isSkipped
+      ? `port ${port} of ${namespace}/${name} skips its sidecar`
+      : `pod ${namespace}/${name} has no sidecar`;
+    const steps = [`${why}: whoever reaches it is let in`];
+    return { allowed: true, by: isSkipped ? 'skipped port' : 'no sidecar', status: undefined, route: undefined, steps };
   }
-  const client = clientOf(from, true);
   const at = `port ${port} of ${namespace}/${name} has ${nameOf(policy.labels, namespace)}`;
   const speaksHttp = policy.protocol !== 'opaque' && policy.protocol !== 'tls';
   if (head === undefined || !speaksHttp) {
-    return decided(policy.authorizations, client, undefined, namespace, [at, `it is ${policy.protocol}`]);
+    const decision = decided(policy.authorizations, client, undefined, namespace, [at, `it is ${policy.protocol}`]);
+    return decision.allowed ? decision : { ...decision, status: 0 };
   }
   const heads = headReadings(policy, head);
   if (heads === undefined) {

@@ -1,5 +1,3 @@
-import { serviceEndpoints } from '../control-plane/destination/endpoints.ts';
-import type { Target } from '../control-plane/destination/target.ts';
 import type { Manifest } from '../lib/inject/index.ts';
 import { installedConfig } from '../lib/inject/installed-config.ts';
 import type { KubernetesObject } from '../lib/kinds/kubernetes-object.ts';
@@ -10,20 +8,22 @@ import { review } from '../lib/validation/review.ts';
 import { rules } from '../lib/validation/rules/index.ts';
 import { knownAnnotations } from '../lib/validation/rules/known-annotations.ts';
 import type { AppLike } from './app-like.ts';
+import { arrival } from './arrival.ts';
 import type { Call } from './call.ts';
-import type { CallBackend, CallResult } from './call-result.ts';
+import type { CallResult } from './call-result.ts';
 import { compare } from './compare.ts';
 import type { Comparison } from './comparison.ts';
+import { departure } from './departure.ts';
 import { doorsOf } from './doors.ts';
 import { find } from './find-workload.ts';
 import { headOf } from './head.ts';
 import type { HeldAuthorization } from './held-authorization.ts';
 import { heldAt } from './held-authorizations.ts';
-import { clientOf, inboundDecision, policyOf } from './inbound.ts';
+import { clientOf, policyOf } from './inbound.ts';
 import { objectsOfApp, objectsOfFolder, objectsOfText } from './manifests.ts';
-import { type OutboundDecision, type OutboundPlace, outboundDecision, targetOf } from './outbound.ts';
+import { outboundDecision } from './outbound.ts';
 import { type SimulatedCluster, simulatedCluster, workloadPorts } from './simulated-cluster.ts';
-import { type Workload, workloadName } from './workload.ts';
+import { workloadName } from './workload.ts';
 import type { WorkloadLike } from './workload-like.ts';
 
 export interface CallOptions {
@@ -36,9 +36,13 @@ export interface CallOptions {
   readonly to: string;
   /** As it stands in the request, where `to` would make another of it (`/a/../b`). @default - that of `to` */
   readonly path?: string;
-  /** @default GET */
+  /**
+   * Method of the request.
+   *
+   * @default GET
+   */
   readonly method?: string;
-  /** @default - none */
+  /** `host` among them is what the request is for, at the address of `to`. @default - none */
   readonly headers?: Readonly<Record<string, string>>;
   /** It is a gRPC call. @default - when the method is POST and the headers say so */
   readonly grpc?: boolean;
@@ -140,11 +144,11 @@ export class MeshModel {
   /** @internal */
   made(call: Call): CallResult {
     const { context } = this.cluster;
-    const { from, url, grpc, connection } = call;
+    const { from, grpc, connection } = call;
     const head = headOf(call);
-    const target = targetOf(url.hostname.replace(/^\[|\]$/g, ''), portOf(url), from?.namespace ?? 'default', context);
-    const outbound = outboundDecision(from, target, head, grpc, connection, context);
-    const places = outbound.places.map((place) => this.at(place, call, outbound));
+    const left = departure(call, head, context);
+    const outbound = outboundDecision(from, left, head, grpc, connection, context);
+    const places = outbound.places.map((place) => arrival(place, call, outbound, left, this.cluster));
     const used = places.filter(({ backend }) => backend.share > 0);
     const refused = used.find(({ backend }) => !backend.allowed);
     const shown = refused ?? used[0];
@@ -164,53 +168,10 @@ export class MeshModel {
         authority: sent.authority,
         headers: Object.fromEntries(sent.fields.map(({ name, value }) => [name, value])),
       },
-      steps: [...outbound.steps, ...places.flatMap(({ steps }) => steps)],
+      steps: [...left.steps, ...outbound.steps, ...places.flatMap(({ steps }) => steps)],
     };
   }
-
-  /** What becomes of the calls that are sent to one place. */
-  private at(place: OutboundPlace, { from, token, url }: Call, outbound: OutboundDecision): Arrived {
-    const { context } = this.cluster;
-    const { cluster, config } = context;
-    const { target, share } = place;
-    if (target === undefined) {
-      const missing = outbound.target !== undefined;
-      const by = missing ? 'there is no such backend' : 'outside of the mesh';
-      const [, host, port] = /^(.*?)(?::(\d+))?$/.exec(place.head.authority) ?? [];
-      const named = { service: host, namespace: undefined, port: port === undefined ? portOf(url) : Number(port) };
-      const backend = { ...named, share, allowed: !missing, by };
-      return { backend, status: missing ? 500 : undefined, route: undefined, mtls: false, steps: [by] };
-    }
-    const named = namedOf(target, from);
-    const pods = podsAt(target, this.cluster);
-    if (pods.length === 0) {
-      const by = target.kind === 'ip' ? 'outside of the mesh' : 'the Service has no endpoint';
-      const allowed = target.kind === 'ip';
-      return { backend: { ...named, share, allowed, by }, status: allowed ? undefined : 503, ...nowhere, steps: [by] };
-    }
-    const arrived = pods.map(({ podKey, port, identity }) => {
-      const pod = cluster.pods.get(podKey);
-      if (pod === undefined) throw new Error(`pod ${podKey} is not in the model`);
-      const head = outbound.opaque ? undefined : place.head;
-      return { ...inboundDecision(pod, port, from, head, token, context), mtls: identity !== undefined };
-    });
-    const refused = arrived.find(({ allowed }) => !allowed);
-    const { by, status, route, steps, allowed } = refused ?? arrived[0];
-    const mtls = from?.meshed === true && arrived.every((each) => each.mtls);
-    const where = `${Math.round(share * 1000) / 10} % go to ${named.namespace ?? from?.namespace ?? config.meshNamespace}/${named.service}:${named.port}`;
-    return { backend: { ...named, share, allowed, by }, status, route, mtls, steps: [where, ...steps] };
-  }
 }
-
-interface Arrived {
-  readonly backend: CallBackend;
-  readonly status: number | undefined;
-  readonly route: string | undefined;
-  readonly mtls: boolean;
-  readonly steps: readonly string[];
-}
-
-const nowhere = { route: undefined, mtls: false };
 
 const isGrpc = (headers: Readonly<Record<string, string>>): boolean =>
   Object.entries(headers).some(
@@ -236,39 +197,6 @@ function connectionOf({ protocol, hostname }: URL, serverName: string | undefine
   }
   if (protocol === 'http:') return undefined;
   return { serverName: protocol === 'tls:' ? (serverName ?? hostname).toLowerCase() : undefined };
-}
-
-const portOf = ({ protocol, port }: URL): number => (port !== '' ? Number(port) : protocol === 'tls:' ? 443 : 80);
-
-function namedOf(target: Target, from: Workload | undefined): Pick<CallBackend, 'service' | 'namespace' | 'port'> {
-  if (target.kind === 'ip') return { service: target.ip, namespace: undefined, port: target.port };
-  const { name, namespace, port, hostname } = target;
-  const service = hostname === undefined ? name : `${hostname}.${name}`;
-  return { service, namespace: namespace === from?.namespace ? undefined : namespace, port };
-}
-
-/** The pods that a target leads to, with the port of the application. */
-function podsAt(
-  target: Target,
-  { context: { cluster, config } }: SimulatedCluster,
-): readonly { readonly podKey: string; readonly port: number; readonly identity: string | undefined }[] {
-  if (target.kind === 'ip') {
-    const service = cluster.serviceAt(target.ip);
-    if (service === undefined) {
-      const pod = cluster.podAt(target.ip);
-      const podKey = `${pod?.metadata.namespace}/${pod?.metadata.name}`;
-      return pod === undefined ? [] : [{ podKey, port: target.port, identity: undefined }];
-    }
-    return endpointsOf(service, target.port, undefined);
-  }
-  const service = cluster.services.get(`${target.namespace}/${target.name}`);
-  return service === undefined ? [] : endpointsOf(service, target.port, target.hostname);
-
-  function endpointsOf(of: NonNullable<typeof service>, port: number, hostname: string | undefined) {
-    return [...serviceEndpoints(of, port, hostname, cluster, config).values()].flatMap(({ podKey, record }) =>
-      podKey === undefined ? [] : [{ podKey, port: record.port, identity: record.identity }],
-    );
-  }
 }
 
 /** What cannot work as it is written, by the rules that a synth and `tulle validate` look at, too. */

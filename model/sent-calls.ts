@@ -1,5 +1,6 @@
 import type { CallResult } from './call-result.ts';
 import type { MeshModel } from './mesh-model.ts';
+import { isNothing } from './nothing-there.ts';
 import { type Workload, workloadName } from './workload.ts';
 
 /** What becomes of the calls of a workload to a port of a Service. */
@@ -50,7 +51,8 @@ export class SentCalls {
   of(from: Workload, to: string): SentCall | undefined {
     const port = this.byTo.get(to);
     if (port === undefined) return undefined;
-    const likes = `${from.meshed} ${port.apart.has(from.namespace) ? from.namespace : ''}`;
+    const isSkipped = from.skipped.ports.has(port.port);
+    const likes = `${from.meshed} ${from.mode} ${isSkipped} ${port.apart.has(from.namespace) ? from.namespace : ''}`;
     const known = port.known.get(likes);
     if (known !== undefined) return known;
     const result = this.model.call({ from: workloadName(from), to });
@@ -80,11 +82,8 @@ function portsOf({ cluster: { services, context } }: MeshModel): KnownPort[] {
   });
 }
 
-/** What a sidecar answers where the Service has no endpoint (503), or a route names a backend that is not there (500). */
-const nothingThere: ReadonlySet<number | undefined> = new Set([500, 503]);
-
-const isTaken = ({ allowed, backends, status }: CallResult): boolean =>
-  allowed || backends.length === 0 || !nothingThere.has(status);
+const isTaken = ({ allowed, backends }: CallResult): boolean =>
+  allowed || !backends.some((backend) => backend.share > 0 && isNothing(backend));
 
 function wayOf({ namespace: own }: Workload, result: CallResult): string {
   const { route, backends, status, mtls } = result;

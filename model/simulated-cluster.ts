@@ -66,7 +66,7 @@ export function simulatedCluster(given: readonly KubernetesObject[]): SimulatedC
       problems.push(`${nameOf(object as unknown as Manifest)}: ${error.message}`);
     }
   }
-  const pods = workloads.map(({ pod }) => pod);
+  const pods = workloads.flatMap((workload) => workload.pods);
   for (const pod of pods) store.put(trim('Pod', 'v1', pod) as Pod);
   for (const slice of endpointSlices(services, pods)) store.put(trim('EndpointSlice', slice.apiVersion ?? '', slice));
   const config = {

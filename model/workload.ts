@@ -1,10 +1,12 @@
 import { injectAnnotation } from '../lib/contract/annotations.ts';
 import { controlPlaneNamespaceLabel } from '../lib/contract/labels.ts';
-import { identityName } from '../lib/contract/names.ts';
+import { identityName, initContainerName, proxyContainerName } from '../lib/contract/names.ts';
+import { PortSet, parsePortSet } from '../lib/contract/port-list.ts';
 import { namespaceProblems, wordProblems } from '../lib/inject/annotation-problems.ts';
 import {
   decide,
   type InjectConfig,
+  type InjectMode,
   injectManifest,
   type Manifest,
   type Metadata,
@@ -27,8 +29,14 @@ export interface Workload {
   readonly identity: string | undefined;
   /** Of the application's containers. */
   readonly ports: readonly number[];
+  /** How its sidecar has what it calls; undefined without one. */
+  readonly mode: InjectMode | undefined;
+  /** What of its calls is not led to the sidecar. */
+  readonly skipped: { readonly ports: PortSet; readonly subnets: readonly string[] };
   /** The one that stands for all of its pods. */
   readonly pod: Pod;
+  /** All of them: a StatefulSet has one for each of its replicas, which are called by their names. */
+  readonly pods: readonly Pod[];
 }
 
 /** `shop/deployment/web`, as it is called in messages and on the command line. */
@@ -61,13 +69,16 @@ export function workloadsOf(
     const account = (template.spec?.serviceAccountName as string | undefined) ?? 'default';
     const { kind = '', metadata: { name = '' } = {} } = object;
     const containers = bare.spec?.containers ?? [];
+    const pods = ordinals(object).map((ordinal) => podOf(template, `${name}-${ordinal}`, namespace, addresses.pod()));
     return {
       ...{ kind, name, namespace, meshed },
       identity: meshed ? identityName(account, namespace, config) : undefined,
       ports: containers.flatMap(({ ports = [] }) =>
         ports.filter(({ protocol = 'TCP' }) => protocol === 'TCP').map(({ containerPort }) => containerPort),
       ),
-      pod: podOf(template, name, namespace, addresses.pod()),
+      ...sidecarOf(template),
+      pod: pods[0],
+      pods,
     };
   });
 }
@@ -108,12 +119,53 @@ function injected(
   return templateOf(result.object, problems) ?? bare;
 }
 
+/** More pods of one name say nothing more. */
+const mostReplicas = 100;
+
+/** The numbers of a StatefulSet's pods. Other workloads have one that is ready, however many there are to be. */
+function ordinals({ apiVersion, kind, spec }: Manifest): number[] {
+  if (kind !== 'StatefulSet' || apiVersion !== 'apps/v1') return [0];
+  const { replicas, ordinals: numbered } = spec as { replicas?: unknown; ordinals?: { start?: unknown } | null };
+  const start = Number.isInteger(numbered?.start) ? (numbered?.start as number) : 0;
+  const count = Number.isInteger(replicas) ? Math.min(Math.max(replicas as number, 1), mostReplicas) : 1;
+  return Array.from({ length: count }, (_, index) => start + index);
+}
+
+/** What a template's sidecar does with what the application calls, as its containers are told. */
+function sidecarOf({ spec = {} }: PodTemplate): Pick<Workload, 'mode' | 'skipped'> {
+  const all = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
+  const env = all.find(({ name }) => name === proxyContainerName)?.env;
+  const isTold = (variable: string): boolean =>
+    env?.some(({ name, value }) => name === variable && value === 'true') ?? false;
+  const args = all.find(({ name }) => name === initContainerName)?.args ?? [];
+  const flag = (name: string): string => {
+    const at = args.indexOf(`--${name}`);
+    return at < 0 ? '' : (args[at + 1] ?? '');
+  };
+  return {
+    mode:
+      env === undefined
+        ? undefined
+        : isTold('LINKERD2_PROXY_EXPLICIT_MODE')
+          ? 'explicit'
+          : isTold('LINKERD2_PROXY_INGRESS_MODE')
+            ? 'ingress'
+            : 'enabled',
+    skipped: {
+      ports: parsePortSet(flag('outbound-ports-to-ignore'), 'numbers') ?? new PortSet([]),
+      subnets: flag('subnets-to-ignore')
+        .split(',')
+        .filter((subnet) => subnet !== ''),
+    },
+  };
+}
+
 function podOf(template: PodTemplate, name: string, namespace: string, podIP: string): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      name: `${name}-0`,
+      name,
       namespace,
       labels: template.metadata?.labels ?? {},
       annotations: template.metadata?.annotations ?? {},

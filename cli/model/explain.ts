@@ -99,7 +99,7 @@ function headersOf(headers: readonly string[]): Record<string, string> {
 
 function explained(call: string, from: string | undefined, result: CallResult): string {
   const { allowed, by, status, mtls, route, inboundRoute, timeoutMs, retries, backends, steps } = result;
-  const answer = status === undefined ? '' : `, answered ${status}`;
+  const answer = status === undefined ? '' : status === 0 ? ', without an answer' : `, answered ${status}`;
   const lines = [
     `${call} from ${from ?? 'outside of the mesh'}`,
     allowed ? `allowed by ${by}, ${mtls ? 'encrypted by the mesh' : 'not encrypted'}` : `refused: ${by}${answer}`,

@@ -202,7 +202,7 @@ describe('tulle compare', () => {
     expect(out).toContain('shut    shop/deployment/web -> shop/service/orders:80\n');
     expect(out).not.toContain('moved');
     expect((await comparing('adrift', 'open')).out).toContain(
-      'moved   shop/deployment/web -> http://orders.shop:80/: answered 503 => 100 % shop/orders:80\n',
+      'moved   shop/deployment/web -> http://orders.shop:80/: answered 504 => 100 % shop/orders:80\n',
     );
   });
 

@@ -42,6 +42,7 @@ export const settingKeys = (name: string): string[] => settingPrefixes.map((pref
 export const settingKey = (name: string): string => settingPrefixes[0] + name;
 
 export const opaquePortsKeys = settingKeys('opaque-ports');
+export const skipInboundPortsKeys = settingKeys('skip-inbound-ports');
 
 /** The value of the first of some annotations that an object has, and the key that it stands under. */
 export function findAnnotation(

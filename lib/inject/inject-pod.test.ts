@@ -133,6 +133,25 @@ it('takes pods whose optional parts are null, as YAML files have them', () => {
   expect(injectPod(pod as never, config).report).toMatchObject({ outcome: 'injected', problems: [] });
 });
 
+it('tells clients by an annotation which ports of the pod the defaults of the mesh keep from its sidecar', () => {
+  const ports = [{ containerPort: 9093 }, { containerPort: 8080 }, { containerPort: 5432 }];
+  const annotated = (annotations: Record<string, string> = {}) =>
+    injectPod(
+      {
+        metadata: { annotations: { 'tulle.dev/inject': 'enabled', ...annotations } },
+        spec: { containers: [{ name: 'kafka', image: 'kafka:3', ports }] },
+      },
+      injectConfig({ defaults: { skipInboundPorts: [{ from: 9090, to: 9099 }] } }),
+    ).pod.metadata?.annotations;
+  expect(annotated()).toMatchObject({
+    'config.tulle.dev/skip-inbound-ports': '9093',
+    'config.tulle.dev/opaque-ports': '5432',
+  });
+  const own = { 'config.linkerd.io/skip-inbound-ports': '8080' };
+  expect(annotated(own)).toMatchObject(own);
+  expect(annotated(own)).not.toHaveProperty(['config.tulle.dev/skip-inbound-ports']);
+});
+
 it.each([
   ['1m', 1],
   ['999m', 1],

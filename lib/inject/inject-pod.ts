@@ -4,6 +4,7 @@ import {
   findAnnotation,
   opaquePortsKeys,
   proxyVersionAnnotation,
+  skipInboundPortsKeys,
 } from '../contract/annotations.ts';
 import { controlPlaneNamespaceLabel, ownerLabelPrefix, workloadNamespaceLabel } from '../contract/labels.ts';
 import { containsPort } from '../contract/port-list.ts';
@@ -122,12 +123,14 @@ function metadataOf(
 ): Metadata {
   const workloadNamespace = pod.metadata?.namespace ?? namespace?.name;
   const annotations: Record<string, string> = { ...inheritedAnnotations(pod, namespace), ...pod.metadata?.annotations };
-  if (!findAnnotation({ annotations }, opaquePortsKeys)) {
-    // The control plane tells clients of the pod; both then agree also after the mesh's default changes.
-    const own = inboundPorts(runningContainers(pod.spec ?? {})).filter((port) =>
-      containsPort(settings.opaquePorts, port),
-    );
-    if (own.length > 0) annotations[opaquePortsKeys[0]] = own.join(',');
+  // The control plane tells clients of the pod; both then agree also after the mesh's defaults change.
+  for (const [keys, ports] of [
+    [opaquePortsKeys, settings.opaquePorts],
+    [skipInboundPortsKeys, settings.skipInboundPorts],
+  ] as const) {
+    if (findAnnotation({ annotations }, keys)) continue;
+    const own = inboundPorts(runningContainers(pod.spec ?? {})).filter((port) => containsPort(ports, port));
+    if (own.length > 0) annotations[keys[0]] = own.join(',');
   }
   annotations[createdByAnnotation] = `tulle/injector ${meshVersion}`;
   annotations[proxyVersionAnnotation] = settings.version;

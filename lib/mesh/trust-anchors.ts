@@ -14,7 +14,9 @@ export class CertManagerIssuer {
     return new CertManagerIssuer('ClusterIssuer', name);
   }
 
+  /** Kind of the object of cert-manager. */
   readonly kind: 'Issuer' | 'ClusterIssuer';
+  /** Name of the object. */
   readonly name: string;
 
   private constructor(kind: 'Issuer' | 'ClusterIssuer', name: string) {

@@ -7,7 +7,9 @@ import { constructForm } from '../props/object-forms.ts';
 
 /** A ServiceAccount of a namespace. */
 export interface ServiceAccountReference {
+  /** Of the account. */
   readonly name: string;
+  /** In which it is. */
   readonly namespace: string;
 }
 
@@ -55,9 +57,13 @@ export interface IServiceAccountSubject extends IConstruct {
 
 /** The subject of a RoleBinding. */
 export interface ServiceAccountSubject {
+  /** `ServiceAccount`; any other is refused. */
   readonly kind: string;
+  /** Of the account. */
   readonly name: string;
   /**
+   * In which it is.
+   *
    * @default - the namespace of its chart
    */
   readonly namespace?: string;
@@ -98,6 +104,7 @@ export class MeshPeer implements IMeshPeer {
     this.clients = clients;
   }
 
+  /** The identities that it may have. */
   toMeshPeer(): MeshPeerIdentities {
     return this.clients;
   }
@@ -120,16 +127,29 @@ export function peerOf(caller: MeshCaller, where: string): MeshPeerIdentities {
   if ('toMeshPeer' in caller) return caller.toMeshPeer();
   if ('mesh' in caller) return caller.mesh.toMeshPeer();
   if ('toSubjectConfiguration' in caller) {
-    const { kind, name, namespace } = caller.toSubjectConfiguration();
+    const { kind, name, namespace } = subjectOf(caller, where);
     if (kind !== 'ServiceAccount') {
       throw new Error(`${where} (${kind} ${name}) must be a workload, a ServiceAccount or an identity`);
     }
     const of = namespace ?? Chart.of(caller).namespace ?? 'default';
     return { serviceAccounts: [checkedAccount({ name, namespace: of }, where)] };
   }
+  return provesNothing(caller, where);
+}
+
+/** Workloads of cdk8s-plus throw where they were given no account. */
+function subjectOf(caller: IServiceAccountSubject, where: string): ServiceAccountSubject {
+  try {
+    return caller.toSubjectConfiguration();
+  } catch {
+    return provesNothing(caller, where);
+  }
+}
+
+function provesNothing(caller: IConstruct, where: string): never {
   const path = (caller as Partial<IConstruct>).node?.path ?? String(caller);
   throw new Error(
-    `${where} (${path}) proves no identity: make it a MeshedDeployment, or name the ServiceAccount that it runs as`,
+    `${where} (${path}) proves no identity of its own: make it a MeshedDeployment or meshed(...), give it a ServiceAccount, or name the one that it runs as by MeshPeer.serviceAccount(name, namespace)`,
   );
 }
 

@@ -1,5 +1,6 @@
 import type { IConstruct } from 'constructs';
 import { isObject, isPlain, type Misfit, misfitIn, type Shape } from './form.ts';
+import { inOneCopy } from './one-copy.ts';
 
 /** Where the props of a construct are given. */
 export interface Place {
@@ -17,6 +18,7 @@ export function checkProps<Props extends object>(shape: Shape<Props>, props: Pro
   const misfit = isPlain(props)
     ? misfitIn(shape, props)
     : { name: place === undefined ? 'options' : 'props', value: props, rule: `must be an object of ${names}` };
+  if (place?.scope?.node !== undefined) inOneCopy(place.scope, pathOf(place));
   if (misfit !== undefined) throw new Error(`${place === undefined ? '' : `[${pathOf(place)}] `}${told(misfit)}`);
 }
 

@@ -1,3 +1,5 @@
+import { ofOtherCopy } from './one-copy.ts';
+
 /** Forms of props: what a value may be, said once, for people who write without types and for those who cast them away. */
 
 /** A value that is not what it may be. */
@@ -53,18 +55,29 @@ export const duration = form('a Duration, such as Duration.seconds(5)', (value) 
 export const size = form('a Size, such as Size.mebibytes(64)', (value) => hasMethod(value, 'asString'));
 
 /** An instance of a class of the library, which is named when it is asked for: classes may import each other. */
-export const instance = (classOf: () => { readonly name: string; readonly prototype: object }): Form =>
-  form(
-    () => waysTo(classOf()),
-    (value) => isObject(value) && Object.prototype.isPrototypeOf.call(classOf().prototype, value),
-  );
+export const instance = (classOf: () => { readonly name: string; readonly prototype: object }): Form => ({
+  expected: () => waysTo(classOf()),
+  misfit: (name, value) => {
+    const of = classOf();
+    if (isObject(value) && Object.prototype.isPrototypeOf.call(of.prototype, value)) return undefined;
+    // Of a class of that name somewhere else.
+    const isTwin = isObject(value) && value.constructor?.name === of.name;
+    return { name, value, rule: isTwin ? ofOtherCopy : `must be ${waysTo(of)}` };
+  },
+});
 
 /** What fits one of several. */
-export const either = (...forms: readonly Form[]): Form =>
-  form(
-    () => forms.map(({ expected }) => expected()).join(', or '),
-    (value) => forms.some(({ misfit }) => misfit('', value) === undefined),
-  );
+export const either = (...forms: readonly Form[]): Form => {
+  const expected = () => forms.map((each) => each.expected()).join(', or ');
+  return {
+    expected,
+    misfit: (name, value) => {
+      const rules = forms.map(({ misfit }) => misfit(name, value)?.rule);
+      if (rules.includes(undefined)) return undefined;
+      return { name, value, rule: rules.includes(ofOtherCopy) ? ofOtherCopy : `must be ${expected()}` };
+    },
+  };
+};
 
 /** What is looked at elsewhere. */
 export const anything = form('anything', () => true);

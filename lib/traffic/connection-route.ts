@@ -65,7 +65,11 @@ export interface ConnectionRouteProps {
    */
   readonly backends?: ConnectionBackend[];
 
-  /** @default RouteVersion.v1() */
+  /**
+   * Version of the Gateway API that the route is written in.
+   *
+   * @default RouteVersion.v1()
+   */
   readonly version?: RouteVersion;
 }
 

@@ -3,13 +3,29 @@ import { duration, flag, instance, listOf, needed, number, type Shape, text, wor
 import { PathRewrite } from './path-rewrite.ts';
 
 export interface RedirectOptions {
-  /** @default - that of the request */
+  /**
+   * Scheme of the URL that clients are sent to.
+   *
+   * @default - that of the request
+   */
   readonly scheme?: 'http' | 'https';
-  /** @default - that of the request */
+  /**
+   * Host of the URL that clients are sent to.
+   *
+   * @default - that of the request
+   */
   readonly hostname?: string;
-  /** @default - that of the scheme, where one is given, else that of the request */
+  /**
+   * Port of the URL that clients are sent to.
+   *
+   * @default - that of the scheme, where one is given, else that of the request
+   */
   readonly port?: number;
-  /** @default - that of the request */
+  /**
+   * Path of the URL that clients are sent to.
+   *
+   * @default - that of the request
+   */
   readonly path?: PathRewrite;
   /**
    * 301, 302, 303, 307 or 308.
@@ -26,18 +42,34 @@ export interface RewriteOptions {
    * @default - that of the request
    */
   readonly hostname?: string;
-  /** @default - that of the request */
+  /**
+   * Path that the request is sent on with.
+   *
+   * @default - that of the request
+   */
   readonly path?: PathRewrite;
 }
 
 export interface CorsOptions {
   /** Such as `https://shop.example`, with one `*` at most, or `*` for all. */
   readonly allowOrigins: string[];
-  /** @default - none but those that browsers send without asking */
+  /**
+   * Methods that pages may use, or `*` for all.
+   *
+   * @default - none but those that browsers send without asking
+   */
   readonly allowMethods?: string[];
-  /** @default - none but those that browsers send without asking */
+  /**
+   * Headers that pages may send, or `*` for all.
+   *
+   * @default - none but those that browsers send without asking
+   */
   readonly allowHeaders?: string[];
-  /** @default - none */
+  /**
+   * Headers of responses that pages may read, or `*` for all.
+   *
+   * @default - none
+   */
   readonly exposeHeaders?: string[];
   /**
    * Whether browsers may send cookies.

@@ -6,6 +6,7 @@ import { check, filled, refuse } from './checks.ts';
 
 /** Names of headers with their values. */
 export interface HeaderValues {
+  /** Value of a header, by its name. */
   readonly [name: string]: string;
 }
 

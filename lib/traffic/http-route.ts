@@ -23,7 +23,11 @@ export interface RuleTimeouts {
 }
 
 export interface HttpRouteRule extends RouteRule {
-  /** @default - those of the route */
+  /**
+   * How long requests of the rule may take.
+   *
+   * @default - those of the route
+   */
   readonly timeouts?: RuleTimeouts;
 }
 

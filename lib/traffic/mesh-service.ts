@@ -11,7 +11,9 @@ import { serviceSettingsShape } from './settings-shape.ts';
 
 /** A construct of an object: of cdk8s-plus in any version, of Tulle, or an ApiObject. */
 export interface IObjectConstruct extends IConstruct {
+  /** Of the object: `v1`, `apps/v1`. */
   readonly apiVersion: string;
+  /** Of the object: `Service`, `Deployment`. */
   readonly kind: string;
 }
 

@@ -13,7 +13,11 @@ export interface MirrorProps extends PatternProps {
   /** What gets the copies, and answers nobody. */
   readonly to: Backend;
 
-  /** @default MirrorShare.all() */
+  /**
+   * How many of the requests are copied.
+   *
+   * @default MirrorShare.all()
+   */
   readonly share?: MirrorShare;
 }
 

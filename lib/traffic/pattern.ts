@@ -39,7 +39,11 @@ export interface PatternProps extends TrafficSettings {
    */
   readonly metadata?: ApiObjectMetadata;
 
-  /** @default RouteProtocol.http() */
+  /**
+   * What the requests speak: the kind of route that is made.
+   *
+   * @default RouteProtocol.http()
+   */
   readonly protocol?: RouteProtocol;
 }
 

@@ -74,7 +74,11 @@ export interface ProfileOptions {
    */
   readonly clusterDomain?: string;
 
-  /** @default - one request in five, and ten a second */
+  /**
+   * How many requests may be tried again, as a share of all.
+   *
+   * @default - one request in five, and ten a second
+   */
   readonly retryBudget?: RetryBudget;
 
   /**

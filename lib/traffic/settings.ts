@@ -41,11 +41,23 @@ export interface OwnZone {
 
 /** How requests are tried: of a route, or of all requests of a Service. */
 export interface TrafficSettings {
-  /** @default - nothing is tried again */
+  /**
+   * Whether requests that fail are tried again, and which.
+   *
+   * @default - nothing is tried again
+   */
   readonly retries?: RetryOptions;
-  /** @default - nobody is waited for less */
+  /**
+   * How long they may take.
+   *
+   * @default - nobody is waited for less
+   */
   readonly timeouts?: TimeoutOptions;
-  /** @default - one endpoint is asked */
+  /**
+   * Whether another endpoint is asked where one does not answer soon.
+   *
+   * @default - one endpoint is asked
+   */
   readonly hedging?: RouteHedging;
   /**
    * Of the requests about which nobody has decided whether they are traced, the share of which traces begin, from 0 to 1.
@@ -57,7 +69,11 @@ export interface TrafficSettings {
 
 /** What holds for all requests of a Service, by whatever rule they come. */
 export interface ServiceSettings extends TrafficSettings {
-  /** @default - every request goes where the load is least */
+  /**
+   * Which requests go to the same endpoint.
+   *
+   * @default - every request goes where the load is least
+   */
   readonly affinity?: Affinity;
   /**
    * Endpoints of the client's zone come first.

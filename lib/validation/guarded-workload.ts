@@ -5,8 +5,9 @@ import { ownerLabelPrefix } from '../contract/labels.ts';
 import { proxyContainerName } from '../contract/names.ts';
 import { containsPort, parsePorts } from '../contract/port-list.ts';
 import type { InjectConfig } from '../inject/config.ts';
-import { type Container, isRecord, type Manifest, type Metadata, type PodTemplate } from '../inject/kubernetes.ts';
+import { isRecord, type Manifest, type Metadata, type PodTemplate } from '../inject/kubernetes.ts';
 import { inboundPorts, runningContainers } from '../inject/ports.ts';
+import { type KubeletRequest, kubeletRequests } from './kubelet-requests.ts';
 
 /** A port of an application, as its sidecar guards it. */
 export interface GuardedPort {
@@ -17,10 +18,8 @@ export interface GuardedPort {
   readonly opaque: boolean;
   /** Connections come in without the proxy, so that nothing holds. */
   readonly skipped: boolean;
-  /** The kubelet asks here by HTTP. */
-  readonly httpProbe: boolean;
-  /** The kubelet asks here by gRPC, which no route of probes lets in. */
-  readonly grpcProbe: boolean;
+  /** What the kubelet asks here. */
+  readonly asked: readonly KubeletRequest[];
   /** Who may call where nobody says otherwise. */
   readonly policy: InboundPolicyName;
 }
@@ -56,7 +55,8 @@ export function guardedWorkload(
   const identified = entries(setting(metadata, 'proxy-require-identity-inbound-ports'));
   const policy = setting(metadata, 'default-inbound-policy') ?? setting(around, 'default-inbound-policy') ?? '';
   const { defaults } = config;
-  const numbers = [...new Set([...inboundPorts(app), ...grpcPorts(app)])].sort((a, b) => a - b);
+  const requests = kubeletRequests(app);
+  const numbers = [...new Set([...inboundPorts(app), ...requests.map(({ port }) => port)])].sort((a, b) => a - b);
   return {
     name,
     namespace,
@@ -71,8 +71,7 @@ export function guardedWorkload(
         name: named,
         opaque: containsPort(opaque ?? defaults.opaquePorts, number, named),
         skipped: containsPort(skipped ?? defaults.skipInboundPorts, number, named),
-        httpProbe: inboundPorts(app.map(({ ports: _, ...probes }) => probes as Container)).includes(number),
-        grpcProbe: grpcPorts(app).includes(number),
+        asked: requests.filter(({ port }) => port === number),
         policy: containsPort(identified ?? defaults.requireIdentityPorts, number, named) ? withIdentity(asked) : asked,
       };
     }),
@@ -94,14 +93,6 @@ function selectorOf({ spec }: Manifest, labels: Readonly<Record<string, string>>
   const own = Object.fromEntries(Object.entries(labels).filter(([key]) => !key.startsWith(ownerLabelPrefix)));
   return Object.keys(own).length === 0 ? undefined : { matchLabels: own };
 }
-
-const probesOf = ({ livenessProbe, readinessProbe, startupProbe }: Container) =>
-  [livenessProbe, readinessProbe, startupProbe].filter((probe) => probe !== undefined);
-
-const grpcPorts = (containers: readonly Container[]): number[] =>
-  containers
-    .flatMap(probesOf)
-    .flatMap(({ grpc }) => (isRecord(grpc) && typeof grpc.port === 'number' ? [grpc.port] : []));
 
 function scrapedPort(metadata: Metadata | undefined): number | undefined {
   const annotations = metadata?.annotations ?? {};

@@ -17,16 +17,23 @@ export interface MeshValidationProps {
 
 /** A resource that breaks a rule, as cdk8s-cli takes it. */
 export interface MeshValidationResource {
+  /** Bare name of the object, by which cdk8s-cli finds its construct. */
   readonly resourceName: string;
+  /** Paths of the fields within it. */
   readonly locations: readonly string[];
+  /** The file that it stands in. */
   readonly manifestPath: string;
 }
 
 /** What breaks a rule, as cdk8s-cli takes it. */
 export interface MeshValidationViolation {
+  /** Name of the rule, and how severe it is. */
   readonly ruleName: string;
+  /** What is wrong. */
   readonly recommendation: string;
+  /** What to do. */
   readonly fix: string;
+  /** The objects that break it. */
   readonly violatingResources: readonly MeshValidationResource[];
 }
 
@@ -34,10 +41,12 @@ export interface MeshValidationViolation {
 export interface MeshValidationContext {
   /** Paths of the manifests that were synthesized. */
   readonly manifests: readonly string[];
+  /** Takes what is found, and whether that fails the synth. */
   readonly report: {
     addViolation(violation: MeshValidationViolation): void;
     submit(status: 'success' | 'failure', metadata?: { readonly [key: string]: string }): void;
   };
+  /** The objects of a manifest. */
   parseManifest(path: string): unknown[];
 }
 

@@ -10,10 +10,17 @@ export interface Parent {
 
 /** Those of its parents that are the mesh's: Services, Servers and EgressNetworks. */
 export const meshParents = (parents: readonly ParentRef[], own: string): Parent[] =>
-  parents.filter(isOfMesh).map(({ kind, namespace, name, port }) => ({
-    key: parentKey(own, kind, `${namespace ?? own}/${name}`),
+  meshParentsOf(parents, own).map(({ kind, namespace, name, port }) => ({
+    key: parentKey(own, kind, `${namespace}/${name}`),
     port,
   }));
+
+/** The same as they are named, each with its namespace. */
+export const meshParentsOf = (
+  parents: readonly ParentRef[],
+  own: string,
+): (ParentRef & { readonly namespace: string })[] =>
+  parents.filter(isOfMesh).map((parent) => ({ ...parent, namespace: parent.namespace ?? own }));
 
 /** `parent`: its namespace and name. */
 export const parentKey = (ofRoute: string, kind: string, parent: string): string => `${ofRoute}/${kind}/${parent}`;

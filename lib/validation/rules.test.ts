@@ -33,6 +33,31 @@ const service = (name: string, ...ports: number[]): Manifest =>
 const parentRefs = [{ group: '', kind: 'Service', name: 'web', port: 80 }];
 const route = (rules: object[], name = 'route', kind = 'HTTPRoute', spec: object = {}): Manifest =>
   object('gateway.networking.k8s.io/v1', kind, name, { parentRefs, rules, ...spec });
+const far = (of: string): Manifest =>
+  object('v1', 'Service', 'far', { selector: { app: 'far' }, ports: [{ port: 80 }] }, { namespace: of });
+const toFar = route([{ backendRefs: [{ name: 'far', namespace: 'bank', port: 80 }] }]);
+const ofFar = route([{}], 'route', 'HTTPRoute', {
+  parentRefs: [{ group: '', kind: 'Service', name: 'far', namespace: 'bank', port: 80 }],
+});
+const mirrored = route([
+  { filters: [{ type: 'RequestMirror', requestMirror: { backendRef: { name: 'far', namespace: 'bank', port: 80 } } }] },
+]);
+const grant = (of: string, from: object = {}, name?: string): Manifest =>
+  object(
+    'gateway.networking.k8s.io/v1beta1',
+    'ReferenceGrant',
+    'grant',
+    {
+      from: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: 'shop', ...from }],
+      to: [{ group: '', kind: 'Service', ...(name && { name }) }],
+    },
+    { namespace: of },
+  );
+const speaks = (appProtocol: string): Manifest =>
+  object('v1', 'Service', 'web', { ports: [{ port: 80, appProtocol }] });
+const ofDatabase = route([{}], 'route', 'HTTPRoute', {
+  parentRefs: [{ group: '', kind: 'Service', name: 'db', port: 3306 }],
+});
 const bytesRoute = (kind: string, name: string, hostnames?: string[]): Manifest =>
   object('gateway.networking.k8s.io/v1alpha2', kind, name, {
     parentRefs,
@@ -60,6 +85,16 @@ const ofServer = { kind: 'Server', name: 'web' };
 const scrape = { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '80' };
 const enabled = { 'tulle.dev/inject': 'enabled' };
 const httpProbe = { livenessProbe: { httpGet: { port: 80, path: '/live' } } };
+const httpsProbe = { livenessProbe: { httpGet: { port: 'http', path: '/live', scheme: 'HTTPS' } } };
+const hook = (name: string, path: string) => ({ lifecycle: { [name]: { httpGet: { port: 80, path } } } });
+const unknown = { proxyProtocol: 'unknown' };
+const anybody = { accessPolicy: 'all-unauthenticated' };
+const tokens = (spec: object = {}): Manifest =>
+  object('tulle.dev/v1alpha1', 'RequestAuthentication', 'users', {
+    targetRef: { group, ...ofServer },
+    jwtRules: [{ issuer: 'https://id.example', jwksUri: 'https://id.example/keys' }],
+    ...spec,
+  });
 const grpcProbe = { livenessProbe: { grpc: { port: 80 } } };
 
 const annotated = (annotation: string, value: string): Manifest => {
@@ -180,6 +215,54 @@ const table: readonly [rule: string, broken: Manifest[], told: string, sound: Ma
     ],
     'warning unknown-service HTTPRoute shop/route spec.rules[0].filters[0].requestMirror.backendRef.name',
     [service('web', 80), route([{ backendRefs: [{ name: 'till', namespace: 'bank', port: 80 }] }])],
+  ],
+  [
+    'ungranted-backend',
+    [service('web', 80), far('bank'), toFar],
+    'warning ungranted-backend HTTPRoute shop/route spec.rules[0].backendRefs[0]',
+    [service('web', 80), far('bank'), toFar, grant('bank')],
+  ],
+  [
+    'ungranted-backend', // a grant for others
+    [service('web', 80), far('bank'), toFar, grant('bank', { kind: 'GRPCRoute' }), grant('bank', {}, 'other')],
+    'warning ungranted-backend HTTPRoute shop/route spec.rules[0].backendRefs[0]',
+    [service('web', 80), far('bank'), toFar, grant('bank', {}, 'far')],
+  ],
+  [
+    'ungranted-backend', // a copy, too
+    [service('web', 80), far('bank'), mirrored],
+    'warning ungranted-backend HTTPRoute shop/route spec.rules[0].filters[0].requestMirror.backendRef',
+    [service('web', 80), mirrored], // who knows
+  ],
+  [
+    'route-without-clients',
+    [far('bank'), ofFar],
+    'warning route-without-clients HTTPRoute shop/route spec.parentRefs[0]',
+    [far('bank'), ofFar, workload('till')],
+  ],
+  [
+    'never-matched',
+    [annotated('config.linkerd.io/opaque-ports', '80'), route([{}])],
+    'error never-matched HTTPRoute shop/route spec.parentRefs[0]',
+    [namespace(), service('web', 80), route([{}])],
+  ],
+  [
+    'never-matched',
+    [speaks('https'), route([{}])],
+    'error never-matched HTTPRoute shop/route spec.parentRefs[0]',
+    [speaks('http'), route([{}])],
+  ],
+  [
+    'never-matched',
+    [speaks('http'), route([{}], 'calls', 'GRPCRoute')],
+    'error never-matched GRPCRoute shop/calls spec.parentRefs[0]',
+    [speaks('kubernetes.io/h2c'), route([{}], 'calls', 'GRPCRoute')],
+  ],
+  [
+    'never-matched', // by default
+    [namespace(), service('db', 3306), ofDatabase],
+    'error never-matched HTTPRoute shop/route spec.parentRefs[0]',
+    [namespace({ ...enabled, 'config.tulle.dev/opaque-ports': '' }), service('db', 3306), ofDatabase],
   ],
   [
     'never-matched',
@@ -359,6 +442,59 @@ const table: readonly [rule: string, broken: Manifest[], told: string, sound: Ma
       namespace({ 'tulle.dev/inject': 'enabled', 'config.tulle.dev/default-inbound-policy': 'deny' }),
       workload('web', httpProbe),
     ],
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', httpsProbe), server('web', { proxyProtocol: 'unknown' })],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', { livenessProbe: { tcpSocket: { port: 80 } } }), server('web')],
+  ],
+  [
+    'probe-shut-out', // what is said to be HTTP is read as that
+    [namespace(), workload('web', httpsProbe), server('web', { accessPolicy: 'all-unauthenticated' })],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', httpsProbe), server('web', { ...unknown, accessPolicy: 'all-unauthenticated' })],
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', grpcProbe), server('web', anybody), tokens()],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', grpcProbe), server('web', anybody), tokens({ optional: true })],
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', hook('postStart', '/started')), server('web')],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', hook('postStart', '/started')), server('web', anybody)],
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', { ...httpProbe, ...hook('preStop', '/stop') }), server('web')],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', { ...httpProbe, ...hook('preStop', '/live?stop') }), server('web')],
+  ],
+  [
+    'probe-shut-out',
+    [namespace(), workload('web', hook('preStop', '/stop')), server('web', anybody), tokens()],
+    'error probe-shut-out Deployment shop/web',
+    [
+      namespace(),
+      workload('web', { lifecycle: { preStop: { exec: { command: ['stop'] } } } }),
+      server('web', anybody),
+      tokens(),
+    ],
+  ],
+  [
+    'probe-shut-out', // to a sidecar that intercepts nothing the kubelet never comes
+    [namespace(), workload('web', grpcProbe), server('web')],
+    'error probe-shut-out Deployment shop/web',
+    [namespace(), workload('web', grpcProbe, { 'tulle.dev/inject': 'explicit' }), server('web')],
+  ],
+  [
+    'scrape-shut-out',
+    [namespace(), workload('web', {}, scrape), server('web')],
+    'warning scrape-shut-out Deployment shop/web',
+    [namespace(), workload('web', {}, { ...scrape, 'tulle.dev/inject': 'explicit' }), server('web')],
   ],
   [
     'scrape-shut-out',

@@ -1,4 +1,7 @@
 import { selects } from '../contract/labels.ts';
+import { proxyContainerName } from '../contract/names.ts';
+import { explicitPortsOf } from '../inject/explicit-ports.ts';
+import { runningContainers } from '../inject/ports.ts';
 import { soundPod } from '../inject/shape.ts';
 import { templateAt, templatePath } from '../inject/workload.ts';
 import type { Server } from '../kinds/server.ts';
@@ -10,6 +13,8 @@ export interface ServedWorkload<E extends Entry> {
   readonly entry: E & PodEntry;
   readonly workload: GuardedWorkload;
   readonly servers: readonly KnownObject<E, Server>[];
+  /** Its sidecar intercepts nothing: who calls a pod by its address, as the kubelet does, finds the application. */
+  readonly isExplicit: boolean;
 }
 
 const served = new WeakMap<object, readonly ServedWorkload<Entry>[]>();
@@ -33,7 +38,8 @@ export function servedWorkloads<E extends Entry>(model: ManifestModel<E>): reado
     const own = (servers.get(workload.namespace) ?? []).filter(
       ({ object: { spec } }) => spec.podSelector != null && selects(spec.podSelector, workload.labels),
     );
-    return [{ entry, workload, servers: own }];
+    const sidecar = runningContainers(entry.pod.spec ?? {}).find((container) => container.name === proxyContainerName);
+    return [{ entry, workload, servers: own, isExplicit: explicitPortsOf(sidecar).size > 0 }];
   });
   served.set(model, found);
   return found;

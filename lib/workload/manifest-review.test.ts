@@ -11,6 +11,7 @@ import {
   MeshWarnings,
   Port,
   Server,
+  TrafficSplit,
 } from '../index.ts';
 
 vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
@@ -231,6 +232,23 @@ describe('a warning tells of', () => {
       'no account of a namespace of which nothing is known',
       () => workload('orders').mesh.allowFrom(MeshPeer.serviceAccount('till', 'bank')),
       [],
+    ],
+    [
+      'a backend that its namespace lets nobody name, and a route that is for no client',
+      () => {
+        const exposed = (name: string, of: Chart) => {
+          const containers = [{ image: name, portNumber: 8080 }];
+          const made = new MeshedDeployment(of, name, { metadata: { name }, containers });
+          made.exposeViaService({ name });
+          return made;
+        };
+        const till = exposed('till', new Chart(app, 'bank', { namespace: 'bank' }));
+        const orders = exposed('orders', chart);
+        new TrafficSplit(chart, 'split', { service: orders, backends: [orders, till].map((service) => ({ service })) });
+        const routes = new Chart(app, 'routes', { namespace: 'routes' });
+        new TrafficSplit(routes, 'till', { service: till, backends: [{ service: till }] });
+      },
+      ['shop/split/Default/Resource TULLE_NO_GRANT', 'routes/till/Default/Resource TULLE_NO_CLIENT'],
     ],
   ])('%s', (_, make, told) => {
     make();

@@ -19,6 +19,8 @@ const codes: ReadonlyMap<string, MeshWarningCode> = new Map([
   ['unknown-account', 'TULLE_NO_ACCOUNT'],
   ['backend-weights', 'TULLE_PARTIAL_WEIGHTS'],
   ['gateway-schema', 'TULLE_GATEWAY_FIELD'],
+  ['ungranted-backend', 'TULLE_NO_GRANT'],
+  ['route-without-clients', 'TULLE_NO_CLIENT'],
   ['allows-nobody', 'TULLE_NO_AUTHENTICATION'],
 ]);
 

@@ -23,10 +23,12 @@ export class MeshInjection implements IMixin {
     this.options = options;
   }
 
+  /** Whether a construct makes pods that can have a sidecar; `with` asks of each of a tree. */
   supports(construct: IConstruct): boolean {
     return isMeshable(construct);
   }
 
+  /** Meshes one construct; `with` does it for each of a tree. */
   applyTo(construct: IConstruct): void {
     if (isMeshable(construct)) meshApiObject(construct, () => this.options, 'mixin');
   }

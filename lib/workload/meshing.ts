@@ -4,6 +4,7 @@ import { annotateManifest, injectManifest } from '../inject/inject-manifest.ts';
 import type { Manifest } from '../inject/kubernetes.ts';
 import { templatePath } from '../inject/workload.ts';
 import { installationOf } from '../mesh/installation.ts';
+import { inOneCopy } from '../props/one-copy.ts';
 import { AppView, rememberAdmitted } from './app-view.ts';
 import { wishForCompanion } from './companion-policies.ts';
 import { Injection } from './injection.ts';
@@ -35,6 +36,7 @@ export type Speaker = 'workload' | 'mixin';
  * They are told here and not by a validation, because cdk8s runs every validation once for each chart of the app.
  */
 export function meshApiObject(object: ApiObject, said: () => MeshOptions, speaker: Speaker): void {
+  inOneCopy(object, object.node.path);
   const options = said();
   // What cannot be meant is told where it is said; the rest may be added to until the object is rendered.
   annotationsOf(options);

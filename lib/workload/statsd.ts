@@ -67,6 +67,7 @@ export class Statsd {
 
   /** Value of the annotation `config.tulle.dev/statsd-address`. */
   readonly address: string;
+  /** How labels of metrics are told. */
   readonly tags: StatsdTags;
 
   private constructor(address: string, tags: StatsdTags) {

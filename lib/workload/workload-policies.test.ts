@@ -1,5 +1,5 @@
 import { ApiObject, App, Chart, Duration, Testing } from 'cdk8s';
-import { Probe, Service, ServiceAccount } from 'cdk8s-plus-27';
+import { Deployment, Probe, Service, ServiceAccount } from 'cdk8s-plus-27';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { validateObject } from '../../control-plane/policy/validator/index.ts';
 import { anyone, MeshModel } from '../../model/mesh-model.ts';
@@ -325,6 +325,11 @@ describe('what is said wrong is refused where it is said:', () => {
       'what proves nothing',
       (orders) => orders.mesh.allowFrom(new ApiObject(chart, 'x', { apiVersion: 'v1', kind: 'Pod' }) as never),
       "shop/orders: 'allowFrom' (shop/x) proves no identity",
+    ],
+    [
+      'a workload of cdk8s-plus without an account',
+      (orders) => orders.mesh.allowFrom(new Deployment(chart, 'x', { containers: [{ image: 'x' }] })),
+      "shop/orders: 'allowFrom' (shop/x) proves no identity of its own: make it a MeshedDeployment or meshed(...)",
     ],
     ['a namespace', () => MeshPeer.namespace('a.b'), "'name' (a.b) must be the name of a namespace"],
     ['port 0', (orders) => orders.mesh.allowUnmeshed(0), "shop/orders: 'port' (0) must be a port from 1 to 65535"],

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { sidecarAnnotations } from '../../build/docs/annotations-reference.ts';
@@ -33,6 +33,18 @@ it('the reference of annotations has each setting, as options describe it (UPDAT
     const [before, rest] = page.split(begin);
     return `${before}${begin}${sidecarAnnotations()}${end}${rest.split(end)[1]}`;
   });
+});
+
+it('everything of the API says what it means, where editors show it', () => {
+  const pages = readdirSync(folder).filter((name) => name.startsWith('api-'));
+  const silent = pages.flatMap((name) =>
+    readFileSync(join(folder, name), 'utf8')
+      .split('\n')
+      .filter((line) => line.endsWith('|  |'))
+      .map((line) => `${name}: ${line}`),
+  );
+  expect(pages.length).toBeGreaterThan(4);
+  expect(silent).toEqual([]);
 });
 
 it('the reference of annotations names each that routes and Services are asked for, and no other', () => {

@@ -1,134 +1,60 @@
-import { createServer, request } from 'node:http';
+import { createServer } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { stringify } from 'yaml';
-import { MeshModel } from '../../model/mesh-model.ts';
+import type { MeshModel } from '../../model/mesh-model.ts';
+import { Calls, type Outcome } from './model-world/calls.ts';
+import { callsOfNobody, type KindOfCall, kindsOfCalls } from './model-world/kinds.ts';
+import { behind, issuer, modelOf, names, type OutsidePorts, objectsOf, workloads } from './model-world/objects.ts';
 import { TestMesh } from './test-mesh.ts';
 
 /** The model of a mesh is held against that mesh: the same objects, each call asked of both. */
-const names = ['web', 'orders', 'next', 'open'] as const;
-const group = 'policy.linkerd.io';
-const gateway = 'gateway.networking.k8s.io/v1';
-const object = (apiVersion: string, kind: string, name: string, spec: object) => ({
-  ...{ apiVersion, kind, metadata: { name, namespace: 'test' }, spec },
-});
-const server = (name: string, accessPolicy: string) =>
-  object(`${group}/v1beta3`, 'Server', name, {
-    ...{ podSelector: { matchLabels: { app: name } }, port: 8080, accessPolicy },
-  });
-const serverRef = (name: string) => ({ group, kind: 'Server', name });
-const allow = (name: string, targetRef: object, ...accounts: string[]) =>
-  object(`${group}/v1alpha1`, 'AuthorizationPolicy', name, {
-    targetRef,
-    requiredAuthenticationRefs: accounts.map((account) => ({ kind: 'ServiceAccount', name: account })),
-  });
-const prefix = (value: string) => ({ path: { type: 'PathPrefix', value } });
-
-const objects = [
-  server('orders', 'deny'),
-  server('next', 'all-authenticated'),
-  allow('orders-from-web', serverRef('orders'), 'web'),
-  object(`${group}/v1beta3`, 'HTTPRoute', 'orders-paths', {
-    parentRefs: [serverRef('orders')],
-    rules: [
-      { matches: [prefix('/items'), { ...prefix('/admin'), method: 'POST' }, { path: { type: 'Exact', value: '/' } }] },
-    ],
-  }),
-  object(`${group}/v1beta3`, 'HTTPRoute', 'orders-public', {
-    parentRefs: [serverRef('orders')],
-    rules: [{ matches: [prefix('/public')] }],
-  }),
-  allow('public', { group, kind: 'HTTPRoute', name: 'orders-public' }, 'open', 'next'),
-  object(gateway, 'HTTPRoute', 'orders-canary', {
-    parentRefs: [{ group: '', kind: 'Service', name: 'orders', port: 8080 }],
-    rules: [
-      { matches: [{ headers: [{ name: 'x-canary', value: '1' }] }], backendRefs: [{ name: 'next', port: 8080 }] },
-      { matches: [prefix('/gone')], backendRefs: [{ name: 'nobody', port: 8080 }] },
-      {
-        matches: [prefix('/moved')],
-        filters: [{ type: 'RequestRedirect', requestRedirect: { hostname: 'elsewhere.org', statusCode: 301 } }],
-      },
-      {
-        matches: [prefix('/old')],
-        filters: [
-          { type: 'URLRewrite', urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/items' } } },
-        ],
-        backendRefs: [{ name: 'orders', port: 8080 }],
-      },
-      {
-        backendRefs: [
-          { name: 'orders', port: 8080, weight: 3 },
-          { name: 'next', port: 8080, weight: 0 },
-        ],
-      },
-    ],
-  }),
-  object(gateway, 'HTTPRoute', 'open-get', {
-    parentRefs: [{ group: '', kind: 'Service', name: 'open', port: 8080 }],
-    rules: [
-      {
-        matches: [{ method: 'GET', queryParams: [{ name: 'v', value: '1' }] }, prefix('/any')],
-        backendRefs: [{ name: 'open', port: 8080 }],
-      },
-    ],
-  }),
-];
-
 let mesh: TestMesh;
-const model = MeshModel.fromYaml([...names.flatMap(workload), ...objects].map((each) => stringify(each)).join('---\n'));
+let made: Calls;
+let ports: OutsidePorts;
+let models: Readonly<Record<'enabled' | 'explicit', MeshModel>>;
+/** What is waited for goes on beside the rest. */
+let ofNobody: Promise<readonly Outcome[]>;
+const outside: Server[] = [];
 
-function workload(name: string): object[] {
-  const metadata = { name, namespace: 'test' };
-  const container = { name, image: 'app:1', ports: [{ containerPort: 8080 }] };
-  const template = {
-    metadata: { labels: { app: name }, annotations: { 'tulle.dev/inject': 'explicit' } },
-    spec: { serviceAccountName: name, containers: [container] },
-  };
-  return [
-    { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { template } },
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata,
-      spec: { selector: { app: name }, ports: [{ name: 'p8080', port: 8080 }] },
-    },
-  ];
+async function listen(server: Server): Promise<number> {
+  outside.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
 }
 
 beforeAll(async () => {
-  mesh = await TestMesh.start(
-    names.map((name) => ({ name, ports: [8080] })),
-    objects,
-  );
-  for (const name of names) {
+  ports = {
+    http: await listen(createServer((asked, response) => response.end(`outside ${asked.url}`))),
+    bytes: await listen(createTcpServer((socket) => socket.on('error', () => {}).end('outside'))),
+  };
+  models = { enabled: modelOf('enabled', ports), explicit: modelOf('explicit', ports) };
+  mesh = await TestMesh.start(workloads, objectsOf(ports));
+  made = new Calls(mesh, () => issuer.token({}));
+  for (const name of [...names, 'users', 'skipped']) {
     const app = createServer((asked, response) => response.end(`${name} ${asked.url}`));
     await mesh.serve(name, 8080, app);
   }
+  await mesh.serveTcp('bytes', 5432, (socket) => socket.end('bytes'));
+  const tls = createTlsServer(mesh.issue('a.test'), (socket) => socket.on('error', () => {}).end('secret'));
+  await mesh.serve('secret', 8443, tls);
+  const grpc = createHttp2Server((_asked, response) => {
+    response.writeHead(200, { 'content-type': 'application/grpc', 'x-name': 'calls' });
+    response.addTrailers({ 'grpc-status': '0' });
+    response.end();
+  });
+  await mesh.serve('calls', 9000, grpc);
   await mesh.ready();
-  await vi.waitFor(async () => expect((await ask('web', 'orders', 'GET', '/items', {})).body).toBe('orders /items'), {
-    timeout: 10_000,
-  });
+  const isServed = async () =>
+    expect((await made.ask('web', 'orders.test:8080', 'GET', '/items', {})).body).toBe('orders /items');
+  await vi.waitFor(isServed, { timeout: 10_000 });
+  ofNobody = Promise.all(callsOfNobody.map(([, inject, call]) => made.make(inject, call)));
 }, 90_000);
-afterAll(() => mesh.stop());
-
-interface Answer {
-  readonly status: number | undefined;
-  readonly body: string;
-}
-
-function ask(from: string, to: string, method: string, path: string, headers: Record<string, string>): Promise<Answer> {
-  const options = { host: mesh.ip(from), port: 4140, method, path, headers: { host: `${to}.test:8080`, ...headers } };
-  return new Promise((resolve, reject) => {
-    const asked = request({ ...options, agent: false }, (response) => {
-      let body = '';
-      response.on('data', (chunk) => {
-        body += chunk;
-      });
-      response.on('end', () => resolve({ status: response.statusCode, body }));
-    });
-    asked.on('error', reject);
-    asked.end();
-  });
-}
+afterAll(async () => {
+  await mesh.stop();
+  for (const server of outside) server.close();
+});
 
 const paths = [
   ...[
@@ -159,8 +85,8 @@ const calls = names.flatMap((from) =>
 it(`decides each of ${calls.length} calls as the sidecars do, and says where it goes`, async () => {
   const wrong: object[] = [];
   for (const { from, to, path, method, headers } of calls) {
-    const told = model.call({ from: `test/${from}`, to: `http://${to}.test:8080`, path, method, headers });
-    const { status, body } = await ask(from, to, method, path, headers);
+    const told = models.explicit.call({ from: `test/${from}`, to: `http://${to}.test:8080`, path, method, headers });
+    const { status, body } = await made.ask(from, `${to}.test:8080`, method, path, headers);
     const expected = told.allowed ? 200 : told.status;
     const [answered, url] = body.split(' ');
     const isThere = !told.allowed || told.backends.some(({ service, share }) => share > 0 && service === answered);
@@ -170,4 +96,21 @@ it(`decides each of ${calls.length} calls as the sidecars do, and says where it 
     }
   }
   expect(wrong).toEqual([]);
+}, 60_000);
+
+/** What the model tells, as it is seen from outside. */
+function told([, inject, call]: KindOfCall): Outcome {
+  const { allowed, status, backends } = models[inject].call(call);
+  if (!allowed) return status === 0 ? 'closed' : `${status}`;
+  const service = backends.find(({ share }) => share > 0)?.service ?? '';
+  return behind[service] ?? service.replace(/^(\w+)-\d+\.\w+$/, '$1');
+}
+
+it('decides calls of other kinds as the sidecars do', async () => {
+  const kinds = kindsOfCalls(ports);
+  const seen = await Promise.all(kinds.map(([, inject, call]) => made.make(inject, call)));
+  const all = [...kinds, ...callsOfNobody];
+  const outcomes = [...seen, ...(await ofNobody)];
+  const wrong = all.map((kind, at) => ({ kind: kind[0], told: told(kind), seen: outcomes[at] }));
+  expect(wrong.filter((one) => one.told !== one.seen)).toEqual([]);
 }, 60_000);

@@ -149,7 +149,9 @@ function ofService(
   const service = cluster.services.get(key);
   const settings = policy.serviceSettings(key);
   const own = policyTopics.service(key);
-  if (service === undefined || settings === undefined) return { policy: undefined, topics, policyTopics: [own] };
+  // What an ExternalName stands for is outside: a proxy leaves it to the resolver, as what is no Service.
+  const isHere = service !== undefined && service.spec?.type !== 'ExternalName';
+  if (!isHere || settings === undefined) return { policy: undefined, topics, policyTopics: [own] };
   const metadata = serviceMetadata(key, port);
   const named = servicePort(service, port);
   // A headless Service's names are those of its pods, which listen on more than the Service declares.

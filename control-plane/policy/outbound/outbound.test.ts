@@ -108,6 +108,15 @@ describe('the protocol of a port', () => {
   });
 });
 
+test('of an ExternalName there is no policy, as there is no profile: its name leads outside', async () => {
+  const { metadata } = service();
+  world = await PolicyWorld.start([
+    { apiVersion: 'v1', kind: 'Service', metadata, spec: { type: 'ExternalName', externalName: 'api.example' } },
+  ]);
+  const seen = world.watchOutbound('web.shop.svc.cluster.local:80');
+  await vi.waitFor(() => expect(seen.error?.code).toBe(status.NOT_FOUND));
+});
+
 const created = (day: number) => ({ creationTimestamp: `2026-01-0${day}T00:00:00Z` });
 
 describe('routes', () => {

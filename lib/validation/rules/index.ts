@@ -2,6 +2,7 @@ import type { Rule } from '../finding.ts';
 import { allowsSomebody } from './allows-somebody.ts';
 import { backendWeights } from './backend-weights.ts';
 import { gatewayFields } from './gateway-fields.ts';
+import { grantedBackends } from './granted-backends.ts';
 import { knownAccounts } from './known-accounts.ts';
 import { knownAnnotations } from './known-annotations.ts';
 import { knownFields } from './known-fields.ts';
@@ -13,6 +14,7 @@ import { neverMatched } from './never-matched.ts';
 import { oneServerAPort } from './one-server-a-port.ts';
 import { probesLetIn } from './probes-let-in.ts';
 import { profilesBeforeRoutes } from './profiles-before-routes.ts';
+import { routesOfClients } from './routes-of-clients.ts';
 import { scrapesLetIn } from './scrapes-let-in.ts';
 import { serversOfPods } from './servers-of-pods.ts';
 import { strictNamespaces } from './strict-namespaces.ts';
@@ -25,6 +27,8 @@ export const rules: readonly Rule[] = [
   backendWeights,
   knownPorts,
   knownServices,
+  grantedBackends,
+  routesOfClients,
   neverMatched,
   neverConnected,
   profilesBeforeRoutes,

@@ -1,8 +1,8 @@
-import { isRecord } from '../../inject/kubernetes.ts';
 import type { Rule } from '../finding.ts';
 import { type Entry, type KnownObject, type ManifestModel, nameOf, objectsOf } from '../manifest-model.ts';
 import { type AnyRoute, serviceReferences } from '../route-backends.ts';
 import { meshParents, type Parent } from '../route-parents.ts';
+import { spokenProtocol } from '../spoken-protocol.ts';
 
 /** What tells more of a connection holds before what tells less of it. */
 const precedence = ['TCPRoute', 'TLSRoute', 'HTTPRoute', 'GRPCRoute'] as const;
@@ -84,14 +84,12 @@ const holdsFor = ({ parents }: Route<Entry>, other: Route<Entry>): boolean =>
 function* otherwiseSpoken<E extends Entry>(route: Route<E>, model: ManifestModel<E>): Iterable<Never> {
   for (const { path, namespace, name, port } of serviceReferences(route)) {
     if (!path.startsWith('spec.parentRefs')) continue;
-    const ports = model.service(namespace, name)?.manifest.spec?.ports;
-    const found = Array.isArray(ports) ? ports.find((each) => isRecord(each) && each.port === port) : undefined;
-    const spoken = isRecord(found) && typeof found.appProtocol === 'string' ? found.appProtocol : undefined;
-    const isOfBytes = spoken !== 'http' && spoken !== 'kubernetes.io/h2c';
+    const spoken = spokenProtocol(model, { namespace, name, port });
+    const isOfBytes = spoken?.name !== 'http' && spoken?.name !== 'kubernetes.io/h2c';
     if (spoken === undefined || (route.kind === 'TCPRoute' && isOfBytes)) continue;
     yield {
       field: path,
-      message: `never holds: port ${port} of the Service ${namespace}/${name} says what it speaks, appProtocol '${spoken}', which is no ${route.kind}'s`,
+      message: `never holds: port ${port} of the Service ${namespace}/${name} says what it speaks, ${spoken.why}, which is no ${route.kind}'s`,
       fix: 'leave that out',
     };
   }

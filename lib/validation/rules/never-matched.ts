@@ -1,8 +1,10 @@
 import type { GrpcRoute, HttpRoute } from '../../kinds/route-object.ts';
 import type { Rule } from '../finding.ts';
 import { type Entry, type KnownObject, type ManifestModel, nameOf, objectsOf } from '../manifest-model.ts';
+import { serviceReferences } from '../route-backends.ts';
 import { meshParents, type Parent } from '../route-parents.ts';
 import { type AnyMatch, takesAllOf } from '../route-precedence.ts';
+import { spokenProtocol } from '../spoken-protocol.ts';
 
 interface Route<E extends Entry> extends KnownObject<E, HttpRoute | GrpcRoute> {
   readonly hosts: string;
@@ -24,9 +26,30 @@ export const neverMatched: Rule = {
       if (rival === undefined) kept.push(route);
       else yield overruled(route, rival);
     }
-    for (const routes of [kept, grpc, policy]) yield* shadowed(routes);
+    for (const routes of [kept, grpc, policy]) {
+      yield* shadowed(routes);
+      yield* otherwiseSpoken(routes, model);
+    }
   },
 };
+
+/** A port that says what it speaks is taken at its word, whatever routes it has. */
+function* otherwiseSpoken<E extends Entry>(routes: readonly Route<E>[], model: ManifestModel<E>) {
+  for (const route of routes) {
+    const { kind } = route.object;
+    for (const { path, ...parent } of serviceReferences(route)) {
+      if (!path.startsWith('spec.parentRefs')) continue;
+      const spoken = spokenProtocol(model, parent);
+      const isRoutes = spoken?.name === 'kubernetes.io/h2c' || (spoken?.name === 'http' && kind === 'HTTPRoute');
+      if (spoken === undefined || isRoutes) continue;
+      yield {
+        ...{ severity: 'error' as const, at: route.entry, field: path },
+        message: `never holds: port ${parent.port} of the Service ${parent.namespace}/${parent.name} says what it speaks, ${spoken.why}, which is no ${kind}'s`,
+        fix: 'leave that out, or route its connections by a TcpRoute or TlsRoute',
+      };
+    }
+  }
+}
 
 const overruled = <E extends Entry>({ entry: at }: Route<E>, { entry: by }: Route<E>) => ({
   ...{ severity: 'error' as const, at, field: 'spec.parentRefs' },

@@ -1,7 +1,8 @@
 import { AdmittedClients } from '../admitted-clients.ts';
 import type { Rule } from '../finding.ts';
-import { type Entry, type ManifestModel, objectsOf } from '../manifest-model.ts';
+import type { Entry, ManifestModel } from '../manifest-model.ts';
 import { servedWorkloads, serversOfPort } from '../server-places.ts';
+import { TokenPorts } from '../token-ports.ts';
 
 /** Whose names say that they scrape. */
 const scraper = /prometheus|victoria|vmagent|otel|opentelemetry|alloy|grafana-agent|datadog/i;
@@ -11,21 +12,15 @@ export const scrapesLetIn: Rule = {
   id: 'scrape-shut-out',
   *check<E extends Entry>(model: ManifestModel<E>) {
     const admitted = new AdmittedClients(model);
-    const withToken = new Set(
-      objectsOf(model, 'RequestAuthentication')
-        .filter(({ object }) => object.spec.optional !== true)
-        .map(({ object, namespace }) => `${namespace}/${object.spec.targetRef.kind}/${object.spec.targetRef.name}`),
-    );
+    const tokens = new TokenPorts(model);
     for (const served of servedWorkloads(model)) {
       const { entry, workload } = served;
       const port = workload.ports.find(({ number }) => number === workload.scraped);
-      if (!entry.isMeshed || port === undefined || port.skipped) continue;
+      // In explicit mode it asks the application itself, by the address of its pod.
+      if (!entry.isMeshed || served.isExplicit || port === undefined || port.skipped) continue;
       const [server] = serversOfPort(served, port);
       const clients = server === undefined ? admitted.ofDefault(port.policy) : admitted.ofServer(server);
-      const wantsToken =
-        server !== undefined &&
-        (withToken.has(`${server.namespace}/Server/${server.name}`) ||
-          withToken.has(`${server.namespace}/Namespace/${server.namespace}`));
+      const wantsToken = server !== undefined && tokens.wantedBy(server);
       const isLetIn = clients.anonymous || clients.everyIdentity || clients.named.some((name) => scraper.test(name));
       if (isLetIn && !wantsToken) continue;
       yield {

@@ -189,6 +189,9 @@ describe('tulle validate', () => {
     const wrong = 'apiVersion: v1\nkind: ServiceList\nitems: [{metadata: {name: a}, spec: {ports: [{port: x}]}}]';
     const told = await run(['validate', '-'], { cwd, input: wrong }).catch((failed: CommandRun) => failed);
     expect(told.out).toContain('Service default/a: spec.ports[0].port (x) must be a whole number');
+    const word = 'apiVersion: v1\nkind: Service\nmetadata: {name: n}';
+    const named = await run(['validate', '-'], { cwd, input: word }).catch((failed: CommandRun) => failed);
+    expect(named.out).toContain('metadata.name (false) must be a string: put it in quotes');
   });
 
   it('fails where there was nothing to look at, so that an empty pipe is no success, and for what is no text', async () => {

@@ -91,7 +91,7 @@ function collect(
       : typeof kind !== 'string'
         ? 'kind must be a string such as Service'
         : !isRecord(metadata) || nameIn(metadata) === undefined
-          ? 'metadata.name must be a string'
+          ? wrongName(metadata)
           : wrongMaps(metadata);
   if (problem !== undefined) {
     const name = isRecord(metadata) && typeof metadata['name'] === 'string' ? ` ${metadata['name']}` : '';
@@ -110,6 +110,13 @@ function collect(
 function nameIn({ name, generateName }: Record<string, unknown>): string | undefined {
   const found = name ?? generateName;
   return typeof found === 'string' && found !== '' ? found : undefined;
+}
+
+/** A name may be a word of YAML 1.1, `n` or `on`, or a number. */
+function wrongName(metadata: unknown): string {
+  const name = isRecord(metadata) ? metadata['name'] : undefined;
+  if (typeof name !== 'boolean' && typeof name !== 'number') return 'metadata.name must be a string';
+  return `metadata.name (${name}) must be a string: put it in quotes`;
 }
 
 function placed(object: KubernetesObject): KubernetesObject {

@@ -193,6 +193,16 @@ it('null and other things where an object, a list or a map may stand do not end 
   }
 });
 
+it('a Rollout that only names the workload of its pods is told where these are', async () => {
+  const ref = '{apiVersion: apps/v1, kind: Deployment, name: web}';
+  const input = `apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nspec: {workloadRef: ${ref}}\n`;
+  const { out, err } = await run(['inject', '-'], { input });
+  expect([out, err]).toEqual([
+    input,
+    'rollout "web" skipped: its pods are those of Deployment web, which spec.workloadRef names: inject that\n',
+  ]);
+});
+
 it('items of a list of one kind are what the list says, and what says nothing at all is told', async () => {
   const spec = '{template: {spec: {containers: [{name: a, image: a}]}}}';
   const items = `items:\n- metadata: {name: a} # bare\n  spec: ${spec}\n- {kind: Pod}\n`;

@@ -25,6 +25,7 @@ import {
   templateAt,
   templatePath,
   withTemplate,
+  workloadNamedBy,
 } from './workload.ts';
 
 export interface ManifestContext {
@@ -211,8 +212,14 @@ export function overTemplate(
   const name = manifestName(object);
   if (!path) {
     const elsewhere = podsElsewhere(object);
-    const reason = `its kind is not known, and its pods stand at ${elsewhere}: annotate these, or their namespace`;
-    return { object, reports: [skippedReport(object, ...(elsewhere === undefined ? [] : [reason]))] };
+    const named = workloadNamedBy(object);
+    const reason =
+      named !== undefined
+        ? `its pods are those of ${named}, which spec.workloadRef names: inject that`
+        : elsewhere !== undefined
+          ? `its kind is not known, and its pods stand at ${elsewhere}: annotate these, or their namespace`
+          : undefined;
+    return { object, reports: [skippedReport(object, ...(reason === undefined ? [] : [reason]))] };
   }
   const template = templateAt(object, path);
   if (!template) {

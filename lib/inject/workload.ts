@@ -47,6 +47,12 @@ export function podsElsewhere(object: Manifest): string | undefined {
     : undefined;
 }
 
+/** The workload whose pods an object makes, where it only names that: `Deployment web` of a Rollout's `spec.workloadRef`. */
+export function workloadNamedBy({ spec }: Manifest): string | undefined {
+  const ref = isRecord(spec?.workloadRef) ? spec.workloadRef : {};
+  return typeof ref.kind === 'string' && typeof ref.name === 'string' ? `${ref.kind} ${ref.name}` : undefined;
+}
+
 /** Pods of an object stand near its top. */
 const maxDepth = 6;
 

@@ -6,7 +6,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { builtinsAsObjects } from './builtins.ts';
 import { reachable } from './reachable.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -24,7 +23,8 @@ writeFileSync(join(outdir, 'package.json'), '{ "type": "commonjs" }\n');
 function bundle(): void {
   const bun = join(root, 'node_modules/bun/bin/bun.exe');
   const file = join(outdir, 'index.js');
-  const args = ['build', '--target=node', '--format=cjs', '--minify-syntax', '--minify-whitespace'];
+  // In lines, for Node and test runners print the one that an error comes from.
+  const args = ['build', '--target=node', '--format=cjs', '--minify-syntax'];
   const { status, stderr } = spawnSync(bun, [...args, '--outfile', file, 'model/index.ts'], {
     cwd: root, // paths in the bundle are relative to it
     encoding: 'utf8',
@@ -32,7 +32,7 @@ function bundle(): void {
   if (status !== 0) throw new Error(`model/ cannot be bundled:\n${stderr}`);
   // Never run: it is how Node finds the names that an ES module can import from this one.
   const named = `0 && (module.exports = { ${exported.join(', ')} });\n`;
-  writeFileSync(file, `${builtinsAsObjects(readFileSync(file, 'utf8'))}${named}`);
+  writeFileSync(file, `${readFileSync(file, 'utf8')}${named}`);
 }
 
 /** What the entry says of itself: nothing of it may name what is inside of the bundle. */

@@ -193,6 +193,35 @@ it('null and other things where an object, a list or a map may stand do not end 
   }
 });
 
+it('a Rollout that only names the workload of its pods is told where these are', async () => {
+  const ref = '{apiVersion: apps/v1, kind: Deployment, name: web}';
+  const input = `apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nspec: {workloadRef: ${ref}}\n`;
+  const { out, err } = await run(['inject', '-'], { input });
+  expect([out, err]).toEqual([
+    input,
+    'rollout "web" skipped: its pods are those of Deployment web, which spec.workloadRef names: inject that\n',
+  ]);
+});
+
+it('items of a list of one kind are what the list says, and what says nothing at all is told', async () => {
+  const spec = '{template: {spec: {containers: [{name: a, image: a}]}}}';
+  const items = `items:\n- metadata: {name: a} # bare\n  spec: ${spec}\n- {kind: Pod}\n`;
+  const typed = `apiVersion: apps/v1\nkind: DeploymentList\n${items}`;
+  for (const flags of [[], ['--manual']]) {
+    const { out, err } = await run(['inject', ...flags, '-'], { input: typed });
+    expect(err).toMatch(/^deployment "a" (annotated|injected)\n/);
+    expect(err).toContain('items[1] is no object');
+    expect(out).toContain('metadata: {name: a} # bare');
+    const [list] = documents(out) as { items: object[] }[];
+    expect(list.items.map((item) => Object.keys(item))).toEqual([['metadata', 'spec'], ['kind']]);
+    expect(documents((await run(['uninject', '-'], { input: out })).out)).toEqual(
+      documents((await run(['uninject', '-'], { input: typed })).out),
+    );
+  }
+  const bare = await run(['inject', '-'], { input: `apiVersion: v1\nkind: List\n${items}` });
+  expect(bare.err.split('\n').filter((line) => line.endsWith('is no object'))).toHaveLength(2);
+});
+
 it('a template that is not rendered is passed on as it came, with a word and exit code 1', async () => {
   const input = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: {{ .Values.x }}\n';
   const { out, error } = await run(['inject', '-'], { input }).catch((failure) => failure);

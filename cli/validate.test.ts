@@ -177,6 +177,23 @@ describe('tulle validate', () => {
     expect((await validate('bad', 'bad/deeper/route.yml')).out).toContain('\n1 errors, 0 warnings\n');
   });
 
+  it('takes what kubectl takes: names that are generated, lists of one kind, empty Lists, containers of Knative', async () => {
+    const pod = '{containers: [{name: a, image: a}]}';
+    const input = [
+      `apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: once-}\nspec: {template: {spec: ${pod}}}`,
+      `apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}, spec: ${pod}}]`,
+      'apiVersion: v1\nkind: List\nitems:',
+      'apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: k}\nspec: {template: {spec: {containers: [{image: a}]}}}',
+    ];
+    expect((await run(['validate', '-'], { cwd, input: input.join('\n---\n') })).out).toBe('nothing is wrong\n');
+    const wrong = 'apiVersion: v1\nkind: ServiceList\nitems: [{metadata: {name: a}, spec: {ports: [{port: x}]}}]';
+    const told = await run(['validate', '-'], { cwd, input: wrong }).catch((failed: CommandRun) => failed);
+    expect(told.out).toContain('Service default/a: spec.ports[0].port (x) must be a whole number');
+    const word = 'apiVersion: v1\nkind: Service\nmetadata: {name: n}';
+    const named = await run(['validate', '-'], { cwd, input: word }).catch((failed: CommandRun) => failed);
+    expect(named.out).toContain('metadata.name (false) must be a string: put it in quotes');
+  });
+
   it('fails where there was nothing to look at, so that an empty pipe is no success, and for what is no text', async () => {
     const of = (input: string | Uint8Array) =>
       run(['validate', '-'], { cwd, input }).catch((failed: CommandRun) => failed);

@@ -54,7 +54,7 @@ export function arrival(
     if (pod === undefined) throw new Error(`pod ${podKey} is not in the model`);
     const head = outbound.opaque ? undefined : place.head;
     const bySidecars = left.past === undefined && from?.meshed === true && identity !== undefined;
-    const client = clientOf(from, bySidecars);
+    const client = clientOf(from, bySidecars, call.address);
     return { ...inboundDecision(pod, port, client, head, token, context), mtls: bySidecars };
   });
   const refused = arrived.find(({ allowed }) => !allowed);

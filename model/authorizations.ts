@@ -29,7 +29,8 @@ export function clientsOf({ networks, authentication }: Authorization): string {
   return everywhere ? who : `${who} from ${listed(from) || 'nowhere'}`;
 }
 
-const everyAddress = ['0.0.0.0/0', '::/0'];
+/** Networks that together hold every address. */
+export const everyAddress: readonly string[] = ['0.0.0.0/0', '::/0'];
 
 const identitiesOf = ({ names, suffixes }: Extract<Authorization['authentication'], { kind: 'identities' }>): string =>
   listed([...names, ...suffixes.map((suffix) => `*${suffix}`)]) || 'nobody';

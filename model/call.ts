@@ -1,9 +1,12 @@
+import type { IpAddress } from '../proxy/wire/ip-network.ts';
 import type { Workload } from './workload.ts';
 
 /** What a call of a test or of `tulle explain` is. */
 export interface Call {
   /** Undefined: from outside of the mesh, and of the cluster. */
   readonly from: Workload | undefined;
+  /** Of the client, where it is no workload; undefined for one in the world outside. */
+  readonly address: IpAddress | undefined;
   readonly url: URL;
   readonly path: string;
   readonly method: string;

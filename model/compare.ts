@@ -1,11 +1,12 @@
 import type { ClientInfo } from '../proxy/model/client-info.ts';
+import { type ClientAddresses, fromSomewhere } from './client-addresses.ts';
 import type { CallChange, CallMove, Comparison } from './comparison.ts';
 import { doorsOf } from './doors.ts';
 import { clientOf } from './inbound.ts';
 import type { MeshModel } from './mesh-model.ts';
 import { SentCalls } from './sent-calls.ts';
 import { type SimulatedCluster, workloadPorts } from './simulated-cluster.ts';
-import { workloadName } from './workload.ts';
+import { type Workload, workloadName } from './workload.ts';
 
 /** See MeshModel.compare. */
 export function compare(before: MeshModel, after: MeshModel): Comparison {
@@ -20,19 +21,22 @@ const anyone = '*';
 
 interface Place extends Pick<CallChange, 'to' | 'port' | 'route'> {
   lets(client: ClientInfo): boolean;
+  readonly addresses: ClientAddresses;
+  /** The same for places that let in the same clients. */
+  readonly key: string;
 }
 
 /** Who may call what. */
 class Permitted {
-  /** Who calls, by name, as sidecars know them. */
-  private readonly callers: ReadonlyMap<string, ClientInfo>;
+  /** Who calls, by name. */
+  private readonly callers: ReadonlyMap<string, Workload | undefined>;
   private readonly places = new Map<string, Place>();
 
   constructor(cluster: SimulatedCluster) {
     const { workloads, context } = cluster;
     this.callers = new Map([
-      [anyone, clientOf(undefined, true)],
-      ...workloads.map((one) => [workloadName(one), clientOf(one, true)] as const),
+      [anyone, undefined],
+      ...workloads.map((one): [string, Workload] => [workloadName(one), one]),
     ]);
     for (const workload of workloads) {
       const to = workloadName(workload);
@@ -40,7 +44,9 @@ class Permitted {
         const byRoute = Map.groupBy(doorsOf(workload, port, context), ({ route }) => route);
         for (const [route, doors] of byRoute) {
           const lets = (client: ClientInfo): boolean => doors.some((door) => door.lets(client));
-          this.places.set(JSON.stringify([to, port, route]), { to, port, route, lets });
+          const addresses = together(doors.map((door) => door.addresses));
+          const key = doors.map((door) => door.key).join();
+          this.places.set(JSON.stringify([to, port, route]), { to, port, route, lets, addresses, key });
         }
       }
     }
@@ -53,16 +59,30 @@ class Permitted {
 
   /** The calls that are let in here and not there. */
   beyond(there: Permitted): CallChange[] {
-    return [...this.places].flatMap(([key, { to, port, route, lets }]) => {
+    return [...this.places].flatMap(([key, { to, port, route, lets, addresses: own, key: words }]) => {
       const other = there.places.get(key);
-      return [...this.callers].flatMap(([from, client]) => {
+      const addresses = other === undefined ? own : together([own, other.addresses]);
+      return [...this.callers].flatMap(([from, caller]) => {
         const same = there.callers.get(from);
-        const isOld = same !== undefined && other?.lets(same) === true;
-        return !isOld && lets(client) ? [{ from, to, port, route }] : [];
+        const isKnown = other !== undefined && there.knows(from);
+        // As it was: most places of a change.
+        if (isKnown && words === other.key && caller?.identity === same?.identity) return [];
+        const before = clientOf(same, true);
+        const isNew = fromSomewhere(
+          caller,
+          addresses,
+          (client) => lets(client) && !(isKnown && other.lets({ ...before, address: client.address })),
+        );
+        return isNew ? [{ from, to, port, route }] : [];
       });
     });
   }
 }
+
+const together = (all: readonly ClientAddresses[]): ClientAddresses => ({
+  all: all.flatMap((each) => each.all),
+  ofPods: all.flatMap((each) => each.ofPods),
+});
 
 /**
  * Calls of workloads that are there in both to Services that go elsewhere, and those that nothing takes any more, since the

@@ -3,7 +3,8 @@ import type { PolicyContext } from '../control-plane/policy/context.ts';
 import type { Service } from '../lib/kinds/service.ts';
 import type { ClientInfo } from '../proxy/model/client-info.ts';
 import { authorize } from '../proxy/policy/inbound/authorize.ts';
-import type { ServerPolicy } from '../proxy/policy/inbound/server-policy.ts';
+import type { Authorization, ServerPolicy } from '../proxy/policy/inbound/server-policy.ts';
+import { addressesToldApart, type ClientAddresses, noAddresses } from './client-addresses.ts';
 import { policyOf } from './inbound.ts';
 import { routeNameOf } from './names.ts';
 import type { Workload } from './workload.ts';
@@ -12,6 +13,9 @@ import type { Workload } from './workload.ts';
 export interface Door {
   readonly route: string | undefined;
   readonly lets: (client: ClientInfo) => boolean;
+  readonly addresses: ClientAddresses;
+  /** The same for doors that let in the same clients by the same words. */
+  readonly key: string;
 }
 
 /** The ports of pods (`namespace/name`) that Services lead to. */
@@ -38,10 +42,12 @@ export function portsOfServices(
  */
 export function doorsOf(to: Workload, port: number, context: PolicyContext): readonly Door[] {
   const policy = policyOf(to.pod, port, context);
-  if (policy === undefined) return [{ route: undefined, lets: () => true }];
+  if (policy === undefined) return [{ route: undefined, lets: () => true, addresses: noAddresses, key: 'no sidecar' }];
   const door = (route: string | undefined, authorizations: ServerPolicy['authorizations']): Door => ({
     route,
     lets: (client) => authorize(authorizations, client) !== undefined,
+    addresses: addressesToldApart(authorizations, context.config.clusterNetworks),
+    key: JSON.stringify(authorizations.map(wordsOf)),
   });
   if (policy.routes === undefined) return [door(undefined, policy.authorizations)];
   const plans = new Set([...policy.routes.entries()].map(({ plan }) => plan));
@@ -49,3 +55,9 @@ export function doorsOf(to: Workload, port: number, context: PolicyContext): rea
     .filter(({ labels }) => !(labels.kind === 'default' && labels.name === 'probe'))
     .map(({ labels, authorizations }) => door(routeNameOf(labels, to.namespace), authorizations));
 }
+
+/** Whom an authorization lets in, whatever it is called. */
+const wordsOf = ({ networks, authentication }: Authorization): unknown => [
+  networks.map(({ network, except }) => [network, ...except].map(String)),
+  authentication.kind === 'identities' ? [[...authentication.names], authentication.suffixes] : authentication.kind,
+];

@@ -7,7 +7,7 @@ import { authorize } from '../proxy/policy/inbound/authorize.ts';
 import { serverPolicyFromApi } from '../proxy/policy/inbound/from-api.ts';
 import { foldedRoute, headReadings } from '../proxy/policy/inbound/readings.ts';
 import type { Authorization, RoutePolicy, ServerPolicy } from '../proxy/policy/inbound/server-policy.ts';
-import { parseIp } from '../proxy/wire/ip-network.ts';
+import { type IpAddress, parseIp } from '../proxy/wire/ip-network.ts';
 import type { RequestHead } from '../proxy/wire/stream.ts';
 import { outsideAddress } from './addresses.ts';
 import { describeAuthorization } from './authorizations.ts';
@@ -24,8 +24,8 @@ export interface InboundDecision {
 }
 
 /** A caller as the called sidecar knows it: what is not meshed proves nothing, and no more does what passes by a sidecar. */
-export function clientOf(from: Workload | undefined, bySidecars: boolean): ClientInfo {
-  const address = parseIp(from?.pod.status?.podIP ?? outsideAddress);
+export function clientOf(from: Workload | undefined, bySidecars: boolean, own?: IpAddress): ClientInfo {
+  const address = own ?? parseIp(from?.pod.status?.podIP ?? outsideAddress);
   const tls = bySidecars && from?.meshed === true;
   return { address, tls, identity: tls ? from.identity : undefined };
 }

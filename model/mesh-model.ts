@@ -7,10 +7,12 @@ import { modelOfManifests } from '../lib/validation/model-of-manifests.ts';
 import { review } from '../lib/validation/review.ts';
 import { rules } from '../lib/validation/rules/index.ts';
 import { knownAnnotations } from '../lib/validation/rules/known-annotations.ts';
+import { type IpAddress, parseIp } from '../proxy/wire/ip-network.ts';
 import type { AppLike } from './app-like.ts';
 import { arrival } from './arrival.ts';
 import type { Call } from './call.ts';
 import type { CallResult } from './call-result.ts';
+import { fromSomewhere } from './client-addresses.ts';
 import { compare } from './compare.ts';
 import type { Comparison } from './comparison.ts';
 import { departure } from './departure.ts';
@@ -19,7 +21,7 @@ import { find } from './find-workload.ts';
 import { headOf } from './head.ts';
 import type { HeldAuthorization } from './held-authorization.ts';
 import { heldAt } from './held-authorizations.ts';
-import { clientOf, policyOf } from './inbound.ts';
+import { policyOf } from './inbound.ts';
 import { objectsOfApp, objectsOfFolder, objectsOfText } from './manifests.ts';
 import { outboundDecision } from './outbound.ts';
 import { type SimulatedCluster, simulatedCluster, workloadPorts } from './simulated-cluster.ts';
@@ -48,6 +50,8 @@ export interface CallOptions {
   readonly grpc?: boolean;
   /** Name that TLS of the application asks for. @default - the host of `to` */
   readonly serverName?: string;
+  /** Address of a client that is no workload, as policy tells them apart by networks. @default - one outside of the cluster */
+  readonly address?: string;
   /** It brings a valid token of an end user. @default false */
   readonly token?: boolean;
 }
@@ -113,21 +117,31 @@ export class MeshModel {
     const grpc = options.grpc ?? isGrpc(headers);
     const url = urlOf(to);
     const connection = connectionOf(url, options.serverName);
-    return this.made({ from, url, path: path ?? url.pathname + url.search, method, headers, grpc, connection, token });
+    const address = addressOf(options);
+    return this.made({
+      from,
+      address,
+      url,
+      path: path ?? url.pathname + url.search,
+      method,
+      headers,
+      grpc,
+      connection,
+      token,
+    });
   }
 
   /**
    * Identities of the workloads that may call `workload`, at any of its ports (or at `port`) by any route, in the order
-   * of their names; `*` among them where a client without an identity may.
+   * of their names; `*` among them where a client without an identity may, from some network at least.
    */
   callersOf(workload: WorkloadLike, port?: number): readonly string[] {
     const to = find(this.cluster.workloads, workload);
     const ports = port === undefined ? workloadPorts(this.cluster, to) : [port];
     const doors = ports.flatMap((each) => doorsOf(to, each, this.cluster.context));
     const callers = [undefined, ...this.cluster.workloads]
-      .map((from) => ({ identity: from?.identity ?? anyone, client: clientOf(from, true) }))
-      .filter(({ client }) => doors.some(({ lets }) => lets(client)))
-      .map(({ identity }) => identity);
+      .filter((from) => doors.some(({ lets, addresses }) => fromSomewhere(from, addresses, lets)))
+      .map((from) => from?.identity ?? anyone);
     return [...new Set(callers)].sort();
   }
 
@@ -187,6 +201,14 @@ function urlOf(to: string): URL {
     );
   }
   return url;
+}
+
+function addressOf({ address, from }: CallOptions): IpAddress | undefined {
+  if (address === undefined) return undefined;
+  if (from !== undefined) throw new Error(`'address' (${address}) must be left out: pods of 'from' have theirs`);
+  const read = parseIp(address);
+  if (read === undefined) throw new Error(`'address' (${address}) must be an address such as 10.20.0.7 or fd00::7`);
+  return read;
 }
 
 function connectionOf({ protocol, hostname }: URL, serverName: string | undefined): Call['connection'] {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Document, isMap, isSeq, type Node, type YAMLMap, type YAMLSeq } from 'yaml';
 import { isMergeKey, keyText, readYaml } from '../../control-plane/sources/kubectl-yaml.ts';
+import { TextLines } from './text-lines.ts';
 import { blockYaml, flowYaml } from './write-yaml.ts';
 import {
   colonOf,
@@ -61,11 +62,13 @@ interface Place {
 
 class Editor {
   private readonly text: string;
+  private readonly places: TextLines;
   private readonly newline: string;
   private readonly edits: Edit[] = [];
 
   constructor(text: string) {
     this.text = text;
+    this.places = new TextLines(text);
     this.newline = text.includes('\r\n') ? '\r\n' : '\n';
   }
 
@@ -139,7 +142,7 @@ class Editor {
       node: pair.value,
       from: colonOf(pair),
       flow: isFlow(node),
-      indent: this.column(startOf(pair.key)) + 2,
+      indent: this.places.column(startOf(pair.key)) + 2,
       behind: 'colon',
     };
   }
@@ -148,12 +151,12 @@ class Editor {
     const last = all.at(-1);
     if (last === undefined) throw new NotInPlace();
     if (!isFlow(node)) {
-      const text = entries.map(([key, value]) => this.lines({ [key]: value }, this.column(startOf(all[0].key))));
-      this.insertLines(this.endOfLine(endOfPair(last)), text);
+      const text = entries.map(([key, value]) => this.lines({ [key]: value }, this.places.column(startOf(all[0].key))));
+      this.insertLines(this.places.end(endOfPair(last)), text);
       return;
     }
     const start = startOf(last.key);
-    const lineStart = this.lineStart(start);
+    const lineStart = this.places.start(start);
     const lead = this.text.slice(lineStart, start);
     const separator = lead.trim() === '' && lineStart > startOf(node) ? `,${this.newline}${lead}` : ', ';
     const text = entries.map(([key, value]) => `${separator}${flowYaml(key)}: ${flowYaml(value)}`).join('');
@@ -202,7 +205,7 @@ class Editor {
       const node = items[old];
       const place = flow
         ? { node, from: startOf(node), flow, indent: 0, behind: 'dash' as const }
-        : { node, from: dashes[old] + 1, flow, indent: this.column(dashes[old]) + 2, behind: 'dash' as const };
+        : { node, from: dashes[old] + 1, flow, indent: this.places.column(dashes[old]) + 2, behind: 'dash' as const };
       this.value(place, before[old], value);
       next = old + 1;
     }
@@ -210,15 +213,15 @@ class Editor {
   }
 
   private insertBlock(items: readonly (Node | null)[], dashes: readonly number[], index: number, value: unknown): void {
-    const column = this.column(dashes[0]);
+    const column = this.places.column(dashes[0]);
     const text = `${' '.repeat(column)}- ${this.lines(value, column + 2).trimStart()}`;
     if (index < items.length) {
-      this.insertLines(this.aboveComments(this.lineOf(dashes[index])), [text]);
+      this.insertLines(this.places.aboveComments(this.places.startOf(dashes[index])), [text]);
       return;
     }
     const last = items.at(-1) ?? null;
     const end = Math.max(dashes.at(-1)! + 1, last === null ? 0 : endOf(last));
-    this.insertLines(this.endOfLine(end), [text]);
+    this.insertLines(this.places.end(end), [text]);
   }
 
   private insertFlow(node: YAMLSeq, items: readonly (Node | null)[], index: number, value: unknown): void {
@@ -235,8 +238,8 @@ class Editor {
   }
 
   private removeBlock(start: number, end: number): void {
-    const lineStart = this.lineStart(start);
-    let to = this.endOfLine(end);
+    const lineStart = this.places.start(start);
+    let to = this.places.end(end);
     if (this.text.slice(lineStart, start).trim() === '') {
       this.edits.push({ from: lineStart, to, text: '' });
       return;
@@ -260,38 +263,6 @@ class Editor {
   private lines(value: unknown, indent: number): string {
     const lines = blockYaml(value).trimEnd().split('\n');
     return lines.map((line) => (line === '' ? line : ' '.repeat(indent) + line)).join(this.newline);
-  }
-
-  private lineStart(offset: number): number {
-    return this.text.lastIndexOf('\n', offset - 1) + 1;
-  }
-
-  private column(offset: number): number {
-    return offset - this.lineStart(offset);
-  }
-
-  /** Start of the line that something begins. */
-  private lineOf(offset: number): number {
-    const start = this.lineStart(offset);
-    if (this.text.slice(start, offset).trim() !== '') throw new NotInPlace();
-    return start;
-  }
-
-  /** The start of the comments right above a line: they speak of what follows them. */
-  private aboveComments(lineStart: number): number {
-    let start = lineStart;
-    while (start > 0) {
-      const above = this.lineStart(start - 1);
-      if (!this.text.slice(above, start).trimStart().startsWith('#')) break;
-      start = above;
-    }
-    return start;
-  }
-
-  private endOfLine(offset: number): number {
-    if (this.text[offset - 1] === '\n') return offset;
-    const end = this.text.indexOf('\n', offset);
-    return end < 0 ? this.text.length : end + 1;
   }
 }
 

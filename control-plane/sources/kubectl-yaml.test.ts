@@ -36,6 +36,11 @@ describe('a document is read as kubectl reads it', () => {
 
   it('of the same key twice the last holds', () => expect(value('a: 1\na: 2')).toEqual({ a: 2 }));
 
+  it('what is too deep for any reader is told as that', () => {
+    const text = `a: ${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    expect(() => value(text)).toThrow('lists and maps stand too deep in one another');
+  });
+
   it('a key named __proto__ is one like any other', () => {
     expect(Object.keys(value('__proto__: {a: 1}') as object)).toEqual(['__proto__']);
   });

@@ -127,7 +127,12 @@ export function readYaml(text: string): ReadDocument | undefined {
   // Go passes over tags of somebody's own, but decodes those of YAML that this does not know (`!!binary`).
   const unknown = document.warnings.filter(({ message }) => message.includes('tag:yaml.org,'));
   const [problem] = [...document.errors, ...unknown];
-  if (problem !== undefined) throw new YamlProblem(problem.message.split('\n')[0], problem.pos[0]);
+  if (problem !== undefined) {
+    // The words of the parser's own stack, which says nothing to who has written the file.
+    const isDeep = problem.message.startsWith('Maximum call stack');
+    const message = isDeep ? 'lists and maps stand too deep in one another' : problem.message.split('\n')[0];
+    throw new YamlProblem(message, problem.pos[0]);
+  }
   if (document.contents === null) return undefined;
   const value = new Reader().value(document.contents);
   return value === null ? undefined : { document, value };

@@ -1,3 +1,5 @@
+import type { Manifest } from '../../lib/inject/kubernetes.ts';
+import { itemOf } from '../../lib/inject/workload.ts';
 import { clusterKinds, type KindSpec, kindNameOf, kinds } from '../../lib/kinds/index.ts';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import { Problems } from '../../lib/kinds/problems.ts';
@@ -76,17 +78,20 @@ function collect(
   }
   const { apiVersion, kind, metadata, items } = value;
   if (typeof kind === 'string' && kind.endsWith('List') && Array.isArray(items)) {
-    for (const [index, item] of items.entries())
-      collect(item, { ...at, where: `${at.where}, items[${index}]` }, objects, problems);
+    for (const [index, item] of items.entries()) {
+      const object = itemOf(value as Manifest, item) ?? item;
+      collect(object, { ...at, where: `${at.where}, items[${index}]` }, objects, problems);
+    }
     return;
   }
+  if (kind === 'List' && (items === undefined || items === null)) return;
   const problem =
     typeof apiVersion !== 'string'
       ? 'apiVersion must be a string such as v1 or apps/v1'
       : typeof kind !== 'string'
         ? 'kind must be a string such as Service'
-        : !isRecord(metadata) || typeof metadata['name'] !== 'string' || metadata['name'] === ''
-          ? 'metadata.name must be a string'
+        : !isRecord(metadata) || nameIn(metadata) === undefined
+          ? wrongName(metadata)
           : wrongMaps(metadata);
   if (problem !== undefined) {
     const name = isRecord(metadata) && typeof metadata['name'] === 'string' ? ` ${metadata['name']}` : '';
@@ -101,9 +106,25 @@ function collect(
   objects.push(object);
 }
 
+/** Of what is created anew each time (Jobs are), what the API server begins its name with. */
+function nameIn({ name, generateName }: Record<string, unknown>): string | undefined {
+  const found = name ?? generateName;
+  return typeof found === 'string' && found !== '' ? found : undefined;
+}
+
+/** A name may be a word of YAML 1.1, `n` or `on`, or a number. */
+function wrongName(metadata: unknown): string {
+  const name = isRecord(metadata) ? metadata['name'] : undefined;
+  if (typeof name !== 'boolean' && typeof name !== 'number') return 'metadata.name must be a string';
+  return `metadata.name (${name}) must be a string: put it in quotes`;
+}
+
 function placed(object: KubernetesObject): KubernetesObject {
-  const namespace = object.metadata.namespace ?? (clusterWide.has(object.kind) ? undefined : 'default');
-  return namespace === undefined ? object : { ...object, metadata: { ...object.metadata, namespace } };
+  const { kind, metadata } = object;
+  const name = nameIn(metadata as unknown as Record<string, unknown>) ?? metadata.name;
+  const namespace = metadata.namespace ?? (clusterWide.has(kind) ? undefined : 'default');
+  if (name === metadata.name && namespace === metadata.namespace) return object;
+  return { ...object, metadata: { ...metadata, name, ...(namespace === undefined ? {} : { namespace }) } };
 }
 
 /** A field that the schema does not know is told too: kubectl refuses it, and an API server would drop it. */

@@ -131,3 +131,15 @@ test('an object of the whole cluster needs no namespace', () => {
     metadata: { name: 'n1' },
   });
 });
+
+test('fields that are null are not there, wherever they stand, and items of lists stay what they are', () => {
+  const named = { metadata: { name: 'r', namespace: 'shop' } };
+  const spec = { hostnames: null, rules: [null, { matches: null, backendRefs: [{ name: 'a', port: null }] }] };
+  expect(trim('HTTPRoute', 'gateway.networking.k8s.io/v1', { ...named, spec })).toMatchObject({
+    spec: { rules: [null, { backendRefs: [{ name: 'a' }] }] },
+  });
+  const { rules } = trim('HTTPRoute', 'gateway.networking.k8s.io/v1', { ...named, spec }).spec;
+  expect([rules?.length, Object.keys(rules?.[1] ?? {})]).toEqual([2, ['backendRefs']]);
+  const whole = { rules: [{ matches: [] }] };
+  expect(trim('HTTPRoute', 'gateway.networking.k8s.io/v1', { ...named, spec: whole }).spec).toBe(whole);
+});

@@ -84,7 +84,7 @@ function leaf(value: unknown, wanted: Extract<Leaf, string>, path: string): unkn
       // Validators know more of it; whoever may write it chooses what it holds.
       const problem = beyondBounds(value, path);
       if (problem !== undefined) throw new MalformedObject(problem);
-      return value;
+      return withoutNulls(value);
     }
     case 'text':
       must(typeof value === 'string', 'a text');
@@ -108,6 +108,27 @@ function leaf(value: unknown, wanted: Extract<Leaf, string>, path: string): unkn
       must(isRecord(value) && Object.values(value).every((item) => typeof item === 'string'), 'a map of texts');
       return wanted === 'labels' ? shareAll(value as Record<string, string>) : value;
   }
+}
+
+/**
+ * A field that is null is as if it were not there, for the API server too; in a list null is something, which is nothing that
+ * may stand there. The same value where there is none. Bounds of depth have been looked at by then.
+ */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const items = value.map(withoutNulls);
+    return items.every((item, index) => item === value[index]) ? value : items;
+  }
+  if (!isRecord(value)) return value;
+  let kept: Record<string, unknown> | undefined;
+  for (const name of Object.keys(value)) {
+    const field = withoutNulls(value[name]);
+    if (field === value[name] && field !== null) continue;
+    kept ??= { ...value };
+    if (field === null) delete kept[name];
+    else kept[name] = field;
+  }
+  return kept ?? value;
 }
 
 const maxShared = 20_000;

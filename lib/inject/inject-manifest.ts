@@ -18,12 +18,14 @@ import type { InjectProblem, InjectReport } from './report.ts';
 import { soundPod } from './shape.ts';
 import {
   isList,
+  itemOf,
   manifestName,
   podsElsewhere,
   takesNoSidecar,
   templateAt,
   templatePath,
   withTemplate,
+  workloadNamedBy,
 } from './workload.ts';
 
 export interface ManifestContext {
@@ -177,13 +179,24 @@ export function overItems(
   edit: (item: Manifest) => ManifestResult,
 ): ManifestResult {
   const results = list.items.map((item, index) => {
-    if (isRecord(item)) return edit(item);
-    return { object: item, reports: [skippedReport(list, `items[${index}] is no object`)] };
+    const object = itemOf(list, item);
+    if (object === undefined) {
+      return { object: item, reports: [skippedReport(list, `items[${index}] is no object`)] };
+    }
+    const result = edit(object);
+    return object === item ? result : { ...result, object: asItem(result.object, object, item) };
   });
   return {
     object: { ...list, items: results.map(({ object }) => object) },
     reports: results.flatMap(({ reports }) => reports),
   };
+}
+
+/** Without what only the List says. */
+function asItem(edited: Manifest, object: Manifest, item: Manifest): Manifest {
+  if (edited === object) return item;
+  const { apiVersion: _, kind: _kind, ...rest } = edited;
+  return rest as Manifest;
 }
 
 export function overTemplate(
@@ -199,8 +212,14 @@ export function overTemplate(
   const name = manifestName(object);
   if (!path) {
     const elsewhere = podsElsewhere(object);
-    const reason = `its kind is not known, and its pods stand at ${elsewhere}: annotate these, or their namespace`;
-    return { object, reports: [skippedReport(object, ...(elsewhere === undefined ? [] : [reason]))] };
+    const named = workloadNamedBy(object);
+    const reason =
+      named !== undefined
+        ? `its pods are those of ${named}, which spec.workloadRef names: inject that`
+        : elsewhere !== undefined
+          ? `its kind is not known, and its pods stand at ${elsewhere}: annotate these, or their namespace`
+          : undefined;
+    return { object, reports: [skippedReport(object, ...(reason === undefined ? [] : [reason]))] };
   }
   const template = templateAt(object, path);
   if (!template) {

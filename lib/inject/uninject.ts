@@ -66,15 +66,14 @@ export function uninjectPod(pod: PodTemplate, options: UninjectOptions = {}): Po
     containerNames.has(name),
   );
   const metadata = withoutMeshMetadata(pod.metadata, injected, options);
-  if (!injected) return metadata === pod.metadata ? pod : { ...pod, metadata };
+  if (!injected) return metadata === pod.metadata ? pod : withMetadata(pod, metadata);
   const keep = <T extends { name: string }>(items: T[] | undefined, names: ReadonlySet<string>) =>
     items?.filter(({ name }) => !names.has(name)) ?? [];
   const { initContainers, volumes, ...rest } = spec;
   const init = keep<Container>(initContainers, containerNames).map(withoutExplicitEnv);
   const kept = keep(volumes, volumeNames);
   return {
-    ...pod,
-    metadata,
+    ...withMetadata(pod, metadata),
     spec: {
       ...rest,
       ...(init.length > 0 ? { initContainers: init } : {}),
@@ -82,6 +81,12 @@ export function uninjectPod(pod: PodTemplate, options: UninjectOptions = {}): Po
       ...(kept.length > 0 ? { volumes: kept } : {}),
     },
   };
+}
+
+/** Of what had none before injection, none stays. */
+function withMetadata(pod: PodTemplate, metadata: Metadata | undefined): PodTemplate {
+  const { metadata: _, ...bare } = pod;
+  return metadata === undefined || Object.keys(metadata).length === 0 ? bare : { ...pod, metadata };
 }
 
 /** Target ports that lead to a sidecar lead to the application itself again, by number where it is another. */

@@ -47,6 +47,12 @@ export function podsElsewhere(object: Manifest): string | undefined {
     : undefined;
 }
 
+/** The workload whose pods an object makes, where it only names that: `Deployment web` of a Rollout's `spec.workloadRef`. */
+export function workloadNamedBy({ spec }: Manifest): string | undefined {
+  const ref = isRecord(spec?.workloadRef) ? spec.workloadRef : {};
+  return typeof ref.kind === 'string' && typeof ref.name === 'string' ? `${ref.kind} ${ref.name}` : undefined;
+}
+
 /** Pods of an object stand near its top. */
 const maxDepth = 6;
 
@@ -94,6 +100,18 @@ export function withTemplate(object: Manifest, path: readonly string[], template
 export function manifestName(object: Manifest): string {
   const { name, generateName } = object.metadata ?? {};
   return `${(kindOf(object).kind || 'object').toLowerCase()}/${name ?? generateName ?? ''}`;
+}
+
+/**
+ * An item of a List as the object that it is: those of lists of one kind (`DeploymentList`) need not say theirs, as for kubectl.
+ * Undefined for what is no object.
+ */
+export function itemOf({ apiVersion, kind }: Manifest, item: unknown): Manifest | undefined {
+  if (!isRecord(item)) return undefined;
+  const says = (field: 'apiVersion' | 'kind'): boolean => typeof item[field] === 'string' && item[field] !== '';
+  if (says('apiVersion') && says('kind')) return item as Manifest;
+  if (kind === 'List' || item.apiVersion !== undefined || item.kind !== undefined) return undefined;
+  return { ...item, apiVersion, kind: kind?.slice(0, -'List'.length) } as Manifest;
 }
 
 export const isList = (object: Manifest): object is Manifest & { items: Manifest[] } =>

@@ -78,7 +78,8 @@ const container = {
 const portOrName: Schema = { 'x-kubernetes-int-or-string': true };
 const probeShape = object({ httpGet: object({ path: text(), port: portOrName }) });
 const containerShape = object({
-  'name*': text(),
+  // Knative has one of its own for a container without.
+  name: text(),
   command: list(text()),
   args: list(text()),
   workingDir: text(),

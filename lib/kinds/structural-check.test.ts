@@ -1,8 +1,8 @@
-import { expect, it, test } from 'vitest';
-import { meshKinds } from './index.ts';
+import { describe, expect, it, test } from 'vitest';
+import { kinds, meshKinds } from './index.ts';
 import { Problems } from './problems.ts';
 import { flag, integer, list, map, object, oneOf, type Schema, sameAs, says, text } from './schema.ts';
-import { checkStructure, checkValue } from './structural-check.ts';
+import { checkStructure, checkValue, misshape } from './structural-check.ts';
 
 function problemsOf(schema: Schema, value: unknown, limit?: number): readonly string[] {
   const problems = new Problems(limit);
@@ -116,4 +116,28 @@ it('finds a status of others no reason to refuse an object', () => {
   const written = { apiVersion: 'policy.linkerd.io/v1beta3', spec: {}, status: { parents: 'none' } };
   checkStructure(route, written, problems, { refuseUnknownFields: true });
   expect(problems.list).toEqual([]);
+});
+
+describe('what keeps code from reading an object', () => {
+  const route = (spec: unknown) => misshape(kinds.PolicyHTTPRoute, { spec });
+  const matches = Array.from({ length: 100 }, () => ({ path: { type: 'Glob', value: 'no path' } }));
+
+  it.each<[string, unknown]>([
+    ['bounds, words and patterns', { rules: [{ matches, timeouts: { request: 'soon' } }], later: 7 }],
+    ['what is null', { rules: null, hostnames: [], parentRefs: [{ name: 'a', port: null }] }],
+  ])('are not %s', (_, spec) => expect(route(spec)).toBeUndefined());
+
+  it.each<[unknown, string]>([
+    [undefined, 'spec must be set'],
+    ['x', 'spec (x) must be an object'],
+    [{ rules: {} }, 'spec.rules ({}) must be a list'],
+    [{ rules: [null] }, 'spec.rules[0] (null) must be an object'],
+    [{ parentRefs: [{}] }, 'spec.parentRefs[0].name must be set'],
+    [
+      { rules: [{ backendRefs: [{ name: 'a', weight: '1' }] }] },
+      'spec.rules[0].backendRefs[0].weight (1) must be a whole number',
+    ],
+  ])('is a value of another type, and what must be set: %j', (spec, problem) => expect(route(spec)).toBe(problem));
+
+  it('knows no type of what says none', () => expect(misshape(kinds.Node, { spec: 7 })).toBeUndefined());
 });

@@ -152,7 +152,7 @@ function checkMap(
   depth: number,
   context: Context,
 ): void {
-  const max = (schema['maxProperties'] as number | undefined) ?? Number.POSITIVE_INFINITY;
+  const max = mostOf(schema['maxProperties'], context);
   const { length } = Object.keys(value);
   if (length > max) {
     context.problems.add(path, `must have at most ${counted(max, 'field')}, and has ${length}`);
@@ -166,10 +166,13 @@ function checkMap(
   }
 }
 
+const mostOf = (bound: unknown, { typesOnly }: Context): number =>
+  typeof bound === 'number' && !typesOnly ? bound : Number.POSITIVE_INFINITY;
+
 function checkItems(schema: Schema, value: readonly unknown[], path: string, depth: number, context: Context): void {
   const { problems } = context;
   const min = (schema['minItems'] as number | undefined) ?? 0;
-  const max = (schema['maxItems'] as number | undefined) ?? Number.POSITIVE_INFINITY;
+  const max = mostOf(schema['maxItems'], context);
   if (value.length < min && !context.typesOnly) problems.add(path, `must have at least ${counted(min, 'item')}`);
   if (value.length > max) {
     problems.add(path, `must have at most ${counted(max, 'item')}, and has ${value.length}`);

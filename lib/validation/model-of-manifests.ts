@@ -3,7 +3,7 @@ import type { InjectConfig } from '../inject/config.ts';
 import { injectManifest } from '../inject/inject-manifest.ts';
 import { isRecord, type Manifest, type Metadata, type PodTemplate } from '../inject/kubernetes.ts';
 import { soundPod } from '../inject/shape.ts';
-import { isList, templateAt, templatePath } from '../inject/workload.ts';
+import { isList, itemOf, templateAt, templatePath } from '../inject/workload.ts';
 import { type Entry, isKind, type ManifestModel, namespaceOf, type PodEntry, withoutNulls } from './manifest-model.ts';
 
 /** The model of manifests as they are read from files. */
@@ -35,7 +35,9 @@ export function modelOfManifests<E extends Entry>(entries: readonly E[], config:
 function itemsOf<E extends Entry>(entry: E): E[] {
   const manifest = withoutNulls(entry.manifest) as Manifest;
   if (!isList(manifest)) return isRecord(manifest.metadata) ? [{ ...entry, manifest }] : [];
-  return manifest.items.filter(isRecord).flatMap((item) => itemsOf({ ...entry, manifest: item as Manifest }));
+  return manifest.items
+    .flatMap((item) => itemOf(manifest, item) ?? [])
+    .flatMap((item) => itemsOf({ ...entry, manifest: item }));
 }
 
 function podOf<E extends Entry>(

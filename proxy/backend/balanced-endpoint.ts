@@ -17,25 +17,12 @@ import type { ClientConnection, HttpVersion } from '../wire/stream.ts';
 import type { Connection } from '../wire/transport.ts';
 import { askedWaitMs } from './asked-wait.ts';
 import type { BalancedEndpointOptions } from './balancer-options.ts';
-import { carriedHttp1 } from './carried-http1.ts';
+import type { Balancing } from './balancing.ts';
+import { carriedHttp1, carriedVersion } from './carried-http1.ts';
 import { Ejection } from './ejection.ts';
 import type { EndpointState } from './endpoint-state.ts';
 import { oneMoreHop } from './hops.ts';
 import { WaitingAttempt } from './waiting-attempt.ts';
-
-/** Who balances over the endpoint. */
-export interface Balancing {
-  /** Its state is another. */
-  onStateChanged(endpoint: BalancedEndpoint, before: EndpointState): void;
-  /** A try that waited gets no connection here: nothing of it was sent. */
-  onNoConnection(endpoint: BalancedEndpoint, attempt: Attempt, reason: PoolFailure, detail: string): void;
-  /** Whether another endpoint is ready. */
-  hasOthersThan(endpoint: BalancedEndpoint): boolean;
-  /** Whether enough others are ready for it to be ejected. */
-  canSpare(endpoint: BalancedEndpoint): boolean;
-  /** Whether it is worth a dial in the background when its time to back off is over. */
-  readonly isUsed: boolean;
-}
 
 /** Connections are few: HTTP/2 carries many requests, HTTP/1 as many as there are clients waiting at a time. */
 const limits = { maxHttp1Connections: 10_000, maxHttp2Connections: 16, maxWaiters: 10_000 };
@@ -105,7 +92,7 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
 
   /** Opens a connection of the kind that `attempt` needs, in the background. */
   connect(attempt: Attempt): void {
-    this.wanted = this.versionFor(attempt);
+    this.wanted = carriedVersion(attempt, this.endpoint.info, this.options.http1OverHttp2);
     this.dial(this.wanted);
   }
 
@@ -113,7 +100,7 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
   send(attempt: Attempt, nowMs: number): void {
     const { authorityOverride } = this.endpoint.info;
     if (authorityOverride !== undefined) attempt.ownHead = { ...attempt.head, authority: authorityOverride };
-    const version = this.versionFor(attempt);
+    const version = carriedVersion(attempt, this.endpoint.info, this.options.http1OverHttp2);
     this.wanted = version;
     const carried = version !== attempt.exchange.applicationVersion;
     if (carried) attempt.extra = carriedHttp1(attempt.head);
@@ -302,16 +289,6 @@ export class BalancedEndpoint extends Deadline implements Candidate, AttemptObse
   private dial(version: HttpVersion): void {
     this.become('connecting');
     this.endpoint.pool(version).prepare();
-  }
-
-  private versionFor({ exchange, head }: Attempt): HttpVersion {
-    if (exchange.applicationVersion === 'http2') return 'http2';
-    const carried =
-      this.options.http1OverHttp2 &&
-      this.endpoint.info.http2 &&
-      head.upgrade === undefined &&
-      head.method !== 'CONNECT';
-    return carried ? 'http2' : 'http1';
   }
 
   private become(state: EndpointState): void {

@@ -4,8 +4,9 @@ import type { BalancerSeries, MeasuredBalancer, QueueCounts } from '../telemetry
 import type { RequestMetrics } from '../telemetry/request-metrics.ts';
 import type { PoolFailure } from '../upstream/waiter.ts';
 import type { Backend } from './backend.ts';
-import { BalancedEndpoint, type Balancing } from './balanced-endpoint.ts';
+import { BalancedEndpoint } from './balanced-endpoint.ts';
 import type { BalancerOptions } from './balancer-options.ts';
+import type { Balancing } from './balancing.ts';
 import { Candidates } from './candidates.ts';
 import { EndpointHealth } from './endpoint-health.ts';
 import { EndpointLog } from './endpoint-log.ts';

@@ -1,5 +1,7 @@
+import type { Attempt } from '../exchange/attempt.ts';
+import type { EndpointInfo } from '../model/endpoint-info.ts';
 import { Field } from '../wire/field.ts';
-import type { RequestHead } from '../wire/stream.ts';
+import type { HttpVersion, RequestHead } from '../wire/stream.ts';
 
 function interned(name: string, value: string): Field {
   const field = new Field(name, value);
@@ -15,6 +17,13 @@ const absoluteForm = interned('l5d-orig-proto', 'HTTP/1.1; absolute-form');
 const maxKept = 256;
 const longestKept = 256;
 const kept = new Map<string, readonly Field[]>();
+
+/** What a try is sent by: HTTP/1 goes over HTTP/2 where this proxy may carry it (`http1OverHttp2`) and its peer takes it. */
+export function carriedVersion({ exchange, head }: Attempt, info: EndpointInfo, http1OverHttp2: boolean): HttpVersion {
+  if (exchange.applicationVersion === 'http2') return 'http2';
+  const carried = http1OverHttp2 && info.http2 && head.upgrade === undefined && head.method !== 'CONNECT';
+  return carried ? 'http2' : 'http1';
+}
 
 /**
  * What an HTTP/1 request says to the peer's proxy when it is carried over HTTP/2. `host` is among it because Linkerd's

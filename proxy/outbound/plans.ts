@@ -1,10 +1,8 @@
 import type { Backend, TcpBackend } from '../backend/backend.ts';
 import { Mirror } from '../backend/mirror.ts';
-import { Unusable } from '../backend/unusable.ts';
 import type { Clock } from '../clock.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import { plainPlan, type RoutePlan } from '../exchange/plan.ts';
-import { failures, type ProxyFailure } from '../exchange/proxy-failure.ts';
 import type { TraceOverrides } from '../exchange/trace-overrides.ts';
 import type { ResourceLabels } from '../policy/labels.ts';
 import { noPolicy, type OutboundPolicy, type OutboundRule } from '../policy/outbound/model.ts';
@@ -21,21 +19,13 @@ import type { OutboundMetrics } from './metrics.ts';
 import { type EndableWaiter, OpenCalls, type Refusals } from './open-calls.ts';
 import { Overrides } from './overrides.ts';
 import { ProfilePlans } from './profile-plans.ts';
+import { forbidden, noRoute, refusal } from './refused-plans.ts';
 import { routeLabelsOf } from './route-metrics.ts';
 import { rulePlan } from './rule-plan.ts';
-
-const noRoute = plainPlan(new Unusable(failures.noRoute));
-const forbidden = plainPlan(new Unusable(failures.forbidden));
 
 /** What is measured under the labels that policy has for it. */
 interface Measurable {
   measure(series: BalancerSeries): void;
-}
-
-/** Why the requests of a plan go nowhere; undefined when they may. */
-function refusal(plan: RoutePlan): ProxyFailure | undefined {
-  if (plan === noRoute) return failures.noRoute;
-  return plan === forbidden || plan.filters?.failAll === true ? failures.forbidden : undefined;
 }
 
 function release(held: readonly { release(nowMs: number): void }[], nowMs: number): void {

@@ -116,6 +116,13 @@ it('asks in jest who may call whom, by the same types', () => {
   run(project, 'npx', 'jest', '--ci', 'model.test.ts');
 }, 240_000);
 
+it('tells of a mistake in a test in some lines, for Node prints the one of the package that threw', () => {
+  const wrong = "require('tulle/testing').MeshModel.fromYaml('').isMeshed('shop/wbe')";
+  const { stderr } = spawnSync(process.execPath, ['-e', wrong], { cwd: project, encoding: 'utf8' });
+  expect(stderr).toContain("Error: 'shop/wbe' is no workload of the manifests");
+  expect(stderr.length).toBeLessThan(2000);
+});
+
 describe('as a validation of cdk8s-cli, as the guide has it in cdk8s.yaml', () => {
   const guide = readFileSync(join(root, 'docs/guides/validation.md'), 'utf8');
   const config = /^```yaml\n(app: [\s\S]*?)^```$/m.exec(guide)?.[1] ?? '';

@@ -8,7 +8,8 @@ import type { NetworkMatch } from '../../../lib/kinds/schema.ts';
 import type { ServerAuthorization } from '../../../lib/kinds/server-authorization.ts';
 import type { ClusterConfig } from '../../cluster/cluster-config.ts';
 import { ipToApi } from '../../destination/addresses.ts';
-import { type PolicyIndex, policyTopics } from '../index/policy-index.ts';
+import type { PolicyIndex } from '../index/policy-index.ts';
+import { policyTopics } from '../index/policy-topics.ts';
 import { isKind } from '../routes/references.ts';
 
 export type AuthzInit = MessageInitShape<typeof AuthzSchema>;

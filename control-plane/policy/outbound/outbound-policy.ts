@@ -10,7 +10,7 @@ import { profileOf } from '../../destination/profiles.ts';
 import type { Target } from '../../destination/target.ts';
 import type { PolicyContext } from '../context.ts';
 import type { IndexedEgressNetwork } from '../index/egress-index.ts';
-import { policyTopics } from '../index/policy-index.ts';
+import { policyTopics } from '../index/policy-topics.ts';
 import type { IndexedRoute } from '../index/route-index.ts';
 import { acceptance } from '../routes/acceptance.ts';
 import { backendService, backendsOf, faultsOf, mayName } from '../routes/references.ts';

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import { ApiError, isConflict, isNotFound, type KubernetesApi } from '../../kubernetes/api.ts';
 import { kindInfo } from '../../sources/kinds.ts';
-import { type PolicyIndex, policyTopics } from '../index/policy-index.ts';
+import type { PolicyIndex } from '../index/policy-index.ts';
+import { policyTopics } from '../index/policy-topics.ts';
 import { type ToldObject, toldObjects } from './told-objects.ts';
 
 export interface StatusWriterOptions {

@@ -1,13 +1,11 @@
 import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
-import type { Clock, TimerHandle } from '../../clock.ts';
-import { KeepAlive } from '../../keep-alive.ts';
+import type { Clock } from '../../clock.ts';
 import { Field, marksOfAll } from '../../wire/field.ts';
 import type { FieldTable } from '../../wire/field-table.ts';
-import { Http2Client } from '../../wire/http2/client.ts';
 import type { RequestHead } from '../../wire/stream.ts';
 import type { Connection, Turn } from '../../wire/transport.ts';
 import { type CallCounts, type CallHandler, GrpcCall } from './grpc-call.ts';
-import { frameMessage } from './message-reader.ts';
+import { GrpcConnection, type Pending } from './grpc-connection.ts';
 import { Status } from './status.ts';
 
 export interface GrpcChannelOptions {
@@ -62,41 +60,13 @@ export class GrpcError extends Error {
   }
 }
 
-interface Pending {
-  readonly call: GrpcCall;
-  readonly head: RequestHead;
-  readonly message: Uint8Array;
-}
-
-/** How long a connection may be silent before it is asked for a sign of life, and how long the answer may take. */
-const keepAliveTimes = { intervalMs: 10_000, timeoutMs: 3000 };
 const drainMs = 30_000;
-/** How often the connection is told the time. */
-const checkIntervalMs = 5000;
 const maxWaiting = 10_000;
-const defaultConnectionAgeMs = 15 * 60_000;
-/**
- * Within this time the calls of a connection that takes no more are told so: a server that goes away says it to all of
- * its clients at once. Ours lets them have 15 s.
- */
-const leaveWithinMs = 5000;
-
 const contentType = new Field('content-type', 'application/grpc');
 const trailersTaken = new Field('te', 'trailers');
 
 /** As many as carry the streams of discovery: a peer that names no limit is given 100 on each. */
 const maxConnections = 8;
-
-/** A connection, and what watches over it. */
-interface Open {
-  readonly client: Http2Client;
-  readonly connection: Connection;
-  readonly keepAlive: KeepAlive | undefined;
-  readonly calls: Set<GrpcCall>;
-  readonly endsMs: number;
-  checkTimer: TimerHandle | undefined;
-  leaveTimer: TimerHandle | undefined;
-}
 
 /**
  * Calls to a gRPC server over our own HTTP/2, on a connection that is made when a call needs it:
@@ -115,7 +85,7 @@ export class GrpcChannel {
   /** Calls that wait for a connection, or for a stream of one. */
   private readonly waiting: Pending[] = [];
   private connecting = false;
-  private readonly connections: Open[] = [];
+  private readonly connections: GrpcConnection[] = [];
   private closed = false;
 
   constructor(options: GrpcChannelOptions) {
@@ -180,8 +150,8 @@ export class GrpcChannel {
   drain(): void {
     this.closed = true;
     for (const open of this.connections) {
-      this.leave(open);
-      this.options.clock.after(drainMs, () => open.connection.abort());
+      open.leave();
+      this.options.clock.after(drainMs, () => open.abort());
     }
   }
 
@@ -189,7 +159,7 @@ export class GrpcChannel {
   close(): void {
     this.closed = true;
     this.failWaiting('the channel is closed');
-    for (const { connection } of [...this.connections]) connection.abort();
+    for (const open of [...this.connections]) open.abort();
   }
 
   private call(handler: CallHandler): GrpcCall {
@@ -233,10 +203,10 @@ export class GrpcChannel {
   /** Makes a connection, unless one is on its way that may take what waits. */
   private connectForWaiting(): void {
     if (this.connecting || this.closed) return;
-    if (this.connections.some(({ client }) => !client.greeted && !client.draining)) return;
+    if (this.connections.some((open) => open.isComing)) return;
     if (this.connections.length >= maxConnections) {
       // What a drained one still has is asked for anew, on another.
-      this.connections.find(({ client }) => client.draining)?.connection.abort();
+      this.connections.find((open) => open.isLeaving)?.abort();
       if (this.connections.length >= maxConnections) return;
     }
     this.connecting = true;
@@ -252,78 +222,40 @@ export class GrpcChannel {
     );
   }
 
-  private start({ call, head, message }: Pending): boolean {
-    for (const { client, calls } of this.connections) {
-      const stream = client.request(head, false, call);
-      if (stream === undefined) continue;
-      call.started(stream, calls);
-      stream.sendData(frameMessage(message), true);
-      return true;
-    }
+  private start(pending: Pending): boolean {
+    for (const open of this.connections) if (open.start(pending)) return true;
     return false;
   }
 
   private connected(connection: Connection): void {
-    const client: Http2Client = new Http2Client({
-      transport: connection,
-      turn: this.options.turn,
-      fields: this.options.fields,
-      onAvailable: () => this.startWaiting(),
-      onClosed: () => this.onClosed(client),
-    });
-    connection.handler = client;
+    const open = new GrpcConnection(connection, this.options, this);
     if (this.closed) {
       this.failWaiting('the channel is closed');
-      connection.abort();
+      open.abort();
       return;
     }
-    const { clock, keepAlive: asks = true, connectionAgeMs = defaultConnectionAgeMs } = this.options;
-    const keepAlive = asks ? new KeepAlive(connection, client, keepAliveTimes, clock) : undefined;
-    const endsMs = clock.nowMs() + connectionAgeMs * (0.8 + 0.4 * clock.random());
-    const timers = { checkTimer: undefined, leaveTimer: undefined };
-    const open: Open = { client, connection, keepAlive, calls: new Set(), endsMs, ...timers };
     this.connections.push(open);
-    this.scheduleCheck(open);
+    open.watch();
     this.startWaiting();
   }
 
-  private onClosed(client: Http2Client): void {
-    const index = this.connections.findIndex((open) => open.client === client);
+  /** @internal one is over */
+  onClosed(open: GrpcConnection): void {
+    const index = this.connections.indexOf(open);
     if (index < 0) return;
-    const [{ keepAlive, checkTimer, leaveTimer }] = this.connections.splice(index, 1);
-    keepAlive?.stop();
-    this.options.clock.cancel(checkTimer);
-    this.options.clock.cancel(leaveTimer);
+    this.connections.splice(index, 1);
     if (this.waiting.length === 0 || this.connecting) return;
     if (this.connections.length === 0) this.failWaiting('the connection was closed');
     else this.connectForWaiting();
   }
 
-  private scheduleCheck(open: Open): void {
-    const { clock } = this.options;
-    open.checkTimer = clock.after(checkIntervalMs, () => {
-      const nowMs = clock.nowMs();
-      open.client.checkDeadlines(nowMs);
-      if (open.client.draining || nowMs >= open.endsMs) this.leave(open);
-      if (!this.connections.includes(open)) return;
-      // It may drain by now, with calls that wait for a stream of it.
-      if (this.waiting.length > 0) this.connectForWaiting();
-      this.scheduleCheck(open);
-    });
+  /** @internal one was looked at: it may drain by now, with calls that wait for a stream of it */
+  onChecked(): void {
+    if (this.waiting.length > 0) this.connectForWaiting();
   }
 
-  /** Nothing is cut off: where no other connection can be had, the calls of this one are better than none. */
-  private leave(open: Open): void {
-    open.client.drain();
-    if (open.leaveTimer !== undefined || !this.connections.includes(open)) return;
-    const { clock } = this.options;
-    open.leaveTimer = clock.after(leaveWithinMs * clock.random(), () => {
-      for (const call of [...open.calls]) call.leave();
-    });
-  }
-
-  /** As streams become free, those that wait start; what is left over needs another connection. */
-  private startWaiting(): void {
+  /** @internal as streams become free, those that wait start; what is left over needs another connection. */
+  startWaiting(): void {
     while (this.waiting.length > 0 && this.start(this.waiting[0])) this.waiting.shift();
     if (this.waiting.length > 0) this.connectForWaiting();
   }

@@ -18,7 +18,7 @@ import {
 } from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
-import { type AskedStats, type StatOptions, unknownTitle } from './asked.ts';
+import { type AskedStats, NoneFound, type StatOptions, unknownTitle } from './asked.ts';
 import { routeStats } from './route-stats.ts';
 import { figures, statCells, statColumns, wideColumns } from './workload-stats.ts';
 
@@ -86,13 +86,13 @@ interface Measured {
 /** What is asked for, each by itself at once; of several kinds, those of which there is none are left out. */
 async function workloadStats(several: readonly AskedStats[], place: FiguresPlace, terminal: Terminal): Promise<string> {
   const found: Measured[] = [];
-  const missing: CommandError[] = [];
+  const missing: NoneFound[] = [];
   await Promise.all(
     several.map(async (asked, index) => {
       try {
         found[index] = await measured(asked, place);
       } catch (error) {
-        if (!(error instanceof CommandError) || asked.wanted.name !== undefined) throw error;
+        if (!(error instanceof NoneFound) || asked.wanted.name !== undefined) throw error;
         missing.push(error);
       }
     }),
@@ -135,7 +135,7 @@ async function measured(asked: AskedStats, { store, local, signal }: FiguresPlac
       local || options.unmeshed || lackingSidecars > 0 || meshedPods > 0 || hasTraffic(traffic),
   );
   if (shown.length > 0) return { asked, rows: shown, silent };
-  throw new CommandError(`no ${title} with a meshed pod in ${where}; --unmeshed shows the others`);
+  throw new NoneFound(`no ${title} with a meshed pod in ${where}; --unmeshed shows the others`);
 }
 
 /** A sidecar is asked for each resource that it counts for, and told of once. */

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { LocalMesh } from '../local/local-mesh.ts';
 import { defaultStateFolder } from '../local/state-folder.ts';
 import { requireCheckout } from './checkout.ts';
+import { manifestFolder } from './manifests/folder.ts';
 import { CommandError, type Terminal } from './terminal.ts';
 
 const readyTimeoutMs = 60_000;
@@ -19,11 +20,12 @@ export function localCommand({ out, err, cwd, environment, onStop }: Terminal): 
     )
     .action(async (folder: string, { state }: { state: string }) => {
       requireCheckout('local');
+      const manifests = manifestFolder(cwd, folder);
       const stopped = new Promise<void>(onStop);
       let mesh: LocalMesh;
       try {
         mesh = await LocalMesh.start({
-          manifests: resolve(cwd, folder),
+          manifests,
           stateFolder: resolve(cwd, state),
           cwd,
           environment,

@@ -77,6 +77,32 @@ export const parseResource = (words: readonly string[]): Resource => parse(words
 /** The same, where Services and routes can be asked for too. */
 export const parseMeasured = (words: readonly string[]): Resource => parse(words, measuredAliases);
 
+/** What `all` stands for: what people make that runs pods or is called, each pod once. */
+const allKinds = ['deployment', 'statefulset', 'daemonset', 'cronjob', 'replicationcontroller', 'service'];
+const mostAtOnce = 32;
+
+/** Several, as kubectl takes them: `deploy web api`, `deploy/web svc/api`, `deploy,sts`, `all`. Each stands there once. */
+export function parseSeveral(words: readonly string[]): readonly Resource[] {
+  const [first, ...names] = words;
+  const read = (): readonly Resource[] => {
+    if (words.length === 1 && first.toLowerCase() === 'all') return allKinds.map((kind) => ({ kind, name: undefined }));
+    const isNamed = first.includes('/');
+    const other = names.find((word) => word.includes('/') !== isNamed);
+    if (other !== undefined) {
+      throw new UsageError(`'${words.join(' ')}' must be kind/name each, or one kind and names: deploy/web deploy/api`);
+    }
+    if (isNamed) return words.map((word) => parseMeasured([word]));
+    return first
+      .split(',')
+      .flatMap((kind) =>
+        names.length === 0 ? [parseMeasured([kind])] : names.map((name) => parseMeasured([kind, name])),
+      );
+  };
+  const found = new Map(read().map((resource) => [`${resource.kind}/${resource.name ?? ''}`, resource]));
+  if (found.size <= mostAtOnce) return [...found.values()];
+  throw new UsageError(`${found.size} resources are too many: ${mostAtOnce} at a time, or all of a kind`);
+}
+
 /** The same, where Services can be asked for too, each by its name: what workloads call. */
 export function parseCalled(words: readonly string[]): Resource {
   const called = parse(words, { ...aliases, ...service });

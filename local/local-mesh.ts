@@ -83,6 +83,7 @@ export class LocalMesh {
     const components = controlPlanePods({ config, credentials, identityIp, destinationIp, sources });
     const workloads = planPods(objects, config, () => network.take(), problems);
     if (workloads.length === 0) {
+      for (const problem of problems) options.report(`warning: ${formatProblem(problem)}`);
       network.release();
       await state.release();
       throw new Error(

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { ApiError } from '../../control-plane/kubernetes/api.ts';
 import type { Terminal } from '../terminal.ts';
-import { type ClusterOptions, connectCluster, withCluster } from './cluster.ts';
+import { type ClusterOptions, connectCluster, explain, withCluster } from './cluster.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -113,6 +114,16 @@ describe('the cluster that is meant', () => {
     );
   });
 });
+
+it.each(['CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'])(
+  'who shows a certificate that is not taken (%s) is up, and another than the kubeconfig names',
+  (code) => {
+    const cause = Object.assign(new Error('x'), { code });
+    expect(explain(new ApiError(0, '', 'GET /version: x', { cause }), { title: 'there' })).toBe(
+      'there: GET /version: x (what answers is not whom the kubeconfig trusts: fetch that anew, or choose another with --context)',
+    );
+  },
+);
 
 describe('a credential plugin', () => {
   const apiVersion = 'client.authentication.k8s.io/v1';

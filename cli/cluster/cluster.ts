@@ -7,7 +7,7 @@ import { CommandError, NoCluster, type Terminal, UsageError } from '../terminal.
 import { impersonation } from './impersonation.ts';
 import type { ClusterAccess } from './kubeconfig-access.ts';
 import { type ClusterOptions, clusterPlace, defaultMeshNamespace, type Place } from './place.ts';
-import { refusalText } from './refusal.ts';
+import { isOfApiServer, refusalText } from './refusal.ts';
 
 export { type ClusterOptions, clusterPlace, defaultMeshNamespace } from './place.ts';
 
@@ -108,13 +108,19 @@ export function explain(error: ApiError, { title }: Pick<Cluster, 'title'>): str
   const { status, message } = error;
   const advice =
     status === 0
-      ? 'is the cluster up? --context and --kubeconfig choose another'
+      ? isOfCertificate(error.cause)
+        ? 'what answers is not whom the kubeconfig trusts: fetch that anew, or choose another with --context'
+        : 'is the cluster up? --context and --kubeconfig choose another'
       : status === 401
         ? 'the credentials are not accepted: log in again, or choose others with --context'
-        : status === 403
+        : status === 403 && isOfApiServer(error)
           ? `${refusalText(error)}; ask for the permission, or be another with --as`
           : status < 400
             ? 'is this a Kubernetes API server? --context and --kubeconfig choose another'
             : undefined;
   return `${title}: ${message}${advice === undefined ? '' : ` (${advice})`}`;
 }
+
+/** Whether a certificate of the other side was not taken, by the codes of Node. */
+const isOfCertificate = (cause: unknown): boolean =>
+  cause instanceof Error && 'code' in cause && /CERT|ALTNAME|ISSUER/.test(String(cause.code));

@@ -5,7 +5,7 @@ import WebSocket from 'ws';
 import { authorizationOf } from '../../control-plane/kubernetes/server-access.ts';
 import { readBody, statusError } from '../../control-plane/kubernetes/status-error.ts';
 import type { ClusterAccess } from './kubeconfig-access.ts';
-import { refusalText } from './refusal.ts';
+import { isOfApiServer, refusalText } from './refusal.ts';
 
 /** The kubelet's protocol: a byte that says the channel stands before each message (kubelet, portforward/websocket.go). */
 const protocol = 'v4.channel.k8s.io';
@@ -89,7 +89,7 @@ function join(socket: Socket, remote: WebSocket, call: string, onProblem: (messa
     readBody(response, maxMessageBytes).then(
       (body) => {
         const error = statusError(call, response, body);
-        end(error.status === 403 ? `${error.message} (${refusalText(error)})` : error.message);
+        end(error.status === 403 && isOfApiServer(error) ? `${error.message} (${refusalText(error)})` : error.message);
       },
       (error: Error) => end(error.message),
     );

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import { ApiError } from '../../control-plane/kubernetes/api.ts';
+import { statusError } from '../../control-plane/kubernetes/status-error.ts';
+import { explain } from './cluster.ts';
 import { refusalText } from './refusal.ts';
 
 it.each([
@@ -32,6 +34,14 @@ it.each([
 ])('%s, refused, is that you may not %s', (call, sentence, question) => {
   const error = new ApiError(403, 'Forbidden', `${call}: 403 Forbidden`, { call });
   expect(refusalText(error)).toBe(`you may not ${sentence}: see 'kubectl auth can-i ${question}'`);
+});
+
+it('what a pod or a gateway has refused is told as it was said: no Role would help', () => {
+  const call = 'GET /api/v1/namespaces/shop/pods/web-1:4191/proxy/metrics';
+  const body = 'the policy of this port does not let this client in\n';
+  const error = statusError(call, { statusCode: 403, headers: {} }, body);
+  expect(refusalText(error)).toBe(`${call}: 403 ${body.trim()}`);
+  expect(explain(error, { title: 'there' })).toBe(`there: ${call}: 403 ${body.trim()}`);
 });
 
 it('of a call that is not known, the message of the API server is told', () => {

@@ -26,9 +26,15 @@ interface Refusal {
 /** Whether this user may not do what was asked of the API server; the rest may be known all the same. */
 export const isRefused = (error: unknown): error is ApiError => error instanceof ApiError && error.status === 403;
 
+/**
+ * Whether it was the API server that refused: it says so by an object with a reason. What answers without one is a proxy
+ * before it, or a pod behind it whose policy does not let the API server in: no Role helps there.
+ */
+export const isOfApiServer = ({ reason }: ApiError): boolean => reason !== '';
+
 /** What this user may not do, and the command that shows it. */
 export function refusalText(error: ApiError): string {
-  const refusal = refusalOf(error.call);
+  const refusal = isOfApiServer(error) ? refusalOf(error.call) : undefined;
   return refusal === undefined ? error.message : `${refusal.sentence}: see '${refusal.question}'`;
 }
 

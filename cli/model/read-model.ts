@@ -1,9 +1,8 @@
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { KubernetesObject } from '../../lib/kinds/kubernetes-object.ts';
 import { objectsOfFolder } from '../../model/manifests.ts';
 import { MeshModel } from '../../model/mesh-model.ts';
 import { type ClusterOptions, withCluster } from '../cluster/cluster.ts';
+import { manifestFolder } from '../manifests/folder.ts';
 import { printable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
 import { clusterObjects, namespaceObjects } from './cluster-objects.ts';
@@ -33,10 +32,7 @@ export const modelOfNamespace = (
 
 /** The model of a folder of manifests, of which there must be some. What in it cannot take effect is told on standard error. */
 export function modelOf(path: string, terminal: Terminal): MeshModel {
-  const folder = resolve(terminal.cwd, path);
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UsageError(`${path}: there is no such folder: name one of manifests`);
-  }
+  const folder = manifestFolder(terminal.cwd, path);
   let objects: readonly KubernetesObject[];
   try {
     objects = objectsOfFolder(folder);

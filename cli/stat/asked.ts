@@ -29,6 +29,9 @@ export interface AskedStats extends Pick<FigureQuery, 'to' | 'from'> {
   readonly where: string;
 }
 
+/** There is none of what is asked for: of several, the others are shown. */
+export class NoneFound extends CommandError {}
+
 /** An error of a query in the words of what was typed. */
 export function unknownTitle(error: unknown, where: string): unknown {
   if (!(error instanceof UnknownSubject)) return error;
@@ -37,5 +40,5 @@ export function unknownTitle(error: unknown, where: string): unknown {
   if (role === 'from' && subject.kind === 'namespace' && subject.name === undefined)
     return new CommandError('there is nobody who could call: no namespace with a pod is known');
   if (role === 'from') return new CommandError(`--from: ${error.message}`);
-  return new CommandError(`no ${subjectTitle(error.subject)} in ${where}`);
+  return new NoneFound(`no ${subjectTitle(error.subject)} in ${where}`);
 }

@@ -83,6 +83,12 @@ beforeAll(async () => {
       '/api/v1/namespaces/tulle/configmaps/tulle-config': JSON.stringify({
         data: { values: JSON.stringify(injectConfig()), install: '{"given":{}}' },
       }),
+      ...Object.fromEntries(
+        ['apps/v1/namespaces/shop/statefulsets', 'apps/v1/namespaces/shop/daemonsets', 'batch/v1/namespaces/shop/jobs']
+          .concat('batch/v1/namespaces/shop/cronjobs')
+          .map((path) => [`/apis/${path}`, { items: [] }]),
+      ),
+      '/api/v1/namespaces/shop/replicationcontrollers': { items: [] },
       '/api/v1/namespaces/shop': JSON.stringify({ metadata: { name: 'shop' } }),
       '/api/v1/namespaces/late': JSON.stringify({
         metadata: { name: 'late', annotations: { 'tulle.dev/inject': 'enabled' } },
@@ -123,6 +129,24 @@ it('--to is what the workload calls, --from what calls it', async () => {
   const [from] = JSON.parse((await stat('deploy/db', '--from', 'deploy/web', '-o', 'json')).out);
   expect(from).toMatchObject({ name: 'db', success: 1 });
   expect(from.rps).toBeGreaterThan(10);
+});
+
+it('several resources are told at once: of a kind in one table, of each kind in its own, and flat for programs', async () => {
+  const names = async (...args: string[]): Promise<string[]> =>
+    JSON.parse((await stat(...args, '-o', 'json')).out).map(
+      ({ kind, name }: { kind: string; name: string }) => `${kind}/${name}`,
+    );
+  expect(await names('deploy', 'db', 'web')).toEqual(['deployment/db', 'deployment/web']);
+  expect(await names('deploy/web', 'svc/orders', 'deploy/web')).toEqual(['deployment/web', 'service/orders']);
+  const { out, err } = await stat('all');
+  expect(out).toMatch(
+    /^NAME +MESHED .*\ndeployment\/web +2\/3 .*\ndeployment\/db .*\n\nNAME +MESHED .*\nservice\/orders +\d.*\n$/,
+  );
+  expect(err.match(/the sidecar of shop\/db-0 is not counted/g)).toHaveLength(1);
+  await expect(stat('deploy', 'web', 'none')).rejects.toMatchObject({
+    out: '',
+    error: { exitCode: 1, message: 'no deployment/none in namespace shop (-n names another, -A all)' },
+  });
 });
 
 it('--to-namespace and --from-namespace alone are all of a namespace', async () => {

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type FigureQuery, subjectTitle, type WorkloadRow } from '../../lib/figures/query.ts';
+import { type FigureQuery, type Silent, subjectTitle, type WorkloadRow } from '../../lib/figures/query.ts';
 import type { Traffic } from '../../lib/figures/traffic.ts';
 import { stateOption } from '../diagnostics/mesh.ts';
 import { parseWaitMs } from '../duration.ts';
@@ -11,14 +11,14 @@ import {
   isRoute,
   measuredArgument,
   parseCalled,
-  parseMeasured,
   parseResource,
+  parseSeveral,
   type Resource,
   resourceOption,
 } from '../resource.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type Terminal, UsageError } from '../terminal.ts';
-import { type AskedStats, type StatOptions, unknownTitle } from './asked.ts';
+import { type AskedStats, NoneFound, type StatOptions, unknownTitle } from './asked.ts';
 import { routeStats } from './route-stats.ts';
 import { figures, statCells, statColumns, wideColumns } from './workload-stats.ts';
 
@@ -26,7 +26,10 @@ import { figures, statCells, statColumns, wideColumns } from './workload-stats.t
 export function statCommand(terminal: Terminal): Command {
   return new Command('stat')
     .addArgument(
-      measuredArgument('<resource...>', 'kind, or kind/name: deploy, deploy/web, pods, ns, svc/orders, httproute'),
+      measuredArgument(
+        '<resource...>',
+        'kind, or kind/name: deploy, deploy/web, pods, ns, svc/orders, httproute; several: deploy web api, deploy,sts, all',
+      ),
     )
     .option('-A, --all-namespaces', 'of all namespaces')
     .option('-l, --selector <labels>', 'of what has these labels')
@@ -48,31 +51,76 @@ export function statCommand(terminal: Terminal): Command {
     .addHelpText('after', 'Example:\n  tulle stat -n shop svc/orders --from deploy/web -t 30s\n')
     .action(async (resource: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<StatOptions>();
-      const wanted = parseMeasured(resource);
+      const several = parseSeveral(resource);
+      const route = several.find(isRoute);
+      if (several.length > 1 && route !== undefined)
+        throw new UsageError(`one kind of route at a time, all of it or one: ${resource.join(' ')} names several`);
       const windowMs = parseWaitMs('--time-window', options.timeWindow);
-      checkPeers(wanted, options);
+      for (const wanted of several) checkPeers(wanted, options);
       await withFigures(options, terminal, async (place) => {
-        const namespace = options.allNamespaces || wanted.kind === 'namespace' ? undefined : place.namespace;
-        const asked: AskedStats = {
-          ...{ wanted, namespace, windowMs, options },
-          title: subjectTitle(wanted),
-          where: namespace === undefined ? 'the mesh' : `namespace ${namespace} (-n names another, -A all)`,
-          ...peersOf(options, place.namespace),
-        };
-        const show = isRoute(wanted) ? routeStats : workloadStats;
+        const asked = several.map((wanted): AskedStats => {
+          const namespace = options.allNamespaces || wanted.kind === 'namespace' ? undefined : place.namespace;
+          return {
+            ...{ wanted, namespace, windowMs, options },
+            title: subjectTitle(wanted),
+            where: namespace === undefined ? 'the mesh' : `namespace ${namespace} (-n names another, -A all)`,
+            ...peersOf(options, place.namespace),
+          };
+        });
         const { watch, output } = options;
         await shownAgain({ watch, windowMs, output }, terminal, place.signal, (signal) =>
-          show(asked, { ...place, signal }, terminal),
+          route === undefined
+            ? workloadStats(asked, { ...place, signal }, terminal)
+            : routeStats(asked[0], { ...place, signal }, terminal),
         );
       });
     });
 }
 
-async function workloadStats(
-  asked: AskedStats,
-  { store, local, signal }: FiguresPlace,
-  terminal: Terminal,
-): Promise<string> {
+interface Measured {
+  readonly asked: AskedStats;
+  readonly rows: readonly WorkloadRow[];
+  readonly silent: Silent;
+}
+
+/** What is asked for, each by itself at once; of several kinds, those of which there is none are left out. */
+async function workloadStats(several: readonly AskedStats[], place: FiguresPlace, terminal: Terminal): Promise<string> {
+  const found: Measured[] = [];
+  const missing: NoneFound[] = [];
+  await Promise.all(
+    several.map(async (asked, index) => {
+      try {
+        found[index] = await measured(asked, place);
+      } catch (error) {
+        if (!(error instanceof NoneFound) || asked.wanted.name !== undefined) throw error;
+        missing.push(error);
+      }
+    }),
+  );
+  const kinds = Map.groupBy(
+    found.filter((one) => one !== undefined),
+    ({ asked }) => asked.wanted.kind,
+  );
+  if (kinds.size === 0) throw new CommandError(missing.map(({ message }) => message).join('\nerror: '));
+  const all = [...kinds.values()].flat();
+  warnOfSilent(allSilent(all), terminal);
+  for (const { rows } of all) warnOfLacking(rows, terminal);
+  const { output } = several[0].options;
+  const objects = all.flatMap(({ rows, asked }) => objectsOf(rows, asked.wanted));
+  const tables = (): string[] =>
+    [...kinds].map(([kind, ofKind]) =>
+      table(
+        ofKind.flatMap(({ rows }) => rows),
+        {
+          withNamespace: ofKind[0].asked.namespace === undefined && kind !== 'namespace',
+          ...{ withStatus: kind === 'pod', wide: output === 'wide', kind: kinds.size > 1 ? kind : undefined },
+        },
+      ),
+    );
+  return forPrograms(objects, output) ?? tables().join('\n');
+}
+
+async function measured(asked: AskedStats, { store, local, signal }: FiguresPlace): Promise<Measured> {
   const { wanted, namespace, windowMs, options, title, where, to, from } = asked;
   const query: FigureQuery<'workload' | 'pod'> = {
     by: wanted.kind === 'pod' ? 'pod' : 'workload',
@@ -86,17 +134,16 @@ async function workloadStats(
     ({ meshedPods, lackingSidecars = 0, traffic }) =>
       local || options.unmeshed || lackingSidecars > 0 || meshedPods > 0 || hasTraffic(traffic),
   );
-  if (shown.length === 0) {
-    throw new CommandError(`no ${title} with a meshed pod in ${where}; --unmeshed shows the others`);
-  }
-  warnOfSilent(silent, terminal);
-  warnOfLacking(shown, terminal);
-  const withNamespace = namespace === undefined && wanted.kind !== 'namespace';
-  const { output } = options;
-  return (
-    forPrograms(objectsOf(shown, wanted), output) ??
-    table(shown, { withNamespace, withStatus: wanted.kind === 'pod', wide: output === 'wide' })
+  if (shown.length > 0) return { asked, rows: shown, silent };
+  throw new NoneFound(`no ${title} with a meshed pod in ${where}; --unmeshed shows the others`);
+}
+
+/** A sidecar is asked for each resource that it counts for, and told of once. */
+function allSilent(all: readonly Measured[]): Silent {
+  const some = new Map(
+    all.flatMap(({ silent }) => silent.some).map((one) => [`${one.namespace}/${one.name}`, one] as const),
   );
+  return { some: [...some.values()], count: Math.max(some.size, ...all.map(({ silent }) => silent.count)) };
 }
 
 function checkPeers({ kind }: Resource, { to, toNamespace, from, fromNamespace }: StatOptions): void {
@@ -136,12 +183,17 @@ export interface TableOptions {
   readonly withNamespace?: boolean;
   readonly withStatus?: boolean;
   readonly wide?: boolean;
+  /** Stands before each name where there are tables of several kinds. */
+  readonly kind?: string;
 }
 
-export function table(stats: readonly WorkloadRow[], { withNamespace, withStatus, wide }: TableOptions = {}): string {
+export function table(
+  stats: readonly WorkloadRow[],
+  { withNamespace, withStatus, wide, kind }: TableOptions = {},
+): string {
   const rows = stats.map((one) => [
     ...(withNamespace ? [one.namespace] : []),
-    one.name,
+    kind === undefined ? one.name : `${kind}/${one.name}`,
     ...(withStatus ? [one.status ?? '-'] : []),
     ...statCells(one, wide ?? false),
   ]);

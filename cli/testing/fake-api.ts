@@ -27,7 +27,8 @@ export async function fakeApi(
     asked.add(call);
     const answer = refuses(call) ? 403 : (answers[pathname] ?? 404);
     const status = typeof answer === 'number' ? answer : 200;
-    const body = typeof answer === 'number' ? { kind: 'Status', message: `status ${answer}` } : answer;
+    const reason = status === 403 ? { reason: 'Forbidden' } : {};
+    const body = typeof answer === 'number' ? { kind: 'Status', message: `status ${answer}`, ...reason } : answer;
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     response.writeHead(status, { 'content-type': 'application/json' }).end(text);
   });

@@ -98,11 +98,13 @@ it('comes again to a reader that takes nothing now, and loses nothing by it', ()
 it('keeps a mebibyte for a reader that does not read, and drops and counts what is more', () => {
   const reader = slowReader();
   const line = `${'x'.repeat(1023)}\n`;
+  reader.take('before\n');
+  reader.clock.advance(20);
   for (let i = 0; i < 1500; i++) reader.take(line);
   expect(reader.dropped()).toBe(1500 - 1024);
-  reader.clock.advance(20);
   reader.takes();
-  expect(reader.read()).toHaveLength(1024 * 1024);
+  reader.takes();
+  expect(reader.read()).toHaveLength('before\n'.length + 1024 * 1024);
   reader.take('after\n');
   reader.clock.advance(20);
   reader.takes();
@@ -135,4 +137,32 @@ it('is drained when all is written, and no later than it was told', () => {
   expect(drained).toBe(3);
   reader.takes();
   expect(drained).toBe(3);
+});
+
+it('writes at once what is much, though it has not waited', () => {
+  const reader = slowReader();
+  for (let i = 0; i < 5; i++) reader.take('x'.repeat(64 * 1024));
+  expect(reader.pending()).toBe(1);
+  reader.clock.advance(20);
+  expect(reader.pending()).toBe(1);
+  reader.takes();
+  reader.clock.advance(20);
+  reader.takes();
+  expect(reader.read().length).toBe(5 * 64 * 1024);
+});
+
+it('writes into the room that it has, as long as lines come, and holds none while none do', () => {
+  const reader = slowReader();
+  const rooms = new Set<object>();
+  const line = 'x'.repeat(40_000);
+  for (let i = 0; i < 20; i++) {
+    reader.take(line);
+    if (i > 1) rooms.add(reader.sink.begin().bytes);
+    reader.clock.advance(20);
+    // It is written before the next one comes.
+    reader.takes();
+  }
+  expect(rooms.size).toBe(2);
+  reader.clock.advance(20);
+  expect(reader.sink.begin().bytes.length).toBe(0);
 });

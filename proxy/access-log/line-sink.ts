@@ -1,4 +1,4 @@
-import type { Timers } from '../clock.ts';
+import type { TimerHandle, Timers } from '../clock.ts';
 import { OutputBuffer } from '../wire/output-buffer.ts';
 
 /** Writes bytes somewhere, and says how many were taken, or what went wrong, when they were. One write at a time. */
@@ -33,6 +33,8 @@ export class LineSink {
   /** How many there are in the write that is under way. */
   private writing = 0;
   private busy = false;
+  /** Until what is gathered is written; undefined while a write is under way, and when there is nothing. */
+  private timer: TimerHandle = undefined;
   private drained: (() => void) | undefined = undefined;
 
   constructor(options: LineSinkOptions) {
@@ -52,9 +54,11 @@ export class LineSink {
       return;
     }
     this.lines++;
-    if (this.busy) return;
-    this.busy = true;
-    this.options.timers.after(gatherMs, () => this.writeGathered());
+    if (!this.busy) this.gather();
+    else if (this.timer !== undefined && this.waiting.length >= gatheredBytes) {
+      this.options.timers.cancel(this.timer);
+      this.writeGathered();
+    }
   }
 
   /** Calls back once all of it is written, or after `mostMs`: whoever reads may never go on. */
@@ -69,14 +73,19 @@ export class LineSink {
     if (!this.busy) this.drained();
   }
 
-  /** What has come during a write may be a line or two. */
+  /** What has come during a write may be a line or two, or nothing yet. */
   private gatherMore(): void {
-    const isSoon = this.lines === 0 || this.drained !== undefined || this.waiting.length >= gatheredBytes;
-    if (isSoon) this.writeGathered();
-    else this.options.timers.after(gatherMs, () => this.writeGathered());
+    if (this.drained !== undefined || this.waiting.length >= gatheredBytes) this.writeGathered();
+    else this.gather();
+  }
+
+  private gather(): void {
+    this.busy = true;
+    this.timer = this.options.timers.after(gatherMs, () => this.writeGathered());
   }
 
   private writeGathered(): void {
+    this.timer = undefined;
     this.writing = this.lines;
     if (this.writing === 0) {
       this.busy = false;

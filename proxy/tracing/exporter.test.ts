@@ -178,12 +178,17 @@ describe('the exporter of spans', () => {
     expect([dropped('refused'), metric('trace_spans_exported_total')]).toEqual([2, 3]);
   });
 
-  it('sets no timer while there is nothing to send', async () => {
+  it('sets no timer when there was nothing to send for a second', async () => {
     const { clock, collector, add } = setup();
     expect(clock.pending).toBe(0);
     add(1);
     clock.advance(1000);
     await collector.answer(taken);
+    add(1);
+    clock.advance(1000);
+    expect(collector.batches).toEqual([1, 1]);
+    await collector.answer(taken);
+    clock.advance(1000);
     expect(clock.pending).toBe(0);
   });
 });

@@ -69,6 +69,7 @@ export class SpanExporter {
       return;
     }
     if (this.state === 'idle') {
+      this.options.timers.cancel(this.timer);
       this.state = 'collecting';
       this.wait(collectMs);
     } else if (this.state === 'collecting' && this.queue.hasFullBatch) {
@@ -101,6 +102,7 @@ export class SpanExporter {
     if (this.queue.count === 0) {
       this.state = 'idle';
       if (this.onFlushed !== undefined) this.close();
+      else this.timer = this.options.timers.after(collectMs, () => this.queue.rest());
     } else if (this.queue.hasFullBatch || this.onFlushed !== undefined) void this.export();
     else {
       this.state = 'collecting';

@@ -64,3 +64,15 @@ it('gives back each span once, in order, whatever is sent again and however buff
     { numRuns: 40 },
   );
 });
+
+it('writes a batch where the last one stood, until it is told that none is to be expected', () => {
+  const queue = new SpanQueue(format);
+  const rooms: unknown[] = [];
+  for (let i = 0; i < 4; i++) {
+    if (i === 3) queue.rest();
+    for (let number = 0; number < 200; number++) queue.add(spanWith(spanOf(number, 600)));
+    rooms.push(queue.first().bytes.buffer);
+    queue.remove();
+  }
+  expect([rooms[1] === rooms[0], rooms[2] === rooms[0], rooms[3] === rooms[0]]).toEqual([true, true, false]);
+});

@@ -111,12 +111,18 @@ export class SpanQueue {
     if (batch === undefined) return;
     this.count -= batch.count;
     this.bytes -= batch.bytes;
-    this.spare = this.count === 0 ? undefined : batch.out;
+    this.spare = batch.out;
+  }
+
+  /** No span has come for a while: room that many were written in is not held for those to come. */
+  rest(): void {
+    this.spare = undefined;
   }
 
   clear(): void {
     this.batches = [];
     this.isFirstSent = false;
+    this.spare = undefined;
     this.count = 0;
     this.bytes = 0;
   }

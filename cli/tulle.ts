@@ -13,7 +13,9 @@ export async function runTulle(argv: readonly string[], terminal: Terminal): Pro
   const isAsked = ({ name, alias }: RegisteredCommand): boolean => asked !== undefined && [name, alias].includes(asked);
   const needsAll = registry.some((entry) => entry.needsAll && isAsked(entry));
   const tulle = await withCommands(terminal, (entry) => needsAll || isAsked(entry));
-  await tulle.parseAsync(argv);
+  // Help for what is no command is refused as that is: commander would print the help of all.
+  const isUnknown = first === 'help' && asked !== undefined && asked !== 'help' && !registry.some(isAsked);
+  await tulle.parseAsync(isUnknown ? [...argv.slice(0, 2), asked] : argv);
 }
 
 /** The program with all its commands, loaded. */

@@ -82,6 +82,7 @@ describe('what cannot be meant ends with 64', () => {
   const state = '--state /nowhere';
   it.each([
     ['nothing-of-it', "unknown command 'nothing-of-it'"],
+    ['help nothing-of-it', "unknown command 'nothing-of-it'"],
     ['diagnostics nothing-of-it', "unknown command 'nothing-of-it'"],
     [`stat house ${state}`, "'house' must be a kind of resource"],
     [`edges deploy/web deploy/db ${state}`, 'one resource at a time'],

@@ -10,6 +10,7 @@ import { modelOf, modelOfCluster } from './read-model.ts';
 interface ExplainOptions extends ClusterOptions {
   readonly cluster?: true;
   readonly from?: string;
+  readonly address?: string;
   readonly header: readonly string[];
   readonly grpc?: true;
   readonly serverName?: string;
@@ -29,6 +30,7 @@ export function explainCommand(terminal: Terminal): Command {
       '--from <workload>',
       'who calls: web, shop/web or shop/deployment/web (default: a client outside of the mesh)',
     )
+    .option('--address <ip>', 'address of a client outside of the mesh (default: one outside of the cluster)')
     .option('-H, --header <header>', 'a header of the call, such as "x-canary: 1"; may be repeated', collect, [])
     .option('--grpc', 'it is a gRPC call')
     .option('--server-name <name>', "name that a connection's TLS asks for (default: the host of tls://)")
@@ -49,7 +51,7 @@ export function explainCommand(terminal: Terminal): Command {
       const result = ask(model, method, to, options);
       terminal.out(
         forPrograms(result, options.output) ??
-          explained(method === undefined ? to : `${method} ${to}`, options.from, result),
+          explained(method === undefined ? to : `${method} ${to}`, callerOf(options), result),
       );
       if (!result.allowed) throw new CommandError('');
     });
@@ -69,12 +71,18 @@ function parsed(call: readonly string[]): { method: string | undefined; to: stri
 }
 
 function ask(model: MeshModel, method: string | undefined, to: string, options: ExplainOptions): CallResult {
-  const { header, token = false, namespace, serverName } = options;
-  const from = options.from?.includes('/') || namespace === undefined ? options.from : `${namespace}/${options.from}`;
+  const { header, token = false, namespace, serverName, address } = options;
+  if (address !== undefined && options.from !== undefined)
+    throw new UsageError(
+      `--address (${address}) must not be given with --from (${options.from}), whose pods have theirs`,
+    );
+  const isShort = options.from !== undefined && !options.from.includes('/');
+  const from = isShort && namespace !== undefined ? `${namespace}/${options.from}` : options.from;
   const grpc = options.grpc === true ? { grpc: true } : {};
   try {
     return model.call({
       ...(from === undefined ? {} : { from }),
+      ...(address === undefined ? {} : { address }),
       to,
       ...(method === undefined ? {} : { method }),
       ...(serverName === undefined ? {} : { serverName }),
@@ -97,11 +105,14 @@ function headersOf(headers: readonly string[]): Record<string, string> {
   );
 }
 
-function explained(call: string, from: string | undefined, result: CallResult): string {
+const callerOf = ({ from, address }: ExplainOptions): string =>
+  from ?? (address === undefined ? 'outside of the mesh' : `${address}, outside of the mesh`);
+
+function explained(call: string, from: string, result: CallResult): string {
   const { allowed, by, status, mtls, route, inboundRoute, timeoutMs, retries, backends, steps } = result;
   const answer = status === undefined ? '' : status === 0 ? ', without an answer' : `, answered ${status}`;
   const lines = [
-    `${call} from ${from ?? 'outside of the mesh'}`,
+    `${call} from ${from}`,
     allowed ? `allowed by ${by}, ${mtls ? 'encrypted by the mesh' : 'not encrypted'}` : `refused: ${by}${answer}`,
     ...(route === undefined ? [] : [`sent by ${route}`]),
     ...(inboundRoute === undefined ? [] : [`taken by ${inboundRoute}`]),

@@ -44,6 +44,22 @@ const fromWeb = {
   },
 };
 
+const fromOffice = {
+  apiVersion: 'policy.linkerd.io/v1alpha1',
+  kind: 'AuthorizationPolicy',
+  metadata: { name: 'orders-from-office', namespace: 'shop' },
+  spec: {
+    targetRef: { group: 'policy.linkerd.io', kind: 'Server', name: 'orders' },
+    requiredAuthenticationRefs: [{ group: 'policy.linkerd.io', kind: 'NetworkAuthentication', name: 'office' }],
+  },
+};
+const office = {
+  apiVersion: 'policy.linkerd.io/v1alpha1',
+  kind: 'NetworkAuthentication',
+  metadata: { name: 'office', namespace: 'shop' },
+  spec: { networks: [{ cidr: '10.20.0.0/16' }] },
+};
+
 const write = (name: string, text: string): void => {
   mkdirSync(join(folder, name));
   writeFileSync(join(folder, name, 'all.yaml'), text);
@@ -54,6 +70,7 @@ beforeAll(() => {
   for (const [name, more] of [
     ['closed', [server('deny'), fromWeb]],
     ['open', [server('all-authenticated')]],
+    ['office', [server('deny'), fromOffice, office]],
     ['broken', ['a: [']],
   ] as const) {
     const objects = name === 'broken' ? ['a: ['] : [...all, ...more].map((object) => stringify(object));
@@ -117,7 +134,24 @@ describe('tulle explain', () => {
     expect(JSON.parse(out)).toMatchObject({ allowed: true, mtls: true, backends: [{ service: 'orders', share: 1 }] });
   });
 
+  it('tells clients outside of the mesh apart by their address, in whichever namespace one looks', async () => {
+    const asked = (...args: string[]) =>
+      run(['-n', 'shop', 'explain', '--manifests', 'office', ...args, 'http://orders.shop/'], { cwd: folder });
+    const inside = await asked('--address', '10.20.0.7');
+    expect(inside.out).toMatch(
+      /from 10\.20\.0\.7, outside of the mesh\nallowed by AuthorizationPolicy shop\/orders-from-office/,
+    );
+    const { out, error } = await failed(asked());
+    expect(out).toMatch(/from outside of the mesh\nrefused: /);
+    expect(error).toMatchObject({ exitCode: 1, message: '' });
+  });
+
   it.each([
+    [
+      ['--from', 'shop/web', '--address', '10.20.0.7', 'http://orders/'],
+      '--address (10.20.0.7) must not be given with',
+    ],
+    [['--address', 'office', 'http://orders.shop/'], "'address' (office) must be an address such as 10.20.0.7"],
     [['--from', 'shop/nobody', 'http://orders/'], "'shop/nobody' is no workload of the manifests, which have"],
     [['orders'], "'to' (orders) must be a URL"],
     [['-H', 'x', 'http://orders/'], '--header (x) must be a name and a value'],
